@@ -1,0 +1,2 @@
+@_exported public import AllReduceMPI
+@_exported public import AllReduceNN
