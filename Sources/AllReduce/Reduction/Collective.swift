@@ -1,0 +1,64 @@
+/// A collective operation, of which every algorithm has a form.
+package enum Collective: Hashable, Sendable, CustomStringConvertible {
+  case allReduce
+  case reduceScatter
+  case allGather
+  case broadcast(root: Int)
+  case reduce(root: Int)
+
+  package var description: String {
+    switch self {
+    case .allReduce: "allReduce"
+    case .reduceScatter: "reduceScatter"
+    case .allGather: "allGather"
+    case .broadcast(let root): "broadcast from rank \(root)"
+    case .reduce(let root): "reduce to rank \(root)"
+    }
+  }
+}
+
+extension Schedule {
+  /// The schedule of one rank.
+  ///
+  /// Where an algorithm has no form of its own for a collective, the form is that of the family it
+  /// shares its steps with: recursive doubling gathers and scatters as halving-doubling does, and
+  /// broadcasts and reduces along the binomial tree.
+  ///
+  /// - Parameters:
+  ///   - collective: What is to be done. Blocks are those of ``BlockPartition``.
+  ///   - algorithm: Any but `automatic` and `native`, which have no schedule.
+  ///   - count: Elements of the buffer.
+  ///   - segment: The most elements a message carries.
+  package init(
+    _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, rank: Int, size: Int,
+    count: Int, segment: Int
+  ) {
+    var plan = ScheduleBuilder(rank: rank, size: size, count: count, segment: segment)
+    let blocks = BlockPartition(count: count, parts: size)
+    switch (collective, algorithm) {
+    case (_, .automatic), (_, .native):
+      preconditionFailure("\(algorithm) has no schedule of its own.")
+    case (.allReduce, .ring): Ring.allReduce(&plan)
+    case (.allReduce, .tree): Tree.allReduce(&plan)
+    case (.allReduce, .recursiveDoubling): RecursiveDoubling.allReduce(&plan)
+    case (.allReduce, .halvingDoubling): HalvingDoubling.allReduce(&plan)
+    case (.reduceScatter, .ring): Ring.reduceScatter(&plan, blocks)
+    case (.reduceScatter, .tree): Tree.reduceScatter(&plan, blocks)
+    case (.reduceScatter, .recursiveDoubling), (.reduceScatter, .halvingDoubling):
+      HalvingDoubling.reduceScatter(&plan, blocks)
+    case (.allGather, .ring): Ring.allGather(&plan, blocks)
+    case (.allGather, .tree): Tree.allGather(&plan, blocks)
+    case (.allGather, .recursiveDoubling), (.allGather, .halvingDoubling):
+      HalvingDoubling.allGather(&plan, blocks)
+    case (.broadcast(let root), .ring): Ring.broadcast(&plan, from: root)
+    case (.broadcast(let root), .tree), (.broadcast(let root), .recursiveDoubling):
+      Tree.broadcast(&plan, from: root)
+    case (.broadcast(let root), .halvingDoubling): HalvingDoubling.broadcast(&plan, from: root)
+    case (.reduce(let root), .ring): Ring.reduce(&plan, to: root)
+    case (.reduce(let root), .tree), (.reduce(let root), .recursiveDoubling):
+      Tree.reduce(&plan, to: root)
+    case (.reduce(let root), .halvingDoubling): HalvingDoubling.reduce(&plan, to: root)
+    }
+    self = plan.build()
+  }
+}

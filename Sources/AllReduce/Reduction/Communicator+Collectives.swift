@@ -1,0 +1,162 @@
+public import AllReduceMPI
+
+extension Communicator {
+  /// The algorithm that runs when `requested` is asked for.
+  ///
+  /// - Parameters:
+  ///   - requested: Any algorithm; all but `automatic` stand for themselves.
+  ///   - count: Elements a rank.
+  ///   - type: The element type.
+  /// - Returns: An algorithm that is not `automatic`.
+  public func algorithm<Scalar: ReducibleScalar>(
+    for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type
+  ) -> ReductionAlgorithm {
+    resolve(requested, bytes: count * Scalar.scalarType.stride)
+  }
+
+  @inline(__always)
+  func resolve(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
+    guard requested.kind == .automatic else { return requested }
+    let kind = AutomaticChoice.algorithm(bytes: bytes, size: size)
+    return ReductionAlgorithm(kind, segmentBytes: requested.segmentBytes)
+  }
+
+  /// Runs a collective on memory of the caller and waits for its end.
+  func run(
+    _ collective: Collective, on base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm
+  ) throws {
+    let kernel = ReductionKernel.of(operation, type)
+    guard let base, count > 0, size > 1 else { return }
+    let algorithm = resolve(algorithm, bytes: count &* type.stride)
+    if algorithm.kind == .native {
+      try runNatively(collective, on: base, count: count, type, operation)
+      return
+    }
+    try wait(for: start(collective, on: base, count: count, kernel, using: algorithm))
+  }
+
+  /// Starts a collective that has a schedule.
+  @inline(__always)
+  func start(
+    _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int,
+    _ kernel: ReductionKernel, using algorithm: ReductionAlgorithm
+  ) -> MessageRuns.Run {
+    let bytes = algorithm.segmentBytes ?? AutomaticChoice.segmentBytes(algorithm.kind)
+    let segment = max(1, bytes / kernel.stride)
+    return MessageRuns.of(self).start(
+      MessageRuns.Key(
+        collective: collective, algorithm: algorithm.kind, count: count, segment: segment,
+        stride: kernel.stride),
+      on: base, kernel, over: self)
+  }
+
+  private func runNatively(
+    _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
+    _ operation: ReductionOperation
+  ) throws {
+    let kernel = ReductionKernel.of(operation, type)
+    let blocks = BlockPartition(count: count, parts: size)
+    switch collective {
+    case .allReduce:
+      try allReduceNatively(base, count: count, type: type, operation: operation)
+      kernel.finish?(base, count, size)
+    case .reduce(let root):
+      try reduceNatively(base, count: count, type: type, operation: operation, to: root)
+      if rank == root { kernel.finish?(base, count, size) }
+    case .broadcast(let root):
+      try broadcastNatively(
+        UnsafeMutableRawBufferPointer(start: base, count: count * type.stride), from: root)
+    case .reduceScatter:
+      try reduceScatterNatively(
+        base, counts: blocks.counts, type: type, operation: operation)
+      kernel.finish?(base + blocks[rank].lowerBound * type.stride, blocks[rank].count, size)
+    case .allGather:
+      try allGatherNatively(base, counts: blocks.counts, type: type)
+    }
+  }
+}
+
+extension Communicator {
+  /// Combines every rank's elements and gives each the result, in place.
+  ///
+  /// Collective: all ranks must call it, in the same order, with the same count, operation and
+  /// algorithm. The result is bitwise the same on all ranks and in every run with as many ranks and
+  /// the same algorithm. Nothing is allocated after the first call of a kind.
+  ///
+  /// - Parameters:
+  ///   - values: This rank's elements; afterwards the result.
+  ///   - operation: How they are combined; a mean needs floating-point elements.
+  ///   - algorithm: How they travel. Steps and bytes of each: `docs/algorithms.md`.
+  /// - Throws: ``MPIError``, also where ranks disagree about the count.
+  ///
+  /// `MPI_Allreduce`
+  public func allReduce<Scalar: ReducibleScalar>(
+    _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic
+  ) throws {
+    try run(
+      .allReduce, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
+      Scalar.scalarType, operation, using: algorithm)
+  }
+
+  /// As `allReduce` of a buffer.
+  public func allReduce<Scalar: ReducibleScalar>(
+    _ values: inout [Scalar], _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic
+  ) throws {
+    try values.withUnsafeMutableBufferPointer { try allReduce($0, operation, using: algorithm) }
+  }
+
+  /// As `allReduce` of a buffer.
+  public func allReduce<Scalar: ReducibleScalar>(
+    _ values: inout MutableSpan<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic
+  ) throws {
+    try values.withUnsafeMutableBufferPointer { try allReduce($0, operation, using: algorithm) }
+  }
+
+  /// Combines one number of each rank. Collective.
+  public func allReduce<Scalar: ReducibleScalar>(
+    _ value: Scalar, _ operation: ReductionOperation
+  ) throws -> Scalar {
+    var value = value
+    try withUnsafeMutablePointer(to: &value) {
+      try allReduce(UnsafeMutableBufferPointer(start: $0, count: 1), operation)
+    }
+    return value
+  }
+
+  /// Starts an all-reduce and returns; ``PendingReduction/wait()`` ends it.
+  ///
+  /// Collective, as ``allReduce(_:_:using:)-(UnsafeMutableBufferPointer<Scalar>,_,_)``; ranks must
+  /// start them in the same order, and may end them in any. Several may be under way; all of them
+  /// move whenever this rank waits for anything. MPI's own algorithm (`native`) has ended when this
+  /// returns.
+  ///
+  /// - Parameters:
+  ///   - values: Memory that stays where it is, and is not touched, until the wait is over.
+  ///   - operation: How the elements are combined.
+  ///   - algorithm: How they travel.
+  /// - Returns: What the end is waited for by.
+  /// - Throws: ``MPIError``.
+  ///
+  /// `MPI_Iallreduce`
+  public func startAllReduce<Scalar: ReducibleScalar>(
+    _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic
+  ) throws -> PendingReduction {
+    let type = Scalar.scalarType
+    let kernel = ReductionKernel.of(operation, type)
+    let algorithm = resolve(algorithm, bytes: values.count * type.stride)
+    guard let base = UnsafeMutableRawPointer(values.baseAddress), values.count > 0, size > 1,
+      algorithm.kind != .native
+    else {
+      try allReduce(values, operation, using: algorithm)
+      return PendingReduction(run: nil, communicator: self)
+    }
+    let run = start(.allReduce, on: base, count: values.count, kernel, using: algorithm)
+    add(run)
+    return PendingReduction(run: run, communicator: self)
+  }
+}

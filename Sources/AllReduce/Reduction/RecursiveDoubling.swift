@@ -1,0 +1,25 @@
+/// Recursive doubling: in round k every rank exchanges its whole vector with the rank whose number
+/// differs in bit k and adds; after log₂ p rounds all have everything.
+///
+/// The fewest steps, for log₂ p times the bytes: for small vectors. Passive ranks (p not a power of
+/// two, see ``FoldedRanks``) cost one step before and one after.
+enum RecursiveDoubling {
+  static func allReduce(_ plan: inout ScheduleBuilder) {
+    let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
+    if ranks.isPassive, let partner = ranks.partner {
+      plan.send(plan.all, to: partner)
+      plan.receive(plan.all, from: partner)
+      return
+    }
+    if let partner = ranks.partner { plan.receiveAndReduce(plan.all, from: partner) }
+    var distance = 1
+    while distance < ranks.active {
+      let peer = ranks.rank(of: ranks.position ^ distance)
+      plan.send(plan.all, to: peer)
+      plan.receiveAndReduce(plan.all, from: peer)
+      distance *= 2
+    }
+    plan.finish(plan.all, alone: ranks.active == 1)
+    if let partner = ranks.partner { plan.send(plan.all, to: partner) }
+  }
+}

@@ -1,0 +1,66 @@
+/// How a collective operation moves its data.
+///
+/// A struct with static members, so that algorithms can be added without breaking anyone's switch.
+/// `docs/algorithms.md` gives steps and bytes of each.
+public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
+  package enum Kind: UInt8, Sendable {
+    case automatic, ring, tree, recursiveDoubling, halvingDoubling, native
+  }
+
+  package let kind: Kind
+  /// The most bytes a message carries; nil for the algorithm's own choice.
+  public let segmentBytes: Int?
+
+  package init(_ kind: Kind, segmentBytes: Int? = nil) {
+    precondition(
+      segmentBytes ?? 1 > 0, "A segment must have at least one byte, not \(segmentBytes ?? 0).")
+    self.kind = kind
+    self.segmentBytes = segmentBytes
+  }
+
+  /// Picks one of the others by the number of bytes and ranks.
+  public static let automatic = ReductionAlgorithm(.automatic)
+  /// Reduce-scatter, then all-gather, both around a ring: the fewest bytes, 2(p-1) steps.
+  /// Patarasuk and Yuan, 2009.
+  public static let ring = ReductionAlgorithm(.ring)
+  /// Reduce up a binomial tree to one rank, then broadcast down, pipelined in segments.
+  public static let tree = ReductionAlgorithm(.tree)
+  /// Every rank exchanges the whole vector with ⌈log₂ p⌉ others: the fewest steps.
+  public static let recursiveDoubling = ReductionAlgorithm(.recursiveDoubling)
+  /// Reduce-scatter by recursive halving, all-gather by recursive doubling: few steps and the
+  /// fewest bytes where p is a power of two. Rabenseifner, 2004.
+  public static let halvingDoubling = ReductionAlgorithm(.halvingDoubling)
+  /// MPI's own collective.
+  public static let native = ReductionAlgorithm(.native)
+
+  /// The same algorithm with messages of at most so many bytes.
+  public func segmented(bytes: Int) -> ReductionAlgorithm {
+    ReductionAlgorithm(kind, segmentBytes: bytes)
+  }
+
+  /// Every algorithm, `automatic` first.
+  public static let all: [ReductionAlgorithm] = [
+    .automatic, .ring, .tree, .recursiveDoubling, .halvingDoubling, .native,
+  ]
+
+  /// The algorithm of that name, such as `recursiveDoubling`.
+  public init?(name: String) {
+    guard let found = ReductionAlgorithm.all.first(where: { $0.name == name }) else { return nil }
+    self = found
+  }
+
+  /// The name used in options and output.
+  public var name: String {
+    switch kind {
+    case .automatic: "automatic"
+    case .ring: "ring"
+    case .tree: "tree"
+    case .recursiveDoubling: "recursiveDoubling"
+    case .halvingDoubling: "halvingDoubling"
+    case .native: "native"
+    }
+  }
+
+  /// The name used in options and output.
+  public var description: String { name }
+}

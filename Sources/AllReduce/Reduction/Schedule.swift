@@ -1,0 +1,66 @@
+/// What one rank does in a collective operation: its steps, and which steps wait for which.
+///
+/// A schedule moves nothing itself. Executors run it over MPI (``ScheduleRun`` on messages), over
+/// threads, or with symbols for numbers (``ScheduleVerifier``). Its steps form a graph: a step may
+/// start when all that it waits for have ended, and steps that do not wait for each other overlap.
+package struct Schedule: Sendable {
+  /// One action. Ranges are elements of the caller's buffer; scratch is memory of the executor.
+  package enum Step: Sendable, Equatable {
+    /// Sends a range. `message` numbers the messages from this rank to that one, from 0.
+    case send(Range<Int>, to: Int, message: Int)
+    /// Receives into its final place.
+    case receive(Range<Int>, from: Int, message: Int)
+    /// Receives into scratch memory.
+    case receiveToScratch(Range<Int>, from: Int, message: Int)
+    /// Combines scratch memory, from `scratch` on, into a range of the buffer.
+    case reduce(Range<Int>, scratch: Int)
+    /// The values of a range are complete: divides them for a mean. Where every rank completes
+    /// them itself (`alone` is false), mirrored additions must be made bitwise equal.
+    case finish(Range<Int>, alone: Bool)
+  }
+
+  /// This rank.
+  package let rank: Int
+  /// The number of ranks.
+  package let size: Int
+  /// Elements of the buffer.
+  package let count: Int
+  /// Elements of scratch memory.
+  package let scratchCount: Int
+  /// The steps, in the order in which a rank that did one thing at a time would do them.
+  package let steps: [Step]
+  /// How many steps each step waits for.
+  package let dependencyCounts: [Int32]
+  /// The steps that wait for step i are `successors[successorStarts[i]..<successorStarts[i + 1]]`.
+  package let successorStarts: [Int32]
+  package let successors: [Int32]
+
+  /// The steps that wait for `step`.
+  package func successors(of step: Int) -> ArraySlice<Int32> {
+    successors[Int(successorStarts[step])..<Int(successorStarts[step + 1])]
+  }
+
+  /// Messages that this rank sends or receives.
+  package var messageCount: Int {
+    steps.count {
+      switch $0 {
+      case .send, .receive, .receiveToScratch: true
+      case .reduce, .finish: false
+      }
+    }
+  }
+
+  /// Elements that this rank sends.
+  package var elementsSent: Int {
+    steps.reduce(0) { sum, step in
+      if case .send(let range, _, _) = step { sum + range.count } else { sum }
+    }
+  }
+
+  /// Elements that this rank combines.
+  package var elementsReduced: Int {
+    steps.reduce(0) { sum, step in
+      if case .reduce(let range, _) = step { sum + range.count } else { sum }
+    }
+  }
+}

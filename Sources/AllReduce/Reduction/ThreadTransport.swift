@@ -1,0 +1,113 @@
+internal import AllReduceMPI
+internal import Synchronization
+
+/// Messages between threads of one process: the same executor without MPI.
+///
+/// For tests, which so try any number of ranks in one process, under the thread sanitizer too. A
+/// message is copied once, from the sender's memory into the receiver's, by the receiver; until then
+/// the sender's label does not come back. So it behaves as the least obliging MPI may: a send ends
+/// only when it has been received.
+package final class ThreadTransport: Transport {
+  /// What the ranks share.
+  package final class Hub: Sendable {
+    fileprivate let inboxes: [Inbox]
+
+    /// Makes mailboxes for `size` ranks.
+    package init(size: Int) { inboxes = (0..<size).map { _ in Inbox() } }
+  }
+
+  fileprivate final class Inbox: Sendable {
+    let content = Mutex(Content())
+  }
+
+  fileprivate struct Content {
+    /// Messages on their way to this rank.
+    var arriving: [Arriving] = []
+    /// Labels of this rank's sends that have been received.
+    var received: [Int32] = []
+  }
+
+  fileprivate struct Arriving: @unchecked Sendable {
+    let source: Int32
+    let tag: Int32
+    let bytes: UnsafeRawPointer
+    let count: Int
+    let label: Int32
+  }
+
+  private struct Expected {
+    let peer: Int32
+    let tag: Int32
+    let bytes: UnsafeMutableRawPointer
+    let count: Int
+    let label: Int32
+  }
+
+  private let rank: Int32
+  private let hub: Hub
+  private var expected: [Expected] = []
+  /// Messages that came before this rank asked for them.
+  private var arrived: [Arriving] = []
+  private var sending: [Int32: Int32] = [:]
+  private var finished: [Int32] = []
+
+  /// The end of rank `rank`, to be used by one thread.
+  package init(rank: Int, hub: Hub) {
+    self.rank = Int32(rank)
+    self.hub = hub
+  }
+
+  package func send(
+    _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, tag: Int32, label: Int32
+  ) {
+    sending[label] = peer
+    let message = Arriving(source: rank, tag: tag, bytes: bytes, count: count, label: label)
+    hub.inboxes[Int(peer)].content.withLock { $0.arriving.append(message) }
+  }
+
+  package func receive(
+    into bytes: UnsafeMutableRawPointer, count: Int, from peer: Int32, tag: Int32, label: Int32
+  ) {
+    expected.append(Expected(peer: peer, tag: tag, bytes: bytes, count: count, label: label))
+  }
+
+  package func nextFinished() throws -> Int32? {
+    if finished.isEmpty { try collect() }
+    return finished.popLast()
+  }
+
+  package var awaitedRanks: [Int] {
+    Set(expected.map { Int($0.peer) } + sending.values.map { Int($0) }).sorted()
+  }
+
+  private func collect() throws {
+    let new = hub.inboxes[Int(rank)].content.withLock { content in
+      defer { content = Content() }
+      return content
+    }
+    for label in new.received { sending[label] = nil }
+    finished += new.received
+    arrived += new.arriving
+    for (position, message) in arrived.enumerated().reversed() {
+      guard
+        let index = expected.firstIndex(where: {
+          $0.peer == message.source && $0.tag == message.tag
+        })
+      else { continue }
+      arrived.remove(at: position)
+      try take(message, as: expected.remove(at: index))
+    }
+  }
+
+  private func take(_ message: Arriving, as expected: Expected) throws {
+    guard message.count == expected.count else {
+      throw MPIError(
+        operation: "a collective operation",
+        message: "rank \(rank) expected \(expected.count) bytes from rank \(message.source), "
+          + "but it sent \(message.count)")
+    }
+    expected.bytes.copyMemory(from: message.bytes, byteCount: message.count)
+    hub.inboxes[Int(message.source)].content.withLock { $0.received.append(message.label) }
+    finished.append(expected.label)
+  }
+}

@@ -1,0 +1,165 @@
+internal import CMPI
+
+/// MPI's own collectives, blocking inside MPI under the watchdog's eye; large counts are cut into
+/// pieces that MPI can count.
+extension Communicator {
+  /// `MPI_Allreduce` in place, with operations that lose no NaN. Collective.
+  package func allReduceNatively(
+    _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation
+  ) throws(MPIError) {
+    let op = try NativeOperation.handle(for: operation, type)
+    try inPieces(count) { (start, length) throws(MPIError) in
+      let code = watchdog.guarding("MPI_Allreduce") {
+        MPI_Allreduce(
+          cmpi_in_place(), base.map { $0 + start * type.stride }, length, type.datatype, op,
+          internalHandle)
+      }
+      try MPIError.check(code, "MPI_Allreduce")
+    }
+  }
+
+  /// `MPI_Reduce` in place on the root. Collective.
+  package func reduceNatively(
+    _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation,
+    to root: Int
+  ) throws(MPIError) {
+    let op = try NativeOperation.handle(for: operation, type)
+    try inPieces(count) { (start, length) throws(MPIError) in
+      let piece = base.map { $0 + start * type.stride }
+      let code = watchdog.guarding("MPI_Reduce") {
+        rank == root
+          ? MPI_Reduce(
+            cmpi_in_place(), piece, length, type.datatype, op, Int32(root), internalHandle)
+          : MPI_Reduce(piece, nil, length, type.datatype, op, Int32(root), internalHandle)
+      }
+      try MPIError.check(code, "MPI_Reduce")
+    }
+  }
+
+  /// `MPI_Bcast` of bytes. Collective.
+  package func broadcastNatively(
+    _ bytes: UnsafeMutableRawBufferPointer, from root: Int
+  ) throws(MPIError) {
+    if size == 1 { return }
+    try inPieces(bytes.count) { (start, length) throws(MPIError) in
+      let code = watchdog.guarding("MPI_Bcast") {
+        MPI_Bcast(
+          bytes.baseAddress.map { $0 + start }, length, cmpi_byte(), Int32(root), internalHandle)
+      }
+      try MPIError.check(code, "MPI_Bcast")
+    }
+  }
+
+  /// One number of each rank, on every rank (`MPI_Allgather`). Collective.
+  package func allGatherNatively(_ value: Int) throws(MPIError) -> [Int] {
+    var value = Int64(value)
+    var all = [Int64](repeating: value, count: size)
+    if size > 1 {
+      let code = watchdog.guarding("MPI_Allgather") {
+        MPI_Allgather(&value, 1, cmpi_int64(), &all, 1, cmpi_int64(), internalHandle)
+      }
+      try MPIError.check(code, "MPI_Allgather")
+    }
+    return all.map { Int($0) }
+  }
+
+  /// `MPI_Reduce_scatter`; this rank's block of the result goes to its place in the vector.
+  /// Collective.
+  package func reduceScatterNatively(
+    _ base: UnsafeMutableRawPointer, counts: [Int], type: ScalarType, operation: ReductionOperation
+  ) throws(MPIError) {
+    let op = try NativeOperation.handle(for: operation, type)
+    let (lengths, _) = countsAndStarts(counts)
+    let bytes = counts[rank] * type.stride
+    let block = UnsafeMutableRawPointer.allocate(byteCount: Swift.max(bytes, 1), alignment: 64)
+    defer { block.deallocate() }
+    let code = watchdog.guarding("MPI_Reduce_scatter") {
+      MPI_Reduce_scatter(base, block, lengths, type.datatype, op, internalHandle)
+    }
+    try MPIError.check(code, "MPI_Reduce_scatter")
+    (base + counts[..<rank].reduce(0, +) * type.stride).copyMemory(from: block, byteCount: bytes)
+  }
+
+  /// `MPI_Allgatherv` in place. Collective.
+  package func allGatherNatively(
+    _ base: UnsafeMutableRawPointer?, counts: [Int], type: ScalarType
+  ) throws(MPIError) {
+    if size == 1 { return }
+    let (lengths, starts) = countsAndStarts(counts)
+    let code = watchdog.guarding("MPI_Allgatherv") {
+      MPI_Allgatherv(
+        cmpi_in_place(), 0, type.datatype, base, lengths, starts, type.datatype, internalHandle)
+    }
+    try MPIError.check(code, "MPI_Allgatherv")
+  }
+
+  /// `MPI_Gatherv`. Collective.
+  package func gatherNatively(
+    _ values: UnsafeRawBufferPointer, into all: UnsafeMutableRawPointer?, counts: [Int],
+    type: ScalarType, to root: Int
+  ) throws(MPIError) {
+    let (lengths, starts) = countsAndStarts(counts)
+    let code = watchdog.guarding("MPI_Gatherv") {
+      MPI_Gatherv(
+        values.baseAddress, lengths[rank], type.datatype, all, lengths, starts, type.datatype,
+        Int32(root), internalHandle)
+    }
+    try MPIError.check(code, "MPI_Gatherv")
+  }
+
+  /// `MPI_Scatterv`. Collective.
+  package func scatterNatively(
+    _ all: UnsafeRawPointer?, counts: [Int], into mine: UnsafeMutableRawBufferPointer,
+    type: ScalarType, from root: Int
+  ) throws(MPIError) {
+    let (lengths, starts) = countsAndStarts(counts)
+    let code = watchdog.guarding("MPI_Scatterv") {
+      MPI_Scatterv(
+        all, lengths, starts, type.datatype, mine.baseAddress, lengths[rank], type.datatype,
+        Int32(root), internalHandle)
+    }
+    try MPIError.check(code, "MPI_Scatterv")
+  }
+
+  /// `MPI_Alltoall`. Collective.
+  package func allToAllNatively(
+    _ values: UnsafeRawPointer?, into received: UnsafeMutableRawPointer?, countPerRank: Int,
+    type: ScalarType
+  ) throws(MPIError) {
+    let code = watchdog.guarding("MPI_Alltoall") {
+      MPI_Alltoall(
+        values, Int32(countPerRank), type.datatype, received, Int32(countPerRank), type.datatype,
+        internalHandle)
+    }
+    try MPIError.check(code, "MPI_Alltoall")
+  }
+
+  /// Counts and offsets as MPI takes them, in 32 bits.
+  private func countsAndStarts(_ counts: [Int]) -> (counts: [Int32], starts: [Int32]) {
+    let total = counts.reduce(0, +)
+    precondition(
+      total <= Int(Int32.max),
+      "\(total) elements in all are more than MPI can place (\(Int32.max)) in this operation; "
+        + "use allReduce, reduceScatter, allGather(inPlace:) or broadcast, which have no such limit."
+    )
+    var starts: [Int32] = []
+    var start: Int32 = 0
+    for count in counts {
+      starts.append(start)
+      start += Int32(count)
+    }
+    return (counts.map { Int32($0) }, starts)
+  }
+
+  private func inPieces(
+    _ count: Int, _ call: (_ start: Int, _ length: Int32) throws(MPIError) -> Void
+  ) throws(MPIError) {
+    if count <= largestCount { return try call(0, Int32(count)) }
+    var start = 0
+    while start < count {
+      let length = Swift.min(largestCount, count - start)
+      try call(start, Int32(length))
+      start += length
+    }
+  }
+}

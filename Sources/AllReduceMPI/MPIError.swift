@@ -1,0 +1,70 @@
+internal import CMPI
+
+/// An error that says with which code the job should end.
+///
+/// Codes used by this project: 64 wrong usage, 65 bad input data, 70 anything else (`sysexits.h`).
+public protocol ExitCoded: Error {
+  /// The exit code of the whole job, 1...255.
+  var exitCode: Int32 { get }
+}
+
+/// A failed MPI call: what was attempted, MPI's error class, and MPI's own words.
+///
+/// Every communicator of this library returns its errors (`MPI_ERRORS_RETURN`), so a failure is
+/// thrown instead of ending the process inside MPI.
+public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
+  /// The operation that failed, such as `MPI_Allreduce`.
+  public let operation: String
+  /// MPI's error class, such as `MPI_ERR_TRUNCATE` (15), or nil if MPI reported no error of its own.
+  public let errorClass: Int32?
+  /// What happened, in a sentence.
+  public let message: String
+
+  /// 70.
+  public var exitCode: Int32 { 70 }
+
+  /// The operation, what happened and MPI's error class.
+  public var description: String {
+    let suffix = errorClass.map { " (MPI error class \($0))" } ?? ""
+    return "\(operation): \(message)\(suffix)"
+  }
+
+  package init(operation: String, errorClass: Int32? = nil, message: String) {
+    self.operation = operation
+    self.errorClass = errorClass
+    self.message = message
+  }
+
+  /// The error that an MPI return code stands for (`MPI_Error_class`, `MPI_Error_string`).
+  init(_ operation: String, code: Int32) {
+    var errorClass: Int32 = 0
+    MPI_Error_class(code, &errorClass)
+    var length: Int32 = 0
+    let message = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(MPI_MAX_ERROR_STRING))
+    { text in
+      MPI_Error_string(code, text.baseAddress, &length)
+      return String(decoding: text.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    self.init(operation: operation, errorClass: errorClass, message: message)
+  }
+
+  /// Throws unless `code` is `MPI_SUCCESS`.
+  @inline(__always)
+  static func check(_ code: Int32, _ operation: @autoclosure () -> String) throws(MPIError) {
+    if code != MPI_SUCCESS { throw MPIError(operation(), code: code) }
+  }
+}
+
+/// The error that every rank throws when ``Communicator/agreeing(_:)`` found one rank to have
+/// failed; it carries that rank's words and exit code, and is printed once, by rank 0.
+public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
+  /// The lowest rank that failed, in the communicator that agreed.
+  public let rank: Int
+  /// What that rank's error says of itself.
+  public let message: String
+  /// The exit code that rank's error asks for.
+  public let exitCode: Int32
+
+  /// The failing rank's words.
+  public var description: String { message }
+}

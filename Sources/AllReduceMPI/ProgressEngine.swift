@@ -1,0 +1,83 @@
+internal import CMPI
+
+/// Something that moves only when it is looked at: a message, a running schedule.
+package protocol InFlight: AnyObject {
+  /// Moves what can be moved now, without waiting. Returns whether the operation has ended.
+  ///
+  /// An error is kept and thrown by the wait for this operation, whoever moved it.
+  func advance() -> Bool
+  /// What the operation died of, if it did.
+  var failure: (any Error)? { get }
+  /// What it is, for people: "allReduce of 4096 float by ring".
+  var summary: String { get }
+  /// The world ranks that it still waits for.
+  var awaitedRanks: [Int] { get }
+}
+
+/// Moves everything that this rank has in flight, whichever of it is being waited for.
+///
+/// A rank that only moved what it waits for could be the very rank that another waits for. There
+/// is one engine a process, used by the one thread that calls MPI.
+package final class ProgressEngine {
+  private var inFlight: [any InFlight] = []
+  private let who: String
+
+  init(who: String) { self.who = who }
+
+  /// Adds an operation that has been started and is not yet waited for.
+  package func add(_ operation: any InFlight) { inFlight.append(operation) }
+
+  /// Moves everything once.
+  package func poll() {
+    for operation in inFlight { _ = operation.advance() }
+  }
+
+  /// Moves one operation once, and says whether it has ended; if so, the engine forgets it.
+  package func test<Operation: InFlight>(_ operation: Operation) throws -> Bool {
+    poll()
+    guard operation.advance() else { return false }
+    remove(operation)
+    if let failure = operation.failure { throw failure }
+    return true
+  }
+
+  /// Waits until the operation has ended, moving everything else meanwhile.
+  ///
+  /// - Throws: What the operation failed with.
+  package func wait<Operation: InFlight>(for operation: Operation) throws {
+    var polls = 0
+    var since: UInt64 = 0
+    while !operation.advance() {
+      if !inFlight.isEmpty { poll() }
+      polls &+= 1
+      // The clock costs as much as a poll: look at it seldom.
+      if polls & 0xFF == 0 { since = checkDeadline(operation, since: since) }
+    }
+    if !inFlight.isEmpty { remove(operation) }
+    if let failure = operation.failure { throw failure }
+  }
+
+  private func remove(_ operation: any InFlight) {
+    if let index = inFlight.firstIndex(where: { $0 === operation }) {
+      inFlight.swapAt(index, inFlight.count - 1)
+      inFlight.removeLast()
+    }
+  }
+
+  private func checkDeadline(_ operation: some InFlight, since: UInt64) -> UInt64 {
+    guard let deadline = Deadline.seconds else { return 0 }
+    let now = monotonicNanoseconds()
+    if since == 0 { return now }
+    let waited = Double(now - since) / 1e9
+    if waited > deadline {
+      flushStandardStreams()
+      writeToStandardError(
+        Deadline.message(
+          operation.summary, awaiting: describeRanks(operation.awaitedRanks), waited: waited,
+          who: who))
+      MPI_Abort(cmpi_comm_world(), 70)
+      endProcess(70)
+    }
+    return since
+  }
+}
