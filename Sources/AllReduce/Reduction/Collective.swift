@@ -27,6 +27,8 @@ extension Schedule {
   /// - Parameters:
   ///   - collective: What is to be done. Blocks are those of ``BlockPartition``.
   ///   - algorithm: Any but `automatic` and `native`, which have no schedule.
+  ///   - rank: The rank whose steps are wanted.
+  ///   - size: The number of ranks.
   ///   - count: Elements of the buffer.
   ///   - segment: The most elements a message carries.
   package init(

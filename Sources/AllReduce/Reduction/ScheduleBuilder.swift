@@ -106,8 +106,10 @@ package struct ScheduleBuilder {
 
   /// The values of a range are complete on this rank.
   ///
-  /// - Parameter alone: Whether this rank alone completes them and others get copies; false if other
-  ///   ranks complete the same values by themselves.
+  /// - Parameters:
+  ///   - range: The elements.
+  ///   - alone: Whether this rank alone completes them and others get copies; false if other ranks
+  ///     complete the same values by themselves.
   package mutating func finish(_ range: Range<Int>, alone: Bool) {
     for part in segments(of: range) {
       let step = Int32(steps.count)
