@@ -59,8 +59,10 @@ let package = Package(
     program("allreduce-bench"),
     program("explain"),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-    tests("AllReduceMPITests", of: "AllReduceMPI"),
+    .target(
+      name: "TestSupport", dependencies: ["AllReduce", "AllReduceMPI"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests("CollectiveTests", of: "AllReduce", "AllReduceMPI"),
     tests("AllReduceNNTests", of: "AllReduceNN"),
     tests("AllReduceTests", of: "AllReduce", "AllReduceMPI"),
     tests("ProgramTests"),

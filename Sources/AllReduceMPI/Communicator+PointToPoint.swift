@@ -9,6 +9,12 @@ public struct MessageInfo: Sendable, Equatable {
   /// Its size in bytes.
   public let bytes: Int
 
+  package init(source: Int, tag: Int, bytes: Int) {
+    self.source = source
+    self.tag = tag
+    self.bytes = bytes
+  }
+
   /// Its size in elements of `type`.
   public func count<Scalar: BitwiseCopyable>(of type: Scalar.Type) -> Int {
     bytes / MemoryLayout<Scalar>.stride

@@ -1,5 +1,4 @@
 internal import AllReduceMPI
-internal import Synchronization
 
 /// Messages between threads of one process: the same executor without MPI.
 ///
@@ -17,7 +16,7 @@ package final class ThreadTransport: Transport {
   }
 
   fileprivate final class Inbox: Sendable {
-    let content = Mutex(Content())
+    let content = Locked(Content())
   }
 
   fileprivate struct Content {

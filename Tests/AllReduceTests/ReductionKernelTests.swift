@@ -1,0 +1,67 @@
+import AllReduce
+import AllReduceMPI
+import XCTest
+
+final class ReductionKernelTests: XCTestCase {
+  private func combine<Scalar: ReducibleScalar>(
+    _ operation: ReductionOperation, _ left: Scalar, _ right: Scalar
+  ) -> [Scalar] {
+    // Long enough for the vector body and the scalar tail of the loop.
+    var result = [Scalar](repeating: left, count: 19)
+    let source = [Scalar](repeating: right, count: 19)
+    let kernel = ReductionKernel.of(operation, Scalar.scalarType)
+    result.withUnsafeMutableBytes { result in
+      source.withUnsafeBytes { kernel.combine(result.baseAddress!, $0.baseAddress!, 19) }
+    }
+    return result
+  }
+
+  func testNaNIsNeverLost() {
+    for operation in ReductionOperation.allCases {
+      for (left, right) in [(Float.nan, 1), (1, Float.nan), (Float.nan, Float.nan)] {
+        XCTAssertTrue(combine(operation, left, right).allSatisfy(\.isNaN), "\(operation)")
+      }
+      for (left, right) in [(Double.nan, -1), (-1, Double.nan), (Double.infinity, Double.nan)] {
+        XCTAssertTrue(combine(operation, left, right).allSatisfy(\.isNaN), "\(operation)")
+      }
+    }
+  }
+
+  func testZerosAreOrderedBySign() {
+    for (left, right) in [(Float(0), -Float(0)), (-Float(0), Float(0))] {
+      XCTAssertTrue(combine(.minimum, left, right).allSatisfy { $0.sign == .minus })
+      XCTAssertTrue(combine(.maximum, left, right).allSatisfy { $0.sign == .plus })
+    }
+    for (left, right) in [(Double(0), -Double(0)), (-Double(0), Double(0))] {
+      XCTAssertTrue(combine(.minimum, left, right).allSatisfy { $0.sign == .minus })
+      XCTAssertTrue(combine(.maximum, left, right).allSatisfy { $0.sign == .plus })
+    }
+  }
+
+  func testIntegersWrap() {
+    XCTAssertEqual(combine(.sum, Int32.max, 1)[0], Int32.min)
+    XCTAssertEqual(combine(.product, Int64.max, 2)[0], -2)
+  }
+
+  func testMeanDividesAndIsForFloatingPointOnly() {
+    var values: [Float] = [41, 1]
+    values.withUnsafeMutableBytes {
+      ReductionKernel.of(.mean, .float).finish?($0.baseAddress!, 2, 41)
+    }
+    XCTAssertEqual(values, [1, 1 / 41])
+    XCTAssertFalse(ReductionOperation.mean.isDefined(for: .int32))
+    XCTAssertFalse(ReductionOperation.mean.isDefined(for: .int64))
+    XCTAssertNil(ReductionKernel.of(.sum, .float).finish)
+  }
+
+  func testCanonicalNaN() {
+    let odd = Float(bitPattern: 0xFFC0_1234)
+    var values: [Float] = [odd, 1, -0.0]
+    values.withUnsafeMutableBytes {
+      ReductionKernel.of(.sum, .float).canonicalize?($0.baseAddress!, 3)
+    }
+    XCTAssertEqual(values[0].bitPattern, Float.nan.bitPattern)
+    XCTAssertEqual(values[1], 1)
+    XCTAssertEqual(values[2].sign, .minus)
+  }
+}
