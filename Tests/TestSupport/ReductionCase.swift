@@ -4,13 +4,17 @@ public import AllReduce
 ///
 /// They repeat with period 11, so the expected result of a vector of any length is eleven numbers.
 public struct ReductionCase<Scalar: ReducibleScalar> {
+  /// After how many elements the values repeat.
   public static var period: Int { 11 }
 
+  /// How the ranks' values are combined.
   public let operation: ReductionOperation
+  /// The number of ranks.
   public let size: Int
   /// The expected result of element i is `expected[i % 11]`.
   public let expected: [Scalar]
 
+  /// Works out the expected result; `dividing` is the division of a mean.
   public init(_ operation: ReductionOperation, size: Int, dividing: (Scalar, Int) -> Scalar) {
     self.operation = operation
     self.size = size

@@ -88,6 +88,7 @@ package struct ScheduleVerifier {
   ///   - order: The order of steps that could run at once.
   ///   - keepStates: Whether to note what each rank holds after every round.
   /// - Returns: What was counted.
+  /// - Throws: What is wrong, in a sentence.
   package static func verify(
     _ collective: Collective, _ schedules: [Schedule], order: Order = .byRound,
     keepStates: Bool = false
