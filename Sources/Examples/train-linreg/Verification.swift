@@ -47,7 +47,7 @@ struct Verification {
     var descent = GradientDescent(
       on: examples, in: problem, settings.exactly(epochs: epochs), .alone)
     let console = RankConsole(isRoot: true)
-    _ = try descent.run(progress: ProgressNotes(on: console)) { try signs.give() }
+    _ = try descent.run(progress: ProgressNotes(on: console), label: "check: ") { try signs.give() }
     try signs.end()
     return Verification(
       serialDifference: difference(theta, units.ownUnits(descent.theta)), exactTheta: exact,
