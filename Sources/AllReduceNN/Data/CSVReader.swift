@@ -1,0 +1,72 @@
+/// Reads rows of numbers from a range of bytes.
+struct CSVReader {
+  let path: String
+  let columns: [String]
+  let hasHeader: Bool
+
+  /// The numbers of all rows, row by row.
+  ///
+  /// - Parameters:
+  ///   - from: The beginning of a line.
+  ///   - to: The end of the last line.
+  ///   - linesBefore: How many lines were passed over before `from`, for messages.
+  ///   - rows: At least as many as there are.
+  /// - Returns: As many numbers for each row as there are columns.
+  /// - Throws: ``DataError`` for the first line that is wrong.
+  func readRows(
+    from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int
+  ) throws(DataError) -> [Double] {
+    var failure: DataError?
+    let elements = [Double](unsafeUninitializedCapacity: rows * columns.count) { buffer, count in
+      count = 0
+      guard var output = buffer.baseAddress else { return }
+      var at = from
+      var lineNumber = linesBefore
+      while at < to {
+        let (line, next) = CSVLine.line(at: at, limit: to)
+        at = next
+        lineNumber += 1
+        if !line.readNumbers(into: output, count: columns.count) {
+          if line.isBlank { continue }
+          do throws(DataError) {
+            for (column, value) in try numbers(on: line, lineNumber).enumerated() {
+              output[column] = value
+            }
+          } catch {
+            failure = error
+            return
+          }
+        }
+        output += columns.count
+        count += columns.count
+      }
+    }
+    if let failure { throw failure }
+    return elements
+  }
+
+  /// The numbers on a line that is not plain: quoted ones, or an error that says what is wrong.
+  private func numbers(on line: CSVLine, _ lineNumber: Int) throws(DataError) -> [Double] {
+    guard let fields = line.fields() else {
+      throw NumericTable.unclosedQuote(path, line: lineNumber)
+    }
+    guard fields.count == columns.count else {
+      throw DataError(
+        file: path, line: lineNumber,
+        expected: "as many fields as the first line has, \(columns.count)",
+        found: "\(fields.count)", advice: "correct or remove the line")
+    }
+    var numbers: [Double] = []
+    for (index, field) in fields.enumerated() {
+      guard let number = CSVLine.number(field) else {
+        throw DataError(
+          file: path, line: lineNumber, column: index + 1,
+          columnName: hasHeader ? columns[index] : nil, expected: "a finite number",
+          found: field.isEmpty ? "nothing" : "\"\(DataError.legible(field))\"",
+          advice: "correct or remove the line")
+      }
+      numbers.append(number)
+    }
+    return numbers
+  }
+}

@@ -1,0 +1,74 @@
+/// What is wrong with a file of data: where, what was expected there and what was found.
+///
+/// Its description is one sentence for people that ends with what to do next.
+public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The path of the file, or the name of the data.
+  public let file: String
+  /// The line, from 1; nil if the whole file is meant.
+  public var line: Int?
+  /// The column, from 1; nil if the whole line is meant.
+  public let column: Int?
+  /// The name of the column if the file has a header.
+  public let columnName: String?
+  /// What should stand there.
+  public let expected: String
+  /// What stands there.
+  public let found: String
+  /// What to do next.
+  public let advice: String
+
+  /// Creates an error about a place in a file.
+  ///
+  /// - Parameters:
+  ///   - file: The path of the file, or the name of the data.
+  ///   - line: The line, from 1.
+  ///   - column: The column, from 1.
+  ///   - columnName: The name of the column.
+  ///   - expected: What should stand there.
+  ///   - found: What stands there.
+  ///   - advice: What to do next.
+  public init(
+    file: String, line: Int? = nil, column: Int? = nil, columnName: String? = nil,
+    expected: String, found: String, advice: String
+  ) {
+    self.file = file
+    self.line = line
+    self.column = column
+    self.columnName = columnName
+    self.expected = expected
+    self.found = found
+    self.advice = advice
+  }
+
+  /// The place, what was expected, what was found, and what to do.
+  public var description: String {
+    var text = file
+    if let line { text += ", line \(line)" }
+    if let column {
+      text += ", column \(column)"
+      if let columnName { text += " (\(DataError.legible(columnName)))" }
+    } else if let columnName {
+      text += ", column \(DataError.legible(columnName))"
+    }
+    return text + ": expected \(expected), found \(found); \(advice)"
+  }
+
+  /// The same error in a file whose first lines were read by someone else.
+  ///
+  /// - Parameter count: How many lines stand before the part that was read.
+  /// - Returns: The error with the line's number in the whole file.
+  public func shifted(byLines count: Int) -> DataError {
+    var shifted = self
+    if let line { shifted.line = line + count }
+    return shifted
+  }
+
+  /// A text on one line, with control characters replaced and a length that fits a message.
+  static func legible(_ text: some StringProtocol) -> String {
+    var clean = ""
+    for scalar in text.unicodeScalars.prefix(41) {
+      clean.unicodeScalars.append(scalar.properties.generalCategory == .control ? "?" : scalar)
+    }
+    return clean.unicodeScalars.count > 40 ? String(clean.unicodeScalars.prefix(40)) + "..." : clean
+  }
+}

@@ -1,0 +1,73 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The bytes of a file, mapped into memory; those of a pipe are read.
+///
+/// Mapping reads only what is looked at, so a process that looks at its part costs only that part.
+final class FileBytes {
+  private let memory: UnsafeMutableRawPointer?
+  private let count: Int
+  private let isMapped: Bool
+
+  /// All bytes; valid while this object lives.
+  var bytes: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: memory?.assumingMemoryBound(to: UInt8.self), count: count)
+  }
+
+  init(path: String) throws(DataError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileBytes.unreadable(path, errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw FileBytes.unreadable(path, errno) }
+    if status.st_mode & S_IFMT == S_IFDIR {
+      throw DataError(
+        file: path, expected: "a file", found: "a directory",
+        advice: "name a file inside it")
+    }
+    if status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 {
+      let size = Int(status.st_size)
+      let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+      guard let mapped, mapped != MAP_FAILED else { throw FileBytes.unreadable(path, errno) }
+      (memory, count, isMapped) = (mapped, size, true)
+    } else {
+      (memory, count) = try FileBytes.readAll(descriptor, path)
+      isMapped = false
+    }
+  }
+
+  deinit {
+    if isMapped { munmap(memory!, count) } else { free(memory) }
+  }
+
+  private static func readAll(
+    _ descriptor: Int32, _ path: String
+  ) throws(DataError) -> (UnsafeMutableRawPointer?, Int) {
+    var (memory, capacity, count) = (nil as UnsafeMutableRawPointer?, 0, 0)
+    while true {
+      if count == capacity {
+        capacity = max(1 << 16, 2 * capacity)
+        memory = realloc(memory, capacity)
+      }
+      let got = read(descriptor, memory! + count, capacity - count)
+      if got == 0 { return (memory, count) }
+      if got > 0 {
+        count += got
+      } else if errno != EINTR {
+        let code = errno
+        free(memory)
+        throw unreadable(path, code)
+      }
+    }
+  }
+
+  private static func unreadable(_ path: String, _ code: Int32) -> DataError {
+    DataError(
+      file: path, expected: "a file that can be read",
+      found: code == ENOENT ? "no such file" : "\"\(String(cString: strerror(code)))\"",
+      advice: "check the path and its permissions")
+  }
+}

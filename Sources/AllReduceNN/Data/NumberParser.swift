@@ -1,0 +1,102 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Reads decimal numbers from bytes, correctly rounded, without making strings.
+enum NumberParser {
+  /// Reads the longest number at the start of the bytes.
+  ///
+  /// A number is digits with an optional sign, decimal point and exponent. Words such as nan and
+  /// inf, hexadecimal digits and thousands separators are no numbers.
+  ///
+  /// - Parameters:
+  ///   - start: The first byte.
+  ///   - end: The byte after the last one that may be read.
+  ///   - value: Set to the number; infinite if it is too large for a `Double`.
+  /// - Returns: The byte after the number, or nil if there is none.
+  static func parse(
+    _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, into value: inout Double
+  ) -> UnsafePointer<UInt8>? {
+    var at = start
+    var isNegative = false
+    if at < end, at.pointee == minus || at.pointee == plus {
+      isNegative = at.pointee == minus
+      at += 1
+    }
+    var digits: UInt64 = 0
+    var digitCount = 0
+    var exponent = 0
+    var sawDigit = false
+    while at < end, at.pointee &- zero < 10 {
+      digits = digits &* 10 &+ UInt64(at.pointee &- zero)
+      if digits > 0 { digitCount += 1 }
+      sawDigit = true
+      at += 1
+    }
+    if at < end, at.pointee == point {
+      at += 1
+      while at < end, at.pointee &- zero < 10 {
+        digits = digits &* 10 &+ UInt64(at.pointee &- zero)
+        if digits > 0 { digitCount += 1 }
+        exponent -= 1
+        sawDigit = true
+        at += 1
+      }
+    }
+    guard sawDigit else { return nil }
+    if at < end, at.pointee | 0x20 == letterE, let (power, next) = power(at + 1, end) {
+      exponent += power
+      at = next
+    }
+    // Both the digits and the power of ten are exact here, so one operation rounds once
+    // (Clinger, "How to read floating point numbers accurately", 1990).
+    if digitCount <= 18, digits < 1 << 53, exponent >= -22, exponent <= 22 {
+      let scale = powersOfTen[abs(exponent)]
+      let magnitude = exponent < 0 ? Double(digits) / scale : Double(digits) * scale
+      value = isNegative ? -magnitude : magnitude
+    } else {
+      value = slowly(start, at)
+    }
+    return at
+  }
+
+  private static let (plus, minus, point) = (0x2B as UInt8, 0x2D as UInt8, 0x2E as UInt8)
+  private static let (zero, letterE) = (0x30 as UInt8, 0x65 as UInt8)
+
+  private static let powersOfTen: [Double] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+  ]
+
+  private static func power(
+    _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
+  ) -> (Int, UnsafePointer<UInt8>)? {
+    var at = start
+    var isNegative = false
+    if at < end, at.pointee == minus || at.pointee == plus {
+      isNegative = at.pointee == minus
+      at += 1
+    }
+    guard at < end, at.pointee &- zero < 10 else { return nil }
+    var power = 0
+    while at < end, at.pointee &- zero < 10 {
+      power = min(100_000, power * 10 + Int(at.pointee &- zero))
+      at += 1
+    }
+    return (isNegative ? -power : power, at)
+  }
+
+  /// The C library's reading of bytes that are known to be a decimal number.
+  private static func slowly(
+    _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
+  ) -> Double {
+    let count = end - start
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: count + 1) { copy in
+      for index in 0..<count { copy[index] = CChar(bitPattern: start[index]) }
+      copy[count] = 0
+      return strtod(copy.baseAddress!, nil)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/// A table of numbers with named columns.
+public struct NumericTable: Sendable {
+  /// Where the table comes from, for messages.
+  public let file: String
+  /// A name for each column.
+  public let columnNames: [String]
+  /// Whether the names stand in the file; otherwise they are "column 1" and so on.
+  public let hasHeader: Bool
+  /// The numbers, [rows, columns].
+  public let values: Matrix<Double>
+  /// How many lines of text this table, or this part of one, was read from.
+  public let lineCount: Int
+
+  /// The place, from 0, of the column with a name, or else with a number, from 1.
+  ///
+  /// - Parameter nameOrNumber: A column's name in the header or its number; a name wins.
+  /// - Returns: An index into ``columnNames``.
+  /// - Throws: ``DataError`` if there is no such column, or several of that name.
+  public func columnIndex(_ nameOrNumber: String) throws(DataError) -> Int {
+    let matches = columnNames.indices.filter { columnNames[$0] == nameOrNumber }
+    if matches.count == 1 || (matches.count > 1 && !hasHeader) { return matches[0] }
+    if matches.count > 1 {
+      throw DataError(
+        file: file, line: 1, columnName: nameOrNumber, expected: "one column of that name",
+        found: "\(matches.count)", advice: "give the column's number instead")
+    }
+    if let number = Int(nameOrNumber), number >= 1, number <= columnNames.count {
+      return number - 1
+    }
+    var names = columnNames.prefix(12).map { DataError.legible($0) }
+    if columnNames.count > names.count { names.append("...") }
+    throw DataError(
+      file: file, columnName: nameOrNumber, expected: "a column of that name or number",
+      found: hasHeader ? "only \(names.joined(separator: ", "))" : "no header",
+      advice: "use one of the names or a number from 1 to \(columnNames.count)")
+  }
+
+  /// The error of a file that has a header and no rows.
+  ///
+  /// A part of a file may be without rows; who reads parts throws this if no part has any.
+  ///
+  /// - Returns: The error to throw.
+  public func withoutRows() -> DataError {
+    DataError(
+      file: file, line: 2, expected: "a row of \(columnNames.count) numbers",
+      found: "only a header", advice: "add the data below it")
+  }
+}

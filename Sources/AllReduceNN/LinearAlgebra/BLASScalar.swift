@@ -1,0 +1,89 @@
+import CBLAS
+
+/// A number that the linear algebra library computes with: `Float` or `Double`.
+///
+/// The requirements work on memory and check nothing; ``Matrix`` checks shapes and calls them.
+public protocol BLASScalar: BinaryFloatingPoint, Sendable {
+  /// y = scale op(A) x + keep y, where A is [rows, columns] and op is A or its transpose.
+  static func matrixVector(
+    transposed: Bool, rows: Int32, columns: Int32, scale: Self, _ a: UnsafePointer<Self>,
+    _ x: UnsafePointer<Self>, keep: Self, _ y: UnsafeMutablePointer<Self>)
+
+  /// C = A B, where A is [rows, inner] and B is [inner, columns] after the transposes asked for.
+  static func matrixMatrix(
+    transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
+    _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, _ c: UnsafeMutablePointer<Self>)
+
+  /// The sum of x_i y_i.
+  static func dotProduct(
+    count: Int32, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>
+  ) -> Self
+}
+
+extension Double: BLASScalar {
+  /// y = scale op(A) x + keep y, by `cblas_dgemv`.
+  public static func matrixVector(
+    transposed: Bool, rows: Int32, columns: Int32, scale: Double, _ a: UnsafePointer<Double>,
+    _ x: UnsafePointer<Double>, keep: Double, _ y: UnsafeMutablePointer<Double>
+  ) {
+    BLAS.prepare()
+    cblas_dgemv(
+      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, rows, columns, scale, a,
+      max(1, columns), x, 1, keep, y, 1)
+  }
+
+  /// C = A B, by `cblas_dgemm`.
+  public static func matrixMatrix(
+    transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ c: UnsafeMutablePointer<Double>
+  ) {
+    BLAS.prepare()
+    cblas_dgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+      transposeB ? CblasTrans : CblasNoTrans, rows, columns, inner, 1, a,
+      max(1, transposeA ? rows : inner), b, max(1, transposeB ? inner : columns), 0, c,
+      max(1, columns))
+  }
+
+  /// The sum of x_i y_i, by `cblas_ddot`.
+  public static func dotProduct(
+    count: Int32, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
+  ) -> Double {
+    BLAS.prepare()
+    return cblas_ddot(count, x, 1, y, 1)
+  }
+}
+
+extension Float: BLASScalar {
+  /// y = scale op(A) x + keep y, by `cblas_sgemv`.
+  public static func matrixVector(
+    transposed: Bool, rows: Int32, columns: Int32, scale: Float, _ a: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>, keep: Float, _ y: UnsafeMutablePointer<Float>
+  ) {
+    BLAS.prepare()
+    cblas_sgemv(
+      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, rows, columns, scale, a,
+      max(1, columns), x, 1, keep, y, 1)
+  }
+
+  /// C = A B, by `cblas_sgemm`.
+  public static func matrixMatrix(
+    transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>
+  ) {
+    BLAS.prepare()
+    cblas_sgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+      transposeB ? CblasTrans : CblasNoTrans, rows, columns, inner, 1, a,
+      max(1, transposeA ? rows : inner), b, max(1, transposeB ? inner : columns), 0, c,
+      max(1, columns))
+  }
+
+  /// The sum of x_i y_i, by `cblas_sdot`.
+  public static func dotProduct(
+    count: Int32, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>
+  ) -> Float {
+    BLAS.prepare()
+    return cblas_sdot(count, x, 1, y, 1)
+  }
+}

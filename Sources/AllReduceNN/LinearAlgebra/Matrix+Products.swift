@@ -1,0 +1,135 @@
+extension Matrix {
+  /// Multiplies some rows by a vector: result = rows x vector + keeping x result.
+  ///
+  /// Allocates nothing. `cblas_dgemv`, `cblas_sgemv`.
+  ///
+  /// - Parameters:
+  ///   - vector: As many numbers as the matrix has columns.
+  ///   - range: The rows to use; nil means all.
+  ///   - keeping: What of the old result is kept: 0 replaces it, -1 subtracts it.
+  ///   - result: One number a row; those beyond the number of rows are left alone.
+  /// - Precondition: The shapes fit.
+  public func multiply(
+    _ vector: [Scalar], rows range: Range<Int>? = nil, keeping: Scalar = 0,
+    into result: inout [Scalar]
+  ) {
+    let range = checked(range)
+    precondition(
+      vector.count == columns && result.count >= range.count,
+      "[\(range.count), \(columns)] x [\(vector.count)] -> [\(result.count)] does not fit")
+    guard !range.isEmpty else { return }
+    if columns == 0 {
+      for row in 0..<range.count { result[row] = keeping == 0 ? 0 : keeping * result[row] }
+      return
+    }
+    elements.withUnsafeBufferPointer { elements in
+      vector.withUnsafeBufferPointer { vector in
+        result.withUnsafeMutableBufferPointer { result in
+          Scalar.matrixVector(
+            transposed: false, rows: Int32(range.count), columns: Int32(columns), scale: 1,
+            elements.baseAddress! + range.lowerBound * columns, vector.baseAddress!,
+            keep: keeping, result.baseAddress!)
+        }
+      }
+    }
+  }
+
+  /// Multiplies the transpose of some rows by a vector: the sum of each row times its number.
+  ///
+  /// Allocates nothing. Without rows the sum is zero. `cblas_dgemv`, `cblas_sgemv`.
+  ///
+  /// - Parameters:
+  ///   - vector: A number a row; those beyond the number of rows are not used.
+  ///   - range: The rows to use; nil means all.
+  ///   - result: A number a column, replaced; those beyond the number of columns are left alone.
+  /// - Precondition: The shapes fit.
+  public func multiplyTransposed(
+    _ vector: [Scalar], rows range: Range<Int>? = nil, into result: inout [Scalar]
+  ) {
+    let range = checked(range)
+    precondition(
+      vector.count >= range.count && result.count >= columns,
+      "[\(columns), \(range.count)] x [\(vector.count)] -> [\(result.count)] does not fit")
+    guard columns > 0 else { return }
+    guard !range.isEmpty else {
+      // The library returns at once and would leave the old numbers.
+      for column in 0..<columns { result[column] = 0 }
+      return
+    }
+    elements.withUnsafeBufferPointer { elements in
+      vector.withUnsafeBufferPointer { vector in
+        result.withUnsafeMutableBufferPointer { result in
+          Scalar.matrixVector(
+            transposed: true, rows: Int32(range.count), columns: Int32(columns), scale: 1,
+            elements.baseAddress! + range.lowerBound * columns, vector.baseAddress!,
+            keep: 0, result.baseAddress!)
+        }
+      }
+    }
+  }
+
+  /// The product with another matrix, either transposed first if asked for.
+  ///
+  /// [rows, inner] x [inner, columns] gives [rows, columns]. `cblas_dgemm`, `cblas_sgemm`.
+  ///
+  /// - Parameters:
+  ///   - other: The right factor.
+  ///   - transposed: Whether this matrix, the left factor, is transposed.
+  ///   - otherTransposed: Whether the right factor is transposed.
+  /// - Returns: A new matrix.
+  /// - Precondition: The inner sizes are equal.
+  public func product(
+    with other: Matrix, transposed: Bool = false, otherTransposed: Bool = false
+  ) -> Matrix {
+    let (height, inner) = transposed ? (columns, rows) : (rows, columns)
+    let (otherInner, width) =
+      otherTransposed ? (other.columns, other.rows) : (other.rows, other.columns)
+    precondition(
+      inner == otherInner, "[\(height), \(inner)] x [\(otherInner), \(width)] does not fit")
+    var result = Matrix(rows: height, columns: width)
+    guard height > 0, width > 0, inner > 0 else { return result }
+    result.withUnsafeMutableElements { result in
+      elements.withUnsafeBufferPointer { left in
+        other.elements.withUnsafeBufferPointer { right in
+          Scalar.matrixMatrix(
+            transposeA: transposed, transposeB: otherTransposed, rows: Int32(height),
+            columns: Int32(width), inner: Int32(inner), left.baseAddress!, right.baseAddress!,
+            result.baseAddress!)
+        }
+      }
+    }
+    return result
+  }
+
+  private func checked(_ range: Range<Int>?) -> Range<Int> {
+    guard let range else { return 0..<rows }
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= rows,
+      "rows \(range) are outside a matrix of [\(rows), \(columns)]")
+    return range
+  }
+}
+
+extension BLASScalar {
+  /// The sum of the products of the first `count` numbers of two vectors.
+  ///
+  /// `cblas_ddot`, `cblas_sdot`.
+  ///
+  /// - Parameters:
+  ///   - x: A vector.
+  ///   - y: Another vector, which may be the same one.
+  ///   - count: How many numbers of each are used.
+  /// - Returns: Zero for no numbers.
+  /// - Precondition: Both vectors have as many numbers.
+  public static func dot(_ x: [Self], _ y: [Self], count: Int) -> Self {
+    precondition(
+      count >= 0 && count <= x.count && count <= y.count && count <= Int32.max,
+      "[\(x.count)] . [\(y.count)] has no \(count) products")
+    guard count > 0 else { return 0 }
+    return x.withUnsafeBufferPointer { x in
+      y.withUnsafeBufferPointer { y in
+        dotProduct(count: Int32(count), x.baseAddress!, y.baseAddress!)
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/// A matrix of [rows, columns], stored row by row.
+public struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
+  /// The number of rows.
+  public let rows: Int
+  /// The number of columns.
+  public let columns: Int
+  /// All elements: row 0, then row 1, and so on.
+  public private(set) var elements: [Scalar]
+
+  /// Creates a matrix of [rows, columns] from its elements, row by row.
+  ///
+  /// - Parameters:
+  ///   - rows: The number of rows.
+  ///   - columns: The number of columns.
+  ///   - elements: Row 0, then row 1, and so on.
+  /// - Precondition: There are rows times columns elements, and neither number exceeds `Int32.max`.
+  public init(rows: Int, columns: Int, elements: [Scalar]) {
+    precondition(
+      rows >= 0 && columns >= 0 && rows <= Int32.max && columns <= Int32.max,
+      "a matrix of [\(rows), \(columns)] cannot be made: each number must be within 0...2^31-1")
+    precondition(
+      elements.count == rows * columns,
+      "a matrix of [\(rows), \(columns)] needs \(rows * columns) elements, not \(elements.count)")
+    self.rows = rows
+    self.columns = columns
+    self.elements = elements
+  }
+
+  /// Creates a matrix of [rows, columns] that holds one value everywhere.
+  public init(rows: Int, columns: Int, repeating value: Scalar = 0) {
+    self.init(
+      rows: rows, columns: columns, elements: [Scalar](repeating: value, count: rows * columns))
+  }
+
+  /// The element in a row and a column.
+  public subscript(row: Int, column: Int) -> Scalar {
+    get {
+      check(row, column)
+      return elements[row * columns + column]
+    }
+    set {
+      check(row, column)
+      elements[row * columns + column] = newValue
+    }
+  }
+
+  /// One row, as a part of ``elements``.
+  public subscript(row row: Int) -> ArraySlice<Scalar> {
+    check(row, 0)
+    return elements[row * columns..<(row + 1) * columns]
+  }
+
+  /// Calls a function with the memory of all elements, row by row.
+  ///
+  /// - Parameter body: A function that must not let the memory escape.
+  /// - Returns: What the function returns.
+  /// - Throws: What the function throws.
+  public mutating func withUnsafeMutableElements<Result>(
+    _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+  ) rethrows -> Result {
+    try elements.withUnsafeMutableBufferPointer { try body($0) }
+  }
+
+  private func check(_ row: Int, _ column: Int) {
+    precondition(
+      row >= 0 && row < rows && column >= 0 && (column < columns || column == 0),
+      "[\(row), \(column)] is outside a matrix of [\(rows), \(columns)]")
+  }
+}

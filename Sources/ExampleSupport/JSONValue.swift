@@ -1,0 +1,71 @@
+/// A value of json whose objects keep the order of their keys.
+public enum JSONValue: Sendable {
+  /// What was not measured.
+  case null
+  /// True or false.
+  case boolean(Bool)
+  /// A whole number.
+  case integer(Int)
+  /// A number, written so that reading it gives the same bits; null unless finite.
+  case number(Double)
+  /// A text.
+  case text(String)
+  /// Values in order.
+  case list([JSONValue])
+  /// Values by name, in this order.
+  case object([(String, JSONValue)])
+
+  /// A number, or null for nil.
+  public static func number(orNull value: Double?) -> JSONValue {
+    value.map { .number($0) } ?? .null
+  }
+
+  /// A list of numbers.
+  public static func numbers(_ values: [Double]) -> JSONValue {
+    .list(values.map { .number($0) })
+  }
+
+  /// A list of whole numbers.
+  public static func integers(_ values: [Int]) -> JSONValue {
+    .list(values.map { .integer($0) })
+  }
+
+  /// The value as json, on one line but for the members of the outermost object.
+  public func encoded() -> String {
+    guard case .object(let members) = self else { return inline }
+    let lines = members.map { "  \(JSONValue.quoted($0.0)): \($0.1.inline)" }
+    return "{\n" + lines.joined(separator: ",\n") + "\n}"
+  }
+
+  private var inline: String {
+    switch self {
+    case .null: "null"
+    case .boolean(let value): value ? "true" : "false"
+    case .integer(let value): "\(value)"
+    case .number(let value): value.isFinite ? "\(value)" : "null"
+    case .text(let value): JSONValue.quoted(value)
+    case .list(let values): "[" + values.map(\.inline).joined(separator: ", ") + "]"
+    case .object(let members):
+      "{" + members.map { "\(JSONValue.quoted($0.0)): \($0.1.inline)" }.joined(separator: ", ")
+        + "}"
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case "\n": quoted += "\\n"
+      case "\r": quoted += "\\r"
+      case "\t": quoted += "\\t"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

@@ -1,0 +1,48 @@
+/// A table for people: columns as wide as their widest cell, two spaces apart.
+public struct TextTable: Sendable {
+  /// On which side of its column a cell stands.
+  public enum Alignment: Sendable {
+    /// Left, as words do.
+    case left
+    /// Right, as numbers do.
+    case right
+  }
+
+  private let alignments: [Alignment]
+  private var rows: [[String]]
+
+  /// Creates a table.
+  ///
+  /// - Parameters:
+  ///   - titles: The first row.
+  ///   - alignments: One for each column; columns without stand right.
+  public init(titles: [String], alignments: [Alignment] = []) {
+    self.alignments = alignments
+    rows = [titles]
+  }
+
+  /// Adds a row of as many cells as there are titles, or fewer.
+  public mutating func add(_ cells: [String]) {
+    precondition(
+      cells.count <= rows[0].count, "\(cells.count) cells do not fit \(rows[0].count) columns")
+    rows.append(cells)
+  }
+
+  /// The lines of the table, without spaces at their ends.
+  public var text: String {
+    let widths = rows[0].indices.map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+    let lines = rows.map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        let isLeft = column < alignments.count && alignments[column] == .left
+        line += (column == 0 ? "" : "  ") + (isLeft ? cell + padding : padding + cell)
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+    return lines.joined(separator: "\n")
+  }
+}

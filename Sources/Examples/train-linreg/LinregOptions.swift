@@ -1,0 +1,109 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// How the ranks' sums become one theta.
+enum CombineMode: String, CaseIterable, ExpressibleByArgument {
+  /// Every rank gets the total and takes the step itself.
+  case allReduce
+  /// One rank gets the total, takes the step, and sends the new theta to the others.
+  case central
+}
+
+/// The command line of train-linreg.
+struct LinregOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A file of comma-separated numbers to learn from.", valueName: "file"))
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The column to predict: its name, or its number from 1. All others are features.",
+      valueName: "column"))
+  var target: String?
+
+  @Flag(help: "Each rank reads only its own part of the file; leaves out the check.")
+  var partitioned = false
+
+  @Option(help: ArgumentHelp("How many examples to make up (default: 400).", valueName: "count"))
+  var examples: Int?
+
+  @Option(help: ArgumentHelp("How many features they have (default: 3).", valueName: "count"))
+  var features: Int?
+
+  @Option(help: "The seed of made-up examples and of the order of mini-batches.")
+  var seed: UInt64 = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "How the sums of the ranks are added; automatic chooses by size and ranks.",
+      valueName: "name"))
+  var algorithm: ReductionAlgorithm = .automatic
+
+  @Option(
+    help: ArgumentHelp(
+      "allReduce: every rank takes the step; central: rank 0 does and broadcasts theta.",
+      valueName: "mode"))
+  var combine: CombineMode = .allReduce
+
+  @Option(
+    help: ArgumentHelp(
+      "The step, in standard units (default: chosen safely from the data).", valueName: "alpha"))
+  var learningRate: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The most passes over the data (default: 100000, or 200 with --batch-size).",
+      valueName: "count"))
+  var epochs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Ends when no element of theta changes by more in an epoch, relative to the largest.",
+      valueName: "change"))
+  var tolerance = 1e-13
+
+  @Option(
+    help: ArgumentHelp(
+      "Takes a step after every so many examples of all ranks together, in random order.",
+      valueName: "count"))
+  var batchSize: Int?
+
+  @Flag(help: "Shows each rank's partial sums of the first step and their total.")
+  var ranksReport = false
+
+  @Flag(inversion: .prefixedNo, help: "Checks the result on rank 0, which holds all examples.")
+  var verify = true
+
+  @Option(help: "text for people, json for programs.")
+  var format: OutputFormat = .text
+
+  func validate() throws {
+    if data != nil, target == nil {
+      throw ValidationError("--data needs --target, the column to predict.")
+    }
+    if data != nil, examples != nil || features != nil {
+      throw ValidationError("--examples and --features are for made-up data, not for --data.")
+    }
+    if data == nil, target != nil || partitioned {
+      throw ValidationError("--target and --partitioned need --data, the file to learn from.")
+    }
+    if let examples, examples < 2 {
+      throw ValidationError("--examples must be 2 or more, not \(examples).")
+    }
+    if let features, features < 1 {
+      throw ValidationError("--features must be 1 or more, not \(features).")
+    }
+    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+      throw ValidationError("--learning-rate must be above 0, not \(learningRate).")
+    }
+    if let epochs, epochs < 1 {
+      throw ValidationError("--epochs must be 1 or more, not \(epochs).")
+    }
+    if !(tolerance >= 0 && tolerance.isFinite) {
+      throw ValidationError("--tolerance must be 0 or more, not \(tolerance).")
+    }
+    if let batchSize, batchSize < 1 {
+      throw ValidationError("--batch-size must be 1 or more, not \(batchSize).")
+    }
+  }
+}

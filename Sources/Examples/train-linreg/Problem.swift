@@ -1,0 +1,23 @@
+/// What all ranks know about the data.
+struct Problem {
+  /// The file, or what stands for it.
+  let source: String
+  /// The names of the features.
+  let names: [String]
+  /// The name of what is predicted.
+  let target: String
+  /// How many examples each rank has.
+  let rowsPerRank: [Int]
+  /// The theta that made the data, intercept first, if they were made up.
+  let trueTheta: [Double]?
+  /// Whether the root holds all rows, to check the result.
+  let isChecked: Bool
+
+  /// How many examples the ranks have together.
+  var examples: Int { rowsPerRank.reduce(0, +) }
+  /// How many features an example has.
+  var features: Int { names.count }
+
+  /// The names of theta's elements.
+  var thetaNames: [String] { ["(intercept)"] + names }
+}

@@ -1,0 +1,118 @@
+import AllReduce
+
+/// Gets the examples to the ranks: made up, dealt out by the root, or read by each rank.
+struct ProblemSource {
+  /// What all ranks know, this rank's own examples, and on the root, if it is to check, all of them.
+  typealias Loaded = (problem: Problem, own: Examples, all: Examples?)
+
+  private let options: LinregOptions
+  private let world: Communicator
+
+  init(_ options: LinregOptions, _ world: Communicator) {
+    self.options = options
+    self.world = world
+  }
+
+  /// Loads the examples. Collective.
+  func load() throws -> Loaded {
+    guard let path = options.data, let target = options.target else { return makeUp() }
+    return options.partitioned ? try readParts(path, target) : try dealOut(path, target)
+  }
+
+  private func makeUp() -> Loaded {
+    let source = SyntheticData(features: options.features ?? 3, seed: options.seed)
+    let count = options.examples ?? 400
+    let blocks = BlockPartition(count: count, parts: world.size)
+    let problem = Problem(
+      source: "made up from seed \(options.seed)", names: source.names, target: "y",
+      rowsPerRank: blocks.map(\.count), trueTheta: source.theta, isChecked: options.verify)
+    return (
+      problem, source.examples(blocks[world.rank]),
+      options.verify && world.isRoot ? source.examples(0..<count) : nil
+    )
+  }
+
+  /// The root reads the file and sends each rank its rows.
+  private func dealOut(_ path: String, _ target: String) throws -> Loaded {
+    let read = try world.agreeing { () throws -> (table: NumericTable, target: Int)? in
+      guard world.isRoot else { return nil }
+      let table = try NumericTable(csv: path)
+      let column = try targetColumn(target, of: table)
+      guard table.values.elements.count <= Int32.max else {
+        throw DataError(
+          file: path, expected: "at most \(Int32.max) numbers that one rank can deal out",
+          found: "\(table.values.elements.count)",
+          advice: "let each rank read its own rows with --partitioned")
+      }
+      return (table, column)
+    }
+    let names = try world.broadcast(
+      read?.table.columnNames.joined(separator: "\n") ?? "", from: 0
+    ).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    var shape = [Int64(read?.table.values.rows ?? 0), Int64(read?.target ?? 0)]
+    try world.broadcast(&shape, from: 0)
+
+    let blocks = BlockPartition(count: Int(shape[0]), parts: world.size)
+    let own = try world.scatter(
+      read?.table.values.elements ?? [], counts: blocks.map { $0.count * names.count }, from: 0)
+    let column = Int(shape[1])
+    let all = read.flatMap { read in
+      options.verify
+        ? Examples(
+          values: read.table.values.elements, columns: names.count, target: column, first: 0)
+        : nil
+    }
+    return (
+      problem(path, names, column, rowsPerRank: blocks.map(\.count), isChecked: options.verify),
+      Examples(
+        values: own, columns: names.count, target: column, first: blocks[world.rank].lowerBound),
+      all
+    )
+  }
+
+  /// Every rank reads the lines that begin in its part of the file's bytes.
+  private func readParts(_ path: String, _ target: String) throws -> Loaded {
+    let part = Result { try NumericTable(csv: path, part: world.rank, of: world.size) }
+    // A rank knows its lines' numbers in the file only from what the ranks before it have read.
+    let lines = try world.allGather([Int64((try? part.get())?.lineCount ?? 0)])
+    let linesBefore = Int(lines[..<world.rank].reduce(0, +))
+    let (table, column) = try world.agreeing { () throws -> (NumericTable, Int) in
+      do {
+        let table = try part.get()
+        return (table, try targetColumn(target, of: table))
+      } catch let error as DataError {
+        // The first line is read by all ranks, and its error belongs to rank 0.
+        throw error.shifted(byLines: linesBefore)
+      }
+    }
+    let rows = try world.allGather([Int64(table.values.rows)]).map { Int($0) }
+    try world.agreeing { if rows.allSatisfy({ $0 == 0 }) { throw table.withoutRows() } }
+    return (
+      problem(path, table.columnNames, column, rowsPerRank: rows, isChecked: false),
+      Examples(
+        values: table.values.elements, columns: table.columnNames.count, target: column,
+        first: rows[..<world.rank].reduce(0, +)),
+      nil
+    )
+  }
+
+  private func targetColumn(_ target: String, of table: NumericTable) throws -> Int {
+    let column = try table.columnIndex(target)
+    guard table.columnNames.count > 1 else {
+      throw DataError(
+        file: table.file, expected: "the target and one feature or more",
+        found: "only 1 column", advice: "add a column of what the target depends on")
+    }
+    return column
+  }
+
+  private func problem(
+    _ path: String, _ names: [String], _ target: Int, rowsPerRank: [Int], isChecked: Bool
+  ) -> Problem {
+    var features = names
+    let name = features.remove(at: target)
+    return Problem(
+      source: path, names: features, target: name, rowsPerRank: rowsPerRank, trueTheta: nil,
+      isChecked: isChecked)
+  }
+}

@@ -1,0 +1,85 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// Linear regression by gradient descent, its sums made by all ranks together.
+@main
+struct TrainLinreg: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train-linreg",
+    abstract: "Trains a linear regression by map-reduce.",
+    discussion: """
+      Every rank adds up the gradient over its own examples (the map); all-reduce adds the ranks' \
+      sums (the reduce); every rank then takes the same step. Without --data it learns from made-up \
+      examples. Afterwards rank 0 repeats the descent alone over all examples and solves the \
+      problem exactly, to show that the ranks together found what one process finds.
+
+        mpirun -np 4 .build/release/train-linreg
+        mpirun -np 4 .build/release/train-linreg --data data/diabetes.csv \\
+          --target progression
+
+      Ends with 0; 1 if the check fails; 64 for wrong usage; 65 for bad data or a learning rate \
+      that diverges; 70 for any other failure.
+      """)
+
+  @OptionGroup var options: LinregOptions
+
+  static func main() {
+    ProgramMain.run(TrainLinreg.self) { command, world, console in
+      try command.run(in: world, console)
+    }
+  }
+
+  private func run(in world: Communicator, _ console: RankConsole) throws {
+    var (problem, examples, all) = try ProblemSource(options, world).load()
+    if options.partitioned, options.verify {
+      console.note("No rank holds all rows of \(problem.source), so the result is not checked.")
+    }
+    let exchange = Exchange(
+      options.combine, over: world, using: options.algorithm, count: problem.features + 2)
+
+    // Standard units: every feature gets mean 0 and deviation 1 over the rows of all ranks.
+    let units = try Standardization(of: examples, in: problem, exchange)
+    try world.agreeing { try units.check(problem) }
+    units.apply(to: &examples)
+
+    let rate =
+      try options.learningRate
+      ?? LearningRate.safe(
+        for: examples, in: problem, batchSize: options.batchSize, exchange)
+    let settings = DescentSettings(options, problem, rate: rate)
+    if options.ranksReport {
+      let report = try RanksReport(of: examples, in: problem, settings, exchange, world)
+      if options.format == .text { console.print(report.text) } else { console.note(report.text) }
+    }
+
+    var descent = GradientDescent(on: examples, in: problem, settings, exchange)
+    try world.barrier()
+    let clock = ContinuousClock()
+    let start = clock.now
+    let ending = try descent.run(progress: ProgressNotes(on: console))
+    let seconds = (clock.now - start) / .seconds(1)
+    if ending == .diverged {
+      let safe = try LearningRate.safe(
+        for: examples, in: problem, batchSize: options.batchSize, exchange)
+      try world.agreeing { throw LinregError.diverged(rate: rate, safe: safe) }
+    }
+    let squares = try descent.sumOfSquares()
+
+    var result = LinregResult(
+      problem: problem, options: options, settings: settings, algorithm: exchange.algorithm,
+      epochs: descent.epochs, ending: ending, lastChange: descent.lastChange, seconds: seconds,
+      theta: units.ownUnits(descent.theta), loss: squares / Double(problem.examples),
+      r2: 1 - squares / units.targetSquares)
+    if problem.isChecked {
+      result.check = try Verification.run(
+        on: &all, in: problem, settings, epochs: descent.epochs, theta: result.theta, over: world)
+    }
+    switch options.format {
+    case .text: console.print(result.text)
+    case .json: console.print(result.json.encoded())
+    }
+    if let warning = result.warning { console.note(warning) }
+    try world.agreeing { try result.check?.failure.map { throw $0 } }
+  }
+}

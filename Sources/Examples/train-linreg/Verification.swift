@@ -1,0 +1,67 @@
+import AllReduce
+import ExampleSupport
+
+/// What one process, with all examples, says of the ranks' result.
+struct Verification {
+  /// How far theta is from that of the same descent in one process.
+  let serialDifference: Double
+  /// Theta by solving least squares; nil if the features depend on each other.
+  let exactTheta: [Double]?
+  /// How far theta is from ``exactTheta``.
+  let exactDifference: Double?
+
+  /// The most that rounding may do to the same descent.
+  static let limit = 1e-8
+
+  /// The error to end with, if the ranks found something else.
+  var failure: LinregError? {
+    serialDifference <= Verification.limit
+      ? nil : .checkFailed(difference: serialDifference, limit: Verification.limit)
+  }
+
+  /// Repeats the descent on the root while the others wait. Collective.
+  ///
+  /// - Parameters:
+  ///   - all: On the root all examples, in their own units; used up.
+  ///   - problem: What all ranks know.
+  ///   - settings: Those of the ranks' descent.
+  ///   - epochs: How many it took.
+  ///   - theta: What it found, in the data's own units.
+  ///   - world: All ranks.
+  /// - Returns: On the root what it found; nil elsewhere.
+  /// - Throws: What the communicator throws.
+  static func run(
+    on all: inout Examples?, in problem: Problem, _ settings: DescentSettings, epochs: Int,
+    theta: [Double], over world: Communicator
+  ) throws -> Verification? {
+    var signs = SignsOfLife(over: world)
+    guard var examples = all else {
+      try signs.waitForRoot()
+      return nil
+    }
+    all = nil
+    let exact = LeastSquares.solve(design: examples.design, targets: examples.targets)
+    try signs.give()
+    let units = try Standardization(of: examples, in: problem, .alone)
+    units.apply(to: &examples)
+    var descent = GradientDescent(
+      on: examples, in: problem, settings.exactly(epochs: epochs), .alone)
+    let console = RankConsole(isRoot: true)
+    _ = try descent.run(progress: ProgressNotes(on: console), label: "check: ") { try signs.give() }
+    try signs.end()
+    return Verification(
+      serialDifference: difference(theta, units.ownUnits(descent.theta)), exactTheta: exact,
+      exactDifference: exact.map { difference(theta, $0) })
+  }
+
+  /// The largest |a - b| / max(1, |b|).
+  static func difference(_ a: [Double], _ b: [Double]) -> Double {
+    var largest = 0.0
+    for (a, b) in zip(a, b) {
+      let difference = abs(a - b) / max(1, abs(b))
+      // Not max(), which may lose a NaN.
+      if !(difference <= largest) { largest = difference }
+    }
+    return largest
+  }
+}
