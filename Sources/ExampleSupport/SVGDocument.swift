@@ -102,7 +102,8 @@ public struct SVGDocument: Sendable {
         "<circle \(place) r=\"\(number(3.4 * scale))\" fill=\"#ffffff\" "
           + "stroke=\"\(color)\" stroke-width=\"1.6\"/>")
     case .square:
-      addPolygon([corner(-3.5, -3.5), corner(3.5, -3.5), corner(3.5, 3.5), corner(-3.5, 3.5)], color)
+      addPolygon(
+        [corner(-3.5, -3.5), corner(3.5, -3.5), corner(3.5, 3.5), corner(-3.5, 3.5)], color)
     case .triangle: addPolygon([corner(0, -4.6), corner(4.4, 3.4), corner(-4.4, 3.4)], color)
     case .invertedTriangle:
       addPolygon([corner(0, 4.6), corner(4.4, -3.4), corner(-4.4, -3.4)], color)
