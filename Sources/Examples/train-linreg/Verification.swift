@@ -59,8 +59,9 @@ struct Verification {
     var largest = 0.0
     for (a, b) in zip(a, b) {
       let difference = abs(a - b) / max(1, abs(b))
-      // Not max(), which may lose a NaN.
-      if !(difference <= largest) { largest = difference }
+      // A maximum may lose it.
+      if difference.isNaN { return difference }
+      largest = max(largest, difference)
     }
     return largest
   }
