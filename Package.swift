@@ -66,5 +66,8 @@ let package = Package(
     tests("AllReduceNNTests", of: "AllReduceNN"),
     tests("AllReduceTests", of: "AllReduce", "AllReduceMPI"),
     tests("ProgramTests"),
+    .executableTarget(
+      name: "FaultWorker", dependencies: ["AllReduce"], path: "Tests/FaultWorker",
+      swiftSettings: strict),
   ]
 )

@@ -1,35 +1,39 @@
 /// The arithmetic of one operation on one element type, over whole ranges.
 ///
 /// Loops over elements are concrete functions that are called once a chunk; everything above them
-/// moves bytes and knows nothing of types. Memory may be shared by nobody else during a call.
-package struct ReductionKernel: Sendable {
+/// moves bytes and knows nothing of types. Memory may be used by nobody else during a call.
+package final class ReductionKernel: Sendable {
+  package typealias Combine =
+    @Sendable (_ destination: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ count: Int)
+    -> Void
+  package typealias Finish =
+    @Sendable (_ values: UnsafeMutableRawPointer, _ count: Int, _ ranks: Int) -> Void
+
   /// Bytes an element.
   package let stride: Int
-  /// `destination[i] = destination[i] (op) source[i]` for `count` elements.
-  package let combine:
-    @Sendable (_ destination: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ count: Int)
-      -> Void
-  /// The last touch of a value that is complete: divides by the number of ranks (mean), and where
-  /// every rank computed the value itself makes its NaNs the same NaN. Nil if there is nothing to do.
-  package let finish: (@Sendable (UnsafeMutableRawPointer, Int, _ ranks: Int) -> Void)?
-  /// Makes every NaN the same NaN: two ranks that add the same numbers in mirrored order may
-  /// otherwise keep different payloads. Nil for integers.
-  package let canonicalize: (@Sendable (UnsafeMutableRawPointer, Int) -> Void)?
+  /// `destination[i] = destination[i] (op) source[i]`.
+  package let combine: Combine
+  /// As `combine`, with a result whose bits do not depend on which side is which. The two partners
+  /// of an exchange, who combine the same numbers in mirrored order, need that: otherwise each could
+  /// keep the payload of its own NaN.
+  package let combineSymmetrically: Combine
+  /// The last touch of a value that is complete: divides by the number of ranks. Nil but for a mean.
+  package let finish: Finish?
 
-  package init(_ operation: ReductionOperation, _ type: ScalarType) {
+  private init(_ operation: ReductionOperation, _ type: ScalarType) {
     precondition(
       operation.isDefined(for: type),
       "A mean of \(type) elements is not defined: reduce the sum, or use floating-point elements.")
     stride = type.stride
     switch type {
-    case .float: (combine, finish, canonicalize) = floatingKernels(Float.self, operation)
-    case .double: (combine, finish, canonicalize) = floatingKernels(Double.self, operation)
-    case .int32: (combine, finish, canonicalize) = (integerKernel(Int32.self, operation), nil, nil)
-    case .int64: (combine, finish, canonicalize) = (integerKernel(Int64.self, operation), nil, nil)
+    case .float: (combine, combineSymmetrically, finish) = floatingKernels(Float.self, operation)
+    case .double: (combine, combineSymmetrically, finish) = floatingKernels(Double.self, operation)
+    case .int32: (combine, combineSymmetrically, finish) = integerKernels(Int32.self, operation)
+    case .int64: (combine, combineSymmetrically, finish) = integerKernels(Int64.self, operation)
     }
   }
 
-  /// All twenty, made once: picking one in a call allocates nothing.
+  /// All of them, made once: picking one in a call allocates nothing.
   private static let table: [ReductionKernel?] = ScalarType.allCases.flatMap { type in
     ReductionOperation.allCases.map { operation in
       operation.isDefined(for: type) ? ReductionKernel(operation, type) : nil
@@ -43,10 +47,6 @@ package struct ReductionKernel: Sendable {
     return table[index] ?? ReductionKernel(operation, type)
   }
 }
-
-private typealias Combine = @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, Int) -> Void
-private typealias Finish = @Sendable (UnsafeMutableRawPointer, Int, Int) -> Void
-private typealias Canonicalize = @Sendable (UnsafeMutableRawPointer, Int) -> Void
 
 /// One loop, specialised for each element type and operation by inlining.
 @inline(__always)
@@ -64,39 +64,59 @@ private func loop<Scalar: BitwiseCopyable>(
 @inline(__always)
 private func floatingKernels<Scalar: BitwiseFloat>(
   _ type: Scalar.Type, _ operation: ReductionOperation
-) -> (Combine, Finish?, Canonicalize?) {
-  let combine: Combine =
-    switch operation {
-    case .sum, .mean: { loop($0, $1, $2, Scalar.self) { $0 + $1 } }
-    case .product: { loop($0, $1, $2, Scalar.self) { $0 * $1 } }
-    case .minimum: { loop($0, $1, $2, Scalar.self) { Scalar.smaller($0, $1) } }
-    case .maximum: { loop($0, $1, $2, Scalar.self) { Scalar.larger($0, $1) } }
+) -> (ReductionKernel.Combine, ReductionKernel.Combine, ReductionKernel.Finish?) {
+  switch operation {
+  case .sum:
+    return (
+      { loop($0, $1, $2, Scalar.self) { $0 + $1 } },
+      { loop($0, $1, $2, Scalar.self) { canonical($0 + $1) } }, nil
+    )
+  case .mean:
+    return (
+      { loop($0, $1, $2, Scalar.self) { $0 + $1 } },
+      { loop($0, $1, $2, Scalar.self) { canonical($0 + $1) } },
+      { pointer, count, ranks in
+        let values = pointer.assumingMemoryBound(to: Scalar.self)
+        let divisor = Scalar(ranks)
+        for index in 0..<count { values[index] /= divisor }
+      }
+    )
+  case .product:
+    return (
+      { loop($0, $1, $2, Scalar.self) { $0 * $1 } },
+      { loop($0, $1, $2, Scalar.self) { canonical($0 * $1) } }, nil
+    )
+  case .minimum:
+    let smaller: ReductionKernel.Combine = {
+      loop($0, $1, $2, Scalar.self) { Scalar.smaller($0, $1) }
     }
-  let divide: Finish = { pointer, count, ranks in
-    let values = pointer.assumingMemoryBound(to: Scalar.self)
-    let divisor = Scalar(ranks)
-    for index in 0..<count { values[index] /= divisor }
-  }
-  let canonicalize: Canonicalize = { pointer, count in
-    let values = pointer.assumingMemoryBound(to: Scalar.self)
-    for index in 0..<count {
-      let value = values[index]
-      values[index] = value == value ? value : Scalar.nan
+    return (smaller, smaller, nil)
+  case .maximum:
+    let larger: ReductionKernel.Combine = {
+      loop($0, $1, $2, Scalar.self) { Scalar.larger($0, $1) }
     }
+    return (larger, larger, nil)
   }
-  return (combine, operation == .mean ? divide : nil, canonicalize)
+}
+
+/// The value, or the one NaN that stands for all.
+@inline(__always)
+private func canonical<Scalar: BinaryFloatingPoint>(_ value: Scalar) -> Scalar {
+  value == value ? value : Scalar.nan
 }
 
 @inline(__always)
-private func integerKernel<Scalar: FixedWidthInteger & BitwiseCopyable & Sendable>(
+private func integerKernels<Scalar: FixedWidthInteger & BitwiseCopyable & Sendable>(
   _ type: Scalar.Type, _ operation: ReductionOperation
-) -> Combine {
-  switch operation {
-  case .sum, .mean: { loop($0, $1, $2, Scalar.self) { $0 &+ $1 } }
-  case .product: { loop($0, $1, $2, Scalar.self) { $0 &* $1 } }
-  case .minimum: { loop($0, $1, $2, Scalar.self) { Swift.min($0, $1) } }
-  case .maximum: { loop($0, $1, $2, Scalar.self) { Swift.max($0, $1) } }
-  }
+) -> (ReductionKernel.Combine, ReductionKernel.Combine, ReductionKernel.Finish?) {
+  let combine: ReductionKernel.Combine =
+    switch operation {
+    case .sum, .mean: { loop($0, $1, $2, Scalar.self) { $0 &+ $1 } }
+    case .product: { loop($0, $1, $2, Scalar.self) { $0 &* $1 } }
+    case .minimum: { loop($0, $1, $2, Scalar.self) { Swift.min($0, $1) } }
+    case .maximum: { loop($0, $1, $2, Scalar.self) { Swift.max($0, $1) } }
+    }
+  return (combine, combine, nil)
 }
 
 /// `minimum` and `maximum` of IEEE 754-2019: a NaN on either side is never lost, and zeros are

@@ -54,14 +54,23 @@ final class ReductionKernelTests: XCTestCase {
     XCTAssertNil(ReductionKernel.of(.sum, .float).finish)
   }
 
-  func testCanonicalNaN() {
-    let odd = Float(bitPattern: 0xFFC0_1234)
-    var values: [Float] = [odd, 1, -0.0]
-    values.withUnsafeMutableBytes {
-      ReductionKernel.of(.sum, .float).canonicalize?($0.baseAddress!, 3)
+  func testExchangedNaNsHaveTheSameBits() {
+    let left = Float(bitPattern: 0x7FC0_1234)
+    let right = Float(bitPattern: 0xFFC0_4321)
+    for operation in ReductionOperation.allCases {
+      var mine = [Float](repeating: left, count: 19)
+      var theirs = [Float](repeating: right, count: 19)
+      let kernel = ReductionKernel.of(operation, .float)
+      mine.withUnsafeMutableBytes { mine in
+        theirs.withUnsafeMutableBytes { theirs in
+          let (copy, count) = (Array(mine.bindMemory(to: Float.self)), 19)
+          kernel.combineSymmetrically(mine.baseAddress!, theirs.baseAddress!, count)
+          copy.withUnsafeBytes {
+            kernel.combineSymmetrically(theirs.baseAddress!, $0.baseAddress!, count)
+          }
+        }
+      }
+      XCTAssertEqual(mine.map(\.bitPattern), theirs.map(\.bitPattern), "\(operation)")
     }
-    XCTAssertEqual(values[0].bitPattern, Float.nan.bitPattern)
-    XCTAssertEqual(values[1], 1)
-    XCTAssertEqual(values[2].sign, .minus)
   }
 }

@@ -38,10 +38,10 @@ final class ScheduleCostTests: XCTestCase {
           for segments in [2, 3, 8, 32] {
             let cost = ScheduleCost(collective, by: algorithm, size: size, segments: segments)
             guard let steps = cost.steps else { continue }
-            let longest = ScheduleTests.schedules(
-              collective, algorithm, size: size, count: size, segment: size
-            ).flatMap(\.steps).map { if case .send(let range, _, _) = $0 { range.count } else { 0 } }
-            let pieces = size / (longest.max() ?? size)
+            let whole = try ScheduleVerifier.verify(
+              collective,
+              ScheduleTests.schedules(collective, algorithm, size: size, count: size, segment: size))
+            let pieces = size / (whole.transfers.map(\.range.count).max() ?? size)
             let measures = try ScheduleVerifier.verify(
               collective,
               ScheduleTests.schedules(

@@ -164,7 +164,7 @@ final class ScheduleTests: XCTestCase {
         schedules { plan in
           plan.send(plan.all, to: 1 - plan.rank)
           plan.receiveAndReduce(plan.all, from: 1 - plan.rank)
-          plan.finish(plan.all, alone: false)
+          plan.finish(plan.all)
         }))
     let twice = failure(
       schedules { plan in
@@ -178,10 +178,10 @@ final class ScheduleTests: XCTestCase {
       schedules { plan in
         plan.receiveAndReduce(plan.all, from: 1 - plan.rank)
         plan.send(plan.all, to: 1 - plan.rank)
-        plan.finish(plan.all, alone: true)
+        plan.finish(plan.all)
       })
     XCTAssertEqual(never?.contains("deadlock"), true, never ?? "accepted")
-    let missing = failure(schedules { $0.finish($0.all, alone: true) })
+    let missing = failure(schedules { $0.finish($0.all) })
     XCTAssertEqual(missing?.contains("before it is complete"), true, missing ?? "accepted")
     let unfinished = failure(
       schedules { plan in

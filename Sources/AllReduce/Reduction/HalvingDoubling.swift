@@ -16,7 +16,7 @@ enum HalvingDoubling {
     if let partner = ranks.partner { plan.receiveAndReduce(plan.all, from: partner) }
     let pieces = Pieces(BlockPartition(count: plan.count, parts: ranks.active))
     halve(&plan, ranks, pieces)
-    plan.finish(pieces[ranks.position..<ranks.position + 1], alone: true)
+    plan.finish(pieces[ranks.position..<ranks.position + 1])
     double(&plan, ranks, pieces)
     if let partner = ranks.partner { plan.send(plan.all, to: partner) }
   }
@@ -31,7 +31,7 @@ enum HalvingDoubling {
     if let partner = ranks.partner { plan.receiveAndReduce(plan.all, from: partner) }
     let pieces = Pieces(blocks, ranks)
     halve(&plan, ranks, pieces)
-    plan.finish(pieces[ranks.position..<ranks.position + 1], alone: true)
+    plan.finish(pieces[ranks.position..<ranks.position + 1])
     if let partner = ranks.partner { plan.send(blocks[partner], to: partner) }
   }
 

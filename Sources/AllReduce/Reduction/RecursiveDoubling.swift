@@ -15,11 +15,10 @@ enum RecursiveDoubling {
     var distance = 1
     while distance < ranks.active {
       let peer = ranks.rank(of: ranks.position ^ distance)
-      plan.send(plan.all, to: peer)
-      plan.receiveAndReduce(plan.all, from: peer)
+      plan.exchangeAndReduce(plan.all, with: peer)
       distance *= 2
     }
-    plan.finish(plan.all, alone: ranks.active == 1)
+    plan.finish(plan.all)
     if let partner = ranks.partner { plan.send(plan.all, to: partner) }
   }
 }

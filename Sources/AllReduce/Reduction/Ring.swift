@@ -18,7 +18,7 @@ enum Ring {
       plan.send(blocks[wrap(plan.rank - 1 - step, plan.size)], to: right)
       plan.receiveAndReduce(blocks[wrap(plan.rank - 2 - step, plan.size)], from: left)
     }
-    plan.finish(blocks[plan.rank], alone: true)
+    plan.finish(blocks[plan.rank])
   }
 
   static func allGather(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
@@ -43,7 +43,7 @@ enum Ring {
     if plan.rank != root {
       plan.send(plan.all, to: right)
     } else {
-      plan.finish(plan.all, alone: true)
+      plan.finish(plan.all)
     }
   }
 

@@ -12,11 +12,11 @@ package struct Schedule: Sendable {
     case receive(Range<Int>, from: Int, message: Int)
     /// Receives into scratch memory.
     case receiveToScratch(Range<Int>, from: Int, message: Int)
-    /// Combines scratch memory, from `scratch` on, into a range of the buffer.
-    case reduce(Range<Int>, scratch: Int)
-    /// The values of a range are complete: divides them for a mean. Where every rank completes
-    /// them itself (`alone` is false), mirrored additions must be made bitwise equal.
-    case finish(Range<Int>, alone: Bool)
+    /// Combines scratch memory, from `scratch` on, into a range of the buffer. In an exchange, the
+    /// other rank combines the same values and must get the same bits.
+    case reduce(Range<Int>, scratch: Int, isExchange: Bool)
+    /// The values of a range are complete: divides them for a mean.
+    case finish(Range<Int>)
   }
 
   /// This rank.
@@ -40,6 +40,19 @@ package struct Schedule: Sendable {
     successors[Int(successorStarts[step])..<Int(successorStarts[step + 1])]
   }
 
+  /// The steps that can start at once. Receives come first: a message that finds its receive posted
+  /// need not be kept aside.
+  package var stepsWithoutDependencies: [Int32] {
+    let ready = steps.indices.filter { dependencyCounts[$0] == 0 }
+    let receives = ready.filter {
+      switch steps[$0] {
+      case .receive, .receiveToScratch: true
+      case .send, .reduce, .finish: false
+      }
+    }
+    return (receives + Set(ready).subtracting(receives).sorted()).map { Int32($0) }
+  }
+
   /// Messages that this rank sends or receives.
   package var messageCount: Int {
     steps.count {
@@ -60,7 +73,7 @@ package struct Schedule: Sendable {
   /// Elements that this rank combines.
   package var elementsReduced: Int {
     steps.reduce(0) { sum, step in
-      if case .reduce(let range, _) = step { sum + range.count } else { sum }
+      if case .reduce(let range, _, _) = step { sum + range.count } else { sum }
     }
   }
 }

@@ -77,6 +77,12 @@ package struct ScheduleBuilder {
 
   /// Receives a range from another rank and combines it into this rank's values.
   package mutating func receiveAndReduce(_ range: Range<Int>, from peer: Int) {
+    receiveAndReduce(range, from: peer, isExchange: false)
+  }
+
+  private mutating func receiveAndReduce(
+    _ range: Range<Int>, from peer: Int, isExchange: Bool
+  ) {
     for part in segments(of: range) {
       var channel = incoming[peer, default: Channel()]
       if channel.slots.count < window {
@@ -98,24 +104,26 @@ package struct ScheduleBuilder {
       let addition = Int32(steps.count)
       waits = [arrival]
       buffer.write(part, by: addition, waitingFor: &waits)
-      append(.reduce(part, scratch: offset), waits)
+      append(.reduce(part, scratch: offset, isExchange: isExchange), waits)
       channel.slotReaders[slot] = addition
       incoming[peer] = channel
     }
   }
 
+  /// Sends a range to another rank, which sends its own, and combines the two: both ranks then hold
+  /// the same bits.
+  package mutating func exchangeAndReduce(_ range: Range<Int>, with peer: Int) {
+    send(range, to: peer)
+    receiveAndReduce(range, from: peer, isExchange: true)
+  }
+
   /// The values of a range are complete on this rank.
-  ///
-  /// - Parameters:
-  ///   - range: The elements.
-  ///   - alone: Whether this rank alone completes them and others get copies; false if other ranks
-  ///     complete the same values by themselves.
-  package mutating func finish(_ range: Range<Int>, alone: Bool) {
+  package mutating func finish(_ range: Range<Int>) {
     for part in segments(of: range) {
       let step = Int32(steps.count)
       var waits: [Int32] = []
       buffer.write(part, by: step, waitingFor: &waits)
-      append(.finish(part, alone: alone), waits)
+      append(.finish(part), waits)
     }
   }
 

@@ -11,6 +11,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let title: String
   private let messages: Messages
   private let stride: Int
+  private let size: Int
   private let scratch: UnsafeMutableRawPointer
   private let steps: UnsafeMutablePointer<Schedule.Step>
   private let successorStarts: UnsafeMutablePointer<Int32>
@@ -24,7 +25,6 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let initiallyReady: Int
   /// In memory of its own: a class's properties would be checked at every access.
   private let state: UnsafeMutablePointer<State>
-  private var kernel = ReductionKernel.of(.sum, .float)
   package private(set) var failure: (any Error)?
   /// Whether someone will still ask this run for its outcome.
   package var isHeld = false
@@ -35,6 +35,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     var ready = 0
     var ended = 0
     var buffer: UnsafeMutableRawPointer?
+    var kernel: Unmanaged<ReductionKernel>?
     var firstTag: Int32 = 0
   }
 
@@ -44,6 +45,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     self.title = title
     self.messages = messages
     self.stride = stride
+    size = schedule.size
     let count = schedule.steps.count
     scratch = .allocate(byteCount: max(schedule.scratchCount * stride, 1), alignment: 64)
     steps = .allocate(capacity: count)
@@ -56,10 +58,10 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     initialWaits.initialize(from: schedule.dependencyCounts, count: count)
     waits = .allocate(capacity: count)
     queue = .allocate(capacity: count)
-    let roots = schedule.dependencyCounts.indices.filter { schedule.dependencyCounts[$0] == 0 }
+    let roots = schedule.stepsWithoutDependencies
     initiallyReady = roots.count
     initialQueue = .allocate(capacity: max(roots.count, 1))
-    initialQueue.initialize(from: roots.map { Int32($0) }, count: roots.count)
+    initialQueue.initialize(from: roots, count: roots.count)
     state = .allocate(capacity: 1)
     state.initialize(to: State())
   }
@@ -86,7 +88,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   ///
   /// - Parameters:
   ///   - buffer: `schedule.count` elements.
-  ///   - kernel: How elements are combined.
+  ///   - kernel: How elements are combined; from ``ReductionKernel/of(_:_:)``, which never go away.
   ///   - firstTag: The tag of every channel's first message; no other run that is under way on the
   ///     transport may use it or the `messageCount` tags after it.
   package func start(
@@ -94,10 +96,10 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   ) {
     precondition(!isActive, "\(title) is under way already.")
     precondition(kernel.stride == stride)
-    self.kernel = kernel
-    failure = nil
+    if failure != nil { failure = nil }
     state.pointee = State(
-      isActive: true, next: 0, ready: initiallyReady, ended: 0, buffer: buffer, firstTag: firstTag)
+      isActive: true, next: 0, ready: initiallyReady, ended: 0, buffer: buffer,
+      kernel: .passUnretained(kernel), firstTag: firstTag)
     waits.update(from: initialWaits, count: schedule.steps.count)
     queue.update(from: initialQueue, count: initiallyReady)
     attempt { try startReadySteps() }
@@ -141,6 +143,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private func start(_ label: Int32) throws -> Bool {
     let buffer = state.pointee.buffer.unsafelyUnwrapped
     let firstTag = state.pointee.firstTag
+    let kernel = state.pointee.kernel.unsafelyUnwrapped._withUnsafeGuaranteedRef { $0 }
     switch steps[Int(label)] {
     case .send(let range, let peer, let message):
       try messages.send(
@@ -157,14 +160,12 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
         into: scratch + range.lowerBound &* stride, count: range.count &* stride,
         from: Int32(peer), tag: firstTag &+ Int32(message), label: label)
       return false
-    case .reduce(let range, let offset):
+    case .reduce(let range, let offset, _):
       kernel.combine(
         buffer + range.lowerBound &* stride, scratch + offset &* stride, range.count)
       return true
-    case .finish(let range, let alone):
-      let values = buffer + range.lowerBound &* stride
-      if !alone { kernel.canonicalize?(values, range.count) }
-      kernel.finish?(values, range.count, schedule.size)
+    case .finish(let range):
+      kernel.finish?(buffer + range.lowerBound &* stride, range.count, size)
       return true
     }
   }

@@ -174,7 +174,7 @@ package struct ScheduleVerifier {
       let channel = Channel(source: peer, destination: rank, message: message)
       receives[channel] = step
       try match(channel)
-    case .reduce(let range, let offset):
+    case .reduce(let range, let offset, _):
       for (index, element) in range.enumerated() {
         guard let arrived = scratch[rank][offset + index] else {
           throw Failure(description: "rank \(rank) adds scratch memory that nothing arrived in")
@@ -184,7 +184,7 @@ package struct ScheduleVerifier {
       note(range, of: rank, from: readyAt[rank][step])
       for index in range.indices { scratch[rank][offset + index - range.lowerBound] = nil }
       end(rank, step, at: readyAt[rank][step])
-    case .finish(let range, _):
+    case .finish(let range):
       for element in range {
         guard !buffers[rank][element].isFinished, isComplete(buffers[rank][element]) else {
           throw Failure(

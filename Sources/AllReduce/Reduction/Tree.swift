@@ -16,7 +16,7 @@ enum Tree {
     if let parent = node.parent {
       plan.send(plan.all, to: node.rank(of: parent))
     } else {
-      plan.finish(plan.all, alone: true)
+      plan.finish(plan.all)
     }
   }
 

@@ -54,10 +54,13 @@ struct GradientDescent {
   ///
   /// - Parameters:
   ///   - progress: Where to tell how far it has come.
+  ///   - label: What the notes begin with.
   ///   - eachEpoch: Called after every epoch.
   /// - Returns: Why it ended.
   /// - Throws: What the communicator throws.
-  mutating func run(progress: ProgressNotes, eachEpoch: () throws -> Void = {}) throws -> Ending {
+  mutating func run(
+    progress: ProgressNotes, label: String = "", eachEpoch: () throws -> Void = {}
+  ) throws -> Ending {
     var progress = progress
     var (first, best) = (0.0, Double.infinity)
     while epochs < settings.epochs {
@@ -81,7 +84,7 @@ struct GradientDescent {
       if lastChange <= settings.tolerance { return .settled }
       try eachEpoch()
       progress.update(
-        "epoch \(epochs.grouped) of at most \(settings.epochs.grouped): loss "
+        "\(label)epoch \(epochs.grouped) of at most \(settings.epochs.grouped): loss "
           + "\((loss / Double(total)).formatted(digits: 9)), theta changed by "
           + lastChange.formatted(digits: 2))
     }

@@ -33,14 +33,20 @@ struct GradientMap {
   /// Adds up over some of the rank's examples.
   mutating func addUp(_ examples: Examples, rows: ArraySlice<Int>, at theta: [Double]) {
     let columns = examples.design.columns
-    batch.withUnsafeMutableElements { elements in
-      for (place, row) in rows.enumerated() {
-        for column in 0..<columns {
-          elements[place * columns + column] = examples.design.elements[row * columns + column]
+    examples.design.elements.withUnsafeBufferPointer { all in
+      batch.withUnsafeMutableElements { chosen in
+        var place = 0
+        for row in rows {
+          for column in 0..<columns { chosen[place + column] = all[row * columns + column] }
+          place += columns
         }
       }
     }
-    for (place, row) in rows.enumerated() { residuals[place] = examples.targets[row] }
+    var place = 0
+    for row in rows {
+      residuals[place] = examples.targets[row]
+      place += 1
+    }
     batch.multiply(theta, rows: 0..<rows.count, keeping: -1, into: &residuals)
     batch.multiplyTransposed(residuals, rows: 0..<rows.count, into: &sums)
     sums[sums.count - 1] = Double.dot(residuals, residuals, count: rows.count)

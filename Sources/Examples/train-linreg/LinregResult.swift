@@ -38,12 +38,16 @@ struct LinregResult {
     ])
   }
 
-  /// What to say if theta had not settled.
-  var warning: String {
-    "warning: after \(epochs.grouped) epochs theta still changes by "
-      + "\(lastChange.formatted(digits: 2)) an epoch; raise --epochs"
-      + (options.batchSize == nil
-        ? "." : ", or lower --learning-rate: single batches keep it moving.")
+  /// What to say if theta should have settled and had not.
+  ///
+  /// Single batches keep theta moving, and who gives --epochs knows that they end it.
+  var warning: String? {
+    guard ending == .outOfEpochs, options.epochs == nil, settings.batchSize == nil else {
+      return nil
+    }
+    return "warning: after \(epochs.grouped) epochs theta still changes by "
+      + "\(lastChange.formatted(digits: 2)) an epoch, as it does where features nearly depend on "
+      + "each other; raise --epochs."
   }
 
   /// Facts, theta and checks as a text.

@@ -3,7 +3,7 @@ import AllReduce
 /// Lets the root work alone for long while the other ranks wait.
 ///
 /// The library ends a job in which a rank waits beyond a deadline, for most often the other is
-/// stuck. The root tells every few seconds that it is not.
+/// stuck. The root tells twice a second that it is not.
 struct SignsOfLife {
   private let world: Communicator
   private let clock = ContinuousClock()
@@ -16,7 +16,7 @@ struct SignsOfLife {
 
   /// On the root, now and then: tells the others to go on waiting, if it is time to.
   mutating func give() throws {
-    guard clock.now - last > .seconds(5) else { return }
+    guard clock.now - last > .milliseconds(500) else { return }
     last = clock.now
     try tell(1)
   }

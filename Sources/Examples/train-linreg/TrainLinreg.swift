@@ -15,7 +15,8 @@ struct TrainLinreg: ParsableCommand {
       problem exactly, to show that the ranks together found what one process finds.
 
         mpirun -np 4 .build/release/train-linreg
-        mpirun -np 4 .build/release/train-linreg --data data/diabetes.csv --target progression
+        mpirun -np 4 .build/release/train-linreg --data data/diabetes.csv \\
+          --target progression
 
       Ends with 0; 1 if the check fails; 64 for wrong usage; 65 for bad data or a learning rate \
       that diverges; 70 for any other failure.
@@ -78,7 +79,7 @@ struct TrainLinreg: ParsableCommand {
     case .text: console.print(result.text)
     case .json: console.print(result.json.encoded())
     }
-    if ending == .outOfEpochs { console.note(result.warning) }
+    if let warning = result.warning { console.note(warning) }
     try world.agreeing { try result.check?.failure.map { throw $0 } }
   }
 }

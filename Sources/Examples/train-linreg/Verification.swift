@@ -47,7 +47,7 @@ struct Verification {
     var descent = GradientDescent(
       on: examples, in: problem, settings.exactly(epochs: epochs), .alone)
     let console = RankConsole(isRoot: true)
-    _ = try descent.run(progress: ProgressNotes(on: console)) { try signs.give() }
+    _ = try descent.run(progress: ProgressNotes(on: console), label: "check: ") { try signs.give() }
     try signs.end()
     return Verification(
       serialDifference: difference(theta, units.ownUnits(descent.theta)), exactTheta: exact,
@@ -59,8 +59,9 @@ struct Verification {
     var largest = 0.0
     for (a, b) in zip(a, b) {
       let difference = abs(a - b) / max(1, abs(b))
-      // Not max(), which may lose a NaN.
-      if !(difference <= largest) { largest = difference }
+      // A maximum may lose it.
+      if difference.isNaN { return difference }
+      largest = max(largest, difference)
     }
     return largest
   }

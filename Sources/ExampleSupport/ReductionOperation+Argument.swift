@@ -1,0 +1,17 @@
+public import AllReduce
+public import ArgumentParser
+
+extension ReductionOperation: ExpressibleByArgument {
+  /// The operation of that name, as given on a command line.
+  public init?(argument: String) {
+    guard let operation = ReductionOperation.allCases.first(where: { $0.description == argument })
+    else { return nil }
+    self = operation
+  }
+
+  /// The names that a command line may give.
+  public static var allValueStrings: [String] { allCases.map(\.description) }
+
+  /// The name, as help shows it.
+  public var defaultValueDescription: String { description }
+}

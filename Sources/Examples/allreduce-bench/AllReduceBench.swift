@@ -1,0 +1,66 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// Compares the algorithms of all-reduce with each other on the ranks it is started on.
+@main
+struct AllReduceBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "allreduce-bench",
+    abstract: "Compares the algorithms of all-reduce on these ranks.",
+    discussion: """
+      For every size, every rank rewrites its own buffer, all start together, and the time of a \
+      call is that of its slowest rank. The algorithms take turns, so that whatever drifts hits all \
+      alike, and every result is checked against one that is known exactly.
+
+        mpirun -np 2 .build/release/allreduce-bench
+        mpirun -np 4 .build/release/allreduce-bench --algorithms ring,tree --bytes 64,16Mi
+        mpirun -np 2 .build/release/allreduce-bench --format csv --plot times.svg
+
+      median, p10 and p99 are of the calls' times. algbw is bytes / median; busbw is algbw x \
+      2(p-1)/p at p ranks: what each rank has to send if nothing is sent in vain. GB/s is 1e9 \
+      bytes a second. automatic is one of the other algorithms at each size: where that one is \
+      measured anyway its figures are the same call's, and the table marks them with *. \
+      Yardstick: memcpy, in which all ranks copy a buffer of that size at once.
+
+      Ends with 0; 1 if a result is wrong; 64 for wrong usage; 70 for any other failure.
+      """)
+
+  @OptionGroup var options: BenchOptions
+
+  static func main() {
+    ProgramMain.run(AllReduceBench.self) { command, world, console in
+      switch command.options.type {
+      case .float: try command.run(Float.self, in: world, console)
+      case .double: try command.run(Double.self, in: world, console)
+      case .int32: try command.run(Int32.self, in: world, console)
+      case .int64: try command.run(Int64.self, in: world, console)
+      }
+    }
+  }
+
+  private func run<Scalar: BenchScalar>(
+    _ type: Scalar.Type, in world: Communicator, _ console: RankConsole
+  ) throws {
+    let setting = try Setting(of: world)
+    let chart = ChartFile(options, setting)
+    try world.agreeing {
+      try setting.checkMemory(for: options)
+      if world.isRoot { try chart.prepare() }
+    }
+    let report = Report(options, setting, console)
+    report.begin()
+    let benchmark = try Benchmark<Scalar>(options, setting, world)
+    var all: [SizeResult] = []
+    for bytes in options.sizes {
+      let result = try benchmark.measure(bytes: bytes)
+      report.add(result)
+      all.append(result)
+    }
+    report.end(all)
+    try world.agreeing {
+      if world.isRoot { try chart.write(all) }
+      if let wrong = all.flatMap(\.wrongResults).first { throw BenchError.wrongResult(wrong) }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import AllReduce
+import ExampleSupport
+
+/// What can go wrong in a benchmark.
+enum BenchError: ExitCoded, CustomStringConvertible {
+  /// An algorithm gave a wrong result.
+  case wrongResult(WrongResult)
+  /// The buffers do not fit into the host's memory.
+  case tooLarge(needed: Int, available: Int, host: String)
+  /// The chart cannot be written.
+  case chart(file: String, reason: String)
+
+  var exitCode: Int32 {
+    switch self {
+    case .wrongResult: 1
+    case .tooLarge: 64
+    case .chart: 70
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .wrongResult(let wrong): wrong.description
+    case .tooLarge(let needed, let available, let host):
+      "The buffers of the ranks on \(host) would need \(gibibytes(needed)) GiB of its "
+        + "\(gibibytes(available)) GiB of memory: end --bytes at a smaller size."
+    case .chart(let file, let reason): "The chart cannot be written to \(file): \(reason)."
+    }
+  }
+
+  private func gibibytes(_ bytes: Int) -> String {
+    (Double(bytes) / Double(1 << 30)).formatted(decimals: 1)
+  }
+}

@@ -1,0 +1,135 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// The command line of allreduce-bench.
+struct BenchOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What to compare, separated by commas (default: \(Contender.all.map(\.name).joined(separator: ","))).",
+      valueName: "names"),
+    transform: Contender.list)
+  var algorithms: [Contender] = Contender.all
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Bytes of a rank's buffer: a range such as 4...256Mi or a list such as 64,1Ki,16Mi; plain \
+      integers or with Ki, Mi, Gi; multiples of the element's size (default: 4...256Mi, or \
+      8...256Mi for elements of 8 bytes).
+      """, valueName: "sizes"),
+    transform: ByteSizes.init(argument:))
+  var bytes: ByteSizes?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much larger each size of a range is than the one before (default: 4).",
+      valueName: "factor"))
+  var factor: Int?
+
+  @Option(help: "The element type.")
+  var type: ScalarType = .float
+
+  @Option(help: "How the elements are combined.")
+  var operation: ReductionOperation = .sum
+
+  @Option(
+    help: ArgumentHelp(
+      "Calls of each algorithm at each size before measuring (default: 10, fewer if large).",
+      valueName: "count"))
+  var warmup: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Measured calls of each algorithm at each size (default: as many as --seconds allows).",
+      valueName: "count"))
+  var iterations: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      How long to measure each algorithm at each size, the rewriting of buffers included; at least \
+      5 calls (default: 0.15, and at most 2000 calls).
+      """, valueName: "seconds"))
+  var seconds: Double?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      The result replaces the rank's elements, as allReduce does. Otherwise they stay in a buffer of \
+      their own, and the time includes copying them from there.
+      """)
+  var inPlace = true
+
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes a message carries (default: the algorithm's own choice).",
+      valueName: "bytes"))
+  var segment: ByteCount?
+
+  @Option(help: "table for people; csv or json for programs.")
+  var format: BenchFormat = .table
+
+  @Option(help: "The seed of the elements and of the order in which the algorithms take turns.")
+  var seed: UInt64 = 1
+
+  @Flag(inversion: .prefixedNo, help: "Checks the result of every call, outside the clock.")
+  var verify = true
+
+  @Option(
+    help: ArgumentHelp("Draws the median times into this file, as SVG.", valueName: "file"))
+  var plot: String?
+
+  /// Falsifies an element of that rank's results: shows that wrong results are found.
+  @Option(help: .hidden)
+  var falsify: Int?
+
+  /// The sizes to measure, in bytes.
+  var sizes: [Int] {
+    let sizes = bytes ?? .range(first: type.stride, last: 256 << 20)
+    return sizes.list(factor: factor ?? 4)
+  }
+
+  /// What is compared, with the segments asked for.
+  var contenders: [Contender] {
+    guard let segment else { return algorithms }
+    return algorithms.map { $0.segmented(bytes: segment.bytes) }
+  }
+
+  func validate() throws {
+    if let factor, factor < 2 {
+      throw ValidationError("--factor must be 2 or more, not \(factor).")
+    }
+    if factor != nil, case .list = bytes {
+      throw ValidationError("--factor goes with a range of --bytes, such as 4...256Mi.")
+    }
+    if let wrong = sizes.first(where: { $0 == 0 || $0 % type.stride != 0 }) {
+      throw ValidationError(
+        "--bytes must be multiples of \(type.stride), the size of a \(type), and not \(wrong).")
+    }
+    if !operation.isDefined(for: type) {
+      throw ValidationError("--operation mean needs --type float or double, not \(type).")
+    }
+    if let warmup, warmup < 0 {
+      throw ValidationError("--warmup must be 0 or more, not \(warmup).")
+    }
+    if let iterations, iterations < 1 {
+      throw ValidationError("--iterations must be 1 or more, not \(iterations).")
+    }
+    if let seconds, !(seconds > 0 && seconds.isFinite) {
+      throw ValidationError("--seconds must be above 0, not \(seconds).")
+    }
+    if iterations != nil, seconds != nil {
+      throw ValidationError("--iterations and --seconds exclude each other.")
+    }
+    if warmup == 0, iterations == nil {
+      throw ValidationError(
+        "--warmup 0 leaves nothing to judge the number of calls by: add --iterations.")
+    }
+    if let segment, segment.bytes == 0 || segment.bytes % type.stride != 0 {
+      throw ValidationError(
+        "--segment must be a multiple of \(type.stride), the size of a \(type), and not "
+          + "\(segment.bytes).")
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import AllReduce
+import ExampleSupport
+
+/// Measures one size after the other, in buffers made once.
+final class Benchmark<Scalar: BenchScalar> {
+  private let options: BenchOptions
+  private let setting: Setting
+  private let world: Communicator
+  private let startLine: StartLine
+  private let known: KnownReduction<Scalar>
+  /// Where results stand.
+  private let results: UnsafeMutableBufferPointer<Scalar>
+  /// Where a rank's elements stand if not there, and where a yardstick copies to.
+  private let others: UnsafeMutableBufferPointer<Scalar>
+  private var calls = 0
+
+  /// Collective.
+  init(_ options: BenchOptions, _ setting: Setting, _ world: Communicator) throws {
+    self.options = options
+    self.setting = setting
+    self.world = world
+    let count = (options.sizes.max() ?? 0) / MemoryLayout<Scalar>.stride
+    results = Self.allocate(count)
+    others = Self.allocate(Self.bufferCount(options) > 1 ? count : 0)
+    known = KnownReduction(
+      options.operation, rank: world.rank, size: world.size, seed: options.seed)
+    startLine = try StartLine(setting, world)
+  }
+
+  deinit {
+    results.deallocate()
+    others.deallocate()
+  }
+
+  /// How many buffers of the largest size a rank needs.
+  static func bufferCount(_ options: BenchOptions) -> Int {
+    !options.inPlace || options.algorithms.contains(.memcpy) ? 2 : 1
+  }
+
+  /// Memory from the start of a page, each page touched.
+  private static func allocate(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: count * MemoryLayout<Scalar>.stride, alignment: 4096)
+    let buffer = bytes.bindMemory(to: Scalar.self)
+    buffer.initialize(repeating: 0)
+    return buffer
+  }
+
+  /// Measures everything at one size. Collective.
+  func measure(bytes: Int) throws -> SizeResult {
+    let count = bytes / MemoryLayout<Scalar>.stride
+    let lineup = Lineup(
+      options.contenders, in: world, count: count, of: Scalar.self, seed: options.seed)
+    var samples = Samples(contenders: lineup.entries.count)
+
+    var roundSeconds = Double.infinity
+    let warmup = options.warmup ?? (bytes < 1 << 20 ? 10 : bytes < 64 << 20 ? 2 : 1)
+    for round in 0..<warmup {
+      let start = monotonicNanoseconds()
+      try run(round: round, lineup, count, &samples)
+      // The first round also makes schedules and touches fresh memory.
+      roundSeconds = min(roundSeconds, Double(monotonicNanoseconds() - start) / 1e9)
+    }
+    samples.forgetTimes()
+    let rounds = try self.rounds(roundSeconds: roundSeconds, contenders: lineup.entries.count)
+    samples.reserve(rounds)
+    for round in 0..<rounds { try run(round: round, lineup, count, &samples) }
+
+    let total = try samples.combined(in: world)
+    let rows = try lineup.entries.indices.map { index in
+      let entry = lineup.entries[index]
+      let isChecked = options.verify && !entry.contender.isYardstick
+      let isWrong = isChecked && total.isWrong[index]
+      return SizeResult.Row(
+        entry, seconds: total.seconds(of: index), bytes: bytes, ranks: world.size,
+        isCorrect: isChecked ? !isWrong : nil,
+        wrongResult: isWrong
+          ? try wrongResult(entry, bytes, samples.errors[index]) : nil)
+    }
+    return SizeResult(bytes: bytes, rows: rows)
+  }
+
+  /// How many measured calls each contender gets; the same on all ranks.
+  private func rounds(roundSeconds: Double, contenders: Int) throws -> Int {
+    if let iterations = options.iterations { return iterations }
+    var longest = [roundSeconds]
+    try world.allReduce(&longest, .maximum, using: .native)
+    let seconds = options.seconds ?? 0.15
+    let rounds = (seconds * Double(contenders) / max(longest[0], 1e-9)).rounded(.up)
+    return min(max(Int(min(rounds, 1e6)), 5), options.seconds == nil ? 2000 : 1_000_000)
+  }
+
+  private func run(
+    round: Int, _ lineup: Lineup, _ count: Int, _ samples: inout Samples
+  ) throws {
+    for index in lineup.order(round: round) {
+      calls += 1
+      try call(lineup.entries[index].contender, index, count, &samples)
+    }
+  }
+
+  /// One call: rewrites this rank's elements, starts with the others, and checks what came out.
+  private func call(
+    _ contender: Contender, _ index: Int, _ count: Int, _ samples: inout Samples
+  ) throws {
+    let result = UnsafeMutableBufferPointer(rebasing: results[..<count])
+    let other = UnsafeMutableBufferPointer(rebasing: others[..<min(count, others.count)])
+    let start: (instant: UInt64, late: UInt64)
+    switch contender {
+    case .memcpy:
+      known.write(to: result, call: calls)
+      start = try startLine.wait()
+      copy(from: result, to: other)
+    case .allReduce(let algorithm):
+      known.write(to: options.inPlace ? result : other, call: calls)
+      start = try startLine.wait()
+      if !options.inPlace { copy(from: other, to: result) }
+      try world.allReduce(result, options.operation, using: algorithm)
+    }
+    let end = monotonicNanoseconds()
+    samples.add(index, nanoseconds: end - start.instant, late: start.late)
+
+    guard options.verify, !contender.isYardstick else { return }
+    if options.falsify == world.rank { result[count / 2] += 1 }
+    if samples.errors[index] == nil, let wrong = known.firstError(in: result, call: calls) {
+      samples.errors[index] =
+        "element \(wrong) of \(count) on rank \(world.rank) is \(result[wrong]), "
+        + "and should be \(known.expected(at: wrong, call: calls))."
+    }
+  }
+
+  private func copy(
+    from source: UnsafeMutableBufferPointer<Scalar>, to target: UnsafeMutableBufferPointer<Scalar>
+  ) {
+    UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer(source))
+  }
+
+  /// What the lowest rank with a wrong element says of it. Collective.
+  private func wrongResult(
+    _ entry: Lineup.Entry, _ bytes: Int, _ error: String?
+  ) throws -> WrongResult {
+    var lowest = [Int32(error == nil ? world.size : world.rank)]
+    try world.allReduce(&lowest, .minimum, using: .native)
+    return WrongResult(
+      algorithm: entry.contender.name, bytes: bytes, type: options.type,
+      operation: options.operation,
+      place: try world.broadcast(error ?? "", from: Int(lowest[0])))
+  }
+}

@@ -1,0 +1,79 @@
+import AllReduce
+import ExampleSupport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The chart that `--plot` asks for: time against size, a line an algorithm.
+struct ChartFile {
+  private let options: BenchOptions
+  private let setting: Setting
+
+  init(_ options: BenchOptions, _ setting: Setting) {
+    self.options = options
+    self.setting = setting
+  }
+
+  /// Throws if the file cannot be written, before time is spent on measuring.
+  func prepare() throws {
+    if let file = options.plot { try write("", to: file) }
+  }
+
+  /// Draws the results, if a chart was asked for.
+  func write(_ all: [SizeResult]) throws {
+    if let file = options.plot { try write(chart(all).svg(), to: file) }
+  }
+
+  private func chart(_ all: [SizeResult]) -> LogLogChart {
+    let operation = options.operation == .sum ? "" : ", \(options.operation)"
+    return LogLogChart(
+      title: "Time of an all-reduce of \(options.type)\(operation)",
+      subtitle: "\(setting.text), \(today). Median of the slowest rank's times.",
+      x: LogLogChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
+        ByteCount(Int($0.rounded())).text
+      },
+      y: LogLogChart.Axis(title: "Time of a call", base: 10, label: ChartFile.duration),
+      series: options.algorithms.compactMap { contender in
+        let rows = all.compactMap { result in
+          result.row(requested: contender.name).map { (bytes: result.bytes, row: $0) }
+        }
+        // Where automatic chose what was measured by name, its line would lie on the others.
+        if rows.allSatisfy({ $0.row.requested.count > 1 && contender == .allReduce(.automatic) }) {
+          return nil
+        }
+        return LogLogChart.Series(
+          name: contender.name, points: rows.map { (Double($0.bytes), $0.row.median) },
+          isYardstick: contender.isYardstick)
+      })
+  }
+
+  private static func duration(_ seconds: Double) -> String {
+    let units: [(String, Double)] = [("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)]
+    let unit = units.first { seconds >= $0.1 * 0.999 } ?? units[3]
+    return "\((seconds / unit.1).formatted(digits: 3)) \(unit.0)"
+  }
+
+  private var today: String {
+    var now = time(nil)
+    var parts = tm()
+    localtime_r(&now, &parts)
+    var text = [UInt8](repeating: 0, count: 16)
+    let length = text.withUnsafeMutableBytes {
+      strftime($0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count, "%Y-%m-%d", &parts)
+    }
+    return String(decoding: text.prefix(length), as: UTF8.self)
+  }
+
+  private func write(_ text: String, to file: String) throws {
+    guard let stream = fopen(file, "w") else { throw failure(file) }
+    let isWritten = text.isEmpty || fputs(text, stream) >= 0
+    if fclose(stream) != 0 || !isWritten { throw failure(file) }
+  }
+
+  private func failure(_ file: String) -> BenchError {
+    BenchError.chart(file: file, reason: String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,50 @@
+import ExampleSupport
+
+/// Results as one object of json: a row for everything that was asked for.
+struct JSONReport {
+  private let options: BenchOptions
+  private let setting: Setting
+
+  init(_ options: BenchOptions, _ setting: Setting) {
+    self.options = options
+    self.setting = setting
+  }
+
+  /// The object.
+  func value(_ all: [SizeResult]) -> JSONValue {
+    .object([
+      ("ranks", .integer(setting.ranks)),
+      ("hosts", .integer(setting.hosts)),
+      ("cores", .integer(setting.cores)),
+      ("mpi", .text(setting.mpi)),
+      ("type", .text("\(options.type)")),
+      ("operation", .text("\(options.operation)")),
+      ("in_place", .boolean(options.inPlace)),
+      ("rows", .list(all.flatMap(rows))),
+    ])
+  }
+
+  private func rows(_ result: SizeResult) -> [JSONValue] {
+    result.rows.flatMap { row in
+      row.requested.map { requested in
+        .object([
+          ("algorithm", .text(row.contender.name)),
+          ("algorithm_requested", .text(requested)),
+          ("buffers", .text("array")),
+          ("wire_format", .text("full")),
+          ("bytes", .integer(result.bytes)),
+          ("calls", .integer(row.calls)),
+          ("median_us", .number(rounded(row.median * 1e6))),
+          ("p10_us", .number(rounded(row.p10 * 1e6))),
+          ("p99_us", .number(rounded(row.p99 * 1e6))),
+          ("algbw_GBps", .number(row.algorithmBandwidth / 1e9)),
+          ("busbw_GBps", .number(row.busBandwidth / 1e9)),
+          ("correct", row.isCorrect.map { .boolean($0) } ?? .null),
+        ])
+      }
+    }
+  }
+
+  /// To nanoseconds, which is what the clock counts.
+  private func rounded(_ micros: Double) -> Double { (micros * 1e3).rounded() / 1e3 }
+}

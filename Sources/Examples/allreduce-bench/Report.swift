@@ -1,0 +1,61 @@
+import ExampleSupport
+
+/// Prints results as they come, in the format asked for.
+struct Report {
+  private let options: BenchOptions
+  private let setting: Setting
+  private let console: RankConsole
+
+  init(_ options: BenchOptions, _ setting: Setting, _ console: RankConsole) {
+    self.options = options
+    self.setting = setting
+    self.console = console
+  }
+
+  /// Says what is about to be measured, and where.
+  func begin() {
+    let header = """
+      all-reduce of \(options.type), \(options.operation), \
+      \(options.inPlace ? "in place" : "from a separate buffer"); \(setting.text)
+      """
+    switch options.format {
+    case .table:
+      console.print(header)
+      console.print("Times of the slowest rank in µs, bandwidths in GB/s (1e9 bytes a second).")
+    case .csv:
+      console.note(header)
+      console.print(CSVReport.header)
+    case .json:
+      console.note(header)
+    }
+    if setting.isOversubscribed {
+      console.note("There are more ranks than cores: they wait for each other's time slices.")
+    }
+  }
+
+  /// Prints a size's results, or says how far the work has come.
+  func add(_ result: SizeResult) {
+    switch options.format {
+    case .table: console.print("\n" + TableReport.block(result))
+    case .csv:
+      console.print(CSVReport(options, setting).rows(result))
+      console.note(progress(result))
+    case .json: console.note(progress(result))
+    }
+  }
+
+  /// Prints what can be said only when everything is measured.
+  func end(_ all: [SizeResult]) {
+    switch options.format {
+    case .table:
+      if all.count > 1 { console.print("\n" + TableReport.summary(all, options.algorithms)) }
+    case .csv: break
+    case .json: console.print(JSONReport(options, setting).value(all).encoded())
+    }
+  }
+
+  private func progress(_ result: SizeResult) -> String {
+    guard let best = result.fastest ?? result.rows.first else { return "" }
+    return "\(ByteCount(result.bytes).text): \(best.label) \(TableReport.time(best.median)) µs"
+  }
+}

@@ -1,0 +1,17 @@
+import AllReduce
+import ExampleSupport
+
+/// A result that is not what it should be: the first one of an algorithm and size.
+struct WrongResult: CustomStringConvertible {
+  let algorithm: String
+  let bytes: Int
+  let type: ScalarType
+  let operation: ReductionOperation
+  /// What the lowest rank with a wrong element says of it.
+  let place: String
+
+  var description: String {
+    "\(algorithm) gave a wrong result for the \(operation) of \(ByteCount(bytes).text) of \(type): "
+      + place
+  }
+}

@@ -1,0 +1,141 @@
+public import Foundation
+
+/// Starts the package's programs, alone or under mpirun, and collects what they print.
+public struct ProgramRunner {
+  /// What a finished program left.
+  public struct Outcome {
+    /// The exit code; 128 and more for a signal.
+    public let exitCode: Int32
+    /// All of standard output.
+    public let output: String
+    /// All of standard error, with mpirun's own words.
+    public let errors: String
+    /// From start to end.
+    public let seconds: Double
+    /// Whether it was ended because it took too long.
+    public let timedOut: Bool
+    /// Processes of the job that were still alive a moment after its end.
+    public let leftBehind: [String]
+
+    /// The lines of standard error that begin with a text.
+    public func errorLines(beginningWith text: String) -> [String] {
+      errors.split(separator: "\n").map(String.init).filter { $0.hasPrefix(text) }
+    }
+  }
+
+  /// Seconds after which a program is ended.
+  public var timeLimit: Double
+
+  /// Creates a runner.
+  public init(timeLimit: Double = 60) {
+    self.timeLimit = timeLimit
+  }
+
+  /// Where the built programs lie: beside the test executable.
+  public static var directory: URL {
+    URL(fileURLWithPath: CommandLine.arguments[0]).standardizedFileURL.deletingLastPathComponent()
+  }
+
+  /// Whether the tests themselves run as ranks of a job, which cannot start another job.
+  public static var isInsideJob: Bool {
+    ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"] != nil
+  }
+
+  /// Runs a built program.
+  ///
+  /// - Parameters:
+  ///   - program: Its name.
+  ///   - arguments: Its command line.
+  ///   - ranks: How many ranks mpirun starts; nil starts it without mpirun.
+  ///   - environment: Variables to add.
+  /// - Returns: What it left.
+  /// - Throws: If it cannot be started.
+  public func run(
+    _ program: String, _ arguments: [String] = [], ranks: Int? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Outcome {
+    let path = ProgramRunner.directory.appendingPathComponent(program).path
+    let launch = ranks.map { ["mpirun", "-np", "\($0)", path] } ?? [path]
+    // Files, not pipes: a full pipe that nobody reads would stop the program.
+    let scratch = FileManager.default.temporaryDirectory
+      .appendingPathComponent("allreduce-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: scratch) }
+    let (output, errors) = (
+      scratch.appendingPathComponent("1"), scratch.appendingPathComponent("2")
+    )
+    for file in [output, errors] { try Data().write(to: file) }
+
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = launch + arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    let token = UUID().uuidString
+    process.environment = jobEnvironment(token).merging(environment) { $1 }
+
+    let clock = ContinuousClock()
+    let start = clock.now
+    try process.run()
+    let timedOut = wait(for: process, since: start)
+    let seconds = (clock.now - start) / .seconds(1)
+    let signalled = process.terminationReason == .uncaughtSignal
+    return Outcome(
+      exitCode: (signalled ? 128 : 0) + process.terminationStatus,
+      output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+      errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self),
+      seconds: seconds, timedOut: timedOut, leftBehind: remaining(token))
+  }
+
+  private func wait(for process: Process, since start: ContinuousClock.Instant) -> Bool {
+    let clock = ContinuousClock()
+    var timedOut = false
+    while process.isRunning {
+      let limit = timeLimit + (timedOut ? 5 : 0)
+      if clock.now - start > .seconds(limit) {
+        // mpirun passes the first signal on to its ranks.
+        if timedOut { kill(process.processIdentifier, SIGKILL) } else { process.terminate() }
+        timedOut = true
+      }
+      usleep(2_000)
+    }
+    process.waitUntilExit()
+    return timedOut
+  }
+
+  private func jobEnvironment(_ token: String) -> [String: String] {
+    // Those of a job that the tests belong to would be mistaken for the new job's.
+    var environment = ProcessInfo.processInfo.environment.filter { variable in
+      !["OMPI_", "PMIX_", "ORTE_", "OPAL_"].contains { variable.key.hasPrefix($0) }
+    }
+    environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+    environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+    environment["OMPI_MCA_rmaps_base_oversubscribe"] = "1"
+    environment[ProgramRunner.tokenName] = token
+    return environment
+  }
+
+  private static let tokenName = "ALLREDUCE_TEST_JOB"
+
+  /// Processes that inherited the job's token. Ended ones that nobody has waited for have no
+  /// environment any more and do not count.
+  private func remaining(_ token: String) -> [String] {
+    for attempt in 0..<20 {
+      let found = holders(of: Data("\(ProgramRunner.tokenName)=\(token)".utf8))
+      if found.isEmpty || attempt == 19 { return found }
+      usleep(50_000)
+    }
+    return []
+  }
+
+  private func holders(of variable: Data) -> [String] {
+    let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return processes.filter { name in
+      guard Int(name) != nil,
+        let environment = FileManager.default.contents(atPath: "/proc/\(name)/environ")
+      else { return false }
+      return environment.range(of: variable) != nil
+    }
+  }
+}
