@@ -44,7 +44,9 @@ let package = Package(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
 
-    .target(name: "AllReduceMPI", dependencies: ["CMPI"], swiftSettings: strict),
+    .target(name: "CKernels"),
+
+    .target(name: "AllReduceMPI", dependencies: ["CMPI", "CKernels"], swiftSettings: strict),
     .target(name: "AllReduceNN", dependencies: ["CBLAS"], swiftSettings: strict),
     .target(
       name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN"], swiftSettings: strict),

@@ -64,20 +64,29 @@ package final class ProgressEngine {
     }
   }
 
+  /// Ends the job if a wait has lasted longer than the deadline. Returns since when it lasts.
   private func checkDeadline(_ operation: some InFlight, since: UInt64) -> UInt64 {
-    guard let deadline = Deadline.seconds else { return 0 }
+    if Deadline.seconds == nil { return 0 }
     let now = monotonicNanoseconds()
     if since == 0 { return now }
-    let waited = Double(now - since) / 1e9
-    if waited > deadline {
-      flushStandardStreams()
-      writeToStandardError(
-        Deadline.message(
-          operation.summary, awaiting: describeRanks(operation.awaitedRanks), waited: waited,
-          who: who))
-      MPI_Abort(cmpi_comm_world(), 70)
-      endProcess(70)
-    }
+    endJobIfOverdue(
+      operation.summary, awaiting: operation.awaitedRanks, since: since, now: now)
     return since
+  }
+
+  /// Ends the job, with the reason on standard error, if a wait has lasted longer than the deadline.
+  package func endJobIfOverdue(
+    _ operation: @autoclosure () -> String, awaiting ranks: @autoclosure () -> [Int],
+    since: UInt64, now: UInt64
+  ) {
+    guard let deadline = Deadline.seconds else { return }
+    let waited = Double(now - since) / 1e9
+    if waited <= deadline { return }
+    flushStandardStreams()
+    writeToStandardError(
+      Deadline.message(
+        operation(), awaiting: describeRanks(ranks()), waited: waited, who: who))
+    MPI_Abort(cmpi_comm_world(), 70)
+    endProcess(70)
   }
 }

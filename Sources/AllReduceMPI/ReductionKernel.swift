@@ -9,6 +9,10 @@ package final class ReductionKernel: Sendable {
   package typealias Finish =
     @Sendable (_ values: UnsafeMutableRawPointer, _ count: Int, _ ranks: Int) -> Void
 
+  package typealias Both =
+    @Sendable (_ first: UnsafeMutableRawPointer, _ second: UnsafeMutableRawPointer, _ count: Int)
+    -> Void
+
   /// Bytes an element.
   package let stride: Int
   /// `destination[i] = destination[i] (op) source[i]`.
@@ -17,6 +21,8 @@ package final class ReductionKernel: Sendable {
   /// of an exchange, who combine the same numbers in mirrored order, need that: otherwise each could
   /// keep the payload of its own NaN.
   package let combineSymmetrically: Combine
+  /// As `combine`, with the result in both places.
+  package let combineBoth: Both
   /// The last touch of a value that is complete: divides by the number of ranks. Nil but for a mean.
   package let finish: Finish?
 
@@ -26,10 +32,14 @@ package final class ReductionKernel: Sendable {
       "A mean of \(type) elements is not defined: reduce the sum, or use floating-point elements.")
     stride = type.stride
     switch type {
-    case .float: (combine, combineSymmetrically, finish) = floatingKernels(Float.self, operation)
-    case .double: (combine, combineSymmetrically, finish) = floatingKernels(Double.self, operation)
-    case .int32: (combine, combineSymmetrically, finish) = integerKernels(Int32.self, operation)
-    case .int64: (combine, combineSymmetrically, finish) = integerKernels(Int64.self, operation)
+    case .float:
+      (combine, combineSymmetrically, combineBoth, finish) = floatingKernels(Float.self, operation)
+    case .double:
+      (combine, combineSymmetrically, combineBoth, finish) = floatingKernels(Double.self, operation)
+    case .int32:
+      (combine, combineSymmetrically, combineBoth, finish) = integerKernels(Int32.self, operation)
+    case .int64:
+      (combine, combineSymmetrically, combineBoth, finish) = integerKernels(Int64.self, operation)
     }
   }
 
@@ -48,6 +58,10 @@ package final class ReductionKernel: Sendable {
   }
 }
 
+private typealias Kernels = (
+  ReductionKernel.Combine, ReductionKernel.Combine, ReductionKernel.Both, ReductionKernel.Finish?
+)
+
 /// One loop, specialised for each element type and operation by inlining.
 @inline(__always)
 private func loop<Scalar: BitwiseCopyable>(
@@ -61,20 +75,37 @@ private func loop<Scalar: BitwiseCopyable>(
   }
 }
 
+/// As `loop`, with the result on both sides.
+@inline(__always)
+private func loopBoth<Scalar: BitwiseCopyable>(
+  _ first: UnsafeMutableRawPointer, _ second: UnsafeMutableRawPointer, _ count: Int,
+  _ type: Scalar.Type, _ combine: (Scalar, Scalar) -> Scalar
+) {
+  let first = first.assumingMemoryBound(to: Scalar.self)
+  let second = second.assumingMemoryBound(to: Scalar.self)
+  for index in 0..<count {
+    let result = combine(first[index], second[index])
+    first[index] = result
+    second[index] = result
+  }
+}
+
 @inline(__always)
 private func floatingKernels<Scalar: BitwiseFloat>(
   _ type: Scalar.Type, _ operation: ReductionOperation
-) -> (ReductionKernel.Combine, ReductionKernel.Combine, ReductionKernel.Finish?) {
+) -> Kernels {
   switch operation {
   case .sum:
     return (
       { loop($0, $1, $2, Scalar.self) { $0 + $1 } },
-      { loop($0, $1, $2, Scalar.self) { canonical($0 + $1) } }, nil
+      { loop($0, $1, $2, Scalar.self) { canonical($0 + $1) } },
+      { loopBoth($0, $1, $2, Scalar.self) { $0 + $1 } }, nil
     )
   case .mean:
     return (
       { loop($0, $1, $2, Scalar.self) { $0 + $1 } },
       { loop($0, $1, $2, Scalar.self) { canonical($0 + $1) } },
+      { loopBoth($0, $1, $2, Scalar.self) { $0 + $1 } },
       { pointer, count, ranks in
         let values = pointer.assumingMemoryBound(to: Scalar.self)
         let divisor = Scalar(ranks)
@@ -84,18 +115,21 @@ private func floatingKernels<Scalar: BitwiseFloat>(
   case .product:
     return (
       { loop($0, $1, $2, Scalar.self) { $0 * $1 } },
-      { loop($0, $1, $2, Scalar.self) { canonical($0 * $1) } }, nil
+      { loop($0, $1, $2, Scalar.self) { canonical($0 * $1) } },
+      { loopBoth($0, $1, $2, Scalar.self) { $0 * $1 } }, nil
     )
   case .minimum:
     let smaller: ReductionKernel.Combine = {
       loop($0, $1, $2, Scalar.self) { Scalar.smaller($0, $1) }
     }
-    return (smaller, smaller, nil)
+    return (
+      smaller, smaller, { loopBoth($0, $1, $2, Scalar.self) { Scalar.smaller($0, $1) } }, nil
+    )
   case .maximum:
     let larger: ReductionKernel.Combine = {
       loop($0, $1, $2, Scalar.self) { Scalar.larger($0, $1) }
     }
-    return (larger, larger, nil)
+    return (larger, larger, { loopBoth($0, $1, $2, Scalar.self) { Scalar.larger($0, $1) } }, nil)
   }
 }
 
@@ -108,15 +142,21 @@ private func canonical<Scalar: BinaryFloatingPoint>(_ value: Scalar) -> Scalar {
 @inline(__always)
 private func integerKernels<Scalar: FixedWidthInteger & BitwiseCopyable & Sendable>(
   _ type: Scalar.Type, _ operation: ReductionOperation
-) -> (ReductionKernel.Combine, ReductionKernel.Combine, ReductionKernel.Finish?) {
-  let combine: ReductionKernel.Combine =
-    switch operation {
-    case .sum, .mean: { loop($0, $1, $2, Scalar.self) { $0 &+ $1 } }
-    case .product: { loop($0, $1, $2, Scalar.self) { $0 &* $1 } }
-    case .minimum: { loop($0, $1, $2, Scalar.self) { Swift.min($0, $1) } }
-    case .maximum: { loop($0, $1, $2, Scalar.self) { Swift.max($0, $1) } }
-    }
-  return (combine, combine, nil)
+) -> Kernels {
+  switch operation {
+  case .sum, .mean: return integerKernels(Scalar.self) { $0 &+ $1 }
+  case .product: return integerKernels(Scalar.self) { $0 &* $1 }
+  case .minimum: return integerKernels(Scalar.self) { Swift.min($0, $1) }
+  case .maximum: return integerKernels(Scalar.self) { Swift.max($0, $1) }
+  }
+}
+
+@inline(__always)
+private func integerKernels<Scalar: FixedWidthInteger & BitwiseCopyable & Sendable>(
+  _ type: Scalar.Type, _ combine: @escaping @Sendable (Scalar, Scalar) -> Scalar
+) -> Kernels {
+  let one: ReductionKernel.Combine = { loop($0, $1, $2, Scalar.self, combine) }
+  return (one, one, { loopBoth($0, $1, $2, Scalar.self, combine) }, nil)
 }
 
 /// `minimum` and `maximum` of IEEE 754-2019: a NaN on either side is never lost, and zeros are

@@ -102,8 +102,9 @@ public struct SVGDocument: Sendable {
         "<circle \(place) r=\"\(number(3.4 * scale))\" fill=\"#ffffff\" "
           + "stroke=\"\(color)\" stroke-width=\"1.6\"/>")
     case .square:
+      let (low, high) = (-3.5, 3.5)
       addPolygon(
-        [corner(-3.5, -3.5), corner(3.5, -3.5), corner(3.5, 3.5), corner(-3.5, 3.5)], color)
+        [corner(low, low), corner(high, low), corner(high, high), corner(low, high)], color)
     case .triangle: addPolygon([corner(0, -4.6), corner(4.4, 3.4), corner(-4.4, 3.4)], color)
     case .invertedTriangle:
       addPolygon([corner(0, 4.6), corner(4.4, -3.4), corner(-4.4, -3.4)], color)

@@ -13,6 +13,9 @@ extension ScalarType: ExpressibleByArgument {
   /// The names that a command line may give.
   public static var allValueStrings: [String] { allCases.map(\.description) }
 
+  /// None beside the names; the raw values are no business of the command line.
+  public static var allValueDescriptions: [String: String] { [:] }
+
   /// The name, as help shows it.
   public var defaultValueDescription: String { description }
 }

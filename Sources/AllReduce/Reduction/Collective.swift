@@ -26,7 +26,7 @@ extension Schedule {
   ///
   /// - Parameters:
   ///   - collective: What is to be done. Blocks are those of ``BlockPartition``.
-  ///   - algorithm: Any but `automatic` and `native`, which have no schedule.
+  ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
   ///   - rank: The rank whose steps are wanted.
   ///   - size: The number of ranks.
   ///   - count: Elements of the buffer.
@@ -38,7 +38,7 @@ extension Schedule {
     var plan = ScheduleBuilder(rank: rank, size: size, count: count, segment: segment)
     let blocks = BlockPartition(count: count, parts: size)
     switch (collective, algorithm) {
-    case (_, .automatic), (_, .native):
+    case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
       preconditionFailure("\(algorithm) has no schedule of its own.")
     case (.allReduce, .ring): Ring.allReduce(&plan)
     case (.allReduce, .tree): Tree.allReduce(&plan)

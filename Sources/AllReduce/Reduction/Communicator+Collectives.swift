@@ -21,6 +21,16 @@ extension Communicator {
     return ReductionAlgorithm(kind, segmentBytes: requested.segmentBytes)
   }
 
+  /// For a collective that has only schedules, what takes the place of an algorithm that has none.
+  func resolveToSchedule(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
+    switch requested.kind {
+    case .sharedMemory, .hierarchical:
+      ReductionAlgorithm(
+        AutomaticChoice.algorithm(bytes: bytes, size: size), segmentBytes: requested.segmentBytes)
+    default: resolve(requested, bytes: bytes)
+    }
+  }
+
   /// Runs a collective on memory of the caller and waits for its end.
   func run(
     _ collective: Collective, on base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
@@ -31,6 +41,10 @@ extension Communicator {
     let algorithm = resolve(algorithm, bytes: count &* type.stride)
     if algorithm.kind == .native {
       try runNatively(collective, on: base, count: count, type, operation)
+      return
+    }
+    if algorithm.kind == .sharedMemory, case .allReduce = collective {
+      try reduceInSharedMemory(base, count: count, type, operation)
       return
     }
     try wait(for: start(collective, on: base, count: count, kernel, using: algorithm))
@@ -44,7 +58,7 @@ extension Communicator {
   ) -> MessageRuns.Run {
     let bytes = algorithm.segmentBytes ?? AutomaticChoice.segmentBytes(algorithm.kind)
     let segment = max(1, bytes / kernel.stride)
-    return MessageRuns.of(self).start(
+    return CollectiveState.of(self).runs.start(
       MessageRuns.Key(
         collective: collective, algorithm: algorithm.kind, count: count, segment: segment,
         stride: kernel.stride),

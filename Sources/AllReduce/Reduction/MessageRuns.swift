@@ -1,7 +1,6 @@
 internal import AllReduceMPI
 
-/// What a communicator keeps for its collectives: the schedules it has run, ready to run again, and
-/// the number of the next collective.
+/// The schedules that a communicator has run, ready to run again.
 ///
 /// The first call with a new combination of operation, algorithm, count and element size builds the
 /// schedule; later ones find it and allocate nothing.
@@ -26,16 +25,6 @@ final class MessageRuns {
   private var lastKey: Key?
   private var lastRun: Run?
   private var sequence: Int32 = 0
-
-  /// The runs of a communicator.
-  static func of(_ communicator: Communicator) -> MessageRuns {
-    if let attachment = communicator.attachment {
-      return unsafeDowncast(attachment, to: MessageRuns.self)
-    }
-    let made = MessageRuns()
-    communicator.attachment = made
-    return made
-  }
 
   /// Starts a collective on `buffer` and returns its run, which the caller waits for.
   func start(

@@ -4,7 +4,8 @@
 /// `docs/algorithms.md` gives steps and bytes of each.
 public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: UInt8, Sendable {
-    case automatic, ring, tree, recursiveDoubling, halvingDoubling, native
+    case automatic, ring, tree, recursiveDoubling, halvingDoubling, sharedMemory, hierarchical,
+      native
   }
 
   package let kind: Kind
@@ -30,6 +31,11 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   /// Reduce-scatter by recursive halving, all-gather by recursive doubling: few steps and the
   /// fewest bytes where p is a power of two. Rabenseifner, 2004.
   public static let halvingDoubling = ReductionAlgorithm(.halvingDoubling)
+  /// In memory that the ranks of a host share: one pass over an ``Arena``, without a copy; any other
+  /// memory goes through slots that stay in the processor's caches. One host only.
+  public static let sharedMemory = ReductionAlgorithm(.sharedMemory)
+  /// Shared memory on each host, messages between hosts.
+  public static let hierarchical = ReductionAlgorithm(.hierarchical)
   /// MPI's own collective.
   public static let native = ReductionAlgorithm(.native)
 
@@ -40,7 +46,7 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
 
   /// Every algorithm, `automatic` first.
   public static let all: [ReductionAlgorithm] = [
-    .automatic, .ring, .tree, .recursiveDoubling, .halvingDoubling, .native,
+    .automatic, .ring, .tree, .recursiveDoubling, .halvingDoubling, .sharedMemory, .native,
   ]
 
   /// The algorithm of that name, such as `recursiveDoubling`.
@@ -57,6 +63,8 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
     case .tree: "tree"
     case .recursiveDoubling: "recursiveDoubling"
     case .halvingDoubling: "halvingDoubling"
+    case .sharedMemory: "sharedMemory"
+    case .hierarchical: "hierarchical"
     case .native: "native"
     }
   }

@@ -14,8 +14,8 @@ struct AllReduceBench: ParsableCommand {
       alike, and every result is checked against one that is known exactly.
 
         mpirun -np 2 .build/release/allreduce-bench
-        mpirun -np 4 .build/release/allreduce-bench --algorithms ring,tree --bytes 64,16Mi
-        mpirun -np 2 .build/release/allreduce-bench --format csv --plot times.svg
+        mpirun -np 4 .build/release/allreduce-bench --algorithms ring,tree
+        mpirun -np 2 .build/release/allreduce-bench --bytes 64,1Ki,16Mi --plot times.svg
 
       median, p10 and p99 are of the calls' times. algbw is bytes / median; busbw is algbw x \
       2(p-1)/p at p ranks: what each rank has to send if nothing is sent in vain. GB/s is 1e9 \

@@ -27,11 +27,13 @@ struct BenchOptions: ParsableArguments {
       valueName: "factor"))
   var factor: Int?
 
-  @Option(help: "The element type.")
-  var type: ScalarType = .float
+  // Without defaults of their own, for help would show these by their raw values.
+  @Option(name: .customLong("type"), help: "The element type (default: float).")
+  var requestedType: ScalarType?
 
-  @Option(help: "How the elements are combined.")
-  var operation: ReductionOperation = .sum
+  @Option(
+    name: .customLong("operation"), help: "How the elements are combined (default: sum).")
+  var requestedOperation: ReductionOperation?
 
   @Option(
     help: ArgumentHelp(
@@ -49,7 +51,7 @@ struct BenchOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       How long to measure each algorithm at each size, the rewriting of buffers included; at least \
-      5 calls (default: 0.15, and at most 2000 calls).
+      7 calls (default: 0.3, and at most 5000 calls).
       """, valueName: "seconds"))
   var seconds: Double?
 
@@ -83,6 +85,9 @@ struct BenchOptions: ParsableArguments {
   /// Falsifies an element of that rank's results: shows that wrong results are found.
   @Option(help: .hidden)
   var falsify: Int?
+
+  var type: ScalarType { requestedType ?? .float }
+  var operation: ReductionOperation { requestedOperation ?? .sum }
 
   /// The sizes to measure, in bytes.
   var sizes: [Int] {

@@ -7,6 +7,11 @@ final class Benchmark<Scalar: BenchScalar> {
   private let setting: Setting
   private let world: Communicator
   private let startLine: StartLine
+  // Copies: looking an option up takes longer than a small all-reduce.
+  private let operation: ReductionOperation
+  private let inPlace: Bool
+  private let verify: Bool
+  private let falsify: Int?
   private let known: KnownReduction<Scalar>
   /// Where results stand.
   private let results: UnsafeMutableBufferPointer<Scalar>
@@ -19,6 +24,10 @@ final class Benchmark<Scalar: BenchScalar> {
     self.options = options
     self.setting = setting
     self.world = world
+    operation = options.operation
+    inPlace = options.inPlace
+    verify = options.verify
+    falsify = options.falsify
     let count = (options.sizes.max() ?? 0) / MemoryLayout<Scalar>.stride
     results = Self.allocate(count)
     others = Self.allocate(Self.bufferCount(options) > 1 ? count : 0)
@@ -85,9 +94,9 @@ final class Benchmark<Scalar: BenchScalar> {
     if let iterations = options.iterations { return iterations }
     var longest = [roundSeconds]
     try world.allReduce(&longest, .maximum, using: .native)
-    let seconds = options.seconds ?? 0.15
+    let seconds = options.seconds ?? 0.3
     let rounds = (seconds * Double(contenders) / max(longest[0], 1e-9)).rounded(.up)
-    return min(max(Int(min(rounds, 1e6)), 5), options.seconds == nil ? 2000 : 1_000_000)
+    return min(max(Int(min(rounds, 1e6)), 7), options.seconds == nil ? 5000 : 1_000_000)
   }
 
   private func run(
@@ -112,16 +121,16 @@ final class Benchmark<Scalar: BenchScalar> {
       start = try startLine.wait()
       copy(from: result, to: other)
     case .allReduce(let algorithm):
-      known.write(to: options.inPlace ? result : other, call: calls)
+      known.write(to: inPlace ? result : other, call: calls)
       start = try startLine.wait()
-      if !options.inPlace { copy(from: other, to: result) }
-      try world.allReduce(result, options.operation, using: algorithm)
+      if !inPlace { copy(from: other, to: result) }
+      try world.allReduce(result, operation, using: algorithm)
     }
     let end = monotonicNanoseconds()
     samples.add(index, nanoseconds: end - start.instant, late: start.late)
 
-    guard options.verify, !contender.isYardstick else { return }
-    if options.falsify == world.rank { result[count / 2] += 1 }
+    guard verify, !contender.isYardstick else { return }
+    if falsify == world.rank { result[count / 2] += 1 }
     if samples.errors[index] == nil, let wrong = known.firstError(in: result, call: calls) {
       samples.errors[index] =
         "element \(wrong) of \(count) on rank \(world.rank) is \(result[wrong]), "
@@ -143,7 +152,7 @@ final class Benchmark<Scalar: BenchScalar> {
     try world.allReduce(&lowest, .minimum, using: .native)
     return WrongResult(
       algorithm: entry.contender.name, bytes: bytes, type: options.type,
-      operation: options.operation,
+      operation: operation,
       place: try world.broadcast(error ?? "", from: Int(lowest[0])))
   }
 }

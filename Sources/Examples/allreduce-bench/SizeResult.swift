@@ -53,9 +53,9 @@ struct SizeResult {
     }
   }
 
-  /// The fastest row that is not a yardstick, if there are at least two.
+  /// The fastest of at least two algorithms; not one that is wrong.
   var fastest: Row? {
-    let algorithms = rows.filter { !$0.contender.isYardstick }
+    let algorithms = rows.filter { !$0.contender.isYardstick && $0.isCorrect != false }
     return algorithms.count < 2 ? nil : algorithms.min { $0.median < $1.median }
   }
 

@@ -1,0 +1,73 @@
+internal import AllReduceMPI
+
+/// One collective in shared memory, as the ranks of a host announce it to each other.
+///
+/// A rank writes what it calls into its call line and then the call's number. Whoever waits for the
+/// number compares: ranks that disagree get an error that names both calls, not wrong data.
+struct HostCall {
+  let collective: Collective
+  let operation: ReductionOperation
+  let type: ScalarType
+  let count: Int
+  /// Whether the elements are in an arena, where others can reach them.
+  let isInPlace: Bool
+
+  var signature: UInt64 {
+    let (kind, root): (UInt64, UInt64) =
+      switch collective {
+      case .allReduce: (1, 0)
+      case .reduceScatter: (2, 0)
+      case .allGather: (3, 0)
+      case .broadcast(let root): (4, UInt64(root))
+      case .reduce(let root): (5, UInt64(root))
+      }
+    return kind | UInt64(operation.rawValue) << 8 | UInt64(type.rawValue) << 16
+      | (isInPlace ? 1 : 0) << 24 | root << 32
+  }
+
+  /// Announces the call: from here on the others may read this rank's elements.
+  @inline(__always)
+  func announce(_ lines: HostLines, place: Int = 0) {
+    let line = lines.line(lines.rank, lines.call)
+    line.signature = signature
+    line.count = count
+    line.place = place
+    line.number.raise(to: lines.call)
+  }
+
+  /// Waits until a rank has announced the same call.
+  @inline(__always)
+  func await(_ owner: Int, _ lines: HostLines) throws {
+    let line = lines.line(owner, lines.call)
+    lines.wait(for: line.number, toReach: lines.call, of: owner)
+    try check(line, owner)
+  }
+
+  /// Compares this rank's call with another's.
+  @inline(__always)
+  func check(_ line: HostLines.CallLine, _ owner: Int) throws {
+    if line.signature != signature || line.count != count { throw mismatch(line, owner) }
+  }
+
+  private func mismatch(_ line: HostLines.CallLine, _ owner: Int) -> MPIError {
+    MPIError(
+      operation: "\(collective)",
+      message: "this rank called \(self), but rank \(owner) of its host called "
+        + "\(HostCall.describe(line.signature, line.count)); all ranks must call the same operation "
+        + "with the same count and type, in the same order")
+  }
+
+  private static func describe(_ signature: UInt64, _ count: Int) -> String {
+    let names = ["?", "allReduce", "reduceScatter", "allGather", "broadcast", "reduce"]
+    let kind = Int(signature & 0xFF)
+    let operation = ReductionOperation(rawValue: UInt8(signature >> 8 & 0xFF))
+    let type = ScalarType(rawValue: UInt8(signature >> 16 & 0xFF))
+    let place = signature >> 24 & 1 == 1 ? " in an arena" : ""
+    return "\(names.indices.contains(kind) ? names[kind] : "?") (\(operation?.description ?? "?")) "
+      + "of \(count) \(type?.description ?? "?")\(place)"
+  }
+}
+
+extension HostCall: CustomStringConvertible {
+  var description: String { HostCall.describe(signature, count) }
+}

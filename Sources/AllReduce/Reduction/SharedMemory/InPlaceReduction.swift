@@ -1,0 +1,124 @@
+internal import AllReduceMPI
+
+/// All-reduce, and its kin, of elements that lie where all ranks of the host can reach them: one pass
+/// over memory.
+///
+/// Every rank owns a slice. When all have announced that their elements are there, each reads its
+/// slice from all p parts and writes the result to all p; when all have finished, the call is over.
+/// Each element is read once and written once on every rank, which is what p copies at once cost and
+/// the least that is possible.
+struct InPlaceReduction {
+  let lines: HostLines
+  let kernel: ReductionKernel
+  let call: HostCall
+  /// Where each rank's part of the arena begins.
+  let parts: UnsafePointer<UnsafeMutableRawPointer>
+  /// Where each rank's elements begin: known once it has announced its place.
+  let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
+
+  /// Elements that are combined while they are in the nearest cache.
+  private static let blockBytes = 8 << 10
+
+  func allReduce() throws {
+    try awaitAll()
+    let slice = HostSlices(count: call.count, stride: kernel.stride, ranks: lines.size)[lines.rank]
+    reduce(slice, writingTo: 0..<lines.size)
+    finish()
+  }
+
+  func reduceScatter() throws {
+    try awaitAll()
+    reduce(BlockPartition(count: call.count, parts: lines.size)[lines.rank], writingTo: 0..<0)
+    finish()
+  }
+
+  func reduce(to root: Int) throws {
+    try awaitAll()
+    let slice = HostSlices(count: call.count, stride: kernel.stride, ranks: lines.size)[lines.rank]
+    reduce(slice, writingTo: root..<root + 1)
+    finish()
+  }
+
+  func allGather() throws {
+    try awaitAll()
+    let blocks = BlockPartition(count: call.count, parts: lines.size)
+    for turn in 1..<lines.size {
+      let owner = (lines.rank + turn) % lines.size
+      copy(blocks[owner], from: owner)
+    }
+    finish()
+  }
+
+  func broadcast(from root: Int) throws {
+    try awaitAll()
+    if lines.rank != root { copy(0..<call.count, from: root) }
+    finish()
+  }
+
+  private func awaitAll() throws {
+    for owner in 0..<lines.size {
+      if owner != lines.rank { try call.await(owner, lines) }
+      elements[owner] = parts[owner] + lines.line(owner, lines.call).place
+    }
+  }
+
+  /// Says that this rank has written its share, and waits for the others'.
+  private func finish() {
+    lines.finished(lines.rank).raise(to: lines.call)
+    for owner in 0..<lines.size where owner != lines.rank {
+      lines.wait(for: lines.finished(owner), toReach: lines.call, of: owner)
+    }
+  }
+
+  /// Combines a slice of all parts in this rank's own, and copies it to the parts of `targets`.
+  private func reduce(_ slice: Range<Int>, writingTo targets: Range<Int>) {
+    let (rank, size, stride) = (lines.rank, lines.size, kernel.stride)
+    let own = elements[rank]
+    if size == 2, targets.count == 2, kernel.finish == nil {
+      let offset = slice.lowerBound &* stride
+      kernel.combineBoth(own + offset, elements[1 - rank] + offset, slice.count)
+      return
+    }
+    let block = InPlaceReduction.blockBytes / stride
+    var start = slice.lowerBound
+    while start < slice.upperBound {
+      let count = min(block, slice.upperBound &- start)
+      let offset = start &* stride
+      var owner = rank
+      for _ in 1..<size {
+        owner = owner + 1 == size ? 0 : owner + 1
+        kernel.combine(own + offset, elements[owner] + offset, count)
+      }
+      kernel.finish?(own + offset, count, size)
+      for target in targets where target != rank {
+        (elements[target] + offset).copyMemory(from: own + offset, byteCount: count &* stride)
+      }
+      start += count
+    }
+  }
+
+  private func copy(_ range: Range<Int>, from owner: Int) {
+    let offset = range.lowerBound * kernel.stride
+    (elements[lines.rank] + offset).copyMemory(
+      from: elements[owner] + offset, byteCount: range.count * kernel.stride)
+  }
+}
+
+/// A vector cut into one slice a rank, at the borders of cache lines, so that no two ranks write to
+/// the same line.
+struct HostSlices {
+  private let lines: BlockPartition
+  private let count: Int
+  private let perLine: Int
+
+  init(count: Int, stride: Int, ranks: Int) {
+    perLine = 64 / stride
+    self.count = count
+    lines = BlockPartition(count: (count + perLine - 1) / perLine, parts: ranks)
+  }
+
+  subscript(rank: Int) -> Range<Int> {
+    let slice = lines[rank]
+    return min(slice.lowerBound * perLine, count)..<min(slice.upperBound * perLine, count)
+  }
+}

@@ -1,0 +1,96 @@
+/// Memory of the host in which the ranks' numbers live, so that a reduction need not move them.
+///
+/// A symmetric arena gives each rank a part of its own, which the other ranks of the host can read
+/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. A
+/// single arena is one part that all ranks of a host share. The memory belongs to the host and goes
+/// when the last rank lets go of it; nothing has a name, so nothing can be left behind.
+///
+/// One arena serves any group of its ranks: a reduction names the communicator.
+public final class Arena<Scalar: ReducibleScalar> {
+  /// How the memory is divided.
+  public enum Sharing: Sendable {
+    /// A part for each rank.
+    case symmetric
+    /// One part for all ranks of a host.
+    case single
+  }
+
+  /// Elements of a part.
+  public let count: Int
+  /// How the memory is divided.
+  public let sharing: Sharing
+  /// This rank's part: `count` elements, zero at first. In a single arena all ranks' part.
+  public let values: UnsafeMutableBufferPointer<Scalar>
+
+  private let segment: HostSegment
+  /// The host's ranks as world ranks, one a part.
+  private let owners: [Int]
+
+  /// Makes an arena.
+  ///
+  /// Collective: all ranks must call it with the same count. Takes `count` elements of memory a rank
+  /// (symmetric) or a host (single), touched now.
+  ///
+  /// - Parameters:
+  ///   - count: Elements of a part.
+  ///   - communicator: The ranks that get one.
+  ///   - sharing: How the memory is divided.
+  /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
+  public convenience init(
+    count: Int, over communicator: Communicator, sharing: Sharing = .symmetric
+  ) throws {
+    try self.init(count: count, over: communicator, sharing: sharing, source: .memoryFile)
+  }
+
+  package init(
+    count: Int, over communicator: Communicator, sharing: Sharing, source: HostSegment.Source
+  ) throws {
+    precondition(count >= 0, "An arena cannot have \(count) elements.")
+    let node = try communicator.splitByHost()
+    segment = try HostSegment(
+      bytes: count * Scalar.scalarType.stride, isSingle: sharing == .single, over: node,
+      source: source)
+    self.count = count
+    self.sharing = sharing
+    owners = node.worldRanks
+    let mine = sharing == .single ? segment.parts[0] : segment.parts[node.rank]
+    values = UnsafeMutableBufferPointer(
+      start: mine.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
+    try node.barrier()
+  }
+
+  /// A range of this rank's part, to be reduced.
+  public subscript(range: Range<Int>) -> ArenaSlice<Scalar> {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= count,
+      "The range \(range) is not within the arena's \(count) elements.")
+    return ArenaSlice(arena: self, range: range)
+  }
+
+  /// All of this rank's part.
+  public var all: ArenaSlice<Scalar> { self[0..<count] }
+
+  /// One element of this rank's part.
+  public subscript(index: Int) -> Scalar {
+    get { values[index] }
+    set { values[index] = newValue }
+  }
+
+  /// The part of a rank of this host, by its rank in the world; nil if it has none.
+  package func part(ofWorldRank rank: Int) -> UnsafeMutableRawPointer? {
+    owners.firstIndex(of: rank).map { segment.parts[sharing == .single ? 0 : $0] }
+  }
+}
+
+/// A range of a rank's part of an ``Arena``.
+public struct ArenaSlice<Scalar: ReducibleScalar> {
+  /// The memory it is in.
+  public let arena: Arena<Scalar>
+  /// Which elements of the part.
+  public let range: Range<Int>
+
+  /// This rank's elements.
+  public var values: UnsafeMutableBufferPointer<Scalar> {
+    UnsafeMutableBufferPointer(rebasing: arena.values[range])
+  }
+}

@@ -1,0 +1,35 @@
+/// The ranks of a communicator that share this host, and their lines.
+///
+/// Made at the first collective that needs it; all ranks of the communicator make it together.
+package final class HostGroup {
+  package let layout: HostLayout
+  package let lines: HostLines
+  /// World ranks of this host's ranks, in the order of the host group.
+  package let worldRanks: [Int]
+  private let segment: HostSegment
+
+  /// Collective over `communicator`.
+  package init(of communicator: Communicator) throws {
+    layout = try HostLayout(of: communicator)
+    let node = layout.node
+    worldRanks = node.worldRanks
+    segment = try HostSegment(
+      bytes: HostLines.areaBytes, isSingle: false, over: node, populate: node.size > 1)
+    let (engine, names) = (communicator.engine, worldRanks)
+    // Where ranks outnumber processors, looking on keeps the rank from running that is waited for.
+    lines = HostLines(
+      rank: node.rank, areas: segment.parts, patience: layout.isOversubscribed ? 64 : 4000
+    ) { owner, since in
+      // The rank that is waited for may itself wait for a message of this one.
+      engine.poll()
+      let now = monotonicNanoseconds()
+      if since != 0 {
+        engine.endJobIfOverdue(
+          "a reduction in shared memory", awaiting: [names[owner]], since: since, now: now)
+      }
+      yieldCore()
+      return since == 0 ? now : since
+    }
+    try node.barrier()
+  }
+}

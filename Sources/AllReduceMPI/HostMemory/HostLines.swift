@@ -1,0 +1,177 @@
+internal import CKernels
+internal import Synchronization
+
+/// Where the ranks of a host tell each other how far they are.
+///
+/// Every rank owns an area of shared memory that it alone writes and the others read: call lines, a
+/// flag of finished calls, flags of staged pieces, and slots for data. A flag is a number that only
+/// grows; its store releases what was written before, its load acquires it. The areas may belong to
+/// processes (``HostSegment``) or to threads of one process (tests, the thread sanitizer).
+package final class HostLines {
+  /// What is done once a wait has become slow: called again and again with the rank that is waited
+  /// for and since when (0 at first); returns since when.
+  package typealias Idle = (_ owner: Int, _ since: UInt64) -> UInt64
+
+  /// A number that its owner raises and the others wait for.
+  package struct Flag {
+    private let number: UnsafeMutablePointer<Atomic<UInt64>>
+
+    @inline(__always)
+    init(at address: UnsafeMutableRawPointer) {
+      number = address.assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    /// What the owner wrote before it raised the number to what is read here is visible.
+    @inline(__always)
+    package var value: UInt64 { number.pointee.load(ordering: .acquiring) }
+
+    /// Makes all that was written before visible to those who see the new number.
+    @inline(__always)
+    package func raise(to value: UInt64) { number.pointee.store(value, ordering: .releasing) }
+  }
+
+  /// How many calls may be under way: so many call lines a rank has.
+  package static let depth = 16
+  /// A call line is a cache line: number, signature, count, place, and this many bytes of payload.
+  package static let inlineBytes = 32
+  /// A slot for a small vector that is sent whole; there are two.
+  package static let slotBytes = 16 << 10
+  /// A slot for a piece of a large one; there are two of each kind.
+  package static let pieceBytes = 256 << 10
+
+  /// Bytes of an area.
+  package static let areaBytes =
+    dataStart + 2 * slotBytes + 2 * pieceBytes + 2 * pieceBytes
+  private static let dataStart = 4096
+
+  /// This rank's number among those of the host.
+  package let rank: Int
+  package let size: Int
+  private let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  private let patience: Int
+  private let idle: Idle
+
+  /// The number of the last call.
+  package var call: UInt64 = 0
+  /// The number of the last staged piece.
+  package var piece: UInt64 = 0
+
+  /// Joins the areas.
+  ///
+  /// - Parameters:
+  ///   - rank: This rank's number.
+  ///   - areas: One a rank, all zero at first.
+  ///   - patience: How often a flag is looked at before the wait becomes slow.
+  ///   - idle: What is done in a slow wait.
+  package init(
+    rank: Int, areas: [UnsafeMutableRawPointer], patience: Int,
+    idle: @escaping Idle
+  ) {
+    self.rank = rank
+    size = areas.count
+    self.areas = .allocate(capacity: areas.count)
+    self.areas.initialize(from: areas, count: areas.count)
+    self.patience = patience
+    self.idle = idle
+  }
+
+  deinit { areas.deallocate() }
+
+  /// A call line of a rank.
+  @inline(__always)
+  package func line(_ owner: Int, _ call: UInt64) -> CallLine {
+    CallLine(areas[owner] + Int(truncatingIfNeeded: call % UInt64(HostLines.depth)) &* 64)
+  }
+
+  /// The number of the last call whose result a rank has written.
+  @inline(__always)
+  package func finished(_ owner: Int) -> Flag { flag(owner, 16) }
+
+  /// The number of the last piece that a rank has put into its slot for the others.
+  @inline(__always)
+  package func staged(_ owner: Int) -> Flag { flag(owner, 17) }
+
+  /// The number of the last piece of which a rank has put its share of the result into its slot.
+  @inline(__always)
+  package func reduced(_ owner: Int) -> Flag { flag(owner, 18) }
+
+  @inline(__always)
+  private func flag(_ owner: Int, _ line: Int) -> Flag {
+    Flag(at: areas[owner] + line &* 64)
+  }
+
+  /// Where a small vector of an even or odd call lies.
+  @inline(__always)
+  package func slot(_ owner: Int, _ call: UInt64) -> UnsafeMutableRawPointer {
+    areas[owner] + HostLines.dataStart + Int(call & 1) &* HostLines.slotBytes
+  }
+
+  /// Where an even or odd piece lies on its way in.
+  @inline(__always)
+  package func stagedSlot(_ owner: Int, _ piece: UInt64) -> UnsafeMutableRawPointer {
+    areas[owner] + HostLines.dataStart + 2 &* HostLines.slotBytes
+      + Int(piece & 1) &* HostLines.pieceBytes
+  }
+
+  /// Where a rank's share of the result of an even or odd piece lies.
+  @inline(__always)
+  package func reducedSlot(_ owner: Int, _ piece: UInt64) -> UnsafeMutableRawPointer {
+    stagedSlot(owner, piece) + 2 &* HostLines.pieceBytes
+  }
+
+  /// Waits until a flag has grown to `number`.
+  @inline(__always)
+  package func wait(for flag: Flag, toReach number: UInt64, of owner: Int) {
+    if flag.value >= number { return }
+    var looks = patience
+    while looks > 0 {
+      ck_pause()
+      if flag.value >= number { return }
+      looks &-= 1
+    }
+    waitSlowly(for: flag, toReach: number, of: owner)
+  }
+
+  @inline(never)
+  private func waitSlowly(for flag: Flag, toReach number: UInt64, of owner: Int) {
+    var since: UInt64 = 0
+    while flag.value < number { since = idle(owner, since) }
+  }
+
+  /// One call of one rank, in a cache line.
+  package struct CallLine {
+    private let base: UnsafeMutableRawPointer
+
+    @inline(__always)
+    init(_ base: UnsafeMutableRawPointer) { self.base = base }
+
+    /// The number of the call: what the others wait for.
+    @inline(__always)
+    package var number: Flag { Flag(at: base) }
+
+    /// What is called, in the caller's encoding, and with how many elements.
+    @inline(__always)
+    package var signature: UInt64 {
+      get { base.load(fromByteOffset: 8, as: UInt64.self) }
+      nonmutating set { base.storeBytes(of: newValue, toByteOffset: 8, as: UInt64.self) }
+    }
+
+    /// The number of elements.
+    @inline(__always)
+    package var count: Int {
+      get { base.load(fromByteOffset: 16, as: Int.self) }
+      nonmutating set { base.storeBytes(of: newValue, toByteOffset: 16, as: Int.self) }
+    }
+
+    /// Where in the owner's part of the arena the elements are.
+    @inline(__always)
+    package var place: Int {
+      get { base.load(fromByteOffset: 24, as: Int.self) }
+      nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: Int.self) }
+    }
+
+    /// Room for ``HostLines/inlineBytes`` bytes of data.
+    @inline(__always)
+    package var payload: UnsafeMutableRawPointer { base + 32 }
+  }
+}

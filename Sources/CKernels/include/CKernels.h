@@ -1,0 +1,38 @@
+// What Swift cannot say, or not as fast: system calls with variable arguments,
+// and the processor's hint that a loop only waits.
+#ifndef ALLREDUCE_CKERNELS_H
+#define ALLREDUCE_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Tells the processor that the loop around it waits for another one.
+static inline void ck_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/// A nameless file in memory of so many bytes, all zero; -1 and errno on failure.
+int ck_memory_file(size_t bytes);
+
+/// Opens a file of another process of this user by its number there; -1 and errno on failure.
+int ck_open_of(int64_t process, int file);
+
+/// Maps all of a file for reading and writing, shared; NULL and errno on failure.
+void *ck_map_shared(int file, size_t bytes);
+
+/// Takes the pages of a range now rather than at the first touch.
+void ck_populate(void *start, size_t bytes);
+
+void ck_unmap(void *start, size_t bytes);
+void ck_close(int file);
+int64_t ck_process(void);
+int ck_errno(void);
+
+/// The processors that this process may run on, as bits.
+void ck_usable_processors(uint64_t bits[16]);
+
+#endif

@@ -1,0 +1,81 @@
+#define _GNU_SOURCE
+#include "CKernels.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+int ck_memory_file(size_t bytes) {
+#ifdef __linux__
+  int file = memfd_create("allreduce", MFD_CLOEXEC);
+  if (file < 0) return -1;
+  if (ftruncate(file, (off_t)bytes) != 0) {
+    int reason = errno;
+    close(file);
+    errno = reason;
+    return -1;
+  }
+  return file;
+#else
+  (void)bytes;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+int ck_open_of(int64_t process, int file) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%lld/fd/%d", (long long)process, file);
+  return open(path, O_RDWR | O_CLOEXEC);
+}
+
+void *ck_map_shared(int file, size_t bytes) {
+  void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (start == MAP_FAILED) return NULL;
+#ifdef MADV_HUGEPAGE
+  // Refused where the system's policy for shared memory is "never": then pages stay small.
+  madvise(start, bytes, MADV_HUGEPAGE);
+#endif
+  return start;
+}
+
+void ck_populate(void *start, size_t bytes) {
+  long page = sysconf(_SC_PAGESIZE);
+#ifdef MADV_POPULATE_WRITE
+  uintptr_t first = (uintptr_t)start & ~(uintptr_t)(page - 1);
+  if (madvise((void *)first, (uintptr_t)start + bytes - first, MADV_POPULATE_WRITE) == 0) return;
+#endif
+  // An older kernel: touch every page, changing nothing.
+  for (size_t offset = 0; offset < bytes; offset += (size_t)page) {
+    volatile char *byte = (volatile char *)start + offset;
+    *byte = *byte;
+  }
+}
+
+void ck_unmap(void *start, size_t bytes) { munmap(start, bytes); }
+
+void ck_close(int file) { close(file); }
+
+int64_t ck_process(void) { return getpid(); }
+
+int ck_errno(void) { return errno; }
+
+void ck_usable_processors(uint64_t bits[16]) {
+  for (int word = 0; word < 16; word++) bits[word] = 0;
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (int cpu = 0; cpu < 1024 && cpu < CPU_SETSIZE; cpu++)
+      if (CPU_ISSET(cpu, &set)) bits[cpu / 64] |= (uint64_t)1 << (cpu % 64);
+    return;
+  }
+#endif
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  for (long cpu = 0; cpu < count && cpu < 1024; cpu++) bits[cpu / 64] |= (uint64_t)1 << (cpu % 64);
+}
