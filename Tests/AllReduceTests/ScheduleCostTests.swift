@@ -40,7 +40,8 @@ final class ScheduleCostTests: XCTestCase {
             guard let steps = cost.steps else { continue }
             let whole = try ScheduleVerifier.verify(
               collective,
-              ScheduleTests.schedules(collective, algorithm, size: size, count: size, segment: size))
+              ScheduleTests.schedules(collective, algorithm, size: size, count: size, segment: size)
+            )
             let pieces = size / (whole.transfers.map(\.range.count).max() ?? size)
             let measures = try ScheduleVerifier.verify(
               collective,

@@ -3,8 +3,8 @@
 /// What `docs/algorithms.md` states, and what the tests hold against the schedules themselves. The
 /// formulas are those of vectors that the blocks divide evenly. Symbols: p ranks, N elements, k
 /// segments of the longest message; q the largest power of two that is at most p, e = p - q; m the
-/// ranks below the root's largest child in the binomial tree, that child included; D the sum of the
-/// depths of all ranks in that tree.
+/// ranks in the largest tree below the binomial tree's root; D the sum of the depths of all ranks in
+/// that tree.
 package struct ScheduleCost: Equatable, Sendable {
   /// A formula and its value.
   package struct Formula: Equatable, Sendable, CustomStringConvertible {
@@ -36,7 +36,7 @@ package struct ScheduleCost: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - collective: What is done.
-  ///   - algorithm: Any but `automatic` and `native`, which have no schedule.
+  ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
   ///   - size: The number of ranks.
   ///   - segments: Into how many messages the longest message is cut.
   package init(
@@ -48,7 +48,7 @@ package struct ScheduleCost: Equatable, Sendable {
       return
     }
     switch (collective, algorithm) {
-    case (_, .automatic), (_, .native):
+    case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
       preconditionFailure("\(algorithm) has no schedule of its own.")
     case (.allReduce, .ring): self = .ring(ranks, halves: 2, segments)
     case (.reduceScatter, .ring), (.allGather, .ring): self = .ring(ranks, halves: 1, segments)
@@ -77,30 +77,37 @@ package struct ScheduleCost: Equatable, Sendable {
   }
 
   /// The numbers that formulas are made of.
-  struct Ranks {
-    let p: Double
+  package struct Ranks: Sendable {
+    /// The number of ranks.
+    package let p: Double
+    /// The largest power of two that is at most p.
+    package let q: Double
+    /// p - q.
+    package let e: Double
+    /// The ranks in the largest tree below the root.
+    package let m: Double
+    /// The sum of the depths of all ranks in the tree.
+    package let depths: Double
     /// ⌊log₂ p⌋ and ⌈log₂ p⌉.
     let floor: Double
     let ceiling: Double
-    let q: Double
-    let e: Double
-    let m: Double
-    let depths: Double
 
     var isPowerOfTwo: Bool { e == 0 }
 
-    init(_ size: Int) {
+    /// The numbers of `size` ranks.
+    package init(_ size: Int) {
       let power = Int.bitWidth - 1 - size.leadingZeroBitCount
       let active = 1 << power
       let levels = size == active ? power : power + 1
       p = Double(size)
-      floor = Double(power)
-      ceiling = Double(levels)
       q = Double(active)
       e = Double(size - active)
       // The root's farthest child has what is left over; the next one has a full tree.
-      m = Double(size < 2 ? 0 : max(size - (1 << (levels - 1)), levels < 2 ? 0 : 1 << (levels - 2)))
+      let farthest = levels < 1 ? 0 : size - (1 << (levels - 1))
+      m = Double(max(farthest, levels < 2 ? 0 : 1 << (levels - 2)))
       depths = Double((0..<size).reduce(0) { $0 + $1.nonzeroBitCount })
+      floor = Double(power)
+      ceiling = Double(levels)
     }
   }
 }

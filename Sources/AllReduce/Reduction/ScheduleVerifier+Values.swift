@@ -1,4 +1,11 @@
 extension ScheduleVerifier {
+  /// What each rank holds before the first round: `[rank][element]`.
+  package static func initialStates(
+    _ collective: Collective, _ schedules: [Schedule]
+  ) -> [[Value]] {
+    schedules.map { initialBuffer(collective, $0) }
+  }
+
   /// What a rank holds at the start; values that are not part of the input have no rank.
   static func initialBuffer(_ collective: Collective, _ schedule: Schedule) -> [Value] {
     let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
