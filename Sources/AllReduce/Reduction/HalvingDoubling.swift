@@ -39,16 +39,13 @@ enum HalvingDoubling {
     let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
     if ranks.isPassive, let partner = ranks.partner {
       plan.send(blocks[plan.rank], to: partner)
-      plan.receive(0..<blocks[plan.rank].lowerBound, from: partner)
-      plan.receive(blocks[plan.rank].upperBound..<plan.count, from: partner)
+      plan.receive(plan.all, from: partner)
       return
     }
     if let partner = ranks.partner { plan.receive(blocks[partner], from: partner) }
     double(&plan, ranks, Pieces(blocks, ranks))
-    if let partner = ranks.partner {
-      plan.send(0..<blocks[partner].lowerBound, to: partner)
-      plan.send(blocks[partner].upperBound..<plan.count, to: partner)
-    }
+    // The partner's own block goes back too: one message instead of two.
+    if let partner = ranks.partner { plan.send(plan.all, to: partner) }
   }
 
   /// A scatter down a tree, then an all-gather (van de Geijn).

@@ -8,44 +8,6 @@
 ///
 /// It also counts: steps on the critical path, elements sent, and the rounds for a picture.
 package struct ScheduleVerifier {
-  /// Why a set of schedules is wrong.
-  package struct Failure: Error, CustomStringConvertible, Equatable {
-    package let description: String
-  }
-
-  /// One element's content.
-  package struct Value: Equatable, Sendable {
-    /// Bit r is set if rank r's value is contained.
-    package var ranks: UInt64
-    /// Grows with the expression; addition is commutative, so the order of two operands is ignored.
-    var expression: UInt64
-    var isFinished: Bool
-  }
-
-  /// One message of the picture.
-  package struct Transfer: Equatable, Sendable {
-    package let source: Int
-    package let destination: Int
-    package let range: Range<Int>
-    /// Whether the receiver combines it with what it has.
-    package let isReduced: Bool
-    /// The round in which it travels, from 0.
-    package let round: Int
-  }
-
-  /// What was counted.
-  package struct Measures: Equatable, Sendable {
-    /// Rounds until all is done, if a message takes one round, a rank sends and receives one message
-    /// a round, and arithmetic takes no time.
-    package var steps = 0
-    /// Elements sent, a rank each.
-    package var elementsSent: [Int]
-    /// Every message, by round.
-    package var transfers: [Transfer] = []
-    /// What each rank holds at the end of each round: `states[round][rank][element]`.
-    package var states: [[[Value]]] = []
-  }
-
   /// In which order steps that could run at once are run. Every order must give the same result.
   package enum Order: Sendable {
     /// As in the rounds that are counted.
@@ -54,17 +16,22 @@ package struct ScheduleVerifier {
     case shuffled(seed: UInt64)
   }
 
-  private let collective: Collective
-  private let schedules: [Schedule]
+  let collective: Collective
+  let schedules: [Schedule]
   private let order: Order
-  private var buffers: [[Value]]
+  private(set) var buffers: [[Value]]
   private var scratch: [[Value?]]
   private var waits: [[Int32]]
   private var readyAt: [[Int]]
   private var runnable: [(rank: Int, step: Int)] = []
-  /// With `byRound`, the steps that become runnable in each round, and the present round.
+  /// With `byRound`, the steps that become runnable in each round, the present round, and the
+  /// messages whose both ends are ready.
   private var rounds: [[(rank: Int, step: Int)]] = []
   private var round = 0
+  private var matched: [Message] = []
+  /// What was written, when, if the states are to be kept.
+  private var changes: [Change] = []
+  private let keepStates: Bool
   /// The round in which a rank can next send, and next receive.
   private var sendFree: [Int]
   private var receiveFree: [Int]
@@ -73,6 +40,23 @@ package struct ScheduleVerifier {
   private var remaining: Int
   private var measures: Measures
   private var random: UInt64
+
+  /// A message whose both ends are ready, since the round `readyAt`.
+  private struct Message {
+    var readyAt: Int
+    var channel: Channel
+    var sendStep: Int
+    var receiveStep: Int
+    var content: [Value]
+  }
+
+  /// What a range of a rank's buffer is from the start of a round on.
+  private struct Change {
+    var round: Int
+    var rank: Int
+    var start: Int
+    var values: ArraySlice<Value>
+  }
 
   private struct Channel: Hashable {
     var source: Int
@@ -93,18 +77,21 @@ package struct ScheduleVerifier {
     _ collective: Collective, _ schedules: [Schedule], order: Order = .byRound,
     keepStates: Bool = false
   ) throws(Failure) -> Measures {
-    var verifier = ScheduleVerifier(collective, schedules, order)
+    var verifier = ScheduleVerifier(collective, schedules, order, keepStates)
     try verifier.run()
     try verifier.checkOutcome()
-    if keepStates { verifier.measures.states = verifier.replayRounds() }
+    if keepStates { verifier.measures.states = verifier.statesByRound() }
     return verifier.measures
   }
 
-  private init(_ collective: Collective, _ schedules: [Schedule], _ order: Order) {
+  private init(
+    _ collective: Collective, _ schedules: [Schedule], _ order: Order, _ keepStates: Bool
+  ) {
     precondition(schedules.count <= 64, "The verifier keeps ranks in the bits of a word: 64.")
     self.collective = collective
     self.schedules = schedules
     self.order = order
+    self.keepStates = keepStates
     buffers = schedules.map { ScheduleVerifier.initialBuffer(collective, $0) }
     scratch = schedules.map { [Value?](repeating: nil, count: $0.scratchCount) }
     waits = schedules.map(\.dependencyCounts)
@@ -121,24 +108,10 @@ package struct ScheduleVerifier {
     }
   }
 
-  /// What a rank holds at the start; values that are not part of the input have no rank.
-  private static func initialBuffer(_ collective: Collective, _ schedule: Schedule) -> [Value] {
-    let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
-    return (0..<schedule.count).map { element in
-      let isInput =
-        switch collective {
-        case .allReduce, .reduceScatter, .reduce: true
-        case .allGather: blocks[schedule.rank].contains(element)
-        case .broadcast(let root): schedule.rank == root
-        }
-      return Value(
-        ranks: isInput ? 1 << UInt64(schedule.rank) : 0,
-        expression: mix(UInt64(schedule.rank) &+ 1, UInt64(element) &+ 1), isFinished: false)
-    }
-  }
-
   private mutating func run() throws(Failure) {
-    while let (rank, step) = nextRunnable() { try start(rank, step) }
+    repeat {
+      while let (rank, step) = nextRunnable() { try start(rank, step) }
+    } while try travel()
     guard remaining == 0 else {
       let stuck = schedules.indices.filter { rank in waits[rank].contains { $0 > 0 } }
       throw Failure(
@@ -157,11 +130,8 @@ package struct ScheduleVerifier {
   }
 
   private mutating func nextRunnable() -> (rank: Int, step: Int)? {
-    if case .byRound = order, runnable.isEmpty {
-      while round < rounds.count && rounds[round].isEmpty { round += 1 }
-      if round == rounds.count { return nil }
-      runnable = rounds[round].reversed()
-      rounds[round] = []
+    if case .byRound = order, runnable.isEmpty, round < rounds.count {
+      swap(&runnable, &rounds[round])
     }
     if case .shuffled = order, !runnable.isEmpty {
       random = ScheduleVerifier.mix(random, 0x9E37)
@@ -170,16 +140,40 @@ package struct ScheduleVerifier {
     return runnable.popLast()
   }
 
+  /// Moves the messages of a round; returns whether there were any.
+  ///
+  /// First come, first served, as an MPI library does with what has been posted; of those that came
+  /// at once, in the order of the steps.
+  private mutating func travel() throws(Failure) -> Bool {
+    if matched.isEmpty { return false }
+    matched.sort {
+      ($0.readyAt, $0.sendStep, $0.receiveStep, $0.channel.source)
+        < ($1.readyAt, $1.sendStep, $1.receiveStep, $1.channel.source)
+    }
+    var waiting: [Message] = []
+    for message in matched {
+      let channel = message.channel
+      if sendFree[channel.source] <= round && receiveFree[channel.destination] <= round {
+        try deliver(message)
+      } else {
+        waiting.append(message)
+      }
+    }
+    matched = waiting
+    round += 1
+    return true
+  }
+
   private mutating func start(_ rank: Int, _ step: Int) throws(Failure) {
     switch schedules[rank].steps[step] {
     case .send(let range, let peer, let message):
       let channel = Channel(source: rank, destination: peer, message: message)
       sends[channel] = (step, Array(buffers[rank][range]))
-      try deliver(channel)
+      try match(channel)
     case .receive(_, let peer, let message), .receiveToScratch(_, let peer, let message):
       let channel = Channel(source: peer, destination: rank, message: message)
       receives[channel] = step
-      try deliver(channel)
+      try match(channel)
     case .reduce(let range, let offset, _):
       for (index, element) in range.enumerated() {
         guard let arrived = scratch[rank][offset + index] else {
@@ -187,6 +181,7 @@ package struct ScheduleVerifier {
         }
         buffers[rank][element] = try combine(buffers[rank][element], arrived, rank, element)
       }
+      note(range, of: rank, from: readyAt[rank][step])
       for index in range.indices { scratch[rank][offset + index - range.lowerBound] = nil }
       end(rank, step, at: readyAt[rank][step])
     case .finish(let range):
@@ -201,13 +196,22 @@ package struct ScheduleVerifier {
     }
   }
 
-  /// Moves a message whose both ends are ready.
-  private mutating func deliver(_ channel: Channel) throws(Failure) {
+  /// Looks whether both ends of a channel's message are ready; if so, it can travel.
+  private mutating func match(_ channel: Channel) throws(Failure) {
     guard let (sendStep, content) = sends[channel], let receiveStep = receives[channel] else {
       return
     }
     sends[channel] = nil
     receives[channel] = nil
+    let message = Message(
+      readyAt: round, channel: channel, sendStep: sendStep, receiveStep: receiveStep,
+      content: content)
+    if case .byRound = order { matched.append(message) } else { try deliver(message) }
+  }
+
+  private mutating func deliver(_ message: Message) throws(Failure) {
+    let (channel, sendStep, receiveStep) = (message.channel, message.sendStep, message.receiveStep)
+    let content = message.content
     guard case .send(let sent, _, _) = schedules[channel.source].steps[sendStep],
       Array(buffers[channel.source][sent]) == content
     else {
@@ -242,6 +246,7 @@ package struct ScheduleVerifier {
       Transfer(
         source: channel.source, destination: rank, range: sent, isReduced: isReduced, round: round))
     measures.steps = max(measures.steps, round + 1)
+    if !isReduced { note(target, of: rank, from: round + 1) }
     end(channel.source, sendStep, at: round + 1)
     end(rank, receiveStep, at: round + 1)
   }
@@ -255,51 +260,6 @@ package struct ScheduleVerifier {
     }
   }
 
-  private func combine(
-    _ mine: Value, _ theirs: Value, _ rank: Int, _ element: Int
-  ) throws(Failure) -> Value {
-    guard mine.ranks & theirs.ranks == 0 else {
-      throw Failure(description: "rank \(rank) adds a contribution twice to element \(element)")
-    }
-    guard mine.ranks != 0, theirs.ranks != 0, !mine.isFinished, !theirs.isFinished else {
-      throw Failure(description: "rank \(rank) adds something that is no partial result")
-    }
-    let (low, high) = (
-      min(mine.expression, theirs.expression), max(mine.expression, theirs.expression)
-    )
-    return Value(
-      ranks: mine.ranks | theirs.ranks, expression: ScheduleVerifier.mix(low, high),
-      isFinished: false)
-  }
-
-  private func isComplete(_ value: Value) -> Bool {
-    value.ranks == (schedules.count == 64 ? ~0 : (1 << UInt64(schedules.count)) - 1)
-  }
-
-  private func checkOutcome() throws(Failure) {
-    guard let first = schedules.first else { return }
-    let blocks = BlockPartition(count: first.count, parts: first.size)
-    for (rank, buffer) in buffers.enumerated() {
-      for (element, value) in buffer.enumerated() {
-        let owner = blocks.firstIndex { $0.contains(element) } ?? 0
-        let isRight =
-          switch collective {
-          case .allReduce:
-            isComplete(value) && value.isFinished && value == buffers[0][element]
-          case .reduceScatter: rank != owner || (isComplete(value) && value.isFinished)
-          case .reduce(let root): rank != root || (isComplete(value) && value.isFinished)
-          case .allGather: value.ranks == 1 << UInt64(owner) && value == buffers[owner][element]
-          case .broadcast(let root):
-            value.ranks == 1 << UInt64(root) && value == buffers[root][element]
-          }
-        guard isRight else {
-          throw Failure(
-            description: "\(collective): rank \(rank) ends with a wrong element \(element)")
-        }
-      }
-    }
-  }
-
   private func sizeFailure(_ channel: Channel, _ sent: Range<Int>, _ received: Range<Int>)
     -> Failure
   {
@@ -308,32 +268,23 @@ package struct ScheduleVerifier {
         + "\(channel.destination) receives \(received)")
   }
 
-  /// What each rank holds after each round, for the picture: the messages again, in their order.
-  private func replayRounds() -> [[[Value]]] {
-    var now = schedules.map { ScheduleVerifier.initialBuffer(collective, $0) }
-    var states: [[[Value]]] = []
-    for round in 0..<measures.steps {
-      let before = now
-      for transfer in measures.transfers where transfer.round == round {
-        for element in transfer.range {
-          let sent = before[transfer.source][element]
-          if transfer.isReduced {
-            now[transfer.destination][element].ranks |= sent.ranks
-          } else {
-            now[transfer.destination][element] = sent
-          }
-        }
-      }
-      states.append(now)
-    }
-    return states
+  private mutating func note(_ range: Range<Int>, of rank: Int, from round: Int) {
+    guard keepStates else { return }
+    changes.append(
+      Change(round: round, rank: rank, start: range.lowerBound, values: buffers[rank][range]))
   }
 
-  /// Scrambles two words into one (the finaliser of SplitMix64).
-  private static func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
-    var z = a &* 0x9E37_79B9_7F4A_7C15 &+ b &* 0xD1B5_4A32_D192_ED03 &+ 0x1234_5678_9ABC_DEF1
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
+  /// What each rank holds after each round, for the picture.
+  private func statesByRound() -> [[[Value]]] {
+    var now = schedules.map { ScheduleVerifier.initialBuffer(collective, $0) }
+    var byRound = [[Change]](repeating: [], count: measures.steps + 1)
+    for change in changes { byRound[change.round].append(change) }
+    return byRound.dropFirst().map { changes in
+      for change in changes {
+        let range = change.start..<change.start + change.values.count
+        now[change.rank].replaceSubrange(range, with: change.values)
+      }
+      return now
+    }
   }
 }

@@ -1,0 +1,40 @@
+extension ScheduleVerifier {
+  /// Why a set of schedules is wrong.
+  package struct Failure: Error, CustomStringConvertible, Equatable {
+    package let description: String
+  }
+
+  /// One element's content.
+  package struct Value: Equatable, Sendable {
+    /// Bit r is set if rank r's value is contained.
+    package var ranks: UInt64
+    /// Grows with the expression; addition is commutative, so the order of two operands is ignored.
+    var expression: UInt64
+    /// Whether the schedule has declared it complete.
+    var isFinished: Bool
+  }
+
+  /// One message of the picture.
+  package struct Transfer: Equatable, Sendable {
+    package let source: Int
+    package let destination: Int
+    package let range: Range<Int>
+    /// Whether the receiver combines it with what it has.
+    package let isReduced: Bool
+    /// The round in which it travels, from 0.
+    package let round: Int
+  }
+
+  /// What was counted.
+  package struct Measures: Equatable, Sendable {
+    /// Rounds until all is done, if a message takes one round, a rank sends and receives one message
+    /// a round (of those that could travel the one that could first), and arithmetic takes no time.
+    package var steps = 0
+    /// Elements sent, a rank each.
+    package var elementsSent: [Int]
+    /// Every message, by round.
+    package var transfers: [Transfer] = []
+    /// What each rank holds at the end of each round: `states[round][rank][element]`.
+    package var states: [[[Value]]] = []
+  }
+}

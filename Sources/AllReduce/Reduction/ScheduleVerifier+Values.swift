@@ -1,0 +1,77 @@
+extension ScheduleVerifier {
+  /// What each rank holds before the first round: `[rank][element]`.
+  package static func initialStates(
+    _ collective: Collective, _ schedules: [Schedule]
+  ) -> [[Value]] {
+    schedules.map { initialBuffer(collective, $0) }
+  }
+
+  /// What a rank holds at the start; values that are not part of the input have no rank.
+  static func initialBuffer(_ collective: Collective, _ schedule: Schedule) -> [Value] {
+    let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
+    return (0..<schedule.count).map { element in
+      let isInput =
+        switch collective {
+        case .allReduce, .reduceScatter, .reduce: true
+        case .allGather: blocks[schedule.rank].contains(element)
+        case .broadcast(let root): schedule.rank == root
+        }
+      return Value(
+        ranks: isInput ? 1 << UInt64(schedule.rank) : 0,
+        expression: mix(UInt64(schedule.rank) &+ 1, UInt64(element) &+ 1), isFinished: false)
+    }
+  }
+
+  func combine(
+    _ mine: Value, _ theirs: Value, _ rank: Int, _ element: Int
+  ) throws(Failure) -> Value {
+    guard mine.ranks & theirs.ranks == 0 else {
+      throw Failure(description: "rank \(rank) adds a contribution twice to element \(element)")
+    }
+    guard mine.ranks != 0, theirs.ranks != 0, !mine.isFinished, !theirs.isFinished else {
+      throw Failure(description: "rank \(rank) adds something that is no partial result")
+    }
+    let (low, high) = (
+      min(mine.expression, theirs.expression), max(mine.expression, theirs.expression)
+    )
+    return Value(
+      ranks: mine.ranks | theirs.ranks, expression: ScheduleVerifier.mix(low, high),
+      isFinished: false)
+  }
+
+  func isComplete(_ value: Value) -> Bool {
+    value.ranks == (schedules.count == 64 ? ~0 : (1 << UInt64(schedules.count)) - 1)
+  }
+
+  func checkOutcome() throws(Failure) {
+    guard let first = schedules.first else { return }
+    let blocks = BlockPartition(count: first.count, parts: first.size)
+    for (rank, buffer) in buffers.enumerated() {
+      for (element, value) in buffer.enumerated() {
+        let owner = blocks.firstIndex { $0.contains(element) } ?? 0
+        let isRight =
+          switch collective {
+          case .allReduce:
+            isComplete(value) && value.isFinished && value == buffers[0][element]
+          case .reduceScatter: rank != owner || (isComplete(value) && value.isFinished)
+          case .reduce(let root): rank != root || (isComplete(value) && value.isFinished)
+          case .allGather: value.ranks == 1 << UInt64(owner) && value == buffers[owner][element]
+          case .broadcast(let root):
+            value.ranks == 1 << UInt64(root) && value == buffers[root][element]
+          }
+        guard isRight else {
+          throw Failure(
+            description: "\(collective): rank \(rank) ends with a wrong element \(element)")
+        }
+      }
+    }
+  }
+
+  /// Scrambles two words into one (the finaliser of SplitMix64).
+  static func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    var z = a &* 0x9E37_79B9_7F4A_7C15 &+ b &* 0xD1B5_4A32_D192_ED03 &+ 0x1234_5678_9ABC_DEF1
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

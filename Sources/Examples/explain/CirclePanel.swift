@@ -1,0 +1,73 @@
+import ExampleSupport
+
+/// A step of few ranks, which stand in a circle; arrows carry the letters of what they bring.
+struct CirclePanel: Panel {
+  private typealias Point = SVGDocument.Point
+
+  private let story: ScheduleStory
+  private let layout: CircleLayout
+  private let painter: CellPainter
+
+  init(_ story: ScheduleStory) {
+    self.story = story
+    layout = CircleLayout(ranks: story.ranks, columns: story.pieces.count)
+    painter = CellPainter(story: story, size: layout.cell)
+  }
+
+  var width: Double { layout.panelWidth }
+  var height: Double { layout.panelHeight }
+
+  func draw(_ round: Int, into drawing: inout SVGDocument, at corner: SVGDocument.Point) {
+    let messages = round == 0 ? [] : story.rounds[round - 1]
+    for message in messages {
+      let (a, b) = ends(message, messages, corner)
+      drawing.addArrow([a, b], color: CellPainter.ink, isDashed: !message.isAdded)
+    }
+    for rank in 0..<story.ranks { drawCard(rank, round, into: &drawing, at: corner) }
+    for message in messages {
+      let (a, b) = ends(message, messages, corner)
+      // Nearer to the sender, for the head to be seen.
+      let place = Point(a.x + 0.42 * (b.x - a.x), a.y + 0.42 * (b.y - a.y))
+      let width = 7.4 * Double(message.name.count) + 4
+      drawing.addRectangle(
+        at: Point(place.x - width / 2, place.y - 7), width: width, height: 14, fill: "#FAFAFA")
+      drawing.addText(
+        message.name, at: Point(place.x, place.y + 4.5), size: 12, anchor: .middle, isBold: true)
+    }
+  }
+
+  private func ends(
+    _ message: ScheduleStory.Message, _ messages: [ScheduleStory.Message],
+    _ corner: SVGDocument.Point
+  ) -> (SVGDocument.Point, SVGDocument.Point) {
+    let isPair = messages.contains {
+      $0.source == message.destination && $0.destination == message.source
+    }
+    let (a, b) = layout.arrow(from: message.source, to: message.destination, isPair: isPair)
+    return (Point(a.x + corner.x, a.y + corner.y), Point(b.x + corner.x, b.y + corner.y))
+  }
+
+  private func drawCard(
+    _ rank: Int, _ round: Int, into drawing: inout SVGDocument, at corner: SVGDocument.Point
+  ) {
+    let center = layout.centers[rank]
+    let (x, y) = (
+      corner.x + center.x - layout.cardWidth / 2, corner.y + center.y - layout.cardHeight / 2
+    )
+    drawing.addRectangle(
+      at: Point(x, y), width: layout.cardWidth, height: layout.cardHeight, fill: "#FFFFFF",
+      border: "#999999")
+    drawing.addRectangle(
+      at: Point(x + 5, y + 4), width: 8, height: 8, fill: CellPainter.color(rank))
+    drawing.addText("rank \(rank)", at: Point(x + 16, y + 12), size: 11)
+    for (column, name) in story.pieces.names.enumerated() {
+      let left = x + 5 + Double(column) * (layout.cell + CircleLayout.gap)
+      drawing.addText(
+        name, at: Point(left + layout.cell / 2, y + CircleLayout.cardHead - 3),
+        size: layout.cell > 12 ? 10 : 8, color: "#666666", anchor: .middle)
+      painter.draw(
+        story.contents[round][rank][column], into: &drawing,
+        at: Point(left, y + CircleLayout.cardHead))
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// Draws the schedule of a collective operation step by step. Needs no MPI job: it only looks.
+@main
+struct Explain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract:
+      "Draw an algorithm step by step: who sends what to whom, and what each rank then holds.",
+    discussion: """
+      A step is a round in which every rank sends one message at most and receives one. The picture \
+      is drawn from the schedules that run, not from a description of them.
+      """)
+
+  /// The algorithms that are schedules of messages.
+  private static let drawn: [ReductionAlgorithm] = [
+    .ring, .tree, .recursiveDoubling, .halvingDoubling,
+  ]
+
+  @Option(help: ArgumentHelp("The algorithm.", valueName: "name"))
+  var algorithm: ReductionAlgorithm = .ring
+
+  @Option(help: "The number of ranks, 1...64; up to 8, the picture shows what they hold.")
+  var ranks = 4
+
+  @Option(help: "The collective operation.")
+  var collective: CollectiveName = .allReduce
+
+  @Option(help: "The root of a broadcast or a reduce. (default: 0)")
+  var root: Int?
+
+  @Option(help: "The number of elements. (default: the fewest that make all blocks equal)")
+  var count: Int?
+
+  @Option(help: "Into how many segments the longest message is cut.")
+  var segments = 1
+
+  @Option(help: "The form of the picture.")
+  var format: PictureFormat = .text
+
+  func validate() throws {
+    if !Self.drawn.contains(algorithm) {
+      throw ValidationError(
+        "\(algorithm) has no schedule to draw; take ring, tree, recursiveDoubling or "
+          + "halvingDoubling.")
+    }
+    if !(1...64).contains(ranks) {
+      throw ValidationError("The number of ranks must be 1 to 64, not \(ranks).")
+    }
+    if let root {
+      if !collective.hasRoot {
+        throw ValidationError("\(collective.rawValue) has no root: leave --root out.")
+      }
+      if !(0..<ranks).contains(root) {
+        throw ValidationError("The root must be a rank, 0 to \(ranks - 1), not \(root).")
+      }
+    }
+    if let count, !(0...100_000).contains(count) {
+      throw ValidationError("The number of elements must be 0 to 100000, not \(count).")
+    }
+    if !(1...256).contains(segments) {
+      throw ValidationError("The number of segments must be 1 to 256, not \(segments).")
+    }
+  }
+
+  func run() throws {
+    let story = try ScheduleStory(
+      collective.operation(root: root ?? 0), by: algorithm, ranks: ranks, count: count,
+      segments: segments)
+    let console = RankConsole(isRoot: true)
+    switch format {
+    case .text: console.print(TextPicture(story).text)
+    case .svg: console.print(SVGPicture(story).text)
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import AllReduce
+
+/// What happens in a collective operation, round by round, in the words of the picture.
+struct ScheduleStory {
+  /// A message and what it carries.
+  struct Message {
+    let source: Int
+    let destination: Int
+    /// The pieces, such as "B–D".
+    let name: String
+    /// The pieces' places among the columns.
+    let columns: Range<Int>
+    /// Whether the receiver adds it to what it has; else it takes its place.
+    let isAdded: Bool
+  }
+
+  let collective: Collective
+  let algorithm: ReductionAlgorithm
+  let ranks: Int
+  let count: Int
+  let segments: Int
+  let pieces: Pieces
+  let measures: ScheduleVerifier.Measures
+  /// The messages of each round.
+  let rounds: [[Message]]
+  /// The ranks whose values a piece contains, as bits, before the first round and after each:
+  /// `contents[round][rank][piece]`.
+  let contents: [[[UInt64]]]
+
+  /// Builds the schedules of all ranks and runs them with symbols for numbers.
+  init(
+    _ collective: Collective, by algorithm: ReductionAlgorithm, ranks: Int, count: Int?,
+    segments: Int
+  ) throws {
+    let count =
+      count ?? ScheduleStory.evenCount(collective, algorithm, ranks: ranks) * segments
+    func schedules(segment: Int) -> [Schedule] {
+      (0..<ranks).map {
+        Schedule(
+          collective, by: algorithm.kind, rank: $0, size: ranks, count: count, segment: segment)
+      }
+    }
+    var plans = schedules(segment: max(count, 1))
+    if segments > 1 {
+      let longest = try ScheduleVerifier.verify(collective, plans).transfers.map(\.range.count)
+        .max()
+      plans = schedules(segment: max(1, ((longest ?? 1) + segments - 1) / segments))
+    }
+    let measures = try ScheduleVerifier.verify(collective, plans, keepStates: true)
+    let pieces = Pieces(collective, measures.transfers, count: count, ranks: ranks)
+
+    self.collective = collective
+    self.algorithm = algorithm
+    self.ranks = ranks
+    self.count = count
+    self.segments = segments
+    self.measures = measures
+    self.pieces = pieces
+    rounds = (0..<measures.steps).map { round in
+      measures.transfers.filter { $0.round == round }
+        .sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
+        .map { transfer in
+          let columns = pieces.ranges.indices.filter {
+            transfer.range.contains(pieces.ranges[$0].lowerBound)
+          }
+          return Message(
+            source: transfer.source, destination: transfer.destination,
+            name: pieces.name(of: transfer.range),
+            columns: (columns.first ?? 0)..<(columns.last.map { $0 + 1 } ?? 0),
+            isAdded: transfer.isReduced)
+        }
+    }
+    let start = ScheduleVerifier.initialStates(collective, plans)
+    contents = ([start] + measures.states).map { ranks in
+      ranks.map { buffer in pieces.ranges.map { buffer[$0.lowerBound].ranks } }
+    }
+  }
+
+  /// Whether values are added up, not only passed on.
+  var isReduction: Bool {
+    switch collective {
+    case .allReduce, .reduceScatter, .reduce: true
+    case .allGather, .broadcast: false
+    }
+  }
+
+  /// Whether a piece holds all that belongs into it.
+  func isComplete(_ content: UInt64) -> Bool {
+    content.nonzeroBitCount == (isReduction ? ranks : 1)
+  }
+
+  /// "allReduce by ring over 4 ranks".
+  var title: String {
+    "\(collective) by \(algorithm) over \(ranks) rank\(ranks == 1 ? "" : "s")"
+  }
+
+  /// What is drawn: "4 elements in blocks A to D".
+  var subject: String {
+    var words = "\(count) element\(count == 1 ? "" : "s")"
+    if let first = pieces.names.first, let last = pieces.names.last, pieces.count > 1 {
+      words += ", drawn as \(first) to \(last)"
+    }
+    if segments > 1 { words += ", messages of up to \(segments) segments" }
+    return words
+  }
+
+  /// As few elements as can be divided into equal blocks.
+  private static func evenCount(
+    _ collective: Collective, _ algorithm: ReductionAlgorithm, ranks: Int
+  ) -> Int {
+    // Where p is not a power of two, halving-doubling cuts an all-reduce into the next lower one.
+    guard collective == .allReduce && algorithm == .halvingDoubling else { return ranks }
+    let active = 1 << (Int.bitWidth - 1 - ranks.leadingZeroBitCount)
+    return ranks / min(active, ranks & -ranks) * active
+  }
+}
