@@ -176,9 +176,9 @@ final class AllReduceOverMPITests: CollectiveTestCase {
         try copy.allReduce(&values, .maximum, using: algorithm)
       }
     }
-    for _ in 0..<50 { try makeAndUse() }
+    for _ in 0..<30 { try makeAndUse() }
     let before = residentBytes()
-    for _ in 0..<500 { try makeAndUse() }
+    for _ in 0..<150 { try makeAndUse() }
     XCTAssertLessThan(residentBytes() - before, 4 << 20, "memory grows with communicators")
   }
 
