@@ -19,6 +19,8 @@ public final class Communicator {
 
   /// The ranks of the group as ranks of the whole job, in rank order.
   public let worldRanks: [Int]
+  /// The ranks on each host, ascending; hosts are ordered by their lowest rank.
+  public let hosts: [[Int]]
 
   /// A place where an upper floor keeps what belongs to this communicator (schedules, staging
   /// memory, sequence numbers). It lives as long as the communicator does.
@@ -48,7 +50,11 @@ public final class Communicator {
       try MPIError.check(MPI_Comm_dup(handle, &inner), "MPI_Comm_dup")
       internalHandle = inner!
       MPI_Comm_set_errhandler(inner, cmpi_errors_return())
-      worldRanks = try Communicator.translateToWorld(handle, count: Communicator.size(of: handle))
+      let worldRanks = try Communicator.translateToWorld(handle, count: size)
+      self.worldRanks = worldRanks
+      let hostOf = worldRanks.map { MPI.current.hostOfWorldRank[$0] }
+      let byHost = Dictionary(grouping: 0..<size) { hostOf[$0] }
+      hosts = byHost.values.sorted { $0[0] < $1[0] }
     } catch {
       var failed: MPI_Comm? = handle
       MPI_Comm_free(&failed)
@@ -92,6 +98,11 @@ public final class Communicator {
   /// Waits for an operation's end, moving everything in flight meanwhile.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
     try engine.wait(for: operation)
+  }
+
+  /// Waits for an operation's end and leaves its error to whoever waits for its outcome.
+  package func waitQuietly<Operation: InFlight>(for operation: Operation) {
+    try? engine.wait(for: operation)
   }
 
   /// This process's rank in the whole job.

@@ -12,13 +12,32 @@ public enum MPI {
     let engine: ProgressEngine
     let watchdog: Watchdog
     let who: String
+    /// Which host each world rank is on: the lowest world rank there.
+    let hostOfWorldRank: [Int]
 
-    init(rank: Int, size: Int, host: String) {
+    init(rank: Int, size: Int, host: String) throws(MPIError) {
+      hostOfWorldRank = try Runtime.findHosts(rank: rank, size: size)
       who = "rank \(rank) on \(host)"
       engine = ProgressEngine(who: who)
       let others = (0..<size).filter { $0 != rank }
       watchdog = Watchdog(who: who, others: describeRanks(others))
       if let deadline = Deadline.seconds, size > 1 { watchdog.start(deadline: deadline) }
+    }
+
+    private static func findHosts(rank: Int, size: Int) throws(MPIError) -> [Int] {
+      var node: MPI_Comm?
+      try MPIError.check(
+        MPI_Comm_split_type(
+          cmpi_comm_world(), Int32(MPI_COMM_TYPE_SHARED), Int32(rank), cmpi_info_null(), &node),
+        "MPI_Comm_split_type")
+      defer { MPI_Comm_free(&node) }
+      var lowest = Int32(rank)
+      try MPIError.check(MPI_Bcast(&lowest, 1, cmpi_int32(), 0, node), "MPI_Bcast")
+      var all = [Int32](repeating: 0, count: size)
+      try MPIError.check(
+        MPI_Allgather(&lowest, 1, cmpi_int32(), &all, 1, cmpi_int32(), cmpi_comm_world()),
+        "MPI_Allgather")
+      return all.map { Int($0) }
     }
   }
 
@@ -83,7 +102,7 @@ public enum MPI {
     if runtime == nil {
       // From here on errors of MPI come back as codes, on every communicator made from this one.
       MPI_Comm_set_errhandler(cmpi_comm_world(), cmpi_errors_return())
-      runtime = Runtime(
+      runtime = try Runtime(
         rank: Communicator.rank(in: cmpi_comm_world()),
         size: Communicator.size(of: cmpi_comm_world()), host: processorName())
     }

@@ -21,6 +21,9 @@ package protocol InFlight: AnyObject {
 package final class ProgressEngine {
   private var inFlight: [any InFlight] = []
   private let who: String
+  /// Whether ranks outnumber processors: then a rank that looks on keeps the one from running that it
+  /// waits for. (MPI gives way by itself, but not every operation asks MPI.)
+  package var givesWay = false
 
   init(who: String) { self.who = who }
 
@@ -50,6 +53,7 @@ package final class ProgressEngine {
     while !operation.advance() {
       if !inFlight.isEmpty { poll() }
       polls &+= 1
+      if givesWay && polls & 0xF == 0 { yieldCore() }
       // The clock costs as much as a poll: look at it seldom.
       if polls & 0xFF == 0 { since = checkDeadline(operation, since: since) }
     }

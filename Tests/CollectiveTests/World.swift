@@ -1,3 +1,4 @@
+import AllReduce
 import AllReduceMPI
 import XCTest
 
@@ -39,5 +40,12 @@ class CollectiveTestCase: XCTestCase {
   /// Whether all ranks hold the same bits; the same answer on every rank.
   func isEqualOnAllRanks(_ hash: Int64, _ world: Communicator) throws -> Bool {
     Set(try world.allGatherNatively(Int(hash))).count == 1
+  }
+}
+
+extension Communicator {
+  /// Every algorithm that works for this placement of ranks.
+  var usableAlgorithms: [ReductionAlgorithm] {
+    ReductionAlgorithm.all.filter { $0 != .sharedMemory || hosts.count == 1 }
   }
 }

@@ -2,8 +2,8 @@
 ///
 /// By size and ranks alone, so that all ranks choose alike.
 enum AutomaticChoice {
-  /// What `automatic` runs for a vector of so many bytes.
-  static func algorithm(bytes: Int, size: Int) -> ReductionAlgorithm.Kind {
+  /// The schedule for a vector of so many bytes.
+  static func schedule(bytes: Int, size: Int) -> ReductionAlgorithm.Kind {
     if bytes <= 16 << 10 { return .recursiveDoubling }
     if size.nonzeroBitCount == 1 && bytes <= 512 << 10 { return .halvingDoubling }
     return .ring

@@ -6,6 +6,11 @@ final class CollectiveState {
   let runs = MessageRuns()
   private var madeHost: HostGroup?
   private var arena: AnyObject?
+  private var pieces: [ScalarType: AnyObject] = [:]
+  private var carriers: Communicator?
+  private var hasCarriers = false
+  /// Collectives in arenas that are under way, in the order in which they were started.
+  private var hostRuns: [HostRun] = []
   private var parts: UnsafeMutablePointer<UnsafeMutableRawPointer>?
   /// Room for an address a rank of this host; made with `parts`.
   private(set) var addresses: UnsafeMutablePointer<UnsafeMutableRawPointer>?
@@ -60,5 +65,64 @@ final class CollectiveState {
     parts = found
     self.arena = arena
     return found
+  }
+
+  /// Most arena collectives under way at once: a call line must not be written again before all have
+  /// read it.
+  private static let mostHostRuns = HostLines.depth / 2
+
+  /// The arena collective that was started last, if it may still be under way.
+  var lastHostRun: HostRun? { hostRuns.last }
+
+  /// Notes a collective that was started.
+  func append(_ run: HostRun) { hostRuns.append(run) }
+
+  /// Waits until fewer than ``mostHostRuns`` are under way.
+  func makeRoomForHostRun(_ communicator: Communicator) throws {
+    hostRuns.removeAll(where: \.isEnded)
+    while hostRuns.count >= CollectiveState.mostHostRuns {
+      communicator.waitQuietly(for: hostRuns.removeFirst())
+    }
+  }
+
+  /// Waits until all arena collectives that were started have ended. Their own waits throw what they
+  /// failed with.
+  @inline(__always)
+  func endHostRuns(_ communicator: Communicator) throws {
+    if !hostRuns.isEmpty { endAllHostRuns(communicator) }
+  }
+
+  private func endAllHostRuns(_ communicator: Communicator) {
+    for run in hostRuns { communicator.waitQuietly(for: run) }
+    hostRuns.removeAll()
+  }
+
+  /// What lies beyond this host; nil if there is one host only. Collective at the first call.
+  func network(
+    of communicator: Communicator, using algorithm: ReductionAlgorithm
+  ) throws -> HostRun.Network? {
+    let hosts = communicator.hosts
+    if hosts.count == 1 { return nil }
+    let carrierCount = hosts.map(\.count).min() ?? 1
+    if !hasCarriers {
+      let place = hosts.lazy.compactMap { $0.firstIndex(of: communicator.rank) }.first ?? 0
+      carriers = try communicator.split(
+        optionalColor: place < carrierCount ? place : nil)
+      hasCarriers = true
+    }
+    return HostRun.Network(
+      carriers: carriers, carrierCount: carrierCount, size: communicator.size,
+      algorithm: algorithm)
+  }
+
+  /// An arena for memory that is in none. Collective at the first call for a type.
+  func pieces<Scalar: ReducibleScalar>(
+    of type: Scalar.Type, over communicator: Communicator
+  ) throws -> Arena<Scalar> {
+    if let made = pieces[Scalar.scalarType] { return unsafeDowncast(made, to: Arena<Scalar>.self) }
+    let count = (2 << 20) / Scalar.scalarType.stride
+    let made = try Arena<Scalar>(count: count, over: communicator)
+    pieces[Scalar.scalarType] = made
+    return made
   }
 }

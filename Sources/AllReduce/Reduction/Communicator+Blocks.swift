@@ -85,7 +85,7 @@ extension Communicator {
   ) throws -> Range<Int> {
     try run(
       .reduceScatter, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, operation, using: blockAlgorithm(algorithm, values.count, Scalar.self))
+      Scalar.scalarType, operation, using: algorithm)
     return BlockPartition(count: values.count, parts: size)[rank]
   }
 
@@ -118,7 +118,7 @@ extension Communicator {
   ) throws {
     try run(
       .allGather, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, .sum, using: blockAlgorithm(algorithm, values.count, Scalar.self))
+      Scalar.scalarType, .sum, using: algorithm)
   }
 
   /// The elements of all ranks, one after the other in rank order; ranks may have different counts.
@@ -213,12 +213,5 @@ extension Communicator {
 
   private func checkRoot(_ root: Int) {
     precondition(root >= 0 && root < size, "The root is rank \(root), but ranks are 0..<\(size).")
-  }
-
-  /// For half an all-reduce what is best for a whole one; the doubling form for small vectors.
-  private func blockAlgorithm<Scalar: ReducibleScalar>(
-    _ algorithm: ReductionAlgorithm, _ count: Int, _ type: Scalar.Type
-  ) -> ReductionAlgorithm {
-    resolve(algorithm, bytes: count * Scalar.scalarType.stride)
   }
 }

@@ -14,20 +14,28 @@ extension Communicator {
     resolve(requested, bytes: count * Scalar.scalarType.stride)
   }
 
+  /// What runs for an all-reduce when `requested` is asked for.
   @inline(__always)
   func resolve(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
     guard requested.kind == .automatic else { return requested }
-    let kind = AutomaticChoice.algorithm(bytes: bytes, size: size)
+    let kind: ReductionAlgorithm.Kind =
+      if hosts.count == 1 {
+        .sharedMemory
+      } else if hosts.count < size {
+        .hierarchical
+      } else {
+        AutomaticChoice.schedule(bytes: bytes, size: size)
+      }
     return ReductionAlgorithm(kind, segmentBytes: requested.segmentBytes)
   }
 
-  /// For a collective that has only schedules, what takes the place of an algorithm that has none.
+  /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
   func resolveToSchedule(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
     switch requested.kind {
-    case .sharedMemory, .hierarchical:
+    case .automatic, .sharedMemory, .hierarchical:
       ReductionAlgorithm(
-        AutomaticChoice.algorithm(bytes: bytes, size: size), segmentBytes: requested.segmentBytes)
-    default: resolve(requested, bytes: bytes)
+        AutomaticChoice.schedule(bytes: bytes, size: size), segmentBytes: requested.segmentBytes)
+    default: requested
     }
   }
 
@@ -38,16 +46,20 @@ extension Communicator {
   ) throws {
     let kernel = ReductionKernel.of(operation, type)
     guard let base, count > 0, size > 1 else { return }
-    let algorithm = resolve(algorithm, bytes: count &* type.stride)
-    if algorithm.kind == .native {
-      try runNatively(collective, on: base, count: count, type, operation)
-      return
+    let bytes = count &* type.stride
+    let chosen =
+      if case .allReduce = collective {
+        resolve(algorithm, bytes: bytes)
+      } else {
+        resolveToSchedule(algorithm, bytes: bytes)
+      }
+    switch chosen.kind {
+    case .native: try runNatively(collective, on: base, count: count, type, operation)
+    case .sharedMemory: try reduceInSharedMemory(base, count: count, type, operation)
+    case .hierarchical:
+      try reduceHierarchically(base, count: count, type, operation, using: algorithm)
+    default: try wait(for: start(collective, on: base, count: count, kernel, using: chosen))
     }
-    if algorithm.kind == .sharedMemory, case .allReduce = collective {
-      try reduceInSharedMemory(base, count: count, type, operation)
-      return
-    }
-    try wait(for: start(collective, on: base, count: count, kernel, using: algorithm))
   }
 
   /// Starts a collective that has a schedule.
@@ -145,30 +157,30 @@ extension Communicator {
   ///
   /// Collective, as ``allReduce(_:_:using:)-(UnsafeMutableBufferPointer<Scalar>,_,_)``; ranks must
   /// start them in the same order, and may end them in any. Several may be under way; all of them
-  /// move whenever this rank waits for anything. MPI's own algorithm (`native`) has ended when this
-  /// returns.
+  /// move whenever this rank waits for anything. They travel as messages; elements in an ``Arena`` need
+  /// none on a host. MPI's own algorithm (`native`) has ended when this returns.
   ///
   /// - Parameters:
   ///   - values: Memory that stays where it is, and is not touched, until the wait is over.
   ///   - operation: How the elements are combined.
-  ///   - algorithm: How they travel.
+  ///   - requested: How they travel.
   /// - Returns: What the end is waited for by.
   /// - Throws: ``MPIError``.
   ///
   /// `MPI_Iallreduce`
   public func startAllReduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using requested: ReductionAlgorithm = .automatic
   ) throws -> PendingReduction {
     let type = Scalar.scalarType
     let kernel = ReductionKernel.of(operation, type)
-    let algorithm = resolve(algorithm, bytes: values.count * type.stride)
     guard let base = UnsafeMutableRawPointer(values.baseAddress), values.count > 0, size > 1,
-      algorithm.kind != .native
+      requested.kind != .native
     else {
-      try allReduce(values, operation, using: algorithm)
-      return PendingReduction(run: nil, communicator: self)
+      try allReduce(values, operation, using: requested)
+      return PendingReduction(communicator: self)
     }
+    let algorithm = resolveToSchedule(requested, bytes: values.count * type.stride)
     let run = start(.allReduce, on: base, count: values.count, kernel, using: algorithm)
     add(run)
     return PendingReduction(run: run, communicator: self)

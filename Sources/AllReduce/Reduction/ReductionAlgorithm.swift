@@ -46,7 +46,8 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
 
   /// Every algorithm, `automatic` first.
   public static let all: [ReductionAlgorithm] = [
-    .automatic, .ring, .tree, .recursiveDoubling, .halvingDoubling, .sharedMemory, .native,
+    .automatic, .ring, .tree, .recursiveDoubling, .halvingDoubling, .sharedMemory, .hierarchical,
+    .native,
   ]
 
   /// The algorithm of that name, such as `recursiveDoubling`.

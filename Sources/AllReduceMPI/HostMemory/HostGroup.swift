@@ -15,6 +15,7 @@ package final class HostGroup {
     worldRanks = node.worldRanks
     segment = try HostSegment(
       bytes: HostLines.areaBytes, isSingle: false, over: node, populate: node.size > 1)
+    if layout.isOversubscribed { communicator.engine.givesWay = true }
     let (engine, names) = (communicator.engine, worldRanks)
     // Where ranks outnumber processors, looking on keeps the rank from running that is waited for.
     lines = HostLines(

@@ -95,6 +95,14 @@ package final class HostLines {
   @inline(__always)
   package func reduced(_ owner: Int) -> Flag { flag(owner, 18) }
 
+  /// The number of the last call whose slice a rank has brought back from the other hosts.
+  @inline(__always)
+  package func carried(_ owner: Int) -> Flag { flag(owner, 19) }
+
+  /// The number of the last call whose result a rank has taken from the host's.
+  @inline(__always)
+  package func taken(_ owner: Int) -> Flag { flag(owner, 20) }
+
   @inline(__always)
   private func flag(_ owner: Int, _ line: Int) -> Flag {
     Flag(at: areas[owner] + line &* 64)

@@ -75,7 +75,7 @@ final class Benchmark<Scalar: BenchScalar> {
     samples.reserve(rounds)
     for round in 0..<rounds { try run(round: round, lineup, count, &samples) }
 
-    let total = try samples.combined(in: world)
+    let total = try samples.combined(in: world, sharesClock: setting.sharesClock)
     let rows = try lineup.entries.indices.map { index in
       let entry = lineup.entries[index]
       let isChecked = options.verify && !entry.contender.isYardstick
@@ -127,7 +127,7 @@ final class Benchmark<Scalar: BenchScalar> {
       try world.allReduce(result, operation, using: algorithm)
     }
     let end = monotonicNanoseconds()
-    samples.add(index, nanoseconds: end - start.instant, late: start.late)
+    samples.add(index, start: start.instant, end: end, late: start.late)
 
     guard verify, !contender.isYardstick else { return }
     if falsify == world.rank { result[count / 2] += 1 }

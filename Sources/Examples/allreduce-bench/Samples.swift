@@ -4,16 +4,18 @@ import AllReduce
 struct Samples {
   /// For each contender, what is wrong with its first wrong result here.
   var errors: [String?]
-  private var times: [[Double]]
+  /// In nanoseconds of this rank's clock.
+  private var starts: [[Double]]
+  private var ends: [[Double]]
   private var lateness: [[Double]]
 
   init(contenders: Int) {
     errors = Array(repeating: nil, count: contenders)
-    times = Array(repeating: [], count: contenders)
-    lateness = times
+    starts = Array(repeating: [], count: contenders)
+    (ends, lateness) = (starts, starts)
   }
 
-  /// The ranks' times together: a call's is that of its slowest rank.
+  /// The ranks' times together.
   struct Combined {
     fileprivate let nanoseconds: [[Double]]
     fileprivate let lateness: [[Double]]
@@ -33,34 +35,51 @@ struct Samples {
   }
 
   mutating func reserve(_ calls: Int) {
-    for index in times.indices {
-      times[index].reserveCapacity(calls)
+    for index in starts.indices {
+      starts[index].reserveCapacity(calls)
+      ends[index].reserveCapacity(calls)
       lateness[index].reserveCapacity(calls)
     }
   }
 
-  mutating func add(_ contender: Int, nanoseconds: UInt64, late: UInt64) {
-    times[contender].append(Double(nanoseconds))
+  mutating func add(_ contender: Int, start: UInt64, end: UInt64, late: UInt64) {
+    starts[contender].append(Double(start))
+    ends[contender].append(Double(end))
     lateness[contender].append(Double(late))
   }
 
   /// Warm-up calls do not count, but their errors do.
   mutating func forgetTimes() {
-    for index in times.indices {
-      times[index].removeAll()
+    for index in starts.indices {
+      starts[index].removeAll()
+      ends[index].removeAll()
       lateness[index].removeAll()
     }
   }
 
   /// All ranks' times together, in one reduction. Collective.
-  func combined(in world: Communicator) throws -> Combined {
-    var all = times.flatMap { $0 } + lateness.flatMap { $0 } + errors.map { $0 == nil ? 0 : 1 }
+  ///
+  /// On a clock that all share a call lasts from the first rank's start to the last one's end, which
+  /// matters where ranks wait for a core; else as long as on its slowest rank.
+  func combined(in world: Communicator, sharesClock: Bool) throws -> Combined {
+    var all: [Double] = []
+    if sharesClock {
+      all += ends.joined()
+      all += starts.joined().map { -$0 }
+    } else {
+      all += zip(ends.joined(), starts.joined()).map { $0 - $1 }
+      all += starts.joined().map { _ in 0 }
+    }
+    all += lateness.joined()
+    all += errors.map { $0 == nil ? 0 : 1 }
     try world.allReduce(&all, .maximum, using: .native)
-    let calls = times.first?.count ?? 0
-    func part(_ index: Int) -> [Double] { Array(all[index * calls..<(index + 1) * calls]) }
-    let contenders = times.indices
+
+    let calls = starts.first?.count ?? 0
+    let total = starts.count
+    func part(_ index: Int) -> ArraySlice<Double> { all[index * calls..<(index + 1) * calls] }
     return Combined(
-      nanoseconds: contenders.map(part), lateness: contenders.map { part(times.count + $0) },
-      isWrong: all.suffix(times.count).map { $0 != 0 })
+      nanoseconds: starts.indices.map { zip(part($0), part(total + $0)).map { $0 + $1 } },
+      lateness: starts.indices.map { Array(part(2 * total + $0)) },
+      isWrong: all.suffix(total).map { $0 != 0 })
   }
 }

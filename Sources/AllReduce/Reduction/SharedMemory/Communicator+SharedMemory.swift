@@ -1,16 +1,19 @@
 public import AllReduceMPI
 
 extension Communicator {
-  /// All-reduce of memory that only this process can reach.
+  /// All-reduce of memory that only this process can reach, on one host.
   func reduceInSharedMemory(
     _ base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
     _ operation: ReductionOperation
   ) throws {
-    let lines = try hostLines()
+    let state = CollectiveState.of(self)
+    let lines = try oneHost().lines
+    try state.endHostRuns(self)
     let kernel = ReductionKernel.of(operation, type)
-    let call = HostCall(
-      collective: .allReduce, operation: operation, type: type, count: count, isInPlace: false)
     lines.call &+= 1
+    let call = HostCall(
+      number: lines.call, collective: .allReduce, operation: operation, type: type, count: count,
+      isInPlace: false)
     if count &* type.stride <= WholeExchange.limit {
       try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(base)
     } else {
@@ -19,11 +22,65 @@ extension Communicator {
     }
   }
 
+  /// A collective on an arena's slice, on one host.
+  private func runInArena<Scalar: ReducibleScalar>(
+    _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation
+  ) throws {
+    let type = Scalar.scalarType
+    let kernel = ReductionKernel.of(operation, type)
+    let count = slice.range.count
+    let state = CollectiveState.of(self)
+    let host = try oneHost()
+    let lines = host.lines
+    let parts = try state.parts(of: slice.arena, host)
+    try state.endHostRuns(self)
+    let place = slice.range.lowerBound &* type.stride
+    lines.call &+= 1
+    let call = HostCall(
+      number: lines.call, collective: collective, operation: operation, type: type, count: count,
+      isInPlace: true)
+    if case .allReduce = collective, count &* type.stride <= WholeExchange.arenaLimit {
+      try WholeExchange(lines: lines, kernel: kernel, call: call)
+        .allReduce(parts[lines.rank] + place)
+      return
+    }
+    call.announce(lines, place: place)
+    try InPlaceReduction(
+      lines: lines, kernel: kernel, call: call, parts: parts,
+      elements: state.addresses.unsafelyUnwrapped
+    ).run()
+  }
+
+  /// Starts an all-reduce on an arena's slice, on any number of hosts.
+  private func startInArena<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm
+  ) throws -> HostRun {
+    let type = Scalar.scalarType
+    let state = CollectiveState.of(self)
+    let host = try state.host(of: self)
+    let network = try state.network(of: self, using: algorithm)
+    let parts = try state.parts(of: slice.arena, host)
+    try state.makeRoomForHostRun(self)
+    let lines = host.lines
+    lines.call &+= 1
+    var call = HostCall(
+      number: lines.call, collective: .allReduce, operation: operation, type: type,
+      count: slice.range.count, isInPlace: true)
+    if network != nil { call.leader = 0 }
+    call.announce(lines, place: slice.range.lowerBound * type.stride)
+    let run = HostRun(
+      call, lines: lines, kernel: .of(operation, type), parts: parts, worldRanks: host.worldRanks,
+      network: network, after: state.lastHostRun)
+    state.append(run)
+    return run
+  }
+
   /// Combines every rank's slice of an arena and gives each the result, in place.
   ///
-  /// As `allReduce` of a buffer; the slices must have the same count, and may lie at different places
-  /// of the ranks' parts. On one host the elements are combined where they are, in one pass over
-  /// memory, without a copy.
+  /// Collective, as `allReduce` of a buffer; the slices must have the same count, and may lie at
+  /// different places of the ranks' parts. On one host the elements are combined where they are, in
+  /// one pass over memory, without a copy; on several, hosts exchange their sums.
   ///
   /// - Parameters:
   ///   - slice: This rank's elements; afterwards the result.
@@ -34,42 +91,97 @@ extension Communicator {
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic
   ) throws {
-    let type = Scalar.scalarType
-    let kernel = ReductionKernel.of(operation, type)
     let count = slice.range.count
     guard count > 0, size > 1 else { return }
-    guard algorithm.kind == .automatic || algorithm.kind == .sharedMemory else {
-      return try allReduce(slice.values, operation, using: algorithm)
+    switch resolve(algorithm, bytes: count &* Scalar.scalarType.stride).kind {
+    case .sharedMemory: try runInArena(.allReduce, slice, operation)
+    case .hierarchical:
+      let run = try startInArena(slice, operation, using: algorithm)
+      add(run)
+      try wait(for: run)
+    default: try allReduce(slice.values, operation, using: algorithm)
     }
-    let state = CollectiveState.of(self)
-    let host = try state.host(of: self)
-    let lines = try hostLines()
-    let parts = try state.parts(of: slice.arena, host)
-    let place = slice.range.lowerBound &* type.stride
-    let base = parts[lines.rank] + place
-    let call = HostCall(
-      collective: .allReduce, operation: operation, type: type, count: count, isInPlace: true)
-    lines.call &+= 1
-    if count &* type.stride <= WholeExchange.arenaLimit {
-      try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(base)
-      return
-    }
-    call.announce(lines, place: place)
-    try InPlaceReduction(
-      lines: lines, kernel: kernel, call: call, parts: parts,
-      elements: state.addresses.unsafelyUnwrapped
-    ).allReduce()
   }
 
-  func hostLines() throws -> HostLines {
-    let host = try CollectiveState.of(self).host(of: self)
-    guard host.lines.size == size else {
+  /// Starts an all-reduce on a slice of an arena and returns; ``PendingReduction/wait()`` ends it.
+  ///
+  /// Collective; ranks must start them in the same order, and may end them in any. Up to eight may be
+  /// under way on a communicator; starting another waits for the first. They move whenever this rank
+  /// waits for anything, or asks whether one is complete.
+  ///
+  /// - Parameters:
+  ///   - slice: This rank's elements, not to be touched until the wait is over.
+  ///   - operation: How they are combined; a mean needs floating-point elements.
+  ///   - algorithm: How they travel.
+  /// - Returns: What the end is waited for by.
+  /// - Throws: ``MPIError``.
+  public func startAllReduce<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic
+  ) throws -> PendingReduction {
+    let count = slice.range.count
+    guard count > 0, size > 1 else { return PendingReduction(communicator: self) }
+    switch resolve(algorithm, bytes: count &* Scalar.scalarType.stride).kind {
+    case .sharedMemory, .hierarchical:
+      let run = try startInArena(slice, operation, using: algorithm)
+      add(run)
+      return PendingReduction(hostRun: run, communicator: self)
+    default: return try startAllReduce(slice.values, operation, using: algorithm)
+    }
+  }
+
+  /// Combines every rank's slice and leaves on each rank one block of the result, in place.
+  ///
+  /// Collective, as `reduceScatter` of a buffer, with the blocks of ``BlockPartition``.
+  ///
+  /// - Returns: This rank's block, within the slice.
+  /// - Throws: ``MPIError``.
+  public func reduceScatter<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation
+  ) throws -> Range<Int> {
+    if isOnOneHost, size > 1, !slice.range.isEmpty {
+      try runInArena(.reduceScatter, slice, operation)
+      return BlockPartition(count: slice.range.count, parts: size)[rank]
+    }
+    return try reduceScatter(slice.values, operation)
+  }
+
+  /// Gives every rank all blocks of the slice, of which each rank has one, in place.
+  ///
+  /// Collective, as `allGather(inPlace:)` of a buffer.
+  ///
+  /// - Throws: ``MPIError``.
+  public func allGather<Scalar: ReducibleScalar>(_ slice: ArenaSlice<Scalar>) throws {
+    if isOnOneHost, size > 1, !slice.range.isEmpty {
+      try runInArena(.allGather, slice, .sum)
+    } else {
+      try allGather(inPlace: slice.values)
+    }
+  }
+
+  /// Gives every rank the root's slice. Collective, as `broadcast` of a buffer.
+  ///
+  /// - Throws: ``MPIError``.
+  public func broadcast<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, from root: Int
+  ) throws {
+    if isOnOneHost, size > 1, !slice.range.isEmpty {
+      try runInArena(.broadcast(root: root), slice, .sum)
+    } else {
+      try broadcast(slice.values, from: root)
+    }
+  }
+
+  /// Whether all ranks can share memory.
+  var isOnOneHost: Bool { hosts.count == 1 }
+
+  private func oneHost() throws -> HostGroup {
+    guard isOnOneHost else {
       throw MPIError(
         operation: "sharedMemory",
-        message:
-          "the \(size) ranks are on \(host.layout.hosts.count) hosts, and memory can only be "
-          + "shared on one; use hierarchical or automatic")
+        message: "the \(size) ranks are on \(hosts.count) hosts, and memory can only be shared on "
+          + "one; use hierarchical or automatic")
     }
-    return host.lines
+    return try CollectiveState.of(self).host(of: self)
   }
 }

@@ -1,16 +1,33 @@
-internal import AllReduceMPI
+package import AllReduceMPI
 
 /// One collective in shared memory, as the ranks of a host announce it to each other.
 ///
 /// A rank writes what it calls into its call line and then the call's number. Whoever waits for the
 /// number compares: ranks that disagree get an error that names both calls, not wrong data.
-struct HostCall {
-  let collective: Collective
-  let operation: ReductionOperation
-  let type: ScalarType
-  let count: Int
+package struct HostCall {
+  /// The number of the call among the host's.
+  package let number: UInt64
+  package let collective: Collective
+  package let operation: ReductionOperation
+  package let type: ScalarType
+  package let count: Int
   /// Whether the elements are in an arena, where others can reach them.
-  let isInPlace: Bool
+  package let isInPlace: Bool
+  /// Where hosts combine their results afterwards, the rank of this host in whose part the host's
+  /// result goes; nil if it goes to all.
+  package var leader: Int?
+
+  package init(
+    number: UInt64, collective: Collective, operation: ReductionOperation, type: ScalarType,
+    count: Int, isInPlace: Bool
+  ) {
+    self.number = number
+    self.collective = collective
+    self.operation = operation
+    self.type = type
+    self.count = count
+    self.isInPlace = isInPlace
+  }
 
   var signature: UInt64 {
     let (kind, root): (UInt64, UInt64) =
@@ -27,19 +44,19 @@ struct HostCall {
 
   /// Announces the call: from here on the others may read this rank's elements.
   @inline(__always)
-  func announce(_ lines: HostLines, place: Int = 0) {
-    let line = lines.line(lines.rank, lines.call)
+  package func announce(_ lines: HostLines, place: Int = 0) {
+    let line = lines.line(lines.rank, number)
     line.signature = signature
     line.count = count
     line.place = place
-    line.number.raise(to: lines.call)
+    line.number.raise(to: number)
   }
 
   /// Waits until a rank has announced the same call.
   @inline(__always)
   func await(_ owner: Int, _ lines: HostLines) throws {
-    let line = lines.line(owner, lines.call)
-    lines.wait(for: line.number, toReach: lines.call, of: owner)
+    let line = lines.line(owner, number)
+    lines.wait(for: line.number, toReach: number, of: owner)
     try check(line, owner)
   }
 
@@ -69,5 +86,5 @@ struct HostCall {
 }
 
 extension HostCall: CustomStringConvertible {
-  var description: String { HostCall.describe(signature, count) }
+  package var description: String { HostCall.describe(signature, count) }
 }

@@ -1,4 +1,4 @@
-internal import AllReduceMPI
+package import AllReduceMPI
 
 /// All-reduce, and its kin, of elements that lie where all ranks of the host can reach them: one pass
 /// over memory.
@@ -7,7 +7,7 @@ internal import AllReduceMPI
 /// slice from all p parts and writes the result to all p; when all have finished, the call is over.
 /// Each element is read once and written once on every rank, which is what p copies at once cost and
 /// the least that is possible.
-struct InPlaceReduction {
+package struct InPlaceReduction {
   let lines: HostLines
   let kernel: ReductionKernel
   let call: HostCall
@@ -19,62 +19,75 @@ struct InPlaceReduction {
   /// Elements that are combined while they are in the nearest cache.
   private static let blockBytes = 8 << 10
 
-  func allReduce() throws {
-    try awaitAll()
-    let slice = HostSlices(count: call.count, stride: kernel.stride, ranks: lines.size)[lines.rank]
-    reduce(slice, writingTo: 0..<lines.size)
-    finish()
+  package init(
+    lines: HostLines, kernel: ReductionKernel, call: HostCall,
+    parts: UnsafePointer<UnsafeMutableRawPointer>,
+    elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  ) {
+    self.lines = lines
+    self.kernel = kernel
+    self.call = call
+    self.parts = parts
+    self.elements = elements
   }
 
-  func reduceScatter() throws {
-    try awaitAll()
-    reduce(BlockPartition(count: call.count, parts: lines.size)[lines.rank], writingTo: 0..<0)
-    finish()
-  }
-
-  func reduce(to root: Int) throws {
-    try awaitAll()
-    let slice = HostSlices(count: call.count, stride: kernel.stride, ranks: lines.size)[lines.rank]
-    reduce(slice, writingTo: root..<root + 1)
-    finish()
-  }
-
-  func allGather() throws {
-    try awaitAll()
-    let blocks = BlockPartition(count: call.count, parts: lines.size)
-    for turn in 1..<lines.size {
-      let owner = (lines.rank + turn) % lines.size
-      copy(blocks[owner], from: owner)
-    }
-    finish()
-  }
-
-  func broadcast(from root: Int) throws {
-    try awaitAll()
-    if lines.rank != root { copy(0..<call.count, from: root) }
-    finish()
-  }
-
-  private func awaitAll() throws {
-    for owner in 0..<lines.size {
-      if owner != lines.rank { try call.await(owner, lines) }
-      elements[owner] = parts[owner] + lines.line(owner, lines.call).place
-    }
-  }
-
-  /// Says that this rank has written its share, and waits for the others'.
-  private func finish() {
-    lines.finished(lines.rank).raise(to: lines.call)
+  /// Waits for all, does this rank's share, and waits until all have done theirs.
+  package func run() throws {
     for owner in 0..<lines.size where owner != lines.rank {
-      lines.wait(for: lines.finished(owner), toReach: lines.call, of: owner)
+      lines.wait(for: lines.line(owner, call.number).number, toReach: call.number, of: owner)
     }
+    try doShare()
+    for owner in 0..<lines.size where owner != lines.rank {
+      lines.wait(for: lines.finished(owner), toReach: call.number, of: owner)
+    }
+  }
+
+  /// Whether all ranks have announced the call.
+  var isAnnounced: Bool {
+    (0..<lines.size).allSatisfy { lines.line($0, call.number).number.value >= call.number }
+  }
+
+  /// Whether all ranks have done their share.
+  var isFinished: Bool {
+    (0..<lines.size).allSatisfy { lines.finished($0).value >= call.number }
+  }
+
+  /// Does this rank's share of the call, which all ranks have announced, and says so.
+  ///
+  /// - Throws: ``MPIError`` if another rank called something else.
+  func doShare() throws {
+    for owner in 0..<lines.size {
+      let line = lines.line(owner, call.number)
+      if owner != lines.rank { try call.check(line, owner) }
+      elements[owner] = parts[owner] + line.place
+    }
+    switch call.collective {
+    case .allReduce: reduce(ownSlice, writingTo: call.leader.map { $0..<$0 + 1 } ?? 0..<lines.size)
+    case .reduce(let root): reduce(ownSlice, writingTo: root..<root + 1)
+    case .reduceScatter:
+      reduce(BlockPartition(count: call.count, parts: lines.size)[lines.rank], writingTo: 0..<0)
+    case .allGather:
+      let blocks = BlockPartition(count: call.count, parts: lines.size)
+      for turn in 1..<lines.size {
+        let owner = (lines.rank + turn) % lines.size
+        copy(blocks[owner], from: owner)
+      }
+    case .broadcast(let root):
+      if lines.rank != root { copy(0..<call.count, from: root) }
+    }
+    lines.finished(lines.rank).raise(to: call.number)
+  }
+
+  private var ownSlice: Range<Int> {
+    HostSlices(count: call.count, stride: kernel.stride, ranks: lines.size)[lines.rank]
   }
 
   /// Combines a slice of all parts in this rank's own, and copies it to the parts of `targets`.
   private func reduce(_ slice: Range<Int>, writingTo targets: Range<Int>) {
     let (rank, size, stride) = (lines.rank, lines.size, kernel.stride)
     let own = elements[rank]
-    if size == 2, targets.count == 2, kernel.finish == nil {
+    let finish = call.leader == nil ? kernel.finish : nil
+    if size == 2, targets.count == 2, finish == nil {
       let offset = slice.lowerBound &* stride
       kernel.combineBoth(own + offset, elements[1 - rank] + offset, slice.count)
       return
@@ -89,7 +102,7 @@ struct InPlaceReduction {
         owner = owner + 1 == size ? 0 : owner + 1
         kernel.combine(own + offset, elements[owner] + offset, count)
       }
-      kernel.finish?(own + offset, count, size)
+      finish?(own + offset, count, size)
       for target in targets where target != rank {
         (elements[target] + offset).copyMemory(from: own + offset, byteCount: count &* stride)
       }

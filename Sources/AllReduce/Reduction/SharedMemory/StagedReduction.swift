@@ -1,4 +1,4 @@
-internal import AllReduceMPI
+package import AllReduceMPI
 
 /// All-reduce of memory that only its own process can reach, through slots in shared memory that stay
 /// in the caches.
@@ -11,16 +11,22 @@ internal import AllReduceMPI
 /// A slot is used again two pieces later, and the waits say when that is safe: who has waited for all
 /// results of piece k knows that its piece k has been read by all, and who has seen all put piece k+2
 /// into their slots knows that its results of piece k have been taken by all.
-struct StagedReduction {
+package struct StagedReduction {
   let lines: HostLines
   let kernel: ReductionKernel
   let call: HostCall
 
+  package init(lines: HostLines, kernel: ReductionKernel, call: HostCall) {
+    self.lines = lines
+    self.kernel = kernel
+    self.call = call
+  }
+
   /// Bytes of a piece: small enough that both ranks' slots stay in the second-level caches, large
   /// enough that waits are few (measured on 2 cores with 1 MiB each: 64 to 256 KiB are alike).
-  static let pieceBytes = 128 << 10
+  package static let pieceBytes = 128 << 10
 
-  func allReduce(_ values: UnsafeMutableRawPointer, pieceBytes: Int) throws {
+  package func allReduce(_ values: UnsafeMutableRawPointer, pieceBytes: Int) throws {
     let length = min(pieceBytes, HostLines.pieceBytes) / kernel.stride
     let pieces = (call.count + length - 1) / length
     let first = lines.piece &+ 1
@@ -82,7 +88,7 @@ struct StagedReduction {
     for _ in 1..<lines.size {
       owner = owner + 1 == lines.size ? 0 : owner + 1
       lines.wait(for: lines.staged(owner), toReach: piece.number, of: owner)
-      if isFirst { try call.check(lines.line(owner, lines.call), owner) }
+      if isFirst { try call.check(lines.line(owner, call.number), owner) }
       kernel.combine(target, lines.stagedSlot(owner, piece.number) + offset, count)
     }
     kernel.finish?(target, count, lines.size)

@@ -1,4 +1,4 @@
-internal import AllReduceMPI
+package import AllReduceMPI
 
 /// All-reduce of a small vector: every rank puts its elements where the others can read them, and
 /// adds up everybody's by itself.
@@ -6,23 +6,28 @@ internal import AllReduceMPI
 /// One wait. A few elements travel in the cache line that carries the call's number; more in one of
 /// two slots that take turns. A slot is free again two calls later: a rank that announces a call has
 /// read what the call before it brought.
-struct WholeExchange {
+package struct WholeExchange {
   let lines: HostLines
   let kernel: ReductionKernel
   let call: HostCall
 
+  package init(lines: HostLines, kernel: ReductionKernel, call: HostCall) {
+    self.lines = lines
+    self.kernel = kernel
+    self.call = call
+  }
+
   /// The largest vector, in bytes.
-  static var limit: Int { HostLines.slotBytes }
+  package static var limit: Int { HostLines.slotBytes }
 
   /// The largest vector that goes this way from an arena, where the other way needs no copy.
   static var arenaLimit: Int { 2 << 10 }
 
   /// Combines the ranks' elements at `values`.
   ///
-  /// - Parameters:
-  ///   - values: This rank's elements; afterwards the result.
+  /// - Parameter values: This rank's elements; afterwards the result.
   /// - Throws: ``MPIError`` if another rank called something else.
-  func allReduce(_ values: UnsafeMutableRawPointer) throws {
+  package func allReduce(_ values: UnsafeMutableRawPointer) throws {
     let bytes = call.count &* kernel.stride
     source(lines.rank, bytes).copyMemory(from: values, byteCount: bytes)
     call.announce(lines)
@@ -48,6 +53,6 @@ struct WholeExchange {
   @inline(__always)
   private func source(_ owner: Int, _ bytes: Int) -> UnsafeMutableRawPointer {
     bytes <= HostLines.inlineBytes
-      ? lines.line(owner, lines.call).payload : lines.slot(owner, lines.call)
+      ? lines.line(owner, call.number).payload : lines.slot(owner, call.number)
   }
 }
