@@ -14,8 +14,8 @@ final class HostRun: InFlight {
     case announced, reduced, gathered, carrying, carried, copied, ended
   }
 
-  private let reduction: InPlaceReduction
-  private let network: Network?
+  private var reduction: InPlaceReduction
+  private var network: Network?
   private let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let worldRanks: [Int]
   private weak var previous: HostRun?
@@ -50,9 +50,28 @@ final class HostRun: InFlight {
     self.previous = previous
   }
 
+  /// Takes another call, after the one before has ended and nobody will ask for its outcome.
+  func take(
+    _ call: HostCall, kernel: ReductionKernel, parts: UnsafePointer<UnsafeMutableRawPointer>,
+    network: Network?, after previous: HostRun?
+  ) {
+    precondition(isIdle, "\(summary) is under way.")
+    reduction = InPlaceReduction(
+      lines: reduction.lines, kernel: kernel, call: call, parts: parts, elements: elements)
+    self.network = network
+    self.previous = previous
+    carrying = nil
+    failure = nil
+    phase = .announced
+  }
+
   deinit { elements.deallocate() }
 
+  /// The run in front has ended, and may be used again.
+  func forgetPrevious() { previous = nil }
+
   var isEnded: Bool { phase == .ended }
+  var isIdle: Bool { isEnded && !isHeld }
 
   func advance() -> Bool {
     if let previous, !previous.isEnded {
