@@ -16,6 +16,8 @@ final class HostRun: InFlight {
 
   private var reduction: InPlaceReduction
   private var network: Network?
+  /// Where each rank's part of the arena begins; kept, since the next call may name another arena.
+  private let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let worldRanks: [Int]
   private weak var previous: HostRun?
@@ -43,8 +45,10 @@ final class HostRun: InFlight {
     after previous: HostRun?
   ) {
     elements = .allocate(capacity: lines.size)
+    self.parts = .allocate(capacity: lines.size)
+    self.parts.initialize(from: parts, count: lines.size)
     reduction = InPlaceReduction(
-      lines: lines, kernel: kernel, call: call, parts: parts, elements: elements)
+      lines: lines, kernel: kernel, call: call, parts: self.parts, elements: elements)
     self.network = network
     self.worldRanks = worldRanks
     self.previous = previous
@@ -56,8 +60,9 @@ final class HostRun: InFlight {
     network: Network?, after previous: HostRun?
   ) {
     precondition(isIdle, "\(summary) is under way.")
+    self.parts.update(from: parts, count: reduction.lines.size)
     reduction = InPlaceReduction(
-      lines: reduction.lines, kernel: kernel, call: call, parts: parts, elements: elements)
+      lines: reduction.lines, kernel: kernel, call: call, parts: self.parts, elements: elements)
     self.network = network
     self.previous = previous
     carrying = nil
@@ -65,7 +70,10 @@ final class HostRun: InFlight {
     phase = .announced
   }
 
-  deinit { elements.deallocate() }
+  deinit {
+    parts.deallocate()
+    elements.deallocate()
+  }
 
   /// The run in front has ended, and may be used again.
   func forgetPrevious() { previous = nil }
