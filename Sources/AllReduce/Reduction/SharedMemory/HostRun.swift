@@ -141,8 +141,9 @@ final class HostRun: InFlight {
         carrying.isHeld = false
         if let failure = carrying.failure { throw failure }
         finishSlice()
-        lines.carried(lines.rank).raise(to: call.number)
       }
+      // Also where the slice is empty: here, since a number must not be raised out of turn.
+      if network?.carriers != nil { lines.carried(lines.rank).raise(to: call.number) }
       return .carried
     case .carried:
       let carriers = network?.carrierCount ?? 0
@@ -174,12 +175,7 @@ final class HostRun: InFlight {
   }
 
   private func startCarrying() -> MessageRuns.Run? {
-    guard let network, let carriers = network.carriers, !slice.isEmpty else {
-      if network?.carriers != nil {
-        reduction.lines.carried(reduction.lines.rank).raise(to: reduction.call.number)
-      }
-      return nil
-    }
+    guard let network, let carriers = network.carriers, !slice.isEmpty else { return nil }
     let kernel = reduction.kernel
     let algorithm = carriers.resolveToSchedule(
       network.algorithm, bytes: slice.count * kernel.stride)
