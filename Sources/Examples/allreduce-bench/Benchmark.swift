@@ -26,9 +26,7 @@ final class Benchmark<Scalar: BenchScalar> {
   private let limitReachesAll: Bool
   private var calls = 0
 
-  /// Collective.
-  ///
-  /// - Parameter contenders: Those of the options that can run here.
+  /// Collective. Of the options' contenders those are given that can run here.
   init(
     _ options: BenchOptions, _ contenders: [Contender], _ setting: Setting, _ world: Communicator
   ) throws {
