@@ -68,6 +68,10 @@ let package = Package(
     tests("AllReduceNNTests", of: "AllReduceNN"),
     tests("AllReduceTests", of: "AllReduce", "AllReduceMPI"),
     tests("ProgramTests"),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    .executableTarget(
+      name: "AllocationWorker", dependencies: ["AllReduce", "CAllocationCount"],
+      path: "Tests/AllocationWorker", swiftSettings: strict),
     .executableTarget(
       name: "FaultWorker", dependencies: ["AllReduce"], path: "Tests/FaultWorker",
       swiftSettings: strict),

@@ -92,6 +92,12 @@ public final class Communicator {
       for: NativeRequest(request, "barrier", awaiting: worldRanks.filter { $0 != worldRank }))
   }
 
+  /// Moves everything that this rank has in flight, once, without waiting.
+  ///
+  /// Call it between pieces of a long computation (a millisecond or less apart) so that reductions
+  /// that were started go on meanwhile: MPI and shared memory move only when a rank looks at them.
+  public func makeProgress() { engine.poll() }
+
   /// Puts an operation that was started under the engine's care until it is waited for.
   package func add(_ operation: any InFlight) { engine.add(operation) }
 

@@ -24,6 +24,9 @@ try MPI.run { world in
   case "hang":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .ring)
+  case "hang-shared":
+    if world.rank == last { sleep(60) }
+    try world.allReduce(&values, .sum, using: .sharedMemory)
   case "hang-native":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .native)

@@ -42,6 +42,13 @@ final class FaultTests: XCTestCase {
       ])
   }
 
+  func testAHangInSharedMemoryEndsAtTheDeadline() throws {
+    let outcome = try run("hang-shared", deadline: "1")
+    check(
+      outcome, exitCode: 70, within: 10,
+      says: ["a reduction in shared memory has waited", "for rank 2", "deadline of 1 s"])
+  }
+
   func testAHangInsideMPIEndsAtTheDeadline() throws {
     let outcome = try run("hang-native", deadline: "1")
     check(outcome, exitCode: 70, within: 10, says: ["MPI_Allreduce has waited", "deadline of 1 s"])

@@ -11,6 +11,8 @@ final class CollectiveState {
   private var hasCarriers = false
   /// Collectives in arenas that are under way, in the order in which they were started.
   private var hostRuns: [HostRun] = []
+  /// Those that have ended, to be used again.
+  private var endedHostRuns: [HostRun] = []
   private var parts: UnsafeMutablePointer<UnsafeMutableRawPointer>?
   /// Room for an address a rank of this host; made with `parts`.
   private(set) var addresses: UnsafeMutablePointer<UnsafeMutableRawPointer>?
@@ -77,11 +79,17 @@ final class CollectiveState {
   /// Notes a collective that was started.
   func append(_ run: HostRun) { hostRuns.append(run) }
 
+  /// One that has ended and whose outcome nobody will ask for.
+  func idleHostRun() -> HostRun? {
+    endedHostRuns.lastIndex(where: \.isIdle).map { endedHostRuns.remove(at: $0) }
+  }
+
   /// Waits until fewer than ``mostHostRuns`` are under way.
   func makeRoomForHostRun(_ communicator: Communicator) throws {
-    hostRuns.removeAll(where: \.isEnded)
-    while hostRuns.count >= CollectiveState.mostHostRuns {
-      communicator.waitQuietly(for: hostRuns.removeFirst())
+    while let first = hostRuns.first,
+      first.isEnded || hostRuns.count >= CollectiveState.mostHostRuns
+    {
+      endFirstHostRun(communicator)
     }
   }
 
@@ -89,12 +97,14 @@ final class CollectiveState {
   /// failed with.
   @inline(__always)
   func endHostRuns(_ communicator: Communicator) throws {
-    if !hostRuns.isEmpty { endAllHostRuns(communicator) }
+    while !hostRuns.isEmpty { endFirstHostRun(communicator) }
   }
 
-  private func endAllHostRuns(_ communicator: Communicator) {
-    for run in hostRuns { communicator.waitQuietly(for: run) }
-    hostRuns.removeAll()
+  private func endFirstHostRun(_ communicator: Communicator) {
+    let run = hostRuns.removeFirst()
+    communicator.waitQuietly(for: run)
+    hostRuns.first?.forgetPrevious()
+    if endedHostRuns.count < HostLines.depth { endedHostRuns.append(run) }
   }
 
   /// What lies beyond this host; nil if there is one host only. Collective at the first call.

@@ -37,7 +37,7 @@ package final class HostLines {
   /// A slot for a small vector that is sent whole; there are two.
   package static let slotBytes = 16 << 10
   /// A slot for a piece of a large one; there are two of each kind.
-  package static let pieceBytes = 256 << 10
+  package static let pieceBytes = 128 << 10
 
   /// Bytes of an area.
   package static let areaBytes =

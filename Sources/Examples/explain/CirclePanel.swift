@@ -26,8 +26,9 @@ struct CirclePanel: Panel {
     for rank in 0..<story.ranks { drawCard(rank, round, into: &drawing, at: corner) }
     for message in messages {
       let (a, b) = ends(message, messages, corner)
-      // Nearer to the sender, for the head to be seen.
-      let place = Point(a.x + 0.42 * (b.x - a.x), a.y + 0.42 * (b.y - a.y))
+      // Nearer to the sender: for the head to be seen, and pairs cross in the middle.
+      let share = isPair(message, messages) ? 0.27 : 0.42
+      let place = Point(a.x + share * (b.x - a.x), a.y + share * (b.y - a.y))
       let width = 7.4 * Double(message.name.count) + 4
       drawing.addRectangle(
         at: Point(place.x - width / 2, place.y - 7), width: width, height: 14, fill: "#FAFAFA")
@@ -40,11 +41,18 @@ struct CirclePanel: Panel {
     _ message: ScheduleStory.Message, _ messages: [ScheduleStory.Message],
     _ corner: SVGDocument.Point
   ) -> (SVGDocument.Point, SVGDocument.Point) {
-    let isPair = messages.contains {
+    let (a, b) = layout.arrow(
+      from: message.source, to: message.destination, isPair: isPair(message, messages))
+    return (Point(a.x + corner.x, a.y + corner.y), Point(b.x + corner.x, b.y + corner.y))
+  }
+
+  /// Whether two ranks exchange in this round.
+  private func isPair(
+    _ message: ScheduleStory.Message, _ messages: [ScheduleStory.Message]
+  ) -> Bool {
+    messages.contains {
       $0.source == message.destination && $0.destination == message.source
     }
-    let (a, b) = layout.arrow(from: message.source, to: message.destination, isPair: isPair)
-    return (Point(a.x + corner.x, a.y + corner.y), Point(b.x + corner.x, b.y + corner.y))
   }
 
   private func drawCard(

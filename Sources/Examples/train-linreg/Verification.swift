@@ -11,7 +11,7 @@ struct Verification {
   let exactDifference: Double?
 
   /// The most that rounding may do to the same descent.
-  static let limit = 1e-8
+  static let limit = 1e-10
 
   /// The error to end with, if the ranks found something else.
   var failure: LinregError? {

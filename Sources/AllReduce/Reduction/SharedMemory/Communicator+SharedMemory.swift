@@ -69,8 +69,14 @@ extension Communicator {
       count: slice.range.count, isInPlace: true)
     if network != nil { call.leader = 0 }
     call.announce(lines, place: slice.range.lowerBound * type.stride)
+    let kernel = ReductionKernel.of(operation, type)
+    if let run = state.idleHostRun() {
+      run.take(call, kernel: kernel, parts: parts, network: network, after: state.lastHostRun)
+      state.append(run)
+      return run
+    }
     let run = HostRun(
-      call, lines: lines, kernel: .of(operation, type), parts: parts, worldRanks: host.worldRanks,
+      call, lines: lines, kernel: kernel, parts: parts, worldRanks: host.worldRanks,
       network: network, after: state.lastHostRun)
     state.append(run)
     return run
