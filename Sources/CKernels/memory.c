@@ -35,8 +35,13 @@ int ck_open_of(int64_t process, int file) {
   return open(path, O_RDWR | O_CLOEXEC);
 }
 
-void *ck_map_shared(int file, size_t bytes) {
-  void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+void *ck_reserve(size_t bytes) {
+  void *start = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+void *ck_map_shared(void *address, int file, size_t bytes) {
+  void *start = mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0);
   if (start == MAP_FAILED) return NULL;
 #ifdef MADV_HUGEPAGE
   // Refused where the system's policy for shared memory is "never": then pages stay small.

@@ -21,8 +21,12 @@ int ck_memory_file(size_t bytes);
 /// Opens a file of another process of this user by its number there; -1 and errno on failure.
 int ck_open_of(int64_t process, int file);
 
-/// Maps all of a file for reading and writing, shared; NULL and errno on failure.
-void *ck_map_shared(int file, size_t bytes);
+/// Sets addresses aside, without memory; NULL and errno on failure.
+void *ck_reserve(size_t bytes);
+
+/// Maps all of a file for reading and writing, shared, at an address that was set
+/// aside; NULL and errno on failure.
+void *ck_map_shared(void *address, int file, size_t bytes);
 
 /// Takes the pages of a range now rather than at the first touch.
 void ck_populate(void *start, size_t bytes);
