@@ -10,17 +10,23 @@ extension ScheduleCost {
   ///   - collective: What is done.
   ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
   ///   - size: The number of ranks.
+  /// - Returns: R, in terms of p.
   package static func roundings(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, size: Int
   ) -> Formula {
     let ranks = Ranks(size)
     if size == 1 { return Formula("0", 0) }
     let (p, f) = (ranks.p, ranks.floor)
-    // Those who fold hand their vector over first, and may get their part back.
-    func folding(_ powerOfTwo: Double, _ otherwise: Double) -> Formula {
+    // Those who fold hand their vector over first, and may get their part back; with some numbers of
+    // ranks no block makes all those ways.
+    func folding(
+      _ powerOfTwo: Double, _ otherwise: Double, isBound: Bool = false
+    ) -> Formula {
       let extra = ranks.isPowerOfTwo ? powerOfTwo : otherwise
       let log = ranks.isPowerOfTwo ? "log₂ p" : "⌊log₂ p⌋"
-      return Formula(extra == 0 ? log : "\(log) + \(Int(extra))", f + extra)
+      return Formula(
+        extra == 0 ? log : "\(log) + \(Int(extra))", f + extra,
+        isBound: isBound && !ranks.isPowerOfTwo)
     }
     switch (collective, algorithm) {
     case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
@@ -31,8 +37,8 @@ extension ScheduleCost {
     case (.allReduce, _): return folding(1, 2)
     case (.reduceScatter, .ring), (.reduce, .ring): return Formula("p-1", p - 1)
     case (.reduceScatter, .tree): return Formula("⌊log₂ p⌋ + 1", f + 1)
-    case (.reduceScatter, _): return folding(0, 2)
-    case (.reduce, .halvingDoubling): return folding(1, 2)
+    case (.reduceScatter, _): return folding(0, 2, isBound: true)
+    case (.reduce, .halvingDoubling): return folding(1, 2, isBound: true)
     case (.reduce, _): return Formula("⌊log₂ p⌋", f)
     }
   }
