@@ -7,7 +7,15 @@ final class AllReduceBenchTests: ProgramTestCase {
   private let header =
     "algorithm,buffers,wire_format,type,operation,ranks,hosts,bytes,median_us,p10_us,p99_us,"
     + "algbw_GBps,busbw_GBps,correct"
-  private let algorithms = ["ring", "tree", "recursiveDoubling", "halvingDoubling", "native"]
+  private let algorithms = [
+    "ring", "tree", "recursiveDoubling", "halvingDoubling", "sharedMemory", "native",
+  ]
+  private let yardsticks = ["limit", "memcpy"]
+  /// What one host measures by default, in order.
+  private let entries = [
+    "ring array", "tree array", "recursiveDoubling array", "halvingDoubling array",
+    "sharedMemory arena", "sharedMemory array", "native array", "limit arena", "memcpy array",
+  ]
   private let short = ["--warmup", "1", "--iterations", "3"]
 
   private func run(_ arguments: [String], ranks: Int?) throws -> ProgramRunner.Outcome {
@@ -37,12 +45,11 @@ final class AllReduceBenchTests: ProgramTestCase {
       let rows = rows(outcome.output)
       // What automatic chooses is measured by its name, and not twice.
       XCTAssertEqual(
-        rows.map { "\($0["bytes"]!) \($0["algorithm"]!)" },
-        [4, 128, 4096].flatMap { size in (algorithms + ["memcpy"]).map { "\(size) \($0)" } })
+        rows.map { "\($0["bytes"]!) \($0["algorithm"]!) \($0["buffers"]!)" },
+        [4, 128, 4096].flatMap { size in entries.map { "\(size) \($0)" } })
       for row in rows {
-        let isYardstick = row["algorithm"] == "memcpy"
+        let isYardstick = yardsticks.contains(row["algorithm"]!)
         XCTAssertEqual(row["correct"], isYardstick ? "" : "1")
-        XCTAssertEqual(row["buffers"], "array")
         XCTAssertEqual(row["wire_format"], "full")
         XCTAssertEqual(row["type"], "float")
         XCTAssertEqual(row["operation"], "sum")
@@ -77,7 +84,7 @@ final class AllReduceBenchTests: ProgramTestCase {
             "--segment", "4Ki", "--seed", "7", placement,
           ], ranks: 3)
         XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
-        XCTAssertEqual(rows(outcome.output).filter { $0["correct"] == "1" }.count, 10)
+        XCTAssertEqual(rows(outcome.output).filter { $0["correct"] == "1" }.count, 14)
         XCTAssertEqual(Set(rows(outcome.output).map { $0["type"] }), [type])
         XCTAssertEqual(Set(rows(outcome.output).map { $0["operation"] }), [operation])
       }
@@ -111,8 +118,8 @@ final class AllReduceBenchTests: ProgramTestCase {
     let rows = try XCTUnwrap(json["rows"] as? [[String: Any]])
     XCTAssertEqual(
       rows.filter { $0["bytes"] as? Int == 64 }.compactMap { $0["algorithm_requested"] as? String },
-      ["automatic", "ring", "memcpy"])
-    XCTAssertEqual(rows.count, 6)
+      ["automatic", "automatic", "ring", "memcpy"])
+    XCTAssertEqual(rows.count, 8)
     XCTAssertFalse(rows.contains { $0["algorithm"] as? String == "automatic" })
     for row in rows {
       let isYardstick = row["algorithm"] as? String == "memcpy"
@@ -131,7 +138,8 @@ final class AllReduceBenchTests: ProgramTestCase {
     XCTAssertEqual(summary.count, 4, outcome.output)
     XCTAssertTrue(summary.dropFirst().first?.hasSuffix("fastest") == true)
     for line in summary.dropFirst(2) {
-      XCTAssertTrue(algorithms.contains { line.hasSuffix("  \($0)") }, line)
+      let names = algorithms + ["sharedMemory, arena"]
+      XCTAssertTrue(names.contains { line.hasSuffix("  \($0)") }, line)
       XCTAssertTrue(line.contains("*"), line)
     }
     let alone = try run(["--bytes", "64", "--algorithms", "automatic"], ranks: 2)
@@ -144,7 +152,9 @@ final class AllReduceBenchTests: ProgramTestCase {
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
     let svg = try String(contentsOfFile: file.path, encoding: .utf8)
     XCTAssertTrue(svg.hasPrefix("<svg ") && svg.hasSuffix("</svg>\n"))
-    for name in algorithms + ["memcpy", "1 KiB", "1 µs", "2 ranks on 1 host"] {
+    for name in algorithms + yardsticks + [
+      "sharedMemory, arena", "1 KiB", "1 µs", "2 ranks on 1 host",
+    ] {
       XCTAssertTrue(svg.contains(name), name)
     }
     let nowhere = try run(["--bytes", "4", "--plot", "/nowhere/x.svg"], ranks: 2)
@@ -156,7 +166,55 @@ final class AllReduceBenchTests: ProgramTestCase {
     let outcome = try run(["--bytes", "64", "--format", "csv"], ranks: nil)
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
     XCTAssertEqual(outcome.errorLines(beginningWith: "allreduce-bench runs on 1 rank").count, 1)
-    XCTAssertEqual(rows(outcome.output).count, 6)
+    XCTAssertEqual(rows(outcome.output).count, entries.count)
+  }
+
+  func testBuffersAreThoseAskedFor() throws {
+    for (choice, expected) in [
+      ("arena", ["ring arena", "sharedMemory arena", "limit arena", "memcpy array"]),
+      ("array", ["ring array", "sharedMemory array", "limit arena", "memcpy array"]),
+      (
+        "both",
+        ["ring array", "sharedMemory arena", "sharedMemory array", "limit arena", "memcpy array"]
+      ),
+    ] {
+      let outcome = try run(
+        [
+          "--algorithms", "ring,sharedMemory,limit,memcpy", "--buffers", choice, "--bytes",
+          "100004", "--format", "csv",
+        ], ranks: 3)
+      XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+      XCTAssertEqual(
+        rows(outcome.output).map { "\($0["algorithm"]!) \($0["buffers"]!)" }, expected)
+    }
+  }
+
+  func testTheWireNeedsTwoHosts() throws {
+    let outcome = try run(
+      ["--algorithms", "ring,tcp", "--bytes", "64", "--format", "csv"], ranks: 2)
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    XCTAssertEqual(rows(outcome.output).map { $0["algorithm"] }, ["ring"])
+    XCTAssertEqual(outcome.errorLines(beginningWith: "tcp needs two hosts: left out.").count, 1)
+    let nothing = try run(["--algorithms", "tcp", "--bytes", "64"], ranks: 2)
+    XCTAssertEqual(nothing.exitCode, 64)
+  }
+
+  func testPeersStandInTheTable() throws {
+    let mpi = try TemporaryFile("bytes,median_us,p10_us,p90_us,algbw_GBps\n64,0.001,1,1,1\n")
+    let gloo = try TemporaryFile("2.15.0\n        64     3000000.50 us    0.000 GB/s\n")
+    let outcome = try run(
+      ["--algorithms", "automatic", "--bytes", "64", "--peers", mpi.path, gloo.path], ranks: 2)
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    let summary = lines(outcome.output).drop { !$0.hasPrefix("Medians in µs") }
+    let name = URL(fileURLWithPath: mpi.path).deletingPathExtension().lastPathComponent
+    XCTAssertTrue(summary.contains { $0.contains("arena : peer  array : peer") }, outcome.output)
+    XCTAssertTrue(summary.contains { $0.contains(" 3000000 ") }, outcome.output)
+    XCTAssertTrue(summary.contains { $0.hasSuffix("  \(name)") }, outcome.output)
+
+    let empty = try TemporaryFile("nothing\n")
+    let failed = try run(["--bytes", "64", "--peers", empty.path], ranks: 2)
+    XCTAssertEqual(failed.exitCode, 65)
+    XCTAssertTrue(failed.errors.contains("no line of bytes,median_us"), failed.errors)
   }
 
   func testHelpIsPrintedOnce() throws {

@@ -20,8 +20,11 @@ struct AllReduceBench: ParsableCommand {
       median, p10 and p99 are of the calls' times. algbw is bytes / median; busbw is algbw x \
       2(p-1)/p at p ranks: what each rank has to send if nothing is sent in vain. GB/s is 1e9 \
       bytes a second. automatic is one of the other algorithms at each size: where that one is \
-      measured anyway its figures are the same call's, and the table marks them with *. \
-      Yardstick: memcpy, in which all ranks copy a buffer of that size at once.
+      measured anyway its figures are the same call's, and the table marks them with *.
+
+      Yardsticks: memcpy, in which all ranks copy a buffer of that size at once; limit, in which the \
+      ranks of a host add up an arena in one pass over shared memory; tcp, in which one host sends \
+      another 2(h-1)/h of the bytes at h hosts.
 
       Ends with 0; 1 if a result is wrong; 64 for wrong usage; 70 for any other failure.
       """)
@@ -43,14 +46,20 @@ struct AllReduceBench: ParsableCommand {
     _ type: Scalar.Type, in world: Communicator, _ console: RankConsole
   ) throws {
     let setting = try Setting(of: world)
-    let chart = ChartFile(options, setting)
-    try world.agreeing {
-      try setting.checkMemory(for: options)
-      if world.isRoot { try chart.prepare() }
+    let contenders = options.contenders(hosts: setting.hosts)
+    for hindrance in options.hindrances(hosts: setting.hosts) {
+      console.note("\(hindrance): left out.")
     }
-    let report = Report(options, setting, console)
+    let chart = ChartFile(options, setting)
+    let peers = try world.agreeing {
+      if contenders.isEmpty { throw BenchError.nothingToMeasure }
+      try setting.checkMemory(for: options, contenders)
+      if world.isRoot { try chart.prepare() }
+      return world.isRoot ? try options.peers.map(PeerTimes.init(file:)) : []
+    }
+    let report = Report(options, contenders, peers, setting, console)
     report.begin()
-    let benchmark = try Benchmark<Scalar>(options, setting, world)
+    let benchmark = try Benchmark<Scalar>(options, contenders, setting, world)
     var all: [SizeResult] = []
     for bytes in options.sizes {
       let result = try benchmark.measure(bytes: bytes)
@@ -59,7 +68,7 @@ struct AllReduceBench: ParsableCommand {
     }
     report.end(all)
     try world.agreeing {
-      if world.isRoot { try chart.write(all) }
+      if world.isRoot { try chart.write(all, contenders, peers) }
       if let wrong = all.flatMap(\.wrongResults).first { throw BenchError.wrongResult(wrong) }
     }
   }

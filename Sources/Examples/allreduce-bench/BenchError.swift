@@ -9,12 +9,19 @@ enum BenchError: ExitCoded, CustomStringConvertible {
   case tooLarge(needed: Int, available: Int, host: String)
   /// The chart cannot be written.
   case chart(file: String, reason: String)
+  /// The times of another system cannot be read.
+  case peers(file: String, reason: String)
+  /// Two hosts cannot be connected, or lost each other.
+  case wire(String)
+  /// Nothing that was asked for can run here.
+  case nothingToMeasure
 
   var exitCode: Int32 {
     switch self {
     case .wrongResult: 1
-    case .tooLarge: 64
-    case .chart: 70
+    case .tooLarge, .nothingToMeasure: 64
+    case .peers: 65
+    case .chart, .wire: 70
     }
   }
 
@@ -24,6 +31,10 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .tooLarge(let needed, let available, let host):
       "The buffers of the ranks on \(host) would need \(gibibytes(needed)) GiB of its "
         + "\(gibibytes(available)) GiB of memory: end --bytes at a smaller size."
+    case .peers(let file, let reason): "The times of a peer cannot be had from \(file): \(reason)."
+    case .wire(let reason):
+      "The hosts cannot be connected for tcp: \(reason). Leave tcp out of --algorithms."
+    case .nothingToMeasure: "Nothing of --algorithms can run on these hosts."
     case .chart(let file, let reason): "The chart cannot be written to \(file): \(reason)."
     }
   }

@@ -6,10 +6,19 @@ import ExampleSupport
 struct BenchOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What to compare, separated by commas (default: \(Contender.all.map(\.name).joined(separator: ","))).",
-      valueName: "names"),
+      """
+      What to compare, separated by commas; of \(Contender.all.map(\.name).joined(separator: ", ")) \
+      (default: all that differ on these hosts).
+      """, valueName: "names"),
     transform: Contender.list)
-  var algorithms: [Contender] = Contender.all
+  var algorithms: [Contender]?
+
+  @Option(
+    help: """
+      Where the elements live: arena, memory that the ranks of a host share; array, memory of each \
+      rank's own; both measures in an arena too what runs otherwise there.
+      """)
+  var buffers: Buffers.Choice = .both
 
   @Option(
     help: ArgumentHelp(
@@ -82,6 +91,15 @@ struct BenchOptions: ParsableArguments {
     help: ArgumentHelp("Draws the median times into this file, as SVG.", valueName: "file"))
   var plot: String?
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      """
+      Times of other systems to compare with: files with lines of bytes,median_us as \
+      Benchmarks/allreduce_peer.c prints them, each named like its system.
+      """, valueName: "file"))
+  var peers: [String] = []
+
   /// Falsifies an element of that rank's results: shows that wrong results are found.
   @Option(help: .hidden)
   var falsify: Int?
@@ -95,10 +113,18 @@ struct BenchOptions: ParsableArguments {
     return sizes.list(factor: factor ?? 4)
   }
 
-  /// What is compared, with the segments asked for.
-  var contenders: [Contender] {
-    guard let segment else { return algorithms }
-    return algorithms.map { $0.segmented(bytes: segment.bytes) }
+  /// What is compared on so many hosts, with the segments asked for.
+  func contenders(hosts: Int) -> [Contender] {
+    let chosen =
+      algorithms?.filter { $0.hindrance(hosts: hosts) == nil }
+      ?? Contender.all.filter { $0.isOfInterest(hosts: hosts) }
+    guard let segment else { return chosen }
+    return chosen.map { $0.segmented(bytes: segment.bytes) }
+  }
+
+  /// Why some of what was asked for by name cannot run on so many hosts.
+  func hindrances(hosts: Int) -> [String] {
+    (algorithms ?? []).compactMap { $0.hindrance(hosts: hosts) }
   }
 
   func validate() throws {

@@ -17,20 +17,36 @@ final class Benchmark<Scalar: BenchScalar> {
   private let results: UnsafeMutableBufferPointer<Scalar>
   /// Where a rank's elements stand if not there, and where a yardstick copies to.
   private let others: UnsafeMutableBufferPointer<Scalar>
+  /// Where results stand that are reduced in an arena.
+  private let arena: Arena<Scalar>
+  private let limit: LimitYardstick<Scalar>?
+  private let wire: WireYardstick?
+  private let contenders: [Contender]
+  /// Whether one host has all ranks.
+  private let limitReachesAll: Bool
   private var calls = 0
 
-  /// Collective.
-  init(_ options: BenchOptions, _ setting: Setting, _ world: Communicator) throws {
+  /// Collective. Of the options' contenders those are given that can run here.
+  init(
+    _ options: BenchOptions, _ contenders: [Contender], _ setting: Setting, _ world: Communicator
+  ) throws {
+    self.contenders = contenders
     self.options = options
     self.setting = setting
     self.world = world
     operation = options.operation
     inPlace = options.inPlace
     verify = options.verify
+    limitReachesAll = world.hosts.count == 1
     falsify = options.falsify
     let count = (options.sizes.max() ?? 0) / MemoryLayout<Scalar>.stride
     results = Self.allocate(count)
-    others = Self.allocate(Self.bufferCount(options) > 1 ? count : 0)
+    let needs = Needs(options, contenders)
+    others = Self.allocate(needs.others ? count : 0)
+    arena = try Arena(count: needs.arena ? count : 0, over: world)
+    limit =
+      contenders.contains(.limit) ? try LimitYardstick(arena, setting, world) : nil
+    wire = contenders.contains(.tcp) ? try WireYardstick(world) : nil
     known = KnownReduction(
       options.operation, rank: world.rank, size: world.size, seed: options.seed)
     startLine = try StartLine(setting, world)
@@ -39,11 +55,6 @@ final class Benchmark<Scalar: BenchScalar> {
   deinit {
     results.deallocate()
     others.deallocate()
-  }
-
-  /// How many buffers of the largest size a rank needs.
-  static func bufferCount(_ options: BenchOptions) -> Int {
-    !options.inPlace || options.algorithms.contains(.memcpy) ? 2 : 1
   }
 
   /// Memory from the start of a page, each page touched.
@@ -59,7 +70,7 @@ final class Benchmark<Scalar: BenchScalar> {
   func measure(bytes: Int) throws -> SizeResult {
     let count = bytes / MemoryLayout<Scalar>.stride
     let lineup = Lineup(
-      options.contenders, in: world, count: count, of: Scalar.self, seed: options.seed)
+      contenders, options.buffers, in: world, count: count, of: Scalar.self, seed: options.seed)
     var samples = Samples(contenders: lineup.entries.count)
 
     var roundSeconds = Double.infinity
@@ -79,7 +90,7 @@ final class Benchmark<Scalar: BenchScalar> {
     let rows = try lineup.entries.indices.map { index in
       let entry = lineup.entries[index]
       let isChecked = options.verify && !entry.contender.isYardstick
-      let isWrong = isChecked && total.isWrong[index]
+      let isWrong = total.isWrong[index]
       return SizeResult.Row(
         entry, seconds: total.seconds(of: index), bytes: bytes, ranks: world.size,
         isCorrect: isChecked ? !isWrong : nil,
@@ -104,37 +115,60 @@ final class Benchmark<Scalar: BenchScalar> {
   ) throws {
     for index in lineup.order(round: round) {
       calls += 1
-      try call(lineup.entries[index].contender, index, count, &samples)
+      try call(lineup.entries[index], index, count, &samples)
     }
   }
 
   /// One call: rewrites this rank's elements, starts with the others, and checks what came out.
   private func call(
-    _ contender: Contender, _ index: Int, _ count: Int, _ samples: inout Samples
+    _ entry: Lineup.Entry, _ index: Int, _ count: Int, _ samples: inout Samples
   ) throws {
-    let result = UnsafeMutableBufferPointer(rebasing: results[..<count])
+    let isInArena = entry.buffers == .arena
+    let result = UnsafeMutableBufferPointer(
+      rebasing: (isInArena ? arena.values : results)[..<count])
     let other = UnsafeMutableBufferPointer(rebasing: others[..<min(count, others.count)])
     let start: (instant: UInt64, late: UInt64)
-    switch contender {
+    switch entry.contender {
     case .memcpy:
       known.write(to: result, call: calls)
       start = try startLine.wait()
       copy(from: result, to: other)
+    case .limit:
+      known.write(to: result, call: calls)
+      start = try startLine.wait()
+      limit?.run(count: count)
+    case .tcp:
+      start = try startLine.wait()
+      try wire?.run(bytes: count * MemoryLayout<Scalar>.stride)
     case .allReduce(let algorithm):
       known.write(to: inPlace ? result : other, call: calls)
       start = try startLine.wait()
       if !inPlace { copy(from: other, to: result) }
-      try world.allReduce(result, operation, using: algorithm)
+      if isInArena {
+        try world.allReduce(arena[0..<count], operation, using: algorithm)
+      } else {
+        try world.allReduce(result, operation, using: algorithm)
+      }
     }
     let end = monotonicNanoseconds()
     samples.add(index, start: start.instant, end: end, late: start.late)
 
-    guard verify, !contender.isYardstick else { return }
+    guard verify, isChecked(entry.contender) else { return }
     if falsify == world.rank { result[count / 2] += 1 }
     if samples.errors[index] == nil, let wrong = known.firstError(in: result, call: calls) {
       samples.errors[index] =
         "element \(wrong) of \(count) on rank \(world.rank) is \(result[wrong]), "
         + "and should be \(known.expected(at: wrong, call: calls))."
+    }
+  }
+
+  /// Whether the result is known. A yardstick is checked too, where it has one: it would be none if
+  /// it did not do all the work.
+  private func isChecked(_ contender: Contender) -> Bool {
+    switch contender {
+    case .allReduce: true
+    case .limit: operation == .sum && limitReachesAll
+    case .memcpy, .tcp: false
     }
   }
 

@@ -23,31 +23,44 @@ struct ChartFile {
   }
 
   /// Draws the results, if a chart was asked for.
-  func write(_ all: [SizeResult]) throws {
-    if let file = options.plot { try write(chart(all).svg(), to: file) }
-  }
-
-  private func chart(_ all: [SizeResult]) -> LogLogChart {
+  func write(_ all: [SizeResult], _ contenders: [Contender], _ peers: [PeerTimes]) throws {
+    guard let file = options.plot else { return }
     let operation = options.operation == .sum ? "" : ", \(options.operation)"
-    return LogLogChart(
+    let chart = LogLogChart(
       title: "Time of an all-reduce of \(options.type)\(operation)",
       subtitle: "\(setting.text), \(today). Median of the slowest rank's times.",
       x: LogLogChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
         ByteCount(Int($0.rounded())).text
       },
       y: LogLogChart.Axis(title: "Time of a call", base: 10, label: ChartFile.duration),
-      series: options.algorithms.compactMap { contender in
+      series: lines(all, contenders)
+        + peers.map { peer in
+          LogLogChart.Series(
+            name: peer.name,
+            points: all.compactMap { result in
+              peer.medians[result.bytes].map { (Double(result.bytes), $0) }
+            })
+        })
+    try write(chart.svg(), to: file)
+  }
+
+  private func lines(_ all: [SizeResult], _ contenders: [Contender]) -> [LogLogChart.Series] {
+    contenders.flatMap { contender in
+      contender.buffers(options.buffers).compactMap { buffers in
         let rows = all.compactMap { result in
-          result.row(requested: contender.name).map { (bytes: result.bytes, row: $0) }
+          result.row(requested: contender.name, buffers).map { (bytes: result.bytes, row: $0) }
         }
         // Where automatic chose what was measured by name, its line would lie on the others.
         if rows.allSatisfy({ $0.row.requested.count > 1 && contender == .allReduce(.automatic) }) {
           return nil
         }
         return LogLogChart.Series(
-          name: contender.name, points: rows.map { (Double($0.bytes), $0.row.median) },
+          name: SizeResult.Row.label(
+            contender.name, buffers, isYardstick: contender.isYardstick),
+          points: rows.map { (Double($0.bytes), $0.row.median) },
           isYardstick: contender.isYardstick)
-      })
+      }
+    }
   }
 
   private static func duration(_ seconds: Double) -> String {

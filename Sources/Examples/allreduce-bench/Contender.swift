@@ -7,22 +7,45 @@ enum Contender: Hashable {
   case allReduce(ReductionAlgorithm)
   /// All ranks copy a buffer at once: what moving the bytes through memory costs at least.
   case memcpy
+  /// The ranks of a host add up what lies in shared memory, in one pass: what an all-reduce there
+  /// costs at least.
+  case limit
+  /// A stream of bytes from one host to another: what the wire costs at least.
+  case tcp
 
   /// Everything that can be compared.
   static let all: [Contender] =
     ReductionAlgorithm.all.filter { $0 != .automatic }.map { .allReduce($0) }
-    + [.allReduce(.automatic), .memcpy]
+    + [.allReduce(.automatic), .limit, .memcpy, .tcp]
 
   /// The name used in options and output.
   var name: String {
     switch self {
     case .allReduce(let algorithm): algorithm.name
     case .memcpy: "memcpy"
+    case .limit: "limit"
+    case .tcp: "tcp"
     }
   }
 
-  /// Whether it computes nothing and is there to compare with.
-  var isYardstick: Bool { self == .memcpy }
+  /// Whether it is there to compare with.
+  var isYardstick: Bool {
+    if case .allReduce = self { false } else { true }
+  }
+
+  /// Why it cannot run on so many hosts; nil if it can.
+  func hindrance(hosts: Int) -> String? {
+    switch self {
+    case .tcp where hosts == 1: "tcp needs two hosts"
+    case .allReduce(.sharedMemory) where hosts > 1: "sharedMemory needs all ranks on one host"
+    default: nil
+    }
+  }
+
+  /// Whether it says anything of its own on so many hosts: by default the others are left out.
+  func isOfInterest(hosts: Int) -> Bool {
+    hindrance(hosts: hosts) == nil && !(hosts == 1 && self == .allReduce(.hierarchical))
+  }
 
   /// The contenders whose names stand in `argument`, separated by commas; each once.
   static func list(_ argument: String) throws -> [Contender] {
@@ -41,18 +64,34 @@ enum Contender: Hashable {
   func segmented(bytes: Int) -> Contender {
     switch self {
     case .allReduce(let algorithm): .allReduce(algorithm.segmented(bytes: bytes))
-    case .memcpy: self
+    case .memcpy, .limit, .tcp: self
     }
   }
 
   /// What runs on `world` for a buffer of `count` elements.
   func resolved<Scalar: ReducibleScalar>(
-    in world: Communicator, count: Int, of type: Scalar.Type
+    in world: Communicator, count: Int, of type: Scalar.Type, _ buffers: Buffers
   ) -> Contender {
     switch self {
     case .allReduce(let algorithm):
       .allReduce(world.algorithm(for: algorithm, count: count, of: type))
-    case .memcpy: self
+    case .memcpy, .limit, .tcp: self
+    }
+  }
+
+  /// In which buffers it is measured.
+  func buffers(_ choice: Buffers.Choice) -> [Buffers] {
+    switch self {
+    case .limit: return [.arena]
+    case .memcpy, .tcp: return [.array]
+    case .allReduce(let algorithm):
+      switch choice {
+      case .arena: return [.arena]
+      case .array: return [.array]
+      case .both:
+        let canTell: [ReductionAlgorithm] = [.sharedMemory, .hierarchical, .automatic]
+        return canTell.contains { $0.name == algorithm.name } ? [.arena, .array] : [.array]
+      }
     }
   }
 }

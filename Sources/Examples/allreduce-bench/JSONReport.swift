@@ -11,7 +11,7 @@ struct JSONReport {
   }
 
   /// The object.
-  func value(_ all: [SizeResult]) -> JSONValue {
+  func value(_ all: [SizeResult], _ peers: [PeerTimes]) -> JSONValue {
     .object([
       ("ranks", .integer(setting.ranks)),
       ("hosts", .integer(setting.hosts)),
@@ -21,6 +21,7 @@ struct JSONReport {
       ("operation", .text("\(options.operation)")),
       ("in_place", .boolean(options.inPlace)),
       ("rows", .list(all.flatMap(rows))),
+      ("peers", .list(peers.flatMap { peerRows($0, all) })),
     ])
   }
 
@@ -30,7 +31,7 @@ struct JSONReport {
         .object([
           ("algorithm", .text(row.contender.name)),
           ("algorithm_requested", .text(requested)),
-          ("buffers", .text("array")),
+          ("buffers", .text(row.buffers.rawValue)),
           ("wire_format", .text("full")),
           ("bytes", .integer(result.bytes)),
           ("calls", .integer(row.calls)),
@@ -40,6 +41,18 @@ struct JSONReport {
           ("algbw_GBps", .number(row.algorithmBandwidth / 1e9)),
           ("busbw_GBps", .number(row.busBandwidth / 1e9)),
           ("correct", row.isCorrect.map { .boolean($0) } ?? .null),
+        ])
+      }
+    }
+  }
+
+  private func peerRows(_ peer: PeerTimes, _ all: [SizeResult]) -> [JSONValue] {
+    all.compactMap { result in
+      peer.medians[result.bytes].map { median in
+        .object([
+          ("peer", .text(peer.name)),
+          ("bytes", .integer(result.bytes)),
+          ("median_us", .number(rounded(median * 1e6))),
         ])
       }
     }

@@ -1,10 +1,11 @@
 import AllReduce
 
-/// What runs at one size: each contender once, and the order of turns.
+/// What runs at one size: each contender once in each kind of buffer, and the order of turns.
 struct Lineup {
-  /// A contender and the names it was asked for by.
+  /// A contender, where its elements are, and the names it was asked for by.
   struct Entry {
     let contender: Contender
+    let buffers: Buffers
     var requested: [String]
   }
 
@@ -14,17 +15,22 @@ struct Lineup {
 
   /// Finds out what `automatic` stands for. Where that runs anyway it is not run twice.
   init<Scalar: ReducibleScalar>(
-    _ contenders: [Contender], in world: Communicator, count: Int, of type: Scalar.Type,
-    seed: UInt64
+    _ contenders: [Contender], _ choice: Buffers.Choice, in world: Communicator, count: Int,
+    of type: Scalar.Type, seed: UInt64
   ) {
     numbers = Philox(seed: seed)
     bytes = count * MemoryLayout<Scalar>.stride
     for contender in contenders {
-      let resolved = contender.resolved(in: world, count: count, of: type)
-      if let index = entries.firstIndex(where: { $0.contender == resolved }) {
-        entries[index].requested.append(contender.name)
-      } else {
-        entries.append(Entry(contender: resolved, requested: [contender.name]))
+      for buffers in contender.buffers(choice) {
+        let resolved = contender.resolved(in: world, count: count, of: type, buffers)
+        if let index = entries.firstIndex(where: {
+          $0.contender == resolved && $0.buffers == buffers
+        }) {
+          entries[index].requested.append(contender.name)
+        } else {
+          entries.append(
+            Entry(contender: resolved, buffers: buffers, requested: [contender.name]))
+        }
       }
     }
   }

@@ -3,11 +3,18 @@ import ExampleSupport
 /// Prints results as they come, in the format asked for.
 struct Report {
   private let options: BenchOptions
+  private let contenders: [Contender]
+  private let peers: [PeerTimes]
   private let setting: Setting
   private let console: RankConsole
 
-  init(_ options: BenchOptions, _ setting: Setting, _ console: RankConsole) {
+  init(
+    _ options: BenchOptions, _ contenders: [Contender], _ peers: [PeerTimes], _ setting: Setting,
+    _ console: RankConsole
+  ) {
     self.options = options
+    self.contenders = contenders
+    self.peers = peers
     self.setting = setting
     self.console = console
   }
@@ -48,9 +55,11 @@ struct Report {
   func end(_ all: [SizeResult]) {
     switch options.format {
     case .table:
-      if all.count > 1 { console.print("\n" + TableReport.summary(all, options.algorithms)) }
+      if all.count > 1 || !peers.isEmpty {
+        console.print("\n" + SummaryTable(all, contenders, options.buffers, peers).text)
+      }
     case .csv: break
-    case .json: console.print(JSONReport(options, setting).value(all).encoded())
+    case .json: console.print(JSONReport(options, setting).value(all, peers).encoded())
     }
   }
 

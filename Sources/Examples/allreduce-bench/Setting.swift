@@ -62,9 +62,9 @@ struct Setting {
   }
 
   /// Throws if the benchmark would need more memory than this host has.
-  func checkMemory(for options: BenchOptions) throws {
+  func checkMemory(for options: BenchOptions, _ contenders: [Contender]) throws {
     // Algorithms may keep a staging buffer as large as the rank's own.
-    let needed = Benchmark<Float>.bufferCount(options) + 1
+    let needed = Needs(options, contenders).buffers + 1
     let largest = options.sizes.max() ?? 0
     let available = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     let (total, overflow) = largest.multipliedReportingOverflow(by: needed * ranksOfHost)

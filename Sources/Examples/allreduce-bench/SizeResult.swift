@@ -10,6 +10,7 @@ struct SizeResult {
   struct Row {
     /// What ran; never `automatic`.
     let contender: Contender
+    let buffers: Buffers
     /// The names that were asked for and led to it.
     let requested: [String]
     /// The calls that count.
@@ -31,6 +32,7 @@ struct SizeResult {
       wrongResult: WrongResult?
     ) {
       contender = entry.contender
+      buffers = entry.buffers
       requested = entry.requested
       calls = seconds.count
       median = seconds.quantile(0.5)
@@ -46,10 +48,20 @@ struct SizeResult {
     /// Whether `automatic` was asked for and chose this one.
     var isAutomatic: Bool { requested.contains(ReductionAlgorithm.automatic.name) }
 
+    /// Whether it was asked for by its own name, and is what `automatic` chose too.
+    var isMarked: Bool { isAutomatic && requested.count > 1 }
+
     /// The name for people: "ring", or "automatic (ring)" where only that was asked for.
     var label: String {
-      requested == [ReductionAlgorithm.automatic.name]
+      let name =
+        requested == [ReductionAlgorithm.automatic.name]
         ? "automatic (\(contender.name))" : contender.name
+      return Row.label(name, buffers, isYardstick: contender.isYardstick)
+    }
+
+    /// A name for people that says where the elements are, if not in memory of the rank's own.
+    static func label(_ name: String, _ buffers: Buffers, isYardstick: Bool) -> String {
+      buffers == .arena && !isYardstick ? name + ", arena" : name
     }
   }
 
@@ -62,5 +74,18 @@ struct SizeResult {
   var wrongResults: [WrongResult] { rows.compactMap(\.wrongResult) }
 
   /// The row that answers a request.
-  func row(requested name: String) -> Row? { rows.first { $0.requested.contains(name) } }
+  func row(requested name: String, _ buffers: Buffers) -> Row? {
+    rows.first { $0.buffers == buffers && $0.requested.contains(name) }
+  }
+
+  /// The time that a user of the library gets in such buffers: automatic's where that was asked for,
+  /// else that of the best of its own algorithms.
+  func own(_ buffers: Buffers) -> Row? {
+    if let row = row(requested: ReductionAlgorithm.automatic.name, buffers) { return row }
+    let others = [Contender.allReduce(.native)]
+    return rows.filter {
+      $0.buffers == buffers && !$0.contender.isYardstick && !others.contains($0.contender)
+        && $0.isCorrect != false
+    }.min { $0.median < $1.median }
+  }
 }

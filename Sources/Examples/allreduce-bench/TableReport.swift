@@ -24,31 +24,6 @@ enum TableReport {
     return title + "\n" + table.text
   }
 
-  /// The medians of all sizes: a row a size, which names its winner.
-  static func summary(_ all: [SizeResult], _ contenders: [Contender]) -> String {
-    let marksAutomatic = all.contains { $0.rows.contains { isMarked($0) } }
-    let columns = contenders.map(\.name).filter { name in
-      // A column of what stands in other columns would say nothing.
-      all.contains { result in
-        result.row(requested: name).map { $0.requested[0] == name || !isMarked($0) } ?? false
-      }
-    }
-    var table = TextTable(
-      titles: ["size"] + columns.map { marksAutomatic ? $0 + " " : $0 } + ["fastest"],
-      alignments: right(columns.count + 1) + [.left])
-    for result in all {
-      let cells = columns.map { name -> String in
-        guard let row = result.row(requested: name) else { return "" }
-        let mark = marksAutomatic ? (isMarked(row) ? "*" : " ") : ""
-        return time(row.median) + mark
-      }
-      table.add(
-        [ByteCount(result.bytes).text] + cells + [result.fastest?.label ?? ""])
-    }
-    let note = marksAutomatic ? "; * is what automatic chooses" : ""
-    return "Medians in µs\(note)\n" + table.text
-  }
-
   /// Seconds as microseconds, in three digits or more.
   static func time(_ seconds: Double) -> String {
     let micros = seconds * 1e6
@@ -59,14 +34,13 @@ enum TableReport {
     var remarks: [String] = []
     if row.isCorrect == false { remarks.append("WRONG") }
     if row.contender.isYardstick { remarks.append("yardstick") }
-    if row.contender == result.fastest?.contender { remarks.append("fastest") }
-    if isMarked(row) { remarks.append("chosen by automatic") }
+    if let fastest = result.fastest, row.contender == fastest.contender,
+      row.buffers == fastest.buffers
+    {
+      remarks.append("fastest")
+    }
+    if row.isMarked { remarks.append("chosen by automatic") }
     return remarks.joined(separator: ", ")
-  }
-
-  /// Whether the row was asked for by its own name, and is what automatic chose too.
-  private static func isMarked(_ row: SizeResult.Row) -> Bool {
-    row.isAutomatic && row.requested.count > 1
   }
 
   private static func right(_ count: Int) -> [TextTable.Alignment] {

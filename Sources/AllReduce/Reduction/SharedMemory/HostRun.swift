@@ -16,6 +16,8 @@ final class HostRun: InFlight {
 
   private var reduction: InPlaceReduction
   private var network: Network?
+  /// Where each rank's part of the arena begins; kept, since the next call may name another arena.
+  private let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let worldRanks: [Int]
   private weak var previous: HostRun?
@@ -45,8 +47,10 @@ final class HostRun: InFlight {
     after previous: HostRun?
   ) {
     elements = .allocate(capacity: lines.size)
+    self.parts = .allocate(capacity: lines.size)
+    self.parts.initialize(from: parts, count: lines.size)
     reduction = InPlaceReduction(
-      lines: lines, kernel: kernel, call: call, parts: parts, elements: elements)
+      lines: lines, kernel: kernel, call: call, parts: self.parts, elements: elements)
     self.network = network
     self.worldRanks = worldRanks
     self.previous = previous
@@ -58,8 +62,9 @@ final class HostRun: InFlight {
     network: Network?, after previous: HostRun?
   ) {
     precondition(isIdle, "\(summary) is under way.")
+    self.parts.update(from: parts, count: reduction.lines.size)
     reduction = InPlaceReduction(
-      lines: reduction.lines, kernel: kernel, call: call, parts: parts, elements: elements)
+      lines: reduction.lines, kernel: kernel, call: call, parts: self.parts, elements: elements)
     self.network = network
     self.previous = previous
     carrying = nil
@@ -67,7 +72,10 @@ final class HostRun: InFlight {
     phase = .announced
   }
 
-  deinit { elements.deallocate() }
+  deinit {
+    parts.deallocate()
+    elements.deallocate()
+  }
 
   /// The run in front has ended, and may be used again.
   func forgetPrevious() { previous = nil }
@@ -135,8 +143,9 @@ final class HostRun: InFlight {
         carrying.isHeld = false
         if let failure = carrying.failure { throw failure }
         finishSlice()
-        lines.carried(lines.rank).raise(to: call.number)
       }
+      // Also where the slice is empty: here, since a number must not be raised out of turn.
+      if network?.carriers != nil { lines.carried(lines.rank).raise(to: call.number) }
       return .carried
     case .carried:
       let carriers = network?.carrierCount ?? 0
@@ -168,12 +177,7 @@ final class HostRun: InFlight {
   }
 
   private func startCarrying() -> MessageRuns.Run? {
-    guard let network, let carriers = network.carriers, !slice.isEmpty else {
-      if network?.carriers != nil {
-        reduction.lines.carried(reduction.lines.rank).raise(to: reduction.call.number)
-      }
-      return nil
-    }
+    guard let network, let carriers = network.carriers, !slice.isEmpty else { return nil }
     let kernel = reduction.kernel
     let algorithm = carriers.resolveToSchedule(
       network.algorithm,
