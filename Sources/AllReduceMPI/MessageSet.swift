@@ -141,8 +141,8 @@ package final class MessageSet {
     MPIError(
       operation: "a collective operation",
       message: "expected \(entry.expected) bytes from rank \(worldRanks[Int(entry.peer)]), but it "
-        + "sent \(found); all ranks must call the same operation with the same count, type and "
-        + "algorithm, in the same order")
+        + "sent \(found); all ranks must call the same operation with the same count, type, wire "
+        + "format and algorithm, in the same order")
   }
 
   private func failure(_ code: Int32, _ count: Int32) -> MPIError {

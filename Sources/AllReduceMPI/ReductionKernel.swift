@@ -15,6 +15,8 @@ package final class ReductionKernel: Sendable {
 
   /// Bytes an element.
   package let stride: Int
+  /// Whether elements are added up: a sum, or a mean before the division.
+  package let isSum: Bool
   /// `destination[i] = destination[i] (op) source[i]`.
   package let combine: Combine
   /// As `combine`, with a result whose bits do not depend on which side is which. The two partners
@@ -31,6 +33,7 @@ package final class ReductionKernel: Sendable {
       operation.isDefined(for: type),
       "A mean of \(type) elements is not defined: reduce the sum, or use floating-point elements.")
     stride = type.stride
+    isSum = operation == .sum || operation == .mean
     switch type {
     case .float:
       (combine, combineSymmetrically, combineBoth, finish) = floatingKernels(Float.self, operation)

@@ -18,6 +18,11 @@ try MPI.run { world in
     for algorithm in ReductionAlgorithm.all where algorithm != .native {
       if algorithm == .sharedMemory && world.hosts.count > 1 { continue }
       try count("\(algorithm)", bytes) { try world.allReduce(values, .mean, using: algorithm) }
+      for operation in [ReductionOperation.mean, .maximum] {
+        try count("\(algorithm)-bfloat16", bytes) {
+          try world.allReduce(values, operation, using: algorithm, wireFormat: .bfloat16)
+        }
+      }
     }
     let arena = try Arena<Float>(count: bytes / 4, over: world)
     try count("arena", bytes) { try world.allReduce(arena.all, .mean) }

@@ -1,4 +1,4 @@
-import AllReduceMPI
+package import AllReduceMPI
 package import AllReduce
 import Foundation
 
@@ -10,7 +10,7 @@ package enum ThreadCluster {
   package static func run<Scalar: ReducibleScalar>(
     _ collective: Collective, _ algorithm: ReductionAlgorithm.Kind,
     _ operation: ReductionOperation, on buffers: [UnsafeMutableBufferPointer<Scalar>],
-    segment: Int, repeating times: Int = 1
+    segment: Int, wireFormat: WireFormat = .full, repeating times: Int = 1
   ) throws {
     let size = buffers.count
     let hub = ThreadTransport.Hub(size: size)
@@ -21,7 +21,8 @@ package enum ThreadCluster {
     for rank in 0..<size {
       let thread = Thread {
         let schedule = Schedule(
-          collective, by: algorithm, rank: rank, size: size, count: count, segment: segment)
+          collective, by: algorithm, rank: rank, size: size, count: count, segment: segment,
+          wireFormat: wireFormat)
         let run = ScheduleRun(
           schedule, stride: Scalar.scalarType.stride,
           over: ThreadTransport(rank: rank, hub: hub), title: "\(collective) by \(algorithm)")

@@ -1,3 +1,5 @@
+package import AllReduceMPI
+
 /// A collective operation, of which every algorithm has a form.
 package enum Collective: Hashable, Sendable, CustomStringConvertible {
   case allReduce
@@ -31,12 +33,21 @@ extension Schedule {
   ///   - size: The number of ranks.
   ///   - count: Elements of the buffer.
   ///   - segment: The most elements a message carries.
+  ///   - wireFormat: How elements travel. What several ranks end up with is rounded on the rank that
+  ///     has it first, too, so that all hold the same bits; what one rank alone ends up with is not.
   package init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, rank: Int, size: Int,
-    count: Int, segment: Int
+    count: Int, segment: Int, wireFormat: WireFormat = .full
   ) {
-    var plan = ScheduleBuilder(rank: rank, size: size, count: count, segment: segment)
+    var plan = ScheduleBuilder(
+      rank: rank, size: size, count: count, segment: segment, wireFormat: wireFormat)
     let blocks = BlockPartition(count: count, parts: size)
+    switch collective {
+    case .allReduce: plan.sharesResults = true
+    case .allGather: plan.round(blocks[rank])
+    case .broadcast(let root) where root == rank: plan.round(plan.all)
+    case .broadcast, .reduceScatter, .reduce: break
+    }
     switch (collective, algorithm) {
     case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
       preconditionFailure("\(algorithm) has no schedule of its own.")

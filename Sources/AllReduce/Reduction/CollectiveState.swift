@@ -109,7 +109,7 @@ final class CollectiveState {
 
   /// What lies beyond this host; nil if there is one host only. Collective at the first call.
   func network(
-    of communicator: Communicator, using algorithm: ReductionAlgorithm
+    of communicator: Communicator, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) throws -> HostRun.Network? {
     let hosts = communicator.hosts
     if hosts.count == 1 { return nil }
@@ -122,7 +122,7 @@ final class CollectiveState {
     }
     return HostRun.Network(
       carriers: carriers, carrierCount: carrierCount, size: communicator.size,
-      algorithm: algorithm)
+      algorithm: algorithm, wireFormat: wireFormat)
   }
 
   /// An arena for memory that is in none. Collective at the first call for a type.

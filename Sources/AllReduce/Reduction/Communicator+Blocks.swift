@@ -9,26 +9,32 @@ extension Communicator {
   ///   - values: On the root what is sent, elsewhere where it goes.
   ///   - root: The rank that has them.
   ///   - algorithm: How they travel.
+  ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the root's own
+  ///     are rounded too, so that all ranks hold the same bits.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Bcast`
   public func broadcast<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, from root: Int,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
     checkRoot(root)
     try run(
       .broadcast(root: root), on: UnsafeMutableRawPointer(values.baseAddress),
       count: values.count, Scalar.scalarType, .sum,
       using: algorithm.kind == .automatic
-        ? ReductionAlgorithm(.tree, segmentBytes: algorithm.segmentBytes) : algorithm)
+        ? ReductionAlgorithm(.tree, segmentBytes: algorithm.segmentBytes) : algorithm,
+      wireFormat: wireFormat)
   }
 
   /// As `broadcast` of a buffer.
   public func broadcast<Scalar: ReducibleScalar>(
-    _ values: inout [Scalar], from root: Int, using algorithm: ReductionAlgorithm = .automatic
+    _ values: inout [Scalar], from root: Int,
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
-    try values.withUnsafeMutableBufferPointer { try broadcast($0, from: root, using: algorithm) }
+    try values.withUnsafeMutableBufferPointer {
+      try broadcast($0, from: root, using: algorithm, wireFormat: wireFormat)
+    }
   }
 
   /// Combines every rank's elements on the root.
@@ -41,28 +47,30 @@ extension Communicator {
   ///   - operation: How they are combined.
   ///   - root: The rank that gets the result.
   ///   - algorithm: How they travel.
+  ///   - wireFormat: In how many bits `Float` elements travel; the result itself keeps 32 bits.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Reduce`
   public func reduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation, to root: Int,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
     checkRoot(root)
     try run(
       .reduce(root: root), on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
       Scalar.scalarType, operation,
       using: algorithm.kind == .automatic
-        ? ReductionAlgorithm(.tree, segmentBytes: algorithm.segmentBytes) : algorithm)
+        ? ReductionAlgorithm(.tree, segmentBytes: algorithm.segmentBytes) : algorithm,
+      wireFormat: wireFormat)
   }
 
   /// As `reduce` of a buffer.
   public func reduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation, to root: Int,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
     try values.withUnsafeMutableBufferPointer {
-      try reduce($0, operation, to: root, using: algorithm)
+      try reduce($0, operation, to: root, using: algorithm, wireFormat: wireFormat)
     }
   }
 
@@ -75,28 +83,30 @@ extension Communicator {
   ///   - values: This rank's elements.
   ///   - operation: How they are combined.
   ///   - algorithm: How they travel.
+  ///   - wireFormat: In how many bits `Float` elements travel; the block itself keeps 32 bits, unless
+  ///     it had to be sent to this rank at the end.
   /// - Returns: This rank's block, `BlockPartition(count: values.count, parts: size)[rank]`.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Reduce_scatter`
   public func reduceScatter<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws -> Range<Int> {
     try run(
       .reduceScatter, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, operation, using: algorithm)
+      Scalar.scalarType, operation, using: algorithm, wireFormat: wireFormat)
     return BlockPartition(count: values.count, parts: size)[rank]
   }
 
   /// As `reduceScatter` of a buffer; returns the elements of this rank's block.
   public func reduceScatter<Scalar: ReducibleScalar>(
     _ values: [Scalar], _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws -> [Scalar] {
     var values = values
     let block = try values.withUnsafeMutableBufferPointer {
-      try reduceScatter($0, operation, using: algorithm)
+      try reduceScatter($0, operation, using: algorithm, wireFormat: wireFormat)
     }
     return Array(values[block])
   }
@@ -109,16 +119,18 @@ extension Communicator {
   ///   - values: The vector; this rank's block is `BlockPartition(count: values.count, parts:
   ///     size)[rank]`. Afterwards all of it.
   ///   - algorithm: How the blocks travel.
+  ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the rank's own
+  ///     block is rounded too, so that all ranks hold the same bits.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Allgatherv`
   public func allGather<Scalar: ReducibleScalar>(
     inPlace values: UnsafeMutableBufferPointer<Scalar>,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
     try run(
       .allGather, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, .sum, using: algorithm)
+      Scalar.scalarType, .sum, using: algorithm, wireFormat: wireFormat)
   }
 
   /// The elements of all ranks, one after the other in rank order; ranks may have different counts.

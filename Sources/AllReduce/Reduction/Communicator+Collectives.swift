@@ -7,14 +7,16 @@ extension Communicator {
   ///   - requested: Any algorithm; all but `automatic` stand for themselves.
   ///   - count: Elements a rank.
   ///   - type: The element type.
+  ///   - wireFormat: How the elements are to travel.
   /// - Returns: An algorithm that is not `automatic`.
   public func algorithm<Scalar: ReducibleScalar>(
-    for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type
+    for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type,
+    wireFormat: WireFormat = .full
   ) -> ReductionAlgorithm {
-    resolve(requested, bytes: count * Scalar.scalarType.stride)
+    resolve(requested, bytes: count * wireFormat.stride(of: Scalar.scalarType))
   }
 
-  /// What runs for an all-reduce when `requested` is asked for.
+  /// What runs for an all-reduce of so many bytes, as they travel, when `requested` is asked for.
   @inline(__always)
   func resolve(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
     guard requested.kind == .automatic else { return requested }
@@ -42,11 +44,12 @@ extension Communicator {
   /// Runs a collective on memory of the caller and waits for its end.
   func run(
     _ collective: Collective, on base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
-    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) throws {
     let kernel = ReductionKernel.of(operation, type)
+    let bytes = count &* wireFormat.stride(of: type)
+    checkCanNarrow(algorithm, wireFormat)
     guard let base, count > 0, size > 1 else { return }
-    let bytes = count &* type.stride
     let chosen =
       if case .allReduce = collective {
         resolve(algorithm, bytes: bytes)
@@ -57,23 +60,35 @@ extension Communicator {
     case .native: try runNatively(collective, on: base, count: count, type, operation)
     case .sharedMemory: try reduceInSharedMemory(base, count: count, type, operation)
     case .hierarchical:
-      try reduceHierarchically(base, count: count, type, operation, using: algorithm)
-    default: try wait(for: start(collective, on: base, count: count, kernel, using: chosen))
+      try reduceHierarchically(
+        base, count: count, type, operation, using: algorithm, wireFormat: wireFormat)
+    default:
+      try wait(
+        for: start(
+          collective, on: base, count: count, kernel, using: chosen, wireFormat: wireFormat))
     }
+  }
+
+  /// MPI's own algorithms send what they are given.
+  private func checkCanNarrow(_ algorithm: ReductionAlgorithm, _ wireFormat: WireFormat) {
+    precondition(
+      wireFormat == .full || algorithm.kind != .native,
+      "The algorithm native is MPI's own and cannot send elements as \(wireFormat): choose another "
+        + "algorithm, or the wire format full.")
   }
 
   /// Starts a collective that has a schedule.
   @inline(__always)
   func start(
     _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int,
-    _ kernel: ReductionKernel, using algorithm: ReductionAlgorithm
+    _ kernel: ReductionKernel, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) -> MessageRuns.Run {
     let bytes = algorithm.segmentBytes ?? AutomaticChoice.segmentBytes(algorithm.kind)
     let segment = max(1, bytes / kernel.stride)
     return CollectiveState.of(self).runs.start(
       MessageRuns.Key(
         collective: collective, algorithm: algorithm.kind, count: count, segment: segment,
-        stride: kernel.stride),
+        stride: kernel.stride, wireFormat: wireFormat),
       on: base, kernel, over: self)
   }
 
@@ -106,40 +121,51 @@ extension Communicator {
 extension Communicator {
   /// Combines every rank's elements and gives each the result, in place.
   ///
-  /// Collective: all ranks must call it, in the same order, with the same count, operation and
-  /// algorithm. The result is bitwise the same on all ranks and in every run with as many ranks and
+  /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm
+  /// and wire format. The result is bitwise the same on all ranks and in every run with as many ranks and
   /// the same algorithm. Nothing is allocated after the first call of a kind.
   ///
   /// - Parameters:
   ///   - values: This rank's elements; afterwards the result.
   ///   - operation: How they are combined; a mean needs floating-point elements.
   ///   - algorithm: How they travel. Steps and bytes of each: `docs/algorithms.md`.
+  ///   - wireFormat: In how many bits `Float` elements travel as messages. With a 16-bit format the
+  ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
+  ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = ``WireFormat/unitRoundoff`` and R = p for
+  ///     the ring, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive doubling and halving-doubling
+  ///     where p is no power of two. In `hierarchical` hosts count instead of ranks, and a mean is
+  ///     divided after the rounding. In `sharedMemory` nothing travels, and nothing is rounded. A
+  ///     precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Allreduce`
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
     try run(
       .allReduce, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, operation, using: algorithm)
+      Scalar.scalarType, operation, using: algorithm, wireFormat: wireFormat)
   }
 
   /// As `allReduce` of a buffer.
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
-    try values.withUnsafeMutableBufferPointer { try allReduce($0, operation, using: algorithm) }
+    try values.withUnsafeMutableBufferPointer {
+      try allReduce($0, operation, using: algorithm, wireFormat: wireFormat)
+    }
   }
 
   /// As `allReduce` of a buffer.
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout MutableSpan<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
-    try values.withUnsafeMutableBufferPointer { try allReduce($0, operation, using: algorithm) }
+    try values.withUnsafeMutableBufferPointer {
+      try allReduce($0, operation, using: algorithm, wireFormat: wireFormat)
+    }
   }
 
   /// Combines one number of each rank. Collective.
@@ -155,8 +181,8 @@ extension Communicator {
 
   /// Starts an all-reduce and returns; ``PendingReduction/wait()`` ends it.
   ///
-  /// Collective, as ``allReduce(_:_:using:)-(UnsafeMutableBufferPointer<Scalar>,_,_)``; ranks must
-  /// start them in the same order, and may end them in any. Several may be under way; all of them
+  /// Collective, as ``allReduce(_:_:using:wireFormat:)-(UnsafeMutableBufferPointer<Scalar>,_,_,_)``;
+  /// ranks must start them in the same order, and may end them in any. Several may be under way; all of them
   /// move whenever this rank waits for anything. They travel as messages; elements in an ``Arena`` need
   /// none on a host. MPI's own algorithm (`native`) has ended when this returns.
   ///
@@ -164,24 +190,27 @@ extension Communicator {
   ///   - values: Memory that stays where it is, and is not touched, until the wait is over.
   ///   - operation: How the elements are combined.
   ///   - requested: How they travel.
+  ///   - wireFormat: In how many bits `Float` elements travel, as there.
   /// - Returns: What the end is waited for by.
   /// - Throws: ``MPIError``.
   ///
   /// `MPI_Iallreduce`
   public func startAllReduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using requested: ReductionAlgorithm = .automatic
+    using requested: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws -> PendingReduction {
     let type = Scalar.scalarType
     let kernel = ReductionKernel.of(operation, type)
     guard let base = UnsafeMutableRawPointer(values.baseAddress), values.count > 0, size > 1,
       requested.kind != .native
     else {
-      try allReduce(values, operation, using: requested)
+      try allReduce(values, operation, using: requested, wireFormat: wireFormat)
       return PendingReduction(communicator: self)
     }
-    let algorithm = resolveToSchedule(requested, bytes: values.count * type.stride)
-    let run = start(.allReduce, on: base, count: values.count, kernel, using: algorithm)
+    let algorithm = resolveToSchedule(
+      requested, bytes: values.count * wireFormat.stride(of: type))
+    let run = start(
+      .allReduce, on: base, count: values.count, kernel, using: algorithm, wireFormat: wireFormat)
     add(run)
     return PendingReduction(run: run, communicator: self)
   }

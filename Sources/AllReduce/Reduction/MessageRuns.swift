@@ -2,8 +2,8 @@ internal import AllReduceMPI
 
 /// The schedules that a communicator has run, ready to run again.
 ///
-/// The first call with a new combination of operation, algorithm, count and element size builds the
-/// schedule; later ones find it and allocate nothing.
+/// The first call with a new combination of operation, algorithm, count, element size and wire
+/// format builds the schedule; later ones find it and allocate nothing.
 final class MessageRuns {
   typealias Run = ScheduleRun<MessageSet>
 
@@ -13,6 +13,7 @@ final class MessageRuns {
     var count: Int
     var segment: Int
     var stride: Int
+    var wireFormat: WireFormat
   }
 
   /// More combinations than this are unlikely to come back; the oldest idle ones are let go.
@@ -54,7 +55,7 @@ final class MessageRuns {
   private func makeRun(_ key: Key, _ communicator: Communicator) -> Run {
     let schedule = Schedule(
       key.collective, by: key.algorithm, rank: communicator.rank, size: communicator.size,
-      count: key.count, segment: key.segment)
+      count: key.count, segment: key.segment, wireFormat: key.wireFormat)
     precondition(
       schedule.messageCount < MessageRuns.tagsPerCollective,
       "\(schedule.messageCount) messages are too many for one collective: choose larger segments "
@@ -63,7 +64,8 @@ final class MessageRuns {
       schedule, stride: key.stride,
       over: MessageSet(on: communicator, capacity: schedule.messageCount),
       title: "\(key.collective) of \(key.count * key.stride) bytes by \(key.algorithm) over "
-        + "\(communicator.size) ranks")
+        + "\(communicator.size) ranks"
+        + (key.wireFormat == .full ? "" : ", sent as \(key.wireFormat)"))
     if runs[key] == nil { order.append(key) }
     runs[key, default: []].append(run)
     if order.count > MessageRuns.capacity { forgetOldest() }

@@ -1,10 +1,16 @@
+package import AllReduceMPI
+
 /// What one rank does in a collective operation: its steps, and which steps wait for which.
 ///
 /// A schedule moves nothing itself. Executors run it over MPI (``ScheduleRun`` on messages), over
 /// threads, or with symbols for numbers (``ScheduleVerifier``). Its steps form a graph: a step may
 /// start when all that it waits for have ended, and steps that do not wait for each other overlap.
 package struct Schedule: Sendable {
-  /// One action. Ranges are elements of the caller's buffer; scratch is memory of the executor.
+  /// One action. Ranges are elements of the caller's buffer; scratch is memory of the executor, which
+  /// holds elements as they travel.
+  ///
+  /// With a 16-bit wire format nothing is sent from the buffer or received into it: `encode`,
+  /// `sendEncoded` take the place of `send`, and `receiveToScratch`, `decode` that of `receive`.
   package enum Step: Sendable, Equatable {
     /// Sends a range. `message` numbers the messages from this rank to that one, from 0.
     case send(Range<Int>, to: Int, message: Int)
@@ -17,6 +23,14 @@ package struct Schedule: Sendable {
     case reduce(Range<Int>, scratch: Int, isExchange: Bool)
     /// The values of a range are complete: divides them for a mean.
     case finish(Range<Int>)
+    /// Narrows a range into scratch memory, from `scratch` on.
+    case encode(Range<Int>, scratch: Int)
+    /// Sends what a range was narrowed to.
+    case sendEncoded(Range<Int>, scratch: Int, to: Int, message: Int)
+    /// Widens scratch memory, from `scratch` on, into a range.
+    case decode(Range<Int>, scratch: Int)
+    /// Makes the values of a range what a rank that they are sent to will have.
+    case round(Range<Int>)
   }
 
   /// This rank.
@@ -25,6 +39,8 @@ package struct Schedule: Sendable {
   package let size: Int
   /// Elements of the buffer.
   package let count: Int
+  /// How elements travel.
+  package let wireFormat: WireFormat
   /// Elements of scratch memory.
   package let scratchCount: Int
   /// The steps, in the order in which a rank that did one thing at a time would do them.
@@ -47,7 +63,7 @@ package struct Schedule: Sendable {
     let receives = ready.filter {
       switch steps[$0] {
       case .receive, .receiveToScratch: true
-      case .send, .reduce, .finish: false
+      default: false
       }
     }
     return (receives + Set(ready).subtracting(receives).sorted()).map { Int32($0) }
@@ -57,8 +73,8 @@ package struct Schedule: Sendable {
   package var messageCount: Int {
     steps.count {
       switch $0 {
-      case .send, .receive, .receiveToScratch: true
-      case .reduce, .finish: false
+      case .send, .sendEncoded, .receive, .receiveToScratch: true
+      case .reduce, .finish, .encode, .decode, .round: false
       }
     }
   }
@@ -66,7 +82,10 @@ package struct Schedule: Sendable {
   /// Elements that this rank sends.
   package var elementsSent: Int {
     steps.reduce(0) { sum, step in
-      if case .send(let range, _, _) = step { sum + range.count } else { sum }
+      switch step {
+      case .send(let range, _, _), .sendEncoded(let range, _, _, _): sum + range.count
+      default: sum
+      }
     }
   }
 

@@ -1,18 +1,25 @@
+package import AllReduceMPI
+
 /// Turns an algorithm, told as one rank's sequence of sends and receives, into a ``Schedule``.
 ///
 /// The algorithm says only what moves, in the order of the textbook. The builder cuts every range
 /// into segments and finds out from the ranges which step has to wait for which. So a segment that
 /// has been received and added goes on to the next rank while the following one is still arriving:
-/// pipelining is not written anywhere, it follows.
+/// pipelining is not written anywhere, it follows. For a 16-bit wire format it also adds where values
+/// are narrowed, widened and rounded, so that algorithms know nothing of that.
 package struct ScheduleBuilder {
   package let rank: Int
   package let size: Int
   package let count: Int
+  /// How elements travel.
+  package let wireFormat: WireFormat
+  /// Whether other ranks are to have what this one finishes: then it is rounded as theirs will be.
+  package var sharesResults = false
 
   /// The most elements a message carries.
   private let segment: Int
   /// How many messages may be under way to one rank, and from one rank; also how many segments of
-  /// scratch memory a sender fills ahead of the additions.
+  /// scratch memory each of the two has.
   private let window: Int
 
   private var steps: [Schedule.Step] = []
@@ -20,33 +27,18 @@ package struct ScheduleBuilder {
   private var buffer = HazardTracker()
   private var outgoing: [Int: Channel] = [:]
   private var incoming: [Int: Channel] = [:]
-  private var scratchSlots = 0
+  private var slotCount = 0
 
-  /// The messages to or from one other rank.
-  private struct Channel {
-    var messages: [Int32] = []
-    /// Scratch segments, used in turn, and the step that last read each.
-    var slots: [Int] = []
-    var slotReaders: [Int32] = []
-    var nextSlot = 0
-
-    /// Numbers a message, and makes it wait for the one that is `window` before it.
-    mutating func add(
-      _ step: Int32, _ window: Int, waitingFor dependencies: inout [Int32]
-    ) -> Int {
-      if messages.count >= window { dependencies.append(messages[messages.count - window]) }
-      messages.append(step)
-      return messages.count - 1
-    }
-  }
-
-  package init(rank: Int, size: Int, count: Int, segment: Int, window: Int = 4) {
+  package init(
+    rank: Int, size: Int, count: Int, segment: Int, wireFormat: WireFormat = .full, window: Int = 4
+  ) {
     precondition(size >= 1 && rank >= 0 && rank < size, "rank \(rank) is not one of \(size).")
     precondition(count >= 0 && segment >= 1 && window >= 1)
     self.rank = rank
     self.size = size
     self.count = count
     self.segment = min(segment, max(count, 1))
+    self.wireFormat = wireFormat
     self.window = window
   }
 
@@ -56,75 +48,104 @@ package struct ScheduleBuilder {
   /// Sends a range to another rank.
   package mutating func send(_ range: Range<Int>, to peer: Int) {
     for part in segments(of: range) {
-      let step = Int32(steps.count)
-      var waits: [Int32] = []
-      buffer.read(part, by: step, waitingFor: &waits)
-      let message = outgoing[peer, default: Channel()].add(step, window, waitingFor: &waits)
-      append(.send(part, to: peer, message: message), waits)
+      if wireFormat == .full { sendAsIs(part, to: peer) } else { sendEncoded(part, to: peer) }
     }
+  }
+
+  private mutating func sendAsIs(_ part: Range<Int>, to peer: Int) {
+    let step = nextStep
+    var waits: [Int32] = []
+    buffer.read(part, by: step, waitingFor: &waits)
+    let message = outgoing[peer, default: Channel()].add(step, window, waitingFor: &waits)
+    append(.send(part, to: peer, message: message), waits)
+  }
+
+  private mutating func sendEncoded(_ part: Range<Int>, to peer: Int) {
+    var channel = outgoing[peer, default: Channel()]
+    let encoding = nextStep
+    var waits: [Int32] = []
+    let slot = channel.takeSlot(window, &slotCount, waitingFor: &waits)
+    let offset = slot.number * segment
+    buffer.read(part, by: encoding, waitingFor: &waits)
+    append(.encode(part, scratch: offset), waits)
+
+    let sending = nextStep
+    waits = [encoding]
+    let message = channel.add(sending, window, waitingFor: &waits)
+    append(.sendEncoded(part, scratch: offset, to: peer, message: message), waits)
+    channel.note(sending, asLastUserOf: slot)
+    outgoing[peer] = channel
   }
 
   /// Receives a range from another rank into its place.
   package mutating func receive(_ range: Range<Int>, from peer: Int) {
     for part in segments(of: range) {
-      let step = Int32(steps.count)
-      var waits: [Int32] = []
-      buffer.write(part, by: step, waitingFor: &waits)
-      let message = incoming[peer, default: Channel()].add(step, window, waitingFor: &waits)
-      append(.receive(part, from: peer, message: message), waits)
+      if wireFormat == .full {
+        let step = nextStep
+        var waits: [Int32] = []
+        buffer.write(part, by: step, waitingFor: &waits)
+        let message = incoming[peer, default: Channel()].add(step, window, waitingFor: &waits)
+        append(.receive(part, from: peer, message: message), waits)
+      } else {
+        receive(part, from: peer) { .decode(part, scratch: $0) }
+      }
     }
   }
 
   /// Receives a range from another rank and combines it into this rank's values.
   package mutating func receiveAndReduce(_ range: Range<Int>, from peer: Int) {
-    receiveAndReduce(range, from: peer, isExchange: false)
+    for part in segments(of: range) {
+      receive(part, from: peer) { .reduce(part, scratch: $0, isExchange: false) }
+    }
   }
 
-  private mutating func receiveAndReduce(
-    _ range: Range<Int>, from peer: Int, isExchange: Bool
+  /// Receives a part into a slot of scratch memory; then the step that takes it from there writes it.
+  private mutating func receive(
+    _ part: Range<Int>, from peer: Int, then taking: (_ scratch: Int) -> Schedule.Step
   ) {
-    for part in segments(of: range) {
-      var channel = incoming[peer, default: Channel()]
-      if channel.slots.count < window {
-        channel.slots.append(scratchSlots * segment)
-        channel.slotReaders.append(-1)
-        scratchSlots += 1
-        channel.nextSlot = channel.slots.count - 1
-      }
-      let slot = channel.nextSlot
-      channel.nextSlot = (slot + 1) % window
-      let offset = channel.slots[slot]
+    var channel = incoming[peer, default: Channel()]
+    let arrival = nextStep
+    var waits: [Int32] = []
+    let slot = channel.takeSlot(window, &slotCount, waitingFor: &waits)
+    let offset = slot.number * segment
+    let message = channel.add(arrival, window, waitingFor: &waits)
+    append(.receiveToScratch(offset..<offset + part.count, from: peer, message: message), waits)
 
-      let arrival = Int32(steps.count)
-      var waits: [Int32] = channel.slotReaders[slot] >= 0 ? [channel.slotReaders[slot]] : []
-      let message = channel.add(arrival, window, waitingFor: &waits)
-      append(
-        .receiveToScratch(offset..<offset + part.count, from: peer, message: message), waits)
-
-      let addition = Int32(steps.count)
-      waits = [arrival]
-      buffer.write(part, by: addition, waitingFor: &waits)
-      append(.reduce(part, scratch: offset, isExchange: isExchange), waits)
-      channel.slotReaders[slot] = addition
-      incoming[peer] = channel
-    }
+    let use = nextStep
+    waits = [arrival]
+    buffer.write(part, by: use, waitingFor: &waits)
+    append(taking(offset), waits)
+    channel.note(use, asLastUserOf: slot)
+    incoming[peer] = channel
   }
 
   /// Sends a range to another rank, which sends its own, and combines the two: both ranks then hold
   /// the same bits.
   package mutating func exchangeAndReduce(_ range: Range<Int>, with peer: Int) {
+    round(range)
     send(range, to: peer)
-    receiveAndReduce(range, from: peer, isExchange: true)
+    for part in segments(of: range) {
+      receive(part, from: peer) { .reduce(part, scratch: $0, isExchange: true) }
+    }
   }
 
   /// The values of a range are complete on this rank.
   package mutating func finish(_ range: Range<Int>) {
-    for part in segments(of: range) {
-      let step = Int32(steps.count)
-      var waits: [Int32] = []
-      buffer.write(part, by: step, waitingFor: &waits)
-      append(.finish(part), waits)
-    }
+    for part in segments(of: range) { change(part, by: .finish(part)) }
+    if sharesResults { round(range) }
+  }
+
+  /// The values of a range become what other ranks will receive; nothing where elements travel as
+  /// they are, or not at all.
+  package mutating func round(_ range: Range<Int>) {
+    if wireFormat == .full || size == 1 { return }
+    for part in segments(of: range) { change(part, by: .round(part)) }
+  }
+
+  private mutating func change(_ part: Range<Int>, by step: Schedule.Step) {
+    var waits: [Int32] = []
+    buffer.write(part, by: nextStep, waitingFor: &waits)
+    append(step, waits)
   }
 
   /// The schedule of what was told so far.
@@ -145,7 +166,8 @@ package struct ScheduleBuilder {
       }
     }
     return Schedule(
-      rank: rank, size: size, count: count, scratchCount: scratchSlots * segment, steps: steps,
+      rank: rank, size: size, count: count, wireFormat: wireFormat,
+      scratchCount: slotCount * segment, steps: steps,
       dependencyCounts: counts, successorStarts: starts, successors: successors)
   }
 
@@ -154,6 +176,9 @@ package struct ScheduleBuilder {
       $0..<min($0 + segment, range.upperBound)
     }
   }
+
+  /// The number of the step that is appended next.
+  private var nextStep: Int32 { Int32(steps.count) }
 
   private mutating func append(_ step: Schedule.Step, _ waits: [Int32]) {
     steps.append(step)

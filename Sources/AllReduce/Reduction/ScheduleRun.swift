@@ -11,6 +11,10 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let title: String
   private let messages: Messages
   private let stride: Int
+  /// Bytes an element in scratch memory: as it travels.
+  private let wireStride: Int
+  /// What narrows and widens; nil where elements travel as they are.
+  private let wire: WireKernel?
   private let size: Int
   private let scratch: UnsafeMutableRawPointer
   private let steps: UnsafeMutablePointer<Schedule.Step>
@@ -39,15 +43,18 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     var firstTag: Int32 = 0
   }
 
-  /// Prepares to run `schedule` on elements of `stride` bytes.
+  /// Prepares to run `schedule` on elements of `stride` bytes; with a 16-bit wire format, of `Float`.
   package init(_ schedule: Schedule, stride: Int, over messages: Messages, title: String) {
     self.schedule = schedule
     self.title = title
     self.messages = messages
     self.stride = stride
+    wire = WireKernel.of(schedule.wireFormat)
+    wireStride = wire == nil ? stride : 2
+    precondition(wire == nil || stride == 4, "16-bit wire formats are for Float elements.")
     size = schedule.size
     let count = schedule.steps.count
-    scratch = .allocate(byteCount: max(schedule.scratchCount * stride, 1), alignment: 64)
+    scratch = .allocate(byteCount: max(schedule.scratchCount * wireStride, 1), alignment: 64)
     steps = .allocate(capacity: count)
     steps.initialize(from: schedule.steps, count: count)
     successorStarts = .allocate(capacity: count + 1)
@@ -157,15 +164,41 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
       return false
     case .receiveToScratch(let range, let peer, let message):
       try messages.receive(
-        into: scratch + range.lowerBound &* stride, count: range.count &* stride,
+        into: scratch + range.lowerBound &* wireStride, count: range.count &* wireStride,
         from: Int32(peer), tag: firstTag &+ Int32(message), label: label)
       return false
-    case .reduce(let range, let offset, _):
-      kernel.combine(
-        buffer + range.lowerBound &* stride, scratch + offset &* stride, range.count)
+    case .sendEncoded(let range, let offset, let peer, let message):
+      try messages.send(
+        scratch + offset &* wireStride, count: range.count &* wireStride, to: Int32(peer),
+        tag: firstTag &+ Int32(message), label: label)
+      return false
+    case .reduce(let range, let offset, let isExchange):
+      let (values, arrived) = (
+        buffer + range.lowerBound &* stride, scratch + offset &* wireStride
+      )
+      if let wire {
+        wire.combine(values, arrived, count: range.count, by: kernel)
+      } else if isExchange {
+        kernel.combineSymmetrically(values, arrived, range.count)
+      } else {
+        kernel.combine(values, arrived, range.count)
+      }
       return true
     case .finish(let range):
       kernel.finish?(buffer + range.lowerBound &* stride, range.count, size)
+      return true
+    case .encode(let range, let offset):
+      wire.unsafelyUnwrapped.encode(
+        buffer + range.lowerBound &* stride, to: scratch + offset &* wireStride,
+        count: range.count)
+      return true
+    case .decode(let range, let offset):
+      wire.unsafelyUnwrapped.decode(
+        scratch + offset &* wireStride, to: buffer + range.lowerBound &* stride,
+        count: range.count)
+      return true
+    case .round(let range):
+      wire.unsafelyUnwrapped.round(buffer + range.lowerBound &* stride, count: range.count)
       return true
     }
   }

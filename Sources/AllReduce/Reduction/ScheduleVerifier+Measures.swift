@@ -12,6 +12,20 @@ extension ScheduleVerifier {
     var expression: UInt64
     /// Whether the schedule has declared it complete.
     var isFinished: Bool
+    /// Whether narrowing it would change nothing.
+    var isRounded = false
+    /// How often the contribution was rounded that was rounded most.
+    var roundings = 0
+
+    /// The value after it was narrowed and widened, which is another expression.
+    var rounded: Value {
+      if isRounded { return self }
+      var result = self
+      result.expression = ScheduleVerifier.mix(expression, 0x16)
+      result.isRounded = true
+      result.roundings += 1
+      return result
+    }
   }
 
   /// One message of the picture.
@@ -30,6 +44,8 @@ extension ScheduleVerifier {
     /// Rounds until all is done, if a message takes one round, a rank sends and receives one message
     /// a round (of those that could travel the one that could first), and arithmetic takes no time.
     package var steps = 0
+    /// How often at most a contribution was narrowed on its way into a result.
+    package var roundings = 0
     /// Elements sent, a rank each.
     package var elementsSent: [Int]
     /// Every message, by round.

@@ -36,15 +36,17 @@ extension ScheduleVerifier {
     )
     return Value(
       ranks: mine.ranks | theirs.ranks, expression: ScheduleVerifier.mix(low, high),
-      isFinished: false)
+      isFinished: false, roundings: max(mine.roundings, theirs.roundings))
   }
 
   func isComplete(_ value: Value) -> Bool {
     value.ranks == (schedules.count == 64 ? ~0 : (1 << UInt64(schedules.count)) - 1)
   }
 
-  func checkOutcome() throws(Failure) {
-    guard let first = schedules.first else { return }
+  /// Checks what all ranks end with; returns how often its contributions were rounded at most.
+  func checkOutcome() throws(Failure) -> Int {
+    guard let first = schedules.first else { return 0 }
+    var roundings = 0
     let blocks = BlockPartition(count: first.count, parts: first.size)
     for (rank, buffer) in buffers.enumerated() {
       for (element, value) in buffer.enumerated() {
@@ -53,6 +55,7 @@ extension ScheduleVerifier {
           switch collective {
           case .allReduce:
             isComplete(value) && value.isFinished && value == buffers[0][element]
+              && value.isRounded == (first.wireFormat != .full && first.size > 1)
           case .reduceScatter: rank != owner || (isComplete(value) && value.isFinished)
           case .reduce(let root): rank != root || (isComplete(value) && value.isFinished)
           case .allGather: value.ranks == 1 << UInt64(owner) && value == buffers[owner][element]
@@ -63,7 +66,18 @@ extension ScheduleVerifier {
           throw Failure(
             description: "\(collective): rank \(rank) ends with a wrong element \(element)")
         }
+        if isResult(element, of: rank, owner) { roundings = max(roundings, value.roundings) }
       }
+    }
+    return roundings
+  }
+
+  /// Whether an element of a rank is part of the result.
+  private func isResult(_ element: Int, of rank: Int, _ owner: Int) -> Bool {
+    switch collective {
+    case .allReduce, .allGather, .broadcast: true
+    case .reduceScatter: rank == owner
+    case .reduce(let root): rank == root
     }
   }
 

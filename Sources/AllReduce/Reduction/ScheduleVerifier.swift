@@ -3,7 +3,8 @@
 /// Every element carries the set of ranks whose values it contains and a hash of the expression that
 /// made it. A schedule is refused if a contribution arrives twice or not at all, if a value is used
 /// before it is there or changed while it is being sent, if ranks end with different expressions
-/// (their results could differ in bits), or if ranks wait for each other for ever. Messages are the
+/// (their results could differ in bits; rounding to a 16-bit wire format counts as part of the
+/// expression), if elements travel in another format than they should, or if ranks wait for each other for ever. Messages are the
 /// least obliging that MPI allows: a send ends only when the receiver has the message.
 ///
 /// It also counts: steps on the critical path, elements sent, and the rounds for a picture.
@@ -20,7 +21,7 @@ package struct ScheduleVerifier {
   let schedules: [Schedule]
   private let order: Order
   private(set) var buffers: [[Value]]
-  private var scratch: [[Value?]]
+  var scratch: [[Value?]]
   private var waits: [[Int32]]
   private var readyAt: [[Int]]
   private var runnable: [(rank: Int, step: Int)] = []
@@ -30,15 +31,15 @@ package struct ScheduleVerifier {
   private var round = 0
   private var matched: [Message] = []
   /// What was written, when, if the states are to be kept.
-  private var changes: [Change] = []
-  private let keepStates: Bool
+  var changes: [Change] = []
+  let keepStates: Bool
   /// The round in which a rank can next send, and next receive.
   private var sendFree: [Int]
   private var receiveFree: [Int]
-  private var sends: [Channel: (step: Int, content: [Value])] = [:]
+  private var sends: [Channel: (range: Range<Int>, step: Int, content: [Value])] = [:]
   private var receives: [Channel: Int] = [:]
   private var remaining: Int
-  private var measures: Measures
+  private(set) var measures: Measures
   private var random: UInt64
 
   /// A message whose both ends are ready, since the round `readyAt`.
@@ -47,11 +48,12 @@ package struct ScheduleVerifier {
     var channel: Channel
     var sendStep: Int
     var receiveStep: Int
+    var range: Range<Int>
     var content: [Value]
   }
 
   /// What a range of a rank's buffer is from the start of a round on.
-  private struct Change {
+  struct Change {
     var round: Int
     var rank: Int
     var start: Int
@@ -79,7 +81,7 @@ package struct ScheduleVerifier {
   ) throws(Failure) -> Measures {
     var verifier = ScheduleVerifier(collective, schedules, order, keepStates)
     try verifier.run()
-    try verifier.checkOutcome()
+    verifier.measures.roundings = try verifier.checkOutcome()
     if keepStates { verifier.measures.states = verifier.statesByRound() }
     return verifier.measures
   }
@@ -165,10 +167,12 @@ package struct ScheduleVerifier {
   }
 
   private mutating func start(_ rank: Int, _ step: Int) throws(Failure) {
-    switch schedules[rank].steps[step] {
-    case .send(let range, let peer, let message):
+    let present = schedules[rank].steps[step]
+    switch present {
+    case .send(let range, let peer, let message),
+      .sendEncoded(let range, _, let peer, let message):
       let channel = Channel(source: rank, destination: peer, message: message)
-      sends[channel] = (step, Array(buffers[rank][range]))
+      sends[channel] = (range, step, try content(of: present, on: rank))
       try match(channel)
     case .receive(_, let peer, let message), .receiveToScratch(_, let peer, let message):
       let channel = Channel(source: peer, destination: rank, message: message)
@@ -176,13 +180,24 @@ package struct ScheduleVerifier {
       try match(channel)
     case .reduce(let range, let offset, _):
       for (index, element) in range.enumerated() {
-        guard let arrived = scratch[rank][offset + index] else {
-          throw Failure(description: "rank \(rank) adds scratch memory that nothing arrived in")
-        }
+        let arrived = try takeScratch(offset + index, of: rank)
         buffers[rank][element] = try combine(buffers[rank][element], arrived, rank, element)
       }
       note(range, of: rank, from: readyAt[rank][step])
-      for index in range.indices { scratch[rank][offset + index - range.lowerBound] = nil }
+      end(rank, step, at: readyAt[rank][step])
+    case .decode(let range, let offset):
+      for (index, element) in range.enumerated() {
+        buffers[rank][element] = try takeScratch(offset + index, of: rank)
+      }
+      note(range, of: rank, from: readyAt[rank][step])
+      end(rank, step, at: readyAt[rank][step])
+    case .encode(let range, let offset):
+      for (index, element) in range.enumerated() {
+        try fillScratch(offset + index, of: rank, buffers[rank][element].rounded)
+      }
+      end(rank, step, at: readyAt[rank][step])
+    case .round(let range):
+      for element in range { buffers[rank][element] = buffers[rank][element].rounded }
       end(rank, step, at: readyAt[rank][step])
     case .finish(let range):
       for element in range {
@@ -198,45 +213,47 @@ package struct ScheduleVerifier {
 
   /// Looks whether both ends of a channel's message are ready; if so, it can travel.
   private mutating func match(_ channel: Channel) throws(Failure) {
-    guard let (sendStep, content) = sends[channel], let receiveStep = receives[channel] else {
+    guard let (range, sendStep, content) = sends[channel], let receiveStep = receives[channel]
+    else {
       return
     }
     sends[channel] = nil
     receives[channel] = nil
     let message = Message(
       readyAt: round, channel: channel, sendStep: sendStep, receiveStep: receiveStep,
-      content: content)
+      range: range, content: content)
     if case .byRound = order { matched.append(message) } else { try deliver(message) }
   }
 
   private mutating func deliver(_ message: Message) throws(Failure) {
     let (channel, sendStep, receiveStep) = (message.channel, message.sendStep, message.receiveStep)
-    let content = message.content
-    guard case .send(let sent, _, _) = schedules[channel.source].steps[sendStep],
-      Array(buffers[channel.source][sent]) == content
-    else {
+    let (sent, sending) = (message.range, schedules[channel.source].steps[sendStep])
+    guard try content(of: sending, on: channel.source) == message.content else {
       throw Failure(
         description: "rank \(channel.source) changes a range while it is being sent to "
           + "rank \(channel.destination)")
     }
+    // What was narrowed has been sent: its place may be used again.
+    if case .sendEncoded(_, let offset, _, _) = sending {
+      for index in sent.indices { scratch[channel.source][offset + index - sent.lowerBound] = nil }
+    }
     let rank = channel.destination
     let isReduced: Bool
-    let target: Range<Int>
     switch schedules[rank].steps[receiveStep] {
     case .receive(let range, _, _):
-      (target, isReduced) = (range, false)
       guard range == sent else { throw sizeFailure(channel, sent, range) }
-      buffers[rank].replaceSubrange(range, with: content)
+      buffers[rank].replaceSubrange(range, with: message.content)
+      isReduced = false
     case .receiveToScratch(let range, _, _):
-      (target, isReduced) = (range, true)
       guard range.count == sent.count else { throw sizeFailure(channel, sent, range) }
-      guard range.allSatisfy({ scratch[rank][$0] == nil }) else {
-        throw Failure(description: "rank \(rank) overwrites scratch memory before it was added")
+      for (index, place) in range.enumerated() {
+        try fillScratch(place, of: rank, message.content[index])
       }
-      for (index, place) in range.enumerated() { scratch[rank][place] = content[index] }
-    case .send, .reduce, .finish: preconditionFailure("only receives are noted as receives")
+      isReduced = schedules[rank].successors(of: receiveStep).contains {
+        if case .reduce = schedules[rank].steps[Int($0)] { true } else { false }
+      }
+    default: preconditionFailure("only receives are noted as receives")
     }
-    precondition(target.count == sent.count)
     let round = max(
       readyAt[channel.source][sendStep], readyAt[rank][receiveStep], sendFree[channel.source],
       receiveFree[rank])
@@ -246,7 +263,9 @@ package struct ScheduleVerifier {
       Transfer(
         source: channel.source, destination: rank, range: sent, isReduced: isReduced, round: round))
     measures.steps = max(measures.steps, round + 1)
-    if !isReduced { note(target, of: rank, from: round + 1) }
+    if case .receive(let range, _, _) = schedules[rank].steps[receiveStep] {
+      note(range, of: rank, from: round + 1)
+    }
     end(channel.source, sendStep, at: round + 1)
     end(rank, receiveStep, at: round + 1)
   }
@@ -266,25 +285,5 @@ package struct ScheduleVerifier {
     Failure(
       description: "rank \(channel.source) sends \(sent) as message \(channel.message), but rank "
         + "\(channel.destination) receives \(received)")
-  }
-
-  private mutating func note(_ range: Range<Int>, of rank: Int, from round: Int) {
-    guard keepStates else { return }
-    changes.append(
-      Change(round: round, rank: rank, start: range.lowerBound, values: buffers[rank][range]))
-  }
-
-  /// What each rank holds after each round, for the picture.
-  private func statesByRound() -> [[[Value]]] {
-    var now = schedules.map { ScheduleVerifier.initialBuffer(collective, $0) }
-    var byRound = [[Change]](repeating: [], count: measures.steps + 1)
-    for change in changes { byRound[change.round].append(change) }
-    return byRound.dropFirst().map { changes in
-      for change in changes {
-        let range = change.start..<change.start + change.values.count
-        now[change.rank].replaceSubrange(range, with: change.values)
-      }
-      return now
-    }
   }
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire.h"
+
 /// Tells the processor that the loop around it waits for another one.
 static inline void ck_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)

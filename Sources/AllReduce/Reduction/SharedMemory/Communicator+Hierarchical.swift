@@ -7,19 +7,19 @@ extension Communicator {
   /// next is added up on the host.
   func reduceHierarchically(
     _ base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
-    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) throws {
     switch type {
-    case .float: try reduceInPieces(Float.self, base, count, operation, algorithm)
-    case .double: try reduceInPieces(Double.self, base, count, operation, algorithm)
-    case .int32: try reduceInPieces(Int32.self, base, count, operation, algorithm)
-    case .int64: try reduceInPieces(Int64.self, base, count, operation, algorithm)
+    case .float: try reduceInPieces(Float.self, base, count, operation, algorithm, wireFormat)
+    case .double: try reduceInPieces(Double.self, base, count, operation, algorithm, wireFormat)
+    case .int32: try reduceInPieces(Int32.self, base, count, operation, algorithm, wireFormat)
+    case .int64: try reduceInPieces(Int64.self, base, count, operation, algorithm, wireFormat)
     }
   }
 
   private func reduceInPieces<Scalar: ReducibleScalar>(
     _ scalar: Scalar.Type, _ base: UnsafeMutableRawPointer, _ count: Int,
-    _ operation: ReductionOperation, _ algorithm: ReductionAlgorithm
+    _ operation: ReductionOperation, _ algorithm: ReductionAlgorithm, _ wireFormat: WireFormat
   ) throws {
     let values = base.assumingMemoryBound(to: Scalar.self)
     let arena = try CollectiveState.of(self).pieces(of: Scalar.self, over: self)
@@ -34,7 +34,7 @@ extension Communicator {
       let (from, slice) = place(index)
       (arena.values.baseAddress! + slice.lowerBound).update(
         from: values + from, count: slice.count)
-      return try startAllReduce(arena[slice], operation, using: algorithm)
+      return try startAllReduce(arena[slice], operation, using: algorithm, wireFormat: wireFormat)
     }
     var next: PendingReduction? = try start(0)
     for index in 0..<pieces {

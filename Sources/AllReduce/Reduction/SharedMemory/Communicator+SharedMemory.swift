@@ -54,12 +54,12 @@ extension Communicator {
   /// Starts an all-reduce on an arena's slice, on any number of hosts.
   private func startInArena<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm
+    using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) throws -> HostRun {
     let type = Scalar.scalarType
     let state = CollectiveState.of(self)
     let host = try state.host(of: self)
-    let network = try state.network(of: self, using: algorithm)
+    let network = try state.network(of: self, using: algorithm, wireFormat: wireFormat)
     let parts = try state.parts(of: slice.arena, host)
     try state.makeRoomForHostRun(self)
     let lines = host.lines
@@ -67,6 +67,7 @@ extension Communicator {
     var call = HostCall(
       number: lines.call, collective: .allReduce, operation: operation, type: type,
       count: slice.range.count, isInPlace: true)
+    call.wireFormat = wireFormat
     if network != nil { call.leader = 0 }
     call.announce(lines, place: slice.range.lowerBound * type.stride)
     let kernel = ReductionKernel.of(operation, type)
@@ -92,20 +93,23 @@ extension Communicator {
   ///   - slice: This rank's elements; afterwards the result.
   ///   - operation: How they are combined; a mean needs floating-point elements.
   ///   - algorithm: How they travel.
+  ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
+  ///     buffer; on one host nothing travels.
   /// - Throws: ``MPIError``, also where ranks disagree about the call.
   public func allReduce<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
     let count = slice.range.count
+    let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
     guard count > 0, size > 1 else { return }
-    switch resolve(algorithm, bytes: count &* Scalar.scalarType.stride).kind {
+    switch resolve(algorithm, bytes: bytes).kind {
     case .sharedMemory: try runInArena(.allReduce, slice, operation)
     case .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm)
+      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       try wait(for: run)
-    default: try allReduce(slice.values, operation, using: algorithm)
+    default: try allReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
     }
   }
 
@@ -119,20 +123,24 @@ extension Communicator {
   ///   - slice: This rank's elements, not to be touched until the wait is over.
   ///   - operation: How they are combined; a mean needs floating-point elements.
   ///   - algorithm: How they travel.
+  ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
+  ///     buffer; on one host nothing travels.
   /// - Returns: What the end is waited for by.
   /// - Throws: ``MPIError``.
   public func startAllReduce<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws -> PendingReduction {
     let count = slice.range.count
+    let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
     guard count > 0, size > 1 else { return PendingReduction(communicator: self) }
-    switch resolve(algorithm, bytes: count &* Scalar.scalarType.stride).kind {
+    switch resolve(algorithm, bytes: bytes).kind {
     case .sharedMemory, .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm)
+      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
-    default: return try startAllReduce(slice.values, operation, using: algorithm)
+    default:
+      return try startAllReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
     }
   }
 

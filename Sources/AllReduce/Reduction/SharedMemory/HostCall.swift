@@ -16,6 +16,8 @@ package struct HostCall {
   /// Where hosts combine their results afterwards, the rank of this host in whose part the host's
   /// result goes; nil if it goes to all.
   package var leader: Int?
+  /// How elements travel between hosts.
+  package var wireFormat = WireFormat.full
 
   package init(
     number: UInt64, collective: Collective, operation: ReductionOperation, type: ScalarType,
@@ -39,7 +41,7 @@ package struct HostCall {
       case .reduce(let root): (5, UInt64(root))
       }
     return kind | UInt64(operation.rawValue) << 8 | UInt64(type.rawValue) << 16
-      | (isInPlace ? 1 : 0) << 24 | root << 32
+      | (isInPlace ? 1 : 0) << 24 | UInt64(wireFormat.rawValue) << 25 | root << 32
   }
 
   /// Announces the call: from here on the others may read this rank's elements.
@@ -80,8 +82,10 @@ package struct HostCall {
     let operation = ReductionOperation(rawValue: UInt8(signature >> 8 & 0xFF))
     let type = ScalarType(rawValue: UInt8(signature >> 16 & 0xFF))
     let place = signature >> 24 & 1 == 1 ? " in an arena" : ""
+    let format = WireFormat(rawValue: UInt8(signature >> 25 & 3)) ?? .full
     return "\(names.indices.contains(kind) ? names[kind] : "?") (\(operation?.description ?? "?")) "
       + "of \(count) \(type?.description ?? "?")\(place)"
+      + (format == .full ? "" : ", sent as \(format)")
   }
 }
 

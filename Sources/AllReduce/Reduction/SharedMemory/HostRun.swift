@@ -36,6 +36,8 @@ final class HostRun: InFlight {
     /// All ranks of all hosts.
     let size: Int
     let algorithm: ReductionAlgorithm
+    /// How elements travel between hosts.
+    let wireFormat: WireFormat
   }
 
   /// Takes a call that this rank has announced.
@@ -178,11 +180,12 @@ final class HostRun: InFlight {
     guard let network, let carriers = network.carriers, !slice.isEmpty else { return nil }
     let kernel = reduction.kernel
     let algorithm = carriers.resolveToSchedule(
-      network.algorithm, bytes: slice.count * kernel.stride)
+      network.algorithm,
+      bytes: slice.count * network.wireFormat.stride(of: reduction.call.type))
     let sum = kernel.finish == nil ? kernel : ReductionKernel.of(.sum, reduction.call.type)
     let run = carriers.start(
       .allReduce, on: elements[0] + slice.lowerBound * kernel.stride, count: slice.count, sum,
-      using: algorithm)
+      using: algorithm, wireFormat: network.wireFormat)
     run.isHeld = true
     return run
   }

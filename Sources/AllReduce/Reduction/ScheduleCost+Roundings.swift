@@ -1,0 +1,45 @@
+extension ScheduleCost {
+  /// How often a rank's contribution is rounded at most on its way into a result, if elements travel
+  /// in 16 bits.
+  ///
+  /// R roundings by a relative u each, and at most p operations in 32 bits, change a contribution by a
+  /// factor of at most (1 + u)^R (1 + 2^-24)^p. So a sum is off by no more than that factor less 1,
+  /// times the sum of the contributions' absolute values.
+  ///
+  /// - Parameters:
+  ///   - collective: What is done.
+  ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
+  ///   - size: The number of ranks.
+  /// - Returns: R, in terms of p.
+  package static func roundings(
+    _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, size: Int
+  ) -> Formula {
+    let ranks = Ranks(size)
+    if size == 1 { return Formula("0", 0) }
+    let (p, f) = (ranks.p, ranks.floor)
+    // Those who fold hand their vector over first, and may get their part back; with some numbers of
+    // ranks no block makes all those ways.
+    func folding(
+      _ powerOfTwo: Double, _ otherwise: Double, isBound: Bool = false
+    ) -> Formula {
+      let extra = ranks.isPowerOfTwo ? powerOfTwo : otherwise
+      let log = ranks.isPowerOfTwo ? "log₂ p" : "⌊log₂ p⌋"
+      return Formula(
+        extra == 0 ? log : "\(log) + \(Int(extra))", f + extra,
+        isBound: isBound && !ranks.isPowerOfTwo)
+    }
+    switch (collective, algorithm) {
+    case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
+      preconditionFailure("\(algorithm) has no schedule of its own.")
+    case (.allGather, _), (.broadcast, _): return Formula("1", 1)
+    case (.allReduce, .ring): return Formula("p", p)
+    case (.allReduce, .tree): return Formula("⌊log₂ p⌋ + 1", f + 1)
+    case (.allReduce, _): return folding(1, 2)
+    case (.reduceScatter, .ring), (.reduce, .ring): return Formula("p-1", p - 1)
+    case (.reduceScatter, .tree): return Formula("⌊log₂ p⌋ + 1", f + 1)
+    case (.reduceScatter, _): return folding(0, 2, isBound: true)
+    case (.reduce, .halvingDoubling): return folding(1, 2, isBound: true)
+    case (.reduce, _): return Formula("⌊log₂ p⌋", f)
+    }
+  }
+}
