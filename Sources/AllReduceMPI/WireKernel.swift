@@ -87,9 +87,9 @@ package struct WireKernel: Sendable {
         source.assumingMemoryBound(to: UInt16.self), count)
       return
     }
-    // As many as certainly fit the stack, so that nothing is allocated.
+    // So few, so little aligned, that they are on the stack: nothing is allocated.
     let most = 256
-    withUnsafeTemporaryAllocation(byteCount: 4 * most, alignment: 64) { wide in
+    withUnsafeTemporaryAllocation(byteCount: 4 * most, alignment: 16) { wide in
       let wide = wide.baseAddress.unsafelyUnwrapped
       var done = 0
       while done < count {
