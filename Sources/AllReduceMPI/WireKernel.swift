@@ -89,7 +89,7 @@ package struct WireKernel: Sendable {
     }
     // As many as certainly fit the stack, so that nothing is allocated.
     let most = 256
-    withUnsafeTemporaryAllocation(byteCount: 4 * most, alignment: 64) { wide in
+    withUnsafeTemporaryAllocation(byteCount: 4 * most, alignment: 16) { wide in
       let wide = wide.baseAddress.unsafelyUnwrapped
       var done = 0
       while done < count {
