@@ -91,6 +91,28 @@ final class AllReduceBenchTests: ProgramTestCase {
     }
   }
 
+  func testWireFormatsAreNamedWhereElementsTravel() throws {
+    let options = ["--wire-format", "float16", "--bytes", "4Ki", "--format", "csv"]
+    for (operation, ring) in [("sum", "1"), ("mean", "")] {
+      let outcome = try run(options + ["--operation", operation], ranks: 3)
+      XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+      let rows = rows(outcome.output)
+      XCTAssertFalse(rows.contains { $0["algorithm"] == "native" })
+      for row in rows {
+        let travels = !(yardsticks + ["sharedMemory"]).contains(row["algorithm"]!)
+        XCTAssertEqual(row["wire_format"], travels ? "float16" : "full")
+        if travels { XCTAssertEqual(row["correct"], ring, "\(operation), \(row)") }
+      }
+    }
+    let wrong = try run(["--wire-format", "bfloat16", "--type", "double"], ranks: 2)
+    XCTAssertEqual(wrong.exitCode, 64)
+    XCTAssertTrue(wrong.errors.contains("--type float"), wrong.errors)
+    let named = try run(
+      ["--wire-format", "bfloat16", "--algorithms", "ring,native", "--bytes", "64"], ranks: 2)
+    XCTAssertEqual(named.exitCode, 0, named.errors)
+    XCTAssertTrue(named.errors.contains("cannot send elements as bfloat16"), named.errors)
+  }
+
   func testWrongResultsAreFoundAndSaid() throws {
     let falsify = ["--falsify", "1", "--bytes", "64", "--algorithms", "tree"]
     let outcome = try run(falsify + ["--format", "csv"], ranks: 2)

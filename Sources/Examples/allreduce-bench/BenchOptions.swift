@@ -45,6 +45,14 @@ struct BenchOptions: ParsableArguments {
   var requestedOperation: ReductionOperation?
 
   @Option(
+    name: .customLong("wire-format"),
+    help: """
+      How elements of --type float travel as messages (default: full). 16 bits round means and the \
+      sums of many ranks, which are then not checked.
+      """)
+  var requestedWireFormat: WireFormat?
+
+  @Option(
     help: ArgumentHelp(
       "Calls of each algorithm at each size before measuring (default: 10, fewer if large).",
       valueName: "count"))
@@ -106,6 +114,7 @@ struct BenchOptions: ParsableArguments {
 
   var type: ScalarType { requestedType ?? .float }
   var operation: ReductionOperation { requestedOperation ?? .sum }
+  var wireFormat: WireFormat { requestedWireFormat ?? .full }
 
   /// The sizes to measure, in bytes.
   var sizes: [Int] {
@@ -116,15 +125,26 @@ struct BenchOptions: ParsableArguments {
   /// What is compared on so many hosts, with the segments asked for.
   func contenders(hosts: Int) -> [Contender] {
     let chosen =
-      algorithms?.filter { $0.hindrance(hosts: hosts) == nil }
-      ?? Contender.all.filter { $0.isOfInterest(hosts: hosts) }
+      algorithms?.filter { $0.hindrance(hosts: hosts, wireFormat) == nil }
+      ?? Contender.all.filter { $0.isOfInterest(hosts: hosts, wireFormat) }
     guard let segment else { return chosen }
     return chosen.map { $0.segmented(bytes: segment.bytes) }
   }
 
   /// Why some of what was asked for by name cannot run on so many hosts.
   func hindrances(hosts: Int) -> [String] {
-    (algorithms ?? []).compactMap { $0.hindrance(hosts: hosts) }
+    (algorithms ?? []).compactMap { $0.hindrance(hosts: hosts, wireFormat) }
+  }
+
+  /// Whether the results of so many ranks are known to the last bit even if elements travelled in 16
+  /// bits: see ``KnownReduction`` for the elements.
+  func isExactInWireFormat(ranks: Int) -> Bool {
+    switch operation {
+    case .minimum, .maximum: true
+    case .sum: 8 * Double(ranks) * wireFormat.unitRoundoff <= 1
+    case .product: wireFormat != .float16 || ranks < 16
+    case .mean: wireFormat == .full
+    }
   }
 
   func validate() throws {
@@ -140,6 +160,10 @@ struct BenchOptions: ParsableArguments {
     }
     if !operation.isDefined(for: type) {
       throw ValidationError("--operation mean needs --type float or double, not \(type).")
+    }
+    if wireFormat != .full, type != .float {
+      throw ValidationError(
+        "--wire-format \(wireFormat) goes with --type float, not \(type).")
     }
     if let warmup, warmup < 0 {
       throw ValidationError("--warmup must be 0 or more, not \(warmup).")

@@ -9,6 +9,7 @@ final class Benchmark<Scalar: BenchScalar> {
   private let startLine: StartLine
   // Copies: looking an option up takes longer than a small all-reduce.
   private let operation: ReductionOperation
+  private let wireFormat: WireFormat
   private let inPlace: Bool
   private let verify: Bool
   private let falsify: Int?
@@ -24,6 +25,8 @@ final class Benchmark<Scalar: BenchScalar> {
   private let contenders: [Contender]
   /// Whether one host has all ranks.
   private let limitReachesAll: Bool
+  /// Whether results are known where elements travel as they were asked to.
+  private let isExact: Bool
   private var calls = 0
 
   /// Collective. Of the options' contenders those are given that can run here.
@@ -35,6 +38,8 @@ final class Benchmark<Scalar: BenchScalar> {
     self.setting = setting
     self.world = world
     operation = options.operation
+    wireFormat = options.wireFormat
+    isExact = options.isExactInWireFormat(ranks: world.size)
     inPlace = options.inPlace
     verify = options.verify
     limitReachesAll = world.hosts.count == 1
@@ -70,7 +75,8 @@ final class Benchmark<Scalar: BenchScalar> {
   func measure(bytes: Int) throws -> SizeResult {
     let count = bytes / MemoryLayout<Scalar>.stride
     let lineup = Lineup(
-      contenders, options.buffers, in: world, count: count, of: Scalar.self, seed: options.seed)
+      contenders, options.buffers, in: world, count: count, of: Scalar.self,
+      wireFormat: wireFormat, seed: options.seed)
     var samples = Samples(contenders: lineup.entries.count)
 
     var roundSeconds = Double.infinity
@@ -89,10 +95,11 @@ final class Benchmark<Scalar: BenchScalar> {
     let total = try samples.combined(in: world, sharesClock: setting.sharesClock)
     let rows = try lineup.entries.indices.map { index in
       let entry = lineup.entries[index]
-      let isChecked = options.verify && !entry.contender.isYardstick
+      let isChecked = options.verify && !entry.contender.isYardstick && isChecked(entry.contender)
       let isWrong = total.isWrong[index]
       return SizeResult.Row(
-        entry, seconds: total.seconds(of: index), bytes: bytes, ranks: world.size,
+        entry, travelling(entry.contender), seconds: total.seconds(of: index), bytes: bytes,
+        ranks: world.size,
         isCorrect: isChecked ? !isWrong : nil,
         wrongResult: isWrong
           ? try wrongResult(entry, bytes, samples.errors[index]) : nil)
@@ -145,9 +152,9 @@ final class Benchmark<Scalar: BenchScalar> {
       start = try startLine.wait()
       if !inPlace { copy(from: other, to: result) }
       if isInArena {
-        try world.allReduce(arena[0..<count], operation, using: algorithm)
+        try world.allReduce(arena[0..<count], operation, using: algorithm, wireFormat: wireFormat)
       } else {
-        try world.allReduce(result, operation, using: algorithm)
+        try world.allReduce(result, operation, using: algorithm, wireFormat: wireFormat)
       }
     }
     let end = monotonicNanoseconds()
@@ -166,10 +173,15 @@ final class Benchmark<Scalar: BenchScalar> {
   /// it did not do all the work.
   private func isChecked(_ contender: Contender) -> Bool {
     switch contender {
-    case .allReduce: true
+    case .allReduce: isExact || travelling(contender) == .full
     case .limit: operation == .sum && limitReachesAll
     case .memcpy, .tcp: false
     }
+  }
+
+  /// How elements travel.
+  private func travelling(_ contender: Contender) -> WireFormat {
+    contender.wireFormat(wireFormat, hosts: setting.hosts)
   }
 
   private func copy(

@@ -22,7 +22,8 @@ struct CSVReport {
         ($0 / 1e9).formatted(decimals: 6)
       }
       let texts = [
-        row.contender.name, row.buffers.rawValue, "full", "\(options.type)", "\(options.operation)",
+        row.contender.name, row.buffers.rawValue, "\(row.wireFormat)", "\(options.type)",
+        "\(options.operation)",
         "\(setting.ranks)", "\(setting.hosts)", "\(result.bytes)",
       ]
       let correct = row.isCorrect.map { $0 ? "1" : "0" } ?? ""

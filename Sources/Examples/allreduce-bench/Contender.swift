@@ -33,9 +33,11 @@ enum Contender: Hashable {
     if case .allReduce = self { false } else { true }
   }
 
-  /// Why it cannot run on so many hosts; nil if it can.
-  func hindrance(hosts: Int) -> String? {
+  /// Why it cannot run on so many hosts, with such messages; nil if it can.
+  func hindrance(hosts: Int, _ wireFormat: WireFormat) -> String? {
     switch self {
+    case .allReduce(.native) where wireFormat != .full:
+      "native is MPI's own and cannot send elements as \(wireFormat)"
     case .tcp where hosts == 1: "tcp needs two hosts"
     case .allReduce(.sharedMemory) where hosts > 1: "sharedMemory needs all ranks on one host"
     default: nil
@@ -43,8 +45,8 @@ enum Contender: Hashable {
   }
 
   /// Whether it says anything of its own on so many hosts: by default the others are left out.
-  func isOfInterest(hosts: Int) -> Bool {
-    hindrance(hosts: hosts) == nil && !(hosts == 1 && self == .allReduce(.hierarchical))
+  func isOfInterest(hosts: Int, _ wireFormat: WireFormat) -> Bool {
+    hindrance(hosts: hosts, wireFormat) == nil && !(hosts == 1 && self == .allReduce(.hierarchical))
   }
 
   /// The contenders whose names stand in `argument`, separated by commas; each once.
@@ -70,12 +72,23 @@ enum Contender: Hashable {
 
   /// What runs on `world` for a buffer of `count` elements.
   func resolved<Scalar: ReducibleScalar>(
-    in world: Communicator, count: Int, of type: Scalar.Type, _ buffers: Buffers
+    in world: Communicator, count: Int, of type: Scalar.Type, _ buffers: Buffers,
+    _ wireFormat: WireFormat
   ) -> Contender {
     switch self {
     case .allReduce(let algorithm):
-      .allReduce(world.algorithm(for: algorithm, count: count, of: type))
+      .allReduce(
+        world.algorithm(for: algorithm, count: count, of: type, wireFormat: wireFormat))
     case .memcpy, .limit, .tcp: self
+    }
+  }
+
+  /// How elements travel if such a format is asked for: as they are where they are no messages.
+  func wireFormat(_ requested: WireFormat, hosts: Int) -> WireFormat {
+    switch self {
+    case .allReduce(.sharedMemory), .allReduce(.native), .memcpy, .limit, .tcp: .full
+    case .allReduce(let algorithm):
+      algorithm.name == ReductionAlgorithm.hierarchical.name && hosts == 1 ? .full : requested
     }
   }
 

@@ -32,7 +32,7 @@ struct JSONReport {
           ("algorithm", .text(row.contender.name)),
           ("algorithm_requested", .text(requested)),
           ("buffers", .text(row.buffers.rawValue)),
-          ("wire_format", .text("full")),
+          ("wire_format", .text("\(row.wireFormat)")),
           ("bytes", .integer(result.bytes)),
           ("calls", .integer(row.calls)),
           ("median_us", .number(rounded(row.median * 1e6))),

@@ -16,13 +16,13 @@ struct Lineup {
   /// Finds out what `automatic` stands for. Where that runs anyway it is not run twice.
   init<Scalar: ReducibleScalar>(
     _ contenders: [Contender], _ choice: Buffers.Choice, in world: Communicator, count: Int,
-    of type: Scalar.Type, seed: UInt64
+    of type: Scalar.Type, wireFormat: WireFormat, seed: UInt64
   ) {
     numbers = Philox(seed: seed)
     bytes = count * MemoryLayout<Scalar>.stride
     for contender in contenders {
       for buffers in contender.buffers(choice) {
-        let resolved = contender.resolved(in: world, count: count, of: type, buffers)
+        let resolved = contender.resolved(in: world, count: count, of: type, buffers, wireFormat)
         if let index = entries.firstIndex(where: {
           $0.contender == resolved && $0.buffers == buffers
         }) {

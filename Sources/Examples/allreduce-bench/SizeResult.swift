@@ -11,6 +11,8 @@ struct SizeResult {
     /// What ran; never `automatic`.
     let contender: Contender
     let buffers: Buffers
+    /// How elements travelled.
+    let wireFormat: WireFormat
     /// The names that were asked for and led to it.
     let requested: [String]
     /// The calls that count.
@@ -28,11 +30,12 @@ struct SizeResult {
 
     /// Figures of calls that took so many seconds.
     init(
-      _ entry: Lineup.Entry, seconds: [Double], bytes: Int, ranks: Int, isCorrect: Bool?,
-      wrongResult: WrongResult?
+      _ entry: Lineup.Entry, _ wireFormat: WireFormat, seconds: [Double], bytes: Int, ranks: Int,
+      isCorrect: Bool?, wrongResult: WrongResult?
     ) {
       contender = entry.contender
       buffers = entry.buffers
+      self.wireFormat = wireFormat
       requested = entry.requested
       calls = seconds.count
       median = seconds.quantile(0.5)
@@ -56,7 +59,8 @@ struct SizeResult {
       let name =
         requested == [ReductionAlgorithm.automatic.name]
         ? "automatic (\(contender.name))" : contender.name
-      return Row.label(name, buffers, isYardstick: contender.isYardstick)
+      let format = wireFormat == .full ? "" : ", \(wireFormat)"
+      return Row.label(name + format, buffers, isYardstick: contender.isYardstick)
     }
 
     /// A name for people that says where the elements are, if not in memory of the rank's own.

@@ -1,0 +1,21 @@
+public import AllReduce
+public import ArgumentParser
+
+extension WireFormat: ExpressibleByArgument {
+  /// The wire format of that name, as given on a command line.
+  public init?(argument: String) {
+    guard let format = WireFormat.allCases.first(where: { $0.description == argument }) else {
+      return nil
+    }
+    self = format
+  }
+
+  /// The names that a command line may give.
+  public static var allValueStrings: [String] { allCases.map(\.description) }
+
+  /// None beside the names; the raw values are no business of the command line.
+  public static var allValueDescriptions: [String: String] { [:] }
+
+  /// The name, as help shows it.
+  public var defaultValueDescription: String { description }
+}
