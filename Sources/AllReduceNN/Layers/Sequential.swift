@@ -1,0 +1,54 @@
+/// Layers one after the other.
+public final class Sequential<Scalar: NetworkScalar>: Layer {
+  /// The layers, in the order of the forward pass.
+  public let layers: [any Layer<Scalar>]
+
+  /// Puts layers in a row.
+  public init(_ layers: [any Layer<Scalar>]) { self.layers = layers }
+
+  /// Puts layers in a row.
+  public convenience init(_ layers: any Layer<Scalar>...) { self.init(layers) }
+
+  public var summary: String { layers.map(\.summary).joined(separator: ", ") }
+
+  public var children: [(name: String, layer: any Layer<Scalar>)] {
+    layers.enumerated().map { (String($0.offset), $0.element) }
+  }
+
+  public func outputShape(for input: Shape) throws -> Shape {
+    try layers.reduce(input) { try $1.outputShape(for: $0) }
+  }
+
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    var values = input
+    for layer in layers { values = try layer.forward(values, pass) }
+    return values
+  }
+
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    // What lies before the first parameter needs no gradient when the input needs none.
+    let first = needsInputGradient ? 0 : firstLearning
+    var gradient = gradient
+    for index in layers.indices.reversed() where index >= first {
+      guard
+        let next = try layers[index].backward(
+          gradient, pass, needsInputGradient: needsInputGradient || index > first)
+      else { return nil }
+      gradient = next
+    }
+    return needsInputGradient ? gradient : nil
+  }
+
+  /// The first layer that learns anything.
+  private lazy var firstLearning =
+    layers.firstIndex { !$0.allParameters.isEmpty } ?? layers.count
+}
+
+extension Layer {
+  /// The parameters of this layer and of all below it, in the order of the forward pass.
+  public var allParameters: [Parameter<Scalar>] {
+    parameters + children.flatMap { $0.layer.allParameters }
+  }
+}

@@ -1,0 +1,61 @@
+/// A part of a network: computes an output from an input, and gradients from its output's gradient.
+///
+/// A layer keeps what `backward` needs from the latest `forward`, so one layer object stands at one place
+/// of one network, and passes alternate. Batches are tensors whose first dimension is the examples;
+/// everything else of a shape is one example's. Results are valid until the layer's next pass.
+///
+/// To write a network of one's own, conform a class that holds other layers: pass its `parameters` and
+/// `buffers` on, and call its parts' `forward`, and `backward` in the reverse order.
+public protocol Layer<Scalar>: AnyObject {
+  associatedtype Scalar: NetworkScalar
+
+  /// What the layer is, for people: "Dense 784 -> 512".
+  var summary: String { get }
+
+  /// What is learned, in the order of the forward pass.
+  var parameters: [Parameter<Scalar>] { get }
+
+  /// What is kept besides, such as running averages, by name.
+  var buffers: [(name: String, tensor: Tensor<Scalar>)] { get }
+
+  /// The layers that this one is made of, with the names their parameters get, such as "0" or "shortcut".
+  var children: [(name: String, layer: any Layer<Scalar>)] { get }
+
+  /// The shape of an example's output for an example's input.
+  ///
+  /// - Throws: ``ShapeError`` that names the layer and both shapes, if such an input does not fit.
+  func outputShape(for input: Shape) throws -> Shape
+
+  /// Computes the output of a batch.
+  ///
+  /// - Parameters:
+  ///   - input: `[batch, ...]`; kept as it is until `backward`, unless the layer works in place.
+  ///   - pass: What holds for all layers in this pass.
+  /// - Returns: `[batch, ...]`.
+  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar>
+
+  /// Computes the gradients of the parameters, then that of the input of the latest `forward`.
+  ///
+  /// The weight gradient comes first, and ``Pass/finish(_:)`` is called for it before the input gradient is
+  /// computed, so that its exchange can start. Gradients are of the sum over the batch.
+  ///
+  /// - Parameters:
+  ///   - gradient: The gradient of the output, `[batch, ...]`; the layer may overwrite it.
+  ///   - pass: What holds for all layers in this pass.
+  ///   - needsInputGradient: False for what the data feeds.
+  /// - Returns: The gradient of the input; nil if it is not needed.
+  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>?
+}
+
+extension Layer {
+  /// None.
+  public var parameters: [Parameter<Scalar>] { [] }
+  /// None.
+  public var buffers: [(name: String, tensor: Tensor<Scalar>)] { [] }
+  /// None.
+  public var children: [(name: String, layer: any Layer<Scalar>)] { [] }
+}

@@ -1,0 +1,99 @@
+/// A layer (mostly a ``Sequential``) with the memory of its parameters: what is trained.
+///
+/// A network first has private memory. Who trains it on many ranks binds it to other memory
+/// (``bind(values:gradients:owner:)``).
+public final class Network<Scalar: NetworkScalar> {
+  /// What the network is made of.
+  public let root: any Layer<Scalar>
+  /// The shape of one example's input.
+  public let inputShape: Shape
+  /// The shape of one example's output.
+  public let outputShape: Shape
+  /// All parameters, in the order of the forward pass.
+  public let parameters: [Parameter<Scalar>]
+  /// Where they lie in ``values`` and ``gradients``.
+  public let layout: ParameterLayout<Scalar>
+  /// All values; gaps are zero.
+  public private(set) var values: UnsafeMutableBufferPointer<Scalar>
+  /// All gradients, of the sum over the batch; in front of them ``ParameterLayout/reserved`` numbers.
+  public private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
+  /// What holds for all layers in the next pass.
+  public let pass = Pass<Scalar>()
+  private var owner: AnyObject
+
+  /// Makes a network and draws its first values.
+  ///
+  /// - Parameters:
+  ///   - root: The layers.
+  ///   - input: The shape of one example's input.
+  ///   - seed: Of the first values and dropout masks.
+  ///   - reserved: Numbers wanted in front of the gradients.
+  /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
+  public init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16) throws {
+    self.root = root
+    inputShape = input
+    outputShape = try root.outputShape(for: input)
+    Network.name(root, "")
+    parameters = root.allParameters
+    layout = ParameterLayout(parameters, reserved: reserved)
+    let memory = TensorMemory<Scalar>(count: 2 * layout.count)
+    values = UnsafeMutableBufferPointer(rebasing: memory.values[0..<layout.count])
+    gradients = UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...])
+    owner = memory
+    layout.bind(values: values, gradients: gradients, owner: memory)
+    pass.seed = seed
+    initialize(seed: seed)
+  }
+
+  /// The number of learned numbers.
+  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
+
+  /// Draws the first values: the same for a seed, whoever draws them.
+  public func initialize(seed: UInt64) {
+    let random = Philox(seed: seed)
+    for (number, parameter) in parameters.enumerated() {
+      for index in 0..<parameter.shape.count {
+        parameter.values[index] = Scalar(
+          parameter.initialization.value(at: index, random: random, stream: UInt64(number)))
+      }
+    }
+  }
+
+  /// Moves the parameters to other memory, values and all.
+  ///
+  /// - Parameters:
+  ///   - values: ``ParameterLayout/count`` elements; replaced by the present values.
+  ///   - gradients: As many; left as they are.
+  ///   - owner: What keeps both alive.
+  public func bind(
+    values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
+    owner: AnyObject
+  ) {
+    _ = values.update(fromContentsOf: self.values)
+    self.values = values
+    self.gradients = gradients
+    layout.bind(values: values, gradients: gradients, owner: owner)
+    self.owner = owner
+  }
+
+  /// Computes the outputs of a batch, `[batch, ...]`; valid until the next pass.
+  public func forward(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
+    precondition(
+      input.shape.example == inputShape,
+      "the network takes \(inputShape) an example, not \(input.shape.example)")
+    return try root.forward(input, pass)
+  }
+
+  /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
+  ///
+  /// - Parameter gradient: `[batch, ...]`; may be overwritten.
+  public func backward(_ gradient: Tensor<Scalar>) throws {
+    _ = try root.backward(gradient, pass, needsInputGradient: false)
+  }
+
+  /// Completes the names of the parameters: "0.weight", "3.shortcut.bias".
+  private static func name(_ layer: any Layer<Scalar>, _ path: String) {
+    for parameter in layer.parameters { parameter.name = path + parameter.name }
+    for (name, child) in layer.children { Network.name(child, path + name + ".") }
+  }
+}

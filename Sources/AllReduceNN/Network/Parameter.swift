@@ -1,0 +1,26 @@
+/// Numbers that are learned, and their gradient: views of a network's flat memory.
+public final class Parameter<Scalar: NetworkScalar> {
+  /// Its path in the network, such as "0.weight"; the network completes it.
+  public internal(set) var name: String
+  /// Its sizes.
+  public let shape: Shape
+  /// How its first values are drawn.
+  public let initialization: Initialization
+  /// Whether weight decay applies; not to biases and norms.
+  public let decays: Bool
+  /// The values; bound by ``ParameterLayout/bind(values:gradients:owner:)``.
+  public internal(set) var values: Tensor<Scalar>
+  /// The gradient of the sum of the batch's losses.
+  public internal(set) var gradient: Tensor<Scalar>
+
+  /// Creates a parameter that has no memory yet.
+  public init(_ name: String, shape: Shape, initialization: Initialization, decays: Bool) {
+    self.name = name
+    self.shape = shape
+    self.initialization = initialization
+    self.decays = decays
+    let none = UnsafeMutableBufferPointer<Scalar>(start: nil, count: 0)
+    values = Tensor(none, shape: [0], owner: nil)
+    gradient = Tensor(none, shape: [0], owner: nil)
+  }
+}

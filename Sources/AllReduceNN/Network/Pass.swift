@@ -1,0 +1,27 @@
+/// What holds for all layers during one forward and backward pass.
+public final class Pass<Scalar: NetworkScalar> {
+  /// Whether the network learns: dropout drops, batch norm uses the batch's own statistics.
+  public var isTraining = true
+  /// Whether gradients are added to what is there (accumulation), rather than replacing it.
+  public var accumulatesGradients = false
+  /// The seed of dropout masks.
+  public var seed: UInt64 = 0
+  /// The number of the training step; a mask depends on it.
+  public var step: UInt64 = 0
+  /// The data set's numbers of the batch's examples: masks are keyed by them, so that an example gets the
+  /// same mask on whichever rank it is. Empty: examples count from 0.
+  public var examples: [Int] = []
+  /// Adds up numbers over all ranks that share the global batch, in place; nil if this process has all
+  /// of it. For statistics of the whole batch (synchronous batch norm).
+  public var combine: ((UnsafeMutableBufferPointer<Scalar>) throws -> Void)?
+  /// Called when a range of a parameter's gradient is complete, in the order of the backward pass.
+  public var gradientIsReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
+
+  /// Creates a pass.
+  public init() {}
+
+  /// A layer says that the whole gradient of a parameter is complete.
+  public func finish(_ parameter: Parameter<Scalar>) throws {
+    try gradientIsReady?(parameter, 0..<parameter.shape.count)
+  }
+}

@@ -1,0 +1,91 @@
+/// Numbers in memory with a shape, row by row: the last dimension is contiguous.
+///
+/// A tensor is a view: copies of it, its slices and reshaped forms see the same memory, which lives as
+/// long as one of them does. Parameters and gradients are views of a network's flat memory, whoever
+/// allocated that.
+public struct Tensor<Scalar: NetworkScalar> {
+  /// The sizes of its dimensions.
+  public let shape: Shape
+  /// The elements, row by row.
+  public let values: UnsafeMutableBufferPointer<Scalar>
+  /// What keeps the memory alive.
+  private let owner: AnyObject?
+
+  /// Views memory that `owner` keeps alive.
+  ///
+  /// - Precondition: There are as many values as the shape has elements.
+  public init(_ values: UnsafeMutableBufferPointer<Scalar>, shape: Shape, owner: AnyObject?) {
+    precondition(
+      values.count == shape.count,
+      "a tensor of \(shape) needs \(shape.count) elements, not \(values.count)")
+    self.values = values
+    self.shape = shape
+    self.owner = owner
+  }
+
+  /// Allocates a tensor that holds one value everywhere.
+  public init(repeating value: Scalar = 0, shape: Shape) {
+    let memory = TensorMemory<Scalar>(count: shape.count)
+    memory.values.update(repeating: value)
+    self.init(memory.values, shape: shape, owner: memory)
+  }
+
+  /// Allocates a tensor with these elements.
+  ///
+  /// - Precondition: There are as many elements as the shape has.
+  public init(_ elements: [Scalar], shape: Shape) {
+    precondition(
+      elements.count == shape.count,
+      "a tensor of \(shape) needs \(shape.count) elements, not \(elements.count)")
+    self.init(shape: shape)
+    _ = values.update(fromContentsOf: elements)
+  }
+
+  /// The number of elements.
+  public var count: Int { values.count }
+
+  /// The first dimension: examples of a batch, rows of a matrix.
+  public var rows: Int { shape[0] }
+
+  /// A copy of the elements.
+  public var elements: [Scalar] { Array(values) }
+
+  /// Where the elements are.
+  ///
+  /// - Precondition: There is an element.
+  public var base: UnsafeMutablePointer<Scalar> {
+    guard let base = values.baseAddress else {
+      preconditionFailure("a tensor of \(shape) has no memory")
+    }
+    return base
+  }
+
+  /// One element, by its place in ``values``.
+  public subscript(index: Int) -> Scalar {
+    get { values[index] }
+    nonmutating set { values[index] = newValue }
+  }
+
+  /// The same elements with other dimensions.
+  ///
+  /// - Precondition: As many elements.
+  public func reshaped(_ shape: Shape) -> Tensor {
+    precondition(
+      shape.count == count, "a tensor of \(self.shape) cannot be viewed as one of \(shape)")
+    return Tensor(values, shape: shape, owner: owner)
+  }
+
+  /// A view of some rows, that is of a range of the first dimension.
+  ///
+  /// - Precondition: The range is within the tensor.
+  public func rows(_ range: Range<Int>) -> Tensor {
+    precondition(
+      shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= rows,
+      "rows \(range) are outside a tensor of \(shape)")
+    let row = rows == 0 ? 0 : count / rows
+    return Tensor(
+      UnsafeMutableBufferPointer(
+        rebasing: values[range.lowerBound * row..<range.upperBound * row]),
+      shape: Shape([range.count] + shape.sizes.dropFirst()), owner: owner)
+  }
+}

@@ -1,0 +1,43 @@
+/// Memory of this process for numbers, aligned to cache lines; freed with its last user.
+public final class TensorMemory<Scalar> {
+  /// The memory; zero at first.
+  public let values: UnsafeMutableBufferPointer<Scalar>
+
+  /// Allocates memory for `count` numbers.
+  public init(count: Int) {
+    precondition(count >= 0, "there is no memory for \(count) numbers")
+    let stride = MemoryLayout<Scalar>.stride
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: Swift.max(count, 1) * stride, alignment: 64)
+    raw.initializeMemory(as: UInt8.self, repeating: 0, count: Swift.max(count, 1) * stride)
+    values = UnsafeMutableBufferPointer(
+      start: raw.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
+  }
+
+  deinit { values.baseAddress.map { UnsafeMutableRawPointer($0).deallocate() } }
+}
+
+/// A layer's own memory for results, kept from batch to batch.
+///
+/// It grows to the largest batch seen; a smaller one uses the front of it, so nothing is allocated once
+/// the largest was there.
+public struct Scratch<Scalar: NetworkScalar> {
+  private var memory: TensorMemory<Scalar>?
+  private var last: Tensor<Scalar>?
+
+  /// Creates scratch memory that is empty at first.
+  public init() {}
+
+  /// A tensor of a shape, whose values are whatever was there.
+  public mutating func tensor(_ shape: Shape) -> Tensor<Scalar> {
+    if let last, last.shape == shape { return last }
+    if memory == nil || memory!.values.count < shape.count {
+      memory = TensorMemory(count: shape.count)
+    }
+    let tensor = Tensor(
+      UnsafeMutableBufferPointer(rebasing: memory!.values[0..<shape.count]), shape: shape,
+      owner: memory)
+    last = tensor
+    return tensor
+  }
+}
