@@ -1,10 +1,7 @@
 #include "wire.h"
 
+#include "variants.h"
 #include "wire_scalar.h"
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 // A "vector" of one number; compilers make of it what the baseline processor has.
 #define LANES 1
@@ -27,19 +24,6 @@ WIRE_LOOPS(bfloat16)
 WIRE_LOOPS(float16)
 
 const ck_wire wire_scalar[2] = {WIRE_TABLE(bfloat16), WIRE_TABLE(float16)};
-
-#if defined(__x86_64__)
-static int has_avx2(void) {
-  unsigned a, b, c = 0, d;
-  // That the system keeps the wide registers is part of the first answer.
-  return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-}
-
-static int has_avx512(void) {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl");
-}
-#endif
 
 const ck_wire *ck_wire_variant(int format, int variant) {
   if (format != CK_BFLOAT16 && format != CK_FLOAT16) return NULL;

@@ -78,6 +78,7 @@ package enum ThreadHost {
           yieldCore()
           return 1
         }
+        defer { lines.deallocate() }
         let addresses = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 2 * size)
         defer { addresses.deallocate() }
         for owner in 0..<size {

@@ -10,7 +10,11 @@ final class CollectiveState {
   private var carriers: Communicator?
   private var hasCarriers = false
   /// Collectives in arenas that are under way, in the order in which they were started.
-  private var hostRuns: [HostRun] = []
+  private var hostRuns: [HostRun] = [] {
+    didSet { hasHostRuns = !hostRuns.isEmpty }
+  }
+  /// Asked at every call, which to ask the array would cost more than a wait.
+  private var hasHostRuns = false
   /// Those that have ended, to be used again.
   private var endedHostRuns: [HostRun] = []
   private var parts: UnsafeMutablePointer<UnsafeMutableRawPointer>?
@@ -97,7 +101,7 @@ final class CollectiveState {
   /// failed with.
   @inline(__always)
   func endHostRuns(_ communicator: Communicator) throws {
-    while !hostRuns.isEmpty { endFirstHostRun(communicator) }
+    while hasHostRuns { endFirstHostRun(communicator) }
   }
 
   private func endFirstHostRun(_ communicator: Communicator) {

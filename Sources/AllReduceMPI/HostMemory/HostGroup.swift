@@ -33,4 +33,6 @@ package final class HostGroup {
     }
     try node.barrier()
   }
+
+  deinit { lines.deallocate() }
 }

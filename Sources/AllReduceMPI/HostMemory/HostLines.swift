@@ -7,7 +7,10 @@ internal import Synchronization
 /// flag of finished calls, flags of staged pieces, and slots for data. A flag is a number that only
 /// grows; its store releases what was written before, its load acquires it. The areas may belong to
 /// processes (``HostSegment``) or to threads of one process (tests, the thread sanitizer).
-package final class HostLines {
+///
+/// A value of addresses and numbers alone: a small reduction takes less time than counting references
+/// to an object would. Who makes one calls ``deallocate()`` at the end.
+package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited
   /// for and since when (0 at first); returns since when.
   package typealias Idle = (_ owner: Int, _ since: UInt64) -> UInt64
@@ -36,12 +39,12 @@ package final class HostLines {
   package static let inlineBytes = 32
   /// A slot for a small vector that is sent whole; there are two.
   package static let slotBytes = 16 << 10
-  /// A slot for a piece of a large one; there are two of each kind.
+  /// A slot for a piece of a large one; there are two.
   package static let pieceBytes = 128 << 10
 
   /// Bytes of an area.
   package static let areaBytes =
-    dataStart + 2 * slotBytes + 2 * pieceBytes + 2 * pieceBytes
+    dataStart + 2 * slotBytes + 2 * pieceBytes
   private static let dataStart = 4096
 
   /// This rank's number among those of the host.
@@ -49,12 +52,40 @@ package final class HostLines {
   package let size: Int
   private let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let patience: Int
-  private let idle: Idle
+  private let idle: Unmanaged<IdleFunction>
+  private let counters: UnsafeMutablePointer<Counters>
+
+  private final class IdleFunction {
+    let call: Idle
+    init(_ call: @escaping Idle) { self.call = call }
+  }
+
+  private struct Counters {
+    var call: UInt64 = 0
+    var exchange: UInt64 = 0
+    var piece: UInt64 = 0
+  }
 
   /// The number of the last call.
-  package var call: UInt64 = 0
+  @inline(__always)
+  package var call: UInt64 {
+    get { counters.pointee.call }
+    nonmutating set { counters.pointee.call = newValue }
+  }
+
+  /// The number of the last whole exchange through slots.
+  @inline(__always)
+  package var exchange: UInt64 {
+    get { counters.pointee.exchange }
+    nonmutating set { counters.pointee.exchange = newValue }
+  }
+
   /// The number of the last staged piece.
-  package var piece: UInt64 = 0
+  @inline(__always)
+  package var piece: UInt64 {
+    get { counters.pointee.piece }
+    nonmutating set { counters.pointee.piece = newValue }
+  }
 
   /// Joins the areas.
   ///
@@ -72,10 +103,17 @@ package final class HostLines {
     self.areas = .allocate(capacity: areas.count)
     self.areas.initialize(from: areas, count: areas.count)
     self.patience = patience
-    self.idle = idle
+    self.idle = .passRetained(IdleFunction(idle))
+    counters = .allocate(capacity: 1)
+    counters.initialize(to: Counters())
   }
 
-  deinit { areas.deallocate() }
+  /// Lets go of what this rank keeps; the areas stay.
+  package func deallocate() {
+    areas.deallocate()
+    counters.deallocate()
+    idle.release()
+  }
 
   /// A call line of a rank.
   @inline(__always)
@@ -91,7 +129,7 @@ package final class HostLines {
   @inline(__always)
   package func staged(_ owner: Int) -> Flag { flag(owner, 17) }
 
-  /// The number of the last piece of which a rank has put its share of the result into its slot.
+  /// The number of the last piece of which a rank has put its share of the result into the slots.
   @inline(__always)
   package func reduced(_ owner: Int) -> Flag { flag(owner, 18) }
 
@@ -108,23 +146,22 @@ package final class HostLines {
     Flag(at: areas[owner] + line &* 64)
   }
 
-  /// Where a small vector of an even or odd call lies.
+  /// Where a small vector of a rank lies at a whole exchange of some number.
+  ///
+  /// Two ranks have a slot each and swap them every time: a rank writes where it read last.
   @inline(__always)
-  package func slot(_ owner: Int, _ call: UInt64) -> UnsafeMutableRawPointer {
-    areas[owner] + HostLines.dataStart + Int(call & 1) &* HostLines.slotBytes
+  package func slot(_ owner: Int, _ exchange: UInt64) -> UnsafeMutableRawPointer {
+    let turn = Int(exchange & 1)
+    let start = HostLines.dataStart
+    return size == 2
+      ? areas[owner ^ turn] + start : areas[owner] + start + turn &* HostLines.slotBytes
   }
 
-  /// Where an even or odd piece lies on its way in.
+  /// Where an even or odd piece lies, first as its rank has it, then as it is reduced.
   @inline(__always)
   package func stagedSlot(_ owner: Int, _ piece: UInt64) -> UnsafeMutableRawPointer {
     areas[owner] + HostLines.dataStart + 2 &* HostLines.slotBytes
       + Int(piece & 1) &* HostLines.pieceBytes
-  }
-
-  /// Where a rank's share of the result of an even or odd piece lies.
-  @inline(__always)
-  package func reducedSlot(_ owner: Int, _ piece: UInt64) -> UnsafeMutableRawPointer {
-    stagedSlot(owner, piece) + 2 &* HostLines.pieceBytes
   }
 
   /// Waits until a flag has grown to `number`.
@@ -143,7 +180,7 @@ package final class HostLines {
   @inline(never)
   private func waitSlowly(for flag: Flag, toReach number: UInt64, of owner: Int) {
     var since: UInt64 = 0
-    while flag.value < number { since = idle(owner, since) }
+    while flag.value < number { since = idle._withUnsafeGuaranteedRef { $0.call }(owner, since) }
   }
 
   /// One call of one rank, in a cache line.

@@ -29,7 +29,8 @@ public final class Network<Scalar: NetworkScalar> {
   ///   - seed: Of the first values and dropout masks.
   ///   - reserved: Numbers wanted in front of the gradients.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
-  public init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16) throws {
+  public init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16) throws
+  {
     self.root = root
     inputShape = input
     outputShape = try root.outputShape(for: input)

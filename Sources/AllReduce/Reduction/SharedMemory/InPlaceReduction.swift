@@ -87,7 +87,7 @@ package struct InPlaceReduction {
     let (rank, size, stride) = (lines.rank, lines.size, kernel.stride)
     let own = elements[rank]
     let finish = call.leader == nil ? kernel.finish : nil
-    if size == 2, targets.count == 2, finish == nil {
+    if size == 2, targets.count == 2 {
       let offset = slice.lowerBound &* stride
       kernel.combineBoth(own + offset, elements[1 - rank] + offset, slice.count)
       return

@@ -3,9 +3,11 @@ package import AllReduceMPI
 /// All-reduce of a small vector: every rank puts its elements where the others can read them, and
 /// adds up everybody's by itself.
 ///
-/// One wait. A few elements travel in the cache line that carries the call's number; more in one of
-/// two slots that take turns. A slot is free again two calls later: a rank that announces a call has
-/// read what the call before it brought.
+/// One wait. A few elements travel in the cache line that carries the call's number; more in slots that
+/// take turns. Of two ranks each next writes the slot that it read last: taking over a line that another
+/// core has written is far cheaper than writing one that another core has read (``StagedReduction``).
+/// Among more a slot is free again two calls later: a rank that announces a call has read what the call
+/// before it brought.
 package struct WholeExchange {
   let lines: HostLines
   let kernel: ReductionKernel
@@ -21,7 +23,7 @@ package struct WholeExchange {
   package static var limit: Int { HostLines.slotBytes }
 
   /// The largest vector that goes this way from an arena, where the other way needs no copy.
-  static var arenaLimit: Int { 2 << 10 }
+  static var arenaLimit: Int { 4 << 10 }
 
   /// Combines the ranks' elements at `values`.
   ///
@@ -29,6 +31,7 @@ package struct WholeExchange {
   /// - Throws: ``MPIError`` if another rank called something else.
   package func allReduce(_ values: UnsafeMutableRawPointer) throws {
     let bytes = call.count &* kernel.stride
+    if bytes > HostLines.inlineBytes { lines.exchange &+= 1 }
     source(lines.rank, bytes).copyMemory(from: values, byteCount: bytes)
     call.announce(lines)
     if lines.size == 2 {
@@ -53,6 +56,6 @@ package struct WholeExchange {
   @inline(__always)
   private func source(_ owner: Int, _ bytes: Int) -> UnsafeMutableRawPointer {
     bytes <= HostLines.inlineBytes
-      ? lines.line(owner, call.number).payload : lines.slot(owner, call.number)
+      ? lines.line(owner, call.number).payload : lines.slot(owner, lines.exchange)
   }
 }
