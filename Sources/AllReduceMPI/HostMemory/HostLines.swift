@@ -116,9 +116,14 @@ package struct HostLines {
   }
 
   /// A call line of a rank.
+  ///
+  /// Two ranks swap their lines every ``depth`` calls, so that a rank writes a line that it read last and
+  /// need not ask it back from the other's cache: a tenth of a small call's time.
   @inline(__always)
   package func line(_ owner: Int, _ call: UInt64) -> CallLine {
-    CallLine(areas[owner] + Int(truncatingIfNeeded: call % UInt64(HostLines.depth)) &* 64)
+    let (turn, index) = call.quotientAndRemainder(dividingBy: UInt64(HostLines.depth))
+    let area = size == 2 ? areas[owner ^ Int(turn & 1)] : areas[owner]
+    return CallLine(area + Int(truncatingIfNeeded: index) &* 64)
   }
 
   /// The number of the last call whose result a rank has written.
