@@ -8,12 +8,14 @@ final class AllReduceBenchTests: ProgramTestCase {
     "algorithm,buffers,wire_format,type,operation,ranks,hosts,bytes,median_us,p10_us,p99_us,"
     + "algbw_GBps,busbw_GBps,correct"
   private let algorithms = [
-    "ring", "tree", "recursiveDoubling", "halvingDoubling", "sharedMemory", "native",
+    "ring", "tree", "doubleTree", "recursiveDoubling", "halvingDoubling", "gatherAndReduce",
+    "sharedMemory", "native",
   ]
   private let yardsticks = ["limit", "memcpy"]
   /// What one host measures by default, in order.
   private let entries = [
-    "ring array", "tree array", "recursiveDoubling array", "halvingDoubling array",
+    "ring array", "tree array", "doubleTree array", "recursiveDoubling array",
+    "halvingDoubling array", "gatherAndReduce array",
     "sharedMemory arena", "sharedMemory array", "native array", "limit arena", "memcpy array",
   ]
   private let short = ["--warmup", "1", "--iterations", "3"]

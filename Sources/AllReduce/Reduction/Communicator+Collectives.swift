@@ -19,26 +19,24 @@ extension Communicator {
   /// What runs for an all-reduce of so many bytes, as they travel, when `requested` is asked for.
   @inline(__always)
   func resolve(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
-    guard requested.kind == .automatic else { return requested }
-    let kind: ReductionAlgorithm.Kind =
-      if hosts.count == 1 {
-        .sharedMemory
-      } else if hosts.count < size {
-        .hierarchical
-      } else {
-        AutomaticChoice.schedule(bytes: bytes, size: size)
-      }
-    return ReductionAlgorithm(kind, segmentBytes: requested.segmentBytes)
+    requested.kind == .automatic ? choose(requested, bytes, over: .memory) : requested
   }
 
   /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
   func resolveToSchedule(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
     switch requested.kind {
-    case .automatic, .sharedMemory, .hierarchical:
-      ReductionAlgorithm(
-        AutomaticChoice.schedule(bytes: bytes, size: size), segmentBytes: requested.segmentBytes)
+    case .automatic, .sharedMemory, .hierarchical: choose(requested, bytes, over: .messages)
     default: requested
     }
+  }
+
+  private func choose(
+    _ requested: ReductionAlgorithm, _ bytes: Int, over path: AutomaticChoice.Path
+  ) -> ReductionAlgorithm {
+    let chosen = AutomaticChoice.algorithm(
+      ranks: size, hosts: hosts.count, bytes: bytes, over: path)
+    return ReductionAlgorithm(
+      chosen.kind, segmentBytes: requested.segmentBytes ?? chosen.segmentBytes)
   }
 
   /// Runs a collective on memory of the caller and waits for its end.
@@ -83,7 +81,9 @@ extension Communicator {
     _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int,
     _ kernel: ReductionKernel, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) -> MessageRuns.Run {
-    let bytes = algorithm.segmentBytes ?? AutomaticChoice.segmentBytes(algorithm.kind)
+    let bytes =
+      algorithm.segmentBytes
+      ?? AutomaticChoice.segmentBytes(of: algorithm.kind, hosts: hosts.count)
     let segment = max(1, bytes / kernel.stride)
     return CollectiveState.of(self).runs.start(
       MessageRuns.Key(
