@@ -16,10 +16,11 @@ enum AutomaticChoice {
   static func algorithm(ranks: Int, hosts: Int, bytes: Int, over path: Path) -> ReductionAlgorithm {
     if path == .memory && hosts == 1 { return .sharedMemory }
     if path == .memory && hosts < ranks { return .hierarchical }
-    // The whole vector both ways at once: one step, and no more bytes than a ring.
-    if ranks == 2 { return .recursiveDoubling }
-    if bytes <= 16 << 10 { return ranks == 3 ? .gatherAndReduce : .recursiveDoubling }
-    if ranks.nonzeroBitCount == 1 && bytes <= 512 << 10 { return .halvingDoubling }
+    // Two ranks exchange whole vectors, in one step and with no more bytes than a ring.
+    if bytes <= (ranks == 2 ? 4 << 20 : 32 << 10) { return .recursiveDoubling }
+    if ranks >= 8 && bytes <= 512 << 10 {
+      return ranks.nonzeroBitCount == 1 ? .halvingDoubling : .doubleTree
+    }
     return .ring
   }
 
