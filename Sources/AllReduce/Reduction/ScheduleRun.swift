@@ -112,6 +112,9 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     attempt { try startReadySteps() }
   }
 
+  // The engine knows runs by a protocol only: without this it would run code for any transport, which
+  // shows in small messages.
+  @_specialize(where Messages == MessageSet)
   package func advance() -> Bool {
     if !isActive { return true }
     attempt {
