@@ -107,7 +107,6 @@ def judge(found):
         1.05,
         True,
     )
-    # No slower than the best: within what two runs of the same algorithm differ by.
     for low, high in ((0, 16 * KI), (16 * KI + 1, MI), (MI + 1, 1 << 40)):
         values = [
             (quotient(at.get("native"), at["ours"]), size)
@@ -116,8 +115,9 @@ def judge(found):
             for size, at in start.items()
             if low <= size <= high
         ]
-        kind = f"4x1: best of Open MPI / ours, {text(max(low - 1, 4)) if low else '4 B'}"
-        verdicts.add(f"{kind} to {text(high) if high < 1 << 40 else 'all'}", values, 1.0, False)
+        kind = "4x1: best of Open MPI / ours, "
+        kind += f"up to {text(high)}" if high < 1 << 40 else f"above {text(low - 1)}"
+        verdicts.add(kind, values, 1.0, False)
     verdicts.add(
         "4x1: bfloat16 / full, from 1 MiB",
         [
