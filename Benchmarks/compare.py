@@ -128,4 +128,5 @@ def main():
     table(rows)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,9 +8,14 @@ final class ScheduleCostTests: XCTestCase {
     for size in 1...64 {
       for algorithm in ScheduleTests.algorithms {
         for collective in ScheduleTests.collectives(size) {
-          // Blocks must divide the vector evenly; one all-reduce has as many as there are active ranks.
-          let isHalved = collective == .allReduce && algorithm == .halvingDoubling
-          let count = isHalved ? size << (Int.bitWidth - 1 - size.leadingZeroBitCount) : size
+          // Blocks must divide the vector evenly: as many as there are active ranks, or two halves.
+          let count =
+            switch (collective, algorithm) {
+            case (.allReduce, .halvingDoubling):
+              size << (Int.bitWidth - 1 - size.leadingZeroBitCount)
+            case (.allReduce, .doubleTree): 2 * size
+            default: size
+            }
           let measures = try ScheduleVerifier.verify(
             collective,
             ScheduleTests.schedules(

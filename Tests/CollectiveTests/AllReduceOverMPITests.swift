@@ -71,7 +71,7 @@ final class AllReduceOverMPITests: CollectiveTestCase {
 
   func testSegmentsOfAnySize() throws {
     let world = try world()
-    for algorithm in [ReductionAlgorithm.ring, .tree, .recursiveDoubling, .halvingDoubling] {
+    for algorithm in algorithmsWithSchedules {
       for bytes in [1, 8, 100, 4096, 1 << 20] {
         var values = (0..<1001).map { Double($0) }
         try world.allReduce(&values, .sum, using: algorithm.segmented(bytes: bytes))

@@ -22,7 +22,7 @@ final class WireFormatOverMPITests: CollectiveTestCase {
     _ algorithm: ReductionAlgorithm, _ world: Communicator, _ format: WireFormat
   ) -> WireErrorBound {
     switch algorithm.kind {
-    case .ring, .tree, .recursiveDoubling, .halvingDoubling:
+    case .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce:
       return WireErrorBound(.allReduce, by: algorithm.kind, size: world.size, format)
     default:
       // Between hosts any schedule may run; the ring rounds most, but for 2 and 3 hosts' folding.
@@ -128,7 +128,7 @@ final class WireFormatOverMPITests: CollectiveTestCase {
     let count = 1003
     for format in formats {
       let vectors = (0..<world.size).map { vector(of: $0, count: count, format) }
-      for algorithm in [ReductionAlgorithm.ring, .tree, .recursiveDoubling, .halvingDoubling] {
+      for algorithm in algorithmsWithSchedules {
         let title = "\(algorithm), \(format)"
         let sums = try world.reduceScatter(
           vectors[world.rank], .sum, using: algorithm, wireFormat: format)

@@ -49,3 +49,8 @@ extension Communicator {
     ReductionAlgorithm.all.filter { $0 != .sharedMemory || hosts.count == 1 }
   }
 }
+
+/// The algorithms that send messages by a schedule.
+let algorithmsWithSchedules: [ReductionAlgorithm] = ReductionAlgorithm.all.filter {
+  ![.automatic, .sharedMemory, .hierarchical, .native].contains($0)
+}

@@ -8,7 +8,9 @@ import XCTest
 
 /// explain from end to end: its pictures and its refusals.
 final class ExplainTests: XCTestCase {
-  private static let algorithms = ["ring", "tree", "recursiveDoubling", "halvingDoubling"]
+  private static let algorithms = [
+    "ring", "tree", "doubleTree", "recursiveDoubling", "halvingDoubling", "gatherAndReduce",
+  ]
   private static let collectives = [
     "allReduce", "reduceScatter", "allGather", "broadcast", "reduce",
   ]

@@ -19,16 +19,33 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+extension ReductionAlgorithm.Kind {
+  /// The algorithm whose form of a collective this one takes: itself, where it has a form of its own.
+  ///
+  /// Recursive doubling, the double tree and gather-and-reduce are ways to all-reduce. They scatter and
+  /// gather as halving-doubling does, and broadcast and reduce along the binomial tree.
+  func form(of collective: Collective) -> ReductionAlgorithm.Kind {
+    switch (self, collective) {
+    case (_, .allReduce): self
+    case (.recursiveDoubling, _), (.doubleTree, _), (.gatherAndReduce, _):
+      switch collective {
+      case .broadcast, .reduce: .tree
+      default: .halvingDoubling
+      }
+    default: self
+    }
+  }
+}
+
 extension Schedule {
   /// The schedule of one rank.
   ///
-  /// Where an algorithm has no form of its own for a collective, the form is that of the family it
-  /// shares its steps with: recursive doubling gathers and scatters as halving-doubling does, and
-  /// broadcasts and reduces along the binomial tree.
+  /// Where an algorithm has no form of its own for a collective, it takes another's; see
+  /// ``ReductionAlgorithm/Kind/form(of:)``.
   ///
   /// - Parameters:
   ///   - collective: What is to be done. Blocks are those of ``BlockPartition``.
-  ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
+  ///   - algorithm: One that has a schedule.
   ///   - rank: The rank whose steps are wanted.
   ///   - size: The number of ranks.
   ///   - count: Elements of the buffer.
@@ -48,29 +65,26 @@ extension Schedule {
     case .broadcast(let root) where root == rank: plan.round(plan.all)
     case .broadcast, .reduceScatter, .reduce: break
     }
-    switch (collective, algorithm) {
-    case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
-      preconditionFailure("\(algorithm) has no schedule of its own.")
+    switch (collective, algorithm.form(of: collective)) {
     case (.allReduce, .ring): Ring.allReduce(&plan)
     case (.allReduce, .tree): Tree.allReduce(&plan)
+    case (.allReduce, .doubleTree): DoubleTree.allReduce(&plan)
     case (.allReduce, .recursiveDoubling): RecursiveDoubling.allReduce(&plan)
     case (.allReduce, .halvingDoubling): HalvingDoubling.allReduce(&plan)
+    case (.allReduce, .gatherAndReduce): GatherAndReduce.allReduce(&plan)
     case (.reduceScatter, .ring): Ring.reduceScatter(&plan, blocks)
     case (.reduceScatter, .tree): Tree.reduceScatter(&plan, blocks)
-    case (.reduceScatter, .recursiveDoubling), (.reduceScatter, .halvingDoubling):
-      HalvingDoubling.reduceScatter(&plan, blocks)
+    case (.reduceScatter, .halvingDoubling): HalvingDoubling.reduceScatter(&plan, blocks)
     case (.allGather, .ring): Ring.allGather(&plan, blocks)
     case (.allGather, .tree): Tree.allGather(&plan, blocks)
-    case (.allGather, .recursiveDoubling), (.allGather, .halvingDoubling):
-      HalvingDoubling.allGather(&plan, blocks)
+    case (.allGather, .halvingDoubling): HalvingDoubling.allGather(&plan, blocks)
     case (.broadcast(let root), .ring): Ring.broadcast(&plan, from: root)
-    case (.broadcast(let root), .tree), (.broadcast(let root), .recursiveDoubling):
-      Tree.broadcast(&plan, from: root)
+    case (.broadcast(let root), .tree): Tree.broadcast(&plan, from: root)
     case (.broadcast(let root), .halvingDoubling): HalvingDoubling.broadcast(&plan, from: root)
     case (.reduce(let root), .ring): Ring.reduce(&plan, to: root)
-    case (.reduce(let root), .tree), (.reduce(let root), .recursiveDoubling):
-      Tree.reduce(&plan, to: root)
+    case (.reduce(let root), .tree): Tree.reduce(&plan, to: root)
     case (.reduce(let root), .halvingDoubling): HalvingDoubling.reduce(&plan, to: root)
+    default: preconditionFailure("\(algorithm) has no schedule of its own.")
     }
     self = plan.build()
   }

@@ -19,26 +19,24 @@ extension Communicator {
   /// What runs for an all-reduce of so many bytes, as they travel, when `requested` is asked for.
   @inline(__always)
   func resolve(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
-    guard requested.kind == .automatic else { return requested }
-    let kind: ReductionAlgorithm.Kind =
-      if hosts.count == 1 {
-        .sharedMemory
-      } else if hosts.count < size {
-        .hierarchical
-      } else {
-        AutomaticChoice.schedule(bytes: bytes, size: size)
-      }
-    return ReductionAlgorithm(kind, segmentBytes: requested.segmentBytes)
+    requested.kind == .automatic ? choose(requested, bytes, over: .memory) : requested
   }
 
   /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
   func resolveToSchedule(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
     switch requested.kind {
-    case .automatic, .sharedMemory, .hierarchical:
-      ReductionAlgorithm(
-        AutomaticChoice.schedule(bytes: bytes, size: size), segmentBytes: requested.segmentBytes)
+    case .automatic, .sharedMemory, .hierarchical: choose(requested, bytes, over: .messages)
     default: requested
     }
+  }
+
+  private func choose(
+    _ requested: ReductionAlgorithm, _ bytes: Int, over path: AutomaticChoice.Path
+  ) -> ReductionAlgorithm {
+    let chosen = AutomaticChoice.algorithm(
+      ranks: size, hosts: hosts.count, bytes: bytes, over: path)
+    return ReductionAlgorithm(
+      chosen.kind, segmentBytes: requested.segmentBytes ?? chosen.segmentBytes)
   }
 
   /// Runs a collective on memory of the caller and waits for its end.
@@ -83,8 +81,10 @@ extension Communicator {
     _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int,
     _ kernel: ReductionKernel, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) -> MessageRuns.Run {
-    let bytes = algorithm.segmentBytes ?? AutomaticChoice.segmentBytes(algorithm.kind)
-    let segment = max(1, bytes / kernel.stride)
+    let bytes =
+      algorithm.segmentBytes
+      ?? AutomaticChoice.segmentBytes(of: algorithm.kind, hosts: hosts.count)
+    let segment = max(1, bytes / (wireFormat == .full ? kernel.stride : 2))
     return CollectiveState.of(self).runs.start(
       MessageRuns.Key(
         collective: collective, algorithm: algorithm.kind, count: count, segment: segment,
@@ -132,8 +132,8 @@ extension Communicator {
   ///   - wireFormat: In how many bits `Float` elements travel as messages. With a 16-bit format the
   ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
   ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = ``WireFormat/unitRoundoff`` and R = p for
-  ///     the ring, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive doubling and halving-doubling
-  ///     where p is no power of two. In `hierarchical` hosts count instead of ranks, and a mean is
+  ///     the ring, 2 for gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive doubling
+  ///     and halving-doubling where p is no power of two. In `hierarchical` hosts count instead of ranks, and a mean is
   ///     divided after the rounding. In `sharedMemory` nothing travels, and nothing is rounded. A
   ///     precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.

@@ -4,8 +4,8 @@
 /// `docs/algorithms.md` gives steps and bytes of each.
 public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: UInt8, Sendable {
-    case automatic, ring, tree, recursiveDoubling, halvingDoubling, sharedMemory, hierarchical,
-      native
+    case automatic, ring, tree, doubleTree, recursiveDoubling, halvingDoubling, gatherAndReduce,
+      sharedMemory, hierarchical, native
   }
 
   package let kind: Kind
@@ -26,11 +26,17 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   public static let ring = ReductionAlgorithm(.ring)
   /// Reduce up a binomial tree to one rank, then broadcast down, pipelined in segments.
   public static let tree = ReductionAlgorithm(.tree)
+  /// Two binary trees at once, each reducing and broadcasting one half of the vector; every rank is
+  /// a leaf in one of them. Sanders, Speck and Träff, 2009.
+  public static let doubleTree = ReductionAlgorithm(.doubleTree)
   /// Every rank exchanges the whole vector with ⌈log₂ p⌉ others: the fewest steps.
   public static let recursiveDoubling = ReductionAlgorithm(.recursiveDoubling)
   /// Reduce-scatter by recursive halving, all-gather by recursive doubling: few steps and the
   /// fewest bytes where p is a power of two. Rabenseifner, 2004.
   public static let halvingDoubling = ReductionAlgorithm(.halvingDoubling)
+  /// Every rank sends its whole vector to every other and adds up all of them: one phase, (p-1) times
+  /// the bytes.
+  public static let gatherAndReduce = ReductionAlgorithm(.gatherAndReduce)
   /// In memory that the ranks of a host share: one pass over an ``Arena``, without a copy; any other
   /// memory goes through slots that stay in the processor's caches. One host only.
   public static let sharedMemory = ReductionAlgorithm(.sharedMemory)
@@ -46,8 +52,8 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
 
   /// Every algorithm, `automatic` first.
   public static let all: [ReductionAlgorithm] = [
-    .automatic, .ring, .tree, .recursiveDoubling, .halvingDoubling, .sharedMemory, .hierarchical,
-    .native,
+    .automatic, .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
+    .sharedMemory, .hierarchical, .native,
   ]
 
   /// The algorithm of that name, such as `recursiveDoubling`.
@@ -62,8 +68,10 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
     case .automatic: "automatic"
     case .ring: "ring"
     case .tree: "tree"
+    case .doubleTree: "doubleTree"
     case .recursiveDoubling: "recursiveDoubling"
     case .halvingDoubling: "halvingDoubling"
+    case .gatherAndReduce: "gatherAndReduce"
     case .sharedMemory: "sharedMemory"
     case .hierarchical: "hierarchical"
     case .native: "native"

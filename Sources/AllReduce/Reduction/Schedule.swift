@@ -10,7 +10,8 @@ package struct Schedule: Sendable {
   /// holds elements as they travel.
   ///
   /// With a 16-bit wire format nothing is sent from the buffer or received into it: `encode`,
-  /// `sendEncoded` take the place of `send`, and `receiveToScratch`, `decode` that of `receive`.
+  /// `sendEncoded` take the place of `send`, and `receiveToScratch`, `decode` that of `receive`. Where
+  /// elements travel as they are, `encode` and `decode` are copies.
   package enum Step: Sendable, Equatable {
     /// Sends a range. `message` numbers the messages from this rank to that one, from 0.
     case send(Range<Int>, to: Int, message: Int)

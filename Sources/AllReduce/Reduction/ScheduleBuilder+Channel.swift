@@ -39,6 +39,9 @@ extension ScheduleBuilder {
       return Slot(number: slots[place].number, place: place)
     }
 
+    /// The step after which the slot may be used again.
+    func lastUser(of slot: Slot) -> Int32 { slots[slot.place].lastUser }
+
     /// Notes the step after which the slot may be used again.
     mutating func note(_ step: Int32, asLastUserOf slot: Slot) {
       slots[slot.place].lastUser = step

@@ -27,6 +27,8 @@ package struct ScheduleBuilder {
   private var buffer = HazardTracker()
   private var outgoing: [Int: Channel] = [:]
   private var incoming: [Int: Channel] = [:]
+  /// Slots for values of this rank's own.
+  private var aside = Channel()
   private var slotCount = 0
 
   package init(
@@ -129,6 +131,42 @@ package struct ScheduleBuilder {
     }
   }
 
+  /// Receives a part from every other rank and combines all ranks' values of it, this rank's own
+  /// among them, in rank order: so all ranks hold the same bits.
+  package mutating func reduceInRankOrder(_ part: Range<Int>) {
+    // The sums of ranks 0 and 1 begin with their own values; elsewhere these have to wait for their
+    // turn.
+    let own = rank >= 2 ? putAside(part) : nil
+    for peer in 0..<size {
+      if peer != rank {
+        receive(part, from: peer) {
+          peer == 0 && own != nil
+            ? .decode(part, scratch: $0) : .reduce(part, scratch: $0, isExchange: true)
+        }
+      } else if let own {
+        takeBack(part, own)
+      }
+    }
+  }
+
+  /// Copies a part into scratch memory.
+  private mutating func putAside(_ part: Range<Int>) -> Channel.Slot {
+    var waits: [Int32] = []
+    let slot = aside.takeSlot(window, &slotCount, waitingFor: &waits)
+    buffer.read(part, by: nextStep, waitingFor: &waits)
+    aside.note(nextStep, asLastUserOf: slot)
+    append(.encode(part, scratch: slot.number * segment), waits)
+    return slot
+  }
+
+  /// Combines what was put aside into the part that it was copied from.
+  private mutating func takeBack(_ part: Range<Int>, _ slot: Channel.Slot) {
+    var waits = [aside.lastUser(of: slot)]
+    buffer.write(part, by: nextStep, waitingFor: &waits)
+    aside.note(nextStep, asLastUserOf: slot)
+    append(.reduce(part, scratch: slot.number * segment, isExchange: true), waits)
+  }
+
   /// The values of a range are complete on this rank.
   package mutating func finish(_ range: Range<Int>) {
     for part in segments(of: range) { change(part, by: .finish(part)) }
@@ -171,7 +209,8 @@ package struct ScheduleBuilder {
       dependencyCounts: counts, successorStarts: starts, successors: successors)
   }
 
-  private func segments(of range: Range<Int>) -> [Range<Int>] {
+  /// A range in parts that a message can carry.
+  package func segments(of range: Range<Int>) -> [Range<Int>] {
     stride(from: range.lowerBound, to: range.upperBound, by: segment).map {
       $0..<min($0 + segment, range.upperBound)
     }

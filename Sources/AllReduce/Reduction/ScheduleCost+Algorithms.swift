@@ -61,6 +61,18 @@ extension ScheduleCost {
       Formula("(⌊log₂ p⌋ + 1) N", f + 1), Formula("(q⌊log₂ p⌋ + 2e) N", q * f + 2 * e))
   }
 
+  static func doubleTreeAllReduce(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
+    ScheduleCost(
+      segments == 1 ? Formula("4⌈log₂ p⌉", 4 * ranks.ceiling, isBound: true) : nil,
+      Formula("2 N", 2, isBound: true), Formula("2(p-1) N", 2 * (ranks.p - 1)))
+  }
+
+  static func gatheringAllReduce(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
+    ScheduleCost(
+      segments == 1 ? Formula("p-1", ranks.p - 1) : nil,
+      Formula("(p-1) N", ranks.p - 1), Formula("p(p-1) N", ranks.p * (ranks.p - 1)))
+  }
+
   static func halvingAllReduce(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
     let (p, q) = (ranks.p, ranks.q)
     return ScheduleCost(

@@ -8,7 +8,7 @@ extension ScheduleCost {
   ///
   /// - Parameters:
   ///   - collective: What is done.
-  ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
+  ///   - algorithm: One that has a schedule.
   ///   - size: The number of ranks.
   /// - Returns: R, in terms of p.
   package static func roundings(
@@ -28,12 +28,13 @@ extension ScheduleCost {
         extra == 0 ? log : "\(log) + \(Int(extra))", f + extra,
         isBound: isBound && !ranks.isPowerOfTwo)
     }
-    switch (collective, algorithm) {
+    switch (collective, algorithm.form(of: collective)) {
     case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
       preconditionFailure("\(algorithm) has no schedule of its own.")
     case (.allGather, _), (.broadcast, _): return Formula("1", 1)
     case (.allReduce, .ring): return Formula("p", p)
-    case (.allReduce, .tree): return Formula("⌊log₂ p⌋ + 1", f + 1)
+    case (.allReduce, .gatherAndReduce): return Formula("2", 2)
+    case (.allReduce, .tree), (.allReduce, .doubleTree): return Formula("⌊log₂ p⌋ + 1", f + 1)
     case (.allReduce, _): return folding(1, 2)
     case (.reduceScatter, .ring), (.reduce, .ring): return Formula("p-1", p - 1)
     case (.reduceScatter, .tree): return Formula("⌊log₂ p⌋ + 1", f + 1)

@@ -36,7 +36,7 @@ package struct ScheduleCost: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - collective: What is done.
-  ///   - algorithm: One that has a schedule: ring, tree, recursive doubling, halving-doubling.
+  ///   - algorithm: One that has a schedule.
   ///   - size: The number of ranks.
   ///   - segments: Into how many messages the longest message is cut.
   package init(
@@ -47,26 +47,24 @@ package struct ScheduleCost: Equatable, Sendable {
       self.init(Formula("0", 0), Formula("0", 0), Formula("0", 0))
       return
     }
-    switch (collective, algorithm) {
-    case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
-      preconditionFailure("\(algorithm) has no schedule of its own.")
+    switch (collective, algorithm.form(of: collective)) {
     case (.allReduce, .ring): self = .ring(ranks, halves: 2, segments)
     case (.reduceScatter, .ring), (.allGather, .ring): self = .ring(ranks, halves: 1, segments)
     case (.broadcast, .ring), (.reduce, .ring): self = .chain(ranks, segments)
     case (.allReduce, .tree): self = .treeAllReduce(ranks, segments)
     case (.reduceScatter, .tree): self = .treeReduceScatter(ranks, segments)
     case (.allGather, .tree): self = .treeAllGather(ranks, segments)
-    case (.broadcast, .tree), (.broadcast, .recursiveDoubling):
-      self = .treeBroadcast(ranks, segments)
-    case (.reduce, .tree), (.reduce, .recursiveDoubling): self = .treeReduce(ranks, segments)
+    case (.broadcast, .tree): self = .treeBroadcast(ranks, segments)
+    case (.reduce, .tree): self = .treeReduce(ranks, segments)
+    case (.allReduce, .doubleTree): self = .doubleTreeAllReduce(ranks, segments)
     case (.allReduce, .recursiveDoubling): self = .doublingAllReduce(ranks, segments)
+    case (.allReduce, .gatherAndReduce): self = .gatheringAllReduce(ranks, segments)
     case (.allReduce, .halvingDoubling): self = .halvingAllReduce(ranks, segments)
-    case (.reduceScatter, .recursiveDoubling), (.reduceScatter, .halvingDoubling):
-      self = .halvingReduceScatter(ranks, segments)
-    case (.allGather, .recursiveDoubling), (.allGather, .halvingDoubling):
-      self = .halvingAllGather(ranks, segments)
+    case (.reduceScatter, .halvingDoubling): self = .halvingReduceScatter(ranks, segments)
+    case (.allGather, .halvingDoubling): self = .halvingAllGather(ranks, segments)
     case (.broadcast(let root), .halvingDoubling): self = .halvingBroadcast(ranks, root, segments)
     case (.reduce(let root), .halvingDoubling): self = .halvingReduce(ranks, root, segments)
+    default: preconditionFailure("\(algorithm) has no schedule of its own.")
     }
   }
 

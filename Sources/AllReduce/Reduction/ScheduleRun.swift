@@ -112,6 +112,9 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     attempt { try startReadySteps() }
   }
 
+  // The engine knows runs by a protocol only: without this it would run code for any transport, which
+  // shows in small messages.
+  @_specialize(where Messages == MessageSet)
   package func advance() -> Bool {
     if !isActive { return true }
     attempt {
@@ -188,14 +191,20 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
       kernel.finish?(buffer + range.lowerBound &* stride, range.count, size)
       return true
     case .encode(let range, let offset):
-      wire.unsafelyUnwrapped.encode(
-        buffer + range.lowerBound &* stride, to: scratch + offset &* wireStride,
-        count: range.count)
+      let (values, place) = (buffer + range.lowerBound &* stride, scratch + offset &* wireStride)
+      if let wire {
+        wire.encode(values, to: place, count: range.count)
+      } else {
+        place.copyMemory(from: values, byteCount: range.count &* stride)
+      }
       return true
     case .decode(let range, let offset):
-      wire.unsafelyUnwrapped.decode(
-        scratch + offset &* wireStride, to: buffer + range.lowerBound &* stride,
-        count: range.count)
+      let (values, place) = (buffer + range.lowerBound &* stride, scratch + offset &* wireStride)
+      if let wire {
+        wire.decode(place, to: values, count: range.count)
+      } else {
+        values.copyMemory(from: place, byteCount: range.count &* stride)
+      }
       return true
     case .round(let range):
       wire.unsafelyUnwrapped.round(buffer + range.lowerBound &* stride, count: range.count)

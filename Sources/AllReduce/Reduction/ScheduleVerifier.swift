@@ -192,8 +192,10 @@ package struct ScheduleVerifier {
       note(range, of: rank, from: readyAt[rank][step])
       end(rank, step, at: readyAt[rank][step])
     case .encode(let range, let offset):
+      let isFull = schedules[rank].wireFormat == .full
       for (index, element) in range.enumerated() {
-        try fillScratch(offset + index, of: rank, buffers[rank][element].rounded)
+        let value = buffers[rank][element]
+        try fillScratch(offset + index, of: rank, isFull ? value : value.rounded)
       }
       end(rank, step, at: readyAt[rank][step])
     case .round(let range):

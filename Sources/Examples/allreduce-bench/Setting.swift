@@ -13,7 +13,8 @@ struct Setting {
   let hosts: Int
   /// Of all hosts together.
   let cores: Int
-  /// Whether some host has more ranks than cores.
+  /// Whether some host has more ranks than cores. Hosts that are namespaces of one machine share its
+  /// cores.
   let isOversubscribed: Bool
   /// Whether all ranks read the same monotonic clock.
   let sharesClock: Bool
@@ -33,13 +34,15 @@ struct Setting {
     mpi = MPI.libraryVersion
     var totals = [host.isRoot ? 1 : 0, host.isRoot ? coresOfHost : 0].map(Int64.init)
     try world.allReduce(&totals, .sum, using: .native)
-    (hosts, cores) = (Int(totals[0]), Int(totals[1]))
+    hosts = Int(totals[0])
 
     let clock = Setting.clockIdentity ?? world.processorName
     let clockOfRoot = try world.broadcast(clock, from: 0)
     var flags: [Int32] = [host.size > coresOfHost ? 1 : 0, clock == clockOfRoot ? 0 : 1]
     try world.allReduce(&flags, .maximum, using: .native)
-    (isOversubscribed, sharesClock) = (flags[0] == 1, flags[1] == 0)
+    sharesClock = flags[1] == 0
+    cores = sharesClock ? coresOfHost : Int(totals[1])
+    isOversubscribed = flags[0] == 1 || ranks > cores
   }
 
   /// What is equal for two processes that read the same monotonic clock: the kernel's boot, and the

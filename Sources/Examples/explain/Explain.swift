@@ -16,7 +16,7 @@ struct Explain: ParsableCommand {
 
   /// The algorithms that are schedules of messages.
   private static let drawn: [ReductionAlgorithm] = [
-    .ring, .tree, .recursiveDoubling, .halvingDoubling,
+    .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
   ]
 
   @Option(help: ArgumentHelp("The algorithm.", valueName: "name"))
@@ -43,8 +43,8 @@ struct Explain: ParsableCommand {
   func validate() throws {
     if !Self.drawn.contains(algorithm) {
       throw ValidationError(
-        "\(algorithm) has no schedule to draw; take ring, tree, recursiveDoubling or "
-          + "halvingDoubling.")
+        "\(algorithm) has no schedule to draw; take one of "
+          + Self.drawn.map(\.name).joined(separator: ", ") + ".")
     }
     if !(1...64).contains(ranks) {
       throw ValidationError("The number of ranks must be 1 to 64, not \(ranks).")

@@ -108,9 +108,13 @@ struct ScheduleStory {
   private static func evenCount(
     _ collective: Collective, _ algorithm: ReductionAlgorithm, ranks: Int
   ) -> Int {
-    // Where p is not a power of two, halving-doubling cuts an all-reduce into the next lower one.
-    guard collective == .allReduce && algorithm == .halvingDoubling else { return ranks }
-    let active = 1 << (Int.bitWidth - 1 - ranks.leadingZeroBitCount)
-    return ranks / min(active, ranks & -ranks) * active
+    switch algorithm {
+    case .doubleTree where collective == .allReduce: return 2
+    case .halvingDoubling where collective == .allReduce:
+      // Where p is not a power of two, it cuts the vector into the next lower one.
+      let active = 1 << (Int.bitWidth - 1 - ranks.leadingZeroBitCount)
+      return ranks / min(active, ranks & -ranks) * active
+    default: return ranks
+    }
   }
 }

@@ -1,0 +1,71 @@
+/// Two binary trees at once, each for one half of the vector (Sanders, Speck and Träff, "Two-tree
+/// algorithms for full bandwidth broadcast, reduction and scan", 2009).
+///
+/// In a binary tree the leaves, half of all ranks, only send and receive once, while the inner ranks do
+/// so for two children. So there are two trees, and who is an inner rank in one is a leaf in the other:
+/// all ranks' links are busy, in logarithmically many steps. Large vectors flow up and down in
+/// segments.
+enum DoubleTree {
+  static func allReduce(_ plan: inout ScheduleBuilder) {
+    let halves = BlockPartition(count: plan.count, parts: 2)
+    let nodes = (0..<2).map { Node(plan, tree: $0) }
+    for (node, half) in zip(nodes, halves) {
+      for child in node.children { plan.receiveAndReduce(half, from: child) }
+      if let parent = node.parent {
+        plan.send(half, to: parent)
+      } else {
+        plan.finish(half)
+      }
+    }
+    for (node, half) in zip(nodes, halves) {
+      if let parent = node.parent { plan.receive(half, from: parent) }
+      for child in node.children { plan.send(half, to: child) }
+    }
+  }
+
+  /// A rank's place in one of the trees.
+  ///
+  /// Ranks have labels 1...p, in the order in which a binary search tree would hold them: the lowest
+  /// set bit of a label tells its height, so odd labels are leaves. Labels of the second tree are
+  /// those of the first mirrored, or moved on by one where p is odd: what was odd becomes even. (Of an
+  /// odd number of ranks, one is a leaf in both.)
+  private struct Node {
+    private let label: Int
+    private let size: Int
+    private let tree: Int
+
+    init(_ plan: ScheduleBuilder, tree: Int) {
+      size = plan.size
+      self.tree = tree
+      label =
+        if tree == 0 {
+          plan.rank + 1
+        } else if size % 2 == 0 {
+          size - plan.rank
+        } else {
+          (plan.rank + 1) % size + 1
+        }
+    }
+
+    private func rank(of label: Int) -> Int {
+      if tree == 0 { return label - 1 }
+      return size % 2 == 0 ? size - label : wrap(label - 2, size)
+    }
+
+    var parent: Int? {
+      let bit = label & -label
+      let next = label & ~bit | bit << 1
+      // The parent of a complete tree may be missing: then it is the nearest one on the other side.
+      let found = next <= size ? next : label & ~bit
+      return found == 0 ? nil : rank(of: found)
+    }
+
+    var children: [Int] {
+      var distance = (label & -label) / 2
+      if distance == 0 { return [] }
+      let left = label - distance
+      while distance > 0 && label + distance > size { distance /= 2 }
+      return ([left] + (distance > 0 ? [label + distance] : [])).map(rank(of:))
+    }
+  }
+}
