@@ -32,6 +32,8 @@ let package = Package(
     .executable(name: "train-linreg", targets: ["train-linreg"]),
     .executable(name: "allreduce-bench", targets: ["allreduce-bench"]),
     .executable(name: "explain", targets: ["explain"]),
+    .executable(name: "train-classifier", targets: ["train-classifier"]),
+    .executable(name: "custom-gradient", targets: ["custom-gradient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -60,6 +62,8 @@ let package = Package(
     program("train-linreg"),
     program("allreduce-bench"),
     program("explain"),
+    program("train-classifier"),
+    program("custom-gradient"),
 
     .target(
       name: "TestSupport", dependencies: ["AllReduce", "AllReduceMPI"], path: "Tests/TestSupport",

@@ -6,14 +6,12 @@ public import AllReduceNN
 /// Every rank has all weights. A step computes the gradient of the rank's own examples, makes it the sum
 /// over all ranks, and leaves every rank with the same gradient, from which the same update gives the same
 /// weights. So p ranks do what one would do with the whole batch: with an update from
-/// ``BatchTotals/gradientScale``, also where ranks have different numbers of examples, or none.
+/// ``BatchScore/gradientScale``, also where ranks have different numbers of examples, or none.
 ///
 /// ```swift
 /// let parallel = try DataParallel(network, over: world)
-/// let totals = try parallel.step { _ in
-///   let outputs = try network.forward(inputs)
-///   return (BatchTotals(...), gradientOfOutputs)
-/// }
+/// let totals = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
+/// // ... then an optimizer's step with totals.gradientScale
 /// ```
 ///
 /// The gradients lie in an ``Arena`` in the order in which the backward pass finishes them, and are
@@ -31,6 +29,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Seconds of forward and backward passes so far, exchange left out.
   public private(set) var computeSeconds = 0.0
 
+  private var outputGradient = Scratch<Scalar>()
   private let reportReady: (Parameter<Scalar>, Range<Int>) throws -> Void
   private let clock = ContinuousClock()
 
@@ -113,12 +112,12 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - microBatches: How many parts this rank's batch is cut into; equal on all ranks.
   ///   - forward: Computes the outputs of a part and its loss: its examples, sum of losses and right
   ///     answers, and the gradient of the outputs, `[batch, ...]`, of the sum of losses.
-  /// - Returns: The totals over all ranks; update with ``BatchTotals/gradientScale``.
+  /// - Returns: The totals over all ranks; update with ``BatchScore/gradientScale``.
   /// - Throws: What `forward` and the layers throw; ``MPIError``.
   public func step(
     microBatches: Int = 1,
-    _ forward: (_ part: Int) throws -> (own: BatchTotals, gradient: Tensor<Scalar>)
-  ) throws -> BatchTotals {
+    _ forward: (_ part: Int) throws -> (own: BatchScore, gradient: Tensor<Scalar>)
+  ) throws -> BatchScore {
     precondition(microBatches >= 1, "a step has 1 or more micro-batches, not \(microBatches)")
     let from = clock.now
     let busy = reducer.times.busySeconds
@@ -126,7 +125,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     pass.isTraining = true
     pass.step = nextStep
     nextStep += 1
-    var own = BatchTotals(examples: 0)
+    var own = BatchScore()
     for part in 0..<microBatches {
       let (totals, gradient) = try forward(part)
       own += totals
@@ -146,16 +145,41 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     return try reducer.finishSum()
   }
 
+  /// Computes the gradient of a global batch of which this rank has `inputs`. Collective.
+  ///
+  /// - Parameters:
+  ///   - inputs: `[batch, ...]`; may have no rows.
+  ///   - targets: As many.
+  ///   - loss: What is minimised.
+  /// - Returns: The totals over all ranks; update with ``BatchScore/gradientScale``.
+  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  public func step(
+    _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, _ loss: some Loss<Scalar>
+  ) throws -> BatchScore {
+    try step { _ in try forward(inputs, targets, loss) }
+  }
+
+  /// Computes the outputs of a part of a batch, its loss and the gradient of the outputs.
+  ///
+  /// Not collective, unless a layer is.
+  public func forward(
+    _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, _ loss: some Loss<Scalar>
+  ) throws -> (own: BatchScore, gradient: Tensor<Scalar>) {
+    let outputs = try network.forward(inputs)
+    let gradient = outputGradient.tensor(outputs.shape)
+    return (try loss.evaluate(outputs, targets, gradient: gradient), gradient)
+  }
+
   /// Adds up what ranks found on their parts of a data set that is not trained on. Collective.
   ///
   /// - Parameter own: This rank's part.
   /// - Returns: The totals over all ranks; counts are exact.
   /// - Throws: ``MPIError``.
-  public func sum(_ own: BatchTotals) throws -> BatchTotals {
-    var numbers = [Double(own.examples), own.lossSum, Double(own.correct)]
+  public func sum(_ own: BatchScore) throws -> BatchScore {
+    var numbers = [Double(own.examples), own.loss, Double(own.correct)]
     try communicator.allReduce(&numbers, .sum)
-    return BatchTotals(
-      examples: Int(numbers[0]), lossSum: numbers[1], correct: Int(numbers[2]))
+    return BatchScore(
+      examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
   }
 
   /// Keeps both memories alive for the network.

@@ -1,4 +1,5 @@
 public import AllReduceMPI
+public import AllReduceNN
 
 /// Makes the gradients of all ranks one: the mean over the examples of all of them.
 ///
@@ -7,7 +8,7 @@ public import AllReduceMPI
 /// ```swift
 /// let reducer = try GradientReducer<Float>(count: 31, over: world)
 /// reducer.withGradient { gradient in ... }           // the sum over this rank's examples
-/// let totals = try reducer.reduce(BatchTotals(examples: rows, lossSum: loss))
+/// let totals = try reducer.reduce(BatchScore(examples: rows, loss: loss))
 /// for index in weights.indices { weights[index] -= rate * reducer.gradient[index] }
 /// ```
 ///
@@ -135,7 +136,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// - Parameter own: This rank's examples, the sum of their losses, and right answers.
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.
-  public func reduce(_ own: BatchTotals) throws -> BatchTotals {
+  public func reduce(_ own: BatchScore) throws -> BatchScore {
     begin(own)
     let totals = try finishSum()
     GradientReducer.scale(gradient, by: Scalar(totals.gradientScale))
@@ -143,14 +144,14 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   }
 
   /// As ``reduce(_:)``, for so many examples of this rank.
-  public func reduce(examples: Int) throws -> BatchTotals {
-    try reduce(BatchTotals(examples: examples))
+  public func reduce(examples: Int) throws -> BatchScore {
+    try reduce(BatchScore(examples: examples))
   }
 
   /// Begins a reduction: from here on ``isReady(_:)`` may start to exchange.
   ///
   /// - Parameter own: This rank's examples, the sum of their losses, and right answers.
-  public func begin(_ own: BatchTotals) {
+  public func begin(_ own: BatchScore) {
     precondition(
       own.examples >= 0 && own.examples <= GradientReducer.mostExamples,
       "a batch has 0 to \(GradientReducer.mostExamples) examples a rank, not \(own.examples)")
@@ -158,7 +159,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     buckets.reset()
     startedAt = nil
     memory.values[0] = Scalar(own.examples)
-    memory.values[1] = Scalar(own.lossSum)
+    memory.values[1] = Scalar(own.loss)
     memory.values[2] = Scalar(own.correct)
   }
 
@@ -183,11 +184,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   /// Ends the reduction: the gradient is the sum over all ranks' examples.
   ///
-  /// Multiply it by ``BatchTotals/gradientScale`` for the mean, as an optimizer does in passing.
+  /// Multiply it by ``BatchScore/gradientScale`` for the mean, as an optimizer does in passing.
   ///
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.
-  public func finishSum() throws -> BatchTotals {
+  public func finishSum() throws -> BatchScore {
     if communicator.size > 1 {
       let from = clock.now
       if startedAt == nil { startedAt = from }
@@ -206,8 +207,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       times.waitSeconds += (end - from) / .seconds(1)
       times.exchangeSeconds += (end - startedAt!) / .seconds(1)
     }
-    return BatchTotals(
-      examples: Int(memory.values[0]), lossSum: Double(memory.values[1]),
+    return BatchScore(
+      examples: Int(memory.values[0]), loss: Double(memory.values[1]),
       correct: Int(memory.values[2]))
   }
 

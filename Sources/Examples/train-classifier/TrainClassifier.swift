@@ -1,0 +1,2 @@
+import AllReduce
+@main struct TrainClassifier { static func main() {} }
