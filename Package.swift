@@ -45,11 +45,13 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
 
     .target(name: "CKernels"),
 
     .target(name: "AllReduceMPI", dependencies: ["CMPI", "CKernels"], swiftSettings: strict),
-    .target(name: "AllReduceNN", dependencies: ["CBLAS", "CKernels"], swiftSettings: strict),
+    .target(name: "AllReduceNN", dependencies: ["CBLAS", "CKernels", "CZlib"], swiftSettings: strict),
     .target(
       name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN"], swiftSettings: strict),
 
