@@ -29,6 +29,15 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Seconds of forward and backward passes so far, exchange left out.
   public private(set) var computeSeconds = 0.0
 
+  /// What all steps so far made this rank move, statistics of batch norm included.
+  public var exchangedBytes: ExchangedBytes {
+    var bytes = combined.total
+    bytes.network += reducer.reductions * reducer.bytesEachReduction.network
+    bytes.memory += reducer.reductions * reducer.bytesEachReduction.memory
+    return bytes
+  }
+
+  private let combined = CombinedBytes()
   private var outputGradient = Scratch<Scalar>()
   private let reportReady: (Parameter<Scalar>, Range<Int>) throws -> Void
   private let clock = ContinuousClock()
@@ -45,8 +54,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - wireFormat: In how many bits they travel as messages.
   ///   - start: When their exchange starts; nil: after the backward pass on one host, during it on several.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes``.
-  /// - Throws: ``UnequalRanksError`` if ranks have different networks; ``AgreedError`` if a rank cannot get
-  ///   the memory; ``MPIError``.
+  /// - Throws: ``AgreedError`` if ranks have different networks, or one cannot get the memory; ``MPIError``.
   public init(
     _ network: Network<Scalar>, over communicator: Communicator,
     algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
@@ -75,7 +83,13 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       try reducer.isReadyInMemory(place + range.lowerBound..<place + range.upperBound)
     }
     if communicator.size > 1 {
-      network.pass.combine = { try communicator.allReduce($0, .sum, using: algorithm) }
+      network.pass.combine = { [combined] numbers in
+        try communicator.allReduce(numbers, .sum, using: algorithm)
+        combined.add(numbers.count) {
+          communicator.exchangedBytes(
+            count: numbers.count, of: Scalar.self, using: algorithm, inArena: false)
+        }
+      }
     }
     try synchronize()
   }
@@ -84,7 +98,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Gives all ranks the weights and running averages of rank 0, and checks that they arrived. Collective.
   ///
-  /// - Throws: ``UnequalRanksError``; ``MPIError``.
+  /// - Throws: ``AgreedError``; ``MPIError``.
   public func synchronize() throws {
     try communicator.broadcast(network.values, from: 0)
     for tensor in network.root.allBuffers { try communicator.broadcast(tensor.values, from: 0) }
@@ -93,7 +107,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The weights' checksum, after making sure that all ranks have the same. Collective.
   ///
-  /// - Throws: ``UnequalRanksError`` on every rank, naming those that differ.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
   public func checksum() throws -> UInt64 {
     let own = WeightChecksum.of(network)
     try communicator.requireEqual(Int(truncatingIfNeeded: own), "weights") {
@@ -180,6 +194,18 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     try communicator.allReduce(&numbers, .sum)
     return BatchScore(
       examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
+  }
+
+  /// Counts what layers combine, without finding it out anew for a number of elements seen before.
+  private final class CombinedBytes {
+    private(set) var total = ExchangedBytes()
+    private var known: [Int: ExchangedBytes] = [:]
+
+    func add(_ count: Int, _ bytes: () -> ExchangedBytes) {
+      let each = known[count] ?? bytes()
+      known[count] = each
+      total += each
+    }
   }
 
   /// Keeps both memories alive for the network.

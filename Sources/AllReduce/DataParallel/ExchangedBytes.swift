@@ -16,7 +16,7 @@ public struct ExchangedBytes: Sendable, Equatable {
 }
 
 extension Communicator {
-  /// What an all-reduce of a slice of an ``Arena`` makes this rank move, from its schedule.
+  /// What an all-reduce makes this rank move, from its schedule.
   ///
   /// Not collective; costs what making the schedule costs.
   ///
@@ -26,17 +26,21 @@ extension Communicator {
   ///   - algorithm: What is asked for. Of MPI's own (`native`) the library knows no schedule: counted
   ///     as the ring, which moves the least.
   ///   - wireFormat: How elements travel between hosts.
+  ///   - inArena: Whether the elements are in an ``Arena``.
   /// - Returns: The bytes of this rank.
   public func exchangedBytes<Scalar: ReducibleScalar>(
     count: Int, of type: Scalar.Type, using algorithm: ReductionAlgorithm = .automatic,
-    wireFormat: WireFormat = .full
+    wireFormat: WireFormat = .full, inArena: Bool = true
   ) -> ExchangedBytes {
     guard size > 1, count > 0 else { return ExchangedBytes() }
     let stride = Scalar.scalarType.stride
     let bytes = count * wireFormat.stride(of: Scalar.scalarType)
     switch resolve(algorithm, bytes: bytes).kind {
     case .sharedMemory:
-      return ExchangedBytes(memory: inPlaceBytes(count: count, stride: stride, isShared: true))
+      return ExchangedBytes(
+        memory: inPlaceBytes(
+          count: count, stride: stride, isShared: true,
+          wholeLimit: inArena ? WholeExchange.arenaLimit : WholeExchange.limit))
     case .hierarchical:
       return hierarchicalBytes(
         count: count, Scalar.scalarType, using: algorithm, wireFormat: wireFormat)
@@ -55,10 +59,12 @@ extension Communicator {
 
   /// One pass over the parts of a host's ranks: this rank's slice is read from all others, and its sum
   /// written to all others, or to the first rank only.
-  private func inPlaceBytes(count: Int, stride: Int, isShared: Bool) -> Int {
+  private func inPlaceBytes(
+    count: Int, stride: Int, isShared: Bool, wholeLimit: Int = 0
+  ) -> Int {
     let (ranks, place) = neighbours
     if ranks.count == 1 { return 0 }
-    if isShared, count * stride <= WholeExchange.arenaLimit {
+    if count * stride <= wholeLimit {
       return (ranks.count - 1) * count * stride
     }
     let slice = HostSlices(count: count, stride: stride, ranks: ranks.count)[place].count * stride

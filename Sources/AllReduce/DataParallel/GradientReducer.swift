@@ -30,6 +30,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let gradient: UnsafeMutableBufferPointer<Scalar>
   /// What one reduction makes this rank move.
   public let bytesEachReduction: ExchangedBytes
+  /// How many reductions there have been.
+  public private(set) var reductions = 0
   /// Seconds spent in reductions so far.
   public private(set) var times = ExchangeTimes()
 
@@ -189,6 +191,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.
   public func finishSum() throws -> BatchScore {
+    reductions += 1
     if communicator.size > 1 {
       let from = clock.now
       if startedAt == nil { startedAt = from }
