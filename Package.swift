@@ -51,7 +51,8 @@ let package = Package(
     .target(name: "CKernels"),
 
     .target(name: "AllReduceMPI", dependencies: ["CMPI", "CKernels"], swiftSettings: strict),
-    .target(name: "AllReduceNN", dependencies: ["CBLAS", "CKernels", "CZlib"], swiftSettings: strict),
+    .target(
+      name: "AllReduceNN", dependencies: ["CBLAS", "CKernels", "CZlib"], swiftSettings: strict),
     .target(
       name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN"], swiftSettings: strict),
 

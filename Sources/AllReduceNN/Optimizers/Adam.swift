@@ -70,6 +70,7 @@ extension Adam {
   /// AdamW: Adam with decoupled weight decay.
   ///
   /// - Parameter weightDecay: How strongly weights are pulled to zero.
+  /// - Returns: The rule.
   public static func decoupled(weightDecay: Double = 0.01) -> Adam {
     Adam(weightDecay: weightDecay, decoupled: true)
   }
