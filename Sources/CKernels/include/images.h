@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scalar.h"
+
 /// Windows of an image at regular steps. A window is `runs` runs of `run` contiguous elements.
 typedef struct ck_windows {
   /// How many windows there are below, and beside each other.
@@ -71,8 +73,6 @@ typedef struct ck_images {
   /// in = the gradient's share of every window an element is in.
   void (*mean_unpool)(const ck_pool *pool, size_t height, const void *gradient, void *in);
 } ck_images;
-
-enum { CK_FLOAT = 0, CK_DOUBLE = 1 };
 
 /// The loops for an element type in a variant (`CK_SCALAR`: the baseline processor's vectors;
 /// `CK_AVX2`; `CK_AVX512`); NULL if this processor does not have it.

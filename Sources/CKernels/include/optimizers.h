@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "scalar.h"
+
 /// The numbers of a step; each is rounded once to the type of the weights. With
 /// d = scale * gradient + decay * weight:
 typedef struct ck_update {
@@ -28,8 +30,6 @@ typedef struct ck_update {
 /// - CK_ADAM: w *= shrink; first = keep * first + gain * d; second = second_keep * second
 ///   + second_gain * d * d; w -= rate * first / (root * sqrt(second) + epsilon)
 enum { CK_SGD = 0, CK_MOMENTUM = 1, CK_NESTEROV = 2, CK_ADAGRAD = 3, CK_ADAM = 4, CK_RULES = 5 };
-
-enum { CK_FLOAT = 0, CK_DOUBLE = 1 };
 
 /// A pass over `count` elements; vectors that a rule does not have may be NULL. Ranges must not
 /// overlap.

@@ -8,7 +8,8 @@
 func peakResidentBytes() -> Int {
   var usage = rusage()
   #if canImport(Glibc)
-    getrusage(RUSAGE_SELF, &usage)
+    // In kilobytes.
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return Int(usage.ru_maxrss) << 10
   #else
     getrusage(RUSAGE_SELF, &usage)
