@@ -67,6 +67,7 @@ let package = Package(
     program("explain"),
     program("train-classifier"),
     program("custom-gradient"),
+    program("chart"),
 
     .target(
       name: "TestSupport", dependencies: ["AllReduce", "AllReduceMPI"], path: "Tests/TestSupport",

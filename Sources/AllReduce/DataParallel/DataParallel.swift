@@ -52,13 +52,13 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
   ///   - wireFormat: In how many bits they travel as messages.
-  ///   - start: When their exchange starts; nil: after the backward pass on one host, during it on several.
+  ///   - start: When their exchange starts.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes``.
   /// - Throws: ``AgreedError`` if ranks have different networks, or one cannot get the memory; ``MPIError``.
   public init(
     _ network: Network<Scalar>, over communicator: Communicator,
     algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
-    start: ReductionStart? = nil, bucketBytes: Int? = nil
+    start: ReductionStart = .duringBackward, bucketBytes: Int? = nil
   ) throws {
     self.network = network
     let layout = network.layout
@@ -69,7 +69,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       memoryCount: layout.count, header: layout.reserved,
       parts: layout.ranges.sorted { $0.lowerBound < $1.lowerBound },
       over: communicator, algorithm: algorithm, wireFormat: wireFormat,
-      start: start ?? (communicator.hosts.count == 1 ? .afterBackward : .duringBackward),
+      start: start,
       bucketBytes: bucketBytes)
     self.reducer = reducer
     let values = TensorMemory<Scalar>(count: layout.count)

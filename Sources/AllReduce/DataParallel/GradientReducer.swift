@@ -113,7 +113,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     bytesEachReduction = bytes
   }
 
-  /// The bytes of a bucket, unless the caller says otherwise: `docs/` has the measurement.
+  /// The bytes of a bucket, unless the caller says otherwise.
+  ///
+  /// Measured on one host of 2 cores, images a second against one exchange after the backward pass: with
+  /// 20 million parameters 1.01 times, with two convolutions 1.02 times, with 0.7 million parameters
+  /// 1.00; buckets of 512 KiB to 2 MiB gave less or the same.
   public static var defaultBucketBytes: Int { 4 << 20 }
 
   /// The algorithm that reduces the largest bucket.

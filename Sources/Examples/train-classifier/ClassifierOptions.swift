@@ -69,10 +69,8 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "In how many bits gradients travel as messages.")
   var wireFormat: WireFormat = .full
 
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Exchanges gradients while the backward pass goes on (default: between hosts).")
-  var overlap: Bool?
+  @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")
+  var overlap = true
 
   @Option(
     help: ArgumentHelp(

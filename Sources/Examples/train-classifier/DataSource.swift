@@ -23,6 +23,13 @@ enum DataSource {
     return data
   }
 
+  private static func synthetic(_ options: ClassifierOptions) throws -> ClassificationData {
+    let count = options.dataLimit ?? syntheticCount
+    return try ClassificationData(
+      training: SyntheticImages(count: count, seed: options.seed),
+      test: SyntheticImages(count: max(count / 10, 1), seed: options.seed, first: count))
+  }
+
   /// The digits that travel with the project, seen from where the program stands or is started.
   private static var digitsFile: String {
     let file = "data/digits.csv.gz"

@@ -40,7 +40,7 @@ struct TrainClassifier: ParsableCommand {
     let log = try world.agreeing { try MetricsLog(path: options.log, isRoot: world.isRoot) }
     let parallel = try DataParallel(
       network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
-      start: options.overlap.map { $0 ? .duringBackward : .afterBackward },
+      start: options.overlap ? .duringBackward : .afterBackward,
       bucketBytes: options.bucketBytes?.bytes)
     let training = Training(parallel, on: data, plan, options, console, log)
     do {
