@@ -21,9 +21,6 @@ static const optimizer_passes *passes(int type, int variant) {
     case CK_AVX2:
       if (!__builtin_cpu_supports("avx2")) return NULL;
       return type == CK_FLOAT ? &optimizer_float_passes_avx2 : &optimizer_double_passes_avx2;
-    case CK_AVX512:
-      if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl")) return NULL;
-      return type == CK_FLOAT ? &optimizer_float_passes_avx512 : &optimizer_double_passes_avx512;
 #endif
     default:
       return NULL;

@@ -12,7 +12,6 @@ typedef struct optimizer_passes {
 extern const optimizer_passes optimizer_float_passes_scalar, optimizer_double_passes_scalar;
 #if defined(__x86_64__)
 extern const optimizer_passes optimizer_float_passes_avx2, optimizer_double_passes_avx2;
-extern const optimizer_passes optimizer_float_passes_avx512, optimizer_double_passes_avx512;
 #endif
 
 #endif

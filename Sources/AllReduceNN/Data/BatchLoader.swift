@@ -1,4 +1,8 @@
 /// Makes a rank's batches, step by step.
+///
+/// Any step may be asked for at any time. With `prefetches` a thread of its own makes the batch that
+/// follows while the present one is learned from; it pays where examples are costly to make
+/// (``SyntheticImages``) and a core is spare. Without it nothing is done ahead.
 public final class BatchLoader<Scalar: NetworkScalar> {
   /// Where examples come from.
   public let data: any Dataset
@@ -6,7 +10,18 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   public let sampler: EpochSampler
   private let rank: Int
   private let ranks: Int
-  private var slot = BatchSlot<Scalar>()
+  private var present = BatchSlot<Scalar>()
+  private let worker: BackgroundWorker?
+  private var ahead = Ahead()
+
+  /// The batch that the worker makes; looked at only when the worker waits.
+  private final class Ahead: @unchecked Sendable {
+    let slot: BatchSlot<Scalar>
+    var place: (epoch: Int, step: Int)?
+    var batch: Batch<Scalar>?
+
+    init(_ slot: BatchSlot<Scalar> = BatchSlot()) { self.slot = slot }
+  }
 
   /// Prepares to make a rank's batches.
   ///
@@ -15,8 +30,10 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   ///   - sampler: Which examples are in which batch.
   ///   - rank: Whose part is made, from 0.
   ///   - ranks: How many share the global batch.
+  ///   - prefetches: Whether a thread makes the next batch ahead.
   public init(
-    _ data: any Dataset, _ sampler: EpochSampler, rank: Int = 0, of ranks: Int = 1
+    _ data: any Dataset, _ sampler: EpochSampler, rank: Int = 0, of ranks: Int = 1,
+    prefetches: Bool = false
   ) {
     precondition(
       sampler.count == data.count,
@@ -26,6 +43,7 @@ public final class BatchLoader<Scalar: NetworkScalar> {
     self.sampler = sampler
     self.rank = rank
     self.ranks = ranks
+    worker = prefetches ? BackgroundWorker() : nil
   }
 
   /// The rank's part of a step's batch; its memory is used again by the next call.
@@ -35,35 +53,31 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   ///   - step: Within its epoch, from 0.
   /// - Returns: The part, which is empty where there are more ranks than examples.
   public func batch(epoch: Int, step: Int) -> Batch<Scalar> {
-    slot.make(
-      data, sampler.examples(epoch: epoch, step: step, rank: rank, of: ranks),
-      globalCount: sampler.batchSize(step: step))
-  }
-}
-
-/// Memory for one batch, kept from step to step.
-struct BatchSlot<Scalar: NetworkScalar> {
-  private var inputs = Scratch<Scalar>()
-  private var numbers = Scratch<Float>()
-  private var labels = TensorMemory<Int32>(count: 0)
-
-  /// Fills the memory with examples.
-  mutating func make(_ data: any Dataset, _ examples: [Int], globalCount: Int) -> Batch<Scalar> {
-    let shape = data.exampleShape.batch(of: examples.count)
-    if labels.values.count < examples.count { labels = TensorMemory(count: examples.count) }
-    let batch = Batch(
-      inputs: inputs.tensor(shape), labels: labels, examples: examples, globalCount: globalCount)
-    if let inputs = batch.inputs as? Tensor<Float> {
-      data.fill(examples, inputs: inputs, labels: batch.labels)
+    guard let worker else { return make(epoch, step, present) }
+    worker.wait()
+    let free = present
+    let batch: Batch<Scalar>
+    if let made = ahead.batch, let place = ahead.place, place == (epoch, step) {
+      (batch, present) = (made, ahead.slot)
     } else {
-      let inputs = numbers.tensor(shape)
-      data.fill(examples, inputs: inputs, labels: batch.labels)
-      if let wide = batch.inputs as? Tensor<Double> { BatchSlot.widen(inputs, to: wide) }
+      batch = make(epoch, step, ahead.slot)
+      present = ahead.slot
+    }
+    let next = Ahead(free)
+    ahead = next
+    let place = step + 1 < sampler.stepsPerEpoch ? (epoch, step + 1) : (epoch + 1, 0)
+    worker.start { [data, sampler, rank, ranks] in
+      next.place = place
+      next.batch = next.slot.make(
+        data, sampler.examples(epoch: place.0, step: place.1, rank: rank, of: ranks),
+        globalCount: sampler.batchSize(step: place.1))
     }
     return batch
   }
 
-  private static func widen(_ numbers: Tensor<Float>, to wide: Tensor<Double>) {
-    for index in 0..<numbers.count { wide[index] = Double(numbers[index]) }
+  private func make(_ epoch: Int, _ step: Int, _ slot: BatchSlot<Scalar>) -> Batch<Scalar> {
+    slot.make(
+      data, sampler.examples(epoch: epoch, step: step, rank: rank, of: ranks),
+      globalCount: sampler.batchSize(step: step))
   }
 }

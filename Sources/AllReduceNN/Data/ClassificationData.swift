@@ -14,6 +14,11 @@ public struct ClassificationData: Sendable {
         file: test.name, expected: "examples of \(training.exampleShape), as in \(training.name)",
         found: "\(test.exampleShape)", advice: "take both from the same collection")
     }
+    self.init(alike: training, test)
+  }
+
+  /// Joins two sets whose examples have one size.
+  init(alike training: any Dataset, _ test: any Dataset) {
     self.training = training
     self.test = test
   }

@@ -5,7 +5,7 @@ package struct OptimizerKernel: Sendable {
   /// For which processors a pass was written. All give the same bits, so that ranks on different
   /// machines hold equal weights.
   package enum Variant: Int32, Sendable, CaseIterable {
-    case scalar, avx2, avx512
+    case scalar, avx2
   }
 
   /// Which pass.

@@ -40,8 +40,8 @@ typedef void (*ck_update_function)(
 /// The sum of squares, added up in doubles in an order that depends on the count alone.
 typedef double (*ck_squares_function)(const void *values, size_t count);
 
-/// The pass of a rule for a type in a variant (CK_SCALAR, CK_AVX2, CK_AVX512: see wire.h); NULL if
-/// this processor does not have it. All variants give the same bits.
+/// The pass of a rule for a type in a variant (CK_SCALAR, CK_AVX2: see wire.h; memory is the limit, so
+/// AVX-512 was no faster); NULL if this processor does not have it. All variants give the same bits.
 ck_update_function ck_update_variant(int rule, int type, int variant);
 
 /// The same for sums of squares.
