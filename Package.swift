@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "CKernels"),
 
     .target(name: "AllReduceMPI", dependencies: ["CMPI", "CKernels"], swiftSettings: strict),
-    .target(name: "AllReduceNN", dependencies: ["CBLAS"], swiftSettings: strict),
+    .target(name: "AllReduceNN", dependencies: ["CBLAS", "CKernels"], swiftSettings: strict),
     .target(
       name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN"], swiftSettings: strict),
 

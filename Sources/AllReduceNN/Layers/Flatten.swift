@@ -1,0 +1,27 @@
+/// Views each example as one row of numbers: `[height, width, channels]` as `[height width channels]`.
+///
+/// It costs nothing.
+public final class Flatten<Scalar: NetworkScalar>: Layer {
+  private var shape: Shape?
+
+  /// Creates a layer.
+  public init() {}
+
+  public var summary: String { "Flatten" }
+
+  public func outputShape(for input: Shape) throws -> Shape { [input.count] }
+
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    shape = input.shape
+    return input.reshaped([input.rows, input.shape.example.count])
+  }
+
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard let shape else {
+      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no batch")
+    }
+    return needsInputGradient ? gradient.reshaped(shape) : nil
+  }
+}

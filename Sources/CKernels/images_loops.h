@@ -1,0 +1,34 @@
+// What the variants of the loops over images share.
+#ifndef ALLREDUCE_IMAGES_LOOPS_H
+#define ALLREDUCE_IMAGES_LOOPS_H
+
+#include <string.h>
+
+#include "images.h"
+
+/// The windows of a tile, or the elements of a window.
+#define SIX 6
+#define ROUNDED(columns) (((columns) + CK_COLUMNS - 1) / CK_COLUMNS * CK_COLUMNS)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+/// Calls a macro with a constant number of vectors.
+#define BY_TWO(vectors, CALL) \
+  if (vectors == 2) {         \
+    CALL(2);                  \
+  } else {                    \
+    CALL(1);                  \
+  }
+#define BY_FOUR(vectors, CALL) \
+  switch (vectors) {           \
+    case 4: CALL(4); break;    \
+    case 3: CALL(3); break;    \
+    case 2: CALL(2); break;    \
+    default: CALL(1);          \
+  }
+
+extern const ck_images images_float_scalar, images_double_scalar;
+extern const ck_images images_float_avx2, images_double_avx2;
+extern const ck_images images_float_avx512, images_double_avx512;
+
+#endif
