@@ -1,21 +1,46 @@
 import CKernels
 
-/// The loops over images of one type of number, in the widest variant that the processor has.
+/// A number that images can have.
+public protocol ImageScalar {
+  /// Loops over images, the fastest that this processor has.
+  static var images: ImageKernels { get }
+}
+
+extension Float: ImageScalar {
+  /// Loops over images of 32-bit numbers, the fastest that this processor has.
+  public static let images = ImageKernels(ofDouble: false)
+}
+
+extension Double: ImageScalar {
+  /// Loops over images of 64-bit numbers, the fastest that this processor has.
+  public static let images = ImageKernels(ofDouble: true)
+}
+
+/// The loops over images of one type of number: see `images.h`.
 public struct ImageKernels: @unchecked Sendable {
+  /// For which processors the loops were written.
+  package enum Variant: Int32, Sendable, CaseIterable {
+    case scalar, avx2, avx512
+  }
+
   /// The functions; constant memory.
   let table: UnsafePointer<ck_images>
 
-  /// The loops of a variant; nil if the processor does not have it.
-  init?(ofDouble: Bool, variant: Int) {
+  /// The loops in a variant; nil if this processor does not have it.
+  package init?(ofDouble: Bool, _ variant: Variant) {
     let type = ofDouble ? CK_DOUBLE : CK_FLOAT
-    guard let table = ck_images_variant(Int32(type), Int32(variant)) else { return nil }
+    guard let table = ck_images_variant(Int32(type), variant.rawValue) else { return nil }
     self.table = table
   }
 
+  /// The fastest loops that this processor has.
   init(ofDouble: Bool) {
-    let variants = [CK_AVX512, CK_AVX2, CK_SCALAR]
-    self = variants.lazy.compactMap { ImageKernels(ofDouble: ofDouble, variant: Int($0)) }.first!
+    let variants = Variant.allCases.reversed().lazy
+    self = variants.compactMap { ImageKernels(ofDouble: ofDouble, $0) }.first!
   }
+
+  /// Whether a product and its addition are rounded once; those that do so give equal bits.
+  package var isFused: Bool { table.pointee.fused != 0 }
 
   /// The length of a row of so many columns in panels and start values.
   static func rounded(_ columns: Int) -> Int {

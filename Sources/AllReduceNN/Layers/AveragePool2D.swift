@@ -10,6 +10,8 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
   /// The steps from a window to the next.
   public let stride: Size2D
 
+  /// The loops, for tests to replace.
+  package var loops = Scalar.images
   private var plan: PoolPlan?
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()
@@ -25,12 +27,17 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
     PoolPlan.check("AveragePool2D", kernel: self.kernel, stride: self.stride)
   }
 
+  /// "AveragePool2D 3x3, stride 2x2".
   public var summary: String { PoolPlan.summary("AveragePool2D", kernel: kernel, stride: stride) }
 
+  /// The shape of an example's output, `[height', width', channels]`.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
   public func outputShape(for input: Shape) throws -> Shape {
     try PoolPlan.checked(input, kernel: kernel, stride: stride, summary: summary).output
   }
 
+  /// Computes the means of windows, `[batch, height', width', channels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     if plan == nil || plan!.image.sizes[...] != input.shape.sizes.dropFirst() {
       plan = try PoolPlan.checked(
@@ -39,13 +46,14 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
     var plan = plan!
     let output = output.tensor(plan.output.batch(of: input.rows))
     for image in 0..<input.rows {
-      Scalar.images.table.pointee.mean_pool(
+      loops.table.pointee.mean_pool(
         &plan.windows, input.base + image * plan.image.count,
         output.base + image * plan.output.count)
     }
     return output
   }
 
+  /// The gradient of the input, `[batch, height, width, channels]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -55,7 +63,7 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
     }
     let result = inputGradient.tensor(plan.image.batch(of: gradient.rows))
     for image in 0..<gradient.rows {
-      Scalar.images.table.pointee.mean_unpool(
+      loops.table.pointee.mean_unpool(
         &plan.windows, plan.image[0], gradient.base + image * plan.output.count,
         result.base + image * plan.image.count)
     }

@@ -24,6 +24,8 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   /// What is added to the output channels, if anything is.
   public let bias: Parameter<Scalar>?
 
+  /// The loops, for tests to replace.
+  package var loops = Scalar.images
   private var plan: ConvolutionPlan?
   private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
@@ -68,13 +70,18 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
       : nil
   }
 
+  /// "Conv2D 3 -> 8, 5x5, stride 2x2".
   public var summary: String {
     "Conv2D \(inputChannels) -> \(outputChannels), \(kernel)"
       + (stride == 1 ? "" : ", stride \(stride)") + (padding == 0 ? "" : ", padding \(padding)")
   }
 
+  /// "weight" and "bias", if there is one.
   public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
 
+  /// The shape of an example's output, `[height', width', outputChannels]`.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
   public func outputShape(for input: Shape) throws -> Shape {
     guard input.rank == 3, input[2] == inputChannels else {
       throw ShapeError(
@@ -89,9 +96,10 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     return plan.output
   }
 
+  /// Computes the sums over windows, `[batch, height', width', outputChannels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     let plan = checkedPlan(for: input.shape)
-    let loops = Scalar.images.table.pointee
+    let loops = loops.table.pointee
     self.input = input
     let output = output.tensor(plan.output.batch(of: input.rows))
     var (windows, indices) = (plan.windows, plan.weightIndices)
@@ -110,6 +118,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     return output
   }
 
+  /// The gradients of the parameters, then of the input, `[batch, height, width, inputChannels]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -128,7 +137,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   private func addWeightGradient(
     of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan, keep: Bool
   ) {
-    let loops = Scalar.images.table.pointee
+    let loops = loops.table.pointee
     var (windows, indices) = (plan.windows, plan.weightIndices)
     let columns = ImageKernels.rounded(outputChannels)
     let panels = panels.tensor([plan.kernelCount, columns])
@@ -152,7 +161,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   private func inputGradient(
     of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan
   ) -> Tensor<Scalar> {
-    let loops = Scalar.images.table.pointee
+    let loops = loops.table.pointee
     let result = inputGradient.tensor(input.shape)
     let panels = panels.tensor([plan.phasePanels])
     for phase in plan.phases where phase.windows.runs > 0 {
@@ -189,7 +198,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     let pixels = input.base + image * plan.image.count
     guard plan.isPadded else { return pixels }
     let padded = padded.tensor([plan.paddedCount])
-    Scalar.images.table.pointee.window(
+    loops.table.pointee.window(
       pixels, plan.rows.input, plan.columns.input, inputChannels, -padding.height, -padding.width,
       plan.rows.input + 2 * padding.height, plan.columns.input + 2 * padding.width, inputChannels,
       padded.base)

@@ -44,10 +44,15 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     self.init(inputs: inputs, outputs: outputs)
   }
 
+  /// "Dense 784 -> 512".
   public var summary: String { "Dense \(inputs) -> \(outputs)" }
 
+  /// "weight" and "bias", if there is one.
   public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
 
+  /// The shape of an example's output, `[outputs]`.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
   public func outputShape(for input: Shape) throws -> Shape {
     guard input == [inputs] else {
       throw ShapeError("\(summary) takes examples of \(Shape([inputs])), not of \(input)")
@@ -55,6 +60,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     return [outputs]
   }
 
+  /// Computes the weighted sums, `[batch, outputs]`, of `[batch, inputs]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     let output = output.tensor([input.rows, outputs])
@@ -67,6 +73,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     return output
   }
 
+  /// The gradients of the parameters, then of the input, `[batch, inputs]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

@@ -7,15 +7,19 @@ public final class Flatten<Scalar: NetworkScalar>: Layer {
   /// Creates a layer.
   public init() {}
 
+  /// "Flatten".
   public var summary: String { "Flatten" }
 
+  /// The shape of an example's output, `[count]`.
   public func outputShape(for input: Shape) throws -> Shape { [input.count] }
 
+  /// Views a batch as `[batch, count]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     shape = input.shape
     return input.reshaped([input.rows, input.shape.example.count])
   }
 
+  /// The same gradient in the shape of the input.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

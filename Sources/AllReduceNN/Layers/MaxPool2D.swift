@@ -11,6 +11,8 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   /// The steps from a window to the next.
   public let stride: Size2D
 
+  /// The loops, for tests to replace.
+  package var loops = Scalar.images
   private var plan: PoolPlan?
   private var batch = 0
   private var places: TensorMemory<UInt16>?
@@ -29,12 +31,17 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
     precondition(kernel.count <= 65_535, "MaxPool2D cannot have kernel \(kernel)")
   }
 
+  /// "MaxPool2D 3x3, stride 2x2".
   public var summary: String { PoolPlan.summary("MaxPool2D", kernel: kernel, stride: stride) }
 
+  /// The shape of an example's output, `[height', width', channels]`.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
   public func outputShape(for input: Shape) throws -> Shape {
     try PoolPlan.checked(input, kernel: kernel, stride: stride, summary: summary).output
   }
 
+  /// Finds the largest of windows, `[batch, height', width', channels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var plan = try currentPlan(for: input.shape)
     batch = input.rows
@@ -43,7 +50,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
       places = TensorMemory(count: output.count)
     }
     for image in 0..<batch {
-      Scalar.images.table.pointee.max_pool(
+      loops.table.pointee.max_pool(
         &plan.windows, input.base + image * plan.image.count,
         output.base + image * plan.output.count,
         places!.values.baseAddress! + image * plan.output.count)
@@ -51,6 +58,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
     return output
   }
 
+  /// The gradient of the input, `[batch, height, width, channels]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -60,7 +68,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
     }
     let result = inputGradient.tensor(plan.image.batch(of: batch))
     for image in 0..<batch {
-      Scalar.images.table.pointee.max_unpool(
+      loops.table.pointee.max_unpool(
         &plan.windows, plan.image[0], gradient.base + image * plan.output.count,
         places.values.baseAddress! + image * plan.output.count,
         result.base + image * plan.image.count)
