@@ -2,17 +2,29 @@
 ///
 /// The requirements are kernels: loops over memory that check nothing, each called once for many
 /// elements. Layers check shapes and call them.
-public protocol NetworkScalar: BLASScalar, LossScalar {
+public protocol NetworkScalar: BLASScalar {
   /// Loops over images, for this processor.
   static var images: ImageKernels { get }
+  /// Activations, losses and masks, for this processor.
+  static var vectorFunctions: any VectorFunctions<Self> { get }
+  /// Normalization, for this processor.
+  static var normalization: any NormalizationFunctions<Self> { get }
 }
 
 extension Float: NetworkScalar {
   /// Loops over images of 32-bit numbers, for this processor.
   public static let images = ImageKernels(ofDouble: false)
+  /// Kernels in 32 bits.
+  public static let vectorFunctions: any VectorFunctions<Float> = FloatVectorFunctions()
+  /// Kernels in 32 bits.
+  public static let normalization: any NormalizationFunctions<Float> = FloatNormalization()
 }
 
 extension Double: NetworkScalar {
   /// Loops over images of 64-bit numbers, for this processor.
   public static let images = ImageKernels(ofDouble: true)
+  /// Plain loops in 64 bits.
+  public static let vectorFunctions: any VectorFunctions<Double> = DoubleVectorFunctions()
+  /// Plain loops in 64 bits.
+  public static let normalization: any NormalizationFunctions<Double> = DoubleNormalization()
 }

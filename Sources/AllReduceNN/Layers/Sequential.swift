@@ -3,8 +3,14 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// The layers, in the order of the forward pass.
   public let layers: [any Layer<Scalar>]
 
-  /// Puts layers in a row.
-  public init(_ layers: [any Layer<Scalar>]) { self.layers = layers }
+  /// Puts layers in a row, and lets those work in place that can: not the first, whose input may have
+  /// other readers.
+  public init(_ layers: [any Layer<Scalar>]) {
+    self.layers = layers
+    for (before, layer) in zip(layers, layers.dropFirst()) where before.outputMayBeOverwritten {
+      (layer as? any InPlaceLayer<Scalar>)?.worksInPlace = true
+    }
+  }
 
   /// Puts layers in a row.
   public convenience init(_ layers: any Layer<Scalar>...) { self.init(layers) }
@@ -14,6 +20,9 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   public var children: [(name: String, layer: any Layer<Scalar>)] {
     layers.enumerated().map { (String($0.offset), $0.element) }
   }
+
+  /// If the last layer's may be.
+  public var outputMayBeOverwritten: Bool { layers.last?.outputMayBeOverwritten ?? false }
 
   public func outputShape(for input: Shape) throws -> Shape {
     try layers.reduce(input) { try $1.outputShape(for: $0) }
@@ -50,5 +59,13 @@ extension Layer {
   /// The parameters of this layer and of all below it, in the order of the forward pass.
   public var allParameters: [Parameter<Scalar>] {
     parameters + children.flatMap { $0.layer.allParameters }
+  }
+
+  /// The buffers of this layer and of all below it, with their paths, such as "1.runningMean".
+  public var allBuffers: [(name: String, tensor: Tensor<Scalar>)] {
+    buffers
+      + children.flatMap { child in
+        child.layer.allBuffers.map { (child.name + "." + $0.name, $0.tensor) }
+      }
   }
 }

@@ -30,7 +30,7 @@ public struct BinaryCrossEntropy<Scalar: NetworkScalar>: Loss {
     var row = UnsafePointer(output.base)
     var targetRow = UnsafePointer(values.base)
     for _ in 0..<output.rows {
-      let (loss, right) = Scalar.binaryCrossEntropy(
+      let (loss, right) = Scalar.vectorFunctions.binaryCrossEntropy(
         row, targetRow, gradientRow, count: width, scale: 1 / Scalar(width))
       score.loss += loss / Double(width)
       score.correct += right == width ? 1 : 0

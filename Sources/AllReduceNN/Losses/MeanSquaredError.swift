@@ -14,7 +14,7 @@ public struct MeanSquaredError<Scalar: NetworkScalar>: Loss {
     let gradient = start(of: gradient, like: output)
     guard output.count > 0 else { return BatchScore(examples: output.rows) }
     let elements = Double(output.count / output.rows)
-    let sum = Scalar.squaredDifferences(
+    let sum = Scalar.vectorFunctions.squaredDifferences(
       output.base, values.base, gradient, count: output.count, scale: Scalar(2 / elements))
     return BatchScore(examples: output.rows, loss: sum / elements)
   }

@@ -60,12 +60,14 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
   ) -> Double {
     // The gradient may take the logits' place, so what is needed of these comes first.
     let right = logits[target]
-    let (largest, total) = Scalar.sumOfRow(logits, count: width, adding: labelSmoothing > 0)
+    let functions = Scalar.vectorFunctions
+    let largest = functions.largest(logits, count: width)
+    let total = labelSmoothing > 0 ? functions.sum(logits, count: width) : 0
     if right == largest, !(0..<target).contains(where: { logits[$0] == right }) { correct += 1 }
-    let sum = Scalar.exponentials(logits, minus: largest, gradient, count: width)
+    let sum = functions.exponentials(logits, minus: largest, gradient, count: width)
     if let gradient {
       let spread = Scalar(labelSmoothing / Double(width))
-      Scalar.scaleAndShift(gradient, count: width, by: 1 / sum, minus: spread)
+      functions.scale(gradient, count: width, by: 1 / sum, minus: spread)
       gradient[target] -= Scalar(1 - labelSmoothing)
     }
     var loss = log(Double(sum)) - (1 - labelSmoothing) * Double(right - largest)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "activations.h"
 #include "images.h"
 #include "optimizers.h"
 #include "wire.h"
