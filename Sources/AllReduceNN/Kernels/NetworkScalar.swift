@@ -2,9 +2,7 @@
 ///
 /// The requirements are kernels: loops over memory that check nothing, each called once for many
 /// elements. Layers check shapes and call them.
-public protocol NetworkScalar: BLASScalar {
-  /// Loops over images, for this processor.
-  static var images: ImageKernels { get }
+public protocol NetworkScalar: BLASScalar, ImageScalar {
   /// Activations, losses and masks, for this processor.
   static var vectorFunctions: any VectorFunctions<Self> { get }
   /// Normalization, for this processor.
@@ -12,8 +10,6 @@ public protocol NetworkScalar: BLASScalar {
 }
 
 extension Float: NetworkScalar {
-  /// Loops over images of 32-bit numbers, for this processor.
-  public static let images = ImageKernels(ofDouble: false)
   /// Kernels in 32 bits.
   public static let vectorFunctions: any VectorFunctions<Float> = FloatVectorFunctions()
   /// Kernels in 32 bits.
@@ -21,8 +17,6 @@ extension Float: NetworkScalar {
 }
 
 extension Double: NetworkScalar {
-  /// Loops over images of 64-bit numbers, for this processor.
-  public static let images = ImageKernels(ofDouble: true)
   /// Plain loops in 64 bits.
   public static let vectorFunctions: any VectorFunctions<Double> = DoubleVectorFunctions()
   /// Plain loops in 64 bits.
