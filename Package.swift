@@ -74,7 +74,7 @@ let package = Package(
       swiftSettings: strict),
     tests("CollectiveTests", of: "AllReduce", "AllReduceMPI"),
     tests("AllReduceNNTests", of: "AllReduceNN"),
-    tests("AllReduceTests", of: "AllReduce", "AllReduceMPI"),
+    tests("AllReduceTests", of: "AllReduce", "AllReduceMPI", "ExampleSupport"),
     tests("ProgramTests"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .executableTarget(

@@ -99,7 +99,8 @@ public struct NetworkWords: Sendable, Equatable {
   }
 
   private static func convolution(_ text: String) throws(Reason) -> Word {
-    let reason = Reason(text: "a convolution is conv:FILTERSxSIZE, then /STRIDE and +PADDING if wanted")
+    let reason = Reason(
+      text: "a convolution is conv:FILTERSxSIZE, then /STRIDE and +PADDING if wanted")
     let (front, padding) = try cut(text, at: "+", reason, atLeast: 0)
     let (shape, stride) = try cut(front, at: "/", reason, atLeast: 1)
     guard let both = numbers(shape, separator: "x"), both.count == 2 else { throw reason }

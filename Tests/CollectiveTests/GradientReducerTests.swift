@@ -13,7 +13,8 @@ final class GradientReducerTests: CollectiveTestCase {
     }
   }
 
-  private func checkMean(_ reducer: GradientReducer<Double>, _ world: Communicator, _ what: String) {
+  private func checkMean(_ reducer: GradientReducer<Double>, _ world: Communicator, _ what: String)
+  {
     let examples = (0..<world.size).reduce(0) { $0 + 3 * $1 }
     guard examples > 0 else { return }
     for index in reducer.gradient.indices {
@@ -99,7 +100,8 @@ final class GradientReducerTests: CollectiveTestCase {
       try world.requireEqual(world.rank == world.size - 1 ? 8 : 7, "sevens")
     ) { error in
       XCTAssertEqual((error as? any ExitCoded)?.exitCode, 1)
-      XCTAssertTrue("\(error)".contains("rank 0 has 7, and rank \(world.size - 1) has 8"), "\(error)")
+      XCTAssertTrue(
+        "\(error)".contains("rank 0 has 7, and rank \(world.size - 1) has 8"), "\(error)")
     }
     XCTAssertThrowsError(try GradientReducer<Float>(count: world.rank + 1, over: world))
   }

@@ -60,7 +60,8 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertGreaterThan(output.computeSeconds, 0)
     XCTAssertGreaterThan(output.exchangeSeconds, 0)
     XCTAssertGreaterThan(output.updateSeconds, 0)
-    XCTAssertLessThanOrEqual(output.waitSeconds + output.hiddenSeconds, output.exchangeSeconds + 1e-9)
+    XCTAssertLessThanOrEqual(
+      output.waitSeconds + output.hiddenSeconds, output.exchangeSeconds + 1e-9)
     XCTAssertEqual(output.networkBytesSent, [0, 0, 0])
     // All parameters, padded a little, times 2(p-1) over all ranks, each step.
     let moved = output.memoryBytesExchanged.reduce(0, +)
@@ -131,7 +132,9 @@ final class TrainClassifierTests: ProgramTestCase {
     let outcome = try ProgramRunner().run(
       "train-classifier", ["--data", "digits", "--epochs", "2", "--batch-size", "30"], ranks: 2)
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
-    for part in ["accuracy", "images/s", "update of the weights", "bytes exchanged", "on all ranks"] {
+    for part in [
+      "accuracy", "images/s", "update of the weights", "bytes exchanged", "on all ranks",
+    ] {
       XCTAssertTrue(outcome.output.contains(part), "\(part) in \(outcome.output)")
     }
     XCTAssertEqual(outcome.leftBehind, [])

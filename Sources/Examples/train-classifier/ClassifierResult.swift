@@ -72,7 +72,10 @@ struct ClassifierResult {
 
   private var facts: TextTable {
     var facts = TextTable(titles: ["train-classifier", ""], alignments: [.left, .left])
-    facts.add(["  ranks", world.hosts.count == 1 ? "\(world.size)" : "\(world.size) on \(world.hosts.count) hosts"])
+    facts.add([
+      "  ranks",
+      world.hosts.count == 1 ? "\(world.size)" : "\(world.size) on \(world.hosts.count) hosts",
+    ])
     facts.add([
       "  data",
       "\(data.training.name), \(data.training.count.grouped) examples of "
@@ -113,7 +116,8 @@ struct ClassifierResult {
     let steps = Double(max(training.steps, 1))
     for (name, seconds) in [
       ("forward and backward", parallel.computeSeconds), ("exchange", exchange.exchangeSeconds),
-      ("  behind the backward pass", exchange.hiddenSeconds), ("  waited for", exchange.waitSeconds),
+      ("  behind the backward pass", exchange.hiddenSeconds),
+      ("  waited for", exchange.waitSeconds),
       ("update of the weights", training.updateSeconds),
     ] {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])

@@ -27,10 +27,11 @@ final class MetricsLog {
     step: Int, epoch: Int, seconds: Double, loss: Double?, testAccuracy: Double? = nil
   ) {
     guard file != nil else { return }
-    lines += JSONValue.object([
-      ("step", .integer(step)), ("epoch", .integer(epoch)), ("seconds", .number(seconds)),
-      ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: testAccuracy)),
-    ]).encodedOnOneLine() + "\n"
+    lines +=
+      JSONValue.object([
+        ("step", .integer(step)), ("epoch", .integer(epoch)), ("seconds", .number(seconds)),
+        ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: testAccuracy)),
+      ]).encodedOnOneLine() + "\n"
     // Whoever looks on wants to see the present, but not at the price of a call a step.
     if lines.utf8.count > 4096 || testAccuracy != nil { flush() }
   }

@@ -79,7 +79,8 @@ struct TrainClassifier: ParsableCommand {
       let network: Network<Float> = try words.network(for: shape, seed: options.seed)
       guard network.outputShape.rank == 1, network.outputShape.count >= data.classCount else {
         throw ClassifierError.usage(
-          "--layers ends with \(network.outputShape), but \(data.name) has \(data.classCount) classes.")
+          "--layers ends with \(network.outputShape), but \(data.name) has \(data.classCount) classes."
+        )
       }
       return network
     } catch let error as ShapeError {
