@@ -13,7 +13,7 @@ enum DataSource {
     var data =
       switch name {
       case "digits": try ClassificationData(digits: digitsFile)
-      case "synthetic": try synthetic(options)
+      case "synthetic": synthetic(options)
       default: try ClassificationData(idx: name)
       }
     if let limit = options.dataLimit, limit < data.training.count {
@@ -23,11 +23,9 @@ enum DataSource {
     return data
   }
 
-  private static func synthetic(_ options: ClassifierOptions) throws -> ClassificationData {
+  private static func synthetic(_ options: ClassifierOptions) -> ClassificationData {
     let count = options.dataLimit ?? syntheticCount
-    return try ClassificationData(
-      training: SyntheticImages(count: count, seed: options.seed),
-      test: SyntheticImages(count: max(count / 10, 1), seed: options.seed, first: count))
+    return .synthetic(count: count, testCount: max(count / 10, 1), seed: options.seed)
   }
 
   /// The digits that travel with the project, seen from where the program stands or is started.
