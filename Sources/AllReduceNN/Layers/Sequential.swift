@@ -15,8 +15,10 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// Puts layers in a row.
   public convenience init(_ layers: any Layer<Scalar>...) { self.init(layers) }
 
+  /// The layers' summaries, with commas.
   public var summary: String { layers.map(\.summary).joined(separator: ", ") }
 
+  /// The layers, named by their places: "0", "1".
   public var children: [(name: String, layer: any Layer<Scalar>)] {
     layers.enumerated().map { (String($0.offset), $0.element) }
   }
@@ -24,16 +26,21 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// If the last layer's may be.
   public var outputMayBeOverwritten: Bool { layers.last?.outputMayBeOverwritten ?? false }
 
+  /// The last layer's output shape.
+  ///
+  /// - Throws: ``ShapeError`` if a layer does not take what the one before gives.
   public func outputShape(for input: Shape) throws -> Shape {
     try layers.reduce(input) { try $1.outputShape(for: $0) }
   }
 
+  /// Runs the layers one after the other.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var values = input
     for layer in layers { values = try layer.forward(values, pass) }
     return values
   }
 
+  /// Runs the layers in the reverse order, as far down as gradients are needed.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

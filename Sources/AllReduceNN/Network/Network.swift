@@ -29,7 +29,8 @@ public final class Network<Scalar: NetworkScalar> {
   ///   - seed: Of the first values and dropout masks.
   ///   - reserved: Numbers wanted in front of the gradients.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
-  public init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16) throws {
+  public init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16) throws
+  {
     self.root = root
     inputShape = input
     outputShape = try root.outputShape(for: input)
@@ -88,6 +89,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
   ///
   /// - Parameter gradient: `[batch, ...]`; may be overwritten.
+  /// - Throws: What exchanges between ranks throw, in layers that have some.
   public func backward(_ gradient: Tensor<Scalar>) throws {
     _ = try root.backward(gradient, pass, needsInputGradient: false)
   }

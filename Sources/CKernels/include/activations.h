@@ -9,18 +9,19 @@
 /// in the same order, without fused multiplication and addition.
 ///
 /// A result may take the place of an operand; otherwise ranges do not overlap. Errors are given in units
-/// of the last place (ulp) of the exact result, over all 2^32 operands. A NaN gives a NaN; infinities give
-/// the limits, and subnormal results are not flushed to zero.
+/// of the last place (ulp) of the exact result, for all operands. A NaN gives a NaN (whose bits may differ
+/// between variants if it comes from a sum); infinities give the limits, and subnormal results are not
+/// flushed to zero.
 typedef struct ck_activations {
   /// y = exp(x), within 1 ulp.
   void (*exponential)(const float *x, float *y, size_t count);
-  /// y = tanh(x), within 2 ulp.
+  /// y = tanh(x), within 2.5 ulp.
   void (*tanh)(const float *x, float *y, size_t count);
   /// y = 1 / (1 + exp(-x)), within 2.5 ulp.
   void (*sigmoid)(const float *x, float *y, size_t count);
-  /// y = x P, where P = (1 + erf(x / sqrt 2)) / 2, within 4 ulp.
+  /// y = x P, where P = (1 + erf(x / sqrt 2)) / 2, within 5 ulp, or 2^-145 where y is below 2^-120.
   void (*gelu)(const float *x, float *y, size_t count);
-  /// y = x sigmoid(2 u), where u = sqrt(2 / pi) (x + 0.044715 x^3): within 2^-22 (1 + |y|).
+  /// y = x sigmoid(2 u), where u = sqrt(2 / pi) (x + 0.044715 x^3); within 2^-22 (1 + |y|).
   void (*gelu_tanh)(const float *x, float *y, size_t count);
   /// y = x, or slope x where x is negative; a slope of 0 gives 0 there.
   void (*rectify)(const float *x, float *y, size_t count, float slope);
@@ -31,7 +32,7 @@ typedef struct ck_activations {
   void (*sigmoid_gradient)(const float *y, float *g, size_t count);
   /// g times the derivative at x, which is within 2^-22.
   void (*gelu_gradient)(const float *x, float *g, size_t count);
-  /// g times the derivative at x, which is within 2^-21.
+  /// g times the derivative at x, which is within 2^-22.
   void (*gelu_tanh_gradient)(const float *x, float *g, size_t count);
   /// g = g, or slope g where y is not positive, from y = rectify(x).
   void (*rectify_gradient)(const float *y, float *g, size_t count, float slope);
