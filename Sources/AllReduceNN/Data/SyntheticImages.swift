@@ -107,6 +107,7 @@ extension ClassificationData {
   ///   - shape: Of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
   ///   - seed: What patterns and noise depend on.
+  /// - Returns: Both sets.
   public static func synthetic(
     count: Int = 60_000, testCount: Int = 10_000, shape: Shape = [28, 28, 1],
     classCount: Int = 10, seed: UInt64 = 0
