@@ -31,7 +31,7 @@ enum Gzip {
     // zlib counts in 32 bits, so both sides are handed over in parts.
     let most = 1 << 30
     var capacity = max(1 << 16, 4 * packed.count)
-    var (memory, count, read) = (malloc(capacity), 0, 0)
+    var (memory, count, read) = (allocate(capacity), 0, 0)
     while true {
       if count == capacity {
         capacity *= 2
@@ -58,6 +58,20 @@ enum Gzip {
           read: read, of: packed.count)
       }
     }
+  }
+
+  /// Memory in large pages, if it is much: batches are made of examples from all over it, and with
+  /// small pages the processor would look up a page for each.
+  private static func allocate(_ count: Int) -> UnsafeMutableRawPointer? {
+    var memory: UnsafeMutableRawPointer?
+    let page = 2 << 20
+    guard count >= 2 * page, posix_memalign(&memory, page, count) == 0 else {
+      return malloc(count)
+    }
+    #if os(Linux)
+      madvise(memory, count, MADV_HUGEPAGE)
+    #endif
+    return memory
   }
 
   private static func damaged(

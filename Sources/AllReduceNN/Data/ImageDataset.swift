@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// Images of bytes with their labels, in memory or in mapped files; bytes until a batch is made.
 public struct ImageDataset: Dataset {
   /// What they are, for messages: a path.
@@ -84,6 +86,9 @@ public struct ImageDataset: Dataset {
     let size = exampleShape.count
     for (place, example) in examples.enumerated() {
       labels[place] = Int32(self.labels[example])
+      // Shuffled images come from all over memory; no processor guesses which is next.
+      let ahead = place + 3
+      if ahead < examples.count { ck_prefetch(pixels.start + examples[ahead] * size, size) }
       ImageDataset.convert(
         pixels.start + example * size, to: inputs.base + place * size, count: size, scale, offset)
     }

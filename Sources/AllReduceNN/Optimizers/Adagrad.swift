@@ -27,9 +27,7 @@ public struct Adagrad<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
-    var numbers = OptimizerKernel.Coefficients(
-      scale: step.gradientScale, rate: step.learningRate)
-    numbers.decay = step.decays ? weightDecay : 0
+    var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     numbers.epsilon = epsilon
     OptimizerKernel.of(Scalar.self).update(
       .adagrad, weights: weights, gradient: gradient, first: state[0], count: count, numbers)

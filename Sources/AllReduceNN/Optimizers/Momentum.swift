@@ -31,9 +31,7 @@ public struct Momentum<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
-    var numbers = OptimizerKernel.Coefficients(
-      scale: step.gradientScale, rate: step.learningRate)
-    numbers.decay = step.decays ? weightDecay : 0
+    var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     numbers.keep = momentum
     OptimizerKernel.of(Scalar.self).update(
       isNesterov ? .nesterov : .momentum, weights: weights, gradient: gradient, first: state[0],

@@ -30,6 +30,12 @@ package struct OptimizerKernel: Sendable {
       self.scale = scale
       self.rate = rate
     }
+
+    /// What a step asks for, with weight decay where it applies.
+    init(_ step: OptimizerStep, weightDecay: Double) {
+      self.init(scale: step.gradientScale, rate: step.learningRate)
+      if step.decays { decay = weightDecay }
+    }
   }
 
   private typealias Update =

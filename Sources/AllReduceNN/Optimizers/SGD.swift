@@ -18,9 +18,7 @@ public struct SGD<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
-    var numbers = OptimizerKernel.Coefficients(
-      scale: step.gradientScale, rate: step.learningRate)
-    numbers.decay = step.decays ? weightDecay : 0
+    let numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     OptimizerKernel.of(Scalar.self).update(
       .sgd, weights: weights, gradient: gradient, count: count, numbers)
   }
