@@ -4,6 +4,8 @@
 #define VECTOR_BYTES 16
 #define VECTORS 2
 #define BY_VECTORS BY_TWO
+#define CAN_STREAM 0
+#define STREAM_FENCE()
 #if defined(__aarch64__)
 #define FUSED 1
 #define MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)

@@ -7,6 +7,8 @@
 #define VECTORS 4
 #define BY_VECTORS BY_FOUR
 #define FUSED 1
+#define CAN_STREAM 1
+#define STREAM_FENCE() __builtin_ia32_sfence()
 #define MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)
 
 #define real float

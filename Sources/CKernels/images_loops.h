@@ -8,9 +8,19 @@
 
 /// The windows of a tile, or the elements of a window.
 #define SIX 6
+#define CACHE_LINE 64
+/// The bytes of a result from which on it is written past the caches.
+#define STREAM_FROM ((size_t)16 << 20)
 #define ROUNDED(columns) (((columns) + CK_COLUMNS - 1) / CK_COLUMNS * CK_COLUMNS)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
+
+/// Memory wanted soon: `rows` of so many cache lines, `step` bytes apart. Lines past its end may be asked
+/// for: a prefetch of what is not there does nothing.
+typedef struct fetch {
+  const char *at;
+  size_t step, rows, lines;
+} fetch;
 
 /// Calls a macro with a constant number of vectors.
 #define BY_TWO(vectors, CALL) \

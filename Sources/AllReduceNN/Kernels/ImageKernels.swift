@@ -25,12 +25,15 @@ public struct ImageKernels: @unchecked Sendable {
 
   /// The functions; constant memory.
   let table: UnsafePointer<ck_images>
+  /// Which they are.
+  package let variant: Variant
 
   /// The loops in a variant; nil if this processor does not have it.
   package init?(ofDouble: Bool, _ variant: Variant) {
     let type = ofDouble ? CK_DOUBLE : CK_FLOAT
     guard let table = ck_images_variant(Int32(type), variant.rawValue) else { return nil }
     self.table = table
+    self.variant = variant
   }
 
   /// The fastest loops that this processor has.
@@ -41,6 +44,12 @@ public struct ImageKernels: @unchecked Sendable {
 
   /// Whether a product and its addition are rounded once; those that do so give equal bits.
   package var isFused: Bool { table.pointee.fused != 0 }
+
+  /// The batches for which products are faster than the library's.
+  static let batches = 8...256
+
+  /// The elements that a product needs.
+  static var scratch: Int { Int(CK_SCRATCH) }
 
   /// The length of a row of so many columns in panels and start values.
   static func rounded(_ columns: Int) -> Int {
