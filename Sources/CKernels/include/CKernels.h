@@ -31,6 +31,10 @@ void *ck_reserve(size_t bytes);
 /// aside; NULL and errno on failure.
 void *ck_map_shared(void *address, int file, size_t bytes);
 
+/// Asks for large pages for a range that begins at one: fewer addresses to translate. A system without them,
+/// or whose policy is "never", keeps to small ones.
+void ck_prefer_large_pages(void *start, size_t bytes);
+
 /// Takes the pages of a range now rather than at the first touch.
 void ck_populate(void *start, size_t bytes);
 
