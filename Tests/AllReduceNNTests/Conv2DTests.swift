@@ -54,8 +54,8 @@ final class Conv2DTests: XCTestCase {
 
   func testOutputsAreSumsOverWindows() throws {
     for one in cases {
-      for variant in ImageKernels.Variant.allCases {
-        guard let loops = ImageKernels(ofDouble: true, variant) else { continue }
+      for variant in LayerKernels.Variant.allCases {
+        guard let loops = LayerKernels(ofDouble: true, variant) else { continue }
         let layer = one.layer(Double.self)
         layer.loops = loops
         let check = try GradientCheck(layer, input: one.image, batch: one.batch)
@@ -81,8 +81,8 @@ final class Conv2DTests: XCTestCase {
       var gradients = try wanted.computed()
       gradients.append(("output", try wanted.network.forward(wanted.input).elements))
       var fused: [[Float]]?
-      for variant in ImageKernels.Variant.allCases {
-        guard let loops = ImageKernels(ofDouble: false, variant) else { continue }
+      for variant in LayerKernels.Variant.allCases {
+        guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
         let layer: Conv2D<Float> = one.layer()
         layer.loops = loops
         let results = try floatResults(like: wanted, layer)

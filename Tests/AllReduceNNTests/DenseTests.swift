@@ -46,14 +46,14 @@ final class DenseTests: XCTestCase {
       (5, 3, 8), (513, 66, 9), (64, 64, 64), (130, 515, 12), (700, 129, 8), (16, 200, 10),
     ] {
       let plain = Dense<Double>(inputs, outputs)
-      plain.loops = try XCTUnwrap(ImageKernels(ofDouble: true, .scalar))
+      plain.loops = try XCTUnwrap(LayerKernels(ofDouble: true, .scalar))
       let check = try GradientCheck(plain, input: [inputs], batch: batch)
       let wanted =
         try check.computed().map(\.values) + [check.network.forward(check.input).elements]
       var seen: [[Float]]?
-      for variant in ImageKernels.Variant.allCases {
-        guard let wide = ImageKernels(ofDouble: true, variant),
-          let loops = ImageKernels(ofDouble: false, variant)
+      for variant in LayerKernels.Variant.allCases {
+        guard let wide = LayerKernels(ofDouble: true, variant),
+          let loops = LayerKernels(ofDouble: false, variant)
         else { continue }
         plain.loops = wide
         let doubles =

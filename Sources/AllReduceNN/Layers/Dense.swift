@@ -4,7 +4,9 @@ import CKernels
 ///
 /// Batches of `[inputs]` give batches of `[outputs]`. A pass forward costs 2 inputs outputs operations an
 /// example, one backward twice that. Parameters: "weight", `[outputs, inputs]`, and "bias", `[outputs]`.
-/// `cblas_sgemm`, `cblas_dgemm`
+///
+/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
+/// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
 public final class Dense<Scalar: NetworkScalar>: Layer {
   /// The numbers of an example's input.
   public let inputs: Int
@@ -16,7 +18,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   public let bias: Parameter<Scalar>?
 
   /// The loops, for tests to replace.
-  package var loops = Scalar.images
+  package var loops = Scalar.layerLoops
   private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()
@@ -73,7 +75,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     if usesLoops(input.rows) {
       loops.table.pointee.product(
         input.base, input.rows, inputs, weight.values.base, 1, outputs, bias?.values.base,
-        output.base, scratch.tensor([ImageKernels.scratch]).base)
+        output.base, scratch.tensor([LayerKernels.scratch]).base)
       return output
     }
     if let bias { Scalar.fill(output, withRow: bias.values) }
@@ -106,7 +108,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     if input.rows == 0 {
       if !keep { weight.gradient.values.update(repeating: 0) }
     } else if usesLoops(input.rows) {
-      let scratch = scratch.tensor([input.rows * (outputs + ImageKernels.rounded(inputs))])
+      let scratch = scratch.tensor([input.rows * (outputs + LayerKernels.rounded(inputs))])
       loops.table.pointee.outer_product(
         gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, weight.gradient.base,
         scratch.base)
@@ -126,7 +128,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     if usesLoops(input.rows) {
       loops.table.pointee.product(
         gradient.base, input.rows, outputs, weight.values.base, 0, inputs, nil, result.base,
-        scratch.tensor([ImageKernels.scratch]).base)
+        scratch.tensor([LayerKernels.scratch]).base)
     } else {
       Scalar.matrixMatrix(
         transposeA: false, transposeB: false, rows: Int32(input.rows), columns: Int32(inputs),
@@ -138,6 +140,6 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   /// Whether our loops are faster than the library's, which rearranges the weights for more rows than
   /// such batches have.
   private func usesLoops(_ batch: Int) -> Bool {
-    loops.variant != .scalar && ImageKernels.batches.contains(batch)
+    loops.variant != .scalar && LayerKernels.batches.contains(batch)
   }
 }

@@ -1,4 +1,4 @@
-// The loops over images of one element type in one variant, and their table. Before it is included:
+// The loops of layers of one element type in one variant, and their table. Before it is included:
 // `real`, `integer` (as wide, signed), `VECTOR_BYTES`, `VECTORS` (a tile's, 2 or 4), `VARIANT_NAME(x)`,
 // `MULTIPLY_ADD(a, b, c)` and `FUSED`, whether that rounds once, `CAN_STREAM` and `STREAM_FENCE()`. No include guard: included once a type.
 
@@ -29,7 +29,7 @@ typedef NAME(quad) NAME(loose_quad) __attribute__((aligned(sizeof(real)), may_al
 #include "pooling_loops.h"
 #include "product_loops.h"
 
-const ck_images NAME(images) = {
+const ck_layers NAME(layers) = {
     .fused = FUSED,
     .pack = NAME(pack),
     .unpack = NAME(unpack),

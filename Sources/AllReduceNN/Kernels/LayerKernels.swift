@@ -1,37 +1,37 @@
 import CKernels
 
-/// A number that images can have.
-public protocol ImageScalar {
-  /// Loops over images, the fastest that this processor has.
-  static var images: ImageKernels { get }
+/// A number that layers compute with.
+public protocol LayerScalar {
+  /// The loops of layers, the fastest that this processor has.
+  static var layerLoops: LayerKernels { get }
 }
 
-extension Float: ImageScalar {
-  /// Loops over images of 32-bit numbers, the fastest that this processor has.
-  public static let images = ImageKernels(ofDouble: false)
+extension Float: LayerScalar {
+  /// The loops of layers for 32-bit numbers, the fastest that this processor has.
+  public static let layerLoops = LayerKernels(ofDouble: false)
 }
 
-extension Double: ImageScalar {
-  /// Loops over images of 64-bit numbers, the fastest that this processor has.
-  public static let images = ImageKernels(ofDouble: true)
+extension Double: LayerScalar {
+  /// The loops of layers for 64-bit numbers, the fastest that this processor has.
+  public static let layerLoops = LayerKernels(ofDouble: true)
 }
 
-/// The loops over images of one type of number: see `images.h`.
-public struct ImageKernels: @unchecked Sendable {
+/// The loops of layers for one type of number: see `layers.h`.
+public struct LayerKernels: @unchecked Sendable {
   /// For which processors the loops were written.
   package enum Variant: Int32, Sendable, CaseIterable {
     case scalar, avx2, avx512
   }
 
   /// The functions; constant memory.
-  let table: UnsafePointer<ck_images>
+  let table: UnsafePointer<ck_layers>
   /// Which they are.
   package let variant: Variant
 
   /// The loops in a variant; nil if this processor does not have it.
   package init?(ofDouble: Bool, _ variant: Variant) {
     let type = ofDouble ? CK_DOUBLE : CK_FLOAT
-    guard let table = ck_images_variant(Int32(type), variant.rawValue) else { return nil }
+    guard let table = ck_layers_variant(Int32(type), variant.rawValue) else { return nil }
     self.table = table
     self.variant = variant
   }
@@ -39,7 +39,7 @@ public struct ImageKernels: @unchecked Sendable {
   /// The fastest loops that this processor has.
   init(ofDouble: Bool) {
     let variants = Variant.allCases.reversed().lazy
-    self = variants.compactMap { ImageKernels(ofDouble: ofDouble, $0) }.first!
+    self = variants.compactMap { LayerKernels(ofDouble: ofDouble, $0) }.first!
   }
 
   /// Whether a product and its addition are rounded once; those that do so give equal bits.

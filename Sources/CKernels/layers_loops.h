@@ -1,10 +1,10 @@
-// What the variants of the loops over images share.
-#ifndef ALLREDUCE_IMAGES_LOOPS_H
-#define ALLREDUCE_IMAGES_LOOPS_H
+// What the variants of the loops of layers share.
+#ifndef ALLREDUCE_LAYERS_LOOPS_H
+#define ALLREDUCE_LAYERS_LOOPS_H
 
 #include <string.h>
 
-#include "images.h"
+#include "layers.h"
 
 /// The windows of a tile, or the elements of a window.
 #define SIX 6
@@ -37,8 +37,8 @@ typedef struct fetch {
     default: CALL(1);          \
   }
 
-extern const ck_images images_float_scalar, images_double_scalar;
-extern const ck_images images_float_avx2, images_double_avx2;
-extern const ck_images images_float_avx512, images_double_avx512;
+extern const ck_layers layers_float_scalar, layers_double_scalar;
+extern const ck_layers layers_float_avx2, layers_double_avx2;
+extern const ck_layers layers_float_avx512, layers_double_avx512;
 
 #endif
