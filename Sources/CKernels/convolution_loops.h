@@ -1,4 +1,4 @@
-// Convolution of one image, for one element type and vector length; included by images_type.h.
+// Convolution of one image, for one element type and vector length; included by layers_type.h.
 //
 // A tile of SIX windows by some vectors of columns stays in registers while it runs through the
 // window's elements: each step loads the columns' weights once and one element of each window. The

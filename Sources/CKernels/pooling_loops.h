@@ -1,4 +1,4 @@
-// Pooling of one image, for one element type and vector length; included by images_type.h.
+// Pooling of one image, for one element type and vector length; included by layers_type.h.
 // Vectors go along the channels.
 
 static void NAME(max_pool)(const ck_pool *pool, const void *in, void *out, uint16_t *which) {

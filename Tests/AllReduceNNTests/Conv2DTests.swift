@@ -54,8 +54,8 @@ final class Conv2DTests: XCTestCase {
 
   func testOutputsAreSumsOverWindows() throws {
     for one in cases {
-      for variant in ImageKernels.Variant.allCases {
-        guard let loops = ImageKernels(ofDouble: true, variant) else { continue }
+      for variant in LayerKernels.Variant.allCases {
+        guard let loops = LayerKernels(ofDouble: true, variant) else { continue }
         let layer = one.layer(Double.self)
         layer.loops = loops
         let check = try GradientCheck(layer, input: one.image, batch: one.batch)
@@ -81,9 +81,11 @@ final class Conv2DTests: XCTestCase {
       var gradients = try wanted.computed()
       gradients.append(("output", try wanted.network.forward(wanted.input).elements))
       var fused: [[Float]]?
-      for variant in ImageKernels.Variant.allCases {
-        guard let loops = ImageKernels(ofDouble: false, variant) else { continue }
-        let results = try floatResults(like: wanted, one.layer(), loops)
+      for variant in LayerKernels.Variant.allCases {
+        guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
+        let layer: Conv2D<Float> = one.layer()
+        layer.loops = loops
+        let results = try floatResults(like: wanted, layer)
         for (result, gradient) in zip(results, gradients) {
           let scale = gradient.values.reduce(1) { max($0, abs($1)) }
           for (value, wanted) in zip(result, gradient.values) {
@@ -96,22 +98,6 @@ final class Conv2DTests: XCTestCase {
         fused = results
       }
     }
-  }
-
-  /// The gradients and outputs of 32-bit numbers, in the order of `computed()` and then the outputs.
-  private func floatResults(
-    like check: GradientCheck, _ layer: Conv2D<Float>, _ loops: ImageKernels
-  ) throws -> [[Float]] {
-    layer.loops = loops
-    let network = try Network(layer, input: check.network.inputShape)
-    for (parameter, values) in zip(network.parameters, check.network.parameters) {
-      for index in 0..<values.shape.count { parameter.values[index] = Float(values.values[index]) }
-    }
-    let input = Tensor(check.input.elements.map { Float($0) }, shape: check.input.shape)
-    let gradient = Tensor(check.weights.elements.map { Float($0) }, shape: check.weights.shape)
-    let output = try network.forward(input).elements
-    let ofInput = try layer.backward(gradient, network.pass, needsInputGradient: true)
-    return [ofInput?.elements ?? []] + network.parameters.map(\.gradient.elements) + [output]
   }
 
   func testGradientsAccumulateAndBatchesChangeTheirSize() throws {

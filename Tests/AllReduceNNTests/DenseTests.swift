@@ -14,8 +14,9 @@ final class DenseTests: XCTestCase {
     }
   }
 
+  /// Batches for the library's products, and for ours with sizes that are no multiples of anything.
   func testOutputsAreWeightedSums() throws {
-    for batch in [1, 2, 64, 65] {
+    for batch in [1, 2, 8, 16, 65, 300] {
       let (inputs, outputs) = (19, 23)
       let layer = Dense<Float>(inputs, outputs)
       let network = try Network(layer, input: [inputs], seed: 5)
@@ -34,6 +35,64 @@ final class DenseTests: XCTestCase {
           }
           XCTAssertEqual(Double(result[example * outputs + output]), sum, accuracy: 1e-5)
         }
+      }
+    }
+  }
+
+  /// Our products in all variants against the library's, which are those of the baseline: sizes of several
+  /// blocks and panels, and parts of them.
+  func testVariantsAgree() throws {
+    for (inputs, outputs, batch) in [
+      (5, 3, 8), (513, 66, 9), (64, 64, 64), (130, 515, 12), (700, 129, 8), (16, 200, 10),
+    ] {
+      let plain = Dense<Double>(inputs, outputs)
+      plain.loops = try XCTUnwrap(LayerKernels(ofDouble: true, .scalar))
+      let check = try GradientCheck(plain, input: [inputs], batch: batch)
+      let wanted =
+        try check.computed().map(\.values) + [check.network.forward(check.input).elements]
+      var seen: [[Float]]?
+      for variant in LayerKernels.Variant.allCases {
+        guard let wide = LayerKernels(ofDouble: true, variant),
+          let loops = LayerKernels(ofDouble: false, variant)
+        else { continue }
+        plain.loops = wide
+        let doubles =
+          try check.computed().map(\.values) + [check.network.forward(check.input).elements]
+        let layer = Dense<Float>(inputs, outputs)
+        layer.loops = loops
+        let floats = try floatResults(like: check, layer)
+        for (index, results) in wanted.enumerated() {
+          for (place, value) in results.enumerated() {
+            XCTAssertEqual(doubles[index][place], value, accuracy: 1e-11, "\(variant) \(index)")
+            XCTAssertEqual(
+              Double(floats[index][place]), value, accuracy: 1e-4, "\(variant) \(index)")
+          }
+        }
+        if variant == .scalar { continue }
+        if let seen { XCTAssertEqual(floats, seen, "[\(batch), \(inputs)] -> \(outputs)") }
+        seen = floats
+      }
+    }
+  }
+
+  /// Results so large that they are written past the caches are the same.
+  func testLargeGradients() throws {
+    let (inputs, outputs, batch) = (2048, 2051, 8)
+    let layer = Dense<Float>(inputs: inputs, outputs: outputs, bias: false)
+    let network = try Network(layer, input: [inputs])
+    let input = Tensor<Float>(
+      (0..<batch * inputs).map { Float($0 % 7) }, shape: [batch, inputs])
+    let gradient = Tensor<Float>(
+      (0..<batch * outputs).map { Float($0 % 5) }, shape: [batch, outputs])
+    for times in 1...2 {
+      network.pass.accumulatesGradients = times == 2
+      _ = try network.forward(input)
+      try network.backward(gradient)
+      for (output, index) in [(0, 0), (0, 2047), (2050, 0), (2050, 2047), (1023, 1025)] {
+        let sum = (0..<batch).reduce(0) {
+          $0 + gradient[$1 * outputs + output] * input[$1 * inputs + index]
+        }
+        XCTAssertEqual(layer.weight.gradient[output * inputs + index], Float(times) * sum)
       }
     }
   }

@@ -52,3 +52,17 @@ func assertShapeError<Scalar>(
     XCTAssertEqual("\(error)", text, line: line)
   }
 }
+
+/// The results of a layer of 32-bit numbers with a check's parameters and batch: the gradients in the order
+/// of `computed()`, then the outputs.
+func floatResults(like check: GradientCheck, _ layer: any Layer<Float>) throws -> [[Float]] {
+  let network = try Network(layer, input: check.network.inputShape)
+  for (parameter, values) in zip(network.parameters, check.network.parameters) {
+    for index in 0..<values.shape.count { parameter.values[index] = Float(values.values[index]) }
+  }
+  let input = Tensor(check.input.elements.map { Float($0) }, shape: check.input.shape)
+  let gradient = Tensor(check.weights.elements.map { Float($0) }, shape: check.weights.shape)
+  let output = try network.forward(input).elements
+  let ofInput = try layer.backward(gradient, network.pass, needsInputGradient: true)
+  return [ofInput?.elements ?? []] + network.parameters.map(\.gradient.elements) + [output]
+}

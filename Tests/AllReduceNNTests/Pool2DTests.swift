@@ -47,8 +47,8 @@ final class Pool2DTests: XCTestCase {
 
   func testOutputsAreThoseOfTheWindows() throws {
     for one in cases {
-      for variant in ImageKernels.Variant.allCases {
-        guard let loops = ImageKernels(ofDouble: true, variant) else { continue }
+      for variant in LayerKernels.Variant.allCases {
+        guard let loops = LayerKernels(ofDouble: true, variant) else { continue }
         let largest = MaxPool2D<Double>(kernel: one.kernel, stride: one.stride)
         largest.loops = loops
         let mean = AveragePool2D<Double>(kernel: one.kernel, stride: one.stride)
@@ -97,8 +97,8 @@ final class Pool2DTests: XCTestCase {
       let input = Tensor<Float>(
         (0..<count).map { Float(($0 * 7919) % 101) / 7 }, shape: one.image.batch(of: one.batch))
       var seen: [[Float]]?
-      for variant in ImageKernels.Variant.allCases {
-        guard let loops = ImageKernels(ofDouble: false, variant) else { continue }
+      for variant in LayerKernels.Variant.allCases {
+        guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
         let largest = MaxPool2D<Float>(kernel: one.kernel, stride: one.stride)
         largest.loops = loops
         let mean = AveragePool2D<Float>(kernel: one.kernel, stride: one.stride)

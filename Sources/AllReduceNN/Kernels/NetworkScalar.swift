@@ -2,7 +2,7 @@
 ///
 /// The requirements are kernels: loops over memory that check nothing, each called once for many
 /// elements. Layers check shapes and call them.
-public protocol NetworkScalar: BLASScalar, ImageScalar {
+public protocol NetworkScalar: BLASScalar, LayerScalar {
   /// Activations, losses and masks, for this processor.
   static var vectorFunctions: any VectorFunctions<Self> { get }
   /// Normalization, for this processor.

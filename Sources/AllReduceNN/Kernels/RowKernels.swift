@@ -12,6 +12,6 @@ extension NetworkScalar {
   static func addRows(of matrix: Tensor<Self>, keep: Bool, to sums: Tensor<Self>) {
     if !keep { sums.values.update(repeating: 0) }
     guard matrix.rows > 0 else { return }
-    images.table.pointee.add_rows(matrix.base, matrix.count / sums.count, sums.count, sums.base)
+    layerLoops.table.pointee.add_rows(matrix.base, matrix.count / sums.count, sums.count, sums.base)
   }
 }

@@ -11,7 +11,7 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
   public let stride: Size2D
 
   /// The loops, for tests to replace.
-  package var loops = Scalar.images
+  package var loops = Scalar.layerLoops
   private var plan: PoolPlan?
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()

@@ -25,7 +25,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   public let bias: Parameter<Scalar>?
 
   /// The loops, for tests to replace.
-  package var loops = Scalar.images
+  package var loops = Scalar.layerLoops
   private var plan: ConvolutionPlan?
   private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
@@ -103,7 +103,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     self.input = input
     let output = output.tensor(plan.output.batch(of: input.rows))
     var (windows, indices) = (plan.windows, plan.weightIndices)
-    let columns = ImageKernels.rounded(outputChannels)
+    let columns = LayerKernels.rounded(outputChannels)
     let panels = panels.tensor([plan.kernelCount, columns])
     loops.pack(weight.values.base, &indices, outputChannels, plan.kernelCount, panels.base)
     let start = start.tensor([columns])
@@ -139,7 +139,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   ) {
     let loops = loops.table.pointee
     var (windows, indices) = (plan.windows, plan.weightIndices)
-    let columns = ImageKernels.rounded(outputChannels)
+    let columns = LayerKernels.rounded(outputChannels)
     let panels = panels.tensor([plan.kernelCount, columns])
     panels.values.update(repeating: 0)
     for image in 0..<input.rows {

@@ -75,7 +75,7 @@ struct ConvolutionPlan {
               ? (row.start - rows.span.lowerBound) * spannedLine
                 + (column.start - columns.span.lowerBound) * outputChannels : 0,
             to: (row.first * image[1] + column.first) * channels))
-        panels += row.taps * column.taps * outputChannels * ImageKernels.rounded(channels)
+        panels += row.taps * column.taps * outputChannels * LayerKernels.rounded(channels)
       }
     }
     self.phases = phases

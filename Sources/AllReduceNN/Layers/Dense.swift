@@ -1,8 +1,12 @@
+import CKernels
+
 /// A fully connected layer: every output is a weighted sum of all inputs, and a bias.
 ///
 /// Batches of `[inputs]` give batches of `[outputs]`. A pass forward costs 2 inputs outputs operations an
 /// example, one backward twice that. Parameters: "weight", `[outputs, inputs]`, and "bias", `[outputs]`.
-/// `cblas_sgemm`, `cblas_dgemm`
+///
+/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
+/// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
 public final class Dense<Scalar: NetworkScalar>: Layer {
   /// The numbers of an example's input.
   public let inputs: Int
@@ -13,9 +17,12 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   /// What is added to the outputs, if anything is.
   public let bias: Parameter<Scalar>?
 
+  /// The loops, for tests to replace.
+  package var loops = Scalar.layerLoops
   private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()
+  private var scratch = Scratch<Scalar>()
 
   /// Creates a layer.
   ///
@@ -65,6 +72,12 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     self.input = input
     let output = output.tensor([input.rows, outputs])
     guard input.rows > 0 else { return output }
+    if usesLoops(input.rows) {
+      loops.table.pointee.product(
+        input.base, input.rows, inputs, weight.values.base, 1, outputs, bias?.values.base,
+        output.base, scratch.tensor([LayerKernels.scratch]).base)
+      return output
+    }
     if let bias { Scalar.fill(output, withRow: bias.values) }
     Scalar.matrixMatrix(
       transposeA: false, transposeB: true, rows: Int32(input.rows), columns: Int32(outputs),
@@ -80,26 +93,53 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     guard let input, input.rows == gradient.rows else {
       preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
     }
-    let keep: Scalar = pass.accumulatesGradients ? 1 : 0
-    let rows = Int32(input.rows)
     if let bias {
       Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
       try pass.finish(bias)
     }
-    if rows > 0 {
+    setWeightGradient(of: input, gradient, keep: pass.accumulatesGradients)
+    try pass.finish(weight)
+    return needsInputGradient ? inputGradient(of: input, gradient) : nil
+  }
+
+  private func setWeightGradient(
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, keep: Bool
+  ) {
+    if input.rows == 0 {
+      if !keep { weight.gradient.values.update(repeating: 0) }
+    } else if usesLoops(input.rows) {
+      let scratch = scratch.tensor([input.rows * (outputs + LayerKernels.rounded(inputs))])
+      loops.table.pointee.outer_product(
+        gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, weight.gradient.base,
+        scratch.base)
+    } else {
       Scalar.matrixMatrix(
         transposeA: true, transposeB: false, rows: Int32(outputs), columns: Int32(inputs),
-        inner: rows, gradient.base, input.base, keep: keep, weight.gradient.base)
-    } else if keep == 0 {
-      weight.gradient.values.update(repeating: 0)
+        inner: Int32(input.rows), gradient.base, input.base, keep: keep ? 1 : 0,
+        weight.gradient.base)
     }
-    try pass.finish(weight)
-    guard needsInputGradient else { return nil }
-    let inputGradient = inputGradient.tensor(input.shape)
-    guard rows > 0 else { return inputGradient }
-    Scalar.matrixMatrix(
-      transposeA: false, transposeB: false, rows: rows, columns: Int32(inputs),
-      inner: Int32(outputs), gradient.base, weight.values.base, keep: 0, inputGradient.base)
-    return inputGradient
+  }
+
+  private func inputGradient(
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>
+  ) -> Tensor<Scalar> {
+    let result = inputGradient.tensor(input.shape)
+    if input.rows == 0 { return result }
+    if usesLoops(input.rows) {
+      loops.table.pointee.product(
+        gradient.base, input.rows, outputs, weight.values.base, 0, inputs, nil, result.base,
+        scratch.tensor([LayerKernels.scratch]).base)
+    } else {
+      Scalar.matrixMatrix(
+        transposeA: false, transposeB: false, rows: Int32(input.rows), columns: Int32(inputs),
+        inner: Int32(outputs), gradient.base, weight.values.base, keep: 0, result.base)
+    }
+    return result
+  }
+
+  /// Whether our loops are faster than the library's, which rearranges the weights for more rows than
+  /// such batches have.
+  private func usesLoops(_ batch: Int) -> Bool {
+    loops.variant != .scalar && LayerKernels.batches.contains(batch)
   }
 }

@@ -12,7 +12,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   public let stride: Size2D
 
   /// The loops, for tests to replace.
-  package var loops = Scalar.images
+  package var loops = Scalar.layerLoops
   private var plan: PoolPlan?
   private var batch = 0
   private var places: TensorMemory<UInt16>?

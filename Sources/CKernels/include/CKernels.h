@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "activations.h"
-#include "images.h"
+#include "layers.h"
 #include "optimizers.h"
 #include "wire.h"
 
@@ -38,6 +38,10 @@ void *ck_reserve(size_t bytes);
 /// Maps all of a file for reading and writing, shared, at an address that was set
 /// aside; NULL and errno on failure.
 void *ck_map_shared(void *address, int file, size_t bytes);
+
+/// Asks for large pages for a range that begins at one: fewer addresses to translate. A system without them,
+/// or whose policy is "never", keeps to small ones.
+void ck_prefer_large_pages(void *start, size_t bytes);
 
 /// Takes the pages of a range now rather than at the first touch.
 void ck_populate(void *start, size_t bytes);

@@ -1,7 +1,8 @@
-// Loops over images in memory, `[height, width, channels]`: convolution without a matrix of windows,
-// its gradients, pooling. For float and double, in variants for the processor's vectors.
-#ifndef ALLREDUCE_IMAGES_H
-#define ALLREDUCE_IMAGES_H
+// The loops of a network's layers: convolution of images in memory, `[height, width, channels]`, without
+// a matrix of windows, and its gradients; pooling; products of a batch with large weights. For float and
+// double, in variants for the processor's vectors.
+#ifndef ALLREDUCE_LAYERS_H
+#define ALLREDUCE_LAYERS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,11 +35,11 @@ typedef struct ck_pool {
 
 /// Columns are handled in panels: [inner][64] numbers for 64 columns, the last panel narrower. The
 /// number of columns is rounded up to whole `CK_COLUMNS`.
-enum { CK_COLUMNS = 16, CK_PANEL = 64 };
+enum { CK_COLUMNS = 16, CK_PANEL = 64, CK_SCRATCH = 32768 };
 
 /// Elements are float or double, by the table. All variants with fused multiply-add give the same bits:
 /// a sum is one chain of them in the order of memory. Tables without say so in `fused`.
-typedef struct ck_images {
+typedef struct ck_layers {
   int fused;
   /// Rearranges a matrix into panels: `columns` columns, `step` elements apart; rows by the indices.
   void (*pack)(const void *from, const ck_indices *rows, size_t columns, ptrdiff_t step, void *panels);
@@ -72,10 +73,22 @@ typedef struct ck_images {
   void (*mean_pool)(const ck_pool *pool, const void *in, void *out);
   /// in = the gradient's share of every window an element is in.
   void (*mean_unpool)(const ck_pool *pool, size_t height, const void *gradient, void *in);
-} ck_images;
+  /// out = start + left x right: [rows][columns] = [columns] + [rows][inner] x [inner][columns], or
+  /// x [columns][inner] transposed. For few rows and a large right matrix. `start` may be NULL;
+  /// `scratch` has room for `CK_SCRATCH` elements.
+  void (*product)(
+      const void *left, size_t rows, size_t inner, const void *right, int transposed,
+      size_t columns, const void *start, void *out, void *scratch);
+  /// out = left transposed x right, plus what was there if `keep`: [left_columns][right_columns] =
+  /// [rows][left_columns] x [rows][right_columns]. For few rows. `scratch` has room for rows times
+  /// left_columns and the rounded right_columns.
+  void (*outer_product)(
+      const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
+      int keep, void *out, void *scratch);
+} ck_layers;
 
 /// The loops for an element type in a variant (`CK_SCALAR`: the baseline processor's vectors;
 /// `CK_AVX2`; `CK_AVX512`); NULL if this processor does not have it.
-const ck_images *ck_images_variant(int type, int variant);
+const ck_layers *ck_layers_variant(int type, int variant);
 
 #endif

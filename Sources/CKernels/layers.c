@@ -1,9 +1,11 @@
-#include "images_loops.h"
+#include "layers_loops.h"
 #include "wire.h"
 
 #define VECTOR_BYTES 16
 #define VECTORS 2
 #define BY_VECTORS BY_TWO
+#define CAN_STREAM 0
+#define STREAM_FENCE()
 #if defined(__aarch64__)
 #define FUSED 1
 #define MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)
@@ -16,7 +18,7 @@
 #define real float
 #define integer int32_t
 #define VARIANT_NAME(x) x##_float_scalar
-#include "images_type.h"
+#include "layers_type.h"
 #undef real
 #undef integer
 #undef VARIANT_NAME
@@ -24,23 +26,23 @@
 #define real double
 #define integer int64_t
 #define VARIANT_NAME(x) x##_double_scalar
-#include "images_type.h"
+#include "layers_type.h"
 
-const ck_images *ck_images_variant(int type, int variant) {
+const ck_layers *ck_layers_variant(int type, int variant) {
   if (type != CK_FLOAT && type != CK_DOUBLE) return NULL;
   const int wide = type == CK_DOUBLE;
   switch (variant) {
     case CK_SCALAR:
-      return wide ? &images_double_scalar : &images_float_scalar;
+      return wide ? &layers_double_scalar : &layers_float_scalar;
 #if defined(__x86_64__)
     case CK_AVX2:
       if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return NULL;
-      return wide ? &images_double_avx2 : &images_float_avx2;
+      return wide ? &layers_double_avx2 : &layers_float_avx2;
     case CK_AVX512:
       if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
           !__builtin_cpu_supports("avx512vl"))
         return NULL;
-      return wide ? &images_double_avx512 : &images_float_avx512;
+      return wide ? &layers_double_avx512 : &layers_float_avx512;
 #endif
     default:
       return NULL;
