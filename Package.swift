@@ -8,12 +8,16 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+// The modules behind `import AllReduce` are named too where it is imported: without it, a change of
+// their types does not build again what sees them through it.
+let roof: [Target.Dependency] = ["AllReduce", "AllReduceMPI", "AllReduceNN"]
+
 /// A program in `Sources/Examples`, built as `.build/release/<name>`.
 func program(_ name: String) -> Target {
   .executableTarget(
     name: name,
-    dependencies: [
-      "AllReduce", "ExampleSupport",
+    dependencies: roof + [
+      "ExampleSupport",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     path: "Sources/Examples/\(name)",
@@ -21,7 +25,8 @@ func program(_ name: String) -> Target {
 }
 
 func tests(_ name: String, of modules: Target.Dependency...) -> Target {
-  .testTarget(name: name, dependencies: modules + ["TestSupport"], swiftSettings: strict)
+  .testTarget(
+    name: name, dependencies: roof + modules + ["TestSupport"], swiftSettings: strict)
 }
 
 let package = Package(
@@ -32,6 +37,8 @@ let package = Package(
     .executable(name: "train-linreg", targets: ["train-linreg"]),
     .executable(name: "allreduce-bench", targets: ["allreduce-bench"]),
     .executable(name: "explain", targets: ["explain"]),
+    .executable(name: "train-classifier", targets: ["train-classifier"]),
+    .executable(name: "custom-gradient", targets: ["custom-gradient"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -43,37 +50,41 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
 
     .target(name: "CKernels"),
 
     .target(name: "AllReduceMPI", dependencies: ["CMPI", "CKernels"], swiftSettings: strict),
-    .target(name: "AllReduceNN", dependencies: ["CBLAS"], swiftSettings: strict),
+    .target(
+      name: "AllReduceNN", dependencies: ["CBLAS", "CKernels", "CZlib"], swiftSettings: strict),
     .target(
       name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN"], swiftSettings: strict),
 
     .target(
       name: "ExampleSupport",
-      dependencies: [
-        "AllReduce", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
+      dependencies: roof + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Sources/ExampleSupport", swiftSettings: strict),
     program("train-linreg"),
     program("allreduce-bench"),
     program("explain"),
+    program("train-classifier"),
+    program("custom-gradient"),
+    program("chart"),
 
     .target(
-      name: "TestSupport", dependencies: ["AllReduce", "AllReduceMPI"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: roof, path: "Tests/TestSupport",
       swiftSettings: strict),
-    tests("CollectiveTests", of: "AllReduce", "AllReduceMPI"),
-    tests("AllReduceNNTests", of: "AllReduceNN"),
-    tests("AllReduceTests", of: "AllReduce", "AllReduceMPI", "CKernels"),
+    tests("CollectiveTests"),
+    tests("AllReduceNNTests"),
+    tests("AllReduceTests", of: "CKernels", "ExampleSupport"),
     tests("ProgramTests"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .executableTarget(
-      name: "AllocationWorker", dependencies: ["AllReduce", "CAllocationCount"],
+      name: "AllocationWorker", dependencies: roof + ["CAllocationCount"],
       path: "Tests/AllocationWorker", swiftSettings: strict),
     .executableTarget(
-      name: "FaultWorker", dependencies: ["AllReduce"], path: "Tests/FaultWorker",
+      name: "FaultWorker", dependencies: roof, path: "Tests/FaultWorker",
       swiftSettings: strict),
   ]
 )

@@ -50,6 +50,12 @@ void *ck_map_shared(void *address, int file, size_t bytes) {
   return start;
 }
 
+void ck_prefer_large_pages(void *start, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  madvise(start, bytes, MADV_HUGEPAGE);
+#endif
+}
+
 void ck_populate(void *start, size_t bytes) {
   long page = sysconf(_SC_PAGESIZE);
 #ifdef MADV_POPULATE_WRITE

@@ -37,6 +37,9 @@ public enum JSONValue: Sendable {
     return "{\n" + lines.joined(separator: ",\n") + "\n}"
   }
 
+  /// The value as json on one line.
+  public func encodedOnOneLine() -> String { inline }
+
   private var inline: String {
     switch self {
     case .null: "null"

@@ -27,6 +27,15 @@ try MPI.run { world in
     let arena = try Arena<Float>(count: bytes / 4, over: world)
     try count("arena", bytes) { try world.allReduce(arena.all, .mean) }
     try count("startInArena", bytes) { try world.startAllReduce(arena.all, .mean).wait() }
+    for start in ReductionStart.allCases {
+      let reducer = try GradientReducer<Float>(
+        count: bytes / 4, over: world, start: start, bucketBytes: 64 << 10)
+      try count("reducer-\(start)", bytes) {
+        reducer.begin(BatchScore(examples: 1))
+        try reducer.isReady(0..<bytes / 4)
+        _ = try reducer.finishSum()
+      }
+    }
     try count("start", bytes) { try world.startAllReduce(values, .mean).wait() }
   }
 }

@@ -108,7 +108,8 @@ final class CollectiveState {
     let run = hostRuns.removeFirst()
     communicator.waitQuietly(for: run)
     hostRuns.first?.forgetPrevious()
-    if endedHostRuns.count < HostLines.depth { endedHostRuns.append(run) }
+    // All are kept: there are never more than callers have held at once.
+    endedHostRuns.append(run)
   }
 
   /// What lies beyond this host; nil if there is one host only. Collective at the first call.

@@ -4,10 +4,10 @@
   import Darwin
 #endif
 
-/// The bytes of a file, mapped into memory; those of a pipe are read.
+/// The bytes of a file, mapped into memory; those of a pipe are read, those of gzip are unpacked.
 ///
 /// Mapping reads only what is looked at, so a process that looks at its part costs only that part.
-final class FileBytes {
+final class FileBytes: @unchecked Sendable {
   private let memory: UnsafeMutableRawPointer?
   private let count: Int
   private let isMapped: Bool
@@ -28,18 +28,40 @@ final class FileBytes {
         file: path, expected: "a file", found: "a directory",
         advice: "name a file inside it")
     }
+    let whole: (memory: UnsafeMutableRawPointer?, count: Int, isMapped: Bool)
     if status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 {
       let size = Int(status.st_size)
       let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
       guard let mapped, mapped != MAP_FAILED else { throw FileBytes.unreadable(path, errno) }
-      (memory, count, isMapped) = (mapped, size, true)
+      whole = (mapped, size, true)
     } else {
-      (memory, count) = try FileBytes.readAll(descriptor, path)
+      let (memory, count) = try FileBytes.readAll(descriptor, path)
+      whole = (memory, count, false)
+    }
+    let packed = UnsafeRawBufferPointer(start: whole.memory, count: whole.count)
+    if Gzip.isPacked(packed) {
+      defer { FileBytes.release(whole.memory, whole.count, isMapped: whole.isMapped) }
+      (memory, count) = try Gzip.unpack(packed, path)
       isMapped = false
+    } else {
+      (memory, count, isMapped) = whole
+    }
+  }
+
+  /// A copy of bytes that do not come from a file.
+  init(copying bytes: [UInt8]) {
+    (memory, count, isMapped) = (malloc(max(1, bytes.count)), bytes.count, false)
+    bytes.withUnsafeBytes { from in
+      guard let start = from.baseAddress else { return }
+      memory?.copyMemory(from: start, byteCount: from.count)
     }
   }
 
   deinit {
+    FileBytes.release(memory, count, isMapped: isMapped)
+  }
+
+  private static func release(_ memory: UnsafeMutableRawPointer?, _ count: Int, isMapped: Bool) {
     if isMapped { munmap(memory!, count) } else { free(memory) }
   }
 

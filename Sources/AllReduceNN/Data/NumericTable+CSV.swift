@@ -13,7 +13,7 @@ extension NumericTable {
   /// around a field are passed over. A quoted text ends on its line. The file is read once, at
   /// about the speed of the parser, and no text is kept.
   ///
-  /// - Parameter path: The file, or a pipe.
+  /// - Parameter path: The file, which gzip may have packed, or a pipe.
   /// - Throws: ``DataError`` with the line and the column.
   public init(csv path: String) throws {
     try self.init(csv: path, part: 0, of: 1)

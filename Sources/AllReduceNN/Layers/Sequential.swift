@@ -3,28 +3,44 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// The layers, in the order of the forward pass.
   public let layers: [any Layer<Scalar>]
 
-  /// Puts layers in a row.
-  public init(_ layers: [any Layer<Scalar>]) { self.layers = layers }
+  /// Puts layers in a row, and lets those work in place that can: not the first, whose input may have
+  /// other readers.
+  public init(_ layers: [any Layer<Scalar>]) {
+    self.layers = layers
+    for (before, layer) in zip(layers, layers.dropFirst()) where before.outputMayBeOverwritten {
+      (layer as? any InPlaceLayer<Scalar>)?.worksInPlace = true
+    }
+  }
 
   /// Puts layers in a row.
   public convenience init(_ layers: any Layer<Scalar>...) { self.init(layers) }
 
+  /// The layers' summaries, with commas.
   public var summary: String { layers.map(\.summary).joined(separator: ", ") }
 
+  /// The layers, named by their places: "0", "1".
   public var children: [(name: String, layer: any Layer<Scalar>)] {
     layers.enumerated().map { (String($0.offset), $0.element) }
   }
 
+  /// If the last layer's may be.
+  public var outputMayBeOverwritten: Bool { layers.last?.outputMayBeOverwritten ?? false }
+
+  /// The last layer's output shape.
+  ///
+  /// - Throws: ``ShapeError`` if a layer does not take what the one before gives.
   public func outputShape(for input: Shape) throws -> Shape {
     try layers.reduce(input) { try $1.outputShape(for: $0) }
   }
 
+  /// Runs the layers one after the other.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var values = input
     for layer in layers { values = try layer.forward(values, pass) }
     return values
   }
 
+  /// Runs the layers in the reverse order, as far down as gradients are needed.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -50,5 +66,13 @@ extension Layer {
   /// The parameters of this layer and of all below it, in the order of the forward pass.
   public var allParameters: [Parameter<Scalar>] {
     parameters + children.flatMap { $0.layer.allParameters }
+  }
+
+  /// The buffers of this layer and of all below it, with their paths, such as "1.runningMean".
+  public var allBuffers: [(name: String, tensor: Tensor<Scalar>)] {
+    buffers
+      + children.flatMap { child in
+        child.layer.allBuffers.map { (child.name + "." + $0.name, $0.tensor) }
+      }
   }
 }

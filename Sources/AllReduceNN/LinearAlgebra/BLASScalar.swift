@@ -9,10 +9,11 @@ public protocol BLASScalar: BinaryFloatingPoint, Sendable {
     transposed: Bool, rows: Int32, columns: Int32, scale: Self, _ a: UnsafePointer<Self>,
     _ x: UnsafePointer<Self>, keep: Self, _ y: UnsafeMutablePointer<Self>)
 
-  /// C = A B, where A is [rows, inner] and B is [inner, columns] after the transposes asked for.
+  /// C = A B + keep C, where A is [rows, inner] and B is [inner, columns] after the transposes asked for.
   static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
-    _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, _ c: UnsafeMutablePointer<Self>)
+    _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, keep: Self,
+    _ c: UnsafeMutablePointer<Self>)
 
   /// The sum of x_i y_i.
   static func dotProduct(
@@ -32,16 +33,17 @@ extension Double: BLASScalar {
       max(1, columns), x, 1, keep, y, 1)
   }
 
-  /// C = A B, by `cblas_dgemm`.
+  /// C = A B + keep C, by `cblas_dgemm`.
   public static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
-    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ c: UnsafeMutablePointer<Double>
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, keep: Double,
+    _ c: UnsafeMutablePointer<Double>
   ) {
     BLAS.prepare()
     cblas_dgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, rows, columns, inner, 1, a,
-      max(1, transposeA ? rows : inner), b, max(1, transposeB ? inner : columns), 0, c,
+      max(1, transposeA ? rows : inner), b, max(1, transposeB ? inner : columns), keep, c,
       max(1, columns))
   }
 
@@ -66,16 +68,17 @@ extension Float: BLASScalar {
       max(1, columns), x, 1, keep, y, 1)
   }
 
-  /// C = A B, by `cblas_sgemm`.
+  /// C = A B + keep C, by `cblas_sgemm`.
   public static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, keep: Float,
+    _ c: UnsafeMutablePointer<Float>
   ) {
     BLAS.prepare()
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, rows, columns, inner, 1, a,
-      max(1, transposeA ? rows : inner), b, max(1, transposeB ? inner : columns), 0, c,
+      max(1, transposeA ? rows : inner), b, max(1, transposeB ? inner : columns), keep, c,
       max(1, columns))
   }
 

@@ -94,7 +94,7 @@ extension Matrix {
           Scalar.matrixMatrix(
             transposeA: transposed, transposeB: otherTransposed, rows: Int32(height),
             columns: Int32(width), inner: Int32(inner), left.baseAddress!, right.baseAddress!,
-            result.baseAddress!)
+            keep: 0, result.baseAddress!)
         }
       }
     }

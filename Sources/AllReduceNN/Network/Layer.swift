@@ -21,6 +21,10 @@ public protocol Layer<Scalar>: AnyObject {
   /// The layers that this one is made of, with the names their parameters get, such as "0" or "shortcut".
   var children: [(name: String, layer: any Layer<Scalar>)] { get }
 
+  /// Whether whoever gets the output may overwrite it: it is memory of the layer's own, and `backward`
+  /// does not read it. The next layer can then work in place.
+  var outputMayBeOverwritten: Bool { get }
+
   /// The shape of an example's output for an example's input.
   ///
   /// - Throws: ``ShapeError`` that names the layer and both shapes, if such an input does not fit.
@@ -58,4 +62,6 @@ extension Layer {
   public var buffers: [(name: String, tensor: Tensor<Scalar>)] { [] }
   /// None.
   public var children: [(name: String, layer: any Layer<Scalar>)] { [] }
+  /// No, which is always safe.
+  public var outputMayBeOverwritten: Bool { false }
 }

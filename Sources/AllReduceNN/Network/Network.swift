@@ -34,7 +34,8 @@ public final class Network<Scalar: NetworkScalar> {
     self.root = root
     inputShape = input
     outputShape = try root.outputShape(for: input)
-    Network.name(root, "")
+    var randomLayers = 0
+    Network.name(root, "", &randomLayers)
     parameters = root.allParameters
     layout = ParameterLayout(parameters, reserved: reserved)
     let memory = TensorMemory<Scalar>(count: 2 * layout.count)
@@ -88,13 +89,18 @@ public final class Network<Scalar: NetworkScalar> {
   /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
   ///
   /// - Parameter gradient: `[batch, ...]`; may be overwritten.
+  /// - Throws: What exchanges between ranks throw, in layers that have some.
   public func backward(_ gradient: Tensor<Scalar>) throws {
     _ = try root.backward(gradient, pass, needsInputGradient: false)
   }
 
-  /// Completes the names of the parameters: "0.weight", "3.shortcut.bias".
-  private static func name(_ layer: any Layer<Scalar>, _ path: String) {
+  /// Completes the names of the parameters: "0.weight", "3.shortcut.bias"; and numbers random layers.
+  private static func name(_ layer: any Layer<Scalar>, _ path: String, _ randomLayers: inout Int) {
     for parameter in layer.parameters { parameter.name = path + parameter.name }
-    for (name, child) in layer.children { Network.name(child, path + name + ".") }
+    if let layer = layer as? any RandomLayer<Scalar> {
+      layer.number = randomLayers
+      randomLayers += 1
+    }
+    for (name, child) in layer.children { Network.name(child, path + name + ".", &randomLayers) }
   }
 }

@@ -1,3 +1,5 @@
+import CKernels
+
 /// Memory of this process for numbers, aligned to cache lines; freed with its last user.
 public final class TensorMemory<Scalar> {
   /// The memory; zero at first.
@@ -6,10 +8,14 @@ public final class TensorMemory<Scalar> {
   /// Allocates memory for `count` numbers.
   public init(count: Int) {
     precondition(count >= 0, "there is no memory for \(count) numbers")
-    let stride = MemoryLayout<Scalar>.stride
+    let bytes = Swift.max(count, 1) * MemoryLayout<Scalar>.stride
+    // Products run through large weights a stretch of a row at a time: with small pages each is another.
+    let largePage = 2 << 20
+    let isLarge = bytes >= 2 * largePage
     let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: Swift.max(count, 1) * stride, alignment: 64)
-    raw.initializeMemory(as: UInt8.self, repeating: 0, count: Swift.max(count, 1) * stride)
+      byteCount: bytes, alignment: isLarge ? largePage : 64)
+    if isLarge { ck_prefer_large_pages(raw, bytes) }
+    raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     values = UnsafeMutableBufferPointer(
       start: raw.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
   }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "activations.h"
+#include "layers.h"
+#include "optimizers.h"
 #include "sum.h"
 #include "wire.h"
 
@@ -16,6 +19,12 @@ static inline void ck_pause(void) {
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
+}
+
+/// Asks for bytes that will be read soon, while other work goes on.
+static inline void ck_prefetch(const void *start, size_t bytes) {
+  for (size_t offset = 0; offset < bytes; offset += 64)
+    __builtin_prefetch((const char *)start + offset);
 }
 
 /// A nameless file in memory of so many bytes, all zero; -1 and errno on failure.
@@ -30,6 +39,10 @@ void *ck_reserve(size_t bytes);
 /// Maps all of a file for reading and writing, shared, at an address that was set
 /// aside; NULL and errno on failure.
 void *ck_map_shared(void *address, int file, size_t bytes);
+
+/// Asks for large pages for a range that begins at one: fewer addresses to translate. A system without them,
+/// or whose policy is "never", keeps to small ones.
+void ck_prefer_large_pages(void *start, size_t bytes);
 
 /// Takes the pages of a range now rather than at the first touch.
 void ck_populate(void *start, size_t bytes);

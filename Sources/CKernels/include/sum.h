@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "scalar.h"
+
 /// The loops of one element type, in one variant. All variants give the same bits. Ranges must not
 /// overlap.
 typedef struct ck_sum {
@@ -17,8 +19,6 @@ typedef struct ck_sum {
   /// one[i] = other[i] = (one[i] + other[i]) / 2.
   void (*average_both)(void *one, void *other, size_t count);
 } ck_sum;
-
-enum { CK_FLOAT = 0, CK_DOUBLE = 1 };
 
 /// The loops of an element type in a variant (CK_SCALAR, CK_AVX2, CK_AVX512 of wire.h); NULL if this
 /// processor does not have it.

@@ -1,0 +1,63 @@
+public import AllReduceNN
+
+/// A number of 64 bits that tells networks' weights apart, bit for bit.
+///
+/// Equal bits give equal checksums; one changed bit gives another (each word goes through steps that
+/// can be undone). Not meant to withstand who wants to deceive. Costs one pass over the weights.
+public enum WeightChecksum {
+  /// The checksum of a network's parameters: their values, without the room between them.
+  public static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {
+    var sum = Lanes()
+    for parameter in network.layout.parameters {
+      sum.add(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(parameter.values.values)))
+    }
+    return sum.value
+  }
+
+  /// The checksum of bytes.
+  public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    var sum = Lanes()
+    sum.add(bytes)
+    return sum.value
+  }
+
+  /// Sixteen digits.
+  public static func text(_ checksum: UInt64) -> String {
+    let digits = String(checksum, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Eight sums that take turns, so that the processor need not wait for a multiplication.
+  private struct Lanes {
+    private var lanes = SIMD8<UInt64>(repeating: 0x9E37_79B9_7F4A_7C15)
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+      var place = 0
+      while place + 64 <= bytes.count {
+        let words = bytes.loadUnaligned(fromByteOffset: place, as: SIMD8<UInt64>.self)
+        lanes = mixed(lanes ^ words)
+        place += 64
+      }
+      guard place < bytes.count else { return }
+      var rest = SIMD8<UInt64>(repeating: 0)
+      withUnsafeMutableBytes(of: &rest) {
+        $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[place...]))
+      }
+      lanes = mixed(lanes ^ rest)
+    }
+
+    private func mixed(_ words: SIMD8<UInt64>) -> SIMD8<UInt64> {
+      let product = words &* SIMD8(repeating: 0xD6E8_FEB8_6659_FD93)
+      return product ^ (product &>> 32)
+    }
+
+    var value: UInt64 {
+      var result: UInt64 = 0
+      for lane in 0..<8 {
+        result = (result ^ lanes[lane]) &* 0xFF51_AFD7_ED55_8CCD
+        result ^= result >> 29
+      }
+      return result
+    }
+  }
+}

@@ -1,0 +1,61 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension ClassificationData {
+  /// Where Debian's package dataset-fashion-mnist puts its files.
+  public static let fashionMNISTDirectory = "/usr/share/datasets/fashion-mnist"
+
+  /// Whether a folder has the images to learn from; the other files may still be missing.
+  public static func hasIDX(directory: String) -> Bool {
+    existing("train-images-idx3-ubyte", in: directory) != nil
+  }
+
+  /// Reads MNIST, or a collection with the same names: train-images-idx3-ubyte,
+  /// train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each alone or with .gz.
+  ///
+  /// - Parameters:
+  ///   - directory: The folder that holds the four files.
+  ///   - classCount: The number of classes.
+  /// - Throws: ``DataError`` that names the file and what is wrong with it.
+  public init(idx directory: String, classCount: Int = 10) throws {
+    func images(_ part: String) throws(DataError) -> ImageDataset {
+      let pixels = try ClassificationData.open("\(part)-images-idx3-ubyte", 3, in: directory)
+      let labels = try ClassificationData.open("\(part)-labels-idx1-ubyte", 1, in: directory)
+      guard pixels.sizes[0] == labels.sizes[0] else {
+        throw DataError(
+          file: labels.path,
+          expected: "as many labels as \(pixels.path) has images, \(pixels.sizes[0])",
+          found: "\(labels.sizes[0])", advice: "take both from the same collection")
+      }
+      let values = Array(
+        UnsafeBufferPointer(start: labels.elements.start, count: labels.elements.count))
+      if let wrong = values.firstIndex(where: { $0 >= classCount }) {
+        throw DataError(
+          file: labels.path, expected: "labels from 0 to \(classCount - 1)",
+          found: "\(values[wrong]) for example \(wrong)", advice: "check the number of classes")
+      }
+      return ImageDataset(
+        name: pixels.path, shape: [pixels.sizes[1], pixels.sizes[2], 1], pixels.elements,
+        labels: values, classCount: classCount)
+    }
+    try self.init(training: images("train"), test: images("t10k"))
+  }
+
+  private static func open(
+    _ name: String, _ dimensions: Int, in directory: String
+  ) throws(DataError) -> IDXFile {
+    guard let path = existing(name, in: directory) else {
+      throw DataError(
+        file: directory, expected: "\(name) or \(name).gz", found: "neither",
+        advice: "name the folder that holds all four files of the collection")
+    }
+    return try IDXFile(path: path, dimensions: dimensions)
+  }
+
+  private static func existing(_ name: String, in directory: String) -> String? {
+    [name, name + ".gz"].lazy.map { "\(directory)/\($0)" }.first { access($0, F_OK) == 0 }
+  }
+}

@@ -1,0 +1,25 @@
+/// Two sets of examples of the same kind: one to learn from, one to be tested on.
+public struct ClassificationData: Sendable {
+  /// What is learned from.
+  public let training: any Dataset
+  /// What is only tested on.
+  public let test: any Dataset
+
+  /// Joins two sets.
+  ///
+  /// - Throws: ``DataError`` if their examples have different sizes.
+  public init(training: any Dataset, test: any Dataset) throws(DataError) {
+    guard training.exampleShape == test.exampleShape else {
+      throw DataError(
+        file: test.name, expected: "examples of \(training.exampleShape), as in \(training.name)",
+        found: "\(test.exampleShape)", advice: "take both from the same collection")
+    }
+    self.init(alike: training, test)
+  }
+
+  /// Joins two sets whose examples have one size.
+  init(alike training: any Dataset, _ test: any Dataset) {
+    self.training = training
+    self.test = test
+  }
+}

@@ -1,0 +1,118 @@
+internal import CKernels
+
+/// Images of bytes with their labels, in memory or in mapped files; bytes until a batch is made.
+public struct ImageDataset: Dataset {
+  /// What they are, for messages: a path.
+  public let name: String
+  /// The number of images.
+  public let count: Int
+  /// `[height, width, channels]`.
+  public let exampleShape: Shape
+  /// The number of classes.
+  public let classCount: Int
+  private let pixels: SharedBytes
+  private let labels: [UInt8]
+  // An input is byte * scale + offset.
+  private let scale: Float
+  private let offset: Float
+
+  /// Takes images and labels.
+  ///
+  /// - Parameters:
+  ///   - name: What they are, for messages: a path.
+  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - pixels: Image by image, row by row.
+  ///   - labels: One an image, below `classCount`.
+  ///   - classCount: The number of classes.
+  ///   - whitest: The byte that becomes 1; 0 becomes 0.
+  /// - Precondition: There are as many images as labels, and no label is too large.
+  public init(
+    name: String, shape: Shape, pixels: [UInt8], labels: [UInt8], classCount: Int,
+    whitest: UInt8 = 255
+  ) {
+    self.init(
+      name: name, shape: shape, SharedBytes(FileBytes(copying: pixels)), labels: labels,
+      classCount: classCount, whitest: whitest)
+  }
+
+  init(
+    name: String, shape: Shape, _ pixels: SharedBytes, labels: [UInt8], classCount: Int,
+    whitest: UInt8 = 255
+  ) {
+    precondition(
+      pixels.count == labels.count * shape.count,
+      "\(labels.count) images of \(shape) are not \(pixels.count) bytes")
+    precondition(
+      labels.allSatisfy { $0 < classCount }, "a label is not below \(classCount) in \(name)")
+    self.init(
+      name: name, exampleShape: shape, classCount: classCount, pixels: pixels, labels: labels,
+      scale: 1 / Float(whitest), offset: 0)
+  }
+
+  private init(
+    name: String, exampleShape: Shape, classCount: Int, pixels: SharedBytes, labels: [UInt8],
+    scale: Float, offset: Float
+  ) {
+    self.name = name
+    count = labels.count
+    self.exampleShape = exampleShape
+    self.classCount = classCount
+    self.pixels = pixels
+    self.labels = labels
+    self.scale = scale
+    self.offset = offset
+  }
+
+  /// The same images, with a mean taken from the inputs and the rest divided by a deviation.
+  ///
+  /// - Parameters:
+  ///   - mean: Of inputs from 0 to 1; 0.2860 for Fashion-MNIST.
+  ///   - deviation: Of the same; 0.3530 for Fashion-MNIST.
+  /// - Returns: A data set that shares the bytes of this one.
+  /// - Precondition: The deviation is more than 0.
+  public func normalized(mean: Float, deviation: Float) -> ImageDataset {
+    precondition(deviation > 0, "the deviation must be more than 0, not \(deviation)")
+    return ImageDataset(
+      name: name, exampleShape: exampleShape, classCount: classCount, pixels: pixels,
+      labels: labels, scale: scale / deviation, offset: (offset - mean) / deviation)
+  }
+
+  /// Writes the inputs, bytes turned into numbers, and the labels of some examples.
+  public func fill(
+    _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
+  ) {
+    checkFill(examples, inputs, labels)
+    guard !examples.isEmpty, exampleShape.count > 0 else { return }
+    let size = exampleShape.count
+    for (place, example) in examples.enumerated() {
+      labels[place] = Int32(self.labels[example])
+      // Shuffled images come from all over memory; no processor guesses which is next.
+      let ahead = place + 3
+      if ahead < examples.count { ck_prefetch(pixels.start + examples[ahead] * size, size) }
+      ImageDataset.convert(
+        pixels.start + example * size, to: inputs.base + place * size, count: size, scale, offset)
+    }
+  }
+
+  private static func convert(
+    _ bytes: UnsafePointer<UInt8>, to numbers: UnsafeMutablePointer<Float>, count: Int,
+    _ scale: Float, _ offset: Float
+  ) {
+    for index in 0..<count { numbers[index] = Float(bytes[index]) * scale + offset }
+  }
+}
+
+/// A part of a file's bytes that several threads may read.
+struct SharedBytes: @unchecked Sendable {
+  private let owner: FileBytes
+  let start: UnsafePointer<UInt8>
+  let count: Int
+
+  /// The bytes of a file from an offset on.
+  init(_ file: FileBytes, from offset: Int = 0) {
+    owner = file
+    // Of an empty file nothing is read.
+    start = (file.bytes.baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped) + offset
+    count = file.bytes.count - offset
+  }
+}

@@ -1,0 +1,88 @@
+/// Numbers with dimensions in a file of NumPy: what `numpy.save` writes and `numpy.load` reads.
+///
+/// Little-endian, in the order of C (the last dimension is contiguous). The types are `Float` (f4),
+/// `Double` (f8), `Int32` (i4), `Int64` (i8) and `UInt8` (u1).
+public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
+  /// The dimensions' sizes, outermost first; empty for a single number.
+  public var sizes: [Int]
+  /// The numbers, row by row.
+  public var elements: [Element]
+
+  /// Gives numbers dimensions.
+  ///
+  /// - Precondition: There are as many numbers as the sizes' product.
+  public init(sizes: [Int], elements: [Element]) {
+    precondition(
+      sizes.reduce(1, *) == elements.count,
+      "an array of \(sizes) needs \(sizes.reduce(1, *)) numbers, not \(elements.count)")
+    self.sizes = sizes
+    self.elements = elements
+  }
+
+  /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
+  ///
+  /// - Parameter path: The file.
+  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds another type.
+  public init(npy path: String) throws(DataError) {
+    let file = try FileBytes(path: path)
+    let header = try NPYHeader(file.bytes, path)
+    guard header.type == Element.npyType else {
+      throw DataError(
+        file: path, expected: "numbers of type \(Element.npyType)",
+        found: DataError.legible(header.type),
+        advice: "convert them, in Python by array.astype(\"\(Element.npyType)\")")
+    }
+    guard !header.isFortranOrder else {
+      throw DataError(
+        file: path, expected: "rows one after the other", found: "columns (Fortran's order)",
+        advice: "save numpy.ascontiguousarray(array)")
+    }
+    let stride = MemoryLayout<Element>.stride
+    let sizes = header.sizes.map(String.init).joined(separator: " x ")
+    let found = file.bytes.count - header.length
+    guard let count = header.count, count <= Int.max / stride, found == count * stride else {
+      throw DataError(
+        file: path, expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(stride) bytes",
+        found: "\(found) bytes", advice: "get the file again: it was not written completely")
+    }
+    self.sizes = header.sizes
+    elements = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
+      UnsafeMutableRawBufferPointer(buffer).copyBytes(
+        from: UnsafeRawBufferPointer(file.bytes)[header.length...])
+      initialized = count
+    }
+  }
+
+  /// The bytes of a file with these numbers, version 1 of the format.
+  public var npyBytes: [UInt8] {
+    let header = NPYHeader.bytes(type: Element.npyType, sizes: sizes)
+    return header + elements.withUnsafeBytes { Array($0) }
+  }
+}
+
+/// A number that files of NumPy hold.
+public protocol NPYElement: BitwiseCopyable, Equatable, Sendable {
+  /// NumPy's word for the type: "<f4".
+  static var npyType: String { get }
+}
+
+extension Float: NPYElement {
+  /// f4, little-endian.
+  public static var npyType: String { "<f4" }
+}
+extension Double: NPYElement {
+  /// f8, little-endian.
+  public static var npyType: String { "<f8" }
+}
+extension Int32: NPYElement {
+  /// i4, little-endian.
+  public static var npyType: String { "<i4" }
+}
+extension Int64: NPYElement {
+  /// i8, little-endian.
+  public static var npyType: String { "<i8" }
+}
+extension UInt8: NPYElement {
+  /// u1; bytes have no order.
+  public static var npyType: String { "|u1" }
+}

@@ -1,0 +1,114 @@
+/// What stands in front of the numbers in a file of NumPy.
+///
+/// Eight bytes that name the format and its version, the length of the text that follows (2 bytes in
+/// version 1, 4 later), and that text: a dictionary as Python writes it. NumPy Enhancement Proposal 1.
+struct NPYHeader {
+  /// NumPy's word for the type: "<f4".
+  let type: String
+  /// Whether columns rather than rows come one after the other.
+  let isFortranOrder: Bool
+  let sizes: [Int]
+  /// The bytes in front of the numbers.
+  let length: Int
+
+  /// The product of the sizes; nil if it is too large.
+  var count: Int? {
+    if sizes.contains(0) { return 0 }
+    var product = 1
+    for size in sizes {
+      let (next, overflow) = product.multipliedReportingOverflow(by: size)
+      if overflow { return nil }
+      product = next
+    }
+    return product
+  }
+
+  private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
+
+  /// Reads what stands at the start of a file.
+  init(_ bytes: UnsafeBufferPointer<UInt8>, _ path: String) throws(DataError) {
+    func wrong(_ expected: String, _ found: String) -> DataError {
+      DataError(
+        file: path, expected: expected, found: found,
+        advice: "check that it is the right file, written completely")
+    }
+    guard bytes.count >= 10, bytes.starts(with: NPYHeader.magic) else {
+      throw wrong(
+        "a file of NumPy, which begins with 93 and NUMPY",
+        bytes.isEmpty
+          ? "an empty file"
+          : "\"\(DataError.legible(String(decoding: bytes.prefix(6), as: UTF8.self)))\"")
+    }
+    let version = bytes[6]
+    guard (1...3).contains(version) else {
+      throw wrong("version 1, 2 or 3 of NumPy's format", "\(version)")
+    }
+    let start = version == 1 ? 10 : 12
+    let size = bytes[8..<min(start, bytes.count)].reversed().reduce(0) { $0 << 8 | Int($1) }
+    guard bytes.count >= start + size else {
+      throw wrong("a header of \(start + size) bytes", "\(bytes.count)")
+    }
+    let text = String(decoding: bytes[start..<start + size], as: UTF8.self)
+    guard let type = NPYHeader.quoted(NPYHeader.value("descr", in: text)),
+      let order = NPYHeader.value("fortran_order", in: text),
+      order.hasPrefix("True") || order.hasPrefix("False"),
+      let sizes = NPYHeader.numbers(NPYHeader.value("shape", in: text))
+    else {
+      throw wrong(
+        "a header with one type, an order and a shape", "\"\(DataError.legible(text))\"")
+    }
+    self.type = type
+    isFortranOrder = order.hasPrefix("True")
+    self.sizes = sizes
+    length = start + size
+  }
+
+  /// What follows a key of the dictionary.
+  private static func value(_ key: String, in text: String) -> Substring? {
+    for quote in ["'", "\""] {
+      let parts = text.split(
+        separator: quote + key + quote, maxSplits: 1, omittingEmptySubsequences: false)
+      if parts.count == 2 {
+        let rest = parts[1].drop { $0 == " " }
+        return rest.first == ":" ? rest.dropFirst().drop { $0 == " " } : nil
+      }
+    }
+    return nil
+  }
+
+  /// The text within quotes at the start.
+  private static func quoted(_ text: Substring?) -> String? {
+    guard let text, let quote = text.first, quote == "'" || quote == "\"" else { return nil }
+    let rest = text.dropFirst()
+    guard let end = rest.firstIndex(of: quote) else { return nil }
+    return String(rest[..<end])
+  }
+
+  /// The whole numbers within parentheses at the start.
+  private static func numbers(_ text: Substring?) -> [Int]? {
+    guard let text, text.first == "(", let end = text.firstIndex(of: ")") else { return nil }
+    var numbers: [Int] = []
+    for part in text[..<end].dropFirst().split(separator: ",") {
+      let digits = part.filter { $0 != " " }
+      if digits.isEmpty { continue }
+      guard let number = Int(digits), number >= 0 else { return nil }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
+  /// The bytes in front of rows of numbers: those that NumPy itself writes.
+  static func bytes(type: String, sizes: [Int]) -> [UInt8] {
+    let shape = sizes.map(String.init).joined(separator: ", ") + (sizes.count == 1 ? "," : "")
+    var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(shape)), }"
+    // NumPy leaves room for the first size to grow to 21 digits without moving what follows.
+    if let first = sizes.first {
+      text += String(repeating: " ", count: 21 - String(first).count)
+    }
+    let used = 10 + text.utf8.count + 1
+    text += String(repeating: " ", count: (used + 63) / 64 * 64 - used) + "\n"
+    let size = text.utf8.count
+    precondition(size <= 0xFFFF, "an array of \(sizes.count) dimensions does not fit version 1")
+    return magic + [1, 0, UInt8(size & 0xFF), UInt8(size >> 8)] + Array(text.utf8)
+  }
+}

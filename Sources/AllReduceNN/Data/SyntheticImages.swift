@@ -1,0 +1,122 @@
+/// Images that no file holds: a pattern for each class under noise, computed where they are asked for.
+///
+/// An image is a function of the seed and its number, so a rank makes only its own, and data sets of any
+/// size take no memory but for the patterns. Pixels are from 0 to 1, a quarter of each the pattern's, the
+/// rest noise; a linear classifier learns to tell them apart.
+public struct SyntheticImages: Dataset {
+  /// What they are, for messages.
+  public var name: String { "synthetic images" }
+  /// The number of images.
+  public let count: Int
+  /// `[height, width, channels]`.
+  public let exampleShape: Shape
+  /// The number of classes.
+  public let classCount: Int
+  private let first: Int
+  private let random: Philox
+  private let patterns: [UInt8]
+
+  /// Describes a set of images.
+  ///
+  /// - Parameters:
+  ///   - count: The number of images.
+  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - classCount: The number of classes.
+  ///   - seed: What patterns and noise depend on.
+  ///   - first: Where the set begins in the endless row of images of a seed: sets for training and for
+  ///     testing have the same patterns and different images.
+  public init(
+    count: Int, shape: Shape = [28, 28, 1], classCount: Int = 10, seed: UInt64 = 0, first: Int = 0
+  ) {
+    precondition(count >= 0 && first >= 0, "there are no images \(first)..<\(first) + \(count)")
+    precondition(classCount >= 1, "images have 1 or more classes, not \(classCount)")
+    self.count = count
+    exampleShape = shape
+    self.classCount = classCount
+    self.first = first
+    let random = Philox(seed: seed)
+    self.random = random
+    var patterns = [UInt8](repeating: 0, count: classCount * shape.count)
+    for number in 0..<classCount {
+      let part = number * shape.count..<(number + 1) * shape.count
+      patterns[part].withUnsafeMutableBufferPointer { pattern in
+        SyntheticImages.forEachByte(
+          of: pattern.count, random, stream: .max - UInt64(number)
+        ) { index, byte in pattern[index] = byte }
+      }
+    }
+    self.patterns = patterns
+  }
+
+  /// Makes the images and labels of some numbers.
+  public func fill(
+    _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
+  ) {
+    checkFill(examples, inputs, labels)
+    let size = exampleShape.count
+    patterns.withUnsafeBufferPointer { patterns in
+      for (place, example) in examples.enumerated() {
+        let number = first + example
+        // A stream of its own, past the ones that images use.
+        let label = Int(random.block(at: UInt64(number), stream: 1 << 63).x) % classCount
+        labels[place] = Int32(label)
+        guard size > 0 else { continue }
+        SyntheticImages.draw(
+          patterns.baseAddress.unsafelyUnwrapped + label * size, inputs.base + place * size,
+          count: size, random, stream: UInt64(number))
+      }
+    }
+  }
+
+  /// A pattern under the noise of a stream.
+  private static func draw(
+    _ pattern: UnsafePointer<UInt8>, _ pixels: UnsafeMutablePointer<Float>, count: Int,
+    _ random: Philox, stream: UInt64
+  ) {
+    forEachByte(of: count, random, stream: stream) { index, noise in
+      pixels[index] = Float(Int32(pattern[index]) + 3 * Int32(noise)) * (1 / 1_020)
+    }
+  }
+
+  /// Calls with so many random bytes of a stream, 16 from each block.
+  @inline(__always)
+  private static func forEachByte(
+    of count: Int, _ random: Philox, stream: UInt64, _ use: (Int, UInt8) -> Void
+  ) {
+    var index = 0
+    var block: UInt64 = 0
+    while index < count {
+      let bits = random.block(at: block, stream: stream)
+      block += 1
+      for word in 0..<4 {
+        for shift in 0..<4 as Range<UInt32> where index < count {
+          use(index, UInt8(truncatingIfNeeded: bits[word] >> (8 * shift)))
+          index += 1
+        }
+      }
+    }
+  }
+}
+
+extension ClassificationData {
+  /// Images that are made up: ``SyntheticImages``, other ones for testing than for training.
+  ///
+  /// - Parameters:
+  ///   - count: The images for training.
+  ///   - testCount: Those for testing.
+  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - classCount: The number of classes.
+  ///   - seed: What patterns and noise depend on.
+  /// - Returns: Both sets.
+  public static func synthetic(
+    count: Int = 60_000, testCount: Int = 10_000, shape: Shape = [28, 28, 1],
+    classCount: Int = 10, seed: UInt64 = 0
+  ) -> ClassificationData {
+    func images(_ count: Int, _ first: Int) -> SyntheticImages {
+      SyntheticImages(
+        count: count, shape: shape, classCount: classCount, seed: seed, first: first)
+    }
+    return ClassificationData(
+      alike: images(count, 0), images(testCount, count))
+  }
+}

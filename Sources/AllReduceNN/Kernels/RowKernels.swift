@@ -1,0 +1,17 @@
+import CKernels
+
+extension NetworkScalar {
+  /// Makes every row of a matrix a copy of one.
+  static func fill(_ matrix: Tensor<Self>, withRow row: Tensor<Self>) {
+    for start in stride(from: 0, to: matrix.count, by: row.count) {
+      (matrix.base + start).update(from: row.base, count: row.count)
+    }
+  }
+
+  /// sums = keep sums + the sum of a matrix's rows.
+  static func addRows(of matrix: Tensor<Self>, keep: Bool, to sums: Tensor<Self>) {
+    if !keep { sums.values.update(repeating: 0) }
+    guard matrix.rows > 0 else { return }
+    layerLoops.table.pointee.add_rows(matrix.base, matrix.count / sums.count, sums.count, sums.base)
+  }
+}

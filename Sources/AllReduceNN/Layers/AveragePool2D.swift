@@ -1,0 +1,72 @@
+import CKernels
+
+/// The mean of each window of an image, for each channel.
+///
+/// Batches of `[height, width, channels]` give batches of `[height', width', channels]`, where height' =
+/// (height - kernel) / stride + 1, rounded down: what is left at the edges is not used.
+public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
+  /// The size of a window.
+  public let kernel: Size2D
+  /// The steps from a window to the next.
+  public let stride: Size2D
+
+  /// The loops, for tests to replace.
+  package var loops = Scalar.layerLoops
+  private var plan: PoolPlan?
+  private var output = Scratch<Scalar>()
+  private var inputGradient = Scratch<Scalar>()
+
+  /// Creates a layer.
+  ///
+  /// - Parameters:
+  ///   - kernel: The size of a window.
+  ///   - stride: The steps from a window to the next; nil means the window's size.
+  public init(kernel: Size2D, stride: Size2D? = nil) {
+    self.kernel = kernel
+    self.stride = stride ?? kernel
+    PoolPlan.check("AveragePool2D", kernel: self.kernel, stride: self.stride)
+  }
+
+  /// "AveragePool2D 3x3, stride 2x2".
+  public var summary: String { PoolPlan.summary("AveragePool2D", kernel: kernel, stride: stride) }
+
+  /// The shape of an example's output, `[height', width', channels]`.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  public func outputShape(for input: Shape) throws -> Shape {
+    try PoolPlan.checked(input, kernel: kernel, stride: stride, summary: summary).output
+  }
+
+  /// Computes the means of windows, `[batch, height', width', channels]`.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    if plan == nil || plan!.image.sizes[...] != input.shape.sizes.dropFirst() {
+      plan = try PoolPlan.checked(
+        input.shape.example, kernel: kernel, stride: stride, summary: summary)
+    }
+    var plan = plan!
+    let output = output.tensor(plan.output.batch(of: input.rows))
+    for image in 0..<input.rows {
+      loops.table.pointee.mean_pool(
+        &plan.windows, input.base + image * plan.image.count,
+        output.base + image * plan.output.count)
+    }
+    return output
+  }
+
+  /// The gradient of the input, `[batch, height, width, channels]`.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard needsInputGradient else { return nil }
+    guard var plan else {
+      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no batch")
+    }
+    let result = inputGradient.tensor(plan.image.batch(of: gradient.rows))
+    for image in 0..<gradient.rows {
+      loops.table.pointee.mean_unpool(
+        &plan.windows, plan.image[0], gradient.base + image * plan.output.count,
+        result.base + image * plan.image.count)
+    }
+    return result
+  }
+}

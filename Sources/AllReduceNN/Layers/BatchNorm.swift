@@ -1,0 +1,142 @@
+/// Normalizes each channel, the last dimension, to mean 0 and variance 1 over the global batch, then
+/// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
+///
+/// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
+/// channels]` are normalized alike. Where ranks share the batch (``Pass/combine``) all must call the passes,
+/// with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
+/// them, `backward` 2 channels, and the results are those of one rank with the whole batch, up to rounding.
+///
+/// Sums are taken of differences from the running mean. If that is too far from the mean for the variance
+/// to be exact, which all ranks see alike and mostly happens in the first steps only, `forward` adds up
+/// once more, around the mean.
+///
+/// Evaluation uses the running averages. They are buffers, equal on all ranks: in each training step they
+/// move by the momentum towards the batch's mean and unbiased variance.
+public final class BatchNorm<Scalar: NetworkScalar>: Layer {
+  /// The scale of each channel; 1 at first.
+  public let weight: Parameter<Scalar>
+  /// What is added to each channel; 0 at first.
+  public let bias: Parameter<Scalar>
+  /// The mean of each channel for evaluation; 0 at first.
+  public let runningMean: Tensor<Scalar>
+  /// The variance of each channel for evaluation; 1 at first.
+  public let runningVariance: Tensor<Scalar>
+  /// How far the averages move in a step, from 0 to 1.
+  public let momentum: Double
+  /// What is added to variances.
+  public let epsilon: Double
+
+  private let channels: Int
+  private var scratch = Scratch<Scalar>()
+  private var input: Tensor<Scalar>?
+  private var statistics: ChannelStatistics<Scalar>
+  /// The rows of the global batch in the latest forward pass; 0 if the running averages were used.
+  private var total = 0.0
+
+  /// Creates the layer for so many channels.
+  ///
+  /// - Parameters:
+  ///   - channels: The size of the last dimension.
+  ///   - momentum: How far the running averages move in a step.
+  ///   - epsilon: What is added to variances.
+  public init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
+    precondition(channels > 0, "BatchNorm takes 1 or more channels, not \(channels)")
+    precondition(
+      momentum >= 0 && momentum <= 1, "the momentum of BatchNorm is from 0 to 1, not \(momentum)")
+    self.channels = channels
+    self.momentum = momentum
+    self.epsilon = epsilon
+    weight = Parameter("weight", shape: [channels], initialization: .constant(1), decays: false)
+    bias = Parameter("bias", shape: [channels], initialization: .constant(0), decays: false)
+    runningMean = Tensor(shape: [channels])
+    runningVariance = Tensor(repeating: 1, shape: [channels])
+    statistics = ChannelStatistics(channels)
+  }
+
+  /// "BatchNorm 64".
+  public var summary: String { "BatchNorm \(channels)" }
+
+  /// Weight and bias.
+  public var parameters: [Parameter<Scalar>] { [weight, bias] }
+
+  /// The running averages, "runningMean" and "runningVariance".
+  public var buffers: [(name: String, tensor: Tensor<Scalar>)] {
+    [("runningMean", runningMean), ("runningVariance", runningVariance)]
+  }
+
+  /// Yes: the gradient is computed from the input.
+  public var outputMayBeOverwritten: Bool { true }
+
+  /// The input's shape.
+  ///
+  /// - Throws: ``ShapeError`` if the last dimension has another size.
+  public func outputShape(for input: Shape) throws -> Shape {
+    try Normalization.check(input, channels, summary)
+  }
+
+  /// Normalizes channels; in training all ranks that share the batch must call it.
+  ///
+  /// - Throws: What the exchange throws.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    self.input = input
+    if pass.isTraining {
+      total = try statistics.measure(input, around: runningMean, pass.combine)
+      if total > 0 { moveAverages() }
+    } else {
+      total = 0
+      statistics.adopt(mean: runningMean, variance: runningVariance)
+    }
+    statistics.scale(weight.values, epsilon: epsilon)
+    let output = scratch.tensor(input.shape)
+    guard input.count > 0 else { return output }
+    Scalar.normalization.columns(
+      input.base, output.base, rows: input.count / channels, width: channels,
+      mean: statistics.mean.base, scale: statistics.scale.base, offset: bias.values.base)
+    return output
+  }
+
+  /// Computes the gradients of bias and weight, of this rank's rows, and in place that of the input.
+  ///
+  /// After a forward pass in training all ranks that share the batch must call it alike.
+  ///
+  /// - Throws: What the exchange throws.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard let input, input.shape == gradient.shape else {
+      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+    }
+    statistics.addProducts(of: gradient, input)
+    for channel in 0..<channels {
+      let kept = pass.accumulatesGradients
+      let (ofWeight, ofBias) = statistics.parameterGradients(channel)
+      bias.gradient[channel] = (kept ? bias.gradient[channel] : 0) + Scalar(ofBias)
+      weight.gradient[channel] = (kept ? weight.gradient[channel] : 0) + Scalar(ofWeight)
+    }
+    try pass.finish(bias)
+    try pass.finish(weight)
+    guard needsInputGradient else { return nil }
+    if total > 0 {
+      try statistics.combineProducts(over: total, pass.combine)
+    } else {
+      statistics.clearProducts()
+    }
+    if input.count > 0 {
+      Scalar.normalization.columnsGradient(
+        gradient.base, input.base, rows: input.count / channels, width: channels,
+        mean: statistics.mean.base, scale: statistics.scale.base, offset: statistics.offset.base,
+        slope: statistics.slope.base)
+    }
+    return gradient
+  }
+
+  private func moveAverages() {
+    let unbiased = total > 1 ? total / (total - 1) : 1
+    for channel in 0..<channels {
+      let mean = Double(statistics.mean[channel])
+      let variance = statistics.variance[channel] * unbiased
+      runningMean[channel] += Scalar(momentum * (mean - Double(runningMean[channel])))
+      runningVariance[channel] += Scalar(momentum * (variance - Double(runningVariance[channel])))
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import CKernels
+
+/// A convolution of images: every output pixel is a weighted sum of a window of the input, and a bias.
+///
+/// Batches of `[height, width, inputChannels]` give batches of `[height', width', outputChannels]`, where
+/// height' = (height + 2 padding - kernel) / stride + 1, rounded down. A pass forward costs 2 kernel²
+/// inputChannels outputChannels operations an output pixel, one backward twice that. Parameters: "weight",
+/// `[outputChannels, kernel height, kernel width, inputChannels]`, and "bias", `[outputChannels]`.
+///
+/// Windows are read where they lie in the image; besides the results the layer keeps one padded image.
+public final class Conv2D<Scalar: NetworkScalar>: Layer {
+  /// The numbers of an input pixel.
+  public let inputChannels: Int
+  /// The numbers of an output pixel.
+  public let outputChannels: Int
+  /// The size of a window.
+  public let kernel: Size2D
+  /// The steps from a window to the next.
+  public let stride: Size2D
+  /// The rows above and below, and columns left and right of an image that count as zeros.
+  public let padding: Size2D
+  /// An output channel a row.
+  public let weight: Parameter<Scalar>
+  /// What is added to the output channels, if anything is.
+  public let bias: Parameter<Scalar>?
+
+  /// The loops, for tests to replace.
+  package var loops = Scalar.layerLoops
+  private var plan: ConvolutionPlan?
+  private var input: Tensor<Scalar>?
+  private var output = Scratch<Scalar>()
+  private var inputGradient = Scratch<Scalar>()
+  private var panels = Scratch<Scalar>()
+  private var start = Scratch<Scalar>()
+  private var padded = Scratch<Scalar>()
+  private var spanned = Scratch<Scalar>()
+
+  /// Creates a layer.
+  ///
+  /// - Parameters:
+  ///   - inputChannels: The numbers of an input pixel.
+  ///   - outputChannels: The numbers of an output pixel.
+  ///   - kernel: The size of a window.
+  ///   - stride: The steps from a window to the next.
+  ///   - padding: Rows and columns of zeros on each side of an image.
+  ///   - bias: Whether a learned number is added to each output channel; it is zero at first.
+  ///   - initialization: Of the weights; nil means He's.
+  public init(
+    inputChannels: Int, outputChannels: Int, kernel: Size2D, stride: Size2D = 1,
+    padding: Size2D = 0, bias: Bool = true, initialization: Initialization? = nil
+  ) {
+    precondition(
+      inputChannels > 0 && outputChannels > 0,
+      "a convolution cannot have \(inputChannels) and \(outputChannels) channels")
+    precondition(
+      min(kernel.height, kernel.width, stride.height, stride.width) > 0
+        && min(padding.height, padding.width) >= 0,
+      "a convolution cannot have kernel \(kernel), stride \(stride), padding \(padding)")
+    self.inputChannels = inputChannels
+    self.outputChannels = outputChannels
+    self.kernel = kernel
+    self.stride = stride
+    self.padding = padding
+    weight = Parameter(
+      "weight", shape: [outputChannels, kernel.height, kernel.width, inputChannels],
+      initialization: initialization ?? .he(fanIn: kernel.count * inputChannels), decays: true)
+    self.bias =
+      bias
+      ? Parameter("bias", shape: [outputChannels], initialization: .constant(0), decays: false)
+      : nil
+  }
+
+  /// "Conv2D 3 -> 8, 5x5, stride 2x2".
+  public var summary: String {
+    "Conv2D \(inputChannels) -> \(outputChannels), \(kernel)"
+      + (stride == 1 ? "" : ", stride \(stride)") + (padding == 0 ? "" : ", padding \(padding)")
+  }
+
+  /// "weight" and "bias", if there is one.
+  public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
+
+  /// The shape of an example's output, `[height', width', outputChannels]`.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  public func outputShape(for input: Shape) throws -> Shape {
+    guard input.rank == 3, input[2] == inputChannels else {
+      throw ShapeError(
+        "\(summary) takes images of [height, width, \(inputChannels)], not of \(input)")
+    }
+    guard let plan = plan(for: input) else {
+      throw ShapeError(
+        "\(summary) needs images of [\(max(1, kernel.height - 2 * padding.height)), "
+          + "\(max(1, kernel.width - 2 * padding.width)), \(inputChannels)] or more, "
+          + "not of \(input)")
+    }
+    return plan.output
+  }
+
+  /// Computes the sums over windows, `[batch, height', width', outputChannels]`.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    let plan = checkedPlan(for: input.shape)
+    let loops = loops.table.pointee
+    self.input = input
+    let output = output.tensor(plan.output.batch(of: input.rows))
+    var (windows, indices) = (plan.windows, plan.weightIndices)
+    let columns = LayerKernels.rounded(outputChannels)
+    let panels = panels.tensor([plan.kernelCount, columns])
+    loops.pack(weight.values.base, &indices, outputChannels, plan.kernelCount, panels.base)
+    let start = start.tensor([columns])
+    if let bias { start.base.update(from: bias.values.base, count: outputChannels) }
+
+    for image in 0..<input.rows {
+      loops.convolve(
+        &windows, windowed(input, image, plan), panels.base, bias == nil ? nil : start.base,
+        outputChannels, output.base + image * plan.output.count,
+        plan.columns.output * outputChannels, outputChannels)
+    }
+    return output
+  }
+
+  /// The gradients of the parameters, then of the input, `[batch, height, width, inputChannels]`.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard let input, let plan, input.rows == gradient.rows else {
+      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+    }
+    if let bias {
+      Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
+      try pass.finish(bias)
+    }
+    addWeightGradient(of: input, gradient, plan, keep: pass.accumulatesGradients)
+    try pass.finish(weight)
+    return needsInputGradient ? inputGradient(of: input, gradient, plan) : nil
+  }
+
+  private func addWeightGradient(
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan, keep: Bool
+  ) {
+    let loops = loops.table.pointee
+    var (windows, indices) = (plan.windows, plan.weightIndices)
+    let columns = LayerKernels.rounded(outputChannels)
+    let panels = panels.tensor([plan.kernelCount, columns])
+    panels.values.update(repeating: 0)
+    for image in 0..<input.rows {
+      var rows = gradient.base + image * plan.output.count
+      if columns != outputChannels {
+        let wide = spanned.tensor([plan.rows.output, plan.columns.output, columns])
+        loops.window(
+          rows, plan.rows.output, plan.columns.output, outputChannels, 0, 0, plan.rows.output,
+          plan.columns.output, columns, wide.base)
+        rows = wide.base
+      }
+      loops.correlate(
+        &windows, windowed(input, image, plan), rows, columns, outputChannels, panels.base)
+    }
+    loops.unpack(
+      panels.base, &indices, outputChannels, plan.kernelCount, keep ? 1 : 0, weight.gradient.base)
+  }
+
+  private func inputGradient(
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan
+  ) -> Tensor<Scalar> {
+    let loops = loops.table.pointee
+    let result = inputGradient.tensor(input.shape)
+    let panels = panels.tensor([plan.phasePanels])
+    for phase in plan.phases where phase.windows.runs > 0 {
+      var indices = phase.indices
+      loops.pack(
+        weight.values.base + phase.firstElement, &indices, inputChannels, 1,
+        panels.base + phase.panels)
+    }
+    for image in 0..<input.rows {
+      var rows = gradient.base + image * plan.output.count
+      if !plan.spansOutput && plan.spannedCount > 0 {
+        let spanned = spanned.tensor([plan.spannedCount])
+        loops.window(
+          rows, plan.rows.output, plan.columns.output, outputChannels, plan.rows.span.lowerBound,
+          plan.columns.span.lowerBound, plan.rows.span.count, plan.columns.span.count,
+          outputChannels, spanned.base)
+        rows = spanned.base
+      }
+      for phase in plan.phases {
+        var windows = phase.windows
+        loops.convolve(
+          &windows, rows + phase.from, panels.base + phase.panels, nil, inputChannels,
+          result.base + image * plan.image.count + phase.to,
+          stride.height * plan.columns.input * inputChannels, stride.width * inputChannels)
+      }
+    }
+    return result
+  }
+
+  /// An image with its padding.
+  private func windowed(
+    _ input: Tensor<Scalar>, _ image: Int, _ plan: ConvolutionPlan
+  ) -> UnsafeMutablePointer<Scalar> {
+    let pixels = input.base + image * plan.image.count
+    guard plan.isPadded else { return pixels }
+    let padded = padded.tensor([plan.paddedCount])
+    loops.table.pointee.window(
+      pixels, plan.rows.input, plan.columns.input, inputChannels, -padding.height, -padding.width,
+      plan.rows.input + 2 * padding.height, plan.columns.input + 2 * padding.width, inputChannels,
+      padded.base)
+    return padded.base
+  }
+
+  private func plan(for image: Shape) -> ConvolutionPlan? {
+    ConvolutionPlan(
+      image, outputChannels: outputChannels, kernel: kernel, stride: stride, padding: padding)
+  }
+
+  private func checkedPlan(for input: Shape) -> ConvolutionPlan {
+    if let plan, plan.image.sizes[...] == input.sizes.dropFirst() { return plan }
+    guard input.rank == 4, input[3] == inputChannels, let new = plan(for: input.example) else {
+      preconditionFailure("\(summary) cannot take a batch of \(input)")
+    }
+    plan = new
+    return new
+  }
+}

@@ -1,0 +1,31 @@
+/// Views each example as one row of numbers: `[height, width, channels]` as `[height width channels]`.
+///
+/// It costs nothing.
+public final class Flatten<Scalar: NetworkScalar>: Layer {
+  private var shape: Shape?
+
+  /// Creates a layer.
+  public init() {}
+
+  /// "Flatten".
+  public var summary: String { "Flatten" }
+
+  /// The shape of an example's output, `[count]`.
+  public func outputShape(for input: Shape) throws -> Shape { [input.count] }
+
+  /// Views a batch as `[batch, count]`.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    shape = input.shape
+    return input.reshaped([input.rows, input.shape.example.count])
+  }
+
+  /// The same gradient in the shape of the input.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard let shape else {
+      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no batch")
+    }
+    return needsInputGradient ? gradient.reshaped(shape) : nil
+  }
+}

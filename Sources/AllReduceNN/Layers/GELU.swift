@@ -1,0 +1,56 @@
+/// x P(x), element by element, where P is the probability that a normal number is below x.
+///
+/// Hendrycks and Gimpel, "Gaussian error linear units", 2016. Any shape; the input is kept for the
+/// gradient, so the layer does not work in place, but its output may be overwritten.
+public final class GELU<Scalar: NetworkScalar>: Layer {
+  /// How P is computed.
+  public enum Form: Hashable, Sendable {
+    /// By the error function, P = (1 + erf(x / √2)) / 2: what most libraries compute by default.
+    case exact
+    /// By tanh: P = (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, for models that were trained so.
+    case tanh
+  }
+
+  /// How P is computed.
+  public let form: Form
+  private var scratch = Scratch<Scalar>()
+  private var input: Tensor<Scalar>?
+
+  /// Creates the layer.
+  public init(_ form: Form = .exact) { self.form = form }
+
+  /// "GELU", or "GELU by tanh".
+  public var summary: String { form == .exact ? "GELU" : "GELU by tanh" }
+
+  /// Yes: the gradient is computed from the input.
+  public var outputMayBeOverwritten: Bool { true }
+
+  /// The input's shape.
+  public func outputShape(for input: Shape) -> Shape { input }
+
+  /// Applies the function to every element.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) -> Tensor<Scalar> {
+    let output = scratch.tensor(input.shape)
+    if input.count > 0 {
+      Scalar.vectorFunctions.gelu(
+        input.base, output.base, count: input.count, approximate: form == .tanh)
+    }
+    self.input = input
+    return output
+  }
+
+  /// Multiplies the gradient by the function's slope, in place.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) -> Tensor<Scalar>? {
+    guard needsInputGradient else { return nil }
+    guard let input, input.shape == gradient.shape else {
+      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+    }
+    if gradient.count > 0 {
+      Scalar.vectorFunctions.geluGradient(
+        input.base, gradient.base, count: gradient.count, approximate: form == .tanh)
+    }
+    return gradient
+  }
+}

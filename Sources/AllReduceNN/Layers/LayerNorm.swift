@@ -1,0 +1,98 @@
+/// Normalizes each row of the last dimension to mean 0 and variance 1, then scales and shifts each
+/// column: y = (x - mean) / √(variance + epsilon) · weight + bias.
+///
+/// Ba, Kiros and Hinton, "Layer normalization", 2016. The input is kept until `backward`; the gradient is
+/// computed in place. The same in training and evaluation.
+public final class LayerNorm<Scalar: NetworkScalar>: Layer {
+  /// The scale of each column; 1 at first.
+  public let weight: Parameter<Scalar>
+  /// What is added to each column; 0 at first.
+  public let bias: Parameter<Scalar>
+  /// What is added to variances.
+  public let epsilon: Double
+
+  private let width: Int
+  private var scratch = Scratch<Scalar>()
+  private var statistics = Scratch<Scalar>()
+  private var input: Tensor<Scalar>?
+
+  /// Creates the layer for rows of so many elements.
+  public init(_ width: Int, epsilon: Double = 1e-5) {
+    precondition(width > 0, "LayerNorm takes rows of 1 or more elements, not \(width)")
+    self.width = width
+    self.epsilon = epsilon
+    weight = Parameter("weight", shape: [width], initialization: .constant(1), decays: false)
+    bias = Parameter("bias", shape: [width], initialization: .constant(0), decays: false)
+  }
+
+  /// "LayerNorm 512".
+  public var summary: String { "LayerNorm \(width)" }
+
+  /// Weight and bias.
+  public var parameters: [Parameter<Scalar>] { [weight, bias] }
+
+  /// Yes: the gradient is computed from the input.
+  public var outputMayBeOverwritten: Bool { true }
+
+  /// The input's shape.
+  ///
+  /// - Throws: ``ShapeError`` if the last dimension has another size.
+  public func outputShape(for input: Shape) throws -> Shape {
+    try Normalization.check(input, width, summary)
+  }
+
+  /// Normalizes rows.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) -> Tensor<Scalar> {
+    let output = scratch.tensor(input.shape)
+    let rows = input.count / width
+    self.input = input
+    guard rows > 0 else { return output }
+    let statistics = statistics.tensor([2, rows])
+    Scalar.normalization.rows(
+      input.base, output.base, rows: rows, width: width, weight: weight.values.base,
+      bias: bias.values.base, epsilon: Scalar(epsilon), mean: statistics.base,
+      inverse: statistics.base + rows)
+    return output
+  }
+
+  /// Computes the gradients of bias and weight, and in place that of the input.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard let input, input.shape == gradient.shape else {
+      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+    }
+    let rows = input.count / width
+    if !pass.accumulatesGradients {
+      weight.gradient.values.update(repeating: 0)
+      bias.gradient.values.update(repeating: 0)
+    }
+    let statistics = statistics.tensor([2, rows])
+    if rows > 0 {
+      Scalar.normalization.rowsParameters(
+        gradient.base, input.base, rows: rows, width: width, mean: statistics.base,
+        inverse: statistics.base + rows, weightGradient: weight.gradient.base,
+        biasGradient: bias.gradient.base)
+    }
+    try pass.finish(bias)
+    try pass.finish(weight)
+    guard needsInputGradient else { return nil }
+    if rows > 0 {
+      Scalar.normalization.rowsGradient(
+        gradient.base, input.base, rows: rows, width: width, weight: weight.values.base,
+        mean: statistics.base, inverse: statistics.base + rows)
+    }
+    return gradient
+  }
+}
+
+enum Normalization {
+  /// The input's shape, if its last dimension has the size that the layer was made for.
+  static func check(_ input: Shape, _ width: Int, _ summary: String) throws -> Shape {
+    guard input.rank > 0, input[-1] == width else {
+      throw ShapeError(
+        "\(summary) takes inputs whose last dimension is \(width), not inputs of \(input)")
+    }
+    return input
+  }
+}

@@ -1,0 +1,74 @@
+/// The sum of a body's output and its input: y = body(x) + x, or body(x) + shortcut(x).
+///
+/// He, Zhang, Ren and Sun, "Deep residual learning", 2015. The shortcut is a layer where the body changes
+/// the shape, such as a convolution of 1 x 1 with the body's stride. Its gradient is computed first, then
+/// the body's: that is the order of the parameters in memory. Costs a copy of the gradient.
+public final class Residual<Scalar: NetworkScalar>: Layer {
+  /// What is added to the shortcut.
+  public let body: any Layer<Scalar>
+  /// What the input goes through beside the body; nil for nothing.
+  public let shortcut: (any Layer<Scalar>)?
+
+  private var scratch = Scratch<Scalar>()
+  private var copy = Scratch<Scalar>()
+
+  /// Puts a shortcut around a body.
+  public init(_ body: any Layer<Scalar>, shortcut: (any Layer<Scalar>)? = nil) {
+    self.body = body
+    self.shortcut = shortcut
+  }
+
+  /// "Residual (Dense 8 -> 8, ReLU)", and the shortcut after "beside".
+  public var summary: String {
+    "Residual (\(body.summary)" + (shortcut.map { " beside \($0.summary)" } ?? "") + ")"
+  }
+
+  /// "body", and "shortcut" if there is one.
+  public var children: [(name: String, layer: any Layer<Scalar>)] {
+    [("body", body)] + (shortcut.map { [("shortcut", $0)] } ?? [])
+  }
+
+  /// Yes: it is memory of this layer, which no gradient needs.
+  public var outputMayBeOverwritten: Bool { true }
+
+  /// The body's output shape.
+  ///
+  /// - Throws: ``ShapeError`` if that is not the shortcut's.
+  public func outputShape(for input: Shape) throws -> Shape {
+    let output = try body.outputShape(for: input)
+    let beside = try shortcut?.outputShape(for: input) ?? input
+    guard output == beside else {
+      throw ShapeError(
+        "\(summary) cannot add the body's output of \(output) and the shortcut's of \(beside)")
+    }
+    return output
+  }
+
+  /// Adds the outputs of both ways.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    let through = try body.forward(input, pass)
+    let beside = try shortcut?.forward(input, pass) ?? input
+    let output = scratch.tensor(through.shape)
+    if output.count > 0 {
+      Scalar.vectorFunctions.add(through.base, beside.base, output.base, count: output.count)
+    }
+    return output
+  }
+
+  /// Computes the gradients of the shortcut, then those of the body.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    // Both ways need the gradient, and each may overwrite what it is given.
+    let copy = copy.tensor(gradient.shape)
+    _ = copy.values.update(fromContentsOf: gradient.values)
+    let beside =
+      try shortcut?.backward(gradient, pass, needsInputGradient: needsInputGradient) ?? gradient
+    let through = try body.backward(copy, pass, needsInputGradient: needsInputGradient)
+    guard needsInputGradient, let through else { return nil }
+    if through.count > 0 {
+      Scalar.vectorFunctions.add(through.base, beside.base, through.base, count: through.count)
+    }
+    return through
+  }
+}

@@ -1,0 +1,21 @@
+/// The mean of the squared differences between an example's outputs and its targets.
+///
+/// Targets are values. The mean is taken over the elements of an example; over the examples losses are
+/// added up, as in all losses. The score counts no example as correct.
+public struct MeanSquaredError<Scalar: NetworkScalar>: Loss {
+  /// Creates the loss.
+  public init() {}
+
+  /// Computes the losses and the gradient of their sum: 2 (output - target) / elements an example.
+  public func evaluate(
+    _ output: Tensor<Scalar>, _ targets: Targets<Scalar>, gradient: Tensor<Scalar>?
+  ) throws -> BatchScore {
+    let values = values(of: targets, like: output)
+    let gradient = start(of: gradient, like: output)
+    guard output.count > 0 else { return BatchScore(examples: output.rows) }
+    let elements = Double(output.count / output.rows)
+    let sum = Scalar.vectorFunctions.squaredDifferences(
+      output.base, values.base, gradient, count: output.count, scale: Scalar(2 / elements))
+    return BatchScore(examples: output.rows, loss: sum / elements)
+  }
+}

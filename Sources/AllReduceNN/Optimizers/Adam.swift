@@ -1,0 +1,77 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Adam: steps along a running mean of gradients, divided by the root of a running mean of squares.
+///
+/// m = β₁ m + (1 - β₁) g; s = β₂ s + (1 - β₂) g²; w -= rate m̂ / (√ŝ + epsilon), where m̂ and ŝ are
+/// m and s over 1 - βᵗ, since both start at zero. Kingma and Ba, "Adam: a method for stochastic
+/// optimization", 2015. Weight decay is L2, or with `decoupled` it is AdamW's: w *= 1 - rate decay, past
+/// the division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+public struct Adam<Scalar: NetworkScalar>: Optimizer {
+  /// How much of the mean of gradients stays, β₁, and of that of squares, β₂.
+  public let betas: (Double, Double)
+  /// What is added to the divisor.
+  public let epsilon: Double
+  /// How strongly weights are pulled to zero.
+  public let weightDecay: Double
+  /// Whether weight decay is AdamW's.
+  public let isDecoupled: Bool
+
+  /// Creates the rule.
+  ///
+  /// - Parameters:
+  ///   - betas: How much of the two running means stays from step to step, each 0 up to 1.
+  ///   - epsilon: What is added to the divisor, more than 0.
+  ///   - weightDecay: How strongly weights are pulled to zero.
+  ///   - decoupled: Whether the pull goes past the division, as AdamW has it.
+  public init(
+    betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0,
+    decoupled: Bool = false
+  ) {
+    precondition(
+      betas.0 >= 0 && betas.0 < 1 && betas.1 >= 0 && betas.1 < 1,
+      "betas must be from 0 up to 1, not \(betas)")
+    precondition(epsilon > 0, "epsilon must be more than 0, not \(epsilon)")
+    self.betas = betas
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    isDecoupled = decoupled
+  }
+
+  /// The running means of gradients and of their squares.
+  public var stateNames: [String] { ["mean", "squares"] }
+
+  /// Takes a step for a range of weights, in one pass over memory.
+  public func update(
+    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
+  ) {
+    let decay = step.decays ? weightDecay : 0
+    let (first, second) = betas
+    var numbers = OptimizerKernel.Coefficients(
+      scale: step.gradientScale,
+      rate: step.learningRate / (1 - pow(first, Double(step.number))))
+    numbers.decay = isDecoupled ? 0 : decay
+    numbers.shrink = isDecoupled ? 1 - step.learningRate * decay : 1
+    (numbers.keep, numbers.gain) = (first, 1 - first)
+    (numbers.secondKeep, numbers.secondGain) = (second, 1 - second)
+    numbers.root = 1 / (1 - pow(second, Double(step.number))).squareRoot()
+    numbers.epsilon = epsilon
+    OptimizerKernel.of(Scalar.self).update(
+      .adam, weights: weights, gradient: gradient, first: state[0], second: state[1],
+      count: count, numbers)
+  }
+}
+
+extension Adam {
+  /// AdamW: Adam with decoupled weight decay.
+  ///
+  /// - Parameter weightDecay: How strongly weights are pulled to zero.
+  /// - Returns: The rule.
+  public static func decoupled(weightDecay: Double = 0.01) -> Adam {
+    Adam(weightDecay: weightDecay, decoupled: true)
+  }
+}

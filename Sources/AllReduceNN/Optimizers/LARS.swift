@@ -1,0 +1,51 @@
+/// Layer-wise adaptive rate scaling: momentum whose rate is, for each parameter, in proportion to the
+/// norm of its weights over that of its gradient.
+///
+/// factor = trust |w| / (|g| + decay |w|); v = momentum v + rate factor (g + decay w); w -= v. For
+/// large batches. You, Gitman and Ginsburg, "Large batch training of convolutional networks", 2017.
+/// Parameters that do not decay (biases, norms) take the plain rate, as those do whose norm is zero.
+public struct LARS<Scalar: NetworkScalar>: Optimizer {
+  /// How much of the velocity stays from step to step.
+  public let momentum: Double
+  /// The trust coefficient: the length of a step over that of the weights, at rate 1.
+  public let trust: Double
+  /// How strongly weights are pulled to zero.
+  public let weightDecay: Double
+
+  /// Creates the rule.
+  ///
+  /// - Parameters:
+  ///   - momentum: How much of the velocity stays from step to step, 0 up to 1.
+  ///   - trust: The length of a step over that of the weights, at rate 1.
+  ///   - weightDecay: How strongly weights are pulled to zero.
+  public init(momentum: Double = 0.9, trust: Double = 0.001, weightDecay: Double = 0) {
+    self.momentum = momentum
+    self.trust = trust
+    self.weightDecay = weightDecay
+  }
+
+  /// The velocity.
+  public var stateNames: [String] { ["momentum"] }
+  /// Yes.
+  public var usesNorms: Bool { true }
+
+  /// The factor above; 1 where a norm is zero.
+  public func rateFactor(weightNorm: Double, gradientNorm: Double) -> Double {
+    guard weightNorm > 0, gradientNorm > 0 else { return 1 }
+    return trust * weightNorm / (gradientNorm + weightDecay * weightNorm)
+  }
+
+  /// Takes a step for a range of weights, in one pass over memory.
+  public func update(
+    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
+  ) {
+    // The rate is within the velocity here: the kernel's own is 1.
+    let rate = step.learningRate * step.rateFactor
+    var numbers = OptimizerKernel.Coefficients(scale: rate * step.gradientScale, rate: 1)
+    numbers.decay = step.decays ? rate * weightDecay : 0
+    numbers.keep = momentum
+    OptimizerKernel.of(Scalar.self).update(
+      .momentum, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
+  }
+}

@@ -1,0 +1,40 @@
+/// Gradient descent with momentum: v = momentum v + g; w -= rate v.
+///
+/// Nesterov's form looks ahead: w -= rate (g + momentum v). The learning rate stands outside the
+/// velocity, so that a schedule changes what the past has gathered too. Weight decay is L2. Sutskever,
+/// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
+public struct Momentum<Scalar: NetworkScalar>: Optimizer {
+  /// How much of the velocity stays from step to step.
+  public let momentum: Double
+  /// Whether it is Nesterov's form.
+  public let isNesterov: Bool
+  /// How strongly weights are pulled to zero.
+  public let weightDecay: Double
+
+  /// Creates the rule.
+  ///
+  /// - Parameters:
+  ///   - momentum: How much of the velocity stays from step to step, 0 up to 1.
+  ///   - nesterov: Whether to use Nesterov's form.
+  ///   - weightDecay: How strongly weights are pulled to zero.
+  public init(_ momentum: Double = 0.9, nesterov: Bool = false, weightDecay: Double = 0) {
+    self.momentum = momentum
+    isNesterov = nesterov
+    self.weightDecay = weightDecay
+  }
+
+  /// The velocity.
+  public var stateNames: [String] { ["momentum"] }
+
+  /// Takes a step for a range of weights, in one pass over memory.
+  public func update(
+    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
+  ) {
+    var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
+    numbers.keep = momentum
+    OptimizerKernel.of(Scalar.self).update(
+      isNesterov ? .nesterov : .momentum, weights: weights, gradient: gradient, first: state[0],
+      count: count, numbers)
+  }
+}

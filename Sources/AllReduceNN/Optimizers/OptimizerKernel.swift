@@ -1,0 +1,95 @@
+internal import CKernels
+
+/// The fused passes of the optimizers for one type of numbers: see `optimizers.h`.
+package struct OptimizerKernel: Sendable {
+  /// For which processors a pass was written. All give the same bits, so that ranks on different
+  /// machines hold equal weights.
+  package enum Variant: Int32, Sendable, CaseIterable {
+    case scalar, avx2
+  }
+
+  /// Which pass.
+  package enum Rule: Int32, Sendable, CaseIterable {
+    case sgd, momentum, nesterov, adagrad, adam
+  }
+
+  /// The numbers of a pass; see `ck_update`.
+  package struct Coefficients: Sendable {
+    package var scale: Double
+    package var decay = 0.0
+    package var shrink = 1.0
+    package var keep = 0.0
+    package var gain = 1.0
+    package var secondKeep = 0.0
+    package var secondGain = 1.0
+    package var rate: Double
+    package var root = 1.0
+    package var epsilon = 0.0
+
+    package init(scale: Double, rate: Double) {
+      self.scale = scale
+      self.rate = rate
+    }
+
+    /// What a step asks for, with weight decay where it applies.
+    init(_ step: OptimizerStep, weightDecay: Double) {
+      self.init(scale: step.gradientScale, rate: step.learningRate)
+      if step.decays { decay = weightDecay }
+    }
+  }
+
+  private typealias Update =
+    @convention(c) (
+      UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeMutableRawPointer?,
+      UnsafeMutableRawPointer?, Int, UnsafePointer<ck_update>?
+    ) -> Void
+  private typealias Squares = @convention(c) (UnsafeRawPointer?, Int) -> Double
+
+  private let updates: [Update]
+  private let squares: Squares
+
+  /// The passes over numbers of a type in a variant; nil for what this processor has not.
+  package init?<Scalar: NetworkScalar>(_ type: Scalar.Type, _ variant: Variant) {
+    let number = Int32(type == Float.self ? CK_FLOAT : CK_DOUBLE)
+    updates = Rule.allCases.compactMap { ck_update_variant($0.rawValue, number, variant.rawValue) }
+    guard updates.count == Rule.allCases.count,
+      let found = ck_squares_variant(number, variant.rawValue)
+    else { return nil }
+    squares = found
+  }
+
+  private static let float = fastest(Float.self)
+  private static let double = fastest(Double.self)
+
+  private static func fastest<Scalar: NetworkScalar>(_ type: Scalar.Type) -> OptimizerKernel {
+    guard
+      let found = Variant.allCases.reversed().lazy.compactMap({ OptimizerKernel(type, $0) }).first
+    else { preconditionFailure("there are no optimizer passes for \(type)") }
+    return found
+  }
+
+  /// The fastest passes that this processor has for numbers of a type.
+  package static func of<Scalar: NetworkScalar>(_ type: Scalar.Type) -> OptimizerKernel {
+    precondition(
+      type == Float.self || type == Double.self, "there are no optimizer passes for \(type)")
+    return type == Float.self ? float : double
+  }
+
+  /// One pass of a rule; memory may be used by nobody else during it, and ranges do not overlap.
+  package func update(
+    _ rule: Rule, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
+    first: UnsafeMutableRawPointer? = nil, second: UnsafeMutableRawPointer? = nil, count: Int,
+    _ numbers: Coefficients
+  ) {
+    var how = ck_update(
+      scale: numbers.scale, decay: numbers.decay, shrink: numbers.shrink, keep: numbers.keep,
+      gain: numbers.gain, second_keep: numbers.secondKeep, second_gain: numbers.secondGain,
+      rate: numbers.rate, root: numbers.root, epsilon: numbers.epsilon)
+    updates[Int(rule.rawValue)](weights, gradient, first, second, count, &how)
+  }
+
+  /// The sum of squares of a range, added up in Double.
+  package func sumOfSquares(_ values: UnsafeRawPointer, count: Int) -> Double {
+    squares(values, count)
+  }
+}

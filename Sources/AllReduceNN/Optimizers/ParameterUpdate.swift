@@ -1,0 +1,107 @@
+/// Updates a range of a network's flat memory by an optimizer, and keeps what that remembers.
+///
+/// The range is all parameters, or on a rank that updates a part, that part: memory is kept for it
+/// alone. It may be updated in pieces, as gradients arrive. Parameters that lie side by side and are
+/// treated alike are one pass. Nothing is allocated after the creation.
+///
+/// Weight decay applies where ``Parameter/decays`` says so: not to biases and the scales of norms, which
+/// it only harms (PyTorch's optimizers decay whatever they are given).
+public final class ParameterUpdate<Scalar: NetworkScalar> {
+  /// The rule.
+  public let optimizer: any Optimizer<Scalar>
+  /// The elements of the flat memory that are updated here.
+  public let range: Range<Int>
+  let layout: ParameterLayout<Scalar>
+  private let runs: [Run]
+  private let memory: TensorMemory<Scalar>
+  var rateFactors: [Double]
+
+  /// Neighbouring elements that are updated alike.
+  private struct Run {
+    var elements: Range<Int>
+    let decays: Bool
+    /// In the layout, for a run that is one parameter.
+    let parameter: Int
+  }
+
+  /// Prepares updates; what the optimizer remembers is zero.
+  ///
+  /// - Parameters:
+  ///   - optimizer: The rule.
+  ///   - layout: Where the parameters lie.
+  ///   - range: Which elements of the flat memory are updated here; nil for all parameters.
+  /// - Precondition: The range is within the parameters' part of the memory.
+  public init(
+    _ optimizer: any Optimizer<Scalar>, layout: ParameterLayout<Scalar>, range: Range<Int>? = nil
+  ) {
+    let all = layout.reserved..<layout.count
+    let range = range ?? all
+    precondition(
+      range.lowerBound >= all.lowerBound && range.upperBound <= all.upperBound,
+      "elements \(range) are not within those of the parameters, \(all)")
+    self.optimizer = optimizer
+    self.layout = layout
+    self.range = range
+    memory = TensorMemory(count: optimizer.vectorCount * range.count)
+    rateFactors = [Double](repeating: 1, count: layout.parameters.count)
+    var runs: [Run] = []
+    for (number, elements) in layout.ranges.enumerated() {
+      let elements = elements.clamped(to: range)
+      guard !elements.isEmpty else { continue }
+      let decays = layout.parameters[number].decays
+      let isAlike =
+        !optimizer.usesNorms
+        && (optimizer.weightDecay == 0 || runs.last?.decays == decays)
+      if isAlike, !runs.isEmpty {
+        // The gap between is updated too: its zeros stay zeros.
+        runs[runs.count - 1].elements =
+          runs[runs.count - 1].elements.lowerBound..<elements.upperBound
+      } else {
+        runs.append(Run(elements: elements, decays: decays, parameter: number))
+      }
+    }
+    self.runs = runs
+  }
+
+  /// What the optimizer remembers of ``range``, by name; for checkpoints.
+  public var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
+    optimizer.stateNames.enumerated().map { number, name in
+      let start = number * range.count
+      return (
+        name, UnsafeMutableBufferPointer(rebasing: memory.values[start..<start + range.count])
+      )
+    }
+  }
+
+  /// Updates a piece of the range.
+  ///
+  /// If the optimizer ``Optimizer/usesNorms``, ``useNorms(_:gradientScale:)`` comes first in every step.
+  ///
+  /// - Parameters:
+  ///   - piece: Elements of the flat memory.
+  ///   - weights: Where the piece's weights are; changed in place.
+  ///   - gradient: Where its gradients are, of the sum over the global batch.
+  ///   - step: Which step; what varies from parameter to parameter is filled in.
+  /// - Precondition: The piece is within ``range``.
+  public func update(
+    _ piece: Range<Int>, weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    _ step: OptimizerStep
+  ) {
+    precondition(
+      piece.lowerBound >= range.lowerBound && piece.upperBound <= range.upperBound,
+      "elements \(piece) are not within those that are updated here, \(range)")
+    var step = step
+    for run in runs where run.elements.overlaps(piece) {
+      let elements = run.elements.clamped(to: piece)
+      step.decays = run.decays
+      step.rateFactor = rateFactors[run.parameter]
+      let offset = elements.lowerBound - piece.lowerBound
+      optimizer.update(
+        weights: weights + offset, gradient: gradient + offset,
+        state: StateVectors(
+          first: memory.values.baseAddress.unsafelyUnwrapped
+            + (elements.lowerBound - range.lowerBound), distance: range.count),
+        count: elements.count, step: step)
+    }
+  }
+}

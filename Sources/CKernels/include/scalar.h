@@ -1,0 +1,7 @@
+// The types of numbers that kernels are there for.
+#ifndef ALLREDUCE_SCALAR_H
+#define ALLREDUCE_SCALAR_H
+
+enum { CK_FLOAT = 0, CK_DOUBLE = 1 };
+
+#endif

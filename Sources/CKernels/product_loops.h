@@ -1,0 +1,251 @@
+// Products of a matrix of few rows, a batch, with a large one, for one element type and vector length;
+// included by layers_type.h.
+//
+// Such a product reads the large matrix once and does little with it, so what counts is how it comes
+// from memory. It is rearranged a panel at a time into scratch memory that fits the second-level cache,
+// and the next panel is fetched while this one is multiplied.
+
+/// Loads columns of which only `count` are there.
+ALWAYS_INLINE void NAME(load_columns)(
+    const real *from, const size_t vectors, size_t count, lanes to[VECTORS]) {
+  if (count == vectors * LANES) {
+    UNROLL for (size_t v = 0; v < vectors; v++) to[v] = LOAD(from + v * LANES);
+  } else {
+    real all[VECTORS * LANES] = {0};
+    memcpy(all, from, count * sizeof(real));
+    UNROLL for (size_t v = 0; v < vectors; v++) to[v] = LOAD(all + v * LANES);
+  }
+}
+
+/// Rows `left` and `count` of them (a constant, as `vectors`), times a panel.
+ALWAYS_INLINE void NAME(product_tile)(
+    fetch *next, const real *const left[SIX], const size_t count, size_t inner, const real *panel,
+    size_t width, const real *start, const size_t vectors, int adds, int streams,
+    real *const to[SIX], size_t columns) {
+  lanes sums[SIX][VECTORS];
+  if (adds) {
+    UNROLL for (size_t i = 0; i < count; i++) NAME(load_columns)(to[i], vectors, columns, sums[i]);
+  } else {
+    lanes first[VECTORS];
+    UNROLL for (size_t v = 0; v < vectors; v++) first[v] = (lanes)(0);
+    if (start) NAME(load_columns)(start, vectors, columns, first);
+    UNROLL for (size_t i = 0; i < count; i++) {
+      UNROLL for (size_t v = 0; v < vectors; v++) sums[i][v] = first[v];
+    }
+  }
+  const real *a0 = left[0], *a1 = left[1], *a2 = left[2], *a3 = left[3];
+  const real *a4 = left[4], *a5 = left[5];
+  for (size_t j = 0; j < inner;) {
+    const size_t end = inner - j < next->lines ? inner : j + next->lines;
+    const char *ahead = next->at;
+    if (next->rows > 0) next->rows--, next->at += next->step;
+    for (; j < end; j++, ahead += CACHE_LINE) {
+      __builtin_prefetch(ahead, 0, 2);
+      lanes b[VECTORS];
+      UNROLL for (size_t v = 0; v < vectors; v++) b[v] = LOAD(panel + v * LANES);
+      const real a[SIX] = {a0[j], a1[j], a2[j], a3[j], a4[j], a5[j]};
+      UNROLL for (size_t i = 0; i < count; i++) {
+        const lanes x = (lanes)(a[i]);
+        UNROLL for (size_t v = 0; v < vectors; v++) sums[i][v] = MULTIPLY_ADD(x, b[v], sums[i][v]);
+      }
+      panel += width;
+    }
+  }
+  if (columns < vectors * LANES) {
+    UNROLL for (size_t i = 0; i < count; i++) {
+      real all[VECTORS * LANES];
+      UNROLL for (size_t v = 0; v < vectors; v++) STORE(all + v * LANES, sums[i][v]);
+      memcpy(to[i], all, columns * sizeof(real));
+    }
+  } else if (streams) {
+    UNROLL for (size_t i = 0; i < count; i++) {
+      UNROLL for (size_t v = 0; v < vectors; v++) STREAM(to[i] + v * LANES, sums[i][v]);
+    }
+  } else {
+    UNROLL for (size_t i = 0; i < count; i++) {
+      UNROLL for (size_t v = 0; v < vectors; v++) STORE(to[i] + v * LANES, sums[i][v]);
+    }
+  }
+}
+
+/// All rows times a tile's columns of a panel.
+ALWAYS_INLINE void NAME(product_columns)(
+    fetch *next, const real *left, size_t rows, size_t inner, size_t step, const real *panel,
+    size_t width, const real *start, const size_t vectors, int adds, int streams, real *out,
+    size_t out_step, size_t columns) {
+  for (size_t row = 0; row < rows; row += SIX) {
+    const real *from[SIX];
+    real *to[SIX];
+    // Past the last row the tile repeats it; the results are the same.
+    for (size_t i = 0; i < SIX; i++) {
+      const size_t this = row + i < rows ? row + i : rows - 1;
+      from[i] = left + this * step;
+      to[i] = out + this * out_step;
+    }
+    if (rows - row > 4) {
+      NAME(product_tile)(
+          next, from, SIX, inner, panel, width, start, vectors, adds, streams, to, columns);
+    } else {
+      NAME(product_tile)(
+          next, from, 4, inner, panel, width, start, vectors, adds, streams, to, columns);
+    }
+  }
+}
+
+/// All rows times a panel of at most `CK_PANEL` columns.
+static void NAME(product_panel)(
+    fetch next, const real *left, size_t rows, size_t inner, size_t step, const real *panel,
+    const real *start, int adds, int streams, real *out, size_t out_step, size_t columns) {
+  const size_t width = ROUNDED(columns);
+  for (size_t c = 0; c < columns;) {
+    size_t vectors = (width - c) / LANES;
+    if (vectors > VECTORS) vectors = VECTORS;
+    const size_t there = columns - c < vectors * LANES ? columns - c : vectors * LANES;
+    const real *first = start ? start + c : NULL;
+#define COLUMNS(V)                                                                              \
+  NAME(product_columns)(                                                                        \
+      &next, left, rows, inner, step, panel + c, width, first, V, adds, streams, out + c,        \
+      out_step, there)
+    BY_VECTORS(vectors, COLUMNS)
+#undef COLUMNS
+    c += vectors * LANES;
+  }
+}
+
+/// to[k][c] = from[c][k], whose rows are `step` apart; zeros from `columns` up to `width`.
+static void NAME(transpose)(
+    const real *from, size_t step, size_t columns, size_t inner, size_t width, real *to) {
+  // Blocks of rows, so that the results of a block stay in the first-level cache.
+  for (size_t block = 0; block < inner; block += 64) {
+    const size_t end = inner - block < 64 ? inner : block + 64;
+    size_t c = 0;
+    for (; c + 4 <= columns; c += 4) {
+      const real *in = from + c * step;
+      size_t k = block;
+      for (; k + 4 <= end; k += 4) {
+        const quad a = QUAD(in + k), b = QUAD(in + step + k);
+        const quad d = QUAD(in + 2 * step + k), e = QUAD(in + 3 * step + k);
+        const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        const quad de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
+        const quad last_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        const quad last_de = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+        real *out = to + k * width + c;
+        QUAD(out) = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+        QUAD(out + width) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+        QUAD(out + 2 * width) = __builtin_shufflevector(last_ab, last_de, 0, 1, 4, 5);
+        QUAD(out + 3 * width) = __builtin_shufflevector(last_ab, last_de, 2, 3, 6, 7);
+      }
+      for (; k < end; k++) {
+        for (size_t i = 0; i < 4; i++) to[k * width + c + i] = in[i * step + k];
+      }
+    }
+    for (; c < width; c++) {
+      for (size_t k = block; k < end; k++) {
+        to[k * width + c] = c < columns ? from[c * step + k] : 0;
+      }
+    }
+  }
+}
+
+/// Rows of at most `CK_PANEL` columns as a panel.
+static void NAME(copy_panel)(
+    const real *from, size_t step, size_t columns, size_t inner, real *to) {
+  const size_t width = ROUNDED(columns);
+  for (size_t k = 0; k < inner; k++, from += step, to += width) {
+    memcpy(to, from, columns * sizeof(real));
+    if (width > columns) memset(to + columns, 0, (width - columns) * sizeof(real));
+  }
+}
+
+static void NAME(product_transposed)(
+    const real *left, size_t rows, size_t inner, const real *right, size_t columns,
+    const real *start, real *out, real *panel) {
+  enum { BLOCK = CK_SCRATCH / CK_PANEL };
+  for (size_t k = 0; k < inner; k += BLOCK) {
+    const size_t depth = inner - k < BLOCK ? inner - k : BLOCK;
+    for (size_t c = 0; c < columns; c += CK_PANEL) {
+      const size_t count = columns - c < CK_PANEL ? columns - c : CK_PANEL;
+      NAME(transpose)(right + c * inner + k, inner, count, depth, ROUNDED(count), panel);
+      // Next are the rows below, or at the end the columns beside.
+      const int below = c + CK_PANEL < columns;
+      const size_t next_row = below ? c + CK_PANEL : 0, next_k = below ? k : k + depth;
+      fetch next = {(const char *)(right + next_row * inner + next_k), inner * sizeof(real), 0,
+                    depth * sizeof(real) / CACHE_LINE + 1};
+      if (next_k < inner) {
+        next.rows = columns - next_row < CK_PANEL ? columns - next_row : CK_PANEL;
+      }
+      NAME(product_panel)(
+          next, left + k, rows, depth, inner, panel, start ? start + c : NULL, k > 0, 0, out + c,
+          columns, count);
+    }
+  }
+}
+
+static void NAME(product_straight)(
+    const real *left, size_t rows, size_t inner, const real *right, size_t columns,
+    const real *start, real *out, real *panels) {
+  // Two panels at a time: longer stretches of a row.
+  enum { GROUP = 2 * CK_PANEL, BLOCK = CK_SCRATCH / GROUP };
+  for (size_t k = 0; k < inner; k += BLOCK) {
+    const size_t depth = inner - k < BLOCK ? inner - k : BLOCK;
+    for (size_t group = 0; group < columns; group += GROUP) {
+      const size_t all = columns - group < GROUP ? columns - group : GROUP;
+      for (size_t c = 0; c < all; c += CK_PANEL) {
+        const size_t count = all - c < CK_PANEL ? all - c : CK_PANEL;
+        NAME(copy_panel)(
+            right + k * columns + group + c, columns, count, depth, panels + c * depth);
+      }
+      const int beside = group + GROUP < columns;
+      const size_t next_column = beside ? group + GROUP : 0, next_k = beside ? k : k + depth;
+      for (size_t c = 0; c < all; c += CK_PANEL) {
+        const size_t count = all - c < CK_PANEL ? all - c : CK_PANEL;
+        // Each panel's product fetches one half of the rows.
+        const size_t from = next_k + (c ? BLOCK / 2 : 0);
+        fetch next = {(const char *)(right + from * columns + next_column),
+                      columns * sizeof(real), 0, GROUP * sizeof(real) / CACHE_LINE};
+        if (from < inner) next.rows = inner - from < BLOCK / 2 ? inner - from : BLOCK / 2;
+        NAME(product_panel)(
+            next, left + k, rows, depth, inner, panels + c * depth,
+            start ? start + group + c : NULL, k > 0, 0, out + group + c, columns, count);
+      }
+    }
+  }
+}
+
+static void NAME(product)(
+    const void *left, size_t rows, size_t inner, const void *right, int transposed, size_t columns,
+    const void *start, void *out, void *scratch) {
+  if (transposed) {
+    NAME(product_transposed)(left, rows, inner, right, columns, start, out, scratch);
+  } else {
+    NAME(product_straight)(left, rows, inner, right, columns, start, out, scratch);
+  }
+}
+
+static void NAME(outer_product)(
+    const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
+    int keep, void *out, void *scratch) {
+  // The left columns that are multiplied before the next panel of the right.
+  enum { BLOCK = 32 * SIX };
+  real *turned = scratch, *panels = turned + left_columns * rows, *to = out;
+  NAME(transpose)(left, left_columns, rows, left_columns, rows, turned);
+  for (size_t c = 0; c < right_columns; c += CK_PANEL) {
+    const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
+    NAME(copy_panel)((const real *)right + c, right_columns, count, rows, panels + c * rows);
+  }
+  // A large result would only push others out of the caches.
+  const int streams = CAN_STREAM && !keep && right_columns % LANES == 0 &&
+                      (uintptr_t)to % VECTOR_BYTES == 0 &&
+                      left_columns * right_columns * sizeof(real) >= STREAM_FROM;
+  const fetch nothing = {(const char *)panels, 0, 0, SIZE_MAX};
+  for (size_t block = 0; block < left_columns; block += BLOCK) {
+    const size_t many = left_columns - block < BLOCK ? left_columns - block : BLOCK;
+    for (size_t c = 0; c < right_columns; c += CK_PANEL) {
+      const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
+      NAME(product_panel)(
+          nothing, turned + block * rows, many, rows, rows, panels + c * rows, NULL, keep, streams,
+          to + block * right_columns + c, right_columns, count);
+    }
+  }
+  if (streams) STREAM_FENCE();
+}

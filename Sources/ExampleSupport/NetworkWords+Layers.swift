@@ -1,0 +1,68 @@
+public import AllReduce
+
+extension NetworkWords {
+  /// Makes the network.
+  ///
+  /// - Parameters:
+  ///   - example: The shape of the data's examples; as many values as ``input``.
+  ///   - type: The type of its numbers.
+  ///   - seed: Of the first weights and dropout masks.
+  /// - Returns: A network with private memory.
+  /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
+  public func network<Scalar: NetworkScalar>(
+    for example: Shape, of type: Scalar.Type = Scalar.self, seed: UInt64
+  ) throws -> Network<Scalar> {
+    var layers: [any Layer<Scalar>] = []
+    var shape = example
+    func add(_ layer: any Layer<Scalar>) throws {
+      shape = try layer.outputShape(for: shape)
+      layers.append(layer)
+    }
+    if input.count == 1, shape.rank > 1 { try add(Flatten()) }
+    for (index, word) in words.enumerated() {
+      do {
+        if case .dense = word, shape.rank > 1 { try add(Flatten()) }
+        try add(NetworkWords.layer(word, after: shape))
+      } catch let error as ShapeError {
+        throw ShapeError("Word \(index + 2) of the layers does not fit: \(error.description).")
+      }
+    }
+    return try Network(Sequential(layers), input: example, seed: seed)
+  }
+
+  private static func layer<Scalar: NetworkScalar>(
+    _ word: Word, after shape: Shape
+  ) throws -> any Layer<Scalar> {
+    switch word {
+    case .dense(let outputs): return Dense(shape.count, outputs)
+    case .convolution(let filters, let size, let stride, let padding):
+      guard shape.rank == 3 else {
+        throw ShapeError("a convolution takes images of [height, width, channels], not of \(shape)")
+      }
+      return Conv2D(
+        inputChannels: shape[2], outputChannels: filters, kernel: Size2D(size),
+        stride: Size2D(stride), padding: Size2D(padding))
+    case .maxPool(let size, let stride):
+      return MaxPool2D(kernel: Size2D(size), stride: Size2D(stride))
+    case .averagePool(let size, let stride):
+      return AveragePool2D(kernel: Size2D(size), stride: Size2D(stride))
+    case .dropout(let part): return Dropout(part)
+    case .plain(let plain): return try layer(plain, after: shape)
+    }
+  }
+
+  private static func layer<Scalar: NetworkScalar>(
+    _ plain: Plain, after shape: Shape
+  ) throws -> any Layer<Scalar> {
+    switch plain {
+    case .relu: ReLU()
+    case .leakyrelu: LeakyReLU()
+    case .tanh: Tanh()
+    case .sigmoid: Sigmoid()
+    case .gelu: GELU()
+    case .batchnorm: BatchNorm(shape[-1])
+    case .layernorm: LayerNorm(shape[-1])
+    case .flatten: Flatten()
+    }
+  }
+}

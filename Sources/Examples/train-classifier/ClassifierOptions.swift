@@ -1,0 +1,129 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// The command line of train-classifier.
+struct ClassifierOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A directory of images in IDX files (MNIST's names), digits, or synthetic (default: "
+        + "Fashion-MNIST where it is installed, else digits).", valueName: "data"))
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The most examples to train on; synthetic makes so many (default there: 10000).",
+      valueName: "count"))
+  var dataLimit: Int?
+
+  @Option(help: "Which network.")
+  var model: NamedModel?
+
+  @Option(
+    help: ArgumentHelp(
+      "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; words: "
+        + "docs/schemas.md.", valueName: "words"))
+  var layers: String?
+
+  @Option(help: "What is split over the ranks.")
+  var strategy: Strategy = .data
+
+  @Option(help: "Who updates the weights.")
+  var update: UpdateMode = .replicated
+
+  @OptionGroup(title: "How it learns") var learning: LearningOptions
+
+  @Option(
+    help: ArgumentHelp("Examples of a rank a step (default: 64).", valueName: "count"))
+  var batchSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
+  var globalBatchSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Computes each rank's batch in so many parts and exchanges gradients once.",
+      valueName: "parts"))
+  var accumulate = 1
+
+  @Option(help: "Passes over the data.")
+  var epochs = 5
+
+  @Option(help: ArgumentHelp("Ends each epoch after so many steps.", valueName: "count"))
+  var steps: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Also measures the test accuracy every so many steps.", valueName: "steps"))
+  var evaluateEvery: Int?
+
+  @Option(help: "The seed of first weights, dropout, the order of examples, synthetic data.")
+  var seed: UInt64 = 1
+
+  @Option(
+    help: ArgumentHelp("How gradients are added; automatic chooses by size.", valueName: "name"))
+  var algorithm: ReductionAlgorithm = .automatic
+
+  @Option(help: "In how many bits gradients travel as messages.")
+  var wireFormat: WireFormat = .full
+
+  @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")
+  var overlap = true
+
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes of gradients exchanged at once when overlapping (default: 4Mi).",
+      valueName: "bytes"))
+  var bucketBytes: ByteCount?
+
+  @Option(
+    help: ArgumentHelp("Writes a line of json a step to a file.", valueName: "file"))
+  var log: String?
+
+  @Option(help: "text for people, json for programs.")
+  var format: OutputFormat = .text
+
+  func validate() throws {
+    if model != nil, layers != nil {
+      throw ValidationError("--model and --layers are two ways to say the same: give one.")
+    }
+    if batchSize != nil, globalBatchSize != nil {
+      throw ValidationError(
+        "--batch-size and --global-batch-size are two ways to say the same: give one.")
+    }
+    guard strategy == .data else {
+      throw ValidationError(
+        "--strategy \(strategy.rawValue) is not there yet: only data is.")
+    }
+    guard update == .replicated else {
+      throw ValidationError(
+        "--update \(update.rawValue) is not there yet: only replicated is.")
+    }
+    if wireFormat != .full, algorithm == .native {
+      throw ValidationError(
+        "--algorithm native is MPI's own and cannot send \(wireFormat): choose another.")
+    }
+    for (name, count) in [
+      ("data-limit", dataLimit), ("batch-size", batchSize),
+      ("global-batch-size", globalBatchSize), ("accumulate", accumulate), ("epochs", epochs),
+      ("steps", steps), ("evaluate-every", evaluateEvery), ("bucket-bytes", bucketBytes?.bytes),
+    ] {
+      if let count, count < 1 {
+        throw ValidationError("--\(name) must be 1 or more, not \(count).")
+      }
+    }
+    do { _ = try layers.map { try NetworkWords($0) } } catch { throw ValidationError("\(error)") }
+  }
+}
+
+/// What is split over the ranks.
+enum Strategy: String, CaseIterable, ExpressibleByArgument {
+  case data, model, hybrid, downpour, easgd, lbfgs, auto
+}
+
+/// Who updates the weights.
+enum UpdateMode: String, CaseIterable, ExpressibleByArgument {
+  case replicated, sharded, shared
+}

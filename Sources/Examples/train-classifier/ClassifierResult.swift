@@ -1,0 +1,130 @@
+import AllReduce
+import ExampleSupport
+
+/// What a run found, for people and for programs.
+struct ClassifierResult {
+  let options: ClassifierOptions
+  let plan: TrainingPlan
+  let model: String
+  let data: ClassificationData
+  let world: Communicator
+  let parallel: DataParallel<Float>
+  let training: Training
+  /// Of the whole program.
+  let seconds: Double
+  /// Of each rank.
+  let ranks: RankFigures
+
+  /// What every rank tells of itself.
+  struct RankFigures {
+    let networkBytes: [Int]
+    let memoryBytes: [Int]
+    let peakBytes: [Int]
+
+    /// Gathers them. Collective.
+    init(_ parallel: DataParallel<Float>) throws {
+      let bytes = parallel.exchangedBytes
+      let own = [Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes())]
+      let all = try parallel.communicator.allGather(own)
+      func every(_ first: Int) -> [Int] {
+        stride(from: first, to: all.count, by: 3).map { Int(all[$0]) }
+      }
+      (networkBytes, memoryBytes, peakBytes) = (every(0), every(1), every(2))
+    }
+  }
+
+  private var exchange: ExchangeTimes { parallel.reducer.times }
+  private var algorithm: ReductionAlgorithm { parallel.reducer.chosenAlgorithm }
+
+  /// One object with the keys of docs/schemas.md.
+  var json: JSONValue {
+    .object([
+      ("ranks", .integer(world.size)),
+      ("hosts", .integer(world.hosts.count)),
+      ("model", .text(model)),
+      ("parameters", .integer(parallel.network.parameterCount)),
+      ("strategy", .text(options.strategy.rawValue)),
+      ("update", .text(options.update.rawValue)),
+      ("algorithm", .text(algorithm.name)),
+      ("algorithm_requested", .text(options.algorithm.name)),
+      ("epochs", .integer(plan.epochs)),
+      ("steps", .integer(training.steps)),
+      ("global_batch_size", .integer(plan.globalBatchSize)),
+      ("images_per_second", .number(orNull: training.times.examplesPerSecond)),
+      ("step_seconds", .number(orNull: training.times.median)),
+      ("train_loss", .numbers(training.trainLoss)),
+      ("test_accuracy", .numbers(training.testAccuracy)),
+      ("seconds", .number(seconds)),
+      ("compute_seconds", .number(parallel.computeSeconds)),
+      ("exchange_seconds", .number(exchange.exchangeSeconds)),
+      ("hidden_seconds", .number(exchange.hiddenSeconds)),
+      ("wait_seconds", .number(exchange.waitSeconds)),
+      ("update_seconds", .number(training.updateSeconds)),
+      ("network_bytes_sent", .integers(ranks.networkBytes)),
+      ("memory_bytes_exchanged", .integers(ranks.memoryBytes)),
+      ("peak_resident_bytes", .integers(ranks.peakBytes)),
+      ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
+    ])
+  }
+
+  /// Facts, epochs and where the time went, as a text.
+  var text: String { "\(facts.text)\n\n\(epochs.text)\n\n\(costs.text)" }
+
+  private var facts: TextTable {
+    var facts = TextTable(titles: ["train-classifier", ""], alignments: [.left, .left])
+    facts.add([
+      "  ranks",
+      world.hosts.count == 1 ? "\(world.size)" : "\(world.size) on \(world.hosts.count) hosts",
+    ])
+    facts.add([
+      "  data",
+      "\(data.training.name), \(data.training.count.grouped) examples of "
+        + "\(data.training.exampleShape), \(data.test.count.grouped) to test on",
+    ])
+    facts.add(["  model", "\(model), \(parallel.network.parameterCount.grouped) parameters"])
+    facts.add([
+      "  batch",
+      "\(plan.globalBatchSize.grouped) examples of all ranks a step"
+        + (plan.parts == 1 ? "" : ", in \(plan.parts) parts"),
+    ])
+    facts.add([
+      "  optimizer",
+      "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
+    ])
+    facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
+    facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
+    if let speed = training.times.examplesPerSecond {
+      facts.add(["  images/s", Int(speed).grouped])
+    }
+    facts.add(["  weights", WeightChecksum.text(training.checksum) + " on all ranks"])
+    return facts
+  }
+
+  private var epochs: TextTable {
+    var table = TextTable(titles: ["epoch", "loss", "accuracy"])
+    for (index, loss) in training.trainLoss.enumerated() {
+      table.add([
+        "\(index + 1)", loss.formatted(decimals: 5),
+        training.testAccuracy[index].formatted(decimals: 4),
+      ])
+    }
+    return table
+  }
+
+  private var costs: TextTable {
+    var table = TextTable(titles: ["a step of rank 0", "ms"], alignments: [.left])
+    let steps = Double(max(training.steps, 1))
+    for (name, seconds) in [
+      ("forward and backward", parallel.computeSeconds), ("exchange", exchange.exchangeSeconds),
+      ("  behind the backward pass", exchange.hiddenSeconds),
+      ("  waited for", exchange.waitSeconds),
+      ("update of the weights", training.updateSeconds),
+    ] {
+      table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])
+    }
+    let bytes = ranks.networkBytes[0] + ranks.memoryBytes[0]
+    table.add(["bytes exchanged", (bytes / max(training.steps, 1)).grouped])
+    table.add(["peak memory, MB", (Double(ranks.peakBytes[0]) / 1e6).formatted(decimals: 0)])
+    return table
+  }
+}

@@ -1,0 +1,101 @@
+import AllReduce
+import ArgumentParser
+
+/// Which rule the weights follow.
+enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
+  case sgd, momentum, nesterov, adagrad, adam, adamw, lars
+}
+
+/// How the learning rate changes.
+enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
+  case constant, step, cosine
+}
+
+/// The options that decide how weights change in a step.
+struct LearningOptions: ParsableArguments {
+  @Option(help: "The rule of the step.")
+  var optimizer: OptimizerName = .momentum
+
+  @Option(
+    help: ArgumentHelp(
+      "How far a step goes (default: 0.05; 0.01 for adagrad, 0.001 for adam and adamw, 1 for lars).",
+      valueName: "rate"))
+  var learningRate: Double?
+
+  @Option(
+    help: "How the rate changes: step divides it by 10 after 1/2 and 3/4 of all steps.")
+  var schedule: ScheduleName = .constant
+
+  @Option(
+    help: ArgumentHelp("Raises the rate from 0 over so many steps first.", valueName: "steps"))
+  var warmUp = 0
+
+  @Option(help: "How much of the last step goes on, for momentum, nesterov and lars.")
+  var momentum = 0.9
+
+  @Option(help: "How strongly weights are pulled to zero (default: 0; 0.01 for adamw).")
+  var weightDecay: Double?
+
+  @Option(help: ArgumentHelp("Shortens gradients whose norm is larger.", valueName: "norm"))
+  var clip: Double?
+
+  @Option(help: "How much of the target is spread over all classes, 0 to 1.")
+  var labelSmoothing = 0.0
+
+  /// The rate at its largest.
+  var rate: Double {
+    if let learningRate { return learningRate }
+    return switch optimizer {
+    case .sgd, .momentum, .nesterov: 0.05
+    case .adagrad: 0.01
+    case .adam, .adamw: 0.001
+    case .lars: 1
+    }
+  }
+
+  /// The rule.
+  var rule: any Optimizer<Float> {
+    let decay = weightDecay ?? 0
+    return switch optimizer {
+    case .sgd: SGD(weightDecay: decay)
+    case .momentum: Momentum(momentum, weightDecay: decay)
+    case .nesterov: Momentum(momentum, nesterov: true, weightDecay: decay)
+    case .adagrad: Adagrad(weightDecay: decay)
+    case .adam: Adam(weightDecay: decay)
+    case .adamw: Adam.decoupled(weightDecay: weightDecay ?? 0.01)
+    case .lars: LARS(momentum: momentum, weightDecay: decay)
+    }
+  }
+
+  /// The rate over the steps of a run.
+  func rates(steps: Int) -> LearningRateSchedule {
+    let after = max(steps - warmUp, 1)
+    let main: LearningRateSchedule =
+      switch schedule {
+      case .constant: .constant(rate)
+      case .step: .stepwise(rate, factor: 0.1, after: [after / 2, after * 3 / 4])
+      case .cosine: .cosine(from: rate, over: after)
+      }
+    // The first step already moves.
+    return warmUp == 0 ? main : .warmUp(from: rate / Double(warmUp + 1), over: warmUp, then: main)
+  }
+
+  func validate() throws {
+    if !(rate > 0 && rate.isFinite) {
+      throw ValidationError("--learning-rate must be above 0, not \(rate).")
+    }
+    if !(momentum >= 0 && momentum < 1) {
+      throw ValidationError("--momentum must be from 0 up to 1, not \(momentum).")
+    }
+    if let weightDecay, !(weightDecay >= 0 && weightDecay.isFinite) {
+      throw ValidationError("--weight-decay must be 0 or more, not \(weightDecay).")
+    }
+    if let clip, !(clip > 0 && clip.isFinite) {
+      throw ValidationError("--clip must be above 0, not \(clip).")
+    }
+    if !(labelSmoothing >= 0 && labelSmoothing < 1) {
+      throw ValidationError("--label-smoothing must be from 0 up to 1, not \(labelSmoothing).")
+    }
+    if warmUp < 0 { throw ValidationError("--warm-up must be 0 or more, not \(warmUp).") }
+  }
+}

@@ -1,0 +1,36 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// A network with a name, made for the shape of the data.
+enum NamedModel: String, CaseIterable, ExpressibleByArgument {
+  /// Two hidden layers of 512.
+  case mlp
+  /// Two hidden layers of 4096: 20 million parameters, and little arithmetic for each.
+  case wide
+  /// Two convolutions and a hidden layer of 512: much arithmetic for each parameter.
+  case cnn
+  /// Five convolutions and two hidden layers with dropout, cut as AlexNet is (Krizhevsky, Sutskever and
+  /// Hinton, 2012), for small images.
+  case alexnetSmall = "alexnet-small"
+
+  /// The layers, for examples of a shape and so many classes.
+  func words(input: Shape, classes: Int) -> NetworkWords {
+    let hidden =
+      switch self {
+      case .mlp: "512,relu,512,relu"
+      case .wide: "4096,relu,4096,relu"
+      case .cnn: "conv:32x3,relu,pool:2,conv:64x3,relu,pool:2,512,relu"
+      case .alexnetSmall:
+        "conv:32x5,relu,pool:2,conv:64x3,relu,pool:2,conv:128x3,relu,conv:128x3,relu,conv:64x3,relu,"
+          + "pool:2,dropout:0.5,1024,relu,dropout:0.5,1024,relu"
+      }
+    let isFlat = self == .mlp || self == .wide || input.rank == 1
+    let sizes = isFlat ? ["\(input.count)"] : input.sizes.map(String.init)
+    do {
+      return try NetworkWords("\(sizes.joined(separator: "x")),\(hidden),\(classes)")
+    } catch {
+      preconditionFailure("the model \(rawValue) cannot be read: \(error)")
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// Trains a classifier of images on all ranks together.
+@main
+struct TrainClassifier: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train-classifier",
+    abstract: "Trains a neural network that tells images apart, on any number of ranks.",
+    discussion: """
+      Every rank computes the gradient of its part of each batch; all-reduce makes it that of the whole \
+      batch; every rank then takes the same step. So p ranks learn what one would with the same global \
+      batch, seed and data.
+
+        mpirun -np 2 .build/release/train-classifier --model mlp
+        mpirun -np 4 --oversubscribe .build/release/train-classifier --data digits \\
+          --layers 64,128,batchnorm,relu,dropout:0.2,10 --global-batch-size 64 --epochs 20
+
+      Ends with 0; 1 if ranks end up with different weights; 64 for wrong usage; 65 for bad data or a \
+      learning rate that diverges; 70 for any other failure.
+      """)
+
+  @OptionGroup var options: ClassifierOptions
+
+  static func main() {
+    ProgramMain.run(TrainClassifier.self) { command, world, console in
+      try command.run(in: world, console)
+    }
+  }
+
+  private func run(in world: Communicator, _ console: RankConsole) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let (data, plan, network) = try world.agreeing {
+      let data = try DataSource.load(options)
+      let plan = try TrainingPlan(options, data: data.training, ranks: world.size)
+      return (data, plan, try makeNetwork(for: data.training))
+    }
+    let log = try world.agreeing { try MetricsLog(path: options.log, isRoot: world.isRoot) }
+    let parallel = try DataParallel(
+      network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
+      start: options.overlap ? .duringBackward : .afterBackward,
+      bucketBytes: options.bucketBytes?.bytes)
+    let training = Training(parallel, on: data, plan, options, console, log)
+    do {
+      try training.run()
+    } catch let error as ClassifierError {
+      // The same on all ranks, since it comes of the loss of all.
+      try world.agreeing { throw error }
+    }
+    let result = ClassifierResult(
+      options: options, plan: plan, model: options.layers ?? model.rawValue, data: data,
+      world: world, parallel: parallel, training: training,
+      seconds: (clock.now - start) / .seconds(1), ranks: try .init(parallel))
+    switch options.format {
+    case .text: console.print(result.text)
+    case .json: console.print(result.json.encoded())
+    }
+  }
+
+  private var model: NamedModel { options.model ?? .mlp }
+
+  private func makeNetwork(for data: any Dataset) throws -> Network<Float> {
+    let shape = data.exampleShape
+    let words =
+      if let layers = options.layers {
+        try NetworkWords(layers)
+      } else {
+        model.words(input: shape, classes: data.classCount)
+      }
+    let input = Shape(words.input)
+    guard input.count == shape.count, input.rank == 1 || input == shape else {
+      throw ClassifierError.usage(
+        "--layers begins with examples of \(input), but those of \(data.name) are \(shape), "
+          + "\(shape.count) values.")
+    }
+    do {
+      let network: Network<Float> = try words.network(for: shape, seed: options.seed)
+      guard network.outputShape.rank == 1, network.outputShape.count >= data.classCount else {
+        throw ClassifierError.usage(
+          "--layers ends with \(network.outputShape), but \(data.name) has \(data.classCount) classes."
+        )
+      }
+      return network
+    } catch let error as ShapeError {
+      throw ClassifierError.usage(error.description)
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import AllReduceNN
+import XCTest
+
+final class DenseTests: XCTestCase {
+  func testGradients() throws {
+    for (inputs, outputs, batch) in [(1, 1, 1), (3, 5, 1), (5, 3, 4), (17, 33, 2), (33, 17, 7)] {
+      for bias in [true, false] {
+        let layer = Dense<Double>(inputs: inputs, outputs: outputs, bias: bias)
+        XCTAssertEqual(layer.parameters.map(\.name), bias ? ["weight", "bias"] : ["weight"])
+        let check = try GradientCheck(layer, input: [inputs], batch: batch)
+        let worst = try check.worst()
+        XCTAssertLessThan(worst.error, 1e-8, "\(layer.summary), \(batch): \(worst.place)")
+      }
+    }
+  }
+
+  /// Batches for the library's products, and for ours with sizes that are no multiples of anything.
+  func testOutputsAreWeightedSums() throws {
+    for batch in [1, 2, 8, 16, 65, 300] {
+      let (inputs, outputs) = (19, 23)
+      let layer = Dense<Float>(inputs, outputs)
+      let network = try Network(layer, input: [inputs], seed: 5)
+      for output in 0..<outputs { layer.bias?.values[output] = Float(output) / 8 }
+      let input = Tensor<Float>(
+        (0..<batch * inputs).map { Float(($0 * 7) % 11) / 8 }, shape: [batch, inputs])
+      let result = try network.forward(input)
+      XCTAssertEqual(result.shape, [batch, outputs])
+      for example in 0..<batch {
+        for output in 0..<outputs {
+          var sum = Double(output) / 8
+          for index in 0..<inputs {
+            sum +=
+              Double(layer.weight.values[output * inputs + index])
+              * Double(input[example * inputs + index])
+          }
+          XCTAssertEqual(Double(result[example * outputs + output]), sum, accuracy: 1e-5)
+        }
+      }
+    }
+  }
+
+  /// Our products in all variants against the library's, which are those of the baseline: sizes of several
+  /// blocks and panels, and parts of them.
+  func testVariantsAgree() throws {
+    for (inputs, outputs, batch) in [
+      (5, 3, 8), (513, 66, 9), (64, 64, 64), (130, 515, 12), (700, 129, 8), (16, 200, 10),
+    ] {
+      let plain = Dense<Double>(inputs, outputs)
+      plain.loops = try XCTUnwrap(LayerKernels(ofDouble: true, .scalar))
+      let check = try GradientCheck(plain, input: [inputs], batch: batch)
+      let wanted =
+        try check.computed().map(\.values) + [check.network.forward(check.input).elements]
+      var seen: [[Float]]?
+      for variant in LayerKernels.Variant.allCases {
+        guard let wide = LayerKernels(ofDouble: true, variant),
+          let loops = LayerKernels(ofDouble: false, variant)
+        else { continue }
+        plain.loops = wide
+        let doubles =
+          try check.computed().map(\.values) + [check.network.forward(check.input).elements]
+        let layer = Dense<Float>(inputs, outputs)
+        layer.loops = loops
+        let floats = try floatResults(like: check, layer)
+        for (index, results) in wanted.enumerated() {
+          for (place, value) in results.enumerated() {
+            XCTAssertEqual(doubles[index][place], value, accuracy: 1e-11, "\(variant) \(index)")
+            XCTAssertEqual(
+              Double(floats[index][place]), value, accuracy: 1e-4, "\(variant) \(index)")
+          }
+        }
+        if variant == .scalar { continue }
+        if let seen { XCTAssertEqual(floats, seen, "[\(batch), \(inputs)] -> \(outputs)") }
+        seen = floats
+      }
+    }
+  }
+
+  /// Results so large that they are written past the caches are the same.
+  func testLargeGradients() throws {
+    let (inputs, outputs, batch) = (2048, 2051, 8)
+    let layer = Dense<Float>(inputs: inputs, outputs: outputs, bias: false)
+    let network = try Network(layer, input: [inputs])
+    let input = Tensor<Float>(
+      (0..<batch * inputs).map { Float($0 % 7) }, shape: [batch, inputs])
+    let gradient = Tensor<Float>(
+      (0..<batch * outputs).map { Float($0 % 5) }, shape: [batch, outputs])
+    for times in 1...2 {
+      network.pass.accumulatesGradients = times == 2
+      _ = try network.forward(input)
+      try network.backward(gradient)
+      for (output, index) in [(0, 0), (0, 2047), (2050, 0), (2050, 2047), (1023, 1025)] {
+        let sum = (0..<batch).reduce(0) {
+          $0 + gradient[$1 * outputs + output] * input[$1 * inputs + index]
+        }
+        XCTAssertEqual(layer.weight.gradient[output * inputs + index], Float(times) * sum)
+      }
+    }
+  }
+
+  func testWeightsAreHeNormalAndBiasesZeroUnlessSaidOtherwise() throws {
+    let layer = Dense<Double>(200, 100)
+    let network = try Network(layer, input: [200])
+    let squares = layer.weight.values.elements.reduce(0) { $0 + $1 * $1 }
+    XCTAssertEqual((squares / 20_000).squareRoot(), 0.1, accuracy: 0.003)
+    XCTAssertEqual(layer.bias?.values.elements, [Double](repeating: 0, count: 100))
+    XCTAssertEqual(network.parameterCount, 20_100)
+    let constant = Dense<Double>(inputs: 2, outputs: 2, initialization: .constant(3))
+    _ = try Network(constant, input: [2])
+    XCTAssertEqual(constant.weight.values.elements, [3, 3, 3, 3])
+    XCTAssertEqual(layer.parameters.map(\.decays), [true, false])
+  }
+
+  func testGradientsAccumulateAndBatchesChangeTheirSize() throws {
+    try checkAccumulation(Dense<Double>(4, 3), input: [4])
+    try checkBatchSizes(Dense<Double>(4, 3), input: [4])
+  }
+
+  func testParametersAreFinishedInTheOrderOfTheirMemory() throws {
+    let check = try GradientCheck(Dense<Double>(4, 3), input: [4], batch: 2)
+    var finished: [String] = []
+    check.network.pass.gradientIsReady = { parameter, range in
+      XCTAssertEqual(range, 0..<parameter.shape.count)
+      finished.append(parameter.name)
+    }
+    _ = try check.computed()
+    XCTAssertEqual(finished, check.network.layout.parameters.map(\.name))
+    XCTAssertEqual(finished, ["bias", "weight"])
+  }
+
+  func testNoInputGradientUnlessNeeded() throws {
+    let check = try GradientCheck(Dense<Double>(4, 3), input: [4], batch: 2)
+    _ = try check.loss()
+    XCTAssertNil(
+      try check.network.root.backward(
+        check.weights, check.network.pass, needsInputGradient: false))
+  }
+
+  func testInputsOfAnotherShapeAreAnError() {
+    assertShapeError(
+      Dense<Float>(784, 512), [28, 28, 1],
+      "Dense 784 -> 512 takes examples of [784], not of [28, 28, 1]")
+    assertShapeError(
+      Dense<Float>(784, 512), [783], "Dense 784 -> 512 takes examples of [784], not of [783]")
+  }
+
+  func testFlattenKeepsTheElements() throws {
+    let check = try GradientCheck(Flatten<Double>(), input: [2, 3, 4], batch: 5)
+    XCTAssertEqual(check.network.outputShape, [24])
+    let output = try check.network.forward(check.input)
+    XCTAssertEqual(output.shape, [5, 24])
+    XCTAssertEqual(output.elements, check.input.elements)
+    let worst = try check.worst()
+    XCTAssertLessThan(worst.error, 1e-8, worst.place)
+  }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import TestSupport
+import XCTest
+
+/// What train-classifier says of what cannot be: one line that names it, before any training.
+final class ClassifierBadInputTests: ProgramTestCase {
+  private func assertFails(
+    _ arguments: [String], exitCode: Int32, saying parts: [String], prefix: String,
+    ranks: Int? = nil, line: UInt = #line
+  ) throws {
+    let outcome = try ProgramRunner().run("train-classifier", arguments, ranks: ranks)
+    XCTAssertEqual(outcome.exitCode, exitCode, outcome.errors, line: line)
+    XCTAssertEqual(outcome.output, "", line: line)
+    let ours = outcome.errorLines(beginningWith: prefix)
+    XCTAssertEqual(ours.count, 1, outcome.errors, line: line)
+    for part in parts {
+      XCTAssertTrue(ours.first?.contains(part) == true, "\(part) in \(ours)", line: line)
+    }
+    XCTAssertEqual(outcome.leftBehind, [], line: line)
+  }
+
+  func testWrongUsage() throws {
+    let cases: [(arguments: [String], parts: [String])] = [
+      (["--strategy", "model"], ["--strategy model", "not there yet"]),
+      (["--update", "shared"], ["--update shared", "not there yet"]),
+      (["--model", "mlp", "--layers", "64,10"], ["--model", "--layers"]),
+      (
+        ["--batch-size", "1", "--global-batch-size", "2"], ["--batch-size", "--global-batch-size"]
+      ),
+      (["--layers", "784,rellu,10"], ["Word 2", "rellu"]),
+      (["--algorithm", "native", "--wire-format", "bfloat16"], ["native", "bfloat16"]),
+      (["--epochs", "0"], ["--epochs", "0"]), (["--momentum", "1"], ["--momentum", "1"]),
+      (["--label-smoothing", "1"], ["--label-smoothing"]), (["--clip", "0"], ["--clip"]),
+      (["--learning-rate", "0"], ["--learning-rate"]), (["--optimizer", "magic"], ["magic"]),
+    ]
+    for (arguments, parts) in cases {
+      try assertFails(arguments, exitCode: 64, saying: parts, prefix: "Error: ")
+    }
+    try assertFails(
+      cases[0].arguments, exitCode: 64, saying: ["model"], prefix: "Error: ", ranks: 3)
+  }
+
+  func testWhatDoesNotFitTheData() throws {
+    let cases: [(arguments: [String], ranks: Int?, parts: [String])] = [
+      (
+        ["--batch-size", "800"], 2,
+        ["--batch-size 800 on 2 ranks", "1600 examples", "only 1500"]
+      ),
+      (["--global-batch-size", "1501"], 3, ["--global-batch-size 1501", "1501", "1500"]),
+      (["--global-batch-size", "10", "--accumulate", "3"], nil, ["--accumulate 3", "10"]),
+      (["--layers", "784,10"], nil, ["[784]", "[8, 8, 1]", "64"]),
+      (["--layers", "8x8x3,conv:2x3,10"], nil, ["[8, 8, 3]", "[8, 8, 1]"]),
+      (["--layers", "64,9"], nil, ["[9]", "10 classes"]),
+      (["--layers", "64,32,conv:4x3,10"], 2, ["Word 3", "[32]"]),
+      (["--layers", "8x8x1,pool:9,10"], nil, ["Word 2", "9x9", "[8, 8, 1]"]),
+      (["--log", "/nowhere/x.jsonl"], 2, ["--log /nowhere/x.jsonl"]),
+    ]
+    for (arguments, ranks, parts) in cases {
+      try assertFails(
+        ["--data", "digits"] + arguments, exitCode: 64, saying: parts, prefix: "error: ",
+        ranks: ranks)
+    }
+  }
+
+  func testBadData() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("allreduce-idx-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for name in ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"] {
+      try Data("no IDX at all".utf8).write(to: folder.appendingPathComponent(name))
+    }
+    try assertFails(
+      ["--data", folder.path], exitCode: 65, saying: ["train-images-idx3-ubyte"],
+      prefix: "error: ", ranks: 2)
+    try assertFails(
+      ["--data", "/nowhere"], exitCode: 65, saying: ["/nowhere"], prefix: "error: ", ranks: 2)
+  }
+
+  func testADivergingRateSaysSo() throws {
+    try assertFails(
+      [
+        "--data", "digits", "--layers", "64,32,relu,10", "--optimizer", "sgd", "--learning-rate",
+        "1e30", "--epochs", "1",
+      ], exitCode: 65, saying: ["diverges", "1e+30"], prefix: "error: ", ranks: 2)
+  }
+
+  func testHelpIsPrintedOnce() throws {
+    let outcome = try ProgramRunner().run("train-classifier", ["--help"], ranks: 3)
+    XCTAssertEqual(outcome.exitCode, 0)
+    XCTAssertEqual(outcome.output.components(separatedBy: "USAGE:").count, 2)
+    XCTAssertEqual(outcome.errors, "")
+  }
+}
