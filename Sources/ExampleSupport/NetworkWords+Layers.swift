@@ -7,10 +7,11 @@ extension NetworkWords {
   ///   - example: The shape of the data's examples; as many values as ``input``.
   ///   - type: The type of its numbers.
   ///   - seed: Of the first weights and dropout masks.
-  /// - Returns: A network with private memory.
+  ///   - takesMemory: False for a network that will be bound to memory before it is used.
+  /// - Returns: A network with private memory, or none.
   /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
   public func network<Scalar: NetworkScalar>(
-    for example: Shape, of type: Scalar.Type = Scalar.self, seed: UInt64
+    for example: Shape, of type: Scalar.Type = Scalar.self, seed: UInt64, takesMemory: Bool = true
   ) throws -> Network<Scalar> {
     var layers: [any Layer<Scalar>] = []
     var shape = example
@@ -27,7 +28,8 @@ extension NetworkWords {
         throw ShapeError("Word \(index + 2) of the layers does not fit: \(error.description).")
       }
     }
-    return try Network(Sequential(layers), input: example, seed: seed)
+    return try Network(
+      Sequential(layers), input: example, seed: seed, takesMemory: takesMemory)
   }
 
   private static func layer<Scalar: NetworkScalar>(

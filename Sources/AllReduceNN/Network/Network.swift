@@ -1,7 +1,8 @@
 /// A layer (mostly a ``Sequential``) with the memory of its parameters: what is trained.
 ///
-/// A network first has private memory. Who trains it on many ranks binds it to other memory
-/// (``bind(values:gradients:owner:)``).
+/// A network first has private memory, or none. Who trains it on many ranks binds it to other memory
+/// (``bind(values:gradients:owner:adopting:)``); a network that had none until then never takes its place
+/// twice.
 public final class Network<Scalar: NetworkScalar> {
   /// What the network is made of.
   public let root: any Layer<Scalar>
@@ -19,7 +20,8 @@ public final class Network<Scalar: NetworkScalar> {
   public private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
   /// What holds for all layers in the next pass.
   public let pass = Pass<Scalar>()
-  private var owner: AnyObject
+  private let seed: UInt64
+  private var owner: AnyObject?
 
   /// Makes a network and draws its first values.
   ///
@@ -28,9 +30,13 @@ public final class Network<Scalar: NetworkScalar> {
   ///   - input: The shape of one example's input.
   ///   - seed: Of the first values and dropout masks.
   ///   - reserved: Numbers wanted in front of the gradients.
+  ///   - takesMemory: False for a network that has no values, and does nothing, before it is bound to
+  ///     memory; then they are drawn there.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
-  public init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16) throws
-  {
+  public init(
+    _ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16,
+    takesMemory: Bool = true
+  ) throws {
     self.root = root
     inputShape = input
     outputShape = try root.outputShape(for: input)
@@ -38,14 +44,21 @@ public final class Network<Scalar: NetworkScalar> {
     Network.name(root, "", &randomLayers)
     parameters = root.allParameters
     layout = ParameterLayout(parameters, reserved: reserved)
-    let memory = TensorMemory<Scalar>(count: 2 * layout.count)
-    values = UnsafeMutableBufferPointer(rebasing: memory.values[0..<layout.count])
-    gradients = UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...])
-    owner = memory
-    layout.bind(values: values, gradients: gradients, owner: memory)
+    values = UnsafeMutableBufferPointer(start: nil, count: 0)
+    gradients = values
+    self.seed = seed
     pass.seed = seed
-    initialize(seed: seed)
+    if takesMemory {
+      let memory = TensorMemory<Scalar>(count: 2 * layout.count)
+      bind(
+        values: UnsafeMutableBufferPointer(rebasing: memory.values[0..<layout.count]),
+        gradients: UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...]),
+        owner: memory)
+    }
   }
+
+  /// Whether the network has memory, and so values.
+  public var hasMemory: Bool { owner != nil }
 
   /// The number of learned numbers.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
@@ -63,23 +76,29 @@ public final class Network<Scalar: NetworkScalar> {
 
   /// Moves the parameters to other memory, values and all.
   ///
+  /// A network without memory draws its first values there.
+  ///
   /// - Parameters:
-  ///   - values: ``ParameterLayout/count`` elements; replaced by the present values.
+  ///   - values: ``ParameterLayout/count`` elements, gaps zero; replaced by the present values.
   ///   - gradients: As many; left as they are.
   ///   - owner: What keeps both alive.
+  ///   - adopting: Whether what is in `values` becomes the network's instead, and nothing is written there.
   public func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
-    owner: AnyObject
+    owner: AnyObject, adopting: Bool = false
   ) {
-    _ = values.update(fromContentsOf: self.values)
+    let isFirst = !hasMemory
+    if !adopting, !isFirst { _ = values.update(fromContentsOf: self.values) }
     self.values = values
     self.gradients = gradients
     layout.bind(values: values, gradients: gradients, owner: owner)
     self.owner = owner
+    if !adopting, isFirst { initialize(seed: seed) }
   }
 
   /// Computes the outputs of a batch, `[batch, ...]`; valid until the next pass.
   public func forward(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
+    precondition(hasMemory, "the network has to be bound to memory before it computes anything")
     precondition(
       input.shape.example == inputShape,
       "the network takes \(inputShape) an example, not \(input.shape.example)")

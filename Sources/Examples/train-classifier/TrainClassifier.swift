@@ -76,7 +76,8 @@ struct TrainClassifier: ParsableCommand {
           + "\(shape.count) values.")
     }
     do {
-      let network: Network<Float> = try words.network(for: shape, seed: options.seed)
+      let network: Network<Float> = try words.network(
+        for: shape, seed: options.seed, takesMemory: false)
       guard network.outputShape.rank == 1, network.outputShape.count >= data.classCount else {
         throw ClassifierError.usage(
           "--layers ends with \(network.outputShape), but \(data.name) has \(data.classCount) classes."
