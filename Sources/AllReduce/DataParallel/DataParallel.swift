@@ -3,16 +3,18 @@ public import AllReduceNN
 
 /// A network that all ranks train together: each computes the gradient of its part of every batch.
 ///
-/// Every rank has all weights. A step computes the gradient of the rank's own examples, makes it the sum
-/// over all ranks, and leaves every rank with the same gradient, from which the same update gives the same
-/// weights. So p ranks do what one would do with the whole batch: with an update from
-/// ``BatchScore/gradientScale``, also where ranks have different numbers of examples, or none.
+/// A step computes the gradient of the rank's own examples; an update takes the optimizer's step with the
+/// mean over the examples of all ranks. So p ranks do what one would do with the whole batch, also where
+/// ranks have different numbers of examples, or none. ``UpdateMode`` says who adds up and updates what.
 ///
 /// ```swift
-/// let parallel = try DataParallel(network, over: world)
+/// let parallel = try DataParallel(network, over: world, update: .shared, optimizer: Momentum())
 /// let totals = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
-/// // ... then an optimizer's step with totals.gradientScale
+/// try parallel.update(learningRate: 0.05)
 /// ```
+///
+/// Without an optimizer every rank has the sum of all ranks' gradients after a step, for an update of
+/// one's own with ``BatchScore/gradientScale``.
 ///
 /// The gradients lie in an ``Arena`` in the order in which the backward pass finishes them, and are
 /// exchanged there (``GradientReducer``). Batch norm sees the statistics of all ranks' examples. Nothing
@@ -22,6 +24,13 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   public let network: Network<Scalar>
   /// What exchanges the gradients, with its times and bytes.
   public let reducer: GradientReducer<Scalar>
+  /// Who adds up gradients, and who updates which weights.
+  public let mode: UpdateMode
+  /// Into how many shards a global batch is cut for weights that do not depend on the number of ranks;
+  /// nil where they may.
+  public let virtualShards: Int?
+  /// The updates so far that were not skipped; rates and means of optimizers depend on it.
+  public var updateCount = 0
   /// The ranks.
   public var communicator: Communicator { reducer.communicator }
   /// The number of the next step; dropout masks depend on it.
@@ -34,9 +43,25 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     var bytes = combined.total
     bytes.network += reducer.reductions * reducer.bytesEachReduction.network
     bytes.memory += reducer.reductions * reducer.bytesEachReduction.memory
+    if let each = scheme?.bytesEachUpdate {
+      bytes.network += updateCount * each.network
+      bytes.memory += updateCount * each.memory
+    }
     return bytes
   }
 
+  /// What this rank updates, with what the optimizer remembers of it: parts of the flat memory, ascending.
+  /// Empty without an optimizer.
+  public var parameterUpdates: [ParameterUpdate<Scalar>] { scheme?.updates ?? [] }
+
+  let scheme: (any UpdateScheme<Scalar>)?
+  var totals = BatchScore()
+  /// Sums of squares, where an update must know those of the whole gradient.
+  let squares: TensorMemory<Double>
+  private let tree: GradientTree<Scalar>?
+  /// One rank of each host, this one's first; nil on the others, or where every rank has weights.
+  private let writers: Communicator?
+  private let host: Communicator?
   private let combined = CombinedBytes()
   private var outputGradient = Scratch<Scalar>()
   private let reportReady: (Parameter<Scalar>, Range<Int>) throws -> Void
@@ -45,7 +70,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Gives all ranks the weights of rank 0 and gets ready to train.
   ///
   /// Collective: all ranks must call it with the same network, seed or not. Moves the network's
-  /// gradients into host memory.
+  /// gradients into host memory; shared weights, and on one host sharded ones, too. A network that was
+  /// made without memory never takes more than that.
   ///
   /// - Parameters:
   ///   - network: Its values and running averages are replaced by those of rank 0.
@@ -54,29 +80,89 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - wireFormat: In how many bits they travel as messages.
   ///   - start: When their exchange starts.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes``.
+  ///   - update: Who adds up gradients and updates weights; other modes than `replicated` want an optimizer.
+  ///   - optimizer: What ``update(learningRate:clipping:)`` does.
+  ///   - virtualShards: Cuts every global batch into so many shards, whose gradients are added up along
+  ///     one binary tree: the weights are then the same bits at any number of ranks that divides it. A
+  ///     power of two, and ranks too; ranks of one host, or `replicated`. Gradients travel whole, in
+  ///     `replicated` mode by recursive doubling.
   /// - Throws: ``AgreedError`` if ranks have different networks, or one cannot get the memory; ``MPIError``.
   public init(
     _ network: Network<Scalar>, over communicator: Communicator,
     algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
-    start: ReductionStart = .duringBackward, bucketBytes: Int? = nil
+    start: ReductionStart = .duringBackward, bucketBytes: Int? = nil,
+    update: UpdateMode = .replicated, optimizer: (any Optimizer<Scalar>)? = nil,
+    virtualShards: Int? = nil
   ) throws {
     self.network = network
+    mode = update
     let layout = network.layout
     try communicator.requireEqual(
       Int(truncatingIfNeeded: DataParallel.fingerprint(layout)), "layers of the network"
     ) { WeightChecksum.text(UInt64(bitPattern: Int64($0))) }
+    try communicator.requireEqual(
+      UpdateMode.allCases.firstIndex(of: update) ?? 0, "mode of update"
+    ) { UpdateMode.allCases[$0].rawValue }
+    let isOneHost = communicator.hosts.count == 1
+    precondition(
+      optimizer != nil || update == .replicated, "an update that is \(update) needs an optimizer")
+    self.virtualShards = virtualShards
+    if let virtualShards {
+      precondition(
+        virtualShards % communicator.size == 0 && virtualShards & (virtualShards - 1) == 0,
+        "\(virtualShards) virtual shards are no power of two that \(communicator.size) ranks divide")
+      precondition(
+        wireFormat == .full && (isOneHost || update == .replicated),
+        "with virtual shards gradients travel whole, and on several hosts to all ranks")
+      tree = GradientTree(shards: virtualShards / communicator.size, count: layout.count)
+    } else {
+      tree = nil
+    }
+    let algorithm = virtualShards == nil ? algorithm : .recursiveDoubling
+    squares = TensorMemory(
+      count: optimizer?.usesNorms == true ? 2 * layout.parameters.count : 1)
+    // One rank has nobody to share with.
+    let update = communicator.size == 1 ? .replicated : update
     let reducer = try GradientReducer<Scalar>(
       memoryCount: layout.count, header: layout.reserved,
       parts: layout.ranges.sorted { $0.lowerBound < $1.lowerBound },
       over: communicator, algorithm: algorithm, wireFormat: wireFormat,
-      start: start,
-      bucketBytes: bucketBytes)
+      start: virtualShards == nil ? start : .afterBackward, bucketBytes: bucketBytes,
+      outcome: DataParallel.outcome(of: update, isOneHost: isOneHost))
     self.reducer = reducer
-    let values = TensorMemory<Scalar>(count: layout.count)
     let gradients = reducer.memory.values
-    network.bind(
-      values: values.values, gradients: gradients,
-      owner: Owner(values: values, gradients: reducer.memory))
+    let host =
+      update == .replicated
+      ? nil : isOneHost ? communicator : try communicator.splitByHost()
+    if let host, update == .shared || isOneHost {
+      let weights = try Arena<Scalar>(
+        count: layout.count, over: communicator,
+        sharing: update == .shared ? .single : .symmetric)
+      let owner = Owner(values: weights, gradients: reducer.memory)
+      let isWriter = update == .sharded || host.rank == 0
+      if isWriter { network.bind(values: weights.values, gradients: gradients, owner: owner) }
+      try host.barrier()
+      if !isWriter {
+        network.bind(values: weights.values, gradients: gradients, owner: owner, adopting: true)
+      }
+      writers = update == .shared ? try communicator.split(optionalColor: isWriter ? 0 : nil) : nil
+      scheme = optimizer.map {
+        HostUpdate(
+          $0, layout, gradients: reducer.memory, weights: weights, over: communicator, host: host)
+      }
+    } else {
+      let values = TensorMemory<Scalar>(count: layout.count)
+      network.bind(
+        values: values.values, gradients: gradients,
+        owner: Owner(values: values, gradients: reducer.memory))
+      writers = nil
+      scheme = optimizer.map { optimizer -> any UpdateScheme<Scalar> in
+        guard update == .sharded else { return ReplicatedUpdate(optimizer, network) }
+        return BlockUpdate(
+          optimizer, network, buckets: reducer.bucketRanges, over: communicator)
+      }
+    }
+    self.host = update == .shared ? host : nil
     reportReady = { parameter, range in
       guard let base = gradients.baseAddress else { return }
       let place = parameter.gradient.base - base
@@ -100,7 +186,14 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Throws: ``AgreedError``; ``MPIError``.
   public func synchronize() throws {
-    try communicator.broadcast(network.values, from: 0)
+    if let host {
+      // Rank 0 is the first of its host. Nobody else writes what all ranks of a host read.
+      try host.barrier()
+      try writers?.broadcast(network.values, from: 0)
+      try host.barrier()
+    } else {
+      try communicator.broadcast(network.values, from: 0)
+    }
     for tensor in network.root.allBuffers { try communicator.broadcast(tensor.values, from: 0) }
     _ = try checksum()
   }
@@ -116,14 +209,17 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     return own
   }
 
-  /// Computes the gradient of a global batch: the same on all ranks, the sum over all examples.
+  /// Computes the gradient of a global batch, the sum over all examples: in `replicated` mode the same on
+  /// all ranks; in others it is added up by now or only by the update, and a rank finds its own part at
+  /// most.
   ///
   /// Collective. A rank whose data has ended takes part with a batch of no rows. With several
   /// micro-batches their gradients are added up here, and exchanged once, with the last one's backward
   /// pass. Set the pass's `examples` before each forward pass where there is dropout.
   ///
   /// - Parameters:
-  ///   - microBatches: How many parts this rank's batch is cut into; equal on all ranks.
+  ///   - microBatches: How many parts this rank's batch is cut into; equal on all ranks. With virtual
+  ///     shards, as many as this rank has of them.
   ///   - forward: Computes the outputs of a part and its loss: its examples, sum of losses and right
   ///     answers, and the gradient of the outputs, `[batch, ...]`, of the sum of losses.
   /// - Returns: The totals over all ranks; update with ``BatchScore/gradientScale``.
@@ -133,6 +229,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     _ forward: (_ part: Int) throws -> (own: BatchScore, gradient: Tensor<Scalar>)
   ) throws -> BatchScore {
     precondition(microBatches >= 1, "a step has 1 or more micro-batches, not \(microBatches)")
+    precondition(
+      tree.map { $0.shards == microBatches } ?? true,
+      "a step has a micro-batch for each of \(tree?.shards ?? 0) shards, not \(microBatches)")
     let from = clock.now
     let busy = reducer.times.busySeconds
     let pass = network.pass
@@ -145,18 +244,21 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       own += totals
       // A batch of no rows adds nothing, whatever a layer makes of it.
       let isEmpty = totals.examples == 0
-      if part == 0, isEmpty { network.gradients.update(repeating: 0) }
-      pass.accumulatesGradients = part > 0 || isEmpty
+      let isFirst = part == 0 || tree != nil
+      if isFirst, isEmpty { network.gradients.update(repeating: 0) }
+      pass.accumulatesGradients = !isFirst || isEmpty
       if part == microBatches - 1 {
         reducer.begin(own)
-        pass.gradientIsReady = reportReady
+        if tree == nil { pass.gradientIsReady = reportReady }
       }
       defer { pass.gradientIsReady = nil }
       try network.backward(gradient)
+      tree?.add(part, network.gradients)
     }
     let end = clock.now
     computeSeconds += (end - from) / .seconds(1) - (reducer.times.busySeconds - busy)
-    return try reducer.finishSum()
+    totals = try reducer.finishSum()
+    return totals
   }
 
   /// Computes the gradient of a global batch of which this rank has `inputs`. Collective.
@@ -210,10 +312,20 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Keeps both memories alive for the network.
   private final class Owner {
-    let values: TensorMemory<Scalar>
+    let values: AnyObject
     let gradients: Arena<Scalar>
-    init(values: TensorMemory<Scalar>, gradients: Arena<Scalar>) {
+    init(values: AnyObject, gradients: Arena<Scalar>) {
       (self.values, self.gradients) = (values, gradients)
+    }
+  }
+
+  private static func outcome(
+    of update: UpdateMode, isOneHost: Bool
+  ) -> ReductionOutcome {
+    switch update {
+    case .replicated: .everywhere
+    case .sharded: isOneHost ? .nowhere : .blocks
+    case .shared: isOneHost ? .nowhere : .firstOfHost
     }
   }
 

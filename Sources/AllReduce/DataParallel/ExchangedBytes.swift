@@ -71,15 +71,17 @@ extension Communicator {
     return (ranks.count - 1 + written) * slice
   }
 
-  private func hierarchicalBytes(
-    count: Int, _ type: ScalarType, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+  /// - Parameter isCopied: Whether every rank copies the result into its own part.
+  func hierarchicalBytes(
+    count: Int, _ type: ScalarType, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
+    isCopied: Bool = true
   ) -> ExchangedBytes {
     let (_, place) = neighbours
     let isAlone = hosts.count == 1
     var bytes = ExchangedBytes(
       memory: inPlaceBytes(count: count, stride: type.stride, isShared: isAlone))
     if isAlone { return bytes }
-    if place > 0 { bytes.memory += count * type.stride }
+    if place > 0, isCopied { bytes.memory += count * type.stride }
     let carriers = hosts.map(\.count).min() ?? 1
     guard place < carriers else { return bytes }
     let slice = HostSlices(count: count, stride: type.stride, ranks: carriers)[place].count
@@ -100,12 +102,22 @@ extension Communicator {
     return bytes
   }
 
+  /// What a reduce-scatter or all-gather by the ring makes this rank move.
+  func blockBytes<Scalar: ReducibleScalar>(
+    _ collective: Collective, count: Int, of type: Scalar.Type, wireFormat: WireFormat = .full
+  ) -> ExchangedBytes {
+    guard size > 1, count > 0 else { return ExchangedBytes() }
+    return scheduledBytes(
+      collective, count: count, Scalar.scalarType, by: .ring, wireFormat: wireFormat)
+  }
+
   private func scheduledBytes(
-    count: Int, _ type: ScalarType, by kind: ReductionAlgorithm.Kind, wireFormat: WireFormat
+    _ collective: Collective = .allReduce, count: Int, _ type: ScalarType,
+    by kind: ReductionAlgorithm.Kind, wireFormat: WireFormat
   ) -> ExchangedBytes {
     // How it is cut into messages changes no bytes.
     let schedule = Schedule(
-      .allReduce, by: kind, rank: rank, size: size, count: count, segment: count,
+      collective, by: kind, rank: rank, size: size, count: count, segment: count,
       wireFormat: wireFormat)
     let near = Set(neighbours.ranks)
     var bytes = ExchangedBytes()

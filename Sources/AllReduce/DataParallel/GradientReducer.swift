@@ -28,6 +28,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let start: ReductionStart
   /// This rank's gradient: the sum over its examples before a reduction, the result afterwards.
   public let gradient: UnsafeMutableBufferPointer<Scalar>
+  /// Where the sum is afterwards.
+  let outcome: ReductionOutcome
   /// What one reduction makes this rank move.
   public let bytesEachReduction: ExchangedBytes
   /// How many reductions there have been.
@@ -76,7 +78,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   init(
     memoryCount: Int, header: Int, parts: [Range<Int>], over communicator: Communicator,
     algorithm: ReductionAlgorithm, wireFormat: WireFormat, start: ReductionStart,
-    bucketBytes: Int?
+    bucketBytes: Int?, outcome: ReductionOutcome = .everywhere
   ) throws {
     precondition(
       header >= GradientReducer.headerNumbers,
@@ -88,10 +90,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     self.wireFormat = wireFormat
     self.start = start
     self.header = header
+    self.outcome = outcome
     memory = try Arena(count: memoryCount, over: communicator)
     gradient = UnsafeMutableBufferPointer(rebasing: memory.values[header...])
-    // In 16 bits counts would be rounded: then the header travels alone.
-    let first = wireFormat == .full ? 0 : header
+    // In 16 bits counts would be rounded, and all ranks need them whole.
+    let first = wireFormat == .full && outcome == .everywhere ? 0 : header
     let stride = MemoryLayout<Scalar>.stride
     let bucketBytes =
       start == .duringBackward
@@ -104,8 +107,9 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     for bucket in buckets.ranges {
       let each =
         known[bucket.count]
-        ?? communicator.exchangedBytes(
-          count: bucket.count, of: Scalar.self, using: algorithm, wireFormat: wireFormat)
+        ?? communicator.bytes(
+          of: bucket.count, Scalar.self, using: algorithm, wireFormat: wireFormat,
+          leaving: outcome)
       known[bucket.count] = each
       bytes += each
     }
@@ -122,10 +126,19 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   /// The algorithm that reduces the largest bucket.
   public var chosenAlgorithm: ReductionAlgorithm {
-    communicator.algorithm(
-      for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self,
-      wireFormat: wireFormat)
+    switch outcome {
+    case .everywhere:
+      communicator.algorithm(
+        for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self,
+        wireFormat: wireFormat)
+    case .firstOfHost: .hierarchical
+    case .blocks: .ring
+    case .nowhere: .sharedMemory
+    }
   }
+
+  /// The elements of ``memory`` that are reduced at once.
+  var bucketRanges: [Range<Int>] { buckets.ranges }
 
   /// Lets code see and fill this rank's gradient.
   public func withGradient<Result: ~Copyable, Failure: Error>(
@@ -180,7 +193,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   }
 
   func isReadyInMemory(_ range: Range<Int>) throws {
-    guard start == .duringBackward, communicator.size > 1 else { return }
+    guard start == .duringBackward, communicator.size > 1, outcome != .nowhere else { return }
     let from = clock.now
     buckets.complete(range)
     while let bucket = buckets.nextComplete() { try startReducing(bucket, at: from) }
@@ -199,17 +212,21 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     if communicator.size > 1 {
       let from = clock.now
       if startedAt == nil { startedAt = from }
-      switch start {
-      case .afterBackward:
+      switch (outcome, start) {
+      case (.nowhere, _): break
+      case (.everywhere, .afterBackward):
         while let bucket = buckets.nextLeft() {
           try communicator.allReduce(
             memory[bucket], .sum, using: algorithm, wireFormat: wireFormat)
         }
-      case .duringBackward:
+      default:
         while let bucket = buckets.nextLeft() { try startReducing(bucket, at: from) }
         try pending.waitForAll()
       }
-      if wireFormat != .full { try communicator.allReduce(memory[0..<header], .sum) }
+      if wireFormat != .full || outcome != .everywhere {
+        try communicator.allReduce(
+          memory[0..<header], .sum, using: outcome == .nowhere ? .sharedMemory : .automatic)
+      }
       let end = clock.now
       times.waitSeconds += (end - from) / .seconds(1)
       times.exchangeSeconds += (end - startedAt!) / .seconds(1)
@@ -221,9 +238,18 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   private func startReducing(_ bucket: Range<Int>, at now: ContinuousClock.Instant) throws {
     if startedAt == nil { startedAt = now }
-    pending.append(
-      try communicator.startAllReduce(
-        memory[bucket], .sum, using: algorithm, wireFormat: wireFormat))
+    let slice = memory[bucket]
+    switch outcome {
+    case .firstOfHost:
+      pending.append(
+        try communicator.startAllReduceOntoHosts(slice, using: algorithm, wireFormat: wireFormat))
+    case .blocks:
+      pending.append(
+        communicator.startByRing(.reduceScatter, slice.values, wireFormat: wireFormat))
+    default:
+      pending.append(
+        try communicator.startAllReduce(slice, .sum, using: algorithm, wireFormat: wireFormat))
+    }
   }
 
   private static func scale(_ values: UnsafeMutableBufferPointer<Scalar>, by factor: Scalar) {

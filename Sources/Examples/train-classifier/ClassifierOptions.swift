@@ -28,8 +28,18 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "What is split over the ranks.")
   var strategy: Strategy = .data
 
-  @Option(help: "Who updates the weights.")
-  var update: UpdateMode = .replicated
+  @Option(
+    help: ArgumentHelp(
+      "Who updates the weights: each rank all (replicated), or a part, of copies (sharded) or of one copy "
+        + "a host (shared). Default: shared on one host, sharded on several; replicated where --algorithm "
+        + "or --reproducible asks for it.", valueName: "mode"))
+  var update: UpdateMode?
+
+  @Option(
+    help: ArgumentHelp(
+      "Cuts every global batch into so many shards, a power of two, for weights that are the same at any "
+        + "number of ranks that divides it.", valueName: "shards"))
+  var reproducible: Int?
 
   @OptionGroup(title: "How it learns") var learning: LearningOptions
 
@@ -97,9 +107,25 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--strategy \(strategy.rawValue) is not there yet: only data is.")
     }
-    guard update == .replicated else {
-      throw ValidationError(
-        "--update \(update.rawValue) is not there yet: only replicated is.")
+    if let reproducible {
+      guard reproducible >= 1, reproducible & (reproducible - 1) == 0 else {
+        throw ValidationError(
+          "--reproducible must be a power of two, as 8 is, not \(reproducible).")
+      }
+      guard accumulate == 1 else {
+        throw ValidationError(
+          "--reproducible \(reproducible) cuts batches itself: leave out --accumulate \(accumulate).")
+      }
+      guard wireFormat == .full else {
+        throw ValidationError(
+          "--reproducible \(reproducible) needs gradients that travel whole: leave out "
+            + "--wire-format \(wireFormat).")
+      }
+      if needsFigures, let update, update != .replicated {
+        throw ValidationError(
+          "--clip and --optimizer lars need norms, which are added up in another order at each number of "
+            + "ranks: --reproducible \(reproducible) works with them under --update replicated only.")
+      }
     }
     if wireFormat != .full, algorithm == .native {
       throw ValidationError(
@@ -108,7 +134,7 @@ struct ClassifierOptions: ParsableArguments {
     for (name, count) in [
       ("data-limit", dataLimit), ("batch-size", batchSize),
       ("global-batch-size", globalBatchSize), ("accumulate", accumulate), ("epochs", epochs),
-      ("steps", steps), ("evaluate-every", evaluateEvery), ("bucket-bytes", bucketBytes?.bytes),
+      ("steps", steps), ("reproducible", reproducible), ("evaluate-every", evaluateEvery), ("bucket-bytes", bucketBytes?.bytes),
     ] {
       if let count, count < 1 {
         throw ValidationError("--\(name) must be 1 or more, not \(count).")
@@ -118,12 +144,39 @@ struct ClassifierOptions: ParsableArguments {
   }
 }
 
+extension ClassifierOptions {
+  /// Whether a step needs figures of the whole gradient first.
+  private var needsFigures: Bool { learning.clip != nil || learning.optimizer == .lars }
+
+  /// Who updates the weights.
+  ///
+  /// - Throws: ``ClassifierError`` if that does not fit the ranks or other options.
+  func updateMode(in world: Communicator) throws -> UpdateMode {
+    let hosts = world.hosts.count
+    if let reproducible, reproducible % world.size != 0 {
+      throw ClassifierError.usage(
+        "--reproducible \(reproducible) gives \(world.size) ranks no equal numbers of shards: start 1, 2, "
+          + "4 ... \(reproducible) ranks.")
+    }
+    let combinesInMemory = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+    guard let update else {
+      if reproducible != nil { return hosts > 1 || needsFigures ? .replicated : .shared }
+      return !combinesInMemory ? .replicated : hosts == 1 ? .shared : .sharded
+    }
+    if update == .replicated { return update }
+    guard reproducible == nil || hosts == 1 else {
+      throw ClassifierError.usage(
+        "--reproducible adds up gradients of \(hosts) hosts under --update replicated only.")
+    }
+    guard combinesInMemory else {
+      throw ClassifierError.usage(
+        "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm).")
+    }
+    return update
+  }
+}
+
 /// What is split over the ranks.
 enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
-}
-
-/// Who updates the weights.
-enum UpdateMode: String, CaseIterable, ExpressibleByArgument {
-  case replicated, sharded, shared
 }

@@ -20,16 +20,19 @@ struct ClassifierResult {
     let networkBytes: [Int]
     let memoryBytes: [Int]
     let peakBytes: [Int]
+    let proportionalBytes: [Int]
 
     /// Gathers them. Collective.
     init(_ parallel: DataParallel<Float>) throws {
       let bytes = parallel.exchangedBytes
-      let own = [Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes())]
+      let own = [Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes()),
+        Int64(proportionalSetBytes() ?? -1)]
       let all = try parallel.communicator.allGather(own)
       func every(_ first: Int) -> [Int] {
-        stride(from: first, to: all.count, by: 3).map { Int(all[$0]) }
+        stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
       }
       (networkBytes, memoryBytes, peakBytes) = (every(0), every(1), every(2))
+      proportionalBytes = every(3)
     }
   }
 
@@ -44,7 +47,7 @@ struct ClassifierResult {
       ("model", .text(model)),
       ("parameters", .integer(parallel.network.parameterCount)),
       ("strategy", .text(options.strategy.rawValue)),
-      ("update", .text(options.update.rawValue)),
+      ("update", .text(parallel.mode.rawValue)),
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
       ("epochs", .integer(plan.epochs)),
@@ -63,6 +66,10 @@ struct ClassifierResult {
       ("network_bytes_sent", .integers(ranks.networkBytes)),
       ("memory_bytes_exchanged", .integers(ranks.memoryBytes)),
       ("peak_resident_bytes", .integers(ranks.peakBytes)),
+      (
+        "proportional_bytes",
+        ranks.proportionalBytes.contains(-1) ? .null : .integers(ranks.proportionalBytes)
+      ),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
   }
@@ -91,7 +98,7 @@ struct ClassifierResult {
       "  optimizer",
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
-    facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
+    facts.add(["  exchange", "\(algorithm), \(parallel.mode.rawValue) update"])
     facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
     if let speed = training.times.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])

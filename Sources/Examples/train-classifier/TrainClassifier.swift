@@ -32,16 +32,23 @@ struct TrainClassifier: ParsableCommand {
   private func run(in world: Communicator, _ console: RankConsole) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let (data, plan, network) = try world.agreeing {
+    let (data, plan, network, update) = try world.agreeing {
       let data = try DataSource.load(options)
       let plan = try TrainingPlan(options, data: data.training, ranks: world.size)
-      return (data, plan, try makeNetwork(for: data.training))
+      let network = try makeNetwork(for: data.training)
+      if options.reproducible != nil, network.root.hasBatchStatistics {
+        throw ClassifierError.usage(
+          "--reproducible cannot hold with batchnorm, whose statistics are of as many examples as all "
+            + "ranks have at once: use layernorm.")
+      }
+      return (data, plan, network, try options.updateMode(in: world))
     }
     let log = try world.agreeing { try MetricsLog(path: options.log, isRoot: world.isRoot) }
     let parallel = try DataParallel(
       network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
       start: options.overlap ? .duringBackward : .afterBackward,
-      bucketBytes: options.bucketBytes?.bytes)
+      bucketBytes: options.bucketBytes?.bytes, update: update, optimizer: options.learning.rule,
+      virtualShards: options.reproducible)
     let training = Training(parallel, on: data, plan, options, console, log)
     do {
       try training.run()
@@ -87,5 +94,12 @@ struct TrainClassifier: ParsableCommand {
     } catch let error as ShapeError {
       throw ClassifierError.usage(error.description)
     }
+  }
+}
+
+extension Layer {
+  /// Whether this layer or one below it computes with statistics of the batch.
+  fileprivate var hasBatchStatistics: Bool {
+    self is BatchNorm<Scalar> || children.contains { $0.layer.hasBatchStatistics }
   }
 }

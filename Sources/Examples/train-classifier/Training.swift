@@ -21,8 +21,8 @@ final class Training {
   private let plan: TrainingPlan
   private let options: ClassifierOptions
   private let log: MetricsLog
-  private let loader: BatchLoader<Float>
-  private let update: ParameterUpdate<Float>
+  /// One a shard that this rank computes one after the other.
+  private let loaders: [BatchLoader<Float>]
   private let rates: LearningRateSchedule
   private let loss: SoftmaxCrossEntropy<Float>
   private var progress: ProgressNotes
@@ -39,8 +39,11 @@ final class Training {
     self.options = options
     self.log = log
     let world = parallel.communicator
-    loader = BatchLoader(data.training, plan.sampler, rank: world.rank, of: world.size)
-    update = ParameterUpdate(options.learning.rule, layout: parallel.network.layout)
+    let shards = (parallel.virtualShards ?? world.size) / world.size
+    loaders = (0..<shards).map {
+      BatchLoader(
+        data.training, plan.sampler, rank: world.rank * shards + $0, of: world.size * shards)
+    }
     rates = options.learning.rates(steps: plan.steps)
     loss = SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing)
     progress = ProgressNotes(on: console)
@@ -71,35 +74,28 @@ final class Training {
   private func takeStep(_ step: Int, epoch: Int) throws -> BatchScore {
     let begin = clock.now
     let parts = plan.parts(ofStep: step)
-    let total = try parallel.step(microBatches: parts.count) { part in
-      let batch = loader.batch(epoch: epoch, step: parts.lowerBound + part)
+    let total = try parallel.step(microBatches: parts.count * loaders.count) { part in
+      let batch = loaders[part % loaders.count]
+        .batch(epoch: epoch, step: parts.lowerBound + part / loaders.count)
       parallel.network.pass.examples = batch.examples
       return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
     }
     let rate = rates.rate(afterSteps: steps)
-    guard total.loss.isFinite, let scale = gradientScale(total) else {
-      throw ClassifierError.diverged(epoch: epoch + 1, step: step + 1, rate: rate)
-    }
     let reduced = clock.now
     steps += 1
-    update.update(
-      parallel.network,
-      OptimizerStep(number: steps, learningRate: rate, gradientScale: scale))
+    guard total.loss.isFinite,
+      try parallel.update(
+        learningRate: rate,
+        clipping: options.learning.clip.map { GradientClipping(maximumNorm: $0) })
+    else {
+      throw ClassifierError.diverged(epoch: epoch + 1, step: step + 1, rate: rate)
+    }
     let end = clock.now
     updateSeconds += (end - reduced) / .seconds(1)
     times.add(seconds: (end - begin) / .seconds(1), examples: total.examples)
     log.add(
       step: steps, epoch: epoch + 1, seconds: (end - start) / .seconds(1), loss: total.meanLoss)
     return total
-  }
-
-  /// What the summed gradient is multiplied by; nil if it has to be clipped and has no norm.
-  private func gradientScale(_ total: BatchScore) -> Double? {
-    guard let norm = options.learning.clip, let base = parallel.network.gradients.baseAddress
-    else { return total.gradientScale }
-    let squares = update.gradientSquares(of: update.range, base + update.range.lowerBound)
-    return GradientClipping(maximumNorm: norm).scale(
-      sumOfSquares: squares, gradientScale: total.gradientScale)
   }
 
   /// The part of the test examples that are classified right; each rank tries its part. Collective.

@@ -54,12 +54,13 @@ extension Communicator {
   /// Starts an all-reduce on an arena's slice, on any number of hosts.
   private func startInArena<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+    using algorithm: ReductionAlgorithm, wireFormat: WireFormat, isCopied: Bool = true
   ) throws -> HostRun {
     let type = Scalar.scalarType
     let state = CollectiveState.of(self)
     let host = try state.host(of: self)
-    let network = try state.network(of: self, using: algorithm, wireFormat: wireFormat)
+    var network = try state.network(of: self, using: algorithm, wireFormat: wireFormat)
+    network?.isCopied = isCopied
     let parts = try state.parts(of: slice.arena, host)
     try state.makeRoomForHostRun(self)
     let lines = host.lines
@@ -142,6 +143,17 @@ extension Communicator {
     default:
       return try startAllReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
     }
+  }
+
+  /// Starts to add up slices of all ranks on several hosts; the sum will be in the part of each host's
+  /// first rank, for the others of that host to read there.
+  func startAllReduceOntoHosts<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+  ) throws -> PendingReduction {
+    let run = try startInArena(
+      slice, .sum, using: algorithm, wireFormat: wireFormat, isCopied: false)
+    add(run)
+    return PendingReduction(hostRun: run, communicator: self)
   }
 
   /// Combines every rank's slice and leaves on each rank one block of the result, in place.

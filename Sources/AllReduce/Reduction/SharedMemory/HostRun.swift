@@ -38,6 +38,9 @@ final class HostRun: InFlight {
     let algorithm: ReductionAlgorithm
     /// How elements travel between hosts.
     let wireFormat: WireFormat
+    /// Whether every rank copies the result into its own part; otherwise all find it in the part of their
+    /// host's first rank.
+    var isCopied = true
   }
 
   /// Takes a call that this rank has announced.
@@ -152,7 +155,7 @@ final class HostRun: InFlight {
       guard (0..<carriers).allSatisfy({ lines.carried($0).value >= call.number }) else {
         return nil
       }
-      if lines.rank != 0 {
+      if lines.rank != 0, network?.isCopied ?? true {
         elements[lines.rank].copyMemory(
           from: elements[0], byteCount: call.count * reduction.kernel.stride)
       }

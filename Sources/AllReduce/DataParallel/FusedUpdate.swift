@@ -1,0 +1,130 @@
+package import AllReduceMPI
+package import AllReduceNN
+
+/// Adds up the gradients of a host's ranks and updates weights with the sum, in one pass over memory.
+///
+/// A rank does this for a slice of the parameters. In blocks that stay in the nearest caches, it adds up
+/// the block of all ranks' gradients and takes the optimizer's step with it; the sum itself is never
+/// written to memory.
+///
+/// The weights that a rank writes here are read by the others: by all of them where the host has one copy.
+/// So three things must be in order, and two small all-reduces on the host make them so:
+/// 1. No rank may begin before all have ended their backward passes. It is not enough that all have
+///    computed the gradient of these weights: a layer's backward still reads its weights for the gradient of
+///    its input after that, and a layer of one's own may read them whenever it likes. Nor are the gradients
+///    of others readable before. The all-reduce of the totals (examples, loss) comes before: it is over for
+///    nobody until all have begun it, and they begin it after their backward passes.
+/// 2. Slices do not overlap, nor share cache lines, so ranks do not touch each other's during the pass.
+/// 3. No rank may read weights, nor write gradients, before all have ended the pass: the all-reduce that
+///    follows is over for nobody until all have begun it.
+package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
+  /// The gradients to add up: flat memory of each rank, in the order of the ranks.
+  private let gradients: [UnsafeMutablePointer<Scalar>]
+  /// Where a sum is put that is needed twice: this rank's own flat memory.
+  private let own: UnsafeMutablePointer<Scalar>
+  /// The weights that are updated, then the copies that others have of them.
+  private let weights: [UnsafeMutablePointer<Scalar>]
+  private let update: ParameterUpdate<Scalar>
+  private let scratch: TensorMemory<Scalar>
+  private let kernel = ReductionKernel.of(.sum, Scalar.scalarType)
+
+  /// Elements that are added up while they are in the nearest cache.
+  private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
+
+  /// Prepares passes.
+  ///
+  /// - Parameters:
+  ///   - gradients: Flat memory to add up, in an order that all ranks know.
+  ///   - own: That of this rank; one of them, unless there is but one.
+  ///   - weights: Flat memory of the weights; this rank's first.
+  ///   - update: What updates this rank's slice.
+  package init(
+    gradients: [UnsafeMutablePointer<Scalar>], own: UnsafeMutablePointer<Scalar>,
+    weights: [UnsafeMutablePointer<Scalar>], update: ParameterUpdate<Scalar>
+  ) {
+    self.gradients = gradients
+    self.own = own
+    self.weights = weights
+    self.update = update
+    let levels = gradients.count > 1 ? Int.bitWidth - (gradients.count - 1).leadingZeroBitCount : 0
+    scratch = TensorMemory(count: levels * FusedUpdate.block)
+  }
+
+  /// The whole step in one pass.
+  package func run(_ step: OptimizerStep) {
+    forEachBlock { block in
+      update(block, with: sum(gradients.indices, block, level: 0), step)
+    }
+  }
+
+  /// The first of two passes: adds up gradients, and what an update must know of all of them.
+  ///
+  /// - Parameter squares: See ``ParameterUpdate/addFigures(of:weights:gradient:to:)``.
+  package func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
+    forEachBlock { block in
+      let sum = sum(gradients.indices, block, level: 0)
+      update.addFigures(
+        of: block, weights: weights[0] + block.lowerBound, gradient: sum, to: squares)
+      // Others read their slices of this memory, and only this rank its own.
+      if gradients.count > 1 { (own + block.lowerBound).update(from: sum, count: block.count) }
+    }
+  }
+
+  /// The second of two passes: the optimizer's step with the sums of the first.
+  package func finish(_ step: OptimizerStep) {
+    let source = gradients.count > 1 ? own : gradients[0]
+    forEachBlock { block in update(block, with: source + block.lowerBound, step) }
+  }
+
+  private func forEachBlock(_ body: (Range<Int>) -> Void) {
+    var start = update.range.lowerBound
+    while start < update.range.upperBound {
+      let end = min(start + FusedUpdate.block, update.range.upperBound)
+      body(start..<end)
+      start = end
+    }
+  }
+
+  private func update(
+    _ block: Range<Int>, with gradient: UnsafePointer<Scalar>, _ step: OptimizerStep
+  ) {
+    let first = weights[0] + block.lowerBound
+    update.update(block, weights: first, gradient: gradient, step)
+    for copy in weights.dropFirst() {
+      (copy + block.lowerBound).update(from: first, count: block.count)
+    }
+  }
+
+  /// The sum of some ranks' gradients, along a binary tree over the ranks: as exact as can be, and the same
+  /// tree that fewer ranks with more of the batch each have (``GradientTree``).
+  private func sum(
+    _ ranks: Range<Int>, _ block: Range<Int>, level: Int
+  ) -> UnsafePointer<Scalar> {
+    if ranks.count == 1 { return UnsafePointer(gradients[ranks.lowerBound] + block.lowerBound) }
+    // The larger power of two on the left.
+    let left = 1 << (Int.bitWidth - 1 - (ranks.count - 1).leadingZeroBitCount)
+    let middle = ranks.lowerBound + left
+    let target =
+      scratch.values.baseAddress.unsafelyUnwrapped + level * FusedUpdate.block
+    let first = sum(ranks.lowerBound..<middle, block, level: level)
+    if first != UnsafePointer(target) { target.update(from: first, count: block.count) }
+    kernel.combine(
+      target, sum(middle..<ranks.upperBound, block, level: level + 1), block.count)
+    return UnsafePointer(target)
+  }
+}
+
+extension ParameterUpdate {
+  /// Adds up squares of a piece: of all its gradients where there is room for one sum, otherwise as
+  /// ``addSquares(of:weights:gradient:to:)`` does.
+  package func addFigures(
+    of piece: Range<Int>, weights: UnsafePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    to squares: UnsafeMutableBufferPointer<Double>
+  ) {
+    if squares.count == 1 {
+      squares[0] += gradientSquares(of: piece, gradient)
+    } else {
+      addSquares(of: piece, weights: weights, gradient: gradient, to: squares)
+    }
+  }
+}

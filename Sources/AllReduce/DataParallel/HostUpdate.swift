@@ -1,0 +1,69 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Each rank of a host updates a slice of the weights, which are once a host or in memory that the
+/// host's ranks can write, from gradients that they can read: a ``FusedUpdate``.
+///
+/// On one host the gradients are those of its ranks, added up here. On several, the hosts' sum is in
+/// the first rank's part of the gradients' arena (``ReductionOutcome/firstOfHost``).
+final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
+  let updates: [ParameterUpdate<Scalar>]
+  let bytesEachUpdate: ExchangedBytes
+  private let pass: FusedUpdate<Scalar>
+  private let communicator: Communicator
+  /// The ranks of this host.
+  private let host: Communicator
+  private let ended = TensorMemory<Float>(count: 1)
+
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - optimizer: The rule.
+  ///   - layout: Where parameters lie.
+  ///   - gradients: A symmetric arena over all ranks.
+  ///   - weights: An arena of either kind over all ranks.
+  ///   - communicator: All ranks.
+  ///   - host: Those of this host; `communicator` where it is the only one.
+  init(
+    _ optimizer: any Optimizer<Scalar>, _ layout: ParameterLayout<Scalar>,
+    gradients: Arena<Scalar>, weights: Arena<Scalar>, over communicator: Communicator,
+    host: Communicator
+  ) {
+    self.communicator = communicator
+    self.host = host
+    let stride = MemoryLayout<Scalar>.stride
+    let own = HostSlices(
+      count: layout.count - layout.reserved, stride: stride, ranks: host.size)[host.rank]
+    let update = ParameterUpdate(
+      optimizer, layout: layout,
+      range: layout.reserved + own.lowerBound..<layout.reserved + own.upperBound)
+    updates = [update]
+    let ranks = host.worldRanks
+    func part(_ arena: Arena<Scalar>, _ rank: Int) -> UnsafeMutablePointer<Scalar> {
+      guard let part = arena.part(ofWorldRank: rank) else {
+        preconditionFailure("rank \(rank) has no part in the arena of its host")
+      }
+      return part.assumingMemoryBound(to: Scalar.self)
+    }
+    let isAlone = communicator.hosts.count == 1
+    let sources = isAlone ? ranks : [ranks[0]]
+    let others = weights.sharing == .single ? [] : ranks.filter { $0 != ranks[host.rank] }
+    pass = FusedUpdate(
+      gradients: sources.map { part(gradients, $0) }, own: part(gradients, ranks[host.rank]),
+      weights: ([ranks[host.rank]] + others).map { part(weights, $0) }, update: update)
+    let read = isAlone ? ranks.count - 1 : (host.rank == 0 ? 0 : 1)
+    bytesEachUpdate = ExchangedBytes(memory: (read + others.count) * own.count * stride)
+  }
+
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
+    pass.measure(squares)
+    if host.size > 1 { try host.allReduce(squares, .sum, using: .sharedMemory) }
+    // Hosts with other numbers of ranks add up in another order.
+    if host.size < communicator.size { try communicator.broadcast(squares, from: 0) }
+  }
+
+  func update(_ step: OptimizerStep, isMeasured: Bool) throws {
+    if isMeasured { pass.finish(step) } else { pass.run(step) }
+    if host.size > 1 { try host.allReduce(ended.values, .sum, using: .sharedMemory) }
+  }
+}

@@ -1,0 +1,32 @@
+internal import AllReduceMPI
+
+/// Where the sum of the ranks' gradients is after a reduction; the totals are everywhere.
+enum ReductionOutcome {
+  /// In every rank's memory.
+  case everywhere
+  /// In the memory of the first rank of each of several hosts.
+  case firstOfHost
+  /// This rank has its block of each bucket (``BlockPartition``).
+  case blocks
+  /// Nowhere: each rank has its own gradient still.
+  case nowhere
+}
+
+extension Communicator {
+  /// What reducing a bucket of so many elements makes this rank move.
+  func bytes<Scalar: ReducibleScalar>(
+    of count: Int, _ type: Scalar.Type, using algorithm: ReductionAlgorithm,
+    wireFormat: WireFormat, leaving outcome: ReductionOutcome
+  ) -> ExchangedBytes {
+    switch outcome {
+    case .everywhere:
+      exchangedBytes(count: count, of: type, using: algorithm, wireFormat: wireFormat)
+    case .firstOfHost:
+      hierarchicalBytes(
+        count: count, Scalar.scalarType, using: algorithm, wireFormat: wireFormat, isCopied: false)
+    case .blocks:
+      blockBytes(.reduceScatter, count: count, of: type, wireFormat: wireFormat)
+    case .nowhere: ExchangedBytes()
+    }
+  }
+}

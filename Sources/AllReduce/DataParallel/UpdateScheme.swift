@@ -1,0 +1,46 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// What ranks do in an ``UpdateMode`` once their backward passes have ended and all have the totals.
+protocol UpdateScheme<Scalar>: AnyObject {
+  associatedtype Scalar: NetworkScalar & ReducibleScalar
+
+  /// What this rank updates: parts of the flat memory, ascending.
+  var updates: [ParameterUpdate<Scalar>] { get }
+
+  /// What an update makes this rank move, besides what the reducer moves.
+  var bytesEachUpdate: ExchangedBytes { get }
+
+  /// Makes the sums of squares, which are zero before, those of the whole gradient, the same on all ranks.
+  ///
+  /// Collective. `update` follows, and finds the gradient added up.
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws
+
+  /// Takes the optimizer's step and gives all ranks the new weights. Collective.
+  func update(_ step: OptimizerStep, isMeasured: Bool) throws
+}
+
+/// Every rank has the gradient of all and updates all of its weights.
+final class ReplicatedUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
+  let updates: [ParameterUpdate<Scalar>]
+  let bytesEachUpdate = ExchangedBytes()
+  private let weights: UnsafeMutablePointer<Scalar>
+  private let gradient: UnsafeMutablePointer<Scalar>
+
+  init(
+    _ optimizer: any Optimizer<Scalar>, _ network: Network<Scalar>
+  ) {
+    let update = ParameterUpdate(optimizer, layout: network.layout)
+    updates = [update]
+    weights = network.values.baseAddress.unsafelyUnwrapped + update.range.lowerBound
+    gradient = network.gradients.baseAddress.unsafelyUnwrapped + update.range.lowerBound
+  }
+
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
+    updates[0].addFigures(of: updates[0].range, weights: weights, gradient: gradient, to: squares)
+  }
+
+  func update(_ step: OptimizerStep, isMeasured: Bool) {
+    updates[0].update(updates[0].range, weights: weights, gradient: gradient, step)
+  }
+}

@@ -1,0 +1,4 @@
+public import AllReduce
+public import ArgumentParser
+
+extension UpdateMode: ExpressibleByArgument {}
