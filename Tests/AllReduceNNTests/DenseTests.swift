@@ -115,6 +115,36 @@ final class DenseTests: XCTestCase {
     try checkBatchSizes(Dense<Double>(4, 3), input: [4])
   }
 
+  func testRowsAreReportedInBlocksWithTheBitsOfTheWhole() throws {
+    let (inputs, outputs) = (37, 50)
+    for batch in [0, 5, 16] {
+      let layer = Dense<Float>(inputs, outputs)
+      let network = try Network(layer, input: [inputs])
+      let input = Tensor<Float>(
+        (0..<batch * inputs).map { Float($0 % 11) / 7 }, shape: [batch, inputs])
+      func backward() throws -> [Float] {
+        _ = try network.forward(input)
+        try network.backward(
+          Tensor((0..<batch * outputs).map { Float($0 % 9) / 3 }, shape: [batch, outputs]))
+        return layer.weight.gradient.elements
+      }
+      let whole = try backward()
+      for atOnce in [1, 37, 3 * 37 + 1, 50 * 37, 10_000] {
+        network.pass.elementsAtOnce = atOnce
+        var next = 0
+        network.pass.gradientIsReady = { parameter, range in
+          guard parameter === layer.weight else { return }
+          XCTAssertEqual(range.lowerBound, next)
+          XCTAssertEqual(range.count % inputs, 0)
+          XCTAssertLessThanOrEqual(range.count, max(atOnce, inputs))
+          next = range.upperBound
+        }
+        XCTAssertEqual(try backward(), whole, "\(atOnce) at once, a batch of \(batch)")
+        XCTAssertEqual(next, inputs * outputs)
+      }
+    }
+  }
+
   func testParametersAreFinishedInTheOrderOfTheirMemory() throws {
     let check = try GradientCheck(Dense<Double>(4, 3), input: [4], batch: 2)
     var finished: [String] = []

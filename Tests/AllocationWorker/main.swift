@@ -11,6 +11,23 @@ try MPI.run { world in
     let all = try world.allReduce(mine, .sum)
     if world.isRoot { print("\(name) \(bytes) \(all)") }
   }
+  for mode in UpdateMode.allCases {
+    for clipping in [nil, GradientClipping(maximumNorm: 1)] {
+      let network = try Network<Float>(
+        Sequential(Dense(300, 400), Dense(400, 10)), input: [300], takesMemory: false)
+      let parallel = try DataParallel(
+        network, over: world, bucketBytes: 64 << 10, update: mode, optimizer: Momentum())
+      let inputs = Tensor<Float>([Float](repeating: 0.1, count: 600), shape: [2, 300])
+      let labels = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 2)
+      labels.initialize(repeating: 3)
+      defer { labels.deallocate() }
+      try count("step-\(mode)\(clipping == nil ? "" : "-clipped")", 4 * network.layout.count) {
+        _ = try parallel.step(
+          inputs, .classes(UnsafeBufferPointer(labels)), SoftmaxCrossEntropy())
+        try parallel.update(learningRate: 0.01, clipping: clipping)
+      }
+    }
+  }
   for bytes in [4, 1000, 30_000, 1 << 20] {
     let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: bytes / 4)
     values.initialize(repeating: 0)

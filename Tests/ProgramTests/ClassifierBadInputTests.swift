@@ -22,7 +22,12 @@ final class ClassifierBadInputTests: ProgramTestCase {
   func testWrongUsage() throws {
     let cases: [(arguments: [String], parts: [String])] = [
       (["--strategy", "model"], ["--strategy model", "not there yet"]),
-      (["--update", "shared"], ["--update shared", "not there yet"]),
+      (["--reproducible", "6"], ["--reproducible", "power of two", "6"]),
+      (["--reproducible", "4", "--accumulate", "2"], ["--reproducible 4", "--accumulate 2"]),
+      (
+        ["--reproducible", "4", "--clip", "1", "--update", "shared"],
+        ["--reproducible 4", "--update replicated"]
+      ),
       (["--model", "mlp", "--layers", "64,10"], ["--model", "--layers"]),
       (
         ["--batch-size", "1", "--global-batch-size", "2"], ["--batch-size", "--global-batch-size"]
@@ -54,6 +59,12 @@ final class ClassifierBadInputTests: ProgramTestCase {
       (["--layers", "64,32,conv:4x3,10"], 2, ["Word 3", "[32]"]),
       (["--layers", "8x8x1,pool:9,10"], nil, ["Word 2", "9x9", "[8, 8, 1]"]),
       (["--log", "/nowhere/x.jsonl"], 2, ["--log /nowhere/x.jsonl"]),
+      (["--update", "shared", "--algorithm", "ring"], 2, ["--update shared", "--algorithm ring"]),
+      (["--reproducible", "4"], 3, ["--reproducible 4", "3 ranks"]),
+      (
+        ["--layers", "64,8,batchnorm,10", "--reproducible", "2"], 2,
+        ["--reproducible", "batchnorm"]
+      ),
     ]
     for (arguments, ranks, parts) in cases {
       try assertFails(

@@ -37,6 +37,63 @@ final class TrainClassifierTests: ProgramTestCase {
     }
   }
 
+  func testLossCurvesDoNotDependOnWhoUpdates() throws {
+    let run = TrainClassifierTests.digits + ["--epochs", "4", "--steps", "25"]
+    let (_, reference) = try losses(run + ["--update", "replicated"], ranks: 1)
+    XCTAssertEqual(reference.count, 100)
+    for ranks in 1...4 {
+      for update in ["replicated", "sharded", "shared"] {
+        for overlap in ["--overlap", "--no-overlap"] {
+          let what = "\(update) on \(ranks) ranks, \(overlap)"
+          let (output, curve) = try losses(run + ["--update", update, overlap], ranks: ranks)
+          XCTAssertEqual(output.update, update, what)
+          XCTAssertEqual(curve.count, reference.count, what)
+          for (step, (a, b)) in zip(curve, reference).enumerated() {
+            XCTAssertLessThanOrEqual(abs(a - b), 1e-4 * abs(b), "\(what), step \(step)")
+          }
+        }
+      }
+    }
+  }
+
+  func testReproducibleWeightsAreTheSameOnAnyNumberOfRanks() throws {
+    let run = [
+      "--data", "digits", "--layers", "8x8x1,conv:8x3,relu,pool:2,dropout:0.25,32,relu,10",
+      "--global-batch-size", "50", "--epochs", "2", "--reproducible", "8",
+    ]
+    for arguments in [[], ["--update", "replicated"], ["--clip", "0.5", "--optimizer", "adam"]] {
+      let outputs = try [1, 2, 4, 8].map { try ClassifierOutput.of(run + arguments, ranks: $0) }
+      XCTAssertEqual(Set(outputs.map(\.weightsChecksum)).count, 1, "\(arguments)")
+      XCTAssertGreaterThan(outputs[0].testAccuracy[1], 0.5)
+    }
+  }
+
+  func testOneHostSharesItsWeights() throws {
+    let run = [
+      "--data", "digits", "--layers", "64,2048,relu,2048,relu,10", "--epochs", "1",
+      "--steps", "3", "--batch-size", "8",
+    ]
+    let shared = try ClassifierOutput.of(run, ranks: 3)
+    XCTAssertEqual(shared.update, "shared")
+    XCTAssertEqual(shared.algorithm, "sharedMemory")
+    // Each rank reads the two other ranks' gradients of a third of the parameters.
+    let moved = shared.memoryBytesExchanged.reduce(0, +)
+    let least = 2 * shared.parameters * 4 * shared.steps
+    XCTAssertGreaterThanOrEqual(moved, least)
+    XCTAssertLessThanOrEqual(Double(moved), 1.01 * Double(least))
+    guard let memory = shared.proportionalBytes else { return }
+    let copies = try ClassifierOutput.of(run + ["--update", "replicated"], ranks: 3)
+    // Weights and momentum: once, not three times.
+    let saved = try XCTUnwrap(copies.proportionalBytes).reduce(0, +) - memory.reduce(0, +)
+    XCTAssertGreaterThan(Double(saved), 0.9 * Double(2 * 2 * shared.parameters * 4))
+    let sharded = try ClassifierOutput.of(run + ["--update", "sharded"], ranks: 3)
+    XCTAssertEqual(sharded.update, "sharded")
+    let state = try XCTUnwrap(sharded.proportionalBytes).reduce(0, +)
+    XCTAssertGreaterThan(
+      Double(try XCTUnwrap(copies.proportionalBytes).reduce(0, +) - state),
+      0.9 * Double(2 * shared.parameters * 4))
+  }
+
   func testJSONHasTheKeysOfTheContract() throws {
     let output = try ClassifierOutput.of(
       [

@@ -28,6 +28,13 @@ package enum ThreadHost {
       ).run()
     }
 
+    /// All-reduces memory of this thread's own, no more than fits a slot.
+    package func exchange(_ values: UnsafeMutableRawPointer, count: Int, _ type: ScalarType) throws
+    {
+      let call = next(.allReduce, .sum, type, count, isInPlace: false)
+      try WholeExchange(lines: lines, kernel: .of(.sum, type), call: call).allReduce(values)
+    }
+
     /// All-reduces this rank's part as memory that no other rank can reach.
     package func runThroughSlots(
       _ operation: ReductionOperation, _ type: ScalarType, count: Int, pieceBytes: Int

@@ -110,11 +110,13 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     if let virtualShards {
       precondition(
         virtualShards % communicator.size == 0 && virtualShards & (virtualShards - 1) == 0,
-        "\(virtualShards) virtual shards are no power of two that \(communicator.size) ranks divide")
+        "\(virtualShards) virtual shards are no power of two that \(communicator.size) ranks divide"
+      )
       precondition(
         wireFormat == .full && (isOneHost || update == .replicated),
         "with virtual shards gradients travel whole, and on several hosts to all ranks")
-      tree = GradientTree(shards: virtualShards / communicator.size, count: layout.count)
+      tree = GradientTree(
+        shards: virtualShards / communicator.size, count: layout.count - layout.reserved)
     } else {
       tree = nil
     }
@@ -128,7 +130,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       parts: layout.ranges.sorted { $0.lowerBound < $1.lowerBound },
       over: communicator, algorithm: algorithm, wireFormat: wireFormat,
       start: virtualShards == nil ? start : .afterBackward, bucketBytes: bucketBytes,
-      outcome: DataParallel.outcome(of: update, isOneHost: isOneHost))
+      outcome: ReductionOutcome(for: update, onOneHost: isOneHost))
     self.reducer = reducer
     let gradients = reducer.memory.values
     let host =
@@ -168,6 +170,10 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       let place = parameter.gradient.base - base
       try reducer.isReadyInMemory(place + range.lowerBound..<place + range.upperBound)
     }
+    // Memory is shared as fast as it is filled, so only the network gains from parts.
+    if !isOneHost, start == .duringBackward {
+      network.pass.elementsAtOnce = reducer.bucketRanges.first?.count
+    }
     if communicator.size > 1 {
       network.pass.combine = { [combined] numbers in
         try communicator.allReduce(numbers, .sum, using: algorithm)
@@ -180,7 +186,10 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     try synchronize()
   }
 
-  deinit { network.pass.combine = nil }
+  deinit {
+    network.pass.combine = nil
+    network.pass.elementsAtOnce = nil
+  }
 
   /// Gives all ranks the weights and running averages of rank 0, and checks that they arrived. Collective.
   ///
@@ -253,7 +262,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       }
       defer { pass.gradientIsReady = nil }
       try network.backward(gradient)
-      tree?.add(part, network.gradients)
+      // Not the totals in front: they are those of all shards.
+      tree?.add(
+        part, UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
     }
     let end = clock.now
     computeSeconds += (end - from) / .seconds(1) - (reducer.times.busySeconds - busy)
@@ -316,16 +327,6 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let gradients: Arena<Scalar>
     init(values: AnyObject, gradients: Arena<Scalar>) {
       (self.values, self.gradients) = (values, gradients)
-    }
-  }
-
-  private static func outcome(
-    of update: UpdateMode, isOneHost: Bool
-  ) -> ReductionOutcome {
-    switch update {
-    case .replicated: .everywhere
-    case .sharded: isOneHost ? .nowhere : .blocks
-    case .shared: isOneHost ? .nowhere : .firstOfHost
     }
   }
 

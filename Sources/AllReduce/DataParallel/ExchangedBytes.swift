@@ -71,7 +71,8 @@ extension Communicator {
     return (ranks.count - 1 + written) * slice
   }
 
-  /// - Parameter isCopied: Whether every rank copies the result into its own part.
+  /// What an all-reduce across hosts moves; not `isCopied` where ranks leave the result in the part of
+  /// their host's first.
   func hierarchicalBytes(
     count: Int, _ type: ScalarType, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
     isCopied: Bool = true

@@ -10,6 +10,16 @@ enum ReductionOutcome {
   case blocks
   /// Nowhere: each rank has its own gradient still.
   case nowhere
+
+  /// Where a mode of update wants it.
+  init(for update: UpdateMode, onOneHost isOneHost: Bool) {
+    self =
+      switch update {
+      case .replicated: .everywhere
+      case .sharded: isOneHost ? .nowhere : .blocks
+      case .shared: isOneHost ? .nowhere : .firstOfHost
+      }
+  }
 }
 
 extension Communicator {

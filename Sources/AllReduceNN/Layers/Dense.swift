@@ -23,6 +23,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()
   private var scratch = Scratch<Scalar>()
+  private var columns = Scratch<Scalar>()
 
   /// Creates a layer.
   ///
@@ -97,26 +98,45 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
       Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
       try pass.finish(bias)
     }
-    setWeightGradient(of: input, gradient, keep: pass.accumulatesGradients)
-    try pass.finish(weight)
+    // Rows whose exchange can start while the next are computed.
+    let most = pass.elementsAtOnce.map { max($0 / inputs, 1) } ?? outputs
+    for start in stride(from: 0, to: outputs, by: most) {
+      let rows = start..<min(start + most, outputs)
+      setWeightGradient(rows, of: input, gradient, keep: pass.accumulatesGradients)
+      try pass.gradientIsReady?(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
+    }
     return needsInputGradient ? inputGradient(of: input, gradient) : nil
   }
 
+  /// Computes some rows of the weights' gradient.
   private func setWeightGradient(
-    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, keep: Bool
+    _ rows: Range<Int>, of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, keep: Bool
   ) {
+    let target = weight.gradient.base + rows.lowerBound * inputs
     if input.rows == 0 {
-      if !keep { weight.gradient.values.update(repeating: 0) }
-    } else if usesLoops(input.rows) {
+      if !keep { target.update(repeating: 0, count: rows.count * inputs) }
+      return
+    }
+    let outputs = rows.count
+    var gradient = gradient
+    if outputs < self.outputs {
+      // The products take whole matrices.
+      let part = columns.tensor([gradient.rows, outputs])
+      for row in 0..<gradient.rows {
+        (part.base + row * outputs).update(
+          from: gradient.base + row * self.outputs + rows.lowerBound, count: outputs)
+      }
+      gradient = part
+    }
+    if usesLoops(input.rows) {
       let scratch = scratch.tensor([input.rows * (outputs + LayerKernels.rounded(inputs))])
       loops.table.pointee.outer_product(
-        gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, weight.gradient.base,
+        gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, target,
         scratch.base)
     } else {
       Scalar.matrixMatrix(
         transposeA: true, transposeB: false, rows: Int32(outputs), columns: Int32(inputs),
-        inner: Int32(input.rows), gradient.base, input.base, keep: keep ? 1 : 0,
-        weight.gradient.base)
+        inner: Int32(input.rows), gradient.base, input.base, keep: keep ? 1 : 0, target)
     }
   }
 

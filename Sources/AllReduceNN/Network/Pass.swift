@@ -14,6 +14,9 @@ public final class Pass<Scalar: NetworkScalar> {
   /// Adds up numbers over all ranks that share the global batch, in place; nil if this process has all
   /// of it. For statistics of the whole batch (synchronous batch norm).
   public var combine: ((UnsafeMutableBufferPointer<Scalar>) throws -> Void)?
+  /// About how many elements of a large parameter's gradient a layer computes before it reports them, where
+  /// it can compute them in parts; nil for all at once, which is a little faster.
+  public var elementsAtOnce: Int?
   /// Called when a range of a parameter's gradient is complete, in the order of the backward pass.
   public var gradientIsReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
 

@@ -114,7 +114,8 @@ struct ClassifierOptions: ParsableArguments {
       }
       guard accumulate == 1 else {
         throw ValidationError(
-          "--reproducible \(reproducible) cuts batches itself: leave out --accumulate \(accumulate).")
+          "--reproducible \(reproducible) cuts batches itself: leave out --accumulate \(accumulate)."
+        )
       }
       guard wireFormat == .full else {
         throw ValidationError(
@@ -124,7 +125,8 @@ struct ClassifierOptions: ParsableArguments {
       if needsFigures, let update, update != .replicated {
         throw ValidationError(
           "--clip and --optimizer lars need norms, which are added up in another order at each number of "
-            + "ranks: --reproducible \(reproducible) works with them under --update replicated only.")
+            + "ranks: --reproducible \(reproducible) works with them under --update replicated only."
+        )
       }
     }
     if wireFormat != .full, algorithm == .native {
@@ -134,7 +136,8 @@ struct ClassifierOptions: ParsableArguments {
     for (name, count) in [
       ("data-limit", dataLimit), ("batch-size", batchSize),
       ("global-batch-size", globalBatchSize), ("accumulate", accumulate), ("epochs", epochs),
-      ("steps", steps), ("reproducible", reproducible), ("evaluate-every", evaluateEvery), ("bucket-bytes", bucketBytes?.bytes),
+      ("steps", steps), ("reproducible", reproducible), ("evaluate-every", evaluateEvery),
+      ("bucket-bytes", bucketBytes?.bytes),
     ] {
       if let count, count < 1 {
         throw ValidationError("--\(name) must be 1 or more, not \(count).")
@@ -170,7 +173,8 @@ extension ClassifierOptions {
     }
     guard combinesInMemory else {
       throw ClassifierError.usage(
-        "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm).")
+        "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm)."
+      )
     }
     return update
   }

@@ -25,8 +25,10 @@ struct ClassifierResult {
     /// Gathers them. Collective.
     init(_ parallel: DataParallel<Float>) throws {
       let bytes = parallel.exchangedBytes
-      let own = [Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes()),
-        Int64(proportionalSetBytes() ?? -1)]
+      let own = [
+        Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes()),
+        Int64(proportionalSetBytes() ?? -1),
+      ]
       let all = try parallel.communicator.allGather(own)
       func every(_ first: Int) -> [Int] {
         stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
