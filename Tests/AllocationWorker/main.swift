@@ -1,6 +1,25 @@
 import AllReduce
 import CAllocationCount
 
+/// Computes nothing, and says that its gradients are ready: what is left of a step is exchange and update.
+final class Reporting: Layer {
+  let summary = "Reporting"
+  let parameters = (0..<4).map {
+    Parameter<Float>("\($0)", shape: [30_000 + $0], initialization: .constant(0), decays: true)
+  }
+
+  func outputShape(for input: Shape) -> Shape { input }
+
+  func forward(_ input: Tensor<Float>, _ pass: Pass<Float>) -> Tensor<Float> { input }
+
+  func backward(
+    _ gradient: Tensor<Float>, _ pass: Pass<Float>, needsInputGradient: Bool
+  ) throws -> Tensor<Float>? {
+    for parameter in parameters.reversed() { try pass.finish(parameter) }
+    return nil
+  }
+}
+
 // Counts what the calls after the first allocate: a line a way of reducing and size, from rank 0.
 try MPI.run { world in
   func count(_ name: String, _ bytes: Int, _ call: () throws -> Void) throws {
@@ -13,17 +32,12 @@ try MPI.run { world in
   }
   for mode in UpdateMode.allCases {
     for clipping in [nil, GradientClipping(maximumNorm: 1)] {
-      let network = try Network<Float>(
-        Sequential(Dense(300, 400), Dense(400, 10)), input: [300], takesMemory: false)
+      let network = try Network<Float>(Reporting(), input: [1], takesMemory: false)
       let parallel = try DataParallel(
         network, over: world, bucketBytes: 64 << 10, update: mode, optimizer: Momentum())
-      let inputs = Tensor<Float>([Float](repeating: 0.1, count: 600), shape: [2, 300])
-      let labels = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 2)
-      labels.initialize(repeating: 3)
-      defer { labels.deallocate() }
+      let none = Tensor<Float>([0], shape: [1, 1])
       try count("step-\(mode)\(clipping == nil ? "" : "-clipped")", 4 * network.layout.count) {
-        _ = try parallel.step(
-          inputs, .classes(UnsafeBufferPointer(labels)), SoftmaxCrossEntropy())
+        _ = try parallel.step { _ in (BatchScore(examples: 1), none) }
         try parallel.update(learningRate: 0.01, clipping: clipping)
       }
     }

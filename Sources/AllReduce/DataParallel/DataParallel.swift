@@ -309,18 +309,6 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
   }
 
-  /// Counts what layers combine, without finding it out anew for a number of elements seen before.
-  private final class CombinedBytes {
-    private(set) var total = ExchangedBytes()
-    private var known: [Int: ExchangedBytes] = [:]
-
-    func add(_ count: Int, _ bytes: () -> ExchangedBytes) {
-      let each = known[count] ?? bytes()
-      known[count] = each
-      total += each
-    }
-  }
-
   /// Keeps both memories alive for the network.
   private final class Owner {
     let values: AnyObject
