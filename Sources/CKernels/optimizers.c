@@ -36,12 +36,3 @@ ck_squares_function ck_squares_variant(int type, int variant) {
   const optimizer_passes *found = passes(type, variant);
   return found ? found->squares : NULL;
 }
-
-// On processors without the instruction it does nothing.
-#if defined(__x86_64__)
-__attribute__((target("prfchw")))
-#endif
-void ck_prepare_to_write(void *start, size_t bytes) {
-  char *first = start;
-  for (size_t offset = 0; offset < bytes; offset += 64) __builtin_prefetch(first + offset, 1);
-}

@@ -88,12 +88,6 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   private func update(
     _ block: Range<Int>, with gradient: UnsafePointer<Scalar>, _ step: OptimizerStep
   ) {
-    // The others have read these weights since they were last written.
-    let next = min(block.count, update.range.upperBound - block.upperBound)
-    for target in weights where gradients.count > 1 {
-      OptimizerKernel.prepareToWrite(
-        target + block.upperBound, bytes: next * MemoryLayout<Scalar>.stride)
-    }
     let first = weights[0] + block.lowerBound
     update.update(block, weights: first, gradient: gradient, step)
     for copy in weights.dropFirst() {

@@ -88,11 +88,6 @@ package struct OptimizerKernel: Sendable {
     updates[Int(rule.rawValue)](weights, gradient, first, second, count, &how)
   }
 
-  /// Asks other processors for memory that they have read and that will be written here.
-  package static func prepareToWrite(_ start: UnsafeMutableRawPointer, bytes: Int) {
-    ck_prepare_to_write(start, bytes)
-  }
-
   /// The sum of squares of a range, added up in Double.
   package func sumOfSquares(_ values: UnsafeRawPointer, count: Int) -> Double {
     squares(values, count)

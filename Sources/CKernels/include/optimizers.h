@@ -47,8 +47,4 @@ ck_update_function ck_update_variant(int rule, int type, int variant);
 /// The same for sums of squares.
 ck_squares_function ck_squares_variant(int type, int variant);
 
-/// Asks for cache lines as those who will write them: other processors that have read them give them up
-/// meanwhile, and many at once, which stores wait for one after the other.
-void ck_prepare_to_write(void *start, size_t bytes);
-
 #endif
