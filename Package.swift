@@ -66,7 +66,7 @@ let package = Package(
       swiftSettings: strict),
     tests("CollectiveTests", of: "AllReduce", "AllReduceMPI"),
     tests("AllReduceNNTests", of: "AllReduceNN"),
-    tests("AllReduceTests", of: "AllReduce", "AllReduceMPI", "CKernels"),
+    tests("AllReduceTests", of: "AllReduce", "AllReduceMPI"),
     tests("ProgramTests"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .executableTarget(

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sum.h"
+#include "reduce.h"
 #include "wire.h"
 
 /// Tells the processor that the loop around it waits for another one.
