@@ -78,7 +78,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   }
 
   /// What tells it from other arenas while it lives.
-  @inline(__always)
+  @inlinable @inline(__always)
   package var address: UnsafeRawPointer {
     UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
   }

@@ -1,5 +1,5 @@
 internal import CKernels
-package import Synchronization
+public import Synchronization
 
 /// Where the ranks of a host tell each other how far they are.
 ///
@@ -10,12 +10,14 @@ package import Synchronization
 ///
 /// A value of addresses and numbers alone: a small reduction takes less time than counting references
 /// to an object would. Who makes one calls ``deallocate()`` at the end.
+@usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited
   /// for and since when (0 at first); returns since when.
   package typealias Idle = (_ owner: Int, _ since: UInt64) -> UInt64
 
   /// A number that its owner raises and the others wait for.
+  @usableFromInline
   package struct Flag {
     @usableFromInline package let number: UnsafeMutablePointer<Atomic<UInt64>>
 
@@ -47,8 +49,8 @@ package struct HostLines {
   @inlinable package static var dataStart: Int { 4096 }
 
   /// This rank's number among those of the host.
-  package let rank: Int
-  package let size: Int
+  @usableFromInline package let rank: Int
+  @usableFromInline package let size: Int
   @usableFromInline package let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let patience: Int
   private let idle: Unmanaged<IdleFunction>
@@ -59,7 +61,8 @@ package struct HostLines {
     init(_ call: @escaping Idle) { self.call = call }
   }
 
-  @usableFromInline package struct Counters {
+  @usableFromInline
+  package struct Counters {
     @usableFromInline package var call: UInt64 = 0
     @usableFromInline package var exchange: UInt64 = 0
     @usableFromInline package var piece: UInt64 = 0
@@ -187,6 +190,7 @@ package struct HostLines {
   }
 
   /// One call of one rank, in a cache line.
+  @usableFromInline
   package struct CallLine {
     @usableFromInline package let base: UnsafeMutableRawPointer
 
