@@ -9,7 +9,8 @@ public import Synchronization
 /// processes (``HostSegment``) or to threads of one process (tests, the thread sanitizer).
 ///
 /// A value of addresses and numbers alone: a small reduction takes less time than counting references
-/// to an object would. Who makes one calls ``deallocate()`` at the end.
+/// to an object would. Inlinable for the same reason: the collectives are in another module. Who makes
+/// one calls ``deallocate()`` at the end.
 @usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited

@@ -9,8 +9,8 @@
 typedef struct ck_reduction {
   /// into[i] = into[i] (op) from[i].
   void (*_Nonnull combine)(void *_Nonnull into, const void *_Nonnull from, size_t count);
-  /// As combine, and every NaN becomes the one that is positive, quiet and has no payload, so that two
-  /// who combine the same numbers in mirrored order get the same bits.
+  /// As combine, and every NaN becomes the one that is positive, quiet and has no payload, so that
+  /// two who combine the same numbers in mirrored order get the same bits.
   void (*_Nonnull combine_symmetrically)(
       void *_Nonnull into, const void *_Nonnull from, size_t count);
   /// one[i] = other[i] = one[i] (op) other[i]; for a mean the half of the sum.
