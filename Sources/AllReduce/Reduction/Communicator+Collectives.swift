@@ -149,6 +149,7 @@ extension Communicator {
   }
 
   /// As `allReduce` of a buffer.
+  @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
@@ -159,6 +160,7 @@ extension Communicator {
   }
 
   /// As `allReduce` of a buffer.
+  @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout MutableSpan<Scalar>, _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
