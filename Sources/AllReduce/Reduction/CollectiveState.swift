@@ -2,6 +2,8 @@ internal import AllReduceMPI
 
 /// What a communicator keeps for its collectives.
 final class CollectiveState {
+  /// What `automatic` takes.
+  let choices: Choices
   /// Schedules that have run and can run again.
   let runs = MessageRuns()
   private var madeHost: HostGroup?
@@ -21,7 +23,10 @@ final class CollectiveState {
   /// Room for an address a rank of this host; made with `parts`.
   private(set) var addresses: UnsafeMutablePointer<UnsafeMutableRawPointer>?
 
+  private init(_ communicator: Communicator) { choices = Choices(for: communicator) }
+
   deinit {
+    choices.deallocate()
     parts?.deallocate()
     addresses?.deallocate()
   }
@@ -32,7 +37,7 @@ final class CollectiveState {
     if let attachment = communicator.attachment {
       return unsafeDowncast(attachment, to: CollectiveState.self)
     }
-    let made = CollectiveState()
+    let made = CollectiveState(communicator)
     communicator.attachment = made
     return made
   }
