@@ -13,6 +13,8 @@ enum BenchError: ExitCoded, CustomStringConvertible {
   case peers(file: String, reason: String)
   /// Two hosts cannot be connected, or lost each other.
   case wire(String)
+  /// The measured choices cannot be written.
+  case tuning(file: String, reason: String)
   /// Nothing that was asked for can run here.
   case nothingToMeasure
 
@@ -21,7 +23,7 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .wrongResult: 1
     case .tooLarge, .nothingToMeasure: 64
     case .peers: 65
-    case .chart, .wire: 70
+    case .chart, .wire, .tuning: 70
     }
   }
 
@@ -35,6 +37,8 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .wire(let reason):
       "The hosts cannot be connected for tcp: \(reason). Leave tcp out of --algorithms."
     case .nothingToMeasure: "Nothing of --algorithms can run on these hosts."
+    case .tuning(let file, let reason):
+      "The measured choices cannot be kept in \(file): \(reason)."
     case .chart(let file, let reason): "The chart cannot be written to \(file): \(reason)."
     }
   }
