@@ -58,8 +58,12 @@ final class TuningFileTests: XCTestCase {
       ("\"doubleTree\"", "\"sharedMemory\"", ["names sharedMemory in messages"]),
       ("65536", "0", ["has 0 for segment_bytes, and not a whole number from 1"]),
       ("65536", "1.5", ["has 1.5 for segment_bytes"]),
+      ("65536", "4095", ["has 4095 for segment_bytes, and not 4096 or more"]),
       ("64,", "null,", ["has null for up_to_bytes", "only there"]),
-      ("null, \"algorithm\": \"ring\"", "8192, \"algorithm\": \"ring\"", ["has 8192", "only there"]),
+      (
+        "null, \"algorithm\": \"ring\"", "8192, \"algorithm\": \"ring\"",
+        ["has 8192", "only there"]
+      ),
       (
         "{\"up_to_bytes\": 64,",
         "{\"up_to_bytes\": 64, \"algorithm\": \"ring\", \"segment_bytes\": null},\n"
@@ -86,7 +90,8 @@ final class TuningFileTests: XCTestCase {
   func testEveryTextOfJSONIsRead() throws {
     let text = TuningFile.text([tables[0]])
       .replacingFirst("a \\\"fast\\\" one\\\\", with: "\\u00e9\\n\\/ €")
-      .replacingFirst("\"date\"", with: "\"more\": {\"x\": [true, false, null, -1.5e3, {}]}, \"date\"")
+      .replacingFirst(
+        "\"date\"", with: "\"more\": {\"x\": [true, false, null, -1.5e3, {}]}, \"date\"")
     XCTAssertEqual(try TuningFile.tables(in: text, file: "x")[0].machine, "é\n/ €")
     let deep = String(repeating: "[", count: 100_000)
     XCTAssertThrowsError(try TuningFile.tables(in: deep, file: "x"))

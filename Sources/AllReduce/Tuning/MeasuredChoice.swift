@@ -24,6 +24,7 @@ package enum MeasuredChoice {
   /// algorithms the limit lies at their geometric mean.
   ///
   /// - Parameter sizes: Ascending; each with at least one time.
+  /// - Returns: Steps of which the last has no limit.
   package static func steps(_ sizes: [Size]) -> [AutomaticChoice.Step] {
     // In a fixed order, and an algorithm's own segments first, so that these win where times are equal.
     let candidates = Set(sizes.flatMap(\.seconds.keys)).sorted {

@@ -19,6 +19,9 @@ package enum TuningFile {
   /// The version of what the file says.
   package static let version = 1
 
+  /// Smaller messages are never of use, and there could be more than a collective can number.
+  private static let leastSegmentBytes = 4 << 10
+
   /// The tables that the job's text holds.
   static func tables(in text: TuningText) throws(TuningError) -> [TuningTable] {
     switch text.content {
@@ -32,6 +35,7 @@ package enum TuningFile {
   /// - Parameters:
   ///   - text: The file's.
   ///   - file: Its name, for errors.
+  /// - Returns: At most one for each placement.
   /// - Throws: ``TuningError`` with the line and what is wrong.
   package static func tables(in text: String, file: String) throws(TuningError) -> [TuningTable] {
     do throws(JSONReader.Mistake) {
@@ -94,10 +98,14 @@ package enum TuningFile {
       }
       guard TuningTable.allows(algorithm, over: path, hosts: hosts) else {
         throw name.mistake(
-          "names \(text) in \(path), where it cannot be chosen on \(hosts) host\(hosts == 1 ? "" : "s")")
+          "names \(text) in \(path), where it cannot be chosen on \(hosts) host\(hosts == 1 ? "" : "s")"
+        )
       }
       let segment = try node.member("segment_bytes")
       let bytes = try segment.countOrNull("segment_bytes")
+      if let bytes, bytes < leastSegmentBytes {
+        throw segment.mistake("has \(bytes) for segment_bytes, and not \(leastSegmentBytes) or more")
+      }
       let upTo = try node.member("up_to_bytes")
       let limit = try upTo.countOrNull("up_to_bytes")
       if (limit == nil) != (index == nodes.count - 1) {

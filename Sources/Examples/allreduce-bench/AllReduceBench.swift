@@ -84,7 +84,7 @@ struct AllReduceBench: ParsableCommand {
     _ console: RankConsole
   ) throws {
     let output = try world.agreeing {
-      if world.size == 1 { throw BenchError.nothingToMeasure }
+      if world.size == 1 { throw BenchError.tooFewRanks }
       try setting.checkMemory(for: options, Tuning<Scalar>.candidates(setting, bytes: .max))
       return world.isRoot ? try TuningOutput(file: file) : nil
     }

@@ -15,13 +15,15 @@ enum BenchError: ExitCoded, CustomStringConvertible {
   case wire(String)
   /// The measured choices cannot be written.
   case tuning(file: String, reason: String)
+  /// One rank has nothing to choose from.
+  case tooFewRanks
   /// Nothing that was asked for can run here.
   case nothingToMeasure
 
   var exitCode: Int32 {
     switch self {
     case .wrongResult: 1
-    case .tooLarge, .nothingToMeasure: 64
+    case .tooLarge, .nothingToMeasure, .tooFewRanks: 64
     case .peers: 65
     case .chart, .wire, .tuning: 70
     }
@@ -36,6 +38,7 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .peers(let file, let reason): "The times of a peer cannot be had from \(file): \(reason)."
     case .wire(let reason):
       "The hosts cannot be connected for tcp: \(reason). Leave tcp out of --algorithms."
+    case .tooFewRanks: "--tune needs at least 2 ranks: start it with mpirun."
     case .nothingToMeasure: "Nothing of --algorithms can run on these hosts."
     case .tuning(let file, let reason):
       "The measured choices cannot be kept in \(file): \(reason)."
