@@ -40,7 +40,7 @@ final class MeasuredChoiceTests: XCTestCase {
   func testSegmentsOfTheirOwnAreAnAlgorithm() {
     let cut = ReductionAlgorithm.ring.segmented(bytes: 1 << 20)
     XCTAssertEqual(
-      steps([[.ring: 1, cut: 1], [.ring: 1.5, cut: 1]]),
+      steps([[.ring: 1, cut: 1.2], [.ring: 1.5, cut: 1]]),
       [.init(upToBytes: 8, .ring), .init(upToBytes: nil, cut)])
   }
 }

@@ -30,10 +30,19 @@ package enum AutomaticChoice {
   package static func steps(ranks: Int, hosts: Int, over path: Path) -> [Step] {
     if path != .messages && hosts == 1 { return [Step(upToBytes: nil, .sharedMemory)] }
     if path != .messages && hosts < ranks { return [Step(upToBytes: nil, .hierarchical)] }
+    // On a host Open MPI sends up to 4 KiB, its header included, at once; two ranks send halves of what
+    // is just too large for that.
+    if ranks == 2 && hosts == 1 {
+      return [
+        Step(upToBytes: 2 << 10, .recursiveDoubling), Step(upToBytes: 6 << 10, .ring),
+        Step(upToBytes: 32 << 10, .recursiveDoubling), Step(upToBytes: nil, .ring),
+      ]
+    }
     // Two ranks exchange whole vectors, in one step; larger ones gain from being added by halves.
-    let exchange = ranks == 2 ? 4 << 10 : ranks == 3 ? 8 << 10 : 16 << 10
+    let isPowerOfTwo = ranks.nonzeroBitCount == 1
+    let exchange = ranks == 3 ? 8 << 10 : isPowerOfTwo ? 12 << 10 : 16 << 10
     var steps = [Step(upToBytes: exchange, .recursiveDoubling)]
-    if ranks > 2 && ranks.nonzeroBitCount == 1 {
+    if ranks > 2 && isPowerOfTwo {
       steps.append(Step(upToBytes: 512 << 10, .halvingDoubling))
     }
     // The more ranks, the longer a ring takes to get going.

@@ -98,13 +98,14 @@ package enum TuningFile {
       }
       guard TuningTable.allows(algorithm, over: path, hosts: hosts) else {
         throw name.mistake(
-          "names \(text) in \(path), where it cannot be chosen on \(hosts) host\(hosts == 1 ? "" : "s")"
-        )
+          "names \(text) in \(path), where it cannot be chosen on "
+            + "\(hosts) host\(hosts == 1 ? "" : "s")")
       }
       let segment = try node.member("segment_bytes")
       let bytes = try segment.countOrNull("segment_bytes")
       if let bytes, bytes < leastSegmentBytes {
-        throw segment.mistake("has \(bytes) for segment_bytes, and not \(leastSegmentBytes) or more")
+        throw segment.mistake(
+          "has \(bytes) for segment_bytes, and not \(leastSegmentBytes) or more")
       }
       let upTo = try node.member("up_to_bytes")
       let limit = try upTo.countOrNull("up_to_bytes")
