@@ -40,13 +40,18 @@ package enum AutomaticChoice {
     }
     // Two ranks exchange whole vectors, in one step; larger ones gain from being added by halves.
     let isPowerOfTwo = ranks.nonzeroBitCount == 1
-    let exchange = ranks == 3 ? 8 << 10 : isPowerOfTwo ? 12 << 10 : 16 << 10
+    let exchange =
+      switch ranks {
+      case 2: 10 << 10
+      case 3: 12 << 10
+      default: (isPowerOfTwo ? 14 : 16) << 10
+      }
     var steps = [Step(upToBytes: exchange, .recursiveDoubling)]
     if ranks > 2 && isPowerOfTwo {
       steps.append(Step(upToBytes: 512 << 10, .halvingDoubling))
     }
     // The more ranks, the longer a ring takes to get going.
-    let ringBegins = ranks * ranks * 3 << 9
+    let ringBegins = max(16 << 10, ranks * ranks * 3 << 9)
     if ranks > 2 && ringBegins > steps.last?.upToBytes ?? 0 {
       steps.append(Step(upToBytes: ringBegins, .doubleTree))
     }
