@@ -123,7 +123,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// The algorithm that reduces the largest bucket.
   public var chosenAlgorithm: ReductionAlgorithm {
     communicator.algorithm(
-      for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self,
+      for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self, isInArena: true,
       wireFormat: wireFormat)
   }
 

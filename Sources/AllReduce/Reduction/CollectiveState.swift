@@ -2,6 +2,8 @@ internal import AllReduceMPI
 
 /// What a communicator keeps for its collectives.
 final class CollectiveState {
+  /// What `automatic` takes.
+  let choices: Choices
   /// Schedules that have run and can run again.
   let runs = MessageRuns()
   private var madeHost: HostGroup?
@@ -18,9 +20,12 @@ final class CollectiveState {
   /// Made with the host.
   private var path: UnsafeMutablePointer<HostPath>?
 
+  private init(_ communicator: Communicator) { choices = Choices(for: communicator) }
+
   deinit {
     path?.pointee.deallocate()
     path?.deallocate()
+    choices.deallocate()
   }
 
   /// The state of a communicator.
@@ -29,7 +34,7 @@ final class CollectiveState {
     if let attachment = communicator.attachment {
       return unsafeDowncast(attachment, to: CollectiveState.self)
     }
-    let made = CollectiveState()
+    let made = CollectiveState(communicator)
     communicator.attachment = made
     return made
   }

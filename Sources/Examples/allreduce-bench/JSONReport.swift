@@ -17,6 +17,7 @@ struct JSONReport {
       ("hosts", .integer(setting.hosts)),
       ("cores", .integer(setting.cores)),
       ("mpi", .text(setting.mpi)),
+      ("automatic_choices", .text(setting.tuningFile ?? "built-in")),
       ("type", .text("\(options.type)")),
       ("operation", .text("\(options.operation)")),
       ("in_place", .boolean(options.inPlace)),

@@ -24,6 +24,7 @@ struct Report {
     let header = """
       all-reduce of \(options.type), \(options.operation), \
       \(options.inPlace ? "in place" : "from a separate buffer"); \(setting.text)
+      The choices of automatic: \(setting.tuningFile ?? "built-in").
       """
     switch options.format {
     case .table:

@@ -109,13 +109,14 @@ extension Communicator {
     let count = slice.range.count
     let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
     guard count > 0, size > 1 else { return }
-    switch resolve(algorithm, bytes: bytes).kind {
+    let chosen = resolve(algorithm, bytes: bytes, over: .arena)
+    switch chosen.kind {
     case .sharedMemory: try runInArena(.allReduce, slice, operation)
     case .hierarchical:
       let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       try wait(for: run)
-    default: try allReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
+    default: try allReduce(slice.values, operation, using: chosen, wireFormat: wireFormat)
     }
   }
 
@@ -140,13 +141,14 @@ extension Communicator {
     let count = slice.range.count
     let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
     guard count > 0, size > 1 else { return PendingReduction(communicator: self) }
-    switch resolve(algorithm, bytes: bytes).kind {
+    let chosen = resolve(algorithm, bytes: bytes, over: .arena)
+    switch chosen.kind {
     case .sharedMemory, .hierarchical:
       let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
     default:
-      return try startAllReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
+      return try startAllReduce(slice.values, operation, using: chosen, wireFormat: wireFormat)
     }
   }
 
