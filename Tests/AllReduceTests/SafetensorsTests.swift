@@ -20,7 +20,8 @@ final class SafetensorsTests: XCTestCase {
   private var path = ""
 
   override func setUp() {
-    path = FileManager.default.temporaryDirectory
+    path =
+      FileManager.default.temporaryDirectory
       .appendingPathComponent("allreduce-\(UUID().uuidString).safetensors").path
   }
 

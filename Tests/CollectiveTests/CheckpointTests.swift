@@ -68,7 +68,8 @@ final class CheckpointTests: CollectiveTestCase {
           block.values[row * own.count + column - own.lowerBound] = Double(row * columns + column)
         }
       }
-      let slice = rank == 0 ? 0..<0 : BlockPartition(count: count, parts: max(size - 1, 1))[rank - 1]
+      let slice =
+        rank == 0 ? 0..<0 : BlockPartition(count: count, parts: max(size - 1, 1))[rank - 1]
       let vectorSlice = size == 1 ? 0..<count : slice
       let vector = TensorMemory<Double>(count: vectorSlice.count)
       fill(vector.values, Double(vectorSlice.lowerBound))
@@ -124,7 +125,9 @@ final class CheckpointTests: CollectiveTestCase {
       let vectors = update.state.map { name, values in
         let start = range.lowerBound - all.lowerBound
         return (
-          name, shards ? UnsafeMutableBufferPointer(rebasing: values[start..<start + range.count]) : values
+          name,
+          shards
+            ? UnsafeMutableBufferPointer(rebasing: values[start..<start + range.count]) : values
         )
       }
       return parallel.network.stateTensors
@@ -144,7 +147,8 @@ final class CheckpointTests: CollectiveTestCase {
       let numbers = at.sampler.examples(
         epoch: step / place, step: step % place, rank: group.rank, of: ranks)
       let inputs = Tensor<Double>(
-        numbers.flatMap { example in (0..<6).map { random.gaussian(at: UInt64(example * 6 + $0)) } },
+        numbers.flatMap { example in (0..<6).map { random.gaussian(at: UInt64(example * 6 + $0)) }
+        },
         shape: [numbers.count, 6])
       let labels = numbers.map { Int32($0 % 4) }
       parallel.network.pass.examples = numbers

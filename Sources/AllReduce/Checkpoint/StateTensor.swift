@@ -125,6 +125,7 @@ extension ParameterLayout {
   ///   - vectors: Each as long as `range`.
   ///   - range: The elements of the flat memory that this rank has.
   ///   - prefix: What names begin with.
+  /// - Returns: A tensor for each vector and parameter, on every rank, with what this one has of it.
   public func stateTensors(
     of vectors: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)], range: Range<Int>,
     prefix: String = "optimizer"

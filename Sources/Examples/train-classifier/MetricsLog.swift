@@ -31,7 +31,8 @@ final class MetricsLog {
     guard step > 0, let text = try? String(contentsOfFile: path, encoding: .utf8) else { return "" }
     let begin = "{\"step\": "
     return text.split(separator: "\n").filter { line in
-      line.hasPrefix(begin)
+      // A run that was killed may have left half a line.
+      line.hasPrefix(begin) && line.hasSuffix("}")
         && Int(line.dropFirst(begin.count).prefix { $0 != "," }).map { $0 <= step } ?? false
     }.map { $0 + "\n" }.joined()
   }
