@@ -73,16 +73,18 @@ final class CheckpointTests: CollectiveTestCase {
       let vectorSlice = size == 1 ? 0..<count : slice
       let vector = TensorMemory<Double>(count: vectorSlice.count)
       fill(vector.values, Double(vectorSlice.lowerBound))
-      try checkpoint.write(
-        [
-          StateTensor(
-            "matrix", shape: [rows, columns],
-            parts: [(StatePiece(columns: own, of: columns, rows: rows), block.values)]),
-          StateTensor(
-            "vector", shape: [count], parts: [(StatePiece(vectorSlice), vector.values)]),
-          // Held by all: the lowest rank's is taken.
-          StateTensor("all", whole: Tensor(repeating: Double(rank), shape: [2])),
-        ], state(), over: world)
+      try withExtendedLifetime((block, vector)) {
+        try checkpoint.write(
+          [
+            StateTensor(
+              "matrix", shape: [rows, columns],
+              parts: [(StatePiece(columns: own, of: columns, rows: rows), block.values)]),
+            StateTensor(
+              "vector", shape: [count], parts: [(StatePiece(vectorSlice), vector.values)]),
+            // Held by all: the lowest rank's is taken.
+            StateTensor("all", whole: Tensor(repeating: Double(rank), shape: [2])),
+          ], state(), over: world)
+      }
       // Now rows of the matrix for each, and all of the vector for the last rank.
       let ownRows = BlockPartition(count: rows, parts: size)[rank]
       let part = TensorMemory<Double>(count: ownRows.count * columns)

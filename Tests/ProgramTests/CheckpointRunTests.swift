@@ -135,7 +135,7 @@ final class CheckpointRunTests: ProgramTestCase {
     try assertFails(again + ["--optimizer", "sgd"], 64, ["sgd", "adam"])
     try assertFails(again + ["--data-limit", "700"], 64, ["700", "1500"])
     try assertFails(
-      again + ["--layers", "64,20,relu,10"], 65, ["\"0.weight\"", file])
+      again + ["--layers", "64,20,relu,10"], 65, ["\"1.weight\"", "[20, 64]", "[8]", file])
     XCTAssertEqual(try Data(contentsOf: URL(fileURLWithPath: file)), bytes)
 
     for (name, damaged) in [

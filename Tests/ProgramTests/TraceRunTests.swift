@@ -53,7 +53,7 @@ final class TraceRunTests: ProgramTestCase {
         XCTAssertEqual(count(name), 2 * steps, "\(name) on rank \(rank)")
       }
       XCTAssertEqual(count("evaluation"), 2)
-      XCTAssertGreaterThanOrEqual(count("0 Dense 64 -> 64"), 4 * steps)
+      XCTAssertGreaterThanOrEqual(count("1 Dense 64 -> 64"), 4 * steps)
       assertNest(spans, rank)
     }
     // One clock: the third step of each rank overlaps those of the others, since they exchange in it.

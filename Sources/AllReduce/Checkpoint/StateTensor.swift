@@ -82,8 +82,10 @@ public struct StateTensor<Scalar: NetworkScalar> {
   public let shape: Shape
   /// The pieces that this rank holds, each with its memory: the runs, one after the other.
   public let parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
+  /// Keeps the memory alive.
+  private let owner: Tensor<Scalar>?
 
-  /// Describes what this rank holds.
+  /// Describes what this rank holds. The memory must outlive this value.
   ///
   /// - Precondition: Pieces are within the tensor and have memory for their elements.
   public init(
@@ -98,12 +100,15 @@ public struct StateTensor<Scalar: NetworkScalar> {
     self.name = name
     self.shape = shape
     self.parts = parts
+    owner = nil
   }
 
-  /// A tensor that this rank holds all of. Its memory must outlive this value.
+  /// A tensor that this rank holds all of; keeps its memory.
   public init(_ name: String, whole tensor: Tensor<Scalar>) {
-    self.init(
-      name, shape: tensor.shape, parts: [(StatePiece(0..<tensor.count), tensor.values)])
+    self.name = name
+    shape = tensor.shape
+    parts = [(StatePiece(0..<tensor.count), tensor.values)]
+    owner = tensor
   }
 }
 
