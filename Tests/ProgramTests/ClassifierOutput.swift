@@ -27,6 +27,7 @@ struct ClassifierOutput: Decodable {
   let networkBytesSent: [Int]
   let memoryBytesExchanged: [Int]
   let peakResidentBytes: [Int]
+  let resumedAtStep: Int?
   let weightsChecksum: String
 
   /// Runs train-classifier and reads what it prints, which must be json and nothing else.

@@ -1,3 +1,4 @@
+import AllReduce
 import ExampleSupport
 
 /// Results as one object of json: a row for everything that was asked for.

@@ -1,3 +1,4 @@
+import AllReduce
 import ExampleSupport
 
 /// Prints results as they come, in the format asked for.

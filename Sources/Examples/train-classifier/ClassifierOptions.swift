@@ -82,6 +82,8 @@ struct ClassifierOptions: ParsableArguments {
     help: ArgumentHelp("Writes a line of json a step to a file.", valueName: "file"))
   var log: String?
 
+  @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
+
   @Option(help: "text for people, json for programs.")
   var format: OutputFormat = .text
 

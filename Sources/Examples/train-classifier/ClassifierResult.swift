@@ -63,6 +63,7 @@ struct ClassifierResult {
       ("network_bytes_sent", .integers(ranks.networkBytes)),
       ("memory_bytes_exchanged", .integers(ranks.memoryBytes)),
       ("peak_resident_bytes", .integers(ranks.peakBytes)),
+      ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
   }
@@ -92,6 +93,9 @@ struct ClassifierResult {
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
     facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
+    if training.firstStep > 0 {
+      facts.add(["  went on", "after step \(training.firstStep.grouped)"])
+    }
     facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
     if let speed = training.times.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])
@@ -113,7 +117,8 @@ struct ClassifierResult {
 
   private var costs: TextTable {
     var table = TextTable(titles: ["a step of rank 0", "ms"], alignments: [.left])
-    let steps = Double(max(training.steps, 1))
+    let stepCount = max(training.steps - training.firstStep, 1)
+    let steps = Double(stepCount)
     for (name, seconds) in [
       ("forward and backward", parallel.computeSeconds), ("exchange", exchange.exchangeSeconds),
       ("  behind the backward pass", exchange.hiddenSeconds),
@@ -123,7 +128,7 @@ struct ClassifierResult {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])
     }
     let bytes = ranks.networkBytes[0] + ranks.memoryBytes[0]
-    table.add(["bytes exchanged", (bytes / max(training.steps, 1)).grouped])
+    table.add(["bytes exchanged", (bytes / stepCount).grouped])
     table.add(["peak memory, MB", (Double(ranks.peakBytes[0]) / 1e6).formatted(decimals: 0)])
     return table
   }

@@ -15,15 +15,20 @@ final class Training {
   private(set) var checksum: UInt64 = 0
   /// Steps done.
   private(set) var steps = 0
+  /// Those of them that an earlier run did.
+  private(set) var firstStep = 0
 
   private let parallel: DataParallel<Float>
   private let data: ClassificationData
   private let plan: TrainingPlan
   private let options: ClassifierOptions
-  private let log: MetricsLog
+  private let records: RunRecords
+  private var log: MetricsLog?
   private let loader: BatchLoader<Float>
   private let update: ParameterUpdate<Float>
   private let rates: LearningRateSchedule
+  /// Where the training stands; counts are those of the last checkpoint until the next.
+  private var state: TrainingState
   private let loss: SoftmaxCrossEntropy<Float>
   private var progress: ProgressNotes
   private let clock = ContinuousClock()
@@ -31,17 +36,24 @@ final class Training {
 
   init(
     _ parallel: DataParallel<Float>, on data: ClassificationData, _ plan: TrainingPlan,
-    _ options: ClassifierOptions, _ console: RankConsole, _ log: MetricsLog
+    _ options: ClassifierOptions, _ console: RankConsole, _ records: RunRecords
   ) {
     self.parallel = parallel
     self.data = data
     self.plan = plan
     self.options = options
-    self.log = log
+    self.records = records
     let world = parallel.communicator
     loader = BatchLoader(data.training, plan.sampler, rank: world.rank, of: world.size)
     update = ParameterUpdate(options.learning.rule, layout: parallel.network.layout)
-    rates = options.learning.rates(steps: plan.steps)
+    let resumed = records.resumed
+    rates = resumed?.schedule ?? options.learning.rates(steps: plan.steps)
+    state =
+      resumed
+      ?? TrainingState(
+        sampler: EpochSampler(
+          count: data.training.count, globalBatchSize: plan.globalBatchSize, seed: options.seed),
+        optimizer: options.learning.ruleWords, schedule: rates)
     loss = SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing)
     progress = ProgressNotes(on: console)
     start = clock.now
@@ -51,28 +63,61 @@ final class Training {
   ///
   /// - Throws: ``ClassifierError`` if the loss is no number any more; ``UnequalRanksError`` if ranks'
   ///   weights differ after an epoch; what the communicator throws.
-  func run() throws {
-    for epoch in 0..<plan.epochs {
-      var total = BatchScore()
-      for step in 0..<plan.stepsPerEpoch {
-        total += try takeStep(step, epoch: epoch)
+  func run(_ log: MetricsLog) throws {
+    self.log = log
+    checksum = try parallel.checksum()
+    for epoch in state.epoch..<max(plan.epochs, state.epoch) {
+      var total = state.epochScore
+      for step in min(state.stepsOfEpoch, plan.stepsPerEpoch)..<plan.stepsPerEpoch {
+        total += try records.span("step", steps + 1) { try takeStep(step, epoch: epoch) }
         if let every = options.evaluateEvery, steps % every == 0, step + 1 < plan.stepsPerEpoch {
           try evaluate(epoch: epoch)
         }
         tellProgress(epoch: epoch, step: step, loss: total.meanLoss)
+        (state.stepsOfEpoch, state.epochScore) = (step + 1, total)
+        if step + 1 < plan.stepsPerEpoch { try keepIfDue(endsEpoch: false, endsRun: false) }
       }
       trainLoss.append(total.meanLoss)
       checksum = try parallel.checksum()
       testAccuracy.append(try evaluate(epoch: epoch))
+      (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
+      try keepIfDue(endsEpoch: true, endsRun: epoch + 1 == plan.epochs)
     }
     log.flush()
+  }
+
+  /// Puts the run where the state that it goes on from was written, if there is one. Collective.
+  ///
+  /// - Throws: ``AgreedError`` if that is of another network, or damaged.
+  func restore() throws {
+    try records.restore(stateTensors, over: parallel.communicator)
+    (steps, firstStep) = (state.steps, state.steps)
+    parallel.nextStep = state.randomStep
+    (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
+  }
+
+  /// The vectors of the state, with this rank's part of each.
+  private var stateTensors: [StateTensor<Float>] {
+    parallel.network.stateTensors
+      + parallel.network.layout.stateTensors(of: update.state, range: update.range)
+  }
+
+  private func keepIfDue(endsEpoch: Bool, endsRun: Bool) throws {
+    guard records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else { return }
+    (state.steps, state.randomStep) = (steps, parallel.nextStep)
+    (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
+    // Whoever goes on finds the lines of all steps up to the state's.
+    log?.flush()
+    try records.write(stateTensors, state, over: parallel.communicator)
   }
 
   private func takeStep(_ step: Int, epoch: Int) throws -> BatchScore {
     let begin = clock.now
     let parts = plan.parts(ofStep: step)
     let total = try parallel.step(microBatches: parts.count) { part in
-      let batch = loader.batch(epoch: epoch, step: parts.lowerBound + part)
+      let batch = records.span("input") {
+        loader.batch(epoch: epoch, step: parts.lowerBound + part)
+      }
       parallel.network.pass.examples = batch.examples
       return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
     }
@@ -82,13 +127,15 @@ final class Training {
     }
     let reduced = clock.now
     steps += 1
-    update.update(
-      parallel.network,
-      OptimizerStep(number: steps, learningRate: rate, gradientScale: scale))
+    records.span("update") {
+      update.update(
+        parallel.network,
+        OptimizerStep(number: steps, learningRate: rate, gradientScale: scale))
+    }
     let end = clock.now
     updateSeconds += (end - reduced) / .seconds(1)
     times.add(seconds: (end - begin) / .seconds(1), examples: total.examples)
-    log.add(
+    log?.add(
       step: steps, epoch: epoch + 1, seconds: (end - start) / .seconds(1), loss: total.meanLoss)
     return total
   }
@@ -105,8 +152,8 @@ final class Training {
   /// The part of the test examples that are classified right; each rank tries its part. Collective.
   @discardableResult
   private func evaluate(epoch: Int) throws -> Double {
-    let total = try Evaluation.run(parallel, on: data.test)
-    log.add(
+    let total = try records.span("evaluation") { try Evaluation.run(parallel, on: data.test) }
+    log?.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
       testAccuracy: total.accuracy)
     return total.accuracy
@@ -121,7 +168,7 @@ final class Training {
 
   private var timeLeft: String {
     let passed = (clock.now - start) / .seconds(1)
-    let seconds = Int(passed / Double(steps) * Double(plan.steps - steps))
+    let seconds = Int(passed / Double(steps - firstStep) * Double(plan.steps - steps))
     let rest = seconds % 60
     return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest)"
   }
