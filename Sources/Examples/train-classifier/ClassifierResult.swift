@@ -47,6 +47,7 @@ struct ClassifierResult {
       ("update", .text(options.update.rawValue)),
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
+      ("compression", .text(options.compression.name)),
       ("epochs", .integer(plan.epochs)),
       ("steps", .integer(training.steps)),
       ("global_batch_size", .integer(plan.globalBatchSize)),
@@ -92,6 +93,7 @@ struct ClassifierResult {
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
     facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
+    facts.add(["  compression", options.compression.name])
     facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
     if let speed = training.times.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])

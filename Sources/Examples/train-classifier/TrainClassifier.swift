@@ -39,7 +39,7 @@ struct TrainClassifier: ParsableCommand {
     }
     let log = try world.agreeing { try MetricsLog(path: options.log, isRoot: world.isRoot) }
     let parallel = try DataParallel(
-      network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
+      network, over: world, algorithm: options.algorithm, compression: options.compression,
       start: options.overlap ? .duringBackward : .afterBackward,
       bucketBytes: options.bucketBytes?.bytes)
     let training = Training(parallel, on: data, plan, options, console, log)
