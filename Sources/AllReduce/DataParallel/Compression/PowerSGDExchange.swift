@@ -8,7 +8,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   private let plan: CompressionPlan<Scalar>
   private let method: PowerSGD
   private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
-  private let factors: [Factors]
+  private let factors: [MatrixFactors]
   /// What travels whole: what is no matrix, or would not get smaller.
   private let whole: [Range<Int>]
   /// P of every matrix, `[rank, rows]`, then what travels whole.
@@ -18,19 +18,10 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   /// What this rank has kept of the matrices, one after the other.
   private let kept: TensorMemory<Scalar>
 
-  /// A matrix, and where its narrow ones and what is kept of it begin.
-  private struct Factors {
-    let start: Int
-    let sizes: CompressionKernels.Sizes
-    let p: Int
-    let q: Int
-    let kept: Int
-  }
-
   init(_ plan: CompressionPlan<Scalar>, _ method: PowerSGD) {
     self.plan = plan
     self.method = method
-    var factors: [Factors] = []
+    var factors: [MatrixFactors] = []
     var whole: [Range<Int>] = []
     var (p, q, kept) = (0, 0, 0)
     var next = plan.buckets.first?.lowerBound ?? 0
@@ -39,7 +30,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
       if matrix.start > next { whole.append(next..<matrix.start) }
       next = matrix.range.upperBound
       factors.append(
-        Factors(
+        MatrixFactors(
           start: matrix.start,
           sizes: .init(rows: matrix.rows, columns: matrix.columns, rank: columns), p: p, q: q,
           kept: kept))
@@ -111,4 +102,13 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   private func at(_ memory: TensorMemory<Scalar>, _ place: Int) -> UnsafeMutablePointer<Scalar> {
     memory.values.baseAddress! + place
   }
+}
+
+/// A matrix, and where its narrow ones and what is kept of it begin.
+private struct MatrixFactors {
+  let start: Int
+  let sizes: CompressionKernels.Sizes
+  let p: Int
+  let q: Int
+  let kept: Int
 }

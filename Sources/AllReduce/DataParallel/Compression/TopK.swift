@@ -37,7 +37,9 @@ public struct TopK: PartialCompression {
   ) throws -> any CompressedExchange<Scalar> { TopKExchange(plan, self) }
 
   /// How many of a bucket's numbers travel.
-  func count(of bucket: Int) -> Int { min(bucket, max(1, Int((fraction * Double(bucket)).rounded()))) }
+  func count(of bucket: Int) -> Int {
+    min(bucket, max(1, Int((fraction * Double(bucket)).rounded())))
+  }
 }
 
 extension GradientCompression where Self == TopK {

@@ -11,32 +11,8 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
   /// What this rank has kept, place by place as the gradient.
   private let kept: TensorMemory<Scalar>
   private let scratch: TensorMemory<UInt32>
-  private let messages: [Message]
+  private let messages: [SparseMessage]
   private var pending: PendingQueue
-
-  /// What the ranks send of a bucket, a block each: numbers, then their places.
-  private struct Message {
-    let count: Int
-    let wordsEach: Int
-    let words: TensorMemory<Int32>
-
-    init(count: Int, ranks: Int) {
-      self.count = count
-      let words = count * (MemoryLayout<Scalar>.stride / 4 + 1)
-      // So that the next rank's numbers begin where a number may.
-      wordsEach = (words + 1) / 2 * 2
-      self.words = TensorMemory(count: wordsEach * ranks)
-    }
-
-    func numbers(of rank: Int) -> UnsafeMutableRawPointer {
-      UnsafeMutableRawPointer(words.values.baseAddress! + rank * wordsEach)
-    }
-
-    func places(of rank: Int) -> UnsafeMutablePointer<UInt32> {
-      (numbers(of: rank) + count * MemoryLayout<Scalar>.stride).assumingMemoryBound(
-        to: UInt32.self)
-    }
-  }
 
   init(_ plan: CompressionPlan<Scalar>, _ method: TopK) {
     self.plan = plan
@@ -49,7 +25,9 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
     kept = TensorMemory(count: plan.memory.count)
     scratch = TensorMemory(count: largest)
     messages = plan.buckets.map {
-      Message(count: method.count(of: $0.count), ranks: communicator.size)
+      SparseMessage(
+        count: method.count(of: $0.count), stride: MemoryLayout<Scalar>.stride,
+        ranks: communicator.size)
     }
     pending = PendingQueue(capacity: messages.count)
     var bytes = ExchangedBytes()
@@ -90,5 +68,29 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
           count: message.count)
       }
     }
+  }
+}
+
+/// What the ranks send of a bucket, a block each: numbers, then their places.
+private struct SparseMessage {
+  let count: Int
+  let stride: Int
+  let wordsEach: Int
+  let words: TensorMemory<Int32>
+
+  init(count: Int, stride: Int, ranks: Int) {
+    self.count = count
+    self.stride = stride
+    // Rounded up to two, so that the next rank's numbers begin where a number may.
+    wordsEach = (count * (stride / 4 + 1) + 1) / 2 * 2
+    words = TensorMemory(count: wordsEach * ranks)
+  }
+
+  func numbers(of rank: Int) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(words.values.baseAddress! + rank * wordsEach)
+  }
+
+  func places(of rank: Int) -> UnsafeMutablePointer<UInt32> {
+    (numbers(of: rank) + count * stride).assumingMemoryBound(to: UInt32.self)
   }
 }
