@@ -5,7 +5,7 @@ import XCTest
 final class CompressionKernelTests: XCTestCase {
   private let variants = [CK_SCALAR, CK_AVX2, CK_AVX512].map { Int32($0) }
 
-  private func check<Scalar: BinaryFloatingPoint>(
+  private func check<Scalar: BinaryFloatingPoint & BitwiseCopyable>(
     _ type: Scalar.Type, _ number: Int32, _ body: (ck_compression, String) -> Void
   ) {
     for variant in variants {
@@ -15,7 +15,9 @@ final class CompressionKernelTests: XCTestCase {
     XCTAssertNotNil(ck_compression_variant(number, Int32(CK_SCALAR)))
   }
 
-  private func checkLargest<Scalar: BinaryFloatingPoint>(_ type: Scalar.Type, _ number: Int32) {
+  private func checkLargest<Scalar: BinaryFloatingPoint & BitwiseCopyable>(
+    _ type: Scalar.Type, _ number: Int32
+  ) {
     check(type, number) { kernels, name in
       for count in [1, 5, 16, 17, 100, 1000] {
         for wanted in [1, 2, count / 3, count] where wanted >= 1 && wanted <= count {
@@ -53,7 +55,7 @@ final class CompressionKernelTests: XCTestCase {
     }
   }
 
-  private func checkProducts<Scalar: BinaryFloatingPoint>(
+  private func checkProducts<Scalar: BinaryFloatingPoint & BitwiseCopyable>(
     _ type: Scalar.Type, _ number: Int32, accuracy: Scalar
   ) {
     for (rows, columns, rank) in [(1, 1, 1), (3, 5, 2), (20, 37, 4), (9, 1100, 7), (64, 64, 5)] {
@@ -105,7 +107,7 @@ final class CompressionKernelTests: XCTestCase {
     }
   }
 
-  private func checkOrthonormal<Scalar: BinaryFloatingPoint>(
+  private func checkOrthonormal<Scalar: BinaryFloatingPoint & BitwiseCopyable>(
     _ type: Scalar.Type, _ number: Int32, accuracy: Scalar
   ) {
     check(type, number) { kernels, name in
