@@ -11,6 +11,7 @@ struct ClassifierOutput: Decodable {
   let strategy: String
   let update: String
   let algorithm: String
+  let compression: String
   let epochs: Int
   let steps: Int
   let globalBatchSize: Int

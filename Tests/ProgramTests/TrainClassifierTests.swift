@@ -37,6 +37,20 @@ final class TrainClassifierTests: ProgramTestCase {
     }
   }
 
+  func testEveryCompressionLearns() throws {
+    let run = [
+      "--data", "digits", "--layers", "64,128,relu,10", "--batch-size", "20", "--epochs", "12",
+    ]
+    let whole = try ClassifierOutput.of(run, ranks: 2)
+    XCTAssertEqual(whole.compression, "none")
+    let best = try XCTUnwrap(whole.testAccuracy.last)
+    for name in ["none", "bfloat16", "float16", "topK:0.01", "powerSGD:4"] {
+      let output = try ClassifierOutput.of(run + ["--compress", name], ranks: 2)
+      XCTAssertEqual(output.compression, name)
+      XCTAssertEqual(try XCTUnwrap(output.testAccuracy.last), best, accuracy: 0.04, name)
+    }
+  }
+
   func testJSONHasTheKeysOfTheContract() throws {
     let output = try ClassifierOutput.of(
       [

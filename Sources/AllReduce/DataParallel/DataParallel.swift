@@ -62,13 +62,13 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - network: Its values and running averages are replaced by those of rank 0.
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
-  ///   - wireFormat: In how many bits they travel as messages.
+  ///   - compression: How they are made smaller between hosts.
   ///   - start: When their exchange starts.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes``.
   /// - Throws: ``AgreedError`` if ranks have different networks, or one cannot get the memory; ``MPIError``.
   public init(
     _ network: Network<Scalar>, over communicator: Communicator,
-    algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    algorithm: ReductionAlgorithm = .automatic, compression: any GradientCompression = .none,
     start: ReductionStart = .duringBackward, bucketBytes: Int? = nil
   ) throws {
     self.network = network
@@ -79,7 +79,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let reducer = try GradientReducer<Scalar>(
       memoryCount: layout.count, header: layout.reserved,
       parts: layout.ranges.sorted { $0.lowerBound < $1.lowerBound },
-      over: communicator, algorithm: algorithm, wireFormat: wireFormat,
+      matrices: layout.matrices, over: communicator, algorithm: algorithm, compression: compression,
       start: start,
       bucketBytes: bucketBytes)
     self.reducer = reducer
@@ -243,5 +243,16 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let text = zip(layout.parameters, layout.ranges)
       .map { "\($0.name) \($0.shape) \($1.lowerBound)" }.joined(separator: "\n")
     return Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
+  }
+}
+
+extension ParameterLayout {
+  /// The parameters that are matrices: `[first size, all others]`.
+  fileprivate var matrices: [GradientMatrix] {
+    zip(parameters, ranges).filter { $0.0.shape.rank > 1 && !$0.1.isEmpty }.map {
+      let rows = $0.shape.sizes[0]
+      return GradientMatrix(
+        start: $1.lowerBound, rows: rows, columns: $1.count / rows)
+    }
   }
 }

@@ -50,6 +50,16 @@ extension Communicator {
     }
   }
 
+  /// What an all-gather by messages makes this rank move: of `count` elements of all ranks together.
+  func allGatherBytes<Scalar: ReducibleScalar>(
+    count: Int, of type: Scalar.Type, using algorithm: ReductionAlgorithm
+  ) -> ExchangedBytes {
+    guard size > 1, count > 0 else { return ExchangedBytes() }
+    let kind = resolveToSchedule(algorithm, bytes: count * Scalar.scalarType.stride).kind
+    return scheduledBytes(
+      .allGather, count: count, Scalar.scalarType, by: kind, wireFormat: .full)
+  }
+
   /// This host's ranks, and this rank's place among them.
   private var neighbours: (ranks: [Int], place: Int) {
     let ranks = hosts.first { $0.contains(rank) } ?? [rank]
@@ -101,11 +111,12 @@ extension Communicator {
   }
 
   private func scheduledBytes(
-    count: Int, _ type: ScalarType, by kind: ReductionAlgorithm.Kind, wireFormat: WireFormat
+    _ collective: Collective = .allReduce, count: Int, _ type: ScalarType,
+    by kind: ReductionAlgorithm.Kind, wireFormat: WireFormat
   ) -> ExchangedBytes {
     // How it is cut into messages changes no bytes.
     let schedule = Schedule(
-      .allReduce, by: kind, rank: rank, size: size, count: count, segment: count,
+      collective, by: kind, rank: rank, size: size, count: count, segment: count,
       wireFormat: wireFormat)
     let near = Set(neighbours.ranks)
     var bytes = ExchangedBytes()

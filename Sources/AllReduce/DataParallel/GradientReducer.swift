@@ -22,8 +22,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let communicator: Communicator
   /// What is asked for as the way in which gradients travel.
   public let algorithm: ReductionAlgorithm
-  /// In how many bits they travel.
-  public let wireFormat: WireFormat
+  /// How they are made smaller between hosts.
+  public let compression: any GradientCompression
   /// When their exchange starts.
   public let start: ReductionStart
   /// This rank's gradient: the sum over its examples before a reduction, the result afterwards.
@@ -42,6 +42,10 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// All memory: the header, then the gradient.
   let memory: Arena<Scalar>
   private let header: Int
+  private let compressed: CompressedReduction<Scalar>?
+  private let wireFormat: WireFormat
+  /// Whether counts and losses travel by themselves, since they must be exact.
+  private let headerIsAlone: Bool
   private var buckets: GradientBuckets
   private var pending: PendingQueue
   /// Since when buckets have been under way; nil while none is.
@@ -62,27 +66,31 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///   - count: Numbers of the gradient.
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
-  ///   - wireFormat: In how many bits; counts and losses always travel whole.
+  ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
+  ///   - matrices: Which parts of the gradient are matrices, ascending: ``PowerSGD`` wants to know.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``defaultBucketBytes``.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
   public convenience init(
     count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,
-    wireFormat: WireFormat = .full, start: ReductionStart = .afterBackward,
-    bucketBytes: Int? = nil
+    compression: any GradientCompression = .none, matrices: [GradientMatrix] = [],
+    start: ReductionStart = .afterBackward, bucketBytes: Int? = nil
   ) throws {
     let header = 64 / MemoryLayout<Scalar>.stride
     try self.init(
       memoryCount: header + count, header: header, parts: [header..<header + count],
-      over: communicator, algorithm: algorithm, wireFormat: wireFormat, start: start,
+      matrices: matrices.map {
+        GradientMatrix(start: $0.start + header, rows: $0.rows, columns: $0.columns)
+      },
+      over: communicator, algorithm: algorithm, compression: compression, start: start,
       bucketBytes: bucketBytes)
   }
 
   /// Takes memory of `memoryCount` numbers: `header` for the totals, then the `parts` with gaps.
   init(
-    memoryCount: Int, header: Int, parts: [Range<Int>], over communicator: Communicator,
-    algorithm: ReductionAlgorithm, wireFormat: WireFormat, start: ReductionStart,
-    bucketBytes: Int?
+    memoryCount: Int, header: Int, parts: [Range<Int>], matrices: [GradientMatrix],
+    over communicator: Communicator, algorithm: ReductionAlgorithm,
+    compression: any GradientCompression, start: ReductionStart, bucketBytes: Int?
   ) throws {
     precondition(
       header >= GradientReducer.headerNumbers,
@@ -91,13 +99,15 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     try communicator.requireEqual(memoryCount, "numbers of the gradient")
     self.communicator = communicator
     self.algorithm = algorithm
+    self.compression = compression
+    let wireFormat = compression.wireFormat
     self.wireFormat = wireFormat
     self.start = start
     self.header = header
     memory = try Arena(count: memoryCount, over: communicator)
     gradient = UnsafeMutableBufferPointer(rebasing: memory.values[header...])
-    // In 16 bits counts would be rounded: then the header travels alone.
-    let first = wireFormat == .full ? 0 : header
+    headerIsAlone = wireFormat != .full || compression is any PartialCompression
+    let first = headerIsAlone ? header : 0
     let stride = MemoryLayout<Scalar>.stride
     let bucketBytes =
       start == .duringBackward
@@ -105,9 +115,12 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     buckets = GradientBuckets(
       first..<memoryCount, parts: parts, bucketCount: bucketBytes / stride, perLine: 64 / stride)
     pending = PendingQueue(capacity: buckets.ranges.count)
-    var bytes = ExchangedBytes()
+    compressed = try CompressedReduction(
+      compression, memory, buckets: buckets.ranges, matrices: matrices, over: communicator,
+      algorithm: algorithm)
+    var bytes = compressed?.bytesEachReduction ?? ExchangedBytes()
     var known: [Int: ExchangedBytes] = [:]
-    for bucket in buckets.ranges {
+    for bucket in buckets.ranges where compressed == nil {
       let each =
         known[bucket.count]
         ?? communicator.exchangedBytes(
@@ -220,6 +233,10 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       switch start {
       case .afterBackward:
         while let bucket = buckets.nextLeft() {
+          if let compressed {
+            try compressed.startNext()
+            continue
+          }
           spans?.begin(0)
           try communicator.allReduce(
             memory[bucket], .sum, using: algorithm, wireFormat: wireFormat)
@@ -233,7 +250,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
         }
         pending.reset()
       }
-      if wireFormat != .full { try communicator.allReduce(memory[0..<header], .sum) }
+      try compressed?.finish()
+      if headerIsAlone { try communicator.allReduce(memory[0..<header], .sum) }
       let end = clock.now
       spans?.endWait()
       times.waitSeconds += (end - from) / .seconds(1)
@@ -246,6 +264,10 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   private func startReducing(_ bucket: Range<Int>, at now: ContinuousClock.Instant) throws {
     if startedAt == nil { startedAt = now }
+    if let compressed {
+      try compressed.startNext()
+      return
+    }
     spans?.begin(pending.startedCount)
     pending.append(
       try communicator.startAllReduce(

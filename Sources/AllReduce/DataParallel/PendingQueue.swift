@@ -39,6 +39,12 @@ struct PendingQueue: ~Copyable {
     try (memory + first - 1).move().wait()
   }
 
+  /// Waits for all, and makes room for as many again.
+  mutating func waitForAll() throws {
+    while !isEmpty { try waitForFirst() }
+    reset()
+  }
+
   /// Lets go of the one that was started first, if it has ended.
   mutating func endFirstIfComplete() throws -> Bool {
     guard first < end, memory[first].isComplete else { return false }

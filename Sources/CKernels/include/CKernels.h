@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "activations.h"
+#include "compression.h"
 #include "layers.h"
 #include "optimizers.h"
 #include "reduce.h"

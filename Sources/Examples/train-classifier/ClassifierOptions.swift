@@ -66,8 +66,19 @@ struct ClassifierOptions: ParsableArguments {
     help: ArgumentHelp("How gradients are added; automatic chooses by size.", valueName: "name"))
   var algorithm: ReductionAlgorithm = .automatic
 
+  @Option(
+    help: ArgumentHelp(
+      "How gradients are made smaller between hosts: none, bfloat16, float16, topK:FRACTION (the "
+        + "largest numbers) or powerSGD:RANK (narrow matrices) (default: what --wire-format says).",
+      valueName: "name"),
+    transform: CompressionWords.compression)
+  var compress: (any GradientCompression)?
+
   @Option(help: "In how many bits gradients travel as messages.")
   var wireFormat: WireFormat = .full
+
+  /// What gradients are made smaller by.
+  var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
 
   @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")
   var overlap = true
@@ -103,9 +114,14 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--update \(update.rawValue) is not there yet: only replicated is.")
     }
-    if wireFormat != .full, algorithm == .native {
+    if let compress, wireFormat != .full {
       throw ValidationError(
-        "--algorithm native is MPI's own and cannot send \(wireFormat): choose another.")
+        "--compress \(compress.name) and --wire-format \(wireFormat) both say how gradients travel: "
+          + "give one.")
+    }
+    if compression.wireFormat != .full, algorithm == .native {
+      throw ValidationError(
+        "--algorithm native is MPI's own and cannot send \(compression.name): choose another.")
     }
     for (name, count) in [
       ("data-limit", dataLimit), ("batch-size", batchSize),

@@ -47,6 +47,7 @@ struct ClassifierResult {
       ("update", .text(options.update.rawValue)),
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
+      ("compression", .text(options.compression.name)),
       ("epochs", .integer(plan.epochs)),
       ("steps", .integer(training.steps)),
       ("global_batch_size", .integer(plan.globalBatchSize)),
@@ -93,6 +94,7 @@ struct ClassifierResult {
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
     facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
+    facts.add(["  compression", options.compression.name])
     if training.firstStep > 0 {
       facts.add(["  went on", "after step \(training.firstStep.grouped)"])
     }

@@ -41,7 +41,7 @@ struct TrainClassifier: ParsableCommand {
       return (data, plan, try makeNetwork(for: data.training))
     }
     let parallel = try DataParallel(
-      network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
+      network, over: world, algorithm: options.algorithm, compression: options.compression,
       start: options.overlap ? .duringBackward : .afterBackward,
       bucketBytes: options.bucketBytes?.bytes)
     parallel.recorder = records.recorder
