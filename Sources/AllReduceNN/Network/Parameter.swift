@@ -8,14 +8,34 @@ public final class Parameter<Scalar: NetworkScalar> {
   public let initialization: Initialization
   /// Whether weight decay applies; not to biases and norms.
   public let decays: Bool
+  /// Which part of a larger parameter this is; nil for a whole one, which every process has.
+  public let shard: ParameterShard?
   /// The values; bound by ``ParameterLayout/bind(values:gradients:owner:)``.
   public internal(set) var values: Tensor<Scalar>
   /// The gradient of the sum of the batch's losses.
   public internal(set) var gradient: Tensor<Scalar>
 
   /// Creates a parameter that has no memory yet.
-  public init(_ name: String, shape: Shape, initialization: Initialization, decays: Bool) {
+  public convenience init(
+    _ name: String, shape: Shape, initialization: Initialization, decays: Bool
+  ) {
+    self.init(name, shape: shape, shard: nil, initialization: initialization, decays: decays)
+  }
+
+  /// Creates a part of a parameter, whose first values are those that the whole one has there.
+  public convenience init(
+    _ name: String, shard: ParameterShard, initialization: Initialization, decays: Bool
+  ) {
+    self.init(
+      name, shape: shard.shape, shard: shard, initialization: initialization, decays: decays)
+  }
+
+  private init(
+    _ name: String, shape: Shape, shard: ParameterShard?, initialization: Initialization,
+    decays: Bool
+  ) {
     self.name = name
+    self.shard = shard
     self.shape = shape
     self.initialization = initialization
     self.decays = decays
