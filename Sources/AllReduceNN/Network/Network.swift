@@ -57,9 +57,13 @@ public final class Network<Scalar: NetworkScalar> {
     for (number, parameter) in parameters.enumerated() {
       let whole = ParameterShard(of: parameter.shape.batch(of: 1), dimension: 0, range: 0..<1)
       (parameter.shard ?? whole).forEachRun { elements, start in
-        parameter.initialization.fill(
-          UnsafeMutableBufferPointer(rebasing: parameter.values.values[elements]), from: start,
-          random: random, stream: UInt64(number))
+        let values = UnsafeMutableBufferPointer(rebasing: parameter.values.values[elements])
+        if let source = parameter.source {
+          _ = values.update(fromContentsOf: source.values[start..<start + elements.count])
+        } else {
+          parameter.initialization.fill(
+            values, from: start, random: random, stream: UInt64(number))
+        }
       }
     }
   }

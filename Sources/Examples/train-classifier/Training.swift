@@ -9,40 +9,31 @@ final class Training {
   private(set) var testAccuracy: [Double] = []
   /// How long steps took.
   private(set) var times = StepTimes()
-  /// Seconds spent on updates of the weights.
-  private(set) var updateSeconds = 0.0
   /// The weights' checksum, equal on all ranks.
   private(set) var checksum: UInt64 = 0
   /// Steps done.
   private(set) var steps = 0
 
-  private let parallel: DataParallel<Float>
+  private let trainer: any Trainer
   private let data: ClassificationData
   private let plan: TrainingPlan
   private let options: ClassifierOptions
   private let log: MetricsLog
-  private let loader: BatchLoader<Float>
-  private let update: ParameterUpdate<Float>
   private let rates: LearningRateSchedule
-  private let loss: SoftmaxCrossEntropy<Float>
   private var progress: ProgressNotes
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
 
   init(
-    _ parallel: DataParallel<Float>, on data: ClassificationData, _ plan: TrainingPlan,
+    _ trainer: any Trainer, on data: ClassificationData, _ plan: TrainingPlan,
     _ options: ClassifierOptions, _ console: RankConsole, _ log: MetricsLog
   ) {
-    self.parallel = parallel
+    self.trainer = trainer
     self.data = data
     self.plan = plan
     self.options = options
     self.log = log
-    let world = parallel.communicator
-    loader = BatchLoader(data.training, plan.sampler, rank: world.rank, of: world.size)
-    update = ParameterUpdate(options.learning.rule, layout: parallel.network.layout)
     rates = options.learning.rates(steps: plan.steps)
-    loss = SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing)
     progress = ProgressNotes(on: console)
     start = clock.now
   }
@@ -62,7 +53,7 @@ final class Training {
         tellProgress(epoch: epoch, step: step, loss: total.meanLoss)
       }
       trainLoss.append(total.meanLoss)
-      checksum = try parallel.checksum()
+      checksum = try trainer.checksum()
       testAccuracy.append(try evaluate(epoch: epoch))
     }
     log.flush()
@@ -70,42 +61,25 @@ final class Training {
 
   private func takeStep(_ step: Int, epoch: Int) throws -> BatchScore {
     let begin = clock.now
-    let parts = plan.parts(ofStep: step)
-    let total = try parallel.step(microBatches: parts.count) { part in
-      let batch = loader.batch(epoch: epoch, step: parts.lowerBound + part)
-      parallel.network.pass.examples = batch.examples
-      return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
-    }
     let rate = rates.rate(afterSteps: steps)
-    guard total.loss.isFinite, let scale = gradientScale(total) else {
+    guard
+      let total = try trainer.takeStep(
+        plan.parts(ofStep: step), epoch: epoch, number: steps + 1, rate: rate)
+    else {
       throw ClassifierError.diverged(epoch: epoch + 1, step: step + 1, rate: rate)
     }
-    let reduced = clock.now
     steps += 1
-    update.update(
-      parallel.network,
-      OptimizerStep(number: steps, learningRate: rate, gradientScale: scale))
     let end = clock.now
-    updateSeconds += (end - reduced) / .seconds(1)
     times.add(seconds: (end - begin) / .seconds(1), examples: total.examples)
     log.add(
       step: steps, epoch: epoch + 1, seconds: (end - start) / .seconds(1), loss: total.meanLoss)
     return total
   }
 
-  /// What the summed gradient is multiplied by; nil if it has to be clipped and has no norm.
-  private func gradientScale(_ total: BatchScore) -> Double? {
-    guard let norm = options.learning.clip, let base = parallel.network.gradients.baseAddress
-    else { return total.gradientScale }
-    let squares = update.gradientSquares(of: update.range, base + update.range.lowerBound)
-    return GradientClipping(maximumNorm: norm).scale(
-      sumOfSquares: squares, gradientScale: total.gradientScale)
-  }
-
   /// The part of the test examples that are classified right; each rank tries its part. Collective.
   @discardableResult
   private func evaluate(epoch: Int) throws -> Double {
-    let total = try Evaluation.run(parallel, on: data.test)
+    let total = try trainer.score(on: data.test)
     log.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
       testAccuracy: total.accuracy)

@@ -17,13 +17,14 @@ struct TrainingPlan {
   var steps: Int { stepsPerEpoch * epochs }
 
   init(_ options: ClassifierOptions, data: any Dataset, ranks: Int) throws {
+    let shares = options.sharing.shares(options.strategy, ranks: ranks)
     let (batch, option) =
       if let global = options.globalBatchSize {
         (global, "--global-batch-size \(global)")
       } else {
         (
-          (options.batchSize ?? 64) * ranks,
-          "--batch-size \(options.batchSize ?? 64) on \(ranks) \(ranks == 1 ? "rank" : "ranks")"
+          (options.batchSize ?? 64) * shares.count,
+          "--batch-size \(options.batchSize ?? 64) on \(shares.count) \(shares.name)"
         )
       }
     guard batch <= data.count else {

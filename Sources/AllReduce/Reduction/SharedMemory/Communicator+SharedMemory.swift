@@ -51,10 +51,11 @@ extension Communicator {
     ).run()
   }
 
-  /// Starts an all-reduce on an arena's slice, on any number of hosts.
-  private func startInArena<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+  /// Starts a collective on an arena's slice: an all-reduce on any number of hosts, others on one.
+  func startInArena<Scalar: ReducibleScalar>(
+    _ collective: Collective, _ slice: ArenaSlice<Scalar>,
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm = .automatic,
+    wireFormat: WireFormat = .full
   ) throws -> HostRun {
     let type = Scalar.scalarType
     let state = CollectiveState.of(self)
@@ -65,7 +66,7 @@ extension Communicator {
     let lines = host.lines
     lines.call &+= 1
     var call = HostCall(
-      number: lines.call, collective: .allReduce, operation: operation, type: type,
+      number: lines.call, collective: collective, operation: operation, type: type,
       count: slice.range.count, isInPlace: true)
     call.wireFormat = wireFormat
     if network != nil { call.leader = 0 }
@@ -106,7 +107,8 @@ extension Communicator {
     switch resolve(algorithm, bytes: bytes).kind {
     case .sharedMemory: try runInArena(.allReduce, slice, operation)
     case .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
+      let run = try startInArena(
+        .allReduce, slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       try wait(for: run)
     default: try allReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
@@ -136,7 +138,8 @@ extension Communicator {
     guard count > 0, size > 1 else { return PendingReduction(communicator: self) }
     switch resolve(algorithm, bytes: bytes).kind {
     case .sharedMemory, .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
+      let run = try startInArena(
+        .allReduce, slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
     default:
