@@ -27,7 +27,15 @@ struct ClassifierOutput: Decodable {
   let networkBytesSent: [Int]
   let memoryBytesExchanged: [Int]
   let peakResidentBytes: [Int]
+  let parametersPerRank: [Int]
+  let exchanges: [Exchange]
   let weightsChecksum: String
+
+  struct Exchange: Decodable {
+    let layer: String
+    let kind: String
+    let bytes: Int
+  }
 
   /// Runs train-classifier and reads what it prints, which must be json and nothing else.
   static func of(

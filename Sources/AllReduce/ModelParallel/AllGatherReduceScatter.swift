@@ -8,7 +8,8 @@ public import AllReduceNN
 /// have all, in rank order. Each rank makes something else of them, so the gradients of an example add up,
 /// and go back to the rank that has it. Costs (p - 1) batch elements a rank each way. Any shape of
 /// examples. Collective.
-public final class AllGatherReduceScatter<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer {
+public final class AllGatherReduceScatter<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer
+{
   private let exchange: RowExchange<Scalar>
   private let gathering = LayerExchange(.allGather)
   private let scattering = LayerExchange(.reduceScatter, backward: true)

@@ -69,7 +69,8 @@ extension Communicator {
     try agreeing {
       guard count >= size else {
         throw ModelParallelError(
-          description: "\(count) \(what) cannot be divided over \(size) ranks: each needs 1 or more.")
+          description:
+            "\(count) \(what) cannot be divided over \(size) ranks: each needs 1 or more.")
       }
     }
   }

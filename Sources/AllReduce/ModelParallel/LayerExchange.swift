@@ -68,6 +68,8 @@ extension Layer {
     let name = path.isEmpty ? summary : "\(path) \(summary)"
     let own = (self as? any ExchangingLayer<Scalar>)?.exchanges.map { (name, $0) } ?? []
     return own
-      + children.flatMap { $0.layer.allExchanges(at: path.isEmpty ? $0.name : "\(path).\($0.name)") }
+      + children.flatMap {
+        $0.layer.allExchanges(at: path.isEmpty ? $0.name : "\(path).\($0.name)")
+      }
   }
 }

@@ -86,7 +86,8 @@ extension ModelParallel {
   ///
   /// - Returns: Values and gradients, the same on all ranks of the group.
   /// - Throws: ``MPIError``.
-  public func gatheredParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])] {
+  public func gatheredParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])]
+  {
     try network.parameters.map {
       (
         $0.name, try $0.gathered(\.values, over: grid.model),

@@ -295,7 +295,10 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// What this rank exchanged, by layer: activations and their gradients, the loss, parameters' gradients.
   public var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] {
     var all = layers.allExchanges.map {
-      ($0.layer, $0.exchange.kind.rawValue + ($0.exchange.isBackward ? " backward" : ""), $0.exchange.bytes)
+      (
+        $0.layer, $0.exchange.kind.rawValue + ($0.exchange.isBackward ? " backward" : ""),
+        $0.exchange.bytes
+      )
     }
     if let loss = dividedLoss { all.append(("loss", "all-reduce", loss.exchange.bytes)) }
     for (name, reducer) in [

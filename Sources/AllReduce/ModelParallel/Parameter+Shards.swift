@@ -1,5 +1,5 @@
 internal import AllReduceMPI
-internal import AllReduceNN
+public import AllReduceNN
 
 extension Parameter {
   /// A part of a whole parameter: drawn alike, or with its values if it has memory.

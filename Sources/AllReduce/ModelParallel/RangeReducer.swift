@@ -29,8 +29,9 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
     self.range = range
     self.communicator = communicator
     let stride = MemoryLayout<Scalar>.stride
+    let parts = parts.filter { range.contains($0.lowerBound) }
     buckets = GradientBuckets(
-      range, parts: parts.filter { range.contains($0.lowerBound) }.sorted { $0.lowerBound < $1.lowerBound },
+      range, parts: parts.sorted { $0.lowerBound < $1.lowerBound },
       bucketCount: bucketBytes / stride, perLine: 64 / stride)
     pending = PendingQueue(capacity: buckets.ranges.count)
     var bytes = ExchangedBytes()

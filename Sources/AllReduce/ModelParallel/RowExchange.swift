@@ -59,9 +59,11 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
     gathering = Moving(turn: turn, width: width, buffer: buffer, startedAt: clock.now)
     if let slice = buffer.slice(all) {
-      pendingGather =
-        try turn.root.map { try communicator.startBroadcast(slice, from: $0) }
-        ?? communicator.startAllGather(slice)
+      if let root = turn.root {
+        pendingGather = try communicator.startBroadcast(slice, from: root)
+      } else {
+        pendingGather = try communicator.startAllGather(slice)
+      }
     }
   }
 
@@ -108,9 +110,11 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
     scattering = Moving(turn: turn, width: width, buffer: buffer, startedAt: clock.now)
     if let slice = buffer.slice(all) {
-      pendingScatter =
-        try turn.root.map { try communicator.startReduce(slice, .sum, to: $0) }
-        ?? communicator.startReduceScatter(slice, .sum)
+      if let root = turn.root {
+        pendingScatter = try communicator.startReduce(slice, .sum, to: root)
+      } else {
+        pendingScatter = try communicator.startReduceScatter(slice, .sum)
+      }
     }
   }
 

@@ -44,7 +44,8 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     try communicator.agreeing {
       guard transition == nil || cut < layers.count else {
         throw ModelParallelError(
-          description: "None of the \(layers.count) layers is dense: there are no weights to divide "
+          description:
+            "None of the \(layers.count) layers is dense: there are no weights to divide "
             + "over \(communicator.size) ranks.")
       }
     }

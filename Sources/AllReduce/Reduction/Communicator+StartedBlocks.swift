@@ -60,23 +60,16 @@ extension Communicator {
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
     }
+    let algorithm: ReductionAlgorithm =
+      switch collective {
+      case .broadcast, .reduce: .tree
+      // Each block crosses each link once; what is gathered here is seldom small.
+      default: .ring
+      }
     let run = start(
       collective, on: base, count: slice.range.count,
-      ReductionKernel.of(operation, Scalar.scalarType), using: schedule(of: collective, slice),
-      wireFormat: .full)
+      ReductionKernel.of(operation, Scalar.scalarType), using: algorithm, wireFormat: .full)
     add(run)
     return PendingReduction(run: run, communicator: self)
-  }
-
-  /// Trees where one rank sends or receives, as broadcasts and reductions that block take.
-  private func schedule<Scalar: ReducibleScalar>(
-    of collective: Collective, _ slice: ArenaSlice<Scalar>
-  ) -> ReductionAlgorithm {
-    switch collective {
-    case .broadcast, .reduce: .tree
-    default:
-      resolveToSchedule(
-        .automatic, bytes: slice.range.count * Scalar.scalarType.stride)
-    }
   }
 }

@@ -121,7 +121,8 @@ struct ClassifierResult {
     return switch options.strategy {
     case .hybrid:
       "hybrid, transition \(options.sharing.transition ?? .c), "
-        + (options.sharing.variableBatch ? "variable batch, " : "") + "up to \(most) parameters a rank"
+        + (options.sharing.variableBatch ? "variable batch, " : "")
+        + "up to \(most) parameters a rank"
     case .model: "model, up to \(most) parameters a rank"
     default: options.strategy.rawValue
     }

@@ -1,4 +1,5 @@
 import AllReduce
+import ExampleSupport
 
 /// Every rank has all weights and its part of each batch.
 final class DataTrainer: Trainer {

@@ -1,4 +1,5 @@
 import AllReduce
+import ExampleSupport
 
 /// The ranks of a model group share the weights of dense layers; other layers may be divided by data.
 final class ModelTrainer: Trainer {

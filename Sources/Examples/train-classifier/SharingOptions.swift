@@ -1,12 +1,11 @@
 import AllReduce
 import ArgumentParser
+import ExampleSupport
 
 /// What is split over the ranks.
 enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
 }
-
-extension Transition: @retroactive ExpressibleByArgument {}
 
 /// A rectangle of ranks, such as 2x2.
 struct GridShape: ExpressibleByArgument, CustomStringConvertible {
