@@ -16,11 +16,8 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
 
   init(over communicator: Communicator) { self.communicator = communicator }
 
-  /// A tensor at the front of the memory, whose values are whatever was there.
-  ///
-  /// - Parameters:
-  ///   - shape: Its sizes.
-  ///   - capacity: Elements that are needed behind its front, if more than it has.
+  /// A tensor at the front of the memory, which has room for `capacity` elements if those are more. Its
+  /// values are whatever was there.
   func tensor(_ shape: Shape, capacity: Int = 0) throws -> Tensor<Scalar> {
     if communicator.size == 1 { return scratch.tensor(shape) }
     let count = max(shape.count, capacity)

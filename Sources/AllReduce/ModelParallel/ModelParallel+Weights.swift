@@ -13,6 +13,7 @@ extension ModelParallel {
   ///   - update: Made for the network's layout.
   ///   - range: ``backRange``, ``frontRange``, or nil for both.
   ///   - step: Which step; the gradients are of the sum over the global batch.
+  /// - Throws: ``MPIError``.
   public func update(
     _ update: ParameterUpdate<Scalar>, _ range: Range<Int>? = nil, _ step: OptimizerStep
   ) throws {
@@ -44,6 +45,7 @@ extension ModelParallel {
   /// norm. Collective.
   ///
   /// - Parameter range: ``backRange``, ``frontRange``, or nil for both.
+  /// - Returns: The same on all ranks.
   /// - Throws: ``MPIError``.
   public func gradientSquares(_ range: Range<Int>? = nil) throws -> Double {
     let range = range ?? backRange.lowerBound..<frontRange.upperBound

@@ -17,10 +17,8 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
   private var startedAt: ContinuousClock.Instant?
   private let clock = ContinuousClock()
 
-  /// - Parameters:
-  ///   - range: Elements of the memory, with room in front for what travels with the gradient.
-  ///   - parts: Those that will be reported as ready.
-  ///   - bucketBytes: The most bytes of a bucket.
+  /// Prepares to add up `range` of a memory, of which `parts` will be reported as ready, in buckets of at most
+  /// so many bytes. What lies between parts travels too.
   init(
     _ memory: Arena<Scalar>, _ range: Range<Int>, parts: [Range<Int>],
     over communicator: Communicator, bucketBytes: Int

@@ -118,9 +118,8 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Ends what ``startScatter(_:width:)`` started, if anything.
-  ///
-  /// - Parameter gradient: The gradient of this rank's examples; those of the turn are set.
+  /// Ends what ``startScatter(_:width:)`` started, if anything: of the gradient of this rank's examples,
+  /// those of the turn are set.
   func finishScatter(
     to gradient: Tensor<Scalar>, _ record: LayerExchange, _ pass: Pass<Scalar>
   ) throws {

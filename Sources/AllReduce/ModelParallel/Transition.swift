@@ -15,9 +15,7 @@ public enum Transition: String, Sendable, CaseIterable {
   /// use, and the next turn's on their way.
   case c
 
-  /// What each turn takes from each rank.
-  ///
-  /// - Parameter rows: How many examples each rank has.
+  /// What each turn takes from each rank, of which each has so many examples.
   func turns(_ rows: [Int]) -> [TransitionTurn] {
     switch self {
     case .a: [TransitionTurn(rows.map { 0..<$0 })]
@@ -33,10 +31,8 @@ public enum Transition: String, Sendable, CaseIterable {
     }
   }
 
-  /// The most examples that go through the dense layers at once: what their memory for activations grows
-  /// with. p times as many in ``a`` as in ``b`` and ``c``.
-  ///
-  /// - Parameter rows: How many examples each rank has.
+  /// The most examples that go through the dense layers at once, of ranks that have `rows` of them: what
+  /// their memory for activations grows with. p times as many in ``a`` as in ``b`` and ``c``.
   public func largestTurn(_ rows: [Int]) -> Int { turns(rows).map(\.count).max() ?? 0 }
 }
 

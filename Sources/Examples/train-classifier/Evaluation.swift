@@ -11,6 +11,7 @@ enum Evaluation {
   ///   - turns: How many batches there are; nil for as many as there are examples for. What is collective
   ///     needs as many on each rank, the last of which may be empty.
   ///   - body: Gets `[examples, ...]` and their classes.
+  /// - Throws: What `body` throws.
   static func run(
     on data: any Dataset, _ own: Range<Int>, batch: Int, turns: Int?,
     _ body: (Tensor<Float>, UnsafeBufferPointer<Int32>) throws -> Void

@@ -29,6 +29,7 @@ protocol Trainer: AnyObject {
   ///   - number: Of the step, from 1.
   ///   - rate: The learning rate.
   /// - Returns: The totals over all ranks; nil if the loss or the gradient is no number any more.
+  /// - Throws: What layers and exchanges throw.
   func takeStep(_ parts: Range<Int>, epoch: Int, number: Int, rate: Double) throws -> BatchScore?
 
   /// The score over all examples of a data set that is not learned from. Collective.
