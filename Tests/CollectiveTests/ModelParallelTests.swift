@@ -220,11 +220,12 @@ final class ModelParallelTests: CollectiveTestCase {
       for number in 1...40 {
         let part = Part(
           4 * world.rank..<4 * world.rank + 4, step: 0, input: item.input)
-        var turns = 0
+        var (turns, seen) = (0, 0)
         let total = try part.labels.withUnsafeBufferPointer { labels in
           try parallel.step(part.inputs, labels, examples: part.numbers) { score in
             turns += 1
-            XCTAssertEqual(score.examples, transition == .b ? 4 : parallel.largestTurn)
+            seen += score.examples
+            XCTAssertLessThanOrEqual(score.examples, parallel.largestTurn)
             try parallel.update(
               update, parallel.backRange,
               OptimizerStep(
@@ -234,6 +235,7 @@ final class ModelParallelTests: CollectiveTestCase {
         }
         XCTAssertEqual(turns, world.size)
         XCTAssertEqual(total.examples, 4 * world.size)
+        XCTAssertEqual(seen, total.examples)
         try parallel.update(
           update, parallel.frontRange,
           OptimizerStep(number: number, learningRate: 0.3, gradientScale: total.gradientScale))

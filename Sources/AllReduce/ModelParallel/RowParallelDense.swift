@@ -62,7 +62,7 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
     let own = BlockPartition(count: dense.inputs, parts: communicator.size)[communicator.rank]
     ownInputs = own
     weight = Parameter(sharding: dense.weight, dimension: 1, range: own)
-    bias = dense.bias
+    bias = dense.bias.map { Parameter(like: $0) }
     buffer = ExchangeBuffer(over: communicator)
   }
 

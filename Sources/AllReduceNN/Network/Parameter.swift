@@ -24,6 +24,14 @@ public final class Parameter<Scalar: NetworkScalar> {
     self.init(name, shape: shape, shard: nil, initialization: initialization, decays: decays)
   }
 
+  /// Creates a parameter that has no memory yet, and begins as another does: with its values, if it has
+  /// memory.
+  public convenience init(like other: Parameter) {
+    self.init(
+      other.name, shape: other.shape, shard: other.shard, initialization: other.initialization,
+      decays: other.decays, source: other.values)
+  }
+
   /// Creates a part of a parameter, whose first values are those that the whole one has there.
   ///
   /// - Parameters:
