@@ -20,6 +20,7 @@ extension NetworkWords {
   /// - Parameters:
   ///   - example: The shape of the data's examples; as many values as ``input``.
   ///   - type: The type of their numbers.
+  /// - Returns: One a word, and those that flatten images.
   /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
   public func layers<Scalar: NetworkScalar>(
     for example: Shape, of type: Scalar.Type = Scalar.self
