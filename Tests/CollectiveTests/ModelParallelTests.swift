@@ -361,6 +361,9 @@ final class ModelParallelTests: CollectiveTestCase {
     assertThrows(["\(size + 1) x 2", "\(2 * size + 2) ranks", "\(size)"]) {
       _ = try Grid(world, data: size + 1, model: 2)
     }
+    assertThrows(["1 layers", "\(size) ranks", "dense"]) {
+      _ = try ModelParallel<Float>([Tanh()], input: [6], over: Grid(world), transition: .a)
+    }
     guard size > 1 else { return }
     assertThrows(["\(size - 1) outputs", "\(size) ranks"]) {
       _ = try ColumnParallelDense<Float>(inputs: 8, outputs: size - 1, over: world)

@@ -58,7 +58,8 @@ final class SplitTrainingTests: ProgramTestCase {
 
   func testClippingAndEveryOptimizerCountParametersOnce() throws {
     for rule in [
-      ["--optimizer", "lars", "--learning-rate", "3"], ["--clip", "0.5"], ["--optimizer", "adam"],
+      ["--optimizer", "lars", "--learning-rate", "3"], ["--clip", "0.5"],
+      ["--optimizer", "nesterov", "--weight-decay", "0.01", "--learning-rate", "0.05"],
     ] {
       let reference = try losses(SplitTrainingTests.dense + rule, ranks: 1)
       try assertSameCurve(
