@@ -62,9 +62,6 @@ final class ClassifierBadInputTests: ProgramTestCase {
         ["--strategy", "model", "--layers", "64,3,relu,10", "--batch-size", "8"], 4,
         ["3 outputs", "4 ranks"]
       ),
-      (
-        ["--strategy", "hybrid", "--layers", "8x8x1,conv:10x8+0,flatten"], 2, ["dense", "2 ranks"]
-      ),
       (["--log", "/nowhere/x.jsonl"], 2, ["--log /nowhere/x.jsonl"]),
     ]
     for (arguments, ranks, parts) in cases {
