@@ -29,6 +29,7 @@ struct ClassifierOutput: Decodable {
   let peakResidentBytes: [Int]
   let parametersPerRank: [Int]
   let exchanges: [Exchange]
+  let resumedAtStep: Int?
   let weightsChecksum: String
 
   struct Exchange: Decodable {

@@ -29,6 +29,16 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Seconds of forward and backward passes so far, exchange left out.
   public private(set) var computeSeconds = 0.0
 
+  /// Notes when each pass, layer and bucket began and ended; nil for not.
+  public var recorder: SpanRecorder? {
+    didSet {
+      network.pass.recorder = recorder
+      reducer.recorder = recorder
+      spans = recorder.map { PassSpans($0) }
+      recorder?.nameLayers(below: network.root)
+    }
+  }
+
   /// What all steps so far made this rank move, statistics of batch norm included.
   public var exchangedBytes: ExchangedBytes {
     var bytes = combined.total
@@ -38,6 +48,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private let combined = CombinedBytes()
+  private var spans: PassSpans?
   private var outputGradient = Scratch<Scalar>()
   private let reportReady: (Parameter<Scalar>, Range<Int>) throws -> Void
   private let clock = ContinuousClock()
@@ -83,8 +94,12 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       try reducer.isReadyInMemory(place + range.lowerBound..<place + range.upperBound)
     }
     if communicator.size > 1 {
-      network.pass.combine = { [combined] numbers in
+      network.pass.combine = { [combined, unowned pass = network.pass] numbers in
+        let start = pass.recorder.map { _ in SpanRecorder.now() }
         try communicator.allReduce(numbers, .sum, using: algorithm)
+        if let start, let recorder = pass.recorder {
+          recorder.add(recorder.name("statistics of all ranks"), from: start)
+        }
         combined.add(numbers.count) {
           communicator.exchangedBytes(
             count: numbers.count, of: Scalar.self, using: algorithm, inArena: false)
@@ -101,7 +116,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Throws: ``AgreedError``; ``MPIError``.
   public func synchronize() throws {
     try communicator.broadcast(network.values, from: 0)
-    for tensor in network.root.allBuffers { try communicator.broadcast(tensor.values, from: 0) }
+    for (_, tensor) in network.root.allBuffers {
+      try communicator.broadcast(tensor.values, from: 0)
+    }
     _ = try checksum()
   }
 
@@ -152,7 +169,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
         pass.gradientIsReady = reportReady
       }
       defer { pass.gradientIsReady = nil }
+      let start = spans.map { _ in SpanRecorder.now() }
       try network.backward(gradient)
+      if let start { spans?.endBackward(from: start) }
     }
     let end = clock.now
     computeSeconds += (end - from) / .seconds(1) - (reducer.times.busySeconds - busy)
@@ -179,9 +198,12 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   public func forward(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, _ loss: some Loss<Scalar>
   ) throws -> (own: BatchScore, gradient: Tensor<Scalar>) {
+    let start = spans.map { _ in SpanRecorder.now() }
     let outputs = try network.forward(inputs)
     let gradient = outputGradient.tensor(outputs.shape)
-    return (try loss.evaluate(outputs, targets, gradient: gradient), gradient)
+    let own = try loss.evaluate(outputs, targets, gradient: gradient)
+    if let start { spans?.endForward(from: start) }
+    return (own, gradient)
   }
 
   /// Adds up what ranks found on their parts of a data set that is not trained on. Collective.
@@ -221,12 +243,5 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let text = zip(layout.parameters, layout.ranges)
       .map { "\($0.name) \($0.shape) \($1.lowerBound)" }.joined(separator: "\n")
     return Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
-  }
-}
-
-extension Layer {
-  /// What this layer and all below it keep besides parameters.
-  fileprivate var allBuffers: [Tensor<Scalar>] {
-    buffers.map(\.tensor) + children.flatMap { $0.layer.allBuffers }
   }
 }

@@ -35,7 +35,7 @@ extension Communicator {
     guard size > 1, count > 0 else { return ExchangedBytes() }
     let stride = Scalar.scalarType.stride
     let bytes = count * wireFormat.stride(of: Scalar.scalarType)
-    switch resolve(algorithm, bytes: bytes).kind {
+    switch resolve(algorithm, bytes: bytes, over: inArena ? .arena : .array).kind {
     case .sharedMemory:
       return ExchangedBytes(
         memory: inPlaceBytes(

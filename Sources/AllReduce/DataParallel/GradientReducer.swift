@@ -34,13 +34,19 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public private(set) var reductions = 0
   /// Seconds spent in reductions so far.
   public private(set) var times = ExchangeTimes()
+  /// Notes when each bucket was under way, and when the rank waited; nil for not.
+  public var recorder: SpanRecorder? {
+    didSet { spans = recorder.map { BucketSpans($0, count: buckets.ranges.count) } }
+  }
 
   /// All memory: the header, then the gradient.
   let memory: Arena<Scalar>
   private let header: Int
   private var buckets: GradientBuckets
   private var pending: PendingQueue
+  /// Since when buckets have been under way; nil while none is.
   private var startedAt: ContinuousClock.Instant?
+  private var spans: BucketSpans?
   private let clock = ContinuousClock()
 
   /// Examples, the sum of losses, right answers.
@@ -123,7 +129,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// The algorithm that reduces the largest bucket.
   public var chosenAlgorithm: ReductionAlgorithm {
     communicator.algorithm(
-      for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self,
+      for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self, isInArena: true,
       wireFormat: wireFormat)
   }
 
@@ -184,8 +190,19 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     let from = clock.now
     buckets.complete(range)
     while let bucket = buckets.nextComplete() { try startReducing(bucket, at: from) }
+    let isUnderWay = !pending.isEmpty
     communicator.makeProgress()
-    times.busySeconds += (clock.now - from) / .seconds(1)
+    while try pending.endFirstIfComplete() { spans?.end(pending.endedCount - 1) }
+    let end = clock.now
+    times.busySeconds += (end - from) / .seconds(1)
+    if isUnderWay { times.busyUnderWaySeconds += (end - from) / .seconds(1) }
+    if pending.isEmpty { endExchange(at: end) }
+  }
+
+  private func endExchange(at now: ContinuousClock.Instant) {
+    guard let start = startedAt else { return }
+    times.exchangeSeconds += (now - start) / .seconds(1)
+    startedAt = nil
   }
 
   /// Ends the reduction: the gradient is the sum over all ranks' examples.
@@ -198,21 +215,29 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     reductions += 1
     if communicator.size > 1 {
       let from = clock.now
+      spans?.beginWait()
       if startedAt == nil { startedAt = from }
       switch start {
       case .afterBackward:
         while let bucket = buckets.nextLeft() {
+          spans?.begin(0)
           try communicator.allReduce(
             memory[bucket], .sum, using: algorithm, wireFormat: wireFormat)
+          spans?.end(0)
         }
       case .duringBackward:
         while let bucket = buckets.nextLeft() { try startReducing(bucket, at: from) }
-        try pending.waitForAll()
+        while !pending.isEmpty {
+          try pending.waitForFirst()
+          spans?.end(pending.endedCount - 1)
+        }
+        pending.reset()
       }
       if wireFormat != .full { try communicator.allReduce(memory[0..<header], .sum) }
       let end = clock.now
+      spans?.endWait()
       times.waitSeconds += (end - from) / .seconds(1)
-      times.exchangeSeconds += (end - startedAt!) / .seconds(1)
+      endExchange(at: end)
     }
     return BatchScore(
       examples: Int(memory.values[0]), loss: Double(memory.values[1]),
@@ -221,6 +246,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   private func startReducing(_ bucket: Range<Int>, at now: ContinuousClock.Instant) throws {
     if startedAt == nil { startedAt = now }
+    spans?.begin(pending.startedCount)
     pending.append(
       try communicator.startAllReduce(
         memory[bucket], .sum, using: algorithm, wireFormat: wireFormat))

@@ -30,6 +30,14 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
   public let frontRange: Range<Int>
   /// The number of the next step; dropout masks depend on it.
   public var nextStep: UInt64 = 0
+  /// Notes when each layer began and ended; nil for not.
+  public var recorder: SpanRecorder? {
+    didSet {
+      network.pass.recorder = recorder
+      backPass.recorder = recorder
+      recorder?.nameLayers(below: network.root)
+    }
+  }
   /// Seconds of forward and backward passes so far, exchange left out.
   public private(set) var computeSeconds = 0.0
   /// The most examples that were in the divided layers at once.

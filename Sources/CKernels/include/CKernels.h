@@ -9,7 +9,7 @@
 #include "activations.h"
 #include "layers.h"
 #include "optimizers.h"
-#include "sum.h"
+#include "reduce.h"
 #include "wire.h"
 
 /// Tells the processor that the loop around it waits for another one.

@@ -86,6 +86,8 @@ struct ClassifierOptions: ParsableArguments {
     help: ArgumentHelp("Writes a line of json a step to a file.", valueName: "file"))
   var log: String?
 
+  @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
+
   @Option(help: "text for people, json for programs.")
   var format: OutputFormat = .text
 
@@ -105,7 +107,7 @@ struct ClassifierOptions: ParsableArguments {
     if strategy != .data {
       for (name, isGiven) in [
         ("accumulate", accumulate != 1), ("wire-format", wireFormat != .full),
-        ("algorithm", algorithm != .automatic),
+        ("algorithm", algorithm != .automatic), ("checkpoint", keeping.checkpoint != nil),
       ] where isGiven {
         throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
       }

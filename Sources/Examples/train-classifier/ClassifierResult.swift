@@ -67,13 +67,14 @@ struct ClassifierResult {
       ("peak_resident_bytes", .integers(ranks.peakBytes)),
       ("parameters_per_rank", .integers(ranks.parameters)),
       ("exchanges", .list(exchanges)),
+      ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
   }
 
   /// What rank 0 moves in a step, by layer.
   private var exchanges: [JSONValue] {
-    let steps = max(training.steps, 1)
+    let steps = max(training.steps - training.firstStep, 1)
     return trainer.exchanges.map {
       .object([
         ("layer", .text($0.layer)), ("kind", .text($0.kind)),
@@ -108,6 +109,9 @@ struct ClassifierResult {
     ])
     facts.add(["  strategy", strategy])
     facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
+    if training.firstStep > 0 {
+      facts.add(["  went on", "after step \(training.firstStep.grouped)"])
+    }
     facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
     if let speed = training.times.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])
@@ -141,7 +145,8 @@ struct ClassifierResult {
 
   private var costs: TextTable {
     var table = TextTable(titles: ["a step of rank 0", "ms"], alignments: [.left])
-    let steps = Double(max(training.steps, 1))
+    let stepCount = max(training.steps - training.firstStep, 1)
+    let steps = Double(stepCount)
     for (name, seconds) in [
       ("forward and backward", trainer.computeSeconds), ("exchange", exchange.exchangeSeconds),
       ("  behind the backward pass", exchange.hiddenSeconds),
@@ -151,7 +156,7 @@ struct ClassifierResult {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])
     }
     let bytes = ranks.networkBytes[0] + ranks.memoryBytes[0]
-    table.add(["bytes exchanged", (bytes / max(training.steps, 1)).grouped])
+    table.add(["bytes exchanged", (bytes / stepCount).grouped])
     table.add(["peak memory, MB", (Double(ranks.peakBytes[0]) / 1e6).formatted(decimals: 0)])
     return table
   }

@@ -8,17 +8,20 @@ final class DataTrainer: Trainer {
   private let update: ParameterUpdate<Float>
   private let loss: SoftmaxCrossEntropy<Float>
   private let clipping: GradientClipping?
+  private let records: RunRecords
   private(set) var updateSeconds = 0.0
   private let clock = ContinuousClock()
 
   init(
     _ network: Network<Float>, over world: Communicator, _ data: any Dataset, _ plan: TrainingPlan,
-    _ options: ClassifierOptions
+    _ options: ClassifierOptions, _ records: RunRecords
   ) throws {
+    self.records = records
     parallel = try DataParallel(
       network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
       start: options.overlap ? .duringBackward : .afterBackward,
       bucketBytes: options.bucketBytes?.bytes)
+    parallel.recorder = records.recorder
     loader = BatchLoader(data, plan.sampler, rank: world.rank, of: world.size)
     update = ParameterUpdate(options.learning.rule, layout: network.layout)
     loss = SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing)
@@ -36,19 +39,32 @@ final class DataTrainer: Trainer {
     [("gradients of all layers", "all-reduce", exchangedBytes)]
   }
 
+  var nextStep: UInt64 {
+    get { parallel.nextStep }
+    set { parallel.nextStep = newValue }
+  }
+  var stateTensors: [StateTensor<Float>] {
+    parallel.network.stateTensors
+      + parallel.network.layout.stateTensors(of: update.state, range: update.range)
+  }
+
   func takeStep(
     _ parts: Range<Int>, epoch: Int, number: Int, rate: Double
   ) throws -> BatchScore? {
     let total = try parallel.step(microBatches: parts.count) { part in
-      let batch = loader.batch(epoch: epoch, step: parts.lowerBound + part)
+      let batch = records.span("input") {
+        loader.batch(epoch: epoch, step: parts.lowerBound + part)
+      }
       parallel.network.pass.examples = batch.examples
       return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
     }
     guard total.loss.isFinite, let scale = gradientScale(total) else { return nil }
     let reduced = clock.now
-    update.update(
-      parallel.network,
-      OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
+    records.span("update") {
+      update.update(
+        parallel.network,
+        OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
+    }
     updateSeconds += (clock.now - reduced) / .seconds(1)
     return total
   }

@@ -9,14 +9,16 @@ final class ModelTrainer: Trainer {
   private let clipping: GradientClipping?
   private let turns: Int
   private let batch: Int
+  private let records: RunRecords
   private(set) var updateSeconds = 0.0
   private var backUpdates = 0
   private let clock = ContinuousClock()
 
   init(
     _ layers: [any Layer<Float>], over world: Communicator, _ data: any Dataset,
-    _ plan: TrainingPlan, _ options: ClassifierOptions
+    _ plan: TrainingPlan, _ options: ClassifierOptions, _ records: RunRecords
   ) throws {
+    self.records = records
     let sharing = options.sharing
     let grid = try Grid(world, data: sharing.grid?.data ?? 1, model: sharing.grid?.model)
     let transition = options.strategy == .hybrid ? sharing.transition ?? .c : nil
@@ -25,6 +27,7 @@ final class ModelTrainer: Trainer {
       labelSmoothing: options.learning.labelSmoothing, seed: options.seed,
       bucketBytes: options.bucketBytes?.bytes)
     self.parallel = parallel
+    parallel.recorder = records.recorder
     // With a transition every rank has examples of its own, in rank order; without, every group.
     let (part, parts) =
       transition == nil ? (grid.dataIndex, grid.data.size) : (world.rank, world.size)
@@ -46,6 +49,13 @@ final class ModelTrainer: Trainer {
   var exchangedBytes: ExchangedBytes { parallel.exchangedBytes }
   var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] { parallel.exchanges }
 
+  var nextStep: UInt64 {
+    get { parallel.nextStep }
+    set { parallel.nextStep = newValue }
+  }
+  /// None: checkpoints are of whole networks.
+  var stateTensors: [StateTensor<Float>] { [] }
+
   /// Updates between turns, which are within a step of the network.
   private var updatedInTurns = 0.0
 
@@ -55,7 +65,7 @@ final class ModelTrainer: Trainer {
   func takeStep(
     _ parts: Range<Int>, epoch: Int, number: Int, rate: Double
   ) throws -> BatchScore? {
-    let batch = loader.batch(epoch: epoch, step: parts.lowerBound)
+    let batch = records.span("input") { loader.batch(epoch: epoch, step: parts.lowerBound) }
     do {
       // A turn has fewer examples than a step by a factor; so must its rate be (Krizhevsky, 2014).
       let afterTurn: ((BatchScore) throws -> Void)? =
@@ -97,8 +107,10 @@ final class ModelTrainer: Trainer {
       scale = clipped
     }
     guard total.loss.isFinite else { throw NotFinite() }
-    try parallel.update(
-      update, range, OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
+    try records.span("update") {
+      try parallel.update(
+        update, range, OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
+    }
     let seconds = (clock.now - from) / .seconds(1)
     updateSeconds += seconds
     return seconds

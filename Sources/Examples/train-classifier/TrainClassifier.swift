@@ -34,26 +34,43 @@ struct TrainClassifier: ParsableCommand {
   private func run(in world: Communicator, _ console: RankConsole) throws {
     let clock = ContinuousClock()
     let start = clock.now
+    let records = try RunRecords(options.keeping, over: world)
+    let resumed = records.resumed
     let (data, plan, layers) = try world.agreeing {
       let data = try DataSource.load(options)
-      let plan = try TrainingPlan(options, data: data.training, ranks: world.size)
+      let plan = try TrainingPlan(
+        options, data: data.training, ranks: world.size, goingOnFrom: resumed)
       return (data, plan, try makeLayers(for: data.training))
     }
-    let log = try world.agreeing { try MetricsLog(path: options.log, isRoot: world.isRoot) }
     let trainer: any Trainer =
       if options.strategy == .data {
         try DataTrainer(
           Network(Sequential(layers), input: data.training.exampleShape, seed: options.seed),
-          over: world, data.training, plan, options)
+          over: world, data.training, plan, options, records)
       } else {
-        try ModelTrainer(layers, over: world, data.training, plan, options)
+        try ModelTrainer(layers, over: world, data.training, plan, options, records)
       }
-    let training = Training(trainer, on: data, plan, options, console, log)
+    if let resumed {
+      console.note(
+        "Goes on after step \(resumed.steps.grouped), with \(plan.globalBatchSize.grouped) examples of "
+          + "all ranks a step.")
+    }
+    let training = Training(trainer, on: data, plan, options, console, records)
+    try training.restore()
+    // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
+    let log = try world.agreeing {
+      try MetricsLog(
+        path: options.log, isRoot: world.isRoot, keepingSteps: resumed?.steps ?? 0)
+    }
     do {
-      try training.run()
+      try training.run(log)
     } catch let error as ClassifierError {
       // The same on all ranks, since it comes of the loss of all.
       try world.agreeing { throw error }
+    }
+    let leftOut = try records.finishTrace()
+    if leftOut > 0 {
+      console.note("The trace is full: \(leftOut.grouped) later spans are not in it.")
     }
     let result = ClassifierResult(
       options: options, plan: plan, model: options.layers ?? model.rawValue, data: data,

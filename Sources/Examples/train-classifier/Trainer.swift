@@ -21,6 +21,11 @@ protocol Trainer: AnyObject {
   /// That, by layer and exchange.
   var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] { get }
 
+  /// The number of the next step, on which dropout masks depend.
+  var nextStep: UInt64 { get set }
+  /// The vectors of the training's state, with this rank's part of each.
+  var stateTensors: [StateTensor<Float>] { get }
+
   /// Learns from some batches of the sampler as one. Collective.
   ///
   /// - Parameters:
