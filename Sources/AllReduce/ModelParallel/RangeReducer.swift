@@ -60,7 +60,8 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
     guard communicator.size > 1, !range.isEmpty else { return }
     let from = clock.now
     while let bucket = buckets.nextLeft() { try start(bucket, from) }
-    try pending.waitForAll()
+    while !pending.isEmpty { try pending.waitForFirst() }
+    pending.reset()
     let end = clock.now
     times.waitSeconds += (end - from) / .seconds(1)
     times.exchangeSeconds += (end - (startedAt ?? from)) / .seconds(1)
