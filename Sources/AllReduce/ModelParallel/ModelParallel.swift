@@ -331,6 +331,7 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
       sum.exchangeSeconds += times.exchangeSeconds
       sum.waitSeconds += times.waitSeconds
       sum.busySeconds += times.busySeconds
+      sum.busyUnderWaySeconds += times.busyUnderWaySeconds
     }
     return sum
   }

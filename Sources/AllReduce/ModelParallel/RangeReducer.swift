@@ -52,7 +52,9 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
     buckets.complete(elements)
     while let bucket = buckets.nextComplete() { try start(bucket, from) }
     communicator.makeProgress()
-    times.busySeconds += (clock.now - from) / .seconds(1)
+    let seconds = (clock.now - from) / .seconds(1)
+    times.busySeconds += seconds
+    if startedAt != nil { times.busyUnderWaySeconds += seconds }
   }
 
   /// Waits until all is added up.
