@@ -21,7 +21,11 @@ final class ClassifierBadInputTests: ProgramTestCase {
 
   func testWrongUsage() throws {
     let cases: [(arguments: [String], parts: [String])] = [
-      (["--strategy", "model"], ["--strategy model", "not there yet"]),
+      (["--strategy", "downpour"], ["--strategy downpour", "not there yet"]),
+      (["--strategy", "model", "--transition", "a"], ["--transition a", "model"]),
+      (["--grid", "2x2"], ["--grid 2x2", "data"]), (["--grid", "2"], ["--grid"]),
+      (["--strategy", "hybrid", "--transition", "a", "--variable-batch"], ["--variable-batch"]),
+      (["--strategy", "model", "--accumulate", "2"], ["--accumulate", "model"]),
       (["--update", "shared"], ["--update shared", "not there yet"]),
       (["--model", "mlp", "--layers", "64,10"], ["--model", "--layers"]),
       (
@@ -45,7 +49,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
       try assertFails(arguments, exitCode: 64, saying: parts, prefix: "Error: ")
     }
     try assertFails(
-      cases[0].arguments, exitCode: 64, saying: ["model"], prefix: "Error: ", ranks: 3)
+      cases[0].arguments, exitCode: 64, saying: ["downpour"], prefix: "Error: ", ranks: 3)
   }
 
   func testWhatDoesNotFitTheData() throws {
@@ -61,6 +65,11 @@ final class ClassifierBadInputTests: ProgramTestCase {
       (["--layers", "64,9"], nil, ["[9]", "10 classes"]),
       (["--layers", "64,32,conv:4x3,10"], 2, ["Word 3", "[32]"]),
       (["--layers", "8x8x1,pool:9,10"], nil, ["Word 2", "9x9", "[8, 8, 1]"]),
+      (["--strategy", "model", "--grid", "2x2"], 3, ["2 x 2", "4 ranks", "3"]),
+      (
+        ["--strategy", "model", "--layers", "64,3,relu,10", "--batch-size", "8"], 4,
+        ["3 outputs", "4 ranks"]
+      ),
       (["--log", "/nowhere/x.jsonl"], 2, ["--log /nowhere/x.jsonl"]),
     ]
     for (arguments, ranks, parts) in cases {

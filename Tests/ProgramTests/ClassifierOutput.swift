@@ -28,8 +28,16 @@ struct ClassifierOutput: Decodable {
   let networkBytesSent: [Int]
   let memoryBytesExchanged: [Int]
   let peakResidentBytes: [Int]
+  let parametersPerRank: [Int]
+  let exchanges: [Exchange]
   let resumedAtStep: Int?
   let weightsChecksum: String
+
+  struct Exchange: Decodable {
+    let layer: String
+    let kind: String
+    let bytes: Int
+  }
 
   /// Runs train-classifier and reads what it prints, which must be json and nothing else.
   static func of(

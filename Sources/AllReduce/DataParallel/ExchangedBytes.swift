@@ -110,6 +110,22 @@ extension Communicator {
     return bytes
   }
 
+  /// What a collective makes this rank send: by its schedule, also where elements lie in an arena and are
+  /// fetched instead. All-reduces are counted as they run.
+  func exchangedBytes(
+    of collective: Collective, count: Int, _ type: ScalarType
+  ) -> ExchangedBytes {
+    guard size > 1, count > 0 else { return ExchangedBytes() }
+    switch (collective, type) {
+    case (.allReduce, .float): return exchangedBytes(count: count, of: Float.self)
+    case (.allReduce, _): return exchangedBytes(count: count, of: Double.self)
+    case (.broadcast, _), (.reduce, _):
+      return scheduledBytes(collective, count: count, type, by: .tree, wireFormat: .full)
+    default:
+      return scheduledBytes(collective, count: count, type, by: .ring, wireFormat: .full)
+    }
+  }
+
   private func scheduledBytes(
     _ collective: Collective = .allReduce, count: Int, _ type: ScalarType,
     by kind: ReductionAlgorithm.Kind, wireFormat: WireFormat

@@ -28,13 +28,17 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "What is split over the ranks.")
   var strategy: Strategy = .data
 
+  @OptionGroup(title: "What is divided by weights") var sharing: SharingOptions
+
   @Option(help: "Who updates the weights.")
   var update: UpdateMode = .replicated
 
   @OptionGroup(title: "How it learns") var learning: LearningOptions
 
   @Option(
-    help: ArgumentHelp("Examples of a rank a step (default: 64).", valueName: "count"))
+    help: ArgumentHelp(
+      "Examples a step of a rank; with --strategy model or --grid, of a model group (default: 64).",
+      valueName: "count"))
   var batchSize: Int?
 
   @Option(
@@ -106,9 +110,18 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--batch-size and --global-batch-size are two ways to say the same: give one.")
     }
-    guard strategy == .data else {
+    guard [.data, .model, .hybrid].contains(strategy) else {
       throw ValidationError(
-        "--strategy \(strategy.rawValue) is not there yet: only data is.")
+        "--strategy \(strategy.rawValue) is not there yet: data, model and hybrid are.")
+    }
+    try sharing.validate(strategy)
+    if strategy != .data {
+      for (name, isGiven) in [
+        ("accumulate", accumulate != 1), ("wire-format", wireFormat != .full),
+        ("algorithm", algorithm != .automatic), ("checkpoint", keeping.checkpoint != nil),
+      ] where isGiven {
+        throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
+      }
     }
     guard update == .replicated else {
       throw ValidationError(
@@ -134,11 +147,6 @@ struct ClassifierOptions: ParsableArguments {
     }
     do { _ = try layers.map { try NetworkWords($0) } } catch { throw ValidationError("\(error)") }
   }
-}
-
-/// What is split over the ranks.
-enum Strategy: String, CaseIterable, ExpressibleByArgument {
-  case data, model, hybrid, downpour, easgd, lbfgs, auto
 }
 
 /// Who updates the weights.

@@ -8,7 +8,7 @@ struct ClassifierResult {
   let model: String
   let data: ClassificationData
   let world: Communicator
-  let parallel: DataParallel<Float>
+  let trainer: any Trainer
   let training: Training
   /// Of the whole program.
   let seconds: Double
@@ -20,21 +20,23 @@ struct ClassifierResult {
     let networkBytes: [Int]
     let memoryBytes: [Int]
     let peakBytes: [Int]
+    let parameters: [Int]
 
     /// Gathers them. Collective.
-    init(_ parallel: DataParallel<Float>) throws {
-      let bytes = parallel.exchangedBytes
-      let own = [Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes())]
-      let all = try parallel.communicator.allGather(own)
+    init(_ trainer: any Trainer) throws {
+      let bytes = trainer.exchangedBytes
+      let own = [bytes.network, bytes.memory, peakResidentBytes(), trainer.ownParameterCount]
+      let all = try trainer.world.allGather(own.map(Int64.init))
       func every(_ first: Int) -> [Int] {
-        stride(from: first, to: all.count, by: 3).map { Int(all[$0]) }
+        stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
       }
-      (networkBytes, memoryBytes, peakBytes) = (every(0), every(1), every(2))
+      (networkBytes, memoryBytes) = (every(0), every(1))
+      (peakBytes, parameters) = (every(2), every(3))
     }
   }
 
-  private var exchange: ExchangeTimes { parallel.reducer.times }
-  private var algorithm: ReductionAlgorithm { parallel.reducer.chosenAlgorithm }
+  private var exchange: ExchangeTimes { trainer.exchangeTimes }
+  private var algorithm: ReductionAlgorithm { trainer.algorithm }
 
   /// One object with the keys of docs/schemas.md.
   var json: JSONValue {
@@ -42,7 +44,7 @@ struct ClassifierResult {
       ("ranks", .integer(world.size)),
       ("hosts", .integer(world.hosts.count)),
       ("model", .text(model)),
-      ("parameters", .integer(parallel.network.parameterCount)),
+      ("parameters", .integer(trainer.parameterCount)),
       ("strategy", .text(options.strategy.rawValue)),
       ("update", .text(options.update.rawValue)),
       ("algorithm", .text(algorithm.name)),
@@ -56,17 +58,30 @@ struct ClassifierResult {
       ("train_loss", .numbers(training.trainLoss)),
       ("test_accuracy", .numbers(training.testAccuracy)),
       ("seconds", .number(seconds)),
-      ("compute_seconds", .number(parallel.computeSeconds)),
+      ("compute_seconds", .number(trainer.computeSeconds)),
       ("exchange_seconds", .number(exchange.exchangeSeconds)),
       ("hidden_seconds", .number(exchange.hiddenSeconds)),
       ("wait_seconds", .number(exchange.waitSeconds)),
-      ("update_seconds", .number(training.updateSeconds)),
+      ("update_seconds", .number(trainer.updateSeconds)),
       ("network_bytes_sent", .integers(ranks.networkBytes)),
       ("memory_bytes_exchanged", .integers(ranks.memoryBytes)),
       ("peak_resident_bytes", .integers(ranks.peakBytes)),
+      ("parameters_per_rank", .integers(ranks.parameters)),
+      ("exchanges", .list(exchanges)),
       ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
+  }
+
+  /// What rank 0 moves in a step, by layer.
+  private var exchanges: [JSONValue] {
+    let steps = max(training.steps - training.firstStep, 1)
+    return trainer.exchanges.map {
+      .object([
+        ("layer", .text($0.layer)), ("kind", .text($0.kind)),
+        ("bytes", .integer(($0.bytes.network + $0.bytes.memory) / steps)),
+      ])
+    }
   }
 
   /// Facts, epochs and where the time went, as a text.
@@ -83,7 +98,7 @@ struct ClassifierResult {
       "\(data.training.name), \(data.training.count.grouped) examples of "
         + "\(data.training.exampleShape), \(data.test.count.grouped) to test on",
     ])
-    facts.add(["  model", "\(model), \(parallel.network.parameterCount.grouped) parameters"])
+    facts.add(["  model", "\(model), \(trainer.parameterCount.grouped) parameters"])
     facts.add([
       "  batch",
       "\(plan.globalBatchSize.grouped) examples of all ranks a step"
@@ -93,6 +108,7 @@ struct ClassifierResult {
       "  optimizer",
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
+    facts.add(["  strategy", strategy])
     facts.add(["  exchange", "all-reduce by \(algorithm), \(options.update.rawValue) update"])
     facts.add(["  compression", options.compression.name])
     if training.firstStep > 0 {
@@ -104,6 +120,18 @@ struct ClassifierResult {
     }
     facts.add(["  weights", WeightChecksum.text(training.checksum) + " on all ranks"])
     return facts
+  }
+
+  private var strategy: String {
+    let most = (ranks.parameters.max() ?? 0).grouped
+    return switch options.strategy {
+    case .hybrid:
+      "hybrid, transition \(options.sharing.transition ?? .c), "
+        + (options.sharing.variableBatch ? "variable batch, " : "")
+        + "up to \(most) parameters a rank"
+    case .model: "model, up to \(most) parameters a rank"
+    default: options.strategy.rawValue
+    }
   }
 
   private var epochs: TextTable {
@@ -122,10 +150,10 @@ struct ClassifierResult {
     let stepCount = max(training.steps - training.firstStep, 1)
     let steps = Double(stepCount)
     for (name, seconds) in [
-      ("forward and backward", parallel.computeSeconds), ("exchange", exchange.exchangeSeconds),
+      ("forward and backward", trainer.computeSeconds), ("exchange", exchange.exchangeSeconds),
       ("  behind the backward pass", exchange.hiddenSeconds),
       ("  waited for", exchange.waitSeconds),
-      ("update of the weights", training.updateSeconds),
+      ("update of the weights", trainer.updateSeconds),
     ] {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])
     }

@@ -9,8 +9,6 @@ final class Training {
   private(set) var testAccuracy: [Double] = []
   /// How long steps took.
   private(set) var times = StepTimes()
-  /// Seconds spent on updates of the weights.
-  private(set) var updateSeconds = 0.0
   /// The weights' checksum, equal on all ranks.
   private(set) var checksum: UInt64 = 0
   /// Steps done.
@@ -18,34 +16,28 @@ final class Training {
   /// Those of them that an earlier run did.
   private(set) var firstStep = 0
 
-  private let parallel: DataParallel<Float>
+  private let trainer: any Trainer
   private let data: ClassificationData
   private let plan: TrainingPlan
   private let options: ClassifierOptions
   private let records: RunRecords
   private var log: MetricsLog?
-  private let loader: BatchLoader<Float>
-  private let update: ParameterUpdate<Float>
   private let rates: LearningRateSchedule
   /// Where the training stands; counts are those of the last checkpoint until the next.
   private var state: TrainingState
-  private let loss: SoftmaxCrossEntropy<Float>
   private var progress: ProgressNotes
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
 
   init(
-    _ parallel: DataParallel<Float>, on data: ClassificationData, _ plan: TrainingPlan,
+    _ trainer: any Trainer, on data: ClassificationData, _ plan: TrainingPlan,
     _ options: ClassifierOptions, _ console: RankConsole, _ records: RunRecords
   ) {
-    self.parallel = parallel
+    self.trainer = trainer
     self.data = data
     self.plan = plan
     self.options = options
     self.records = records
-    let world = parallel.communicator
-    loader = BatchLoader(data.training, plan.sampler, rank: world.rank, of: world.size)
-    update = ParameterUpdate(options.learning.rule, layout: parallel.network.layout)
     let resumed = records.resumed
     rates = resumed?.schedule ?? options.learning.rates(steps: plan.steps)
     state =
@@ -54,7 +46,6 @@ final class Training {
         sampler: EpochSampler(
           count: data.training.count, globalBatchSize: plan.globalBatchSize, seed: options.seed),
         optimizer: options.learning.ruleWords, schedule: rates)
-    loss = SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing)
     progress = ProgressNotes(on: console)
     start = clock.now
   }
@@ -65,7 +56,7 @@ final class Training {
   ///   weights differ after an epoch; what the communicator throws.
   func run(_ log: MetricsLog) throws {
     self.log = log
-    checksum = try parallel.checksum()
+    checksum = try trainer.checksum()
     for epoch in state.epoch..<max(plan.epochs, state.epoch) {
       var total = state.epochScore
       for step in min(state.stepsOfEpoch, plan.stepsPerEpoch)..<plan.stepsPerEpoch {
@@ -78,7 +69,7 @@ final class Training {
         if step + 1 < plan.stepsPerEpoch { try keepIfDue(endsEpoch: false, endsRun: false) }
       }
       trainLoss.append(total.meanLoss)
-      checksum = try parallel.checksum()
+      checksum = try trainer.checksum()
       testAccuracy.append(try evaluate(epoch: epoch))
       (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
       try keepIfDue(endsEpoch: true, endsRun: epoch + 1 == plan.epochs)
@@ -90,69 +81,42 @@ final class Training {
   ///
   /// - Throws: ``AgreedError`` if that is of another network, or damaged.
   func restore() throws {
-    try records.restore(stateTensors, over: parallel.communicator)
+    try records.restore(trainer.stateTensors, over: trainer.world)
     (steps, firstStep) = (state.steps, state.steps)
-    parallel.nextStep = state.randomStep
+    trainer.nextStep = state.randomStep
     (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
-  }
-
-  /// The vectors of the state, with this rank's part of each.
-  private var stateTensors: [StateTensor<Float>] {
-    parallel.network.stateTensors
-      + parallel.network.layout.stateTensors(of: update.state, range: update.range)
   }
 
   private func keepIfDue(endsEpoch: Bool, endsRun: Bool) throws {
     guard records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else { return }
-    (state.steps, state.randomStep) = (steps, parallel.nextStep)
+    (state.steps, state.randomStep) = (steps, trainer.nextStep)
     (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
     // Whoever goes on finds the lines of all steps up to the state's.
     log?.flush()
-    try records.write(stateTensors, state, over: parallel.communicator)
+    try records.write(trainer.stateTensors, state, over: trainer.world)
   }
 
   private func takeStep(_ step: Int, epoch: Int) throws -> BatchScore {
     let begin = clock.now
-    let parts = plan.parts(ofStep: step)
-    let total = try parallel.step(microBatches: parts.count) { part in
-      let batch = records.span("input") {
-        loader.batch(epoch: epoch, step: parts.lowerBound + part)
-      }
-      parallel.network.pass.examples = batch.examples
-      return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
-    }
     let rate = rates.rate(afterSteps: steps)
-    guard total.loss.isFinite, let scale = gradientScale(total) else {
+    guard
+      let total = try trainer.takeStep(
+        plan.parts(ofStep: step), epoch: epoch, number: steps + 1, rate: rate)
+    else {
       throw ClassifierError.diverged(epoch: epoch + 1, step: step + 1, rate: rate)
     }
-    let reduced = clock.now
     steps += 1
-    records.span("update") {
-      update.update(
-        parallel.network,
-        OptimizerStep(number: steps, learningRate: rate, gradientScale: scale))
-    }
     let end = clock.now
-    updateSeconds += (end - reduced) / .seconds(1)
     times.add(seconds: (end - begin) / .seconds(1), examples: total.examples)
     log?.add(
       step: steps, epoch: epoch + 1, seconds: (end - start) / .seconds(1), loss: total.meanLoss)
     return total
   }
 
-  /// What the summed gradient is multiplied by; nil if it has to be clipped and has no norm.
-  private func gradientScale(_ total: BatchScore) -> Double? {
-    guard let norm = options.learning.clip, let base = parallel.network.gradients.baseAddress
-    else { return total.gradientScale }
-    let squares = update.gradientSquares(of: update.range, base + update.range.lowerBound)
-    return GradientClipping(maximumNorm: norm).scale(
-      sumOfSquares: squares, gradientScale: total.gradientScale)
-  }
-
   /// The part of the test examples that are classified right; each rank tries its part. Collective.
   @discardableResult
   private func evaluate(epoch: Int) throws -> Double {
-    let total = try records.span("evaluation") { try Evaluation.run(parallel, on: data.test) }
+    let total = try records.span("evaluation") { try trainer.score(on: data.test) }
     log?.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
       testAccuracy: total.accuracy)

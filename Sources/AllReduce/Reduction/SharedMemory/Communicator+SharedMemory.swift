@@ -57,10 +57,10 @@ extension Communicator {
     ).run()
   }
 
-  /// Starts an all-reduce on an arena's slice, on any number of hosts.
-  private func startInArena<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+  /// Starts a collective on an arena's slice: an all-reduce on any number of hosts, others on one.
+  func startInArena<Scalar: ReducibleScalar>(
+    _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws -> HostRun {
     let type = Scalar.scalarType
     let state = CollectiveState.of(self)
@@ -72,7 +72,7 @@ extension Communicator {
     let lines = host.lines
     lines.call &+= 1
     let call = HostCall(
-      number: lines.call, collective: .allReduce, operation: operation, type: type,
+      number: lines.call, collective: collective, operation: operation, type: type,
       count: slice.range.count, isInPlace: true, leader: network == nil ? nil : 0,
       wireFormat: wireFormat)
     call.announce(lines, place: slice.range.lowerBound * type.stride)
@@ -113,7 +113,8 @@ extension Communicator {
     switch chosen.kind {
     case .sharedMemory: try runInArena(.allReduce, slice, operation)
     case .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
+      let run = try startInArena(
+        .allReduce, slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       try wait(for: run)
     default: try allReduce(slice.values, operation, using: chosen, wireFormat: wireFormat)
@@ -144,7 +145,8 @@ extension Communicator {
     let chosen = resolve(algorithm, bytes: bytes, over: .arena)
     switch chosen.kind {
     case .sharedMemory, .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
+      let run = try startInArena(
+        .allReduce, slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
     default:
