@@ -125,7 +125,7 @@ final class CompressionTests: CollectiveTestCase {
       count: count, over: world, compression: compression)
     let weights = world.hosts.map { Double($0.count) }
     var x = [Double](repeating: 0, count: count)
-    for step in 0..<5000 {
+    for step in 0..<2500 {
       for index in 0..<count { reducer.gradient[index] = x[index] - center(index, member) }
       _ = try reducer.reduce(examples: 1)
       for index in 0..<count { x[index] -= reducer.gradient[index] / Double(10 + step) }

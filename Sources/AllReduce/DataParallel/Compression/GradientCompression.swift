@@ -19,6 +19,7 @@ public protocol PartialCompression: GradientCompression {
   /// Makes what exchanges gradients. Collective over the plan's ranks.
   ///
   /// - Parameter plan: What is exchanged among whom.
+  /// - Returns: The exchange, with memory for what the rank keeps.
   /// - Throws: What making it throws.
   func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
     _ plan: CompressionPlan<Scalar>
