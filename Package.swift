@@ -39,6 +39,7 @@ let package = Package(
     .executable(name: "explain", targets: ["explain"]),
     .executable(name: "train-classifier", targets: ["train-classifier"]),
     .executable(name: "custom-gradient", targets: ["custom-gradient"]),
+    .executable(name: "split-weights", targets: ["split-weights"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -70,6 +71,7 @@ let package = Package(
     program("explain"),
     program("train-classifier"),
     program("custom-gradient"),
+    program("split-weights"),
     program("chart"),
 
     .target(

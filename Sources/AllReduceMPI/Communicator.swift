@@ -25,6 +25,10 @@ public final class Communicator {
   /// A place where an upper floor keeps what belongs to this communicator (schedules, staging
   /// memory, sequence numbers). It lives as long as the communicator does.
   package var attachment: AnyObject?
+  /// A part of the attachment that is a value of addresses and numbers alone; nil before it is made.
+  /// To read it counts no references and checks no access, which together took a fifth of a small
+  /// reduction's time.
+  package let shortcut: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
   /// Messages of the user and MPI's own collectives.
   let handle: MPI_Comm
@@ -44,6 +48,8 @@ public final class Communicator {
     size = Communicator.size(of: handle)
     processorName = MPI.processorName()
     self.handle = handle
+    shortcut = .allocate(capacity: 1)
+    shortcut.initialize(to: nil)
     do {
       MPI_Comm_set_errhandler(handle, cmpi_errors_return())
       var inner: MPI_Comm?
@@ -56,6 +62,7 @@ public final class Communicator {
       let byHost = Dictionary(grouping: 0..<size) { hostOf[$0] }
       hosts = byHost.values.sorted { $0[0] < $1[0] }
     } catch {
+      shortcut.deallocate()
       var failed: MPI_Comm? = handle
       MPI_Comm_free(&failed)
       throw error
@@ -72,6 +79,7 @@ public final class Communicator {
   deinit {
     // What the upper floor kept may hold messages of this communicator.
     attachment = nil
+    shortcut.deallocate()
     var finalized: Int32 = 0
     MPI_Finalized(&finalized)
     guard finalized == 0 else { return }

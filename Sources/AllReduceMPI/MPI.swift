@@ -14,9 +14,12 @@ public enum MPI {
     let who: String
     /// Which host each world rank is on: the lowest world rank there.
     let hostOfWorldRank: [Int]
+    /// What the job's file of measured choices says.
+    let tuning: TuningText?
 
     init(rank: Int, size: Int, host: String) throws(MPIError) {
       hostOfWorldRank = try Runtime.findHosts(rank: rank, size: size)
+      tuning = try TuningText.shared(rank: rank)
       who = "rank \(rank) on \(host)"
       engine = ProgressEngine(who: who)
       let others = (0..<size).filter { $0 != rank }
@@ -137,6 +140,11 @@ public enum MPI {
     }
   }
 
+  /// Ends the job with an error that all ranks hold, from where it cannot be thrown.
+  package static func end(withAgreed error: any ExitCoded) -> Never {
+    end(with: AgreedError(rank: 0, message: "\(error)", exitCode: error.exitCode))
+  }
+
   /// Prints the error and ends the job.
   private static func end(with error: any Error) -> Never {
     flushStandardStreams()
@@ -145,11 +153,9 @@ public enum MPI {
     if error is AgreedError {
       // All ranks hold the same error. Rank 0 speaks; were another faster to end the job, rank 0's
       // words could be lost.
-      if rank == 0 {
-        writeToStandardError("error: \(error)\n")
-      } else {
-        sleepThread(seconds: 3)
-      }
+      // If it has not by then, it is none of those that agreed.
+      if rank != 0 { sleepThread(seconds: 3) }
+      writeToStandardError("error: \(error)\n")
     } else {
       writeToStandardError("error: \(current.who): \(error)\n")
     }

@@ -7,12 +7,24 @@ extension NetworkWords {
   ///   - example: The shape of the data's examples; as many values as ``input``.
   ///   - type: The type of its numbers.
   ///   - seed: Of the first weights and dropout masks.
-  ///   - takesMemory: False for a network that will be bound to memory before it is used.
-  /// - Returns: A network with private memory, or none.
+  /// - Returns: A network with private memory.
   /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
   public func network<Scalar: NetworkScalar>(
-    for example: Shape, of type: Scalar.Type = Scalar.self, seed: UInt64, takesMemory: Bool = true
+    for example: Shape, of type: Scalar.Type = Scalar.self, seed: UInt64
   ) throws -> Network<Scalar> {
+    try Network(Sequential(layers(for: example, of: type)), input: example, seed: seed)
+  }
+
+  /// Makes the layers, whose parameters have no memory yet.
+  ///
+  /// - Parameters:
+  ///   - example: The shape of the data's examples; as many values as ``input``.
+  ///   - type: The type of their numbers.
+  /// - Returns: One a word, and those that flatten images.
+  /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
+  public func layers<Scalar: NetworkScalar>(
+    for example: Shape, of type: Scalar.Type = Scalar.self
+  ) throws -> [any Layer<Scalar>] {
     var layers: [any Layer<Scalar>] = []
     var shape = example
     func add(_ layer: any Layer<Scalar>) throws {
@@ -28,8 +40,7 @@ extension NetworkWords {
         throw ShapeError("Word \(index + 2) of the layers does not fit: \(error.description).")
       }
     }
-    return try Network(
-      Sequential(layers), input: example, seed: seed, takesMemory: takesMemory)
+    return layers
   }
 
   private static func layer<Scalar: NetworkScalar>(

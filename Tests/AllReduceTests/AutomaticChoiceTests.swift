@@ -11,15 +11,30 @@ final class AutomaticChoiceTests: XCTestCase {
     for ranks in 2...64 {
       for hosts in [1, 2, ranks] {
         for bytes in sizes {
-          let any = AutomaticChoice.algorithm(
-            ranks: ranks, hosts: hosts, bytes: bytes, over: .memory)
           let messages = AutomaticChoice.algorithm(
             ranks: ranks, hosts: hosts, bytes: bytes, over: .messages)
           let title = "\(bytes) bytes, \(ranks) ranks, \(hosts) hosts"
           let expected: ReductionAlgorithm =
             hosts == 1 ? .sharedMemory : hosts < ranks ? .hierarchical : messages
-          XCTAssertEqual(any, expected, title)
+          for path in [AutomaticChoice.Path.arena, .array] {
+            let any = AutomaticChoice.algorithm(
+              ranks: ranks, hosts: hosts, bytes: bytes, over: path)
+            XCTAssertEqual(any, expected, title)
+          }
           XCTAssertTrue(ScheduleTests.algorithms.contains(messages.kind), title)
+        }
+      }
+    }
+  }
+
+  func testStepsAscendAndTheLastHasNoLimit() {
+    for ranks in 2...64 {
+      for hosts in [1, 2, ranks] {
+        for path in AutomaticChoice.Path.allCases {
+          let steps = AutomaticChoice.steps(ranks: ranks, hosts: hosts, over: path)
+          let limits = steps.dropLast().map { $0.upToBytes ?? 0 }
+          XCTAssertEqual(limits, Set(limits).sorted(), "\(ranks) ranks, \(hosts) hosts, \(path)")
+          XCTAssertNil(steps.last?.upToBytes ?? nil)
         }
       }
     }

@@ -67,6 +67,18 @@ try MPI.run { world in
         _ = try reducer.finishSum()
       }
     }
+    let compressions: [any GradientCompression] = [.topK(0.01), .powerSGD(4)]
+    for compression in compressions {
+      let reducer = try GradientReducer<Float>(
+        count: bytes / 4, over: world, compression: compression,
+        matrices: bytes < 100 ? [] : [GradientMatrix(start: 0, rows: 10, columns: bytes / 40)],
+        start: .duringBackward, bucketBytes: 64 << 10)
+      try count(compression.name, bytes) {
+        reducer.begin(BatchScore(examples: 1))
+        try reducer.isReady(0..<bytes / 4)
+        _ = try reducer.finishSum()
+      }
+    }
     try count("start", bytes) { try world.startAllReduce(values, .mean).wait() }
   }
 }

@@ -62,7 +62,7 @@ final class GradientReducerTests: CollectiveTestCase {
     let world = try world()
     for algorithm in world.usableAlgorithms where algorithm != .native {
       let reducer = try GradientReducer<Float>(
-        count: 70, over: world, algorithm: algorithm, wireFormat: .bfloat16)
+        count: 70, over: world, algorithm: algorithm, compression: .bfloat16)
       reducer.gradient.update(repeating: 1)
       let total = try reducer.reduce(BatchScore(examples: 1001, correct: 777))
       XCTAssertEqual(total.examples, 1001 * world.size)

@@ -21,8 +21,19 @@ final class ClassifierBadInputTests: ProgramTestCase {
 
   func testWrongUsage() throws {
     let cases: [(arguments: [String], parts: [String])] = [
-      (["--strategy", "model"], ["--strategy model", "not there yet"]),
+      (["--strategy", "downpour"], ["--strategy downpour", "not there yet"]),
+      (["--strategy", "model", "--transition", "a"], ["--transition a", "model"]),
+      (["--grid", "2x2"], ["--grid 2x2", "data"]), (["--grid", "2"], ["--grid"]),
+      (["--strategy", "hybrid", "--transition", "a", "--variable-batch"], ["--variable-batch"]),
+      (["--strategy", "model", "--accumulate", "2"], ["--accumulate", "model"]),
+      (["--strategy", "model", "--update", "replicated"], ["--update", "model"]),
+      (["--strategy", "hybrid", "--reproducible", "2"], ["--reproducible", "hybrid"]),
+      (["--strategy", "model", "--compress", "topK:0.1"], ["--compress", "model"]),
+      (["--update", "shared", "--compress", "topK:0.1"], ["--update shared", "topK:0.1"]),
+      (["--update", "sharded", "--compress", "bfloat16"], ["--update sharded", "bfloat16"]),
+      (["--update", "shared", "--wire-format", "bfloat16"], ["--wire-format bfloat16"]),
       (["--reproducible", "6"], ["--reproducible", "power of two", "6"]),
+      (["--reproducible", "4", "--compress", "powerSGD:2"], ["--reproducible 4", "powerSGD:2"]),
       (["--reproducible", "4", "--accumulate", "2"], ["--reproducible 4", "--accumulate 2"]),
       (
         ["--reproducible", "4", "--clip", "1", "--update", "shared"],
@@ -34,6 +45,14 @@ final class ClassifierBadInputTests: ProgramTestCase {
       ),
       (["--layers", "784,rellu,10"], ["Word 2", "rellu"]),
       (["--algorithm", "native", "--wire-format", "bfloat16"], ["native", "bfloat16"]),
+      (["--algorithm", "native", "--compress", "float16"], ["native", "float16"]),
+      (["--compress", "topK:0.1", "--wire-format", "bfloat16"], ["topK:0.1", "bfloat16"]),
+      (["--compress", "topK:0"], ["above 0 and at most 1", "not 0"]),
+      (["--compress", "topK:1.5"], ["above 0 and at most 1", "not 1.5"]),
+      (["--compress", "topK"], ["topK:0.01", "not nothing"]),
+      (["--compress", "powerSGD:0"], ["1 to 64", "not 0"]),
+      (["--compress", "powerSGD:65"], ["1 to 64", "not 65"]),
+      (["--compress", "gzip"], ["powerSGD:RANK", "no gzip"]),
       (["--epochs", "0"], ["--epochs", "0"]), (["--momentum", "1"], ["--momentum", "1"]),
       (["--label-smoothing", "1"], ["--label-smoothing"]), (["--clip", "0"], ["--clip"]),
       (["--learning-rate", "0"], ["--learning-rate"]), (["--optimizer", "magic"], ["magic"]),
@@ -42,7 +61,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
       try assertFails(arguments, exitCode: 64, saying: parts, prefix: "Error: ")
     }
     try assertFails(
-      cases[0].arguments, exitCode: 64, saying: ["model"], prefix: "Error: ", ranks: 3)
+      cases[0].arguments, exitCode: 64, saying: ["downpour"], prefix: "Error: ", ranks: 3)
   }
 
   func testWhatDoesNotFitTheData() throws {
@@ -58,6 +77,11 @@ final class ClassifierBadInputTests: ProgramTestCase {
       (["--layers", "64,9"], nil, ["[9]", "10 classes"]),
       (["--layers", "64,32,conv:4x3,10"], 2, ["Word 3", "[32]"]),
       (["--layers", "8x8x1,pool:9,10"], nil, ["Word 2", "9x9", "[8, 8, 1]"]),
+      (["--strategy", "model", "--grid", "2x2"], 3, ["2 x 2", "4 ranks", "3"]),
+      (
+        ["--strategy", "model", "--layers", "64,3,relu,10", "--batch-size", "8"], 4,
+        ["3 outputs", "4 ranks"]
+      ),
       (["--log", "/nowhere/x.jsonl"], 2, ["--log /nowhere/x.jsonl"]),
       (["--update", "shared", "--algorithm", "ring"], 2, ["--update shared", "--algorithm ring"]),
       (["--reproducible", "4"], 3, ["--reproducible 4", "3 ranks"]),

@@ -11,6 +11,7 @@ struct ClassifierOutput: Decodable {
   let strategy: String
   let update: String
   let algorithm: String
+  let compression: String
   let epochs: Int
   let steps: Int
   let globalBatchSize: Int
@@ -28,7 +29,16 @@ struct ClassifierOutput: Decodable {
   let memoryBytesExchanged: [Int]
   let peakResidentBytes: [Int]
   let proportionalBytes: [Int]?
+  let parametersPerRank: [Int]
+  let exchanges: [Exchange]
+  let resumedAtStep: Int?
   let weightsChecksum: String
+
+  struct Exchange: Decodable {
+    let layer: String
+    let kind: String
+    let bytes: Int
+  }
 
   /// Runs train-classifier and reads what it prints, which must be json and nothing else.
   static func of(

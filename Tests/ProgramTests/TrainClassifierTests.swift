@@ -94,6 +94,32 @@ final class TrainClassifierTests: ProgramTestCase {
       0.9 * Double(2 * shared.parameters * 4))
   }
 
+  func testWhatNeedsWholeSumsUpdatesEverywhere() throws {
+    let run = TrainClassifierTests.digits + ["--epochs", "1", "--steps", "2"]
+    for arguments in [
+      ["--compress", "topK:0.1"], ["--wire-format", "bfloat16"], ["--algorithm", "ring"],
+    ] {
+      let output = try ClassifierOutput.of(run + arguments, ranks: 2)
+      XCTAssertEqual(output.update, "replicated", "\(arguments)")
+    }
+    let whole = try ClassifierOutput.of(run + ["--compress", "none"], ranks: 2)
+    XCTAssertEqual(whole.update, try ClassifierOutput.of(run, ranks: 2).update)
+  }
+
+  func testEveryCompressionLearns() throws {
+    let run = [
+      "--data", "digits", "--layers", "64,128,relu,10", "--batch-size", "20", "--epochs", "12",
+    ]
+    let whole = try ClassifierOutput.of(run, ranks: 2)
+    XCTAssertEqual(whole.compression, "none")
+    let best = try XCTUnwrap(whole.testAccuracy.last)
+    for name in ["none", "bfloat16", "float16", "topK:0.01", "powerSGD:4"] {
+      let output = try ClassifierOutput.of(run + ["--compress", name], ranks: 2)
+      XCTAssertEqual(output.compression, name)
+      XCTAssertEqual(try XCTUnwrap(output.testAccuracy.last), best, accuracy: 0.04, name)
+    }
+  }
+
   func testJSONHasTheKeysOfTheContract() throws {
     let output = try ClassifierOutput.of(
       [

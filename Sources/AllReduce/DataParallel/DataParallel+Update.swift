@@ -41,6 +41,7 @@ extension DataParallel {
     }
     try scheme.update(step, isMeasured: isMeasured)
     updateCount += 1
+    ownUpdates += 1
     return true
   }
 

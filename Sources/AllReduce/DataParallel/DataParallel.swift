@@ -29,7 +29,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Into how many shards a global batch is cut for weights that do not depend on the number of ranks;
   /// nil where they may.
   public let virtualShards: Int?
-  /// The updates so far that were not skipped; rates and means of optimizers depend on it.
+  /// The updates so far that were not skipped; means of optimizers depend on it. Set it with the state of
+  /// a checkpoint.
   public var updateCount = 0
   /// The ranks.
   public var communicator: Communicator { reducer.communicator }
@@ -38,14 +39,24 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Seconds of forward and backward passes so far, exchange left out.
   public private(set) var computeSeconds = 0.0
 
+  /// Notes when each pass, layer and bucket began and ended; nil for not.
+  public var recorder: SpanRecorder? {
+    didSet {
+      network.pass.recorder = recorder
+      reducer.recorder = recorder
+      spans = recorder.map { PassSpans($0) }
+      recorder?.nameLayers(below: network.root)
+    }
+  }
+
   /// What all steps so far made this rank move, statistics of batch norm included.
   public var exchangedBytes: ExchangedBytes {
     var bytes = combined.total
     bytes.network += reducer.reductions * reducer.bytesEachReduction.network
     bytes.memory += reducer.reductions * reducer.bytesEachReduction.memory
     if let each = scheme?.bytesEachUpdate {
-      bytes.network += updateCount * each.network
-      bytes.memory += updateCount * each.memory
+      bytes.network += ownUpdates * each.network
+      bytes.memory += ownUpdates * each.memory
     }
     return bytes
   }
@@ -54,6 +65,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// Empty without an optimizer.
   public var parameterUpdates: [ParameterUpdate<Scalar>] { scheme?.updates ?? [] }
 
+  /// The updates of this object, those of the run that a checkpoint is from left out.
+  var ownUpdates = 0
   let scheme: (any UpdateScheme<Scalar>)?
   var totals = BatchScore()
   /// Sums of squares, where an update must know those of the whole gradient.
@@ -62,7 +75,10 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// One rank of each host, this one's first; nil on the others, or where every rank has weights.
   private let writers: Communicator?
   private let host: Communicator?
+  /// Whether this rank answers for the weights that it computes with: its own, or its host's.
+  var answersForWeights: Bool { host == nil || writers != nil }
   private let combined = CombinedBytes()
+  private var spans: PassSpans?
   private var outputGradient = Scratch<Scalar>()
   private let reportReady: (Parameter<Scalar>, Range<Int>) throws -> Void
   private let clock = ContinuousClock()
@@ -77,7 +93,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - network: Its values and running averages are replaced by those of rank 0.
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
-  ///   - wireFormat: In how many bits they travel as messages.
+  ///   - compression: How they are made smaller between hosts; in other modes than `replicated` a number
+  ///     travels for each of theirs.
   ///   - start: When their exchange starts.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes``.
   ///   - update: Who adds up gradients and updates weights; other modes than `replicated` want an optimizer.
@@ -89,7 +106,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Throws: ``AgreedError`` if ranks have different networks, or one cannot get the memory; ``MPIError``.
   public init(
     _ network: Network<Scalar>, over communicator: Communicator,
-    algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    algorithm: ReductionAlgorithm = .automatic, compression: any GradientCompression = .none,
     start: ReductionStart = .duringBackward, bucketBytes: Int? = nil,
     update: UpdateMode = .replicated, optimizer: (any Optimizer<Scalar>)? = nil,
     virtualShards: Int? = nil
@@ -106,6 +123,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let isOneHost = communicator.hosts.count == 1
     precondition(
       optimizer != nil || update == .replicated, "an update that is \(update) needs an optimizer")
+    precondition(
+      update == .replicated || !(compression is any PartialCompression),
+      "an update that is \(update) adds up whole gradients, not \(compression.name)")
     self.virtualShards = virtualShards
     if let virtualShards {
       precondition(
@@ -113,7 +133,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
         "\(virtualShards) virtual shards are no power of two that \(communicator.size) ranks divide"
       )
       precondition(
-        wireFormat == .full && (isOneHost || update == .replicated),
+        compression.name == WholeGradient(as: .full).name
+          && (isOneHost || update == .replicated),
         "with virtual shards gradients travel whole, and on several hosts to all ranks")
       tree = GradientTree(
         shards: virtualShards / communicator.size, count: layout.count - layout.reserved)
@@ -128,7 +149,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let reducer = try GradientReducer<Scalar>(
       memoryCount: layout.count, header: layout.reserved,
       parts: layout.ranges.sorted { $0.lowerBound < $1.lowerBound },
-      over: communicator, algorithm: algorithm, wireFormat: wireFormat,
+      matrices: layout.matrices, over: communicator, algorithm: algorithm, compression: compression,
       start: virtualShards == nil ? start : .afterBackward, bucketBytes: bucketBytes,
       outcome: ReductionOutcome(for: update, onOneHost: isOneHost))
     self.reducer = reducer
@@ -175,8 +196,12 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       network.pass.elementsAtOnce = reducer.bucketRanges.first?.count
     }
     if communicator.size > 1 {
-      network.pass.combine = { [combined] numbers in
+      network.pass.combine = { [combined, unowned pass = network.pass] numbers in
+        let start = pass.recorder.map { _ in SpanRecorder.now() }
         try communicator.allReduce(numbers, .sum, using: algorithm)
+        if let start, let recorder = pass.recorder {
+          recorder.add(recorder.name("statistics of all ranks"), from: start)
+        }
         combined.add(numbers.count) {
           communicator.exchangedBytes(
             count: numbers.count, of: Scalar.self, using: algorithm, inArena: false)
@@ -203,7 +228,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     } else {
       try communicator.broadcast(network.values, from: 0)
     }
-    for tensor in network.root.allBuffers { try communicator.broadcast(tensor.values, from: 0) }
+    for (_, tensor) in network.root.allBuffers {
+      try communicator.broadcast(tensor.values, from: 0)
+    }
     _ = try checksum()
   }
 
@@ -261,7 +288,9 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
         if tree == nil { pass.gradientIsReady = reportReady }
       }
       defer { pass.gradientIsReady = nil }
+      let start = spans.map { _ in SpanRecorder.now() }
       try network.backward(gradient)
+      if let start { spans?.endBackward(from: start) }
       // Not the totals in front: they are those of all shards.
       tree?.add(
         part, UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
@@ -292,9 +321,12 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   public func forward(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, _ loss: some Loss<Scalar>
   ) throws -> (own: BatchScore, gradient: Tensor<Scalar>) {
+    let start = spans.map { _ in SpanRecorder.now() }
     let outputs = try network.forward(inputs)
     let gradient = outputGradient.tensor(outputs.shape)
-    return (try loss.evaluate(outputs, targets, gradient: gradient), gradient)
+    let own = try loss.evaluate(outputs, targets, gradient: gradient)
+    if let start { spans?.endForward(from: start) }
+    return (own, gradient)
   }
 
   /// Adds up what ranks found on their parts of a data set that is not trained on. Collective.
@@ -325,9 +357,13 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-extension Layer {
-  /// What this layer and all below it keep besides parameters.
-  fileprivate var allBuffers: [Tensor<Scalar>] {
-    buffers.map(\.tensor) + children.flatMap { $0.layer.allBuffers }
+extension ParameterLayout {
+  /// The parameters that are matrices: `[first size, all others]`.
+  fileprivate var matrices: [GradientMatrix] {
+    zip(parameters, ranges).filter { $0.0.shape.rank > 1 && !$0.1.isEmpty }.map {
+      let rows = $0.shape.sizes[0]
+      return GradientMatrix(
+        start: $1.lowerBound, rows: rows, columns: $1.count / rows)
+    }
   }
 }

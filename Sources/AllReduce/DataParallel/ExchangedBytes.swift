@@ -35,7 +35,7 @@ extension Communicator {
     guard size > 1, count > 0 else { return ExchangedBytes() }
     let stride = Scalar.scalarType.stride
     let bytes = count * wireFormat.stride(of: Scalar.scalarType)
-    switch resolve(algorithm, bytes: bytes).kind {
+    switch resolve(algorithm, bytes: bytes, over: inArena ? .arena : .array).kind {
     case .sharedMemory:
       return ExchangedBytes(
         memory: inPlaceBytes(
@@ -48,6 +48,16 @@ extension Communicator {
       return scheduledBytes(
         count: count, Scalar.scalarType, by: kind == .native ? .ring : kind, wireFormat: wireFormat)
     }
+  }
+
+  /// What an all-gather by messages makes this rank move: of `count` elements of all ranks together.
+  func allGatherBytes<Scalar: ReducibleScalar>(
+    count: Int, of type: Scalar.Type, using algorithm: ReductionAlgorithm
+  ) -> ExchangedBytes {
+    guard size > 1, count > 0 else { return ExchangedBytes() }
+    let kind = resolveToSchedule(algorithm, bytes: count * Scalar.scalarType.stride).kind
+    return scheduledBytes(
+      .allGather, count: count, Scalar.scalarType, by: kind, wireFormat: .full)
   }
 
   /// This host's ranks, and this rank's place among them.
@@ -110,6 +120,22 @@ extension Communicator {
     guard size > 1, count > 0 else { return ExchangedBytes() }
     return scheduledBytes(
       collective, count: count, Scalar.scalarType, by: .ring, wireFormat: wireFormat)
+  }
+
+  /// What a collective makes this rank send: by its schedule, also where elements lie in an arena and are
+  /// fetched instead. All-reduces are counted as they run.
+  func exchangedBytes(
+    of collective: Collective, count: Int, _ type: ScalarType
+  ) -> ExchangedBytes {
+    guard size > 1, count > 0 else { return ExchangedBytes() }
+    switch (collective, type) {
+    case (.allReduce, .float): return exchangedBytes(count: count, of: Float.self)
+    case (.allReduce, _): return exchangedBytes(count: count, of: Double.self)
+    case (.broadcast, _), (.reduce, _):
+      return scheduledBytes(collective, count: count, type, by: .tree, wireFormat: .full)
+    default:
+      return scheduledBytes(collective, count: count, type, by: .ring, wireFormat: .full)
+    }
   }
 
   private func scheduledBytes(

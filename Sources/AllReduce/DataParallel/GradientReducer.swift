@@ -22,8 +22,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let communicator: Communicator
   /// What is asked for as the way in which gradients travel.
   public let algorithm: ReductionAlgorithm
-  /// In how many bits they travel.
-  public let wireFormat: WireFormat
+  /// How they are made smaller between hosts.
+  public let compression: any GradientCompression
   /// When their exchange starts.
   public let start: ReductionStart
   /// This rank's gradient: the sum over its examples before a reduction, the result afterwards.
@@ -36,13 +36,23 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public private(set) var reductions = 0
   /// Seconds spent in reductions so far.
   public private(set) var times = ExchangeTimes()
+  /// Notes when each bucket was under way, and when the rank waited; nil for not.
+  public var recorder: SpanRecorder? {
+    didSet { spans = recorder.map { BucketSpans($0, count: buckets.ranges.count) } }
+  }
 
   /// All memory: the header, then the gradient.
   let memory: Arena<Scalar>
   private let header: Int
+  private let compressed: CompressedReduction<Scalar>?
+  private let wireFormat: WireFormat
+  /// Whether counts and losses travel by themselves, since they must be exact.
+  private let headerIsAlone: Bool
   private var buckets: GradientBuckets
   private var pending: PendingQueue
+  /// Since when buckets have been under way; nil while none is.
   private var startedAt: ContinuousClock.Instant?
+  private var spans: BucketSpans?
   private let clock = ContinuousClock()
 
   /// Examples, the sum of losses, right answers.
@@ -58,27 +68,32 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///   - count: Numbers of the gradient.
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
-  ///   - wireFormat: In how many bits; counts and losses always travel whole.
+  ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
+  ///   - matrices: Which parts of the gradient are matrices, ascending: ``PowerSGD`` wants to know.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``defaultBucketBytes``.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
   public convenience init(
     count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,
-    wireFormat: WireFormat = .full, start: ReductionStart = .afterBackward,
-    bucketBytes: Int? = nil
+    compression: any GradientCompression = .none, matrices: [GradientMatrix] = [],
+    start: ReductionStart = .afterBackward, bucketBytes: Int? = nil
   ) throws {
     let header = 64 / MemoryLayout<Scalar>.stride
     try self.init(
       memoryCount: header + count, header: header, parts: [header..<header + count],
-      over: communicator, algorithm: algorithm, wireFormat: wireFormat, start: start,
+      matrices: matrices.map {
+        GradientMatrix(start: $0.start + header, rows: $0.rows, columns: $0.columns)
+      },
+      over: communicator, algorithm: algorithm, compression: compression, start: start,
       bucketBytes: bucketBytes)
   }
 
   /// Takes memory of `memoryCount` numbers: `header` for the totals, then the `parts` with gaps.
   init(
-    memoryCount: Int, header: Int, parts: [Range<Int>], over communicator: Communicator,
-    algorithm: ReductionAlgorithm, wireFormat: WireFormat, start: ReductionStart,
-    bucketBytes: Int?, outcome: ReductionOutcome = .everywhere
+    memoryCount: Int, header: Int, parts: [Range<Int>], matrices: [GradientMatrix],
+    over communicator: Communicator, algorithm: ReductionAlgorithm,
+    compression: any GradientCompression, start: ReductionStart, bucketBytes: Int?,
+    outcome: ReductionOutcome = .everywhere
   ) throws {
     precondition(
       header >= GradientReducer.headerNumbers,
@@ -87,6 +102,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     try communicator.requireEqual(memoryCount, "numbers of the gradient")
     self.communicator = communicator
     self.algorithm = algorithm
+    self.compression = compression
+    let wireFormat = compression.wireFormat
     self.wireFormat = wireFormat
     self.start = start
     self.header = header
@@ -94,7 +111,9 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     memory = try Arena(count: memoryCount, over: communicator)
     gradient = UnsafeMutableBufferPointer(rebasing: memory.values[header...])
     // In 16 bits counts would be rounded, and all ranks need them whole.
-    let first = wireFormat == .full && outcome == .everywhere ? 0 : header
+    headerIsAlone =
+      wireFormat != .full || compression is any PartialCompression || outcome != .everywhere
+    let first = headerIsAlone ? header : 0
     let stride = MemoryLayout<Scalar>.stride
     let bucketBytes =
       start == .duringBackward
@@ -102,9 +121,12 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     buckets = GradientBuckets(
       first..<memoryCount, parts: parts, bucketCount: bucketBytes / stride, perLine: 64 / stride)
     pending = PendingQueue(capacity: buckets.ranges.count)
-    var bytes = ExchangedBytes()
+    compressed = try CompressedReduction(
+      compression, memory, buckets: buckets.ranges, matrices: matrices, over: communicator,
+      algorithm: algorithm)
+    var bytes = compressed?.bytesEachReduction ?? ExchangedBytes()
     var known: [Int: ExchangedBytes] = [:]
-    for bucket in buckets.ranges {
+    for bucket in buckets.ranges where compressed == nil {
       let each =
         known[bucket.count]
         ?? communicator.bytes(
@@ -129,7 +151,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     switch outcome {
     case .everywhere:
       communicator.algorithm(
-        for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self,
+        for: algorithm, count: buckets.ranges.first?.count ?? 0, of: Scalar.self, isInArena: true,
         wireFormat: wireFormat)
     case .firstOfHost: .hierarchical
     case .blocks: .ring
@@ -197,8 +219,19 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     let from = clock.now
     buckets.complete(range)
     while let bucket = buckets.nextComplete() { try startReducing(bucket, at: from) }
+    let isUnderWay = !pending.isEmpty
     communicator.makeProgress()
-    times.busySeconds += (clock.now - from) / .seconds(1)
+    while try pending.endFirstIfComplete() { spans?.end(pending.endedCount - 1) }
+    let end = clock.now
+    times.busySeconds += (end - from) / .seconds(1)
+    if isUnderWay { times.busyUnderWaySeconds += (end - from) / .seconds(1) }
+    if pending.isEmpty { endExchange(at: end) }
+  }
+
+  private func endExchange(at now: ContinuousClock.Instant) {
+    guard let start = startedAt else { return }
+    times.exchangeSeconds += (now - start) / .seconds(1)
+    startedAt = nil
   }
 
   /// Ends the reduction: the gradient is the sum over all ranks' examples.
@@ -211,25 +244,38 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     reductions += 1
     if communicator.size > 1 {
       let from = clock.now
+      spans?.beginWait()
       if startedAt == nil { startedAt = from }
       switch (outcome, start) {
       case (.nowhere, _): break
       case (.everywhere, .afterBackward):
         while let bucket = buckets.nextLeft() {
+          if let compressed {
+            try compressed.startNext()
+            continue
+          }
+          spans?.begin(0)
           try communicator.allReduce(
             memory[bucket], .sum, using: algorithm, wireFormat: wireFormat)
+          spans?.end(0)
         }
       default:
         while let bucket = buckets.nextLeft() { try startReducing(bucket, at: from) }
-        try pending.waitForAll()
+        while !pending.isEmpty {
+          try pending.waitForFirst()
+          spans?.end(pending.endedCount - 1)
+        }
+        pending.reset()
       }
-      if wireFormat != .full || outcome != .everywhere {
+      try compressed?.finish()
+      if headerIsAlone {
         try communicator.allReduce(
           memory[0..<header], .sum, using: outcome == .nowhere ? .sharedMemory : .automatic)
       }
       let end = clock.now
+      spans?.endWait()
       times.waitSeconds += (end - from) / .seconds(1)
-      times.exchangeSeconds += (end - startedAt!) / .seconds(1)
+      endExchange(at: end)
     }
     return BatchScore(
       examples: Int(memory.values[0]), loss: Double(memory.values[1]),
@@ -238,6 +284,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   private func startReducing(_ bucket: Range<Int>, at now: ContinuousClock.Instant) throws {
     if startedAt == nil { startedAt = now }
+    if let compressed {
+      try compressed.startNext()
+      return
+    }
+    spans?.begin(pending.startedCount)
     let slice = memory[bucket]
     switch outcome {
     case .firstOfHost:

@@ -26,12 +26,35 @@ struct PendingQueue: ~Copyable {
     end += 1
   }
 
-  /// Waits for all, in the order in which they were started.
+  /// How many were started since the last ``reset()``.
+  var startedCount: Int { end }
+
+  /// How many have ended or were waited for since the last ``reset()``.
+  var endedCount: Int { first }
+
+  /// Waits for the one that was started first.
+  mutating func waitForFirst() throws {
+    precondition(first < end, "no reduction is under way")
+    first += 1
+    try (memory + first - 1).move().wait()
+  }
+
+  /// Waits for all, and makes room for as many again.
   mutating func waitForAll() throws {
-    while first < end {
-      first += 1
-      try (memory + first - 1).move().wait()
-    }
+    while !isEmpty { try waitForFirst() }
+    reset()
+  }
+
+  /// Lets go of the one that was started first, if it has ended.
+  mutating func endFirstIfComplete() throws -> Bool {
+    guard first < end, memory[first].isComplete else { return false }
+    try waitForFirst()
+    return true
+  }
+
+  /// Makes room for as many as at first; none is under way.
+  mutating func reset() {
+    precondition(isEmpty, "\(end - first) reductions are under way")
     (first, end) = (0, 0)
   }
 }

@@ -1,33 +1,68 @@
-/// The rule behind `automatic`, and each algorithm's segments.
+/// The rule behind `automatic` where nothing was measured, and each algorithm's segments.
 ///
-/// A function of what all ranks know alike, so that all choose alike. Figures are those of hosts with
-/// links of 1 Gbit/s, measured by `Benchmarks/hosts`.
+/// A function of what all ranks know alike, so that all choose alike. Figures between hosts are those of
+/// links of 1 Gbit/s, measured by `Benchmarks/hosts`; `Benchmarks/chooser-guard` watches over all.
 package enum AutomaticChoice {
-  /// By what means a collective may move its data.
-  package enum Path {
-    /// Memory that the ranks of a host share, and messages between hosts.
-    case memory
-    /// Messages alone: what has only a schedule.
+  /// Where a vector lies and by what means it may move.
+  package enum Path: String, CaseIterable {
+    /// In an ``Arena``.
+    case arena
+    /// In memory of the rank's own.
+    case array
+    /// Anywhere, where only messages will do: all-reduces that are started, and what hierarchical sends.
     case messages
   }
 
-  /// What runs for a vector of so many bytes, as they travel. Its segments are nil where they are
-  /// ``segmentBytes(of:hosts:)``.
+  /// What runs for vectors up to a size.
+  package struct Step: Equatable {
+    /// The largest vector, in bytes as they travel; nil in the last step, which takes all larger ones.
+    package let upToBytes: Int?
+    /// The algorithm; its segments are nil where they are ``segmentBytes(of:hosts:)``.
+    package let algorithm: ReductionAlgorithm
+
+    package init(upToBytes: Int?, _ algorithm: ReductionAlgorithm) {
+      self.upToBytes = upToBytes
+      self.algorithm = algorithm
+    }
+  }
+
+  /// What runs, in ascending order of sizes.
+  package static func steps(ranks: Int, hosts: Int, over path: Path) -> [Step] {
+    if path != .messages && hosts == 1 { return [Step(upToBytes: nil, .sharedMemory)] }
+    if path != .messages && hosts < ranks { return [Step(upToBytes: nil, .hierarchical)] }
+    // On a host Open MPI sends up to 4 KiB, its header included, at once; two ranks send halves of what
+    // is just too large for that.
+    if ranks == 2 && hosts == 1 {
+      return [
+        Step(upToBytes: 2 << 10, .recursiveDoubling), Step(upToBytes: 6 << 10, .ring),
+        Step(upToBytes: 32 << 10, .recursiveDoubling), Step(upToBytes: nil, .ring),
+      ]
+    }
+    // Two ranks exchange whole vectors, in one step; larger ones gain from being added by halves.
+    let isPowerOfTwo = ranks.nonzeroBitCount == 1
+    let exchange =
+      switch ranks {
+      case 2: 10 << 10
+      case 3: 12 << 10
+      default: (isPowerOfTwo ? 14 : 16) << 10
+      }
+    var steps = [Step(upToBytes: exchange, .recursiveDoubling)]
+    if ranks > 2 && isPowerOfTwo {
+      steps.append(Step(upToBytes: 512 << 10, .halvingDoubling))
+    }
+    // The more ranks, the longer a ring takes to get going.
+    let ringBegins = max(16 << 10, ranks * ranks * 3 << 9)
+    if ranks > 2 && ringBegins > steps.last?.upToBytes ?? 0 {
+      steps.append(Step(upToBytes: ringBegins, .doubleTree))
+    }
+    return steps + [Step(upToBytes: nil, .ring)]
+  }
+
+  /// What runs for a vector of so many bytes, as they travel.
   package static func algorithm(
     ranks: Int, hosts: Int, bytes: Int, over path: Path
   ) -> ReductionAlgorithm {
-    if path == .memory && hosts == 1 { return .sharedMemory }
-    if path == .memory && hosts < ranks { return .hierarchical }
-    switch ranks {
-    // Two ranks exchange whole vectors, in one step; larger ones gain from being added by halves.
-    case 2: return bytes <= 4 << 10 ? .recursiveDoubling : .ring
-    case 3 where bytes <= 8 << 10: return .recursiveDoubling
-    case 4... where bytes <= 16 << 10: return .recursiveDoubling
-    case _ where ranks.nonzeroBitCount == 1 && bytes <= 512 << 10: return .halvingDoubling
-    // The more ranks, the longer a ring takes to get going.
-    case _ where bytes <= ranks * ranks * 3 << 9: return .doubleTree
-    default: return .ring
-    }
+    steps(ranks: ranks, hosts: hosts, over: path).algorithm(bytes: bytes)
   }
 
   /// The most bytes a message carries, unless the caller says otherwise.
@@ -36,5 +71,12 @@ package enum AutomaticChoice {
     // receiver, which costs a round trip for every message.
     if hosts > 1 { return 60 << 10 }
     return algorithm == .tree ? 64 << 10 : 256 << 10
+  }
+}
+
+extension [AutomaticChoice.Step] {
+  /// What runs for a vector of so many bytes.
+  package func algorithm(bytes: Int) -> ReductionAlgorithm {
+    (first { bytes <= $0.upToBytes ?? .max } ?? self[count - 1]).algorithm
   }
 }

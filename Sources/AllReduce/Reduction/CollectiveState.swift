@@ -2,6 +2,8 @@ internal import AllReduceMPI
 
 /// What a communicator keeps for its collectives.
 final class CollectiveState {
+  /// What `automatic` takes.
+  let choices: Choices
   /// Schedules that have run and can run again.
   let runs = MessageRuns()
   private var madeHost: HostGroup?
@@ -11,19 +13,19 @@ final class CollectiveState {
   private var hasCarriers = false
   /// Collectives in arenas that are under way, in the order in which they were started.
   private var hostRuns: [HostRun] = [] {
-    didSet { hasHostRuns = !hostRuns.isEmpty }
+    didSet { path?.pointee.hasRuns = !hostRuns.isEmpty }
   }
-  /// Asked at every call, which to ask the array would cost more than a wait.
-  private var hasHostRuns = false
   /// Those that have ended, to be used again.
   private var endedHostRuns: [HostRun] = []
-  private var parts: UnsafeMutablePointer<UnsafeMutableRawPointer>?
-  /// Room for an address a rank of this host; made with `parts`.
-  private(set) var addresses: UnsafeMutablePointer<UnsafeMutableRawPointer>?
+  /// Made with the host.
+  private var path: UnsafeMutablePointer<HostPath>?
+
+  private init(_ communicator: Communicator) { choices = Choices(for: communicator) }
 
   deinit {
-    parts?.deallocate()
-    addresses?.deallocate()
+    path?.pointee.deallocate()
+    path?.deallocate()
+    choices.deallocate()
   }
 
   /// The state of a communicator.
@@ -32,45 +34,49 @@ final class CollectiveState {
     if let attachment = communicator.attachment {
       return unsafeDowncast(attachment, to: CollectiveState.self)
     }
-    let made = CollectiveState()
+    let made = CollectiveState(communicator)
     communicator.attachment = made
     return made
   }
 
-  /// The ranks on this host. Collective at the first call.
-  @inline(__always)
-  func host(of communicator: Communicator) throws -> HostGroup {
-    if let madeHost { return madeHost }
+  /// The ranks on this host, and what their collectives need at every call. Collective at the first
+  /// call.
+  func host(
+    of communicator: Communicator
+  ) throws -> (group: HostGroup, path: UnsafeMutablePointer<HostPath>) {
+    if let madeHost, let path { return (madeHost, path) }
     let made = try HostGroup(of: communicator)
     madeHost = made
-    return made
+    let path = UnsafeMutablePointer<HostPath>.allocate(capacity: 1)
+    path.initialize(to: HostPath(made.lines))
+    self.path = path
+    if communicator.isOnOneHost { communicator.shortcut.pointee = UnsafeMutableRawPointer(path) }
+    return (made, path)
   }
 
-  /// Where the parts of an arena begin, in the order of the host's ranks.
+  /// Finds out where the parts of an arena begin, for the path of this host.
   ///
   /// - Throws: ``MPIError`` if a rank of this host has no part.
-  func parts<Scalar: ReducibleScalar>(
-    of arena: Arena<Scalar>, _ host: HostGroup
-  ) throws -> UnsafeMutablePointer<UnsafeMutableRawPointer> {
-    if let parts, self.arena === arena { return parts }
+  func findParts<Scalar: ReducibleScalar>(
+    of arena: Arena<Scalar>, _ communicator: Communicator
+  ) throws {
     precondition(
       arena.sharing == .symmetric,
       "A single arena holds one value for all ranks of a host: there is nothing to reduce.")
-    let found = parts ?? .allocate(capacity: host.worldRanks.count)
-    for (index, rank) in host.worldRanks.enumerated() {
+    let (group, path) = try host(of: communicator)
+    for (index, rank) in group.worldRanks.enumerated() {
       guard let part = arena.part(ofWorldRank: rank) else {
-        self.arena = nil
+        path.pointee.arena = nil
         throw MPIError(
           operation: "a reduction in an arena",
           message: "rank \(rank) has no part in the arena; make it over a communicator that has "
             + "all ranks that reduce in it")
       }
-      found[index] = part
+      path.pointee.parts[index] = part
     }
-    if addresses == nil { addresses = .allocate(capacity: host.worldRanks.count) }
-    parts = found
+    path.pointee.arena = arena.address
+    // Kept, so that no other arena can be at that address.
     self.arena = arena
-    return found
   }
 
   /// Most arena collectives under way at once: a call line must not be written again before all have
@@ -99,9 +105,8 @@ final class CollectiveState {
 
   /// Waits until all arena collectives that were started have ended. Their own waits throw what they
   /// failed with.
-  @inline(__always)
-  func endHostRuns(_ communicator: Communicator) throws {
-    while hasHostRuns { endFirstHostRun(communicator) }
+  func endHostRuns(_ communicator: Communicator) {
+    while !hostRuns.isEmpty { endFirstHostRun(communicator) }
   }
 
   private func endFirstHostRun(_ communicator: Communicator) {

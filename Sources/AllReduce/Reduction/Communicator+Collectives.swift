@@ -7,36 +7,54 @@ extension Communicator {
   ///   - requested: Any algorithm; all but `automatic` stand for themselves.
   ///   - count: Elements a rank.
   ///   - type: The element type.
+  ///   - isInArena: Whether the elements are in an ``Arena``.
   ///   - wireFormat: How the elements are to travel.
   /// - Returns: An algorithm that is not `automatic`.
   public func algorithm<Scalar: ReducibleScalar>(
-    for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type,
+    for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type, isInArena: Bool = false,
     wireFormat: WireFormat = .full
   ) -> ReductionAlgorithm {
-    resolve(requested, bytes: count * wireFormat.stride(of: Scalar.scalarType))
+    resolve(
+      requested, bytes: count * wireFormat.stride(of: Scalar.scalarType),
+      over: isInArena ? .arena : .array)
+  }
+
+  /// The file of measured choices that `automatic` follows on this communicator; nil where its choices
+  /// are built in.
+  ///
+  /// The same on all ranks: rank 0 reads the file when MPI starts. One that cannot be used ends the job
+  /// here, or at the communicator's first collective. `docs/schemas.md` says where the file is looked for.
+  public var tuningFile: String? {
+    CollectiveState.of(self).choices.isMeasured ? TuningText.ofJob?.file : nil
   }
 
   /// What runs for an all-reduce of so many bytes, as they travel, when `requested` is asked for.
   @inline(__always)
-  func resolve(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
-    requested.kind == .automatic ? choose(requested, bytes, over: .memory) : requested
+  func resolve(
+    _ requested: ReductionAlgorithm, bytes: Int, over path: AutomaticChoice.Path
+  ) -> ReductionAlgorithm {
+    if requested.kind != .automatic { return requested }
+    let chosen = CollectiveState.of(self).choices.algorithm(bytes: bytes, over: path)
+    guard let segment = requested.segmentBytes else { return chosen }
+    return chosen.segmented(bytes: segment)
   }
 
   /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
-  func resolveToSchedule(_ requested: ReductionAlgorithm, bytes: Int) -> ReductionAlgorithm {
-    switch requested.kind {
-    case .automatic, .sharedMemory, .hierarchical: choose(requested, bytes, over: .messages)
-    default: requested
-    }
-  }
-
-  private func choose(
-    _ requested: ReductionAlgorithm, _ bytes: Int, over path: AutomaticChoice.Path
+  func resolveToSchedule(
+    _ requested: ReductionAlgorithm, _ collective: Collective = .allReduce, bytes: Int
   ) -> ReductionAlgorithm {
-    let chosen = AutomaticChoice.algorithm(
-      ranks: size, hosts: hosts.count, bytes: bytes, over: path)
-    return ReductionAlgorithm(
-      chosen.kind, segmentBytes: requested.segmentBytes ?? chosen.segmentBytes)
+    switch requested.kind {
+    case .automatic, .sharedMemory, .hierarchical:
+      let choices = CollectiveState.of(self).choices
+      let chosen =
+        if case .allReduce = collective {
+          choices.algorithm(bytes: bytes, over: .messages)
+        } else {
+          choices.algorithmOfOthers(bytes: bytes)
+        }
+      return requested.segmentBytes.map { chosen.segmented(bytes: $0) } ?? chosen
+    default: return requested
+    }
   }
 
   /// Runs a collective on memory of the caller and waits for its end.
@@ -50,9 +68,9 @@ extension Communicator {
     guard let base, count > 0, size > 1 else { return }
     let chosen =
       if case .allReduce = collective {
-        resolve(algorithm, bytes: bytes)
+        resolve(algorithm, bytes: bytes, over: .array)
       } else {
-        resolveToSchedule(algorithm, bytes: bytes)
+        resolveToSchedule(algorithm, collective, bytes: bytes)
       }
     switch chosen.kind {
     case .native: try runNatively(collective, on: base, count: count, type, operation)
@@ -149,6 +167,7 @@ extension Communicator {
   }
 
   /// As `allReduce` of a buffer.
+  @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
@@ -159,6 +178,7 @@ extension Communicator {
   }
 
   /// As `allReduce` of a buffer.
+  @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout MutableSpan<Scalar>, _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full

@@ -39,7 +39,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     var ready = 0
     var ended = 0
     var buffer: UnsafeMutableRawPointer?
-    var kernel: Unmanaged<ReductionKernel>?
+    var kernel: ReductionKernel?
     var firstTag: Int32 = 0
   }
 
@@ -95,7 +95,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   ///
   /// - Parameters:
   ///   - buffer: `schedule.count` elements.
-  ///   - kernel: How elements are combined; from ``ReductionKernel/of(_:_:)``, which never go away.
+  ///   - kernel: How elements are combined.
   ///   - firstTag: The tag of every channel's first message; no other run that is under way on the
   ///     transport may use it or the `messageCount` tags after it.
   package func start(
@@ -106,7 +106,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     if failure != nil { failure = nil }
     state.pointee = State(
       isActive: true, next: 0, ready: initiallyReady, ended: 0, buffer: buffer,
-      kernel: .passUnretained(kernel), firstTag: firstTag)
+      kernel: kernel, firstTag: firstTag)
     waits.update(from: initialWaits, count: schedule.steps.count)
     queue.update(from: initialQueue, count: initiallyReady)
     attempt { try startReadySteps() }
@@ -153,7 +153,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private func start(_ label: Int32) throws -> Bool {
     let buffer = state.pointee.buffer.unsafelyUnwrapped
     let firstTag = state.pointee.firstTag
-    let kernel = state.pointee.kernel.unsafelyUnwrapped._withUnsafeGuaranteedRef { $0 }
+    let kernel = state.pointee.kernel.unsafelyUnwrapped
     switch steps[Int(label)] {
     case .send(let range, let peer, let message):
       try messages.send(

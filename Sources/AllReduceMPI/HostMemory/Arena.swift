@@ -60,6 +60,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   }
 
   /// A range of this rank's part, to be reduced.
+  @inlinable
   public subscript(range: Range<Int>) -> ArenaSlice<Scalar> {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= count,
@@ -76,6 +77,12 @@ public final class Arena<Scalar: ReducibleScalar> {
     set { values[index] = newValue }
   }
 
+  /// What tells it from other arenas while it lives.
+  @inlinable @inline(__always)
+  package var address: UnsafeRawPointer {
+    UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
+  }
+
   /// The part of a rank of this host, by its rank in the world; nil if it has none.
   package func part(ofWorldRank rank: Int) -> UnsafeMutableRawPointer? {
     owners.firstIndex(of: rank).map { segment.parts[sharing == .single ? 0 : $0] }
@@ -88,6 +95,12 @@ public struct ArenaSlice<Scalar: ReducibleScalar> {
   public let arena: Arena<Scalar>
   /// Which elements of the part.
   public let range: Range<Int>
+
+  @inlinable
+  init(arena: Arena<Scalar>, range: Range<Int>) {
+    self.arena = arena
+    self.range = range
+  }
 
   /// This rank's elements.
   public var values: UnsafeMutableBufferPointer<Scalar> {

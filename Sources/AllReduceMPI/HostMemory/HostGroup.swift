@@ -24,12 +24,11 @@ package final class HostGroup {
       // The rank that is waited for may itself wait for a message of this one.
       engine.poll()
       let now = monotonicNanoseconds()
-      if since != 0 {
-        engine.endJobIfOverdue(
-          "a reduction in shared memory", awaiting: [names[owner]], since: since, now: now)
-      }
-      yieldCore()
-      return since == 0 ? now : since
+      let since = since == 0 ? now : since
+      engine.endJobIfOverdue(
+        "a reduction in shared memory", awaiting: [names[owner]], since: since, now: now)
+      if !engine.rest(since: since, now: now) { yieldCore() }
+      return since
     }
     try node.barrier()
   }

@@ -1,5 +1,5 @@
 internal import CKernels
-internal import Synchronization
+public import Synchronization
 
 /// Where the ranks of a host tell each other how far they are.
 ///
@@ -9,79 +9,82 @@ internal import Synchronization
 /// processes (``HostSegment``) or to threads of one process (tests, the thread sanitizer).
 ///
 /// A value of addresses and numbers alone: a small reduction takes less time than counting references
-/// to an object would. Who makes one calls ``deallocate()`` at the end.
+/// to an object would. Inlinable for the same reason: the collectives are in another module. Who makes
+/// one calls ``deallocate()`` at the end.
+@usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited
   /// for and since when (0 at first); returns since when.
   package typealias Idle = (_ owner: Int, _ since: UInt64) -> UInt64
 
   /// A number that its owner raises and the others wait for.
+  @usableFromInline
   package struct Flag {
-    private let number: UnsafeMutablePointer<Atomic<UInt64>>
+    @usableFromInline package let number: UnsafeMutablePointer<Atomic<UInt64>>
 
-    @inline(__always)
-    init(at address: UnsafeMutableRawPointer) {
+    @inlinable @inline(__always)
+    package init(at address: UnsafeMutableRawPointer) {
       number = address.assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
     /// What the owner wrote before it raised the number to what is read here is visible.
-    @inline(__always)
+    @inlinable @inline(__always)
     package var value: UInt64 { number.pointee.load(ordering: .acquiring) }
 
     /// Makes all that was written before visible to those who see the new number.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func raise(to value: UInt64) { number.pointee.store(value, ordering: .releasing) }
   }
 
   /// How many calls may be under way: so many call lines a rank has.
-  package static let depth = 16
+  @inlinable package static var depth: Int { 16 }
   /// A call line is a cache line: number, signature, count, place, and this many bytes of payload.
-  package static let inlineBytes = 32
+  @inlinable package static var inlineBytes: Int { 32 }
   /// A slot for a small vector that is sent whole; there are two.
-  package static let slotBytes = 16 << 10
+  @inlinable package static var slotBytes: Int { 16 << 10 }
   /// A slot for a piece of a large one; there are two.
-  package static let pieceBytes = 128 << 10
+  @inlinable package static var pieceBytes: Int { 128 << 10 }
 
   /// Bytes of an area.
-  package static let areaBytes =
-    dataStart + 2 * slotBytes + 2 * pieceBytes
-  private static let dataStart = 4096
+  @inlinable package static var areaBytes: Int { dataStart + 2 * slotBytes + 2 * pieceBytes }
+  @inlinable package static var dataStart: Int { 4096 }
 
   /// This rank's number among those of the host.
-  package let rank: Int
-  package let size: Int
-  private let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  @usableFromInline package let rank: Int
+  @usableFromInline package let size: Int
+  @usableFromInline package let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let patience: Int
   private let idle: Unmanaged<IdleFunction>
-  private let counters: UnsafeMutablePointer<Counters>
+  @usableFromInline package let counters: UnsafeMutablePointer<Counters>
 
   private final class IdleFunction {
     let call: Idle
     init(_ call: @escaping Idle) { self.call = call }
   }
 
-  private struct Counters {
-    var call: UInt64 = 0
-    var exchange: UInt64 = 0
-    var piece: UInt64 = 0
+  @usableFromInline
+  package struct Counters {
+    @usableFromInline package var call: UInt64 = 0
+    @usableFromInline package var exchange: UInt64 = 0
+    @usableFromInline package var piece: UInt64 = 0
   }
 
   /// The number of the last call.
-  @inline(__always)
+  @inlinable @inline(__always)
   package var call: UInt64 {
     get { counters.pointee.call }
     nonmutating set { counters.pointee.call = newValue }
   }
 
   /// The number of the last whole exchange through slots.
-  @inline(__always)
+  @inlinable @inline(__always)
   package var exchange: UInt64 {
     get { counters.pointee.exchange }
     nonmutating set { counters.pointee.exchange = newValue }
   }
 
   /// The number of the last staged piece.
-  @inline(__always)
+  @inlinable @inline(__always)
   package var piece: UInt64 {
     get { counters.pointee.piece }
     nonmutating set { counters.pointee.piece = newValue }
@@ -119,7 +122,7 @@ package struct HostLines {
   ///
   /// Two ranks swap their lines every ``depth`` calls, so that a rank writes a line that it read last and
   /// need not ask it back from the other's cache: a tenth of a small call's time.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func line(_ owner: Int, _ call: UInt64) -> CallLine {
     let (turn, index) = call.quotientAndRemainder(dividingBy: UInt64(HostLines.depth))
     let area = size == 2 ? areas[owner ^ Int(turn & 1)] : areas[owner]
@@ -127,34 +130,34 @@ package struct HostLines {
   }
 
   /// The number of the last call whose result a rank has written.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func finished(_ owner: Int) -> Flag { flag(owner, 16) }
 
   /// The number of the last piece that a rank has put into its slot for the others.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func staged(_ owner: Int) -> Flag { flag(owner, 17) }
 
   /// The number of the last piece of which a rank has put its share of the result into the slots.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func reduced(_ owner: Int) -> Flag { flag(owner, 18) }
 
   /// The number of the last call whose slice a rank has brought back from the other hosts.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func carried(_ owner: Int) -> Flag { flag(owner, 19) }
 
   /// The number of the last call whose result a rank has taken from the host's.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func taken(_ owner: Int) -> Flag { flag(owner, 20) }
 
-  @inline(__always)
-  private func flag(_ owner: Int, _ line: Int) -> Flag {
+  @inlinable @inline(__always)
+  package func flag(_ owner: Int, _ line: Int) -> Flag {
     Flag(at: areas[owner] + line &* 64)
   }
 
   /// Where a small vector of a rank lies at a whole exchange of some number.
   ///
   /// Two ranks have a slot each and swap them every time: a rank writes where it read last.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func slot(_ owner: Int, _ exchange: UInt64) -> UnsafeMutableRawPointer {
     let turn = Int(exchange & 1)
     let start = HostLines.dataStart
@@ -163,65 +166,65 @@ package struct HostLines {
   }
 
   /// Where an even or odd piece lies, first as its rank has it, then as it is reduced.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func stagedSlot(_ owner: Int, _ piece: UInt64) -> UnsafeMutableRawPointer {
     areas[owner] + HostLines.dataStart + 2 &* HostLines.slotBytes
       + Int(piece & 1) &* HostLines.pieceBytes
   }
 
   /// Waits until a flag has grown to `number`.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func wait(for flag: Flag, toReach number: UInt64, of owner: Int) {
-    if flag.value >= number { return }
+    if flag.value < number { waitLonger(for: flag, toReach: number, of: owner) }
+  }
+
+  @inline(never) @usableFromInline
+  package func waitLonger(for flag: Flag, toReach number: UInt64, of owner: Int) {
     var looks = patience
     while looks > 0 {
       ck_pause()
       if flag.value >= number { return }
       looks &-= 1
     }
-    waitSlowly(for: flag, toReach: number, of: owner)
-  }
-
-  @inline(never)
-  private func waitSlowly(for flag: Flag, toReach number: UInt64, of owner: Int) {
     var since: UInt64 = 0
     while flag.value < number { since = idle._withUnsafeGuaranteedRef { $0.call }(owner, since) }
   }
 
   /// One call of one rank, in a cache line.
+  @usableFromInline
   package struct CallLine {
-    private let base: UnsafeMutableRawPointer
+    @usableFromInline package let base: UnsafeMutableRawPointer
 
-    @inline(__always)
-    init(_ base: UnsafeMutableRawPointer) { self.base = base }
+    @inlinable @inline(__always)
+    package init(_ base: UnsafeMutableRawPointer) { self.base = base }
 
     /// The number of the call: what the others wait for.
-    @inline(__always)
+    @inlinable @inline(__always)
     package var number: Flag { Flag(at: base) }
 
     /// What is called, in the caller's encoding, and with how many elements.
-    @inline(__always)
+    @inlinable @inline(__always)
     package var signature: UInt64 {
       get { base.load(fromByteOffset: 8, as: UInt64.self) }
       nonmutating set { base.storeBytes(of: newValue, toByteOffset: 8, as: UInt64.self) }
     }
 
     /// The number of elements.
-    @inline(__always)
+    @inlinable @inline(__always)
     package var count: Int {
       get { base.load(fromByteOffset: 16, as: Int.self) }
       nonmutating set { base.storeBytes(of: newValue, toByteOffset: 16, as: Int.self) }
     }
 
     /// Where in the owner's part of the arena the elements are.
-    @inline(__always)
+    @inlinable @inline(__always)
     package var place: Int {
       get { base.load(fromByteOffset: 24, as: Int.self) }
       nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: Int.self) }
     }
 
     /// Room for ``HostLines/inlineBytes`` bytes of data.
-    @inline(__always)
+    @inlinable @inline(__always)
     package var payload: UnsafeMutableRawPointer { base + 32 }
   }
 }

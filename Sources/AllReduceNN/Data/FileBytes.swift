@@ -7,17 +7,23 @@
 /// The bytes of a file, mapped into memory; those of a pipe are read, those of gzip are unpacked.
 ///
 /// Mapping reads only what is looked at, so a process that looks at its part costs only that part.
-final class FileBytes: @unchecked Sendable {
+package final class FileBytes: @unchecked Sendable {
   private let memory: UnsafeMutableRawPointer?
   private let count: Int
   private let isMapped: Bool
 
   /// All bytes; valid while this object lives.
-  var bytes: UnsafeBufferPointer<UInt8> {
+  package var bytes: UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: memory?.assumingMemoryBound(to: UInt8.self), count: count)
   }
 
-  init(path: String) throws(DataError) {
+  /// Maps or reads a file.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - unpacks: Whether what gzip has packed is unpacked.
+  /// - Throws: ``DataError`` if it cannot be read.
+  package init(path: String, unpacks: Bool = true) throws(DataError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileBytes.unreadable(path, errno) }
     defer { close(descriptor) }
@@ -39,7 +45,7 @@ final class FileBytes: @unchecked Sendable {
       whole = (memory, count, false)
     }
     let packed = UnsafeRawBufferPointer(start: whole.memory, count: whole.count)
-    if Gzip.isPacked(packed) {
+    if unpacks, Gzip.isPacked(packed) {
       defer { FileBytes.release(whole.memory, whole.count, isMapped: whole.isMapped) }
       (memory, count) = try Gzip.unpack(packed, path)
       isMapped = false

@@ -7,6 +7,12 @@ public struct DropoutMask: Hashable, Sendable {
   public let stream: UInt64
   /// How many of 65,536 elements are kept.
   public let kept: Int
+  /// The element of an example that is counted as the first, a multiple of ``step``: a process that has
+  /// only some elements of each example starts there.
+  public let firstElement: Int
+
+  /// A mask may start at every so many elements.
+  public static var step: Int { 64 }
 
   /// Creates a mask.
   ///
@@ -15,13 +21,18 @@ public struct DropoutMask: Hashable, Sendable {
   ///   - layer: The number of the dropout layer in its network, below 2²³.
   ///   - step: The number of the training step; its lower 40 bits count.
   ///   - kept: How many of 65,536 elements are kept.
-  public init(seed: UInt64, layer: Int, step: UInt64, kept: Int) {
+  ///   - firstElement: Which element counts as the first, a multiple of ``step``.
+  public init(seed: UInt64, layer: Int, step: UInt64, kept: Int, firstElement: Int = 0) {
+    precondition(
+      firstElement >= 0 && firstElement % DropoutMask.step == 0,
+      "a mask starts at a multiple of \(DropoutMask.step), not at \(firstElement)")
     precondition(
       layer >= 0 && layer < 1 << 23, "a network has at most 8388608 dropout layers, not \(layer)")
     self.seed = seed
     // The highest bit keeps clear of the streams of first values and orders, which are small numbers.
     stream = 1 << 63 | UInt64(layer) << 40 | step & (1 << 40 - 1)
     self.kept = kept
+    self.firstElement = firstElement
   }
 
   /// The number of the first block of random bits of an example, which has up to 2²⁸.
@@ -30,7 +41,7 @@ public struct DropoutMask: Hashable, Sendable {
   func index(of example: Int) -> UInt64 {
     precondition(
       example >= 0 && example < 1 << 36, "examples have numbers below 2^36, not \(example)")
-    return UInt64(example) << 28
+    return UInt64(example) << 28 + UInt64(8 * (firstElement / DropoutMask.step))
   }
 
   /// Whether an element is kept.

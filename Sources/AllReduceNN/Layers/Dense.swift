@@ -1,5 +1,3 @@
-import CKernels
-
 /// A fully connected layer: every output is a weighted sum of all inputs, and a bias.
 ///
 /// Batches of `[inputs]` give batches of `[outputs]`. A pass forward costs 2 inputs outputs operations an
@@ -18,11 +16,14 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   public let bias: Parameter<Scalar>?
 
   /// The loops, for tests to replace.
-  package var loops = Scalar.layerLoops
+  package var loops: LayerKernels {
+    get { products.loops }
+    set { products.loops = newValue }
+  }
+  private var products = DenseProducts<Scalar>()
   private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()
-  private var scratch = Scratch<Scalar>()
   private var columns = Scratch<Scalar>()
 
   /// Creates a layer.
@@ -72,18 +73,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     let output = output.tensor([input.rows, outputs])
-    guard input.rows > 0 else { return output }
-    if usesLoops(input.rows) {
-      loops.table.pointee.product(
-        input.base, input.rows, inputs, weight.values.base, 1, outputs, bias?.values.base,
-        output.base, scratch.tensor([LayerKernels.scratch]).base)
-      return output
-    }
-    if let bias { Scalar.fill(output, withRow: bias.values) }
-    Scalar.matrixMatrix(
-      transposeA: false, transposeB: true, rows: Int32(input.rows), columns: Int32(outputs),
-      inner: Int32(inputs), input.base, weight.values.base, keep: bias == nil ? 0 : 1,
-      output.base)
+    products.multiply(input, weight.values, from: bias?.values, to: output)
     return output
   }
 
@@ -95,71 +85,33 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
       preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
     }
     if let bias {
-      Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
+      DenseProducts.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
       try pass.finish(bias)
     }
     // Rows whose exchange can start while the next are computed.
     let most = pass.elementsAtOnce.map { max($0 / inputs, 1) } ?? outputs
     for start in stride(from: 0, to: outputs, by: most) {
       let rows = start..<min(start + most, outputs)
-      setWeightGradient(rows, of: input, gradient, keep: pass.accumulatesGradients)
+      products.setWeightGradient(
+        of: input, columns(rows, of: gradient), keep: pass.accumulatesGradients,
+        to: rows.count == outputs ? weight.gradient : weight.gradient.rows(rows))
       try pass.gradientIsReady?(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
     }
-    return needsInputGradient ? inputGradient(of: input, gradient) : nil
-  }
-
-  /// Computes some rows of the weights' gradient.
-  private func setWeightGradient(
-    _ rows: Range<Int>, of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, keep: Bool
-  ) {
-    let target = weight.gradient.base + rows.lowerBound * inputs
-    if input.rows == 0 {
-      if !keep { target.update(repeating: 0, count: rows.count * inputs) }
-      return
-    }
-    let outputs = rows.count
-    var gradient = gradient
-    if outputs < self.outputs {
-      // The products take whole matrices.
-      let part = columns.tensor([gradient.rows, outputs])
-      for row in 0..<gradient.rows {
-        (part.base + row * outputs).update(
-          from: gradient.base + row * self.outputs + rows.lowerBound, count: outputs)
-      }
-      gradient = part
-    }
-    if usesLoops(input.rows) {
-      let scratch = scratch.tensor([input.rows * (outputs + LayerKernels.rounded(inputs))])
-      loops.table.pointee.outer_product(
-        gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, target,
-        scratch.base)
-    } else {
-      Scalar.matrixMatrix(
-        transposeA: true, transposeB: false, rows: Int32(outputs), columns: Int32(inputs),
-        inner: Int32(input.rows), gradient.base, input.base, keep: keep ? 1 : 0, target)
-    }
-  }
-
-  private func inputGradient(
-    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>
-  ) -> Tensor<Scalar> {
+    guard needsInputGradient else { return nil }
     let result = inputGradient.tensor(input.shape)
-    if input.rows == 0 { return result }
-    if usesLoops(input.rows) {
-      loops.table.pointee.product(
-        gradient.base, input.rows, outputs, weight.values.base, 0, inputs, nil, result.base,
-        scratch.tensor([LayerKernels.scratch]).base)
-    } else {
-      Scalar.matrixMatrix(
-        transposeA: false, transposeB: false, rows: Int32(input.rows), columns: Int32(inputs),
-        inner: Int32(outputs), gradient.base, weight.values.base, keep: 0, result.base)
-    }
+    products.multiplyBack(gradient, weight.values, to: result)
     return result
   }
 
-  /// Whether our loops are faster than the library's, which rearranges the weights for more rows than
-  /// such batches have.
-  private func usesLoops(_ batch: Int) -> Bool {
-    loops.variant != .scalar && LayerKernels.batches.contains(batch)
+  /// Some columns of a gradient of outputs, as a matrix of their own, which is what the products take.
+  private func columns(_ columns: Range<Int>, of gradient: Tensor<Scalar>) -> Tensor<Scalar> {
+    if columns.count == outputs { return gradient }
+    let part = self.columns.tensor([gradient.rows, columns.count])
+    guard gradient.rows > 0 else { return part }
+    for row in 0..<gradient.rows {
+      (part.base + row * columns.count).update(
+        from: gradient.base + row * outputs + columns.lowerBound, count: columns.count)
+    }
+    return part
   }
 }

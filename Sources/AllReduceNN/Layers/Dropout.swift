@@ -19,16 +19,26 @@ public final class Dropout<Scalar: NetworkScalar>: InPlaceLayer, RandomLayer {
   /// The place among the network's random layers.
   public var number = 0
 
+  /// Where in an example the input's first element stands: not 0 on a process that has only some elements
+  /// of each example, and drops those that the whole layer would.
+  public let firstElement: Int
+
   /// How many of 65,536 elements are kept.
   private let kept: Int
   private var scratch = Scratch<Scalar>()
+  /// A row from the last place before ``firstElement`` where a mask may start.
+  private var row = Scratch<Scalar>()
   /// The mask and the examples of the latest forward pass; nil if nothing was dropped.
   private var latest: (mask: DropoutMask, examples: [Int])?
 
   /// Creates the layer.
   ///
+  /// - Parameters:
+  ///   - rate: The probability that an element is dropped.
+  ///   - firstElement: Where in an example the input's first element stands.
   /// - Precondition: The rate is 0 or more, and below 1.
-  public init(_ rate: Double = 0.5) {
+  public init(_ rate: Double = 0.5, firstElement: Int = 0) {
+    self.firstElement = firstElement
     precondition(rate >= 0 && rate < 1, "a dropout rate is from 0 to below 1, not \(rate)")
     kept = max(1, Int((65536 * (1 - rate)).rounded()))
     self.rate = rate
@@ -52,7 +62,9 @@ public final class Dropout<Scalar: NetworkScalar>: InPlaceLayer, RandomLayer {
     precondition(
       pass.examples.isEmpty || pass.examples.count == input.rows,
       "a batch of \(input.shape) has no \(pass.examples.count) example numbers")
-    let mask = DropoutMask(seed: pass.seed, layer: number, step: pass.step, kept: kept)
+    let mask = DropoutMask(
+      seed: pass.seed, layer: number, step: pass.step, kept: kept,
+      firstElement: firstElement - firstElement % DropoutMask.step)
     latest = (mask, pass.examples)
     let output = worksInPlace ? input : scratch.tensor(input.shape)
     apply(mask, pass.examples, input, output)
@@ -74,10 +86,20 @@ public final class Dropout<Scalar: NetworkScalar>: InPlaceLayer, RandomLayer {
     guard input.count > 0 else { return }
     let (width, scale) = (input.count / input.rows, Scalar(65536 / Double(kept)))
     precondition(width <= 1 << 31, "dropout masks have up to 2^31 elements, not \(width)")
-    for row in 0..<input.rows {
-      Scalar.vectorFunctions.drop(
-        input.base + row * width, output.base + row * width, count: width, mask: mask,
-        example: examples.isEmpty ? row : examples[row], scale: scale)
+    let before = firstElement % DropoutMask.step
+    for index in 0..<input.rows {
+      let example = examples.isEmpty ? index : examples[index]
+      let (from, to) = (input.base + index * width, output.base + index * width)
+      if before == 0 {
+        Scalar.vectorFunctions.drop(
+          from, to, count: width, mask: mask, example: example, scale: scale)
+      } else {
+        let row = row.tensor([before + width])
+        (row.base + before).update(from: from, count: width)
+        Scalar.vectorFunctions.drop(
+          row.base, row.base, count: row.count, mask: mask, example: example, scale: scale)
+        to.update(from: row.base + before, count: width)
+      }
     }
   }
 }

@@ -36,7 +36,11 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// Runs the layers one after the other.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var values = input
-    for layer in layers { values = try layer.forward(values, pass) }
+    for layer in layers {
+      let start = pass.recorder.map { _ in SpanRecorder.now() }
+      values = try layer.forward(values, pass)
+      if let start { pass.recorder?.add(layer, from: start) }
+    }
     return values
   }
 
@@ -48,10 +52,11 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
     let first = needsInputGradient ? 0 : firstLearning
     var gradient = gradient
     for index in layers.indices.reversed() where index >= first {
-      guard
-        let next = try layers[index].backward(
-          gradient, pass, needsInputGradient: needsInputGradient || index > first)
-      else { return nil }
+      let start = pass.recorder.map { _ in SpanRecorder.now() }
+      let next = try layers[index].backward(
+        gradient, pass, needsInputGradient: needsInputGradient || index > first)
+      if let start { pass.recorder?.add(layers[index], from: start) }
+      guard let next else { return nil }
       gradient = next
     }
     return needsInputGradient ? gradient : nil

@@ -42,7 +42,7 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
     precondition(
       classes.count * width == output.count && width > 0,
       "outputs of \(output.shape) cannot be compared with \(classes.count) classes")
-    try check(classes, below: width)
+    try SoftmaxCrossEntropy.check(classes, below: width)
     var gradientRow = start(of: gradient, like: output)
     var score = BatchScore(examples: classes.count)
     guard var row = UnsafePointer(output.values.baseAddress) else { return score }
@@ -77,7 +77,8 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
     return loss
   }
 
-  private func check(_ classes: UnsafeBufferPointer<Int32>, below width: Int) throws {
+  /// Refuses classes that there are not.
+  package static func check(_ classes: UnsafeBufferPointer<Int32>, below width: Int) throws {
     if let example = classes.firstIndex(where: { $0 < 0 || $0 >= width }) {
       throw DataError(
         file: "the targets",

@@ -25,4 +25,28 @@ public enum Initialization: Hashable, Sendable {
       random.gaussian(at: UInt64(index), stream: stream) * deviation
     }
   }
+
+  /// Draws the values of neighbouring elements, the first of which is element `start`.
+  func fill<Scalar: NetworkScalar>(
+    _ values: UnsafeMutableBufferPointer<Scalar>, from start: Int, random: Philox, stream: UInt64
+  ) {
+    guard let base = UnsafeMutableRawPointer(values.baseAddress) else { return }
+    if Scalar.self == Float.self {
+      fill(
+        base.assumingMemoryBound(to: Float.self), values.count, from: start, random, stream)
+    } else {
+      for index in values.indices {
+        values[index] = Scalar(value(at: start + index, random: random, stream: stream))
+      }
+    }
+  }
+
+  private func fill(
+    _ values: UnsafeMutablePointer<Float>, _ count: Int, from start: Int, _ random: Philox,
+    _ stream: UInt64
+  ) {
+    for index in 0..<count {
+      values[index] = Float(value(at: start + index, random: random, stream: stream))
+    }
+  }
 }

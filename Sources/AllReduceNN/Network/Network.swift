@@ -63,13 +63,20 @@ public final class Network<Scalar: NetworkScalar> {
   /// The number of learned numbers.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
 
-  /// Draws the first values: the same for a seed, whoever draws them.
+  /// Draws the first values: the same for a seed, whoever draws them. Of a part of a parameter only its
+  /// own are drawn.
   public func initialize(seed: UInt64) {
     let random = Philox(seed: seed)
     for (number, parameter) in parameters.enumerated() {
-      for index in 0..<parameter.shape.count {
-        parameter.values[index] = Scalar(
-          parameter.initialization.value(at: index, random: random, stream: UInt64(number)))
+      let whole = ParameterShard(of: parameter.shape.batch(of: 1), dimension: 0, range: 0..<1)
+      (parameter.shard ?? whole).forEachRun { elements, start in
+        let values = UnsafeMutableBufferPointer(rebasing: parameter.values.values[elements])
+        if let source = parameter.source {
+          _ = values.update(fromContentsOf: source.values[start..<start + elements.count])
+        } else {
+          parameter.initialization.fill(
+            values, from: start, random: random, stream: UInt64(number))
+        }
       }
     }
   }

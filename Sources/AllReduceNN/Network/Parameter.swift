@@ -8,14 +8,57 @@ public final class Parameter<Scalar: NetworkScalar> {
   public let initialization: Initialization
   /// Whether weight decay applies; not to biases and norms.
   public let decays: Bool
+  /// Which part of a larger parameter this is; nil for a whole one, which every process has.
+  public let shard: ParameterShard?
+  /// The whole parameter's values to begin with, instead of drawn ones.
+  let source: Tensor<Scalar>?
   /// The values; bound by ``ParameterLayout/bind(values:gradients:owner:)``.
   public internal(set) var values: Tensor<Scalar>
   /// The gradient of the sum of the batch's losses.
   public internal(set) var gradient: Tensor<Scalar>
 
   /// Creates a parameter that has no memory yet.
-  public init(_ name: String, shape: Shape, initialization: Initialization, decays: Bool) {
+  public convenience init(
+    _ name: String, shape: Shape, initialization: Initialization, decays: Bool
+  ) {
+    self.init(name, shape: shape, shard: nil, initialization: initialization, decays: decays)
+  }
+
+  /// Creates a parameter that has no memory yet, and begins as another does: with its values, if it has
+  /// memory.
+  public convenience init(like other: Parameter) {
+    self.init(
+      other.name, shape: other.shape, shard: other.shard, initialization: other.initialization,
+      decays: other.decays, source: other.values)
+  }
+
+  /// Creates a part of a parameter, whose first values are those that the whole one has there.
+  ///
+  /// - Parameters:
+  ///   - name: Its name within its layer.
+  ///   - shard: Which part.
+  ///   - initialization: How the whole one's first values are drawn.
+  ///   - source: The whole one's values, to begin with these instead; nil or empty to draw.
+  ///   - decays: Whether weight decay applies.
+  public convenience init(
+    _ name: String, shard: ParameterShard, initialization: Initialization,
+    source: Tensor<Scalar>? = nil, decays: Bool
+  ) {
+    self.init(
+      name, shape: shard.shape, shard: shard, initialization: initialization, decays: decays,
+      source: source)
+  }
+
+  /// The sizes of the whole parameter.
+  public var wholeShape: Shape { shard?.whole ?? shape }
+
+  private init(
+    _ name: String, shape: Shape, shard: ParameterShard?, initialization: Initialization,
+    decays: Bool, source: Tensor<Scalar>? = nil
+  ) {
     self.name = name
+    self.shard = shard
+    self.source = source.flatMap { $0.shape == (shard?.whole ?? shape) ? $0 : nil }
     self.shape = shape
     self.initialization = initialization
     self.decays = decays

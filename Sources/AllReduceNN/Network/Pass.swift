@@ -19,6 +19,8 @@ public final class Pass<Scalar: NetworkScalar> {
   public var elementsAtOnce: Int?
   /// Called when a range of a parameter's gradient is complete, in the order of the backward pass.
   public var gradientIsReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
+  /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
+  public var recorder: SpanRecorder?
 
   /// Creates a pass.
   public init() {}

@@ -19,6 +19,12 @@ extension ParameterUpdate {
     return sum
   }
 
+  /// The sum of the squares of a parameter's gradient.
+  package static func squares(of gradient: Tensor<Scalar>) -> Double {
+    guard let base = gradient.values.baseAddress else { return 0 }
+    return OptimizerKernel.of(Scalar.self).sumOfSquares(base, count: gradient.count)
+  }
+
   /// The first pass of an optimizer that ``Optimizer/usesNorms``: adds up squares in a piece.
   ///
   /// Ranks that update parts add theirs up, element by element, before ``useNorms(_:gradientScale:)``.

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 #include "activations.h"
+#include "compression.h"
 #include "layers.h"
 #include "optimizers.h"
-#include "sum.h"
+#include "reduce.h"
 #include "wire.h"
 
 /// Tells the processor that the loop around it waits for another one.

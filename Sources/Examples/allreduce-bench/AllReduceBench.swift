@@ -26,7 +26,12 @@ struct AllReduceBench: ParsableCommand {
       ranks of a host add up an arena in one pass over shared memory; tcp, in which one host sends \
       another 2(h-1)/h of the bytes at h hosts.
 
-      Ends with 0; 1 if a result is wrong; 64 for wrong usage; 70 for any other failure.
+      With --tune it measures which algorithm and which segments are fastest for each size, and \
+      keeps that in a file that automatic then follows on ranks placed like these:
+
+        mpirun -np 4 .build/release/allreduce-bench --tune ~/.config/allreduce/tuning.json
+
+      Ends with 0; 1 if a result is wrong; 64 for wrong usage; 65 for a file that is none of its kind; 70 for any other failure.
       """)
 
   @OptionGroup var options: BenchOptions
@@ -46,6 +51,7 @@ struct AllReduceBench: ParsableCommand {
     _ type: Scalar.Type, in world: Communicator, _ console: RankConsole
   ) throws {
     let setting = try Setting(of: world)
+    if let file = options.tune { return try tune(type, into: file, setting, world, console) }
     let contenders = options.contenders(hosts: setting.hosts)
     for hindrance in options.hindrances(hosts: setting.hosts) {
       console.note("\(hindrance): left out.")
@@ -71,5 +77,21 @@ struct AllReduceBench: ParsableCommand {
       if world.isRoot { try chart.write(all, contenders, peers) }
       if let wrong = all.flatMap(\.wrongResults).first { throw BenchError.wrongResult(wrong) }
     }
+  }
+
+  private func tune<Scalar: BenchScalar>(
+    _ type: Scalar.Type, into file: String, _ setting: Setting, _ world: Communicator,
+    _ console: RankConsole
+  ) throws {
+    let output = try world.agreeing {
+      if world.size == 1 { throw BenchError.tooFewRanks }
+      try setting.checkMemory(for: options, Tuning<Scalar>.candidates(setting, bytes: .max))
+      return world.isRoot ? try TuningOutput(file: file) : nil
+    }
+    console.note("Measuring what automatic should take; \(setting.text)")
+    var tuning = try Tuning<Scalar>(options, setting, world, console)
+    let table = try tuning.run()
+    try world.agreeing { try output?.write(table) }
+    if let output { console.print(output.text(table)) }
   }
 }

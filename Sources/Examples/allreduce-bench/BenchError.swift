@@ -13,15 +13,19 @@ enum BenchError: ExitCoded, CustomStringConvertible {
   case peers(file: String, reason: String)
   /// Two hosts cannot be connected, or lost each other.
   case wire(String)
+  /// The measured choices cannot be written.
+  case tuning(file: String, reason: String)
+  /// One rank has nothing to choose from.
+  case tooFewRanks
   /// Nothing that was asked for can run here.
   case nothingToMeasure
 
   var exitCode: Int32 {
     switch self {
     case .wrongResult: 1
-    case .tooLarge, .nothingToMeasure: 64
+    case .tooLarge, .nothingToMeasure, .tooFewRanks: 64
     case .peers: 65
-    case .chart, .wire: 70
+    case .chart, .wire, .tuning: 70
     }
   }
 
@@ -34,7 +38,10 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .peers(let file, let reason): "The times of a peer cannot be had from \(file): \(reason)."
     case .wire(let reason):
       "The hosts cannot be connected for tcp: \(reason). Leave tcp out of --algorithms."
+    case .tooFewRanks: "--tune needs at least 2 ranks: start it with mpirun."
     case .nothingToMeasure: "Nothing of --algorithms can run on these hosts."
+    case .tuning(let file, let reason):
+      "The measured choices cannot be kept in \(file): \(reason)."
     case .chart(let file, let reason): "The chart cannot be written to \(file): \(reason)."
     }
   }

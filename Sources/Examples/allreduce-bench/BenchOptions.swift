@@ -108,6 +108,14 @@ struct BenchOptions: ParsableArguments {
       """, valueName: "file"))
   var peers: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Measures what automatic should take on these ranks, and adds it to this file (default \
+      sizes: 4...64Mi; --seconds: 0.2). Goes with --bytes, --factor, --seconds and --seed.
+      """, valueName: "file"))
+  var tune: String?
+
   /// Falsifies an element of that rank's results: shows that wrong results are found.
   @Option(help: .hidden)
   var falsify: Int?
@@ -118,7 +126,7 @@ struct BenchOptions: ParsableArguments {
 
   /// The sizes to measure, in bytes.
   var sizes: [Int] {
-    let sizes = bytes ?? .range(first: type.stride, last: 256 << 20)
+    let sizes = bytes ?? .range(first: type.stride, last: (tune == nil ? 256 : 64) << 20)
     return sizes.list(factor: factor ?? 4)
   }
 
@@ -164,6 +172,23 @@ struct BenchOptions: ParsableArguments {
     if wireFormat != .full, type != .float {
       throw ValidationError(
         "--wire-format \(wireFormat) goes with --type float, not \(type).")
+    }
+    if tune != nil {
+      let others: [(String, Bool)] = [
+        ("--algorithms", algorithms != nil), ("--buffers", buffers != .both),
+        ("--type", requestedType != nil), ("--operation", requestedOperation != nil),
+        ("--wire-format", requestedWireFormat != nil), ("--warmup", warmup != nil),
+        ("--iterations", iterations != nil), ("--no-in-place", !inPlace),
+        ("--segment", segment != nil), ("--format", format != .table), ("--plot", plot != nil),
+        ("--peers", !peers.isEmpty),
+      ]
+      if let other = others.first(where: \.1) {
+        throw ValidationError(
+          "--tune goes with --bytes, --factor, --seconds and --seed, and not with \(other.0).")
+      }
+      if sizes != sizes.sorted() || Set(sizes).count < sizes.count {
+        throw ValidationError("--tune needs --bytes in ascending order.")
+      }
     }
     if let warmup, warmup < 0 {
       throw ValidationError("--warmup must be 0 or more, not \(warmup).")

@@ -71,24 +71,28 @@ final class Benchmark<Scalar: BenchScalar> {
     return buffer
   }
 
-  /// Measures everything at one size. Collective.
-  func measure(bytes: Int) throws -> SizeResult {
+  /// Measures everything at one size, or only those that are named. Collective.
+  func measure(
+    bytes: Int, _ contenders: [Contender]? = nil, _ effort: Effort? = nil
+  ) throws -> SizeResult {
     let count = bytes / MemoryLayout<Scalar>.stride
+    let effort = effort ?? Effort(options, bytes: bytes)
     let lineup = Lineup(
-      contenders, options.buffers, in: world, count: count, of: Scalar.self,
+      contenders ?? self.contenders, options.buffers, in: world, count: count, of: Scalar.self,
       wireFormat: wireFormat, seed: options.seed)
     var samples = Samples(contenders: lineup.entries.count)
 
     var roundSeconds = Double.infinity
-    let warmup = options.warmup ?? (bytes < 1 << 20 ? 10 : bytes < 64 << 20 ? 2 : 1)
-    for round in 0..<warmup {
+    for round in 0..<effort.warmup {
       let start = monotonicNanoseconds()
       try run(round: round, lineup, count, &samples)
       // The first round also makes schedules and touches fresh memory.
       roundSeconds = min(roundSeconds, Double(monotonicNanoseconds() - start) / 1e9)
     }
     samples.forgetTimes()
-    let rounds = try self.rounds(roundSeconds: roundSeconds, contenders: lineup.entries.count)
+    var longest = [roundSeconds]
+    try world.allReduce(&longest, .maximum, using: .native)
+    let rounds = effort.rounds(roundSeconds: longest[0], contenders: lineup.entries.count)
     samples.reserve(rounds)
     for round in 0..<rounds { try run(round: round, lineup, count, &samples) }
 
@@ -105,16 +109,6 @@ final class Benchmark<Scalar: BenchScalar> {
           ? try wrongResult(entry, bytes, samples.errors[index]) : nil)
     }
     return SizeResult(bytes: bytes, rows: rows)
-  }
-
-  /// How many measured calls each contender gets; the same on all ranks.
-  private func rounds(roundSeconds: Double, contenders: Int) throws -> Int {
-    if let iterations = options.iterations { return iterations }
-    var longest = [roundSeconds]
-    try world.allReduce(&longest, .maximum, using: .native)
-    let seconds = options.seconds ?? 0.3
-    let rounds = (seconds * Double(contenders) / max(longest[0], 1e-9)).rounded(.up)
-    return min(max(Int(min(rounds, 1e6)), 7), options.seconds == nil ? 5000 : 1_000_000)
   }
 
   private func run(

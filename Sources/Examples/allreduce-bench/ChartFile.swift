@@ -28,7 +28,7 @@ struct ChartFile {
     let operation = options.operation == .sum ? "" : ", \(options.operation)"
     let chart = LogLogChart(
       title: "Time of an all-reduce of \(options.type)\(operation)",
-      subtitle: "\(setting.text), \(today). Median of the slowest rank's times.",
+      subtitle: "\(setting.text), \(today()). Median of the slowest rank's times.",
       x: LogLogChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
         ByteCount(Int($0.rounded())).text
       },
@@ -67,17 +67,6 @@ struct ChartFile {
     let units: [(String, Double)] = [("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)]
     let unit = units.first { seconds >= $0.1 * 0.999 } ?? units[3]
     return "\((seconds / unit.1).formatted(digits: 3)) \(unit.0)"
-  }
-
-  private var today: String {
-    var now = time(nil)
-    var parts = tm()
-    localtime_r(&now, &parts)
-    var text = [UInt8](repeating: 0, count: 16)
-    let length = text.withUnsafeMutableBytes {
-      strftime($0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count, "%Y-%m-%d", &parts)
-    }
-    return String(decoding: text.prefix(length), as: UTF8.self)
   }
 
   private func write(_ text: String, to file: String) throws {

@@ -78,7 +78,9 @@ enum Contender: Hashable {
     switch self {
     case .allReduce(let algorithm):
       .allReduce(
-        world.algorithm(for: algorithm, count: count, of: type, wireFormat: wireFormat))
+        world.algorithm(
+          for: algorithm, count: count, of: type, isInArena: buffers == .arena,
+          wireFormat: wireFormat))
     case .memcpy, .limit, .tcp: self
     }
   }

@@ -1,3 +1,4 @@
+import AllReduce
 import ExampleSupport
 
 /// Results as one object of json: a row for everything that was asked for.
@@ -17,6 +18,7 @@ struct JSONReport {
       ("hosts", .integer(setting.hosts)),
       ("cores", .integer(setting.cores)),
       ("mpi", .text(setting.mpi)),
+      ("automatic_choices", .text(setting.tuningFile ?? "built-in")),
       ("type", .text("\(options.type)")),
       ("operation", .text("\(options.operation)")),
       ("in_place", .boolean(options.inPlace)),

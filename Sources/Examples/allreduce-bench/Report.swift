@@ -1,3 +1,4 @@
+import AllReduce
 import ExampleSupport
 
 /// Prints results as they come, in the format asked for.
@@ -24,6 +25,7 @@ struct Report {
     let header = """
       all-reduce of \(options.type), \(options.operation), \
       \(options.inPlace ? "in place" : "from a separate buffer"); \(setting.text)
+      The choices of automatic: \(setting.tuningFile ?? "built-in").
       """
     switch options.format {
     case .table:

@@ -1,5 +1,6 @@
 import AllReduce
 import ExampleSupport
+import Foundation
 
 #if canImport(Glibc)
   import Glibc
@@ -23,6 +24,8 @@ struct Setting {
   let hostName: String
   /// The name and version of MPI.
   let mpi: String
+  /// The file that automatic's choices come from; nil where they are built in.
+  let tuningFile: String?
 
   /// Collective.
   init(of world: Communicator) throws {
@@ -32,6 +35,7 @@ struct Setting {
     ranksOfHost = host.size
     hostName = world.processorName
     mpi = MPI.libraryVersion
+    tuningFile = world.tuningFile
     var totals = [host.isRoot ? 1 : 0, host.isRoot ? coresOfHost : 0].map(Int64.init)
     try world.allReduce(&totals, .sum, using: .native)
     hosts = Int(totals[0])
@@ -75,6 +79,14 @@ struct Setting {
       throw BenchError.tooLarge(
         needed: overflow ? .max : total, available: available, host: hostName)
     }
+  }
+
+  /// Such as "AMD EPYC 9R14, 2 cores, Open MPI v4.1.4".
+  var machine: String {
+    let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let model = lines.split(separator: "\n").first { $0.hasPrefix("model name") }?
+      .split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    return ([model].compactMap(\.self) + [count(cores, "core"), mpi]).joined(separator: ", ")
   }
 
   /// Such as "2 ranks on 1 host with 2 cores, Open MPI v4.1.4".

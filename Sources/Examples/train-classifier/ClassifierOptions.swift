@@ -28,23 +28,16 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "What is split over the ranks.")
   var strategy: Strategy = .data
 
-  @Option(
-    help: ArgumentHelp(
-      "Who updates the weights: each rank all (replicated), or a part, of copies (sharded) or of one copy "
-        + "a host (shared). Default: shared on one host, sharded on several; replicated where --algorithm "
-        + "or --reproducible asks for it.", valueName: "mode"))
-  var update: UpdateMode?
+  @OptionGroup(title: "What is divided by weights") var sharing: SharingOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Cuts every global batch into so many shards, a power of two, for weights that are the same at any "
-        + "number of ranks that divides it.", valueName: "shards"))
-  var reproducible: Int?
+  @OptionGroup(title: "Who updates") var updating: UpdateOptions
 
   @OptionGroup(title: "How it learns") var learning: LearningOptions
 
   @Option(
-    help: ArgumentHelp("Examples of a rank a step (default: 64).", valueName: "count"))
+    help: ArgumentHelp(
+      "Examples a step of a rank; with --strategy model or --grid, of a model group (default: 64).",
+      valueName: "count"))
   var batchSize: Int?
 
   @Option(
@@ -76,8 +69,19 @@ struct ClassifierOptions: ParsableArguments {
     help: ArgumentHelp("How gradients are added; automatic chooses by size.", valueName: "name"))
   var algorithm: ReductionAlgorithm = .automatic
 
+  @Option(
+    help: ArgumentHelp(
+      "How gradients are made smaller between hosts: none, bfloat16, float16, topK:FRACTION (the "
+        + "largest numbers) or powerSGD:RANK (narrow matrices) (default: what --wire-format says).",
+      valueName: "name"),
+    transform: CompressionWords.compression)
+  var compress: (any GradientCompression)?
+
   @Option(help: "In how many bits gradients travel as messages.")
   var wireFormat: WireFormat = .full
+
+  /// What gradients are made smaller by.
+  var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
 
   @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")
   var overlap = true
@@ -92,6 +96,8 @@ struct ClassifierOptions: ParsableArguments {
     help: ArgumentHelp("Writes a line of json a step to a file.", valueName: "file"))
   var log: String?
 
+  @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
+
   @Option(help: "text for people, json for programs.")
   var format: OutputFormat = .text
 
@@ -103,40 +109,35 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--batch-size and --global-batch-size are two ways to say the same: give one.")
     }
-    guard strategy == .data else {
+    guard [.data, .model, .hybrid].contains(strategy) else {
       throw ValidationError(
-        "--strategy \(strategy.rawValue) is not there yet: only data is.")
+        "--strategy \(strategy.rawValue) is not there yet: data, model and hybrid are.")
     }
-    if let reproducible {
-      guard reproducible >= 1, reproducible & (reproducible - 1) == 0 else {
-        throw ValidationError(
-          "--reproducible must be a power of two, as 8 is, not \(reproducible).")
-      }
-      guard accumulate == 1 else {
-        throw ValidationError(
-          "--reproducible \(reproducible) cuts batches itself: leave out --accumulate \(accumulate)."
-        )
-      }
-      guard wireFormat == .full else {
-        throw ValidationError(
-          "--reproducible \(reproducible) needs gradients that travel whole: leave out "
-            + "--wire-format \(wireFormat).")
-      }
-      if needsFigures, let update, update != .replicated {
-        throw ValidationError(
-          "--clip and --optimizer lars need norms, which are added up in another order at each number of "
-            + "ranks: --reproducible \(reproducible) works with them under --update replicated only."
-        )
+    try sharing.validate(strategy)
+    if strategy != .data {
+      for (name, isGiven) in [
+        ("accumulate", accumulate != 1), ("wire-format", wireFormat != .full),
+        ("compress", compress != nil), ("update", updating.update != nil),
+        ("reproducible", updating.reproducible != nil),
+        ("algorithm", algorithm != .automatic), ("checkpoint", keeping.checkpoint != nil),
+      ] where isGiven {
+        throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
       }
     }
-    if wireFormat != .full, algorithm == .native {
+    if let compress, wireFormat != .full {
       throw ValidationError(
-        "--algorithm native is MPI's own and cannot send \(wireFormat): choose another.")
+        "--compress \(compress.name) and --wire-format \(wireFormat) both say how gradients travel: "
+          + "give one.")
+    }
+    try updating.validate(self)
+    if compression.wireFormat != .full, algorithm == .native {
+      throw ValidationError(
+        "--algorithm native is MPI's own and cannot send \(compression.name): choose another.")
     }
     for (name, count) in [
       ("data-limit", dataLimit), ("batch-size", batchSize),
       ("global-batch-size", globalBatchSize), ("accumulate", accumulate), ("epochs", epochs),
-      ("steps", steps), ("reproducible", reproducible), ("evaluate-every", evaluateEvery),
+      ("steps", steps), ("evaluate-every", evaluateEvery),
       ("bucket-bytes", bucketBytes?.bytes),
     ] {
       if let count, count < 1 {
@@ -145,42 +146,4 @@ struct ClassifierOptions: ParsableArguments {
     }
     do { _ = try layers.map { try NetworkWords($0) } } catch { throw ValidationError("\(error)") }
   }
-}
-
-extension ClassifierOptions {
-  /// Whether a step needs figures of the whole gradient first.
-  private var needsFigures: Bool { learning.clip != nil || learning.optimizer == .lars }
-
-  /// Who updates the weights.
-  ///
-  /// - Throws: ``ClassifierError`` if that does not fit the ranks or other options.
-  func updateMode(in world: Communicator) throws -> UpdateMode {
-    let hosts = world.hosts.count
-    if let reproducible, reproducible % world.size != 0 {
-      throw ClassifierError.usage(
-        "--reproducible \(reproducible) gives \(world.size) ranks no equal numbers of shards: start 1, 2, "
-          + "4 ... \(reproducible) ranks.")
-    }
-    let combinesInMemory = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
-    guard let update else {
-      if reproducible != nil { return hosts > 1 || needsFigures ? .replicated : .shared }
-      return !combinesInMemory ? .replicated : hosts == 1 ? .shared : .sharded
-    }
-    if update == .replicated { return update }
-    guard reproducible == nil || hosts == 1 else {
-      throw ClassifierError.usage(
-        "--reproducible adds up gradients of \(hosts) hosts under --update replicated only.")
-    }
-    guard combinesInMemory else {
-      throw ClassifierError.usage(
-        "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm)."
-      )
-    }
-    return update
-  }
-}
-
-/// What is split over the ranks.
-enum Strategy: String, CaseIterable, ExpressibleByArgument {
-  case data, model, hybrid, downpour, easgd, lbfgs, auto
 }

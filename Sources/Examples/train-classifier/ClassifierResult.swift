@@ -8,7 +8,7 @@ struct ClassifierResult {
   let model: String
   let data: ClassificationData
   let world: Communicator
-  let parallel: DataParallel<Float>
+  let trainer: any Trainer
   let training: Training
   /// Of the whole program.
   let seconds: Double
@@ -21,25 +21,27 @@ struct ClassifierResult {
     let memoryBytes: [Int]
     let peakBytes: [Int]
     let proportionalBytes: [Int]
+    let parameters: [Int]
 
     /// Gathers them. Collective.
-    init(_ parallel: DataParallel<Float>) throws {
-      let bytes = parallel.exchangedBytes
+    init(_ trainer: any Trainer) throws {
+      let bytes = trainer.exchangedBytes
       let own = [
-        Int64(bytes.network), Int64(bytes.memory), Int64(peakResidentBytes()),
-        Int64(proportionalSetBytes() ?? -1),
+        bytes.network, bytes.memory, peakResidentBytes(), trainer.ownParameterCount,
+        proportionalSetBytes() ?? -1,
       ]
-      let all = try parallel.communicator.allGather(own)
+      let all = try trainer.world.allGather(own.map(Int64.init))
       func every(_ first: Int) -> [Int] {
         stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
       }
-      (networkBytes, memoryBytes, peakBytes) = (every(0), every(1), every(2))
-      proportionalBytes = every(3)
+      (networkBytes, memoryBytes) = (every(0), every(1))
+      (peakBytes, parameters) = (every(2), every(3))
+      proportionalBytes = every(4)
     }
   }
 
-  private var exchange: ExchangeTimes { parallel.reducer.times }
-  private var algorithm: ReductionAlgorithm { parallel.reducer.chosenAlgorithm }
+  private var exchange: ExchangeTimes { trainer.exchangeTimes }
+  private var algorithm: ReductionAlgorithm { trainer.algorithm }
 
   /// One object with the keys of docs/schemas.md.
   var json: JSONValue {
@@ -47,11 +49,12 @@ struct ClassifierResult {
       ("ranks", .integer(world.size)),
       ("hosts", .integer(world.hosts.count)),
       ("model", .text(model)),
-      ("parameters", .integer(parallel.network.parameterCount)),
+      ("parameters", .integer(trainer.parameterCount)),
       ("strategy", .text(options.strategy.rawValue)),
-      ("update", .text(parallel.mode.rawValue)),
+      ("update", .text(trainer.mode.rawValue)),
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
+      ("compression", .text(options.compression.name)),
       ("epochs", .integer(plan.epochs)),
       ("steps", .integer(training.steps)),
       ("global_batch_size", .integer(plan.globalBatchSize)),
@@ -60,11 +63,11 @@ struct ClassifierResult {
       ("train_loss", .numbers(training.trainLoss)),
       ("test_accuracy", .numbers(training.testAccuracy)),
       ("seconds", .number(seconds)),
-      ("compute_seconds", .number(parallel.computeSeconds)),
+      ("compute_seconds", .number(trainer.computeSeconds)),
       ("exchange_seconds", .number(exchange.exchangeSeconds)),
       ("hidden_seconds", .number(exchange.hiddenSeconds)),
       ("wait_seconds", .number(exchange.waitSeconds)),
-      ("update_seconds", .number(training.updateSeconds)),
+      ("update_seconds", .number(trainer.updateSeconds)),
       ("network_bytes_sent", .integers(ranks.networkBytes)),
       ("memory_bytes_exchanged", .integers(ranks.memoryBytes)),
       ("peak_resident_bytes", .integers(ranks.peakBytes)),
@@ -72,8 +75,22 @@ struct ClassifierResult {
         "proportional_bytes",
         ranks.proportionalBytes.contains(-1) ? .null : .integers(ranks.proportionalBytes)
       ),
+      ("parameters_per_rank", .integers(ranks.parameters)),
+      ("exchanges", .list(exchanges)),
+      ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
+  }
+
+  /// What rank 0 moves in a step, by layer.
+  private var exchanges: [JSONValue] {
+    let steps = max(training.steps - training.firstStep, 1)
+    return trainer.exchanges.map {
+      .object([
+        ("layer", .text($0.layer)), ("kind", .text($0.kind)),
+        ("bytes", .integer(($0.bytes.network + $0.bytes.memory) / steps)),
+      ])
+    }
   }
 
   /// Facts, epochs and where the time went, as a text.
@@ -90,7 +107,7 @@ struct ClassifierResult {
       "\(data.training.name), \(data.training.count.grouped) examples of "
         + "\(data.training.exampleShape), \(data.test.count.grouped) to test on",
     ])
-    facts.add(["  model", "\(model), \(parallel.network.parameterCount.grouped) parameters"])
+    facts.add(["  model", "\(model), \(trainer.parameterCount.grouped) parameters"])
     facts.add([
       "  batch",
       "\(plan.globalBatchSize.grouped) examples of all ranks a step"
@@ -100,13 +117,30 @@ struct ClassifierResult {
       "  optimizer",
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
-    facts.add(["  exchange", "\(algorithm), \(parallel.mode.rawValue) update"])
+    facts.add(["  strategy", strategy])
+    facts.add(["  exchange", "\(algorithm), \(trainer.mode.rawValue) update"])
+    facts.add(["  compression", options.compression.name])
+    if training.firstStep > 0 {
+      facts.add(["  went on", "after step \(training.firstStep.grouped)"])
+    }
     facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
     if let speed = training.times.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])
     }
     facts.add(["  weights", WeightChecksum.text(training.checksum) + " on all ranks"])
     return facts
+  }
+
+  private var strategy: String {
+    let most = (ranks.parameters.max() ?? 0).grouped
+    return switch options.strategy {
+    case .hybrid:
+      "hybrid, transition \(options.sharing.transition ?? .c), "
+        + (options.sharing.variableBatch ? "variable batch, " : "")
+        + "up to \(most) parameters a rank"
+    case .model: "model, up to \(most) parameters a rank"
+    default: options.strategy.rawValue
+    }
   }
 
   private var epochs: TextTable {
@@ -122,17 +156,18 @@ struct ClassifierResult {
 
   private var costs: TextTable {
     var table = TextTable(titles: ["a step of rank 0", "ms"], alignments: [.left])
-    let steps = Double(max(training.steps, 1))
+    let stepCount = max(training.steps - training.firstStep, 1)
+    let steps = Double(stepCount)
     for (name, seconds) in [
-      ("forward and backward", parallel.computeSeconds), ("exchange", exchange.exchangeSeconds),
+      ("forward and backward", trainer.computeSeconds), ("exchange", exchange.exchangeSeconds),
       ("  behind the backward pass", exchange.hiddenSeconds),
       ("  waited for", exchange.waitSeconds),
-      ("update of the weights", training.updateSeconds),
+      ("update of the weights", trainer.updateSeconds),
     ] {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])
     }
     let bytes = ranks.networkBytes[0] + ranks.memoryBytes[0]
-    table.add(["bytes exchanged", (bytes / max(training.steps, 1)).grouped])
+    table.add(["bytes exchanged", (bytes / stepCount).grouped])
     table.add(["peak memory, MB", (Double(ranks.peakBytes[0]) / 1e6).formatted(decimals: 0)])
     return table
   }

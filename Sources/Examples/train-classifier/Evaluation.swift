@@ -2,28 +2,29 @@ import AllReduce
 
 /// Tries a network on examples that it has not learned from.
 enum Evaluation {
-  /// Examples that go through the network at once.
-  private static let batch = 256
-
-  /// The score over all examples, of which each rank tries a part. Collective.
+  /// Hands out examples in batches.
+  ///
+  /// - Parameters:
+  ///   - data: All examples.
+  ///   - own: Which of them are tried here.
+  ///   - batch: The most at once.
+  ///   - turns: How many batches there are; nil for as many as there are examples for. What is collective
+  ///     needs as many on each rank, the last of which may be empty.
+  ///   - body: Gets `[examples, ...]` and their classes.
+  /// - Throws: What `body` throws.
   static func run(
-    _ parallel: DataParallel<Float>, on data: any Dataset
-  ) throws -> BatchScore {
-    let world = parallel.communicator
-    let own = BlockPartition(count: data.count, parts: world.size)[world.rank]
+    on data: any Dataset, _ own: Range<Int>, batch: Int, turns: Int?,
+    _ body: (Tensor<Float>, UnsafeBufferPointer<Int32>) throws -> Void
+  ) throws {
     var inputs = Scratch<Float>()
     let labels = TensorMemory<Int32>(count: batch)
-    let loss = SoftmaxCrossEntropy<Float>()
-    var score = BatchScore()
-    parallel.network.pass.isTraining = false
-    for start in stride(from: own.lowerBound, to: own.upperBound, by: batch) {
+    for turn in 0..<(turns ?? (own.count + batch - 1) / batch) {
+      let start = min(own.lowerBound + turn * batch, own.upperBound)
       let examples = Array(start..<min(start + batch, own.upperBound))
       let tensor = inputs.tensor(data.exampleShape.batch(of: examples.count))
       let truth = UnsafeMutableBufferPointer(rebasing: labels.values[0..<examples.count])
       data.fill(examples, inputs: tensor, labels: truth)
-      score += try loss.evaluate(
-        parallel.network.forward(tensor), .classes(UnsafeBufferPointer(truth)), gradient: nil)
+      try body(tensor, UnsafeBufferPointer(truth))
     }
-    return try parallel.sum(score)
   }
 }

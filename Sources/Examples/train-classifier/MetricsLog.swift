@@ -1,4 +1,4 @@
-import ExampleSupport
+import AllReduce
 import Foundation
 
 /// Writes a line of json for each step and evaluation, on the root.
@@ -8,18 +8,33 @@ final class MetricsLog {
 
   /// Opens the file.
   ///
+  /// - Parameters:
+  ///   - path: The file; nil for none.
+  ///   - isRoot: Whether this rank writes.
+  ///   - kept: The lines of steps up to this one stay, where a run goes on.
   /// - Throws: ``ClassifierError`` if it cannot be written.
-  init(path: String?, isRoot: Bool) throws {
+  init(path: String?, isRoot: Bool, keepingSteps kept: Int = 0) throws {
     guard let path, isRoot else {
       file = nil
       return
     }
+    lines = MetricsLog.lines(of: path, upTo: kept)
     guard FileManager.default.createFile(atPath: path, contents: nil),
       let opened = FileHandle(forWritingAtPath: path)
     else {
       throw ClassifierError.usage("--log \(path) cannot be written: check its folder.")
     }
     file = opened
+  }
+
+  private static func lines(of path: String, upTo step: Int) -> String {
+    guard step > 0, let text = try? String(contentsOfFile: path, encoding: .utf8) else { return "" }
+    let begin = "{\"step\": "
+    return text.split(separator: "\n").filter { line in
+      // A run that was killed may have left half a line.
+      line.hasPrefix(begin) && line.hasSuffix("}")
+        && Int(line.dropFirst(begin.count).prefix { $0 != "," }).map { $0 <= step } ?? false
+    }.map { $0 + "\n" }.joined()
   }
 
   /// Writes the line of a step, or of an evaluation after it; costs nothing without a file.

@@ -10,10 +10,12 @@ struct TrainClassifier: ParsableCommand {
     abstract: "Trains a neural network that tells images apart, on any number of ranks.",
     discussion: """
       Every rank computes the gradient of its part of each batch; all-reduce makes it that of the whole \
-      batch; every rank then takes the same step. So p ranks learn what one would with the same global \
-      batch, seed and data.
+      batch; every rank then takes the same step. With --strategy model the ranks share the weights of the \
+      dense layers instead, and with hybrid those alone, while each has its own examples for the layers in \
+      front. So p ranks learn what one would with the same global batch, seed and data.
 
         mpirun -np 2 .build/release/train-classifier --model mlp
+        mpirun -np 2 .build/release/train-classifier --model wide --strategy model
         mpirun -np 4 --oversubscribe .build/release/train-classifier --data digits \\
           --layers 64,128,batchnorm,relu,dropout:0.2,10 --global-batch-size 64 --epochs 20
 
@@ -32,34 +34,56 @@ struct TrainClassifier: ParsableCommand {
   private func run(in world: Communicator, _ console: RankConsole) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let (data, plan, network, update) = try world.agreeing {
+    let records = try RunRecords(options.keeping, over: world)
+    let resumed = records.resumed
+    let (data, plan, layers, update) = try world.agreeing {
       let data = try DataSource.load(options)
-      let plan = try TrainingPlan(options, data: data.training, ranks: world.size)
-      let network = try makeNetwork(for: data.training)
-      if options.reproducible != nil, network.root.hasBatchStatistics {
+      let plan = try TrainingPlan(
+        options, data: data.training, ranks: world.size, goingOnFrom: resumed)
+      let layers = try makeLayers(for: data.training)
+      if options.updating.reproducible != nil, layers.contains(where: { $0.hasBatchStatistics }) {
         throw ClassifierError.usage(
           "--reproducible cannot hold with batchnorm, whose statistics are of as many examples as all "
             + "ranks have at once: use layernorm.")
       }
-      return (data, plan, network, try options.updateMode(in: world))
+      return (data, plan, layers, try options.updateMode(in: world))
     }
-    let log = try world.agreeing { try MetricsLog(path: options.log, isRoot: world.isRoot) }
-    let parallel = try DataParallel(
-      network, over: world, algorithm: options.algorithm, wireFormat: options.wireFormat,
-      start: options.overlap ? .duringBackward : .afterBackward,
-      bucketBytes: options.bucketBytes?.bytes, update: update, optimizer: options.learning.rule,
-      virtualShards: options.reproducible)
-    let training = Training(parallel, on: data, plan, options, console, log)
+    let trainer: any Trainer =
+      if options.strategy == .data {
+        try DataTrainer(
+          Network(
+            Sequential(layers), input: data.training.exampleShape, seed: options.seed,
+            takesMemory: false),
+          over: world, data.training, plan, options, update, records)
+      } else {
+        try ModelTrainer(layers, over: world, data.training, plan, options, records)
+      }
+    if let resumed {
+      console.note(
+        "Goes on after step \(resumed.steps.grouped), with \(plan.globalBatchSize.grouped) examples of "
+          + "all ranks a step.")
+    }
+    let training = Training(trainer, on: data, plan, options, console, records)
+    try training.restore()
+    // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
+    let log = try world.agreeing {
+      try MetricsLog(
+        path: options.log, isRoot: world.isRoot, keepingSteps: resumed?.steps ?? 0)
+    }
     do {
-      try training.run()
+      try training.run(log)
     } catch let error as ClassifierError {
       // The same on all ranks, since it comes of the loss of all.
       try world.agreeing { throw error }
     }
+    let leftOut = try records.finishTrace()
+    if leftOut > 0 {
+      console.note("The trace is full: \(leftOut.grouped) later spans are not in it.")
+    }
     let result = ClassifierResult(
       options: options, plan: plan, model: options.layers ?? model.rawValue, data: data,
-      world: world, parallel: parallel, training: training,
-      seconds: (clock.now - start) / .seconds(1), ranks: try .init(parallel))
+      world: world, trainer: trainer, training: training,
+      seconds: (clock.now - start) / .seconds(1), ranks: try .init(trainer))
     switch options.format {
     case .text: console.print(result.text)
     case .json: console.print(result.json.encoded())
@@ -68,7 +92,7 @@ struct TrainClassifier: ParsableCommand {
 
   private var model: NamedModel { options.model ?? .mlp }
 
-  private func makeNetwork(for data: any Dataset) throws -> Network<Float> {
+  private func makeLayers(for data: any Dataset) throws -> [any Layer<Float>] {
     let shape = data.exampleShape
     let words =
       if let layers = options.layers {
@@ -83,14 +107,14 @@ struct TrainClassifier: ParsableCommand {
           + "\(shape.count) values.")
     }
     do {
-      let network: Network<Float> = try words.network(
-        for: shape, seed: options.seed, takesMemory: false)
-      guard network.outputShape.rank == 1, network.outputShape.count >= data.classCount else {
+      let layers: [any Layer<Float>] = try words.layers(for: shape)
+      let output = try layers.reduce(shape) { try $1.outputShape(for: $0) }
+      guard output.rank == 1, output.count >= data.classCount else {
         throw ClassifierError.usage(
-          "--layers ends with \(network.outputShape), but \(data.name) has \(data.classCount) classes."
+          "--layers ends with \(output), but \(data.name) has \(data.classCount) classes."
         )
       }
-      return network
+      return layers
     } catch let error as ShapeError {
       throw ClassifierError.usage(error.description)
     }

@@ -9,43 +9,43 @@ final class Training {
   private(set) var testAccuracy: [Double] = []
   /// How long steps took.
   private(set) var times = StepTimes()
-  /// Seconds spent on updates of the weights.
-  private(set) var updateSeconds = 0.0
   /// The weights' checksum, equal on all ranks.
   private(set) var checksum: UInt64 = 0
   /// Steps done.
   private(set) var steps = 0
+  /// Those of them that an earlier run did.
+  private(set) var firstStep = 0
 
-  private let parallel: DataParallel<Float>
+  private let trainer: any Trainer
   private let data: ClassificationData
   private let plan: TrainingPlan
   private let options: ClassifierOptions
-  private let log: MetricsLog
-  /// One a shard that this rank computes one after the other.
-  private let loaders: [BatchLoader<Float>]
+  private let records: RunRecords
+  private var log: MetricsLog?
   private let rates: LearningRateSchedule
-  private let loss: SoftmaxCrossEntropy<Float>
+  /// Where the training stands; counts are those of the last checkpoint until the next.
+  private var state: TrainingState
   private var progress: ProgressNotes
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
 
   init(
-    _ parallel: DataParallel<Float>, on data: ClassificationData, _ plan: TrainingPlan,
-    _ options: ClassifierOptions, _ console: RankConsole, _ log: MetricsLog
+    _ trainer: any Trainer, on data: ClassificationData, _ plan: TrainingPlan,
+    _ options: ClassifierOptions, _ console: RankConsole, _ records: RunRecords
   ) {
-    self.parallel = parallel
+    self.trainer = trainer
     self.data = data
     self.plan = plan
     self.options = options
-    self.log = log
-    let world = parallel.communicator
-    let shards = (parallel.virtualShards ?? world.size) / world.size
-    loaders = (0..<shards).map {
-      BatchLoader(
-        data.training, plan.sampler, rank: world.rank * shards + $0, of: world.size * shards)
-    }
-    rates = options.learning.rates(steps: plan.steps)
-    loss = SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing)
+    self.records = records
+    let resumed = records.resumed
+    rates = resumed?.schedule ?? options.learning.rates(steps: plan.steps)
+    state =
+      resumed
+      ?? TrainingState(
+        sampler: EpochSampler(
+          count: data.training.count, globalBatchSize: plan.globalBatchSize, seed: options.seed),
+        optimizer: options.learning.ruleWords, schedule: rates)
     progress = ProgressNotes(on: console)
     start = clock.now
   }
@@ -54,46 +54,61 @@ final class Training {
   ///
   /// - Throws: ``ClassifierError`` if the loss is no number any more; ``UnequalRanksError`` if ranks'
   ///   weights differ after an epoch; what the communicator throws.
-  func run() throws {
-    for epoch in 0..<plan.epochs {
-      var total = BatchScore()
-      for step in 0..<plan.stepsPerEpoch {
-        total += try takeStep(step, epoch: epoch)
+  func run(_ log: MetricsLog) throws {
+    self.log = log
+    checksum = try trainer.checksum()
+    for epoch in state.epoch..<max(plan.epochs, state.epoch) {
+      var total = state.epochScore
+      for step in min(state.stepsOfEpoch, plan.stepsPerEpoch)..<plan.stepsPerEpoch {
+        total += try records.span("step", steps + 1) { try takeStep(step, epoch: epoch) }
         if let every = options.evaluateEvery, steps % every == 0, step + 1 < plan.stepsPerEpoch {
           try evaluate(epoch: epoch)
         }
         tellProgress(epoch: epoch, step: step, loss: total.meanLoss)
+        (state.stepsOfEpoch, state.epochScore) = (step + 1, total)
+        if step + 1 < plan.stepsPerEpoch { try keepIfDue(endsEpoch: false, endsRun: false) }
       }
       trainLoss.append(total.meanLoss)
-      checksum = try parallel.checksum()
+      checksum = try trainer.checksum()
       testAccuracy.append(try evaluate(epoch: epoch))
+      (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
+      try keepIfDue(endsEpoch: true, endsRun: epoch + 1 == plan.epochs)
     }
     log.flush()
   }
 
+  /// Puts the run where the state that it goes on from was written, if there is one. Collective.
+  ///
+  /// - Throws: ``AgreedError`` if that is of another network, or damaged.
+  func restore() throws {
+    try records.restore(trainer.stateTensors, over: trainer.world)
+    (steps, firstStep) = (state.steps, state.steps)
+    trainer.nextStep = state.randomStep
+    (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
+  }
+
+  private func keepIfDue(endsEpoch: Bool, endsRun: Bool) throws {
+    guard records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else { return }
+    (state.steps, state.randomStep) = (steps, trainer.nextStep)
+    (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
+    // Whoever goes on finds the lines of all steps up to the state's.
+    log?.flush()
+    try records.write(trainer.stateTensors, state, over: trainer.world)
+  }
+
   private func takeStep(_ step: Int, epoch: Int) throws -> BatchScore {
     let begin = clock.now
-    let parts = plan.parts(ofStep: step)
-    let total = try parallel.step(microBatches: parts.count * loaders.count) { part in
-      let batch = loaders[part % loaders.count]
-        .batch(epoch: epoch, step: parts.lowerBound + part / loaders.count)
-      parallel.network.pass.examples = batch.examples
-      return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
-    }
     let rate = rates.rate(afterSteps: steps)
-    let reduced = clock.now
-    steps += 1
-    guard total.loss.isFinite,
-      try parallel.update(
-        learningRate: rate,
-        clipping: options.learning.clip.map { GradientClipping(maximumNorm: $0) })
+    guard
+      let total = try trainer.takeStep(
+        plan.parts(ofStep: step), epoch: epoch, number: steps + 1, rate: rate)
     else {
       throw ClassifierError.diverged(epoch: epoch + 1, step: step + 1, rate: rate)
     }
+    steps += 1
     let end = clock.now
-    updateSeconds += (end - reduced) / .seconds(1)
     times.add(seconds: (end - begin) / .seconds(1), examples: total.examples)
-    log.add(
+    log?.add(
       step: steps, epoch: epoch + 1, seconds: (end - start) / .seconds(1), loss: total.meanLoss)
     return total
   }
@@ -101,8 +116,8 @@ final class Training {
   /// The part of the test examples that are classified right; each rank tries its part. Collective.
   @discardableResult
   private func evaluate(epoch: Int) throws -> Double {
-    let total = try Evaluation.run(parallel, on: data.test)
-    log.add(
+    let total = try records.span("evaluation") { try trainer.score(on: data.test) }
+    log?.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
       testAccuracy: total.accuracy)
     return total.accuracy
@@ -117,7 +132,7 @@ final class Training {
 
   private var timeLeft: String {
     let passed = (clock.now - start) / .seconds(1)
-    let seconds = Int(passed / Double(steps) * Double(plan.steps - steps))
+    let seconds = Int(passed / Double(steps - firstStep) * Double(plan.steps - steps))
     let rest = seconds % 60
     return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest)"
   }

@@ -16,14 +16,21 @@ struct TrainingPlan {
   /// All steps.
   var steps: Int { stepsPerEpoch * epochs }
 
-  init(_ options: ClassifierOptions, data: any Dataset, ranks: Int) throws {
+  init(
+    _ options: ClassifierOptions, data: any Dataset, ranks: Int,
+    goingOnFrom state: TrainingState? = nil
+  ) throws {
+    try state.map { try TrainingPlan.check($0, options, data) }
+    let shares = options.sharing.shares(options.strategy, ranks: ranks)
     let (batch, option) =
-      if let global = options.globalBatchSize {
+      if let kept = state?.sampler.globalBatchSize {
+        (kept, "the checkpoint")
+      } else if let global = options.globalBatchSize {
         (global, "--global-batch-size \(global)")
       } else {
         (
-          (options.batchSize ?? 64) * ranks,
-          "--batch-size \(options.batchSize ?? 64) on \(ranks) \(ranks == 1 ? "rank" : "ranks")"
+          (options.batchSize ?? 64) * shares.count,
+          "--batch-size \(options.batchSize ?? 64) on \(shares.count) \(shares.name)"
         )
       }
     guard batch <= data.count else {
@@ -41,6 +48,27 @@ struct TrainingPlan {
     let all = (sampler.stepsPerEpoch + parts - 1) / parts
     stepsPerEpoch = min(options.steps ?? all, all)
     epochs = options.epochs
+  }
+
+  /// Makes sure that a run goes on with the same examples and the same rule.
+  private static func check(
+    _ state: TrainingState, _ options: ClassifierOptions, _ data: any Dataset
+  ) throws {
+    let kept = state.sampler
+    func differs(_ now: String, _ before: String) -> ClassifierError {
+      .usage(
+        "\(now), but the checkpoint is of a run with \(before): --resume goes on with the same.")
+    }
+    if let batch = options.globalBatchSize, batch != kept.globalBatchSize {
+      throw differs("--global-batch-size is \(batch)", "\(kept.globalBatchSize)")
+    }
+    if options.seed != kept.seed { throw differs("--seed is \(options.seed)", "\(kept.seed)") }
+    if data.count != kept.count {
+      throw differs("\(data.name) has \(data.count) examples", "\(kept.count)")
+    }
+    if options.learning.ruleWords != state.optimizer {
+      throw differs("the update is \(options.learning.ruleWords)", state.optimizer)
+    }
   }
 
   /// The sampler's batches that make a step; fewer than ``parts`` where an epoch ends.

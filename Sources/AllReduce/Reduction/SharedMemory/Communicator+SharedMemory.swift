@@ -6,9 +6,7 @@ extension Communicator {
     _ base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
     _ operation: ReductionOperation
   ) throws {
-    let state = CollectiveState.of(self)
-    let lines = try oneHost().lines
-    try state.endHostRuns(self)
+    let lines = try freePath().pointee.lines
     let kernel = ReductionKernel.of(operation, type)
     lines.call &+= 1
     let call = HostCall(
@@ -26,15 +24,24 @@ extension Communicator {
   private func runInArena<Scalar: ReducibleScalar>(
     _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation
   ) throws {
-    let type = Scalar.scalarType
+    let path = try freePath()
+    if path.pointee.arena != slice.arena.address {
+      try CollectiveState.of(self).findParts(of: slice.arena, self)
+    }
+    try run(
+      collective, path, from: slice.range.lowerBound, count: slice.range.count, Scalar.scalarType,
+      operation)
+  }
+
+  /// A collective on elements of the arena that the path knows.
+  private func run(
+    _ collective: Collective, _ path: UnsafeMutablePointer<HostPath>, from start: Int, count: Int,
+    _ type: ScalarType, _ operation: ReductionOperation
+  ) throws {
     let kernel = ReductionKernel.of(operation, type)
-    let count = slice.range.count
-    let state = CollectiveState.of(self)
-    let host = try oneHost()
-    let lines = host.lines
-    let parts = try state.parts(of: slice.arena, host)
-    try state.endHostRuns(self)
-    let place = slice.range.lowerBound &* type.stride
+    let lines = path.pointee.lines
+    let parts = path.pointee.parts
+    let place = start &* type.stride
     lines.call &+= 1
     let call = HostCall(
       number: lines.call, collective: collective, operation: operation, type: type, count: count,
@@ -46,30 +53,30 @@ extension Communicator {
     }
     call.announce(lines, place: place)
     try InPlaceReduction(
-      lines: lines, kernel: kernel, call: call, parts: parts,
-      elements: state.addresses.unsafelyUnwrapped
+      lines: lines, kernel: kernel, call: call, parts: parts, elements: path.pointee.elements
     ).run()
   }
 
-  /// Starts an all-reduce on an arena's slice, on any number of hosts.
-  private func startInArena<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm, wireFormat: WireFormat, isCopied: Bool = true
+  /// Starts a collective on an arena's slice: an all-reduce on any number of hosts, others on one.
+  func startInArena<Scalar: ReducibleScalar>(
+    _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    isCopied: Bool = true
   ) throws -> HostRun {
     let type = Scalar.scalarType
     let state = CollectiveState.of(self)
-    let host = try state.host(of: self)
+    let (host, path) = try state.host(of: self)
     var network = try state.network(of: self, using: algorithm, wireFormat: wireFormat)
     network?.isCopied = isCopied
-    let parts = try state.parts(of: slice.arena, host)
+    if path.pointee.arena != slice.arena.address { try state.findParts(of: slice.arena, self) }
+    let parts = path.pointee.parts
     try state.makeRoomForHostRun(self)
     let lines = host.lines
     lines.call &+= 1
-    var call = HostCall(
-      number: lines.call, collective: .allReduce, operation: operation, type: type,
-      count: slice.range.count, isInPlace: true)
-    call.wireFormat = wireFormat
-    if network != nil { call.leader = 0 }
+    let call = HostCall(
+      number: lines.call, collective: collective, operation: operation, type: type,
+      count: slice.range.count, isInPlace: true, leader: network == nil ? nil : 0,
+      wireFormat: wireFormat)
     call.announce(lines, place: slice.range.lowerBound * type.stride)
     let kernel = ReductionKernel.of(operation, type)
     if let run = state.idleHostRun() {
@@ -104,13 +111,15 @@ extension Communicator {
     let count = slice.range.count
     let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
     guard count > 0, size > 1 else { return }
-    switch resolve(algorithm, bytes: bytes).kind {
+    let chosen = resolve(algorithm, bytes: bytes, over: .arena)
+    switch chosen.kind {
     case .sharedMemory: try runInArena(.allReduce, slice, operation)
     case .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
+      let run = try startInArena(
+        .allReduce, slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       try wait(for: run)
-    default: try allReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
+    default: try allReduce(slice.values, operation, using: chosen, wireFormat: wireFormat)
     }
   }
 
@@ -135,13 +144,15 @@ extension Communicator {
     let count = slice.range.count
     let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
     guard count > 0, size > 1 else { return PendingReduction(communicator: self) }
-    switch resolve(algorithm, bytes: bytes).kind {
+    let chosen = resolve(algorithm, bytes: bytes, over: .arena)
+    switch chosen.kind {
     case .sharedMemory, .hierarchical:
-      let run = try startInArena(slice, operation, using: algorithm, wireFormat: wireFormat)
+      let run = try startInArena(
+        .allReduce, slice, operation, using: algorithm, wireFormat: wireFormat)
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
     default:
-      return try startAllReduce(slice.values, operation, using: algorithm, wireFormat: wireFormat)
+      return try startAllReduce(slice.values, operation, using: chosen, wireFormat: wireFormat)
     }
   }
 
@@ -151,7 +162,7 @@ extension Communicator {
     _ slice: ArenaSlice<Scalar>, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) throws -> PendingReduction {
     let run = try startInArena(
-      slice, .sum, using: algorithm, wireFormat: wireFormat, isCopied: false)
+      .allReduce, slice, .sum, using: algorithm, wireFormat: wireFormat, isCopied: false)
     add(run)
     return PendingReduction(hostRun: run, communicator: self)
   }
@@ -196,18 +207,5 @@ extension Communicator {
     } else {
       try broadcast(slice.values, from: root)
     }
-  }
-
-  /// Whether all ranks can share memory.
-  var isOnOneHost: Bool { hosts.count == 1 }
-
-  private func oneHost() throws -> HostGroup {
-    guard isOnOneHost else {
-      throw MPIError(
-        operation: "sharedMemory",
-        message: "the \(size) ranks are on \(hosts.count) hosts, and memory can only be shared on "
-          + "one; use hierarchical or automatic")
-    }
-    return try CollectiveState.of(self).host(of: self)
   }
 }

@@ -15,13 +15,15 @@ package struct HostCall {
   package let isInPlace: Bool
   /// Where hosts combine their results afterwards, the rank of this host in whose part the host's
   /// result goes; nil if it goes to all.
-  package var leader: Int?
-  /// How elements travel between hosts.
-  package var wireFormat = WireFormat.full
+  package let leader: Int?
+  /// All that ranks must agree on but the count: what is called, on what, and how elements travel
+  /// between hosts.
+  let signature: UInt64
 
+  @inline(__always)
   package init(
     number: UInt64, collective: Collective, operation: ReductionOperation, type: ScalarType,
-    count: Int, isInPlace: Bool
+    count: Int, isInPlace: Bool, leader: Int? = nil, wireFormat: WireFormat = .full
   ) {
     self.number = number
     self.collective = collective
@@ -29,9 +31,7 @@ package struct HostCall {
     self.type = type
     self.count = count
     self.isInPlace = isInPlace
-  }
-
-  var signature: UInt64 {
+    self.leader = leader
     let (kind, root): (UInt64, UInt64) =
       switch collective {
       case .allReduce: (1, 0)
@@ -40,7 +40,8 @@ package struct HostCall {
       case .broadcast(let root): (4, UInt64(root))
       case .reduce(let root): (5, UInt64(root))
       }
-    return kind | UInt64(operation.rawValue) << 8 | UInt64(type.rawValue) << 16
+    signature =
+      kind | UInt64(operation.rawValue) << 8 | UInt64(type.rawValue) << 16
       | (isInPlace ? 1 : 0) << 24 | UInt64(wireFormat.rawValue) << 25 | root << 32
   }
 
@@ -68,6 +69,7 @@ package struct HostCall {
     if line.signature != signature || line.count != count { throw mismatch(line, owner) }
   }
 
+  @inline(never)
   private func mismatch(_ line: HostLines.CallLine, _ owner: Int) -> MPIError {
     MPIError(
       operation: "\(collective)",

@@ -99,6 +99,7 @@ final class HostRun: InFlight {
   }
 
   var summary: String { "\(reduction.call)" }
+  var isMovedByLooking: Bool { network != nil }
 
   var awaitedRanks: [Int] {
     let (lines, number) = (reduction.lines, reduction.call.number)

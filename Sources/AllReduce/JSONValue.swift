@@ -1,5 +1,5 @@
 /// A value of json whose objects keep the order of their keys.
-public enum JSONValue: Sendable {
+package enum JSONValue: Sendable {
   /// What was not measured.
   case null
   /// True or false.
@@ -16,29 +16,29 @@ public enum JSONValue: Sendable {
   case object([(String, JSONValue)])
 
   /// A number, or null for nil.
-  public static func number(orNull value: Double?) -> JSONValue {
+  package static func number(orNull value: Double?) -> JSONValue {
     value.map { .number($0) } ?? .null
   }
 
   /// A list of numbers.
-  public static func numbers(_ values: [Double]) -> JSONValue {
+  package static func numbers(_ values: [Double]) -> JSONValue {
     .list(values.map { .number($0) })
   }
 
   /// A list of whole numbers.
-  public static func integers(_ values: [Int]) -> JSONValue {
+  package static func integers(_ values: [Int]) -> JSONValue {
     .list(values.map { .integer($0) })
   }
 
   /// The value as json, on one line but for the members of the outermost object.
-  public func encoded() -> String {
+  package func encoded() -> String {
     guard case .object(let members) = self else { return inline }
     let lines = members.map { "  \(JSONValue.quoted($0.0)): \($0.1.inline)" }
     return "{\n" + lines.joined(separator: ",\n") + "\n}"
   }
 
   /// The value as json on one line.
-  public func encodedOnOneLine() -> String { inline }
+  package func encodedOnOneLine() -> String { inline }
 
   private var inline: String {
     switch self {

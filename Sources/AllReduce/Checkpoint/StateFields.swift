@@ -1,0 +1,97 @@
+/// The members of an object of json, asked for by name and type.
+struct StateFields {
+  /// What is missing or wrong.
+  struct Mistake: Error {
+    let expected: String
+    let found: String
+  }
+
+  private let members: [String: JSONNode]
+
+  init(_ text: String) throws(Mistake) {
+    do {
+      self.init(try StateFields.object(JSONReader.read(text), "json"))
+    } catch let mistake as Mistake {
+      throw mistake
+    } catch {
+      throw Mistake(expected: "an object of json", found: "\(text.prefix(20))...")
+    }
+  }
+
+  private init(_ members: [(name: String, node: JSONNode)]) {
+    self.members = Dictionary(members.map { ($0.name, $0.node) }) { first, _ in first }
+  }
+
+  private static func object(
+    _ node: JSONNode?, _ name: String
+  ) throws(Mistake) -> [(name: String, node: JSONNode)] {
+    guard case .object(let members)? = node?.value else {
+      throw Mistake(expected: "an object as \(name)", found: node?.summary ?? "none")
+    }
+    return members
+  }
+
+  private func wrong(_ expected: String, _ name: String) -> Mistake {
+    Mistake(expected: "\(expected) as \"\(name)\"", found: members[name]?.summary ?? "none")
+  }
+
+  func has(_ name: String) -> Bool { members[name] != nil }
+
+  func object(_ name: String) throws(Mistake) -> StateFields {
+    StateFields(try StateFields.object(members[name], "\"\(name)\""))
+  }
+
+  func text(_ name: String) throws(Mistake) -> String {
+    guard case .text(let text)? = members[name]?.value else { throw wrong("a text", name) }
+    return text
+  }
+
+  func boolean(_ name: String) throws(Mistake) -> Bool {
+    guard case .boolean(let value)? = members[name]?.value else {
+      throw wrong("true or false", name)
+    }
+    return value
+  }
+
+  /// A number of 64 bits, written as a text.
+  func word(_ name: String) throws(Mistake) -> UInt64 {
+    guard let value = UInt64(try text(name)) else { throw wrong("a number in quotes", name) }
+    return value
+  }
+
+  func count(_ name: String, from least: Int = 0) throws(Mistake) -> Int {
+    guard case .integer(let value)? = members[name]?.value, value >= least else {
+      throw wrong("a whole number from \(least)", name)
+    }
+    return value
+  }
+
+  func number(_ name: String) throws(Mistake) -> Double {
+    guard let value = members[name]?.number else { throw wrong("a number", name) }
+    return value
+  }
+
+  func numbers(_ name: String) throws(Mistake) -> [Double] {
+    guard case .list(let elements)? = members[name]?.value,
+      case let numbers = elements.compactMap(\.number), numbers.count == elements.count
+    else { throw wrong("a list of numbers", name) }
+    return numbers
+  }
+
+  func counts(_ name: String) throws(Mistake) -> [Int] {
+    let numbers = try numbers(name)
+    let counts = numbers.compactMap { Int(exactly: $0) }
+    guard counts.count == numbers.count else { throw wrong("a list of whole numbers", name) }
+    return counts
+  }
+}
+
+extension JSONNode {
+  fileprivate var number: Double? {
+    switch value {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,161 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Which rank gives which pieces of the state's tensors: the same knowledge on all ranks.
+struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
+  /// A piece, and the rank and the place among its parts where it is.
+  struct Owned {
+    let rank: Int
+    let part: Int
+    let piece: StatePiece
+    /// Where the piece begins in the memory of the part.
+    var place = 0
+
+    /// What of a piece nobody has yet: all or nothing, unless runs overlap, as those of hosts with other
+    /// numbers of ranks do.
+    func left(by owned: [Owned]) -> [Owned] {
+      guard piece.runs == 1 else { return owned.contains { $0.piece == piece } ? [] : [self] }
+      var left = [piece.first..<piece.end]
+      for other in owned where other.piece.runs == 1 {
+        let taken = other.piece.first..<other.piece.end
+        left = left.flatMap { range in
+          guard range.overlaps(taken) else { return [range] }
+          return [
+            range.lowerBound..<max(range.lowerBound, taken.lowerBound),
+            min(range.upperBound, taken.upperBound)..<range.upperBound,
+          ].filter { !$0.isEmpty }
+        }
+      }
+      return left.map {
+        Owned(
+          rank: rank, part: part, piece: StatePiece($0), place: $0.lowerBound - piece.first)
+      }
+    }
+  }
+
+  /// The pieces of each tensor; together they hold each element once.
+  let pieces: [[Owned]]
+  private let tensors: [StateTensor<Scalar>]
+  private let communicator: Communicator
+
+  /// The elements that are moved at once: 8 or 16 MiB.
+  static var chunkCount: Int { 2 << 20 }
+
+  /// Finds out who has what. Collective.
+  ///
+  /// - Throws: ``AgreedError`` if ranks have different tensors; ``MPIError``.
+  init(_ tensors: [StateTensor<Scalar>], over communicator: Communicator) throws {
+    let text = tensors.map { "\($0.name) \($0.shape)" }.joined(separator: "\n")
+    let fingerprint = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
+    try communicator.requireEqual(Int(truncatingIfNeeded: fingerprint), "tensors of the state") {
+      WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
+    let own = tensors.enumerated().flatMap { number, tensor in
+      tensor.parts.enumerated().flatMap { part, held in
+        [
+          number, part, held.piece.first, held.piece.runLength, held.piece.distance,
+          held.piece.runs,
+        ].map { Int64($0) }
+      }
+    }
+    let counts = try communicator.allGatherNatively(own.count)
+    var all = [Int64](repeating: 0, count: counts.reduce(0, +))
+    let start = counts[..<communicator.rank].reduce(0, +)
+    all.replaceSubrange(start..<start + own.count, with: own)
+    try all.withUnsafeMutableBytes {
+      try communicator.allGatherNatively($0.baseAddress, counts: counts, type: .int64)
+    }
+    var pieces = [[Owned]](repeating: [], count: tensors.count)
+    var place = 0
+    for (rank, count) in counts.enumerated() {
+      let end = place + count
+      while place < end {
+        let numbers = all[place..<place + 6].map { Int($0) }
+        let piece = StatePiece(
+          first: numbers[2], runLength: numbers[3], distance: numbers[4], runs: numbers[5])
+        if piece.count > 0 {
+          let whole = Owned(rank: rank, part: numbers[1], piece: piece)
+          pieces[numbers[0]] += whole.left(by: pieces[numbers[0]])
+        }
+        place += 6
+      }
+    }
+    for (tensor, owned) in zip(tensors, pieces) {
+      let held = owned.reduce(0) { $0 + $1.piece.count }
+      precondition(
+        held == tensor.shape.count,
+        "all ranks together hold \(held) elements of \(tensor.name) \(tensor.shape)")
+    }
+    self.pieces = pieces
+    self.tensors = tensors
+    self.communicator = communicator
+  }
+
+  /// Gives rank 0 the elements of a tensor from the first to the last, in chunks. Collective.
+  ///
+  /// - Parameters:
+  ///   - number: Which tensor.
+  ///   - body: Called on rank 0 with each chunk.
+  /// - Throws: ``MPIError``.
+  func gather(_ number: Int, _ body: (UnsafeBufferPointer<Scalar>) -> Void) throws {
+    let (tensor, owned) = (tensors[number], pieces[number])
+    let all = 0..<tensor.shape.count
+    if owned.count == 1, owned[0].rank == 0, owned[0].piece == StatePiece(all) {
+      if communicator.isRoot { body(UnsafeBufferPointer(tensor.parts[owned[0].part].values)) }
+      return
+    }
+    let room = min(StateOwners.chunkCount, all.count)
+    let packed = TensorMemory<Scalar>(count: room)
+    let received = TensorMemory<Scalar>(count: communicator.isRoot ? room : 0)
+    let whole = TensorMemory<Scalar>(count: communicator.isRoot ? room : 0)
+    for start in stride(from: 0, to: all.count, by: StateOwners.chunkCount) {
+      let chunk = start..<min(start + StateOwners.chunkCount, all.count)
+      var counts = [Int](repeating: 0, count: communicator.size)
+      for part in owned { counts[part.rank] += part.piece.count(within: chunk) }
+      pack(tensor, owned, chunk, packed.values)
+      try communicator.gatherNatively(
+        UnsafeRawBufferPointer(
+          UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(packed.values)[
+              0..<counts[communicator.rank] * MemoryLayout<Scalar>.stride])),
+        into: UnsafeMutableRawPointer(received.values.baseAddress), counts: counts,
+        type: Scalar.scalarType, to: 0)
+      guard communicator.isRoot else { continue }
+      unpack(owned, chunk, received.values, whole.values)
+      body(UnsafeBufferPointer(rebasing: whole.values[0..<chunk.count]))
+    }
+  }
+
+  /// This rank's elements of a chunk, piece after piece.
+  private func pack(
+    _ tensor: StateTensor<Scalar>, _ owned: [Owned], _ chunk: Range<Int>,
+    _ packed: UnsafeMutableBufferPointer<Scalar>
+  ) {
+    var place = 0
+    for part in owned where part.rank == communicator.rank {
+      let values = tensor.parts[part.part].values
+      part.piece.forEachRun(within: chunk) { _, from, count in
+        _ = UnsafeMutableBufferPointer(rebasing: packed[place..<place + count])
+          .update(fromContentsOf: values[part.place + from..<part.place + from + count])
+        place += count
+      }
+    }
+  }
+
+  /// Puts what all ranks packed, in the order of ranks, where it belongs.
+  private func unpack(
+    _ owned: [Owned], _ chunk: Range<Int>, _ received: UnsafeMutableBufferPointer<Scalar>,
+    _ whole: UnsafeMutableBufferPointer<Scalar>
+  ) {
+    var place = 0
+    // Pieces were found rank by rank, so they are in the order of ranks.
+    for part in owned {
+      part.piece.forEachRun(within: chunk) { element, _, count in
+        let to = element - chunk.lowerBound
+        _ = UnsafeMutableBufferPointer(rebasing: whole[to..<to + count])
+          .update(fromContentsOf: received[place..<place + count])
+        place += count
+      }
+    }
+  }
+}

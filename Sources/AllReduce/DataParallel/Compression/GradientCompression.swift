@@ -1,0 +1,93 @@
+public import AllReduceMPI
+
+/// How gradients are made smaller where they cross a network.
+///
+/// Either every number travels in fewer bits (`none`, `bfloat16`, `float16`), or less than all of it travels
+/// (``TopK``, ``PowerSGD``) and each host keeps what it did not send and adds it to its next gradient: error
+/// feedback, without which such an exchange need not converge (Karimireddy, Rebjock, Stich and Jaggi, 2019).
+///
+/// All ranks must name the same compression. All end with the same bits.
+public protocol GradientCompression: Sendable {
+  /// Its name with its arguments, as in options and output: "topK:0.01".
+  var name: String { get }
+  /// In how many bits numbers travel between hosts, where every number travels.
+  var wireFormat: WireFormat { get }
+}
+
+/// A compression that sends less than a number for each of the gradient's.
+public protocol PartialCompression: GradientCompression {
+  /// Makes what exchanges gradients. Collective over the plan's ranks.
+  ///
+  /// - Parameter plan: What is exchanged among whom.
+  /// - Returns: The exchange, with memory for what the rank keeps.
+  /// - Throws: What making it throws.
+  func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
+    _ plan: CompressionPlan<Scalar>
+  ) throws -> any CompressedExchange<Scalar>
+}
+
+extension PartialCompression {
+  /// What travels, travels in full.
+  public var wireFormat: WireFormat { .full }
+}
+
+/// Sums a gradient over the ranks of a group while less than all of it travels.
+public protocol CompressedExchange<Scalar>: AnyObject {
+  /// The gradient's numbers.
+  associatedtype Scalar: ReducibleScalar & BinaryFloatingPoint
+
+  /// What a sum makes this rank move.
+  var bytesEachReduction: ExchangedBytes { get }
+
+  /// Begins with a bucket that is complete; buckets come in order. Collective in effect.
+  ///
+  /// - Throws: ``MPIError``.
+  func start(bucket: Int) throws
+
+  /// Ends the exchange, of which all buckets were begun: the plan's gradient is the sum. Collective.
+  ///
+  /// - Throws: ``MPIError``.
+  func finish() throws
+}
+
+/// What a compressed exchange is made for.
+public struct CompressionPlan<Scalar: ReducibleScalar & BinaryFloatingPoint> {
+  /// The gradient, with whatever is in front; before an exchange the host's, afterwards the sum.
+  public let memory: UnsafeMutableBufferPointer<Scalar>
+  /// The elements that are exchanged, in the order in which they get ready.
+  public let buckets: [Range<Int>]
+  /// Those that are matrices, ascending.
+  public let matrices: [GradientMatrix]
+  /// Who exchanges: one rank a host, or all ranks where each counts as a host.
+  public let communicator: Communicator
+  /// How whole vectors are to travel among them.
+  public let algorithm: ReductionAlgorithm
+}
+
+/// Where in a gradient a matrix lies, row after row.
+public struct GradientMatrix: Sendable, Equatable {
+  /// The place of its first number.
+  public let start: Int
+  /// Its rows.
+  public let rows: Int
+  /// Its columns.
+  public let columns: Int
+
+  /// Names a matrix.
+  ///
+  /// - Parameters:
+  ///   - start: The place of its first number.
+  ///   - rows: 1 or more; a convolution's filters.
+  ///   - columns: 1 or more; of a convolution, the weights of a filter.
+  public init(start: Int, rows: Int, columns: Int) {
+    precondition(
+      start >= 0 && rows >= 1 && columns >= 1,
+      "A matrix of a gradient cannot begin at \(start) with \(rows) rows of \(columns).")
+    self.start = start
+    self.rows = rows
+    self.columns = columns
+  }
+
+  /// Its elements.
+  public var range: Range<Int> { start..<start + rows * columns }
+}

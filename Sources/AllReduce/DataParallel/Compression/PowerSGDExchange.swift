@@ -1,0 +1,114 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// The sum of a group's gradients, near enough, from narrow matrices: see ``PowerSGD``.
+final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
+  let bytesEachReduction: ExchangedBytes
+
+  private let plan: CompressionPlan<Scalar>
+  private let method: PowerSGD
+  private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
+  private let factors: [MatrixFactors]
+  /// What travels whole: what is no matrix, or would not get smaller.
+  private let whole: [Range<Int>]
+  /// P of every matrix, `[rank, rows]`, then what travels whole.
+  private let columns: TensorMemory<Scalar>
+  /// Q of every matrix, `[rank, columns]`: this rank's, the sum's, and the next first guess.
+  private let own, sum, guess: TensorMemory<Scalar>
+  /// What this rank has kept of the matrices, one after the other.
+  private let kept: TensorMemory<Scalar>
+
+  init(_ plan: CompressionPlan<Scalar>, _ method: PowerSGD) {
+    self.plan = plan
+    self.method = method
+    var factors: [MatrixFactors] = []
+    var whole: [Range<Int>] = []
+    var (p, q, kept) = (0, 0, 0)
+    var next = plan.buckets.first?.lowerBound ?? 0
+    for matrix in plan.matrices {
+      guard let columns = method.columns(for: matrix) else { continue }
+      if matrix.start > next { whole.append(next..<matrix.start) }
+      next = matrix.range.upperBound
+      factors.append(
+        MatrixFactors(
+          start: matrix.start,
+          sizes: .init(rows: matrix.rows, columns: matrix.columns, rank: columns), p: p, q: q,
+          kept: kept))
+      p += columns * matrix.rows
+      q += columns * matrix.columns
+      kept += matrix.range.count
+    }
+    let end = plan.buckets.last?.upperBound ?? next
+    if next < end { whole.append(next..<end) }
+    self.factors = factors
+    self.whole = whole
+    columns = TensorMemory(count: p + whole.reduce(0) { $0 + $1.count })
+    own = TensorMemory(count: q)
+    sum = TensorMemory(count: q)
+    guess = TensorMemory(count: q)
+    self.kept = TensorMemory(count: kept)
+    // The same on all ranks, whoever draws them.
+    let random = Philox(seed: 0x9E37_79B9_7F4A_7C15)
+    for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
+    var bytes = ExchangedBytes()
+    for count in [columns.values.count, q] {
+      bytes += plan.communicator.exchangedBytes(
+        count: count, of: Scalar.self, using: plan.algorithm, inArena: false)
+    }
+    bytesEachReduction = bytes
+  }
+
+  /// All is done at the end: the two sums of narrow matrices are too short to hide anything behind.
+  func start(bucket: Int) throws {}
+
+  func finish() throws {
+    guard let gradient = plan.memory.baseAddress, let columns = columns.values.baseAddress
+    else { return }
+    if !method.errorFeedback { kept.values.update(repeating: 0) }
+    for factor in factors {
+      kernels.project(
+        at(kept, factor.kept), adding: gradient + factor.start, factor.sizes, at(guess, factor.q),
+        to: columns + factor.p)
+    }
+    var place = self.columns.values.count - whole.reduce(0) { $0 + $1.count }
+    for range in whole {
+      (columns + place).update(from: gradient + range.lowerBound, count: range.count)
+      place += range.count
+    }
+    try plan.communicator.allReduce(self.columns.values, .sum, using: plan.algorithm)
+    for range in whole.reversed() {
+      place -= range.count
+      (gradient + range.lowerBound).update(from: columns + place, count: range.count)
+    }
+    guard !factors.isEmpty else { return }
+    for factor in factors {
+      kernels.orthonormalize(
+        columns + factor.p, count: factor.sizes.rows, rank: factor.sizes.rank)
+      kernels.projectBack(
+        at(kept, factor.kept), factor.sizes, columns + factor.p, to: at(own, factor.q))
+    }
+    _ = sum.values.update(fromContentsOf: own.values)
+    try plan.communicator.allReduce(sum.values, .sum, using: plan.algorithm)
+    for factor in factors {
+      kernels.reconstruct(
+        at(kept, factor.kept), gradient + factor.start, factor.sizes, columns + factor.p,
+        own: at(own, factor.q), at(sum, factor.q))
+      kernels.normalize(
+        at(guess, factor.q), from: at(sum, factor.q), count: factor.sizes.columns,
+        rank: factor.sizes.rank)
+    }
+  }
+
+  private func at(_ memory: TensorMemory<Scalar>, _ place: Int) -> UnsafeMutablePointer<Scalar> {
+    memory.values.baseAddress! + place
+  }
+}
+
+/// A matrix, and where its narrow ones and what is kept of it begin.
+private struct MatrixFactors {
+  let start: Int
+  let sizes: CompressionKernels.Sizes
+  let p: Int
+  let q: Int
+  let kept: Int
+}

@@ -1,0 +1,96 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// The sum of what each rank of a group sends of its gradient: see ``TopK``.
+final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
+  let bytesEachReduction: ExchangedBytes
+
+  private let plan: CompressionPlan<Scalar>
+  private let method: TopK
+  private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
+  /// What this rank has kept, place by place as the gradient.
+  private let kept: TensorMemory<Scalar>
+  private let scratch: TensorMemory<UInt32>
+  private let messages: [SparseMessage]
+  private var pending: PendingQueue
+
+  init(_ plan: CompressionPlan<Scalar>, _ method: TopK) {
+    self.plan = plan
+    self.method = method
+    let communicator = plan.communicator
+    let largest = plan.buckets.map(\.count).max() ?? 0
+    precondition(
+      largest <= UInt32.max,
+      "a bucket that is compressed has at most \(UInt32.max) numbers, not \(largest)")
+    kept = TensorMemory(count: plan.memory.count)
+    scratch = TensorMemory(count: largest)
+    messages = plan.buckets.map {
+      SparseMessage(
+        count: method.count(of: $0.count), stride: MemoryLayout<Scalar>.stride,
+        ranks: communicator.size)
+    }
+    pending = PendingQueue(capacity: messages.count)
+    var bytes = ExchangedBytes()
+    for message in messages {
+      bytes += communicator.allGatherBytes(
+        count: message.words.values.count, of: Int32.self, using: plan.algorithm)
+    }
+    bytesEachReduction = bytes
+  }
+
+  func start(bucket: Int) throws {
+    let range = plan.buckets[bucket]
+    let message = messages[bucket]
+    guard let gradient = plan.memory.baseAddress, let kept = kept.values.baseAddress,
+      let scratch = scratch.values.baseAddress, !range.isEmpty
+    else { return }
+    let rank = plan.communicator.rank
+    if !method.errorFeedback {
+      (kept + range.lowerBound).update(repeating: 0, count: range.count)
+    }
+    kernels.takeLargest(
+      kept + range.lowerBound, adding: gradient + range.lowerBound, count: range.count,
+      wanted: message.count, places: message.places(of: rank), numbers: message.numbers(of: rank),
+      scratch: scratch)
+    pending.append(
+      plan.communicator.startAllGather(inPlace: message.words.values, using: plan.algorithm))
+  }
+
+  func finish() throws {
+    try pending.waitForAll()
+    guard let gradient = plan.memory.baseAddress else { return }
+    for (range, message) in zip(plan.buckets, messages) {
+      (gradient + range.lowerBound).update(repeating: 0, count: range.count)
+      // In the ranks' order, so that all get the same bits.
+      for rank in 0..<plan.communicator.size {
+        kernels.add(
+          message.numbers(of: rank), to: gradient + range.lowerBound, at: message.places(of: rank),
+          count: message.count)
+      }
+    }
+  }
+}
+
+/// What the ranks send of a bucket, a block each: numbers, then their places.
+private struct SparseMessage {
+  let count: Int
+  let stride: Int
+  let wordsEach: Int
+  let words: TensorMemory<Int32>
+
+  init(count: Int, stride: Int, ranks: Int) {
+    self.count = count
+    self.stride = stride
+    // Rounded up to two, so that the next rank's numbers begin where a number may.
+    wordsEach = (count * (stride / 4 + 1) + 1) / 2 * 2
+    words = TensorMemory(count: wordsEach * ranks)
+  }
+
+  func numbers(of rank: Int) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(words.values.baseAddress! + rank * wordsEach)
+  }
+
+  func places(of rank: Int) -> UnsafeMutablePointer<UInt32> {
+    (numbers(of: rank) + count * stride).assumingMemoryBound(to: UInt32.self)
+  }
+}

@@ -1,0 +1,22 @@
+public import AllReduceMPI
+
+/// Every number of a gradient travels, in full or in 16 bits: see ``WireFormat`` for what that changes.
+public struct WholeGradient: GradientCompression {
+  /// In how many bits numbers travel between hosts.
+  public let wireFormat: WireFormat
+
+  /// Lets numbers travel in a format.
+  public init(as wireFormat: WireFormat) { self.wireFormat = wireFormat }
+
+  /// "none", or the format's name.
+  public var name: String { wireFormat == .full ? "none" : wireFormat.description }
+}
+
+extension GradientCompression where Self == WholeGradient {
+  /// Every number as it is.
+  public static var none: WholeGradient { WholeGradient(as: .full) }
+  /// 16 bits, with the range of a `Float`; half the bytes.
+  public static var bfloat16: WholeGradient { WholeGradient(as: .bfloat16) }
+  /// 16 bits, more of them significant, up to 65504; half the bytes.
+  public static var float16: WholeGradient { WholeGradient(as: .float16) }
+}

@@ -1,0 +1,27 @@
+internal import AllReduceNN
+
+extension DataParallel {
+  /// What a ``Checkpoint`` keeps of the training, with this rank's part of each: the network's parameters and
+  /// running averages, and what the optimizer remembers.
+  ///
+  /// The same names and shapes in every ``UpdateMode``, so a training may go on in another. Weights that a
+  /// host has once are its first rank's.
+  public var stateTensors: [StateTensor<Scalar>] {
+    let weights = network.parameters.map {
+      answersForWeights
+        ? StateTensor($0.name, whole: $0.values)
+        : StateTensor<Scalar>($0.name, shape: $0.shape, parts: [])
+    }
+    let buffers = network.root.allBuffers.map { StateTensor($0.name, whole: $0.tensor) }
+    // Each update of a part has the same tensors, in the same order, with other pieces.
+    let updates = parameterUpdates.map {
+      network.layout.stateTensors(of: $0.state, range: $0.range)
+    }
+    let remembered = (updates.first ?? []).indices.map { number in
+      StateTensor<Scalar>(
+        updates[0][number].name, shape: updates[0][number].shape,
+        parts: updates.flatMap { $0[number].parts })
+    }
+    return weights + buffers + remembered
+  }
+}

@@ -1,0 +1,134 @@
+public import AllReduceMPI
+public import AllReduceNN
+
+/// A fully connected layer whose outputs are divided over ranks: each has some rows of the weight, and
+/// computes those outputs from the whole input.
+///
+/// Y = X A + b with A = [A₁ ... Aₚ] by columns: Yᵢ = X Aᵢ + bᵢ. Batches of `[inputs]`, the same on all ranks,
+/// give batches of `[own outputs]`. Forward nothing travels; backward the input's gradient is a sum over
+/// the ranks: an all-reduce of batch x inputs, which goes on while the gradient of the weight is computed.
+/// Parameters: "weight", `[own outputs, inputs]`, and "bias", `[own outputs]`, shards by ``BlockPartition``,
+/// whose first values are those that a ``Dense`` has there. Collective.
+///
+/// Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model
+/// parallelism", 2019.
+public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer {
+  /// The numbers of an example's input.
+  public let inputs: Int
+  /// The numbers of an example's output, on all ranks together.
+  public let outputs: Int
+  /// Which outputs this rank computes.
+  public let ownOutputs: Range<Int>
+  /// The ranks that share the layer.
+  public let communicator: Communicator
+  /// This rank's rows of the weight.
+  public let weight: Parameter<Scalar>
+  /// This rank's part of the bias, if there is one.
+  public let bias: Parameter<Scalar>?
+
+  /// Where the gradient of the input goes if somebody else adds up the ranks' shares of it; nil if this
+  /// layer does.
+  var gradientMemory: ((Shape) throws -> Tensor<Scalar>)?
+
+  private var products = DenseProducts<Scalar>()
+  private let buffer: ExchangeBuffer<Scalar>
+  private let record = LayerExchange(.allReduce, backward: true)
+  private var input: Tensor<Scalar>?
+  private var output = Scratch<Scalar>()
+
+  /// Creates this rank's shard of a layer.
+  ///
+  /// - Parameters:
+  ///   - inputs: The numbers of an example's input.
+  ///   - outputs: The numbers of an example's output, on all ranks together.
+  ///   - communicator: The ranks that share the layer.
+  ///   - bias: Whether a learned number is added to each output.
+  ///   - initialization: Of the weights; nil means He's.
+  /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than outputs.
+  public convenience init(
+    inputs: Int, outputs: Int, over communicator: Communicator, bias: Bool = true,
+    initialization: Initialization? = nil
+  ) throws {
+    try self.init(
+      sharding: Dense(
+        inputs: inputs, outputs: outputs, bias: bias, initialization: initialization),
+      over: communicator)
+  }
+
+  /// Creates this rank's shard of a layer, with its values if it has some, else its initialization.
+  ///
+  /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than outputs.
+  public init(sharding dense: Dense<Scalar>, over communicator: Communicator) throws {
+    inputs = dense.inputs
+    outputs = dense.outputs
+    self.communicator = communicator
+    try communicator.requireEqual(dense.inputs, "inputs of a divided layer")
+    try communicator.requireShards(of: dense.outputs, "outputs")
+    let own = BlockPartition(count: dense.outputs, parts: communicator.size)[communicator.rank]
+    ownOutputs = own
+    weight = Parameter(sharding: dense.weight, dimension: 0, range: own)
+    bias = dense.bias.map { Parameter(sharding: $0, dimension: 0, range: own) }
+    buffer = ExchangeBuffer(over: communicator)
+  }
+
+  /// "Column-parallel dense 784 -> 512 over 2 ranks".
+  public var summary: String {
+    "Column-parallel dense \(inputs) -> \(outputs) over \(communicator.size) ranks"
+  }
+
+  /// "weight" and "bias", if there is one.
+  public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
+  /// The all-reduce of the input's gradient, if this layer does it.
+  public var exchanges: [LayerExchange] { gradientMemory == nil ? [record] : [] }
+  /// Yes.
+  public var outputMayBeOverwritten: Bool { true }
+
+  /// The shape of an example's output on this rank.
+  ///
+  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  public func outputShape(for input: Shape) throws -> Shape {
+    guard input == [inputs] else {
+      throw ShapeError("\(summary) takes examples of \(Shape([inputs])), not of \(input)")
+    }
+    return [ownOutputs.count]
+  }
+
+  /// Computes this rank's outputs, `[batch, own outputs]`, of `[batch, inputs]`.
+  public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    self.input = input
+    let output = output.tensor([input.rows, ownOutputs.count])
+    products.multiply(input, weight.values, from: bias?.values, to: output)
+    return output
+  }
+
+  /// The gradients of the shards, and of the input, `[batch, inputs]`, summed over the ranks.
+  ///
+  /// The input's comes first here, other than in layers that exchange nothing: its sum is on its way while
+  /// the weight's is computed.
+  public func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    guard let input, input.rows == gradient.rows else {
+      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+    }
+    var result: Tensor<Scalar>?
+    var pending: PendingReduction?
+    if needsInputGradient {
+      let memory = try gradientMemory?(input.shape) ?? buffer.tensor(input.shape)
+      products.multiplyBack(gradient, weight.values, to: memory)
+      if gradientMemory == nil { pending = try buffer.startSum() }
+      result = memory
+    }
+    communicator.makeProgress()
+    if let bias {
+      DenseProducts.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
+      try pass.finish(bias)
+    }
+    products.setWeightGradient(
+      of: input, gradient, keep: pass.accumulatesGradients, to: weight.gradient)
+    try pass.finish(weight)
+    communicator.makeProgress()
+    if needsInputGradient { try buffer.finishSum(pending.take(), record, pass) }
+    return result
+  }
+}

@@ -1,0 +1,109 @@
+internal import AllReduceMPI
+public import AllReduceNN
+
+extension ModelParallel {
+  /// The numbers that the network learns, each counted once whoever holds it.
+  public var parameterCount: Int {
+    network.parameters.reduce(0) { $0 + $1.wholeShape.count }
+  }
+
+  /// Updates a range of this rank's weights. Collective if the optimizer uses norms.
+  ///
+  /// - Parameters:
+  ///   - update: Made for the network's layout.
+  ///   - range: ``backRange``, ``frontRange``, or nil for both.
+  ///   - step: Which step; the gradients are of the sum over the global batch.
+  /// - Throws: ``MPIError``.
+  public func update(
+    _ update: ParameterUpdate<Scalar>, _ range: Range<Int>? = nil, _ step: OptimizerStep
+  ) throws {
+    let range = range ?? backRange.lowerBound..<frontRange.upperBound
+    guard let values = network.values.baseAddress, let gradients = network.gradients.baseAddress,
+      !range.isEmpty
+    else { return }
+    let (weights, gradient) = (values + range.lowerBound, gradients + range.lowerBound)
+    if update.optimizer.usesNorms {
+      var squares = [Double](repeating: 0, count: update.squareCount)
+      squares.withUnsafeMutableBufferPointer {
+        update.addSquares(of: range, weights: weights, gradient: gradient, to: $0)
+      }
+      // What every rank has is counted by one.
+      for (number, parameter) in network.layout.parameters.enumerated()
+      where parameter.shard == nil && grid.modelIndex > 0 {
+        squares[2 * number] = 0
+        squares[2 * number + 1] = 0
+      }
+      try grid.model.allReduce(&squares, .sum)
+      squares.withUnsafeBufferPointer {
+        update.useNorms($0, gradientScale: step.gradientScale)
+      }
+    }
+    update.update(range, weights: weights, gradient: gradient, step)
+  }
+
+  /// The sum of the squares of the whole gradient, each parameter counted once, for clipping by the global
+  /// norm. Collective.
+  ///
+  /// - Parameter range: ``backRange``, ``frontRange``, or nil for both.
+  /// - Returns: The same on all ranks.
+  /// - Throws: ``MPIError``.
+  public func gradientSquares(_ range: Range<Int>? = nil) throws -> Double {
+    let range = range ?? backRange.lowerBound..<frontRange.upperBound
+    var sum = 0.0
+    for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges)
+    where range.contains(elements.lowerBound) && (parameter.shard != nil || grid.modelIndex == 0) {
+      sum += ParameterUpdate<Scalar>.squares(of: parameter.gradient)
+    }
+    return try grid.model.allReduce(sum, .sum)
+  }
+
+  /// The checksum of all weights, after making sure that ranks that hold the same have the same bits: those
+  /// with the same shard, and all ranks for what is not divided. Collective.
+  ///
+  /// - Returns: The same on all ranks; it depends on how many share the weights.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
+  public func checksum() throws -> UInt64 {
+    let (whole, shards) = (checksum { $0.shard == nil }, checksum { $0.shard != nil })
+    try requireEqual(whole, "weights that are not divided", grid.world)
+    try requireEqual(shards, "weights of the same shard", grid.data)
+    let all = try grid.model.allGatherNatively(Int(truncatingIfNeeded: shards))
+    return (all + [Int(truncatingIfNeeded: whole)]).withUnsafeBytes { WeightChecksum.of($0) }
+  }
+
+  private func requireEqual(_ sum: UInt64, _ what: String, _ group: Communicator) throws {
+    try group.requireEqual(Int(truncatingIfNeeded: sum), what) {
+      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
+  }
+
+  private func checksum(_ isMeant: (Parameter<Scalar>) -> Bool) -> UInt64 {
+    let sums = network.layout.parameters.filter(isMeant).map {
+      WeightChecksum.of(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer($0.values.values)))
+    }
+    return sums.withUnsafeBytes { WeightChecksum.of($0) }
+  }
+
+  /// Every parameter of the whole network, by its place in the order of the forward pass. Collective over
+  /// the model group; takes the memory of the whole.
+  ///
+  /// - Returns: Values and gradients, the same on all ranks of the group.
+  /// - Throws: ``MPIError``.
+  public func gatheredParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])]
+  {
+    try network.parameters.map {
+      (
+        $0.name, try $0.gathered(\.values, over: grid.model),
+        try $0.gathered(\.gradient, over: grid.model)
+      )
+    }
+  }
+}
+
+extension Network {
+  /// Tells networks apart whose parameters, each taken whole, or seeds are different.
+  var wholeFingerprint: UInt64 {
+    let text =
+      parameters.map { "\($0.wholeShape)" }.joined(separator: "\n") + " \(inputShape) \(pass.seed)"
+    return Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
+  }
+}

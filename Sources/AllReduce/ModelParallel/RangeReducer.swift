@@ -1,0 +1,77 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Adds up a range of an arena over a group of ranks, bucket by bucket while the backward pass goes on.
+///
+/// The gradients of one memory may have several: divided weights are added up over the ranks with the same
+/// shard, those that every rank has over all.
+final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
+  let communicator: Communicator
+  let range: Range<Int>
+  private let memory: Arena<Scalar>
+  private var buckets: GradientBuckets
+  private var pending: PendingQueue
+  private(set) var times = ExchangeTimes()
+  private(set) var bytes = ExchangedBytes()
+  private let bytesEach: ExchangedBytes
+  private var startedAt: ContinuousClock.Instant?
+  private let clock = ContinuousClock()
+
+  /// Prepares to add up `range` of a memory, of which `parts` will be reported as ready, in buckets of at most
+  /// so many bytes. What lies between parts travels too.
+  init(
+    _ memory: Arena<Scalar>, _ range: Range<Int>, parts: [Range<Int>],
+    over communicator: Communicator, bucketBytes: Int
+  ) {
+    self.memory = memory
+    self.range = range
+    self.communicator = communicator
+    let stride = MemoryLayout<Scalar>.stride
+    let parts = parts.filter { range.contains($0.lowerBound) }
+    buckets = GradientBuckets(
+      range, parts: parts.sorted { $0.lowerBound < $1.lowerBound },
+      bucketCount: bucketBytes / stride, perLine: 64 / stride)
+    pending = PendingQueue(capacity: buckets.ranges.count)
+    var bytes = ExchangedBytes()
+    for bucket in buckets.ranges {
+      bytes += communicator.exchangedBytes(count: bucket.count, of: Scalar.self)
+    }
+    bytesEach = bytes
+  }
+
+  /// Begins a new backward pass.
+  func begin() {
+    buckets.reset()
+    startedAt = nil
+  }
+
+  /// Starts to add up what is complete now.
+  func isReady(_ elements: Range<Int>) throws {
+    guard communicator.size > 1 else { return }
+    let from = clock.now
+    buckets.complete(elements)
+    while let bucket = buckets.nextComplete() { try start(bucket, from) }
+    communicator.makeProgress()
+    let seconds = (clock.now - from) / .seconds(1)
+    times.busySeconds += seconds
+    if startedAt != nil { times.busyUnderWaySeconds += seconds }
+  }
+
+  /// Waits until all is added up.
+  func finish() throws {
+    guard communicator.size > 1, !range.isEmpty else { return }
+    let from = clock.now
+    while let bucket = buckets.nextLeft() { try start(bucket, from) }
+    while !pending.isEmpty { try pending.waitForFirst() }
+    pending.reset()
+    let end = clock.now
+    times.waitSeconds += (end - from) / .seconds(1)
+    times.exchangeSeconds += (end - (startedAt ?? from)) / .seconds(1)
+    bytes += bytesEach
+  }
+
+  private func start(_ bucket: Range<Int>, _ now: ContinuousClock.Instant) throws {
+    if startedAt == nil { startedAt = now }
+    pending.append(try communicator.startAllReduce(memory[bucket], .sum))
+  }
+}

@@ -1,0 +1,152 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Brings examples of several ranks together, and their gradients back.
+///
+/// One gather and one scatter may be under way, each started before and ended after something else; so
+/// each has two buffers that take turns. Blocks travel in equal sizes, that of the largest; where ranks
+/// have different numbers of examples they are moved together afterwards.
+final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
+  let communicator: Communicator
+  private let gathered: [ExchangeBuffer<Scalar>]
+  private let scattered: [ExchangeBuffer<Scalar>]
+  private var gathering: Moving?
+  private var scattering: Moving?
+  private var pendingGather: PendingReduction?
+  private var pendingScatter: PendingReduction?
+  private var gathers = 0
+  private var scatters = 0
+  private let clock = ContinuousClock()
+
+  /// What is under way.
+  private struct Moving {
+    let turn: TransitionTurn
+    let width: Int
+    let buffer: ExchangeBuffer<Scalar>
+    let startedAt: ContinuousClock.Instant
+  }
+
+  init(over communicator: Communicator) {
+    self.communicator = communicator
+    gathered = (0..<2).map { _ in ExchangeBuffer(over: communicator) }
+    scattered = (0..<2).map { _ in ExchangeBuffer(over: communicator) }
+  }
+
+  private var rank: Int { communicator.rank }
+
+  /// Elements of all blocks of a turn.
+  private func capacity(_ turn: TransitionTurn, _ width: Int) -> Int {
+    turn.root == nil ? communicator.size * turn.most * width : turn.count * width
+  }
+
+  /// Where this rank's block begins.
+  private func start(_ turn: TransitionTurn, _ width: Int) -> Int {
+    turn.root == nil ? rank * turn.most * width : 0
+  }
+
+  /// Starts to give all ranks a turn's examples, of which this rank has `examples`, `[batch, ...]`.
+  func startGather(_ examples: Tensor<Scalar>, _ turn: TransitionTurn) throws {
+    precondition(gathering == nil, "a gather of examples is under way")
+    let width = examples.shape.example.count
+    let buffer = gathered[gathers % 2]
+    gathers += 1
+    let all = capacity(turn, width)
+    let memory = try buffer.tensor([all])
+    let own = turn.rows[rank]
+    if !own.isEmpty, width > 0 {
+      (memory.base + start(turn, width)).update(
+        from: examples.base + own.lowerBound * width, count: own.count * width)
+    }
+    gathering = Moving(turn: turn, width: width, buffer: buffer, startedAt: clock.now)
+    if let slice = buffer.slice(all) {
+      if let root = turn.root {
+        pendingGather = try communicator.startBroadcast(slice, from: root)
+      } else {
+        pendingGather = try communicator.startAllGather(slice)
+      }
+    }
+  }
+
+  /// The examples, `[examples of the turn, width]`, in rank order.
+  func finishGather(_ record: LayerExchange, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    guard let moving = gathering.take() else {
+      preconditionFailure("no gather of examples is under way")
+    }
+    let (turn, width) = (moving.turn, moving.width)
+    try wait(
+      pendingGather.take(), moving,
+      turn.root.map { .broadcast(root: $0) } ?? .allGather, record, pass)
+    let all = try moving.buffer.tensor([capacity(turn, width)])
+    if turn.root == nil, !turn.isEven {
+      var to = turn.rows[0].count * width
+      for (owner, rows) in turn.rows.enumerated().dropFirst() where !rows.isEmpty {
+        (all.base + to).update(
+          from: all.base + owner * turn.most * width, count: rows.count * width)
+        to += rows.count * width
+      }
+    }
+    return try moving.buffer.tensor([turn.count, width], capacity: all.count)
+  }
+
+  /// Where this rank's share of the gradient of a turn's examples goes, `[examples of the turn, width]`.
+  func gradientMemory(_ turn: TransitionTurn, width: Int) throws -> Tensor<Scalar> {
+    try scattered[scatters % 2].tensor([turn.count, width], capacity: capacity(turn, width))
+  }
+
+  /// Starts to add up the shares in ``gradientMemory(_:width:)``.
+  func startScatter(_ turn: TransitionTurn, width: Int) throws {
+    precondition(scattering == nil, "a scatter of gradients is under way")
+    let buffer = scattered[scatters % 2]
+    scatters += 1
+    let all = capacity(turn, width)
+    let memory = try buffer.tensor([all])
+    if turn.root == nil, !turn.isEven {
+      var from = turn.count * width
+      for (owner, rows) in turn.rows.enumerated().reversed() where !rows.isEmpty {
+        from -= rows.count * width
+        (memory.base + owner * turn.most * width).update(
+          from: memory.base + from, count: rows.count * width)
+      }
+    }
+    scattering = Moving(turn: turn, width: width, buffer: buffer, startedAt: clock.now)
+    if let slice = buffer.slice(all) {
+      if let root = turn.root {
+        pendingScatter = try communicator.startReduce(slice, .sum, to: root)
+      } else {
+        pendingScatter = try communicator.startReduceScatter(slice, .sum)
+      }
+    }
+  }
+
+  /// Ends what ``startScatter(_:width:)`` started, if anything: of the gradient of this rank's examples,
+  /// those of the turn are set.
+  func finishScatter(
+    to gradient: Tensor<Scalar>, _ record: LayerExchange, _ pass: Pass<Scalar>
+  ) throws {
+    guard let moving = scattering.take() else { return }
+    let (turn, width) = (moving.turn, moving.width)
+    try wait(
+      pendingScatter.take(), moving,
+      turn.root.map { .reduce(root: $0) } ?? .reduceScatter, record, pass)
+    let own = turn.rows[rank]
+    guard !own.isEmpty, width > 0 else { return }
+    let all = try moving.buffer.tensor([capacity(turn, width)])
+    (gradient.base + own.lowerBound * width).update(
+      from: all.base + start(turn, width), count: own.count * width)
+  }
+
+  private func wait(
+    _ pending: consuming PendingReduction?, _ moving: Moving, _ collective: Collective,
+    _ record: LayerExchange, _ pass: Pass<Scalar>
+  ) throws {
+    guard let pending = consume pending else { return }
+    let from = clock.now
+    try pending.wait()
+    guard pass.isTraining else { return }
+    let end = clock.now
+    record.add(
+      seconds: (end - moving.startedAt) / .seconds(1), waited: (end - from) / .seconds(1))
+    record.add(
+      collective, count: capacity(moving.turn, moving.width), of: Scalar.self, over: communicator)
+  }
+}

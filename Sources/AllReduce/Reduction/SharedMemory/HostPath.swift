@@ -1,0 +1,58 @@
+internal import AllReduceMPI
+
+/// What every collective of a communicator's ranks on one host needs.
+///
+/// A value of addresses and numbers alone, in memory of its own, to which
+/// ``Communicator/shortcut`` points where all ranks are on one host: a small reduction takes less time
+/// than going through objects would.
+struct HostPath {
+  let lines: HostLines
+  /// Whether collectives in arenas were started that may not have ended.
+  var hasRuns = false
+  /// The arena whose parts are known.
+  var arena: UnsafeRawPointer?
+  /// Where its parts begin, in the order of the host's ranks.
+  let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  /// Room for an address a rank.
+  let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
+
+  init(_ lines: HostLines) {
+    self.lines = lines
+    parts = .allocate(capacity: lines.size)
+    elements = .allocate(capacity: lines.size)
+  }
+
+  func deallocate() {
+    parts.deallocate()
+    elements.deallocate()
+  }
+}
+
+extension Communicator {
+  /// The path on one host, made if need be, when nothing that was started is under way.
+  @inline(__always)
+  func freePath() throws -> UnsafeMutablePointer<HostPath> {
+    if let address = shortcut.pointee {
+      let path = address.assumingMemoryBound(to: HostPath.self)
+      if !path.pointee.hasRuns { return path }
+    }
+    return try makeFreePath()
+  }
+
+  @inline(never)
+  private func makeFreePath() throws -> UnsafeMutablePointer<HostPath> {
+    guard isOnOneHost else {
+      throw MPIError(
+        operation: "sharedMemory",
+        message: "the \(size) ranks are on \(hosts.count) hosts, and memory can only be shared on "
+          + "one; use hierarchical or automatic")
+    }
+    let state = CollectiveState.of(self)
+    let path = try state.host(of: self).path
+    state.endHostRuns(self)
+    return path
+  }
+
+  /// Whether all ranks can share memory.
+  var isOnOneHost: Bool { hosts.count == 1 }
+}

@@ -1,0 +1,44 @@
+internal import AllReduceNN
+
+/// The names of the passes' spans.
+struct PassSpans {
+  private let recorder: SpanRecorder
+  private let forward: SpanRecorder.Name
+  private let backward: SpanRecorder.Name
+
+  init(_ recorder: SpanRecorder) {
+    self.recorder = recorder
+    forward = recorder.name("forward")
+    backward = recorder.name("backward")
+  }
+
+  func endForward(from start: Int64) { recorder.add(forward, from: start) }
+
+  func endBackward(from start: Int64) { recorder.add(backward, from: start) }
+}
+
+/// Since when each bucket of a gradient has been under way, and how such spans are called.
+struct BucketSpans {
+  private let recorder: SpanRecorder
+  private let wait: SpanRecorder.Name
+  private let names: [SpanRecorder.Name]
+  private var starts: [Int64]
+  private var waitStart: Int64 = 0
+
+  init(_ recorder: SpanRecorder, count: Int) {
+    self.recorder = recorder
+    wait = recorder.name("wait")
+    names = (0..<max(count, 1)).map { recorder.name("bucket \($0)") }
+    starts = [Int64](repeating: 0, count: max(count, 1))
+  }
+
+  mutating func begin(_ bucket: Int) { starts[bucket] = SpanRecorder.now() }
+
+  func end(_ bucket: Int) {
+    recorder.add(names[bucket], from: starts[bucket], track: .exchange)
+  }
+
+  mutating func beginWait() { waitStart = SpanRecorder.now() }
+
+  func endWait() { recorder.add(wait, from: waitStart) }
+}

@@ -1,0 +1,87 @@
+internal import AllReduceNN
+
+/// What one rank recorded, as events of Chrome's trace format.
+package struct TraceEvents {
+  /// Spans as they are written: an own thread for what would overlap.
+  private struct Drawn {
+    let name: String
+    let thread: Int
+    let start: Int64
+    let end: Int64
+    let detail: Int64
+  }
+
+  /// When the first span began, by rank 0's clock; nil if there is none.
+  package let start: Int64?
+  private let rank: Int
+  private var drawn: [Drawn] = []
+  private var threads = 1
+
+  /// Orders spans by their starts, the longer first, and finds a thread for each.
+  ///
+  /// - Parameters:
+  ///   - recorder: The rank's spans.
+  ///   - rank: The rank.
+  ///   - ahead: Nanoseconds that its clock is ahead.
+  package init(_ recorder: SpanRecorder, rank: Int, ahead: Int64 = 0) {
+    self.rank = rank
+    var spans: [(name: String, span: SpanRecorder.Span)] = []
+    spans.reserveCapacity(recorder.count)
+    recorder.forEach { spans.append(($0, $1)) }
+    spans.sort { ($0.span.start, $1.span.end) < ($1.span.start, $0.span.end) }
+    start = spans.first.map { $0.span.start - ahead }
+    // The end of the last span on each thread of the exchange.
+    var ends: [Int64] = []
+    for (name, span) in spans {
+      var thread = 0
+      if span.track == .exchange {
+        let lane = ends.firstIndex { $0 <= span.start } ?? ends.count
+        if lane == ends.count { ends.append(span.end) } else { ends[lane] = span.end }
+        thread = 1 + lane
+      }
+      drawn.append(
+        Drawn(
+          name: name, thread: thread, start: span.start - ahead, end: span.end - ahead,
+          detail: span.detail))
+    }
+    threads += ends.count
+  }
+
+  /// The events, separated by commas, a line each.
+  ///
+  /// - Parameters:
+  ///   - origin: What is written as time 0.
+  ///   - process: What the rank is called besides its number.
+  /// - Returns: The inside of a list of json.
+  package func text(since origin: Int64, process: String) -> String {
+    func meta(_ name: String, thread: Int, _ value: (String, JSONValue)) -> String {
+      JSONValue.object([
+        ("name", .text(name)), ("ph", .text("M")), ("pid", .integer(rank)),
+        ("tid", .integer(thread)), ("args", .object([value])),
+      ]).encodedOnOneLine()
+    }
+    var text = meta("process_name", thread: 0, ("name", .text("rank \(rank) \(process)")))
+    text += ",\n" + meta("process_sort_index", thread: 0, ("sort_index", .integer(rank)))
+    for thread in 0..<threads {
+      let name = thread == 0 ? "computation" : "exchange \(thread)"
+      text += ",\n" + meta("thread_name", thread: thread, ("name", .text(name)))
+    }
+    var quoted: [String: String] = [:]
+    for span in drawn {
+      let name = quoted[span.name] ?? JSONValue.text(span.name).encodedOnOneLine()
+      quoted[span.name] = name
+      text +=
+        ",\n{\"name\": \(name), \"ph\": \"X\", \"pid\": \(rank), \"tid\": \(span.thread), \"ts\": "
+        + "\(microseconds(span.start - origin)), \"dur\": \(microseconds(span.end - span.start))"
+        + (span.detail < 0 ? "}" : ", \"args\": {\"number\": \(span.detail)}}")
+    }
+    return text
+  }
+
+  /// Nanoseconds as microseconds with three decimals, exactly.
+  private func microseconds(_ nanoseconds: Int64) -> String {
+    let (whole, rest) = (abs(nanoseconds) / 1000, abs(nanoseconds) % 1000)
+    let decimals = rest < 10 ? "00\(rest)" : rest < 100 ? "0\(rest)" : "\(rest)"
+    return (nanoseconds < 0 ? "-" : "") + "\(whole).\(decimals)"
+  }
+}

@@ -1,0 +1,83 @@
+public import AllReduceMPI
+public import AllReduceNN
+
+/// A timeline of all ranks in one file, in Chrome's trace format: open it in Perfetto (ui.perfetto.dev) or
+/// `chrome://tracing`.
+///
+/// Each rank is a process, "rank 0 on HOST", with a thread "computation" and as many threads "exchange" as
+/// buckets were under way at once. Times are microseconds since the first span of any rank, by the clock of
+/// rank 0. Ranks of one host share a clock; those of others are aligned, and how exactly stands in
+/// `otherData.clock_error_us`.
+///
+/// ```swift
+/// let trace = try TraceFile(path: "trace.json", over: world)
+/// parallel.recorder = SpanRecorder()
+/// // ... training ...
+/// try trace.write(parallel.recorder!)
+/// ```
+public final class TraceFile {
+  private let file: ReplacingFile?
+  private let communicator: Communicator
+
+  /// Begins a file on rank 0, so that a name that cannot be written is found out before the training.
+  /// Collective.
+  ///
+  /// - Throws: ``AgreedError`` if it cannot be written.
+  public init(path: String, over communicator: Communicator) throws {
+    // Messages of its own, whatever the user has under way.
+    self.communicator = try communicator.split(color: 0)
+    file = try communicator.agreeing {
+      guard communicator.isRoot else { return nil }
+      return try ReplacingFile(path: path)
+    }
+  }
+
+  /// Gathers what all ranks recorded and writes it. Collective; once.
+  ///
+  /// - Parameter recorder: This rank's spans.
+  /// - Returns: How many spans of all ranks there was no room for.
+  /// - Throws: ``AgreedError`` if it cannot be written.
+  @discardableResult
+  public func write(_ recorder: SpanRecorder) throws -> Int {
+    let clocks = try HostClocks(communicator)
+    let events = TraceEvents(
+      recorder, rank: communicator.rank, ahead: clocks.offsets[communicator.rank])
+    let start = try communicator.allGatherNatively(Int(events.start ?? Int64.max)).min() ?? 0
+    let dropped = try communicator.allGatherNatively(recorder.dropped)
+    let own = Array(
+      events.text(since: Int64(start), process: "on \(communicator.processorName)").utf8)
+    let lengths = try communicator.allGatherNatively(own.count)
+    guard let file else {
+      try communicator.send(own, to: 0)
+      try communicator.agreeing {}
+      return dropped.reduce(0, +)
+    }
+    var failure: (any Error)?
+    func keep(_ text: String) {
+      guard failure == nil else { return }
+      do { try file.write(text) } catch { failure = error }
+    }
+    let other = JSONValue.object([
+      ("ranks", .integer(communicator.size)), ("hosts", .integer(communicator.hosts.count)),
+      ("clock_error_us", .numbers(clocks.errors.map { Double($0) / 1000 })),
+      ("spans_left_out", .integers(dropped)),
+    ])
+    keep("{\"displayTimeUnit\": \"ms\", \"otherData\": \(other.encodedOnOneLine()),\n")
+    keep("\"traceEvents\": [\n")
+    for rank in 0..<communicator.size {
+      var text = own
+      if rank > 0 {
+        text = [UInt8](repeating: 0, count: lengths[rank])
+        try communicator.receive(into: &text, from: rank)
+      }
+      if rank > 0 { keep(",\n") }
+      keep(String(decoding: text, as: UTF8.self))
+    }
+    keep("\n]}\n")
+    try communicator.agreeing {
+      if let failure { throw failure }
+      try file.finish()
+    }
+    return dropped.reduce(0, +)
+  }
+}

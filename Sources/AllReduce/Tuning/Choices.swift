@@ -1,0 +1,76 @@
+import AllReduceMPI
+
+/// What `automatic` takes on a communicator, in plain memory: it is looked up at every call, and a small
+/// call takes less time than a dictionary would.
+struct Choices {
+  /// Whether they come from the job's file of measured ones.
+  let isMeasured: Bool
+  private let arena: UnsafeMutablePointer<Limited>
+  private let array: UnsafeMutablePointer<Limited>
+  private let messages: UnsafeMutablePointer<Limited>
+  private let others: UnsafeMutablePointer<Limited>
+
+  private struct Limited {
+    let limit: Int
+    let algorithm: ReductionAlgorithm
+  }
+
+  /// Those of the job's table for this placement of ranks, else the built-in ones.
+  ///
+  /// No messages: all ranks hold the same tables. Ends the job if they cannot be used.
+  init(for communicator: Communicator) {
+    let (ranks, hosts) = (communicator.size, communicator.hosts)
+    let table = Choices.tables().first { $0.isFor(ranksPerHost: hosts.map(\.count)) }
+    func list(_ path: AutomaticChoice.Path) -> UnsafeMutablePointer<Limited> {
+      Choices.list(
+        table?.steps[path] ?? AutomaticChoice.steps(ranks: ranks, hosts: hosts.count, over: path))
+    }
+    isMeasured = table != nil
+    (arena, array, messages) = (list(.arena), list(.array), list(.messages))
+    others = Choices.list(
+      AutomaticChoice.steps(ranks: ranks, hosts: hosts.count, over: .messages))
+  }
+
+  func deallocate() { for list in [arena, array, messages, others] { list.deallocate() } }
+
+  /// What an all-reduce takes for so many bytes, as they travel.
+  @inline(__always)
+  func algorithm(bytes: Int, over path: AutomaticChoice.Path) -> ReductionAlgorithm {
+    switch path {
+    case .arena: Choices.find(bytes, in: arena)
+    case .array: Choices.find(bytes, in: array)
+    case .messages: Choices.find(bytes, in: messages)
+    }
+  }
+
+  /// What other collectives take, of which nothing is measured.
+  func algorithmOfOthers(bytes: Int) -> ReductionAlgorithm { Choices.find(bytes, in: others) }
+
+  @inline(__always)
+  private static func find(
+    _ bytes: Int, in list: UnsafeMutablePointer<Limited>
+  ) -> ReductionAlgorithm {
+    var step = list
+    while bytes > step.pointee.limit { step += 1 }
+    return step.pointee.algorithm
+  }
+
+  /// The steps in memory; the last one's limit is above all sizes.
+  private static func list(_ steps: [AutomaticChoice.Step]) -> UnsafeMutablePointer<Limited> {
+    let list = UnsafeMutablePointer<Limited>.allocate(capacity: steps.count)
+    for (index, step) in steps.enumerated() {
+      let limited = Limited(limit: step.upToBytes ?? .max, algorithm: step.algorithm)
+      (list + index).initialize(to: limited)
+    }
+    return list
+  }
+
+  private static func tables() -> [TuningTable] {
+    guard let text = TuningText.ofJob else { return [] }
+    do throws(TuningError) {
+      return try TuningFile.tables(in: text)
+    } catch {
+      MPI.end(withAgreed: error)
+    }
+  }
+}

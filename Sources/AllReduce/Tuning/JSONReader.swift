@@ -1,0 +1,173 @@
+/// A value of json, as far as tables of choices need it, and where it stands.
+struct JSONNode {
+  enum Value {
+    case null, boolean(Bool), integer(Int), number(Double), text(String)
+    case list([JSONNode])
+    case object([(name: String, node: JSONNode)])
+  }
+
+  let value: Value
+  /// The line of the text that it begins on, from 1.
+  let line: Int
+
+  /// The value in a few words, for errors.
+  var summary: String {
+    switch value {
+    case .null: "null"
+    case .boolean(let value): "\(value)"
+    case .integer(let value): "\(value)"
+    case .number(let value): "\(value)"
+    case .text(let value): "\"\(value)\""
+    case .list(let values): "a list of \(values.count)"
+    case .object: "an object"
+    }
+  }
+}
+
+/// Reads json (RFC 8259) without Foundation, which a library of ranks would otherwise not need.
+struct JSONReader {
+  /// What is no json, and where.
+  struct Mistake: Error {
+    let line: Int
+    let reason: String
+  }
+
+  private let bytes: [UInt8]
+  private var place = 0
+  private var line = 1
+  private var depth = 0
+
+  private init(_ text: String) { bytes = Array(text.utf8) }
+
+  /// The value that the whole text is.
+  static func read(_ text: String) throws(Mistake) -> JSONNode {
+    var reader = JSONReader(text)
+    let node = try reader.node()
+    reader.skipSpace()
+    if reader.next != nil { throw reader.mistake("the end of the file") }
+    return node
+  }
+
+  private var next: UInt8? { place < bytes.count ? bytes[place] : nil }
+
+  private func mistake(_ expected: String) -> Mistake {
+    let found = next.map { "'\(Character(UnicodeScalar($0)))'" } ?? "its end"
+    return Mistake(line: line, reason: "expected \(expected), found \(found)")
+  }
+
+  private mutating func skipSpace() {
+    while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) {
+      if byte == 0x0A { line += 1 }
+      place += 1
+    }
+  }
+
+  /// Steps over that character, if it is the next one after spaces.
+  private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    skipSpace()
+    guard next == UInt8(ascii: character) else { return false }
+    place += 1
+    return true
+  }
+
+  private mutating func node() throws(Mistake) -> JSONNode {
+    skipSpace()
+    let start = line
+    if depth > 32 { throw mistake("fewer lists in lists") }
+    depth += 1
+    defer { depth -= 1 }
+    let value: JSONNode.Value =
+      switch next {
+      case UInt8(ascii: "{"): .object(try members())
+      case UInt8(ascii: "["): .list(try elements())
+      case UInt8(ascii: "\""): .text(try text())
+      default: try word()
+      }
+    return JSONNode(value: value, line: start)
+  }
+
+  private mutating func members() throws(Mistake) -> [(name: String, node: JSONNode)] {
+    _ = take("{")
+    if take("}") { return [] }
+    var members: [(name: String, node: JSONNode)] = []
+    repeat {
+      skipSpace()
+      guard next == UInt8(ascii: "\"") else { throw mistake("a key in quotes") }
+      let name = try text()
+      guard take(":") else { throw mistake("':' after \"\(name)\"") }
+      members.append((name, try node()))
+    } while take(",")
+    guard take("}") else { throw mistake("',' or '}'") }
+    return members
+  }
+
+  private mutating func elements() throws(Mistake) -> [JSONNode] {
+    _ = take("[")
+    if take("]") { return [] }
+    var elements: [JSONNode] = []
+    repeat { elements.append(try node()) } while take(",")
+    guard take("]") else { throw mistake("',' or ']'") }
+    return elements
+  }
+
+  private mutating func text() throws(Mistake) -> String {
+    place += 1
+    var found: [UInt8] = []
+    while let byte = next, byte != UInt8(ascii: "\"") {
+      if byte < 0x20 { throw mistake("a closing quote") }
+      place += 1
+      if byte == UInt8(ascii: "\\") {
+        found += try escaped()
+      } else {
+        found.append(byte)
+      }
+    }
+    if next == nil { throw mistake("a closing quote") }
+    place += 1
+    return String(decoding: found, as: UTF8.self)
+  }
+
+  private mutating func escaped() throws(Mistake) -> [UInt8] {
+    guard let byte = next else { throw mistake("a character after '\\'") }
+    place += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return [byte]
+    case UInt8(ascii: "n"): return [0x0A]
+    case UInt8(ascii: "t"): return [0x09]
+    case UInt8(ascii: "r"): return [0x0D]
+    case UInt8(ascii: "b"): return [0x08]
+    case UInt8(ascii: "f"): return [0x0C]
+    case UInt8(ascii: "u"):
+      let digits = String(decoding: bytes[place..<min(place + 4, bytes.count)], as: UTF8.self)
+      guard digits.utf8.count == 4, let code = UInt32(digits, radix: 16) else {
+        throw mistake("four hexadecimal digits after '\\u'")
+      }
+      place += 4
+      // Halves of a pair, of which no table has any, become the sign for what cannot be shown.
+      return Array(String(Character(Unicode.Scalar(code) ?? "\u{FFFD}")).utf8)
+    default:
+      place -= 1
+      throw mistake("a character that '\\' may stand before")
+    }
+  }
+
+  /// A number, or a word of the language.
+  private mutating func word() throws(Mistake) -> JSONNode.Value {
+    let start = place
+    while let byte = next, byte > 0x20, !Array(",:]}[{\"".utf8).contains(byte) { place += 1 }
+    let word = String(decoding: bytes[start..<place], as: UTF8.self)
+    switch word {
+    case "null": return .null
+    case "true": return .boolean(true)
+    case "false": return .boolean(false)
+    default:
+      // Double also reads words such as nan.
+      if word.utf8.allSatisfy({ Array("+-.0123456789eE".utf8).contains($0) }) {
+        if let value = Int(word) { return .integer(value) }
+        if let value = Double(word) { return .number(value) }
+      }
+      place = start
+      throw mistake("a value")
+    }
+  }
+}

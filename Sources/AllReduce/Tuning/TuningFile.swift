@@ -1,0 +1,200 @@
+import AllReduceMPI
+
+/// A file of measured choices that cannot be used.
+package struct TuningError: ExitCoded, CustomStringConvertible, Equatable {
+  /// What is wrong with which file, and what to do.
+  package let description: String
+
+  /// 65: bad input data.
+  package var exitCode: Int32 { 65 }
+
+  init(file: String, _ reason: String) {
+    description =
+      "\(file): \(reason). Make it with allreduce-bench --tune, or set ALLREDUCE_TUNING=none."
+  }
+}
+
+/// Tables of choices as text: one file may hold those of several placements.
+package enum TuningFile {
+  /// The version of what the file says.
+  package static let version = 1
+
+  /// Smaller messages are never of use, and there could be more than a collective can number.
+  private static let leastSegmentBytes = 4 << 10
+
+  /// The tables that the job's text holds.
+  static func tables(in text: TuningText) throws(TuningError) -> [TuningTable] {
+    switch text.content {
+    case .success(let said): return try tables(in: said, file: text.file)
+    case .failure(let unreadable): throw TuningError(file: text.file, unreadable.reason)
+    }
+  }
+
+  /// The tables that a text holds.
+  ///
+  /// - Parameters:
+  ///   - text: The file's.
+  ///   - file: Its name, for errors.
+  /// - Returns: At most one for each placement.
+  /// - Throws: ``TuningError`` with the line and what is wrong.
+  package static func tables(in text: String, file: String) throws(TuningError) -> [TuningTable] {
+    do throws(JSONReader.Mistake) {
+      let root = try JSONReader.read(text)
+      let version = try root.member("version")
+      guard case .integer(TuningFile.version) = version.value else {
+        throw version.mistake("is of version \(version.summary), and not \(TuningFile.version)")
+      }
+      var tables: [TuningTable] = []
+      for node in try root.member("tables").elements("tables") {
+        let table = try self.table(node)
+        if tables.contains(where: { $0.isFor(ranksPerHost: table.ranksPerHost) }) {
+          throw node.mistake("has a second table for \(table.ranksPerHost) ranks per host")
+        }
+        tables.append(table)
+      }
+      return tables
+    } catch {
+      throw TuningError(file: file, "line \(error.line) \(error.reason)")
+    }
+  }
+
+  private static func table(_ node: JSONNode) throws(JSONReader.Mistake) -> TuningTable {
+    let list = try node.member("ranks_per_host")
+    var ranksPerHost: [Int] = []
+    for count in try list.elements("ranks_per_host") {
+      ranksPerHost.append(try count.count("ranks_per_host"))
+    }
+    if ranksPerHost.isEmpty { throw list.mistake("has no rank in ranks_per_host") }
+    for (name, expected) in [
+      ("ranks", ranksPerHost.reduce(0, +)), ("hosts", ranksPerHost.count),
+    ] {
+      let said = try node.member(name)
+      if try said.count(name) != expected {
+        throw said.mistake(
+          "has \(said.summary) for \(name), but ranks_per_host \(ranksPerHost) makes \(expected)")
+      }
+    }
+    var steps: [AutomaticChoice.Path: [AutomaticChoice.Step]] = [:]
+    for path in AutomaticChoice.Path.allCases {
+      steps[path] = try self.steps(
+        node.member(path.rawValue), path, hosts: ranksPerHost.count)
+    }
+    return TuningTable(
+      ranksPerHost: ranksPerHost, machine: try node.member("machine").text("machine"),
+      date: try node.member("date").text("date"), steps: steps)
+  }
+
+  private static func steps(
+    _ list: JSONNode, _ path: AutomaticChoice.Path, hosts: Int
+  ) throws(JSONReader.Mistake) -> [AutomaticChoice.Step] {
+    var steps: [AutomaticChoice.Step] = []
+    let nodes = try list.elements(path.rawValue)
+    if nodes.isEmpty { throw list.mistake("has no choice in \(path)") }
+    for (index, node) in nodes.enumerated() {
+      let name = try node.member("algorithm")
+      let text = try name.text("algorithm")
+      guard let algorithm = ReductionAlgorithm(name: text) else {
+        throw name.mistake("names \"\(text)\", which is no algorithm")
+      }
+      guard TuningTable.allows(algorithm, over: path, hosts: hosts) else {
+        throw name.mistake(
+          "names \(text) in \(path), where it cannot be chosen on "
+            + "\(hosts) host\(hosts == 1 ? "" : "s")")
+      }
+      let segment = try node.member("segment_bytes")
+      let bytes = try segment.countOrNull("segment_bytes")
+      if let bytes, bytes < leastSegmentBytes {
+        throw segment.mistake(
+          "has \(bytes) for segment_bytes, and not \(leastSegmentBytes) or more")
+      }
+      let upTo = try node.member("up_to_bytes")
+      let limit = try upTo.countOrNull("up_to_bytes")
+      if (limit == nil) != (index == nodes.count - 1) {
+        throw upTo.mistake(
+          "has \(upTo.summary) for up_to_bytes; null stands in the last choice, and only there")
+      }
+      if let limit, let before = steps.last?.upToBytes, limit <= before {
+        throw upTo.mistake("has \(limit) for up_to_bytes after \(before): they have to ascend")
+      }
+      steps.append(
+        AutomaticChoice.Step(
+          upToBytes: limit, bytes.map { algorithm.segmented(bytes: $0) } ?? algorithm))
+    }
+    return steps
+  }
+
+  /// The text that holds the tables.
+  package static func text(_ tables: [TuningTable]) -> String {
+    let parts = tables.map { table in
+      let kinds = AutomaticChoice.Path.allCases.map { kind in
+        let rows = (table.steps[kind] ?? []).map { step in
+          "        {\"up_to_bytes\": \(step.upToBytes.map(String.init) ?? "null"), "
+            + "\"algorithm\": \"\(step.algorithm)\", "
+            + "\"segment_bytes\": \(step.algorithm.segmentBytes.map(String.init) ?? "null")}"
+        }
+        return "      \"\(kind)\": [\n" + rows.joined(separator: ",\n") + "\n      ]"
+      }
+      return """
+            {
+              "ranks": \(table.ranksPerHost.reduce(0, +)),
+              "hosts": \(table.ranksPerHost.count),
+              "ranks_per_host": \(table.ranksPerHost),
+              "machine": \(quoted(table.machine)),
+              "date": \(quoted(table.date)),
+
+        """ + kinds.joined(separator: ",\n") + "\n    }"
+    }
+    return "{\n  \"version\": \(version),\n  \"tables\": [\n" + parts.joined(separator: ",\n")
+      + "\n  ]\n}\n"
+  }
+
+  private static func quoted(_ text: String) -> String {
+    // The name of a machine; control characters have no place in it.
+    let safe = text.unicodeScalars.map { $0.value < 0x20 ? " " : String($0) }.joined()
+    return "\""
+      + safe.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")
+      .split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"") + "\""
+  }
+}
+
+extension JSONNode {
+  func mistake(_ reason: String) -> JSONReader.Mistake {
+    JSONReader.Mistake(line: line, reason: reason)
+  }
+
+  fileprivate func member(_ name: String) throws(JSONReader.Mistake) -> JSONNode {
+    guard case .object(let members) = value else {
+      throw mistake("has \(summary) where an object with \(name) has to be")
+    }
+    guard let found = members.first(where: { $0.name == name }) else {
+      throw mistake("begins an object without \(name)")
+    }
+    return found.node
+  }
+
+  fileprivate func elements(_ name: String) throws(JSONReader.Mistake) -> [JSONNode] {
+    guard case .list(let elements) = value else {
+      throw mistake("has \(summary) for \(name), and not a list")
+    }
+    return elements
+  }
+
+  fileprivate func text(_ name: String) throws(JSONReader.Mistake) -> String {
+    guard case .text(let text) = value else {
+      throw mistake("has \(summary) for \(name), and not a text")
+    }
+    return text
+  }
+
+  fileprivate func count(_ name: String) throws(JSONReader.Mistake) -> Int {
+    guard case .integer(let count) = value, count > 0 else {
+      throw mistake("has \(summary) for \(name), and not a whole number from 1")
+    }
+    return count
+  }
+
+  fileprivate func countOrNull(_ name: String) throws(JSONReader.Mistake) -> Int? {
+    if case .null = value { return nil }
+    return try count(name)
+  }
+}

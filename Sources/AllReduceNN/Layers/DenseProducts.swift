@@ -1,0 +1,80 @@
+import CKernels
+
+/// The three products of a dense layer, whole or a shard of one, with the memory they need.
+///
+/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
+/// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`. A weight is `[outputs, inputs]`.
+package struct DenseProducts<Scalar: NetworkScalar> {
+  /// The loops, for tests to replace.
+  package var loops = Scalar.layerLoops
+  private var scratch = Scratch<Scalar>()
+
+  /// Prepares nothing yet.
+  package init() {}
+
+  /// output = start + input x weight transposed: `[batch, outputs]`, from `[batch, inputs]`.
+  package mutating func multiply(
+    _ input: Tensor<Scalar>, _ weight: Tensor<Scalar>, from start: Tensor<Scalar>?,
+    to output: Tensor<Scalar>
+  ) {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    guard input.rows > 0 else { return }
+    if usesLoops(input.rows) {
+      loops.table.pointee.product(
+        input.base, input.rows, inputs, weight.base, 1, outputs, start?.base, output.base,
+        scratch.tensor([LayerKernels.scratch]).base)
+      return
+    }
+    if let start { Scalar.fill(output, withRow: start) }
+    Scalar.matrixMatrix(
+      transposeA: false, transposeB: true, rows: Int32(input.rows), columns: Int32(outputs),
+      inner: Int32(inputs), input.base, weight.base, keep: start == nil ? 0 : 1, output.base)
+  }
+
+  /// result = gradient transposed x input, plus what is there if `keep`: the gradient of the weight.
+  package mutating func setWeightGradient(
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, keep: Bool, to result: Tensor<Scalar>
+  ) {
+    let (outputs, inputs) = (result.shape[0], result.shape[1])
+    if input.rows == 0 {
+      if !keep { result.values.update(repeating: 0) }
+    } else if usesLoops(input.rows) {
+      let scratch = scratch.tensor([input.rows * (outputs + LayerKernels.rounded(inputs))])
+      loops.table.pointee.outer_product(
+        gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, result.base,
+        scratch.base)
+    } else {
+      Scalar.matrixMatrix(
+        transposeA: true, transposeB: false, rows: Int32(outputs), columns: Int32(inputs),
+        inner: Int32(input.rows), gradient.base, input.base, keep: keep ? 1 : 0, result.base)
+    }
+  }
+
+  /// result = gradient x weight: the gradient of the input, `[batch, inputs]`.
+  package mutating func multiplyBack(
+    _ gradient: Tensor<Scalar>, _ weight: Tensor<Scalar>, to result: Tensor<Scalar>
+  ) {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    if gradient.rows == 0 { return }
+    if usesLoops(gradient.rows) {
+      loops.table.pointee.product(
+        gradient.base, gradient.rows, outputs, weight.base, 0, inputs, nil, result.base,
+        scratch.tensor([LayerKernels.scratch]).base)
+    } else {
+      Scalar.matrixMatrix(
+        transposeA: false, transposeB: false, rows: Int32(gradient.rows), columns: Int32(inputs),
+        inner: Int32(outputs), gradient.base, weight.base, keep: 0, result.base)
+    }
+  }
+
+  /// sums = the sum of a matrix's rows, plus what is there if `keep`: the gradient of a bias.
+  package static func addRows(of matrix: Tensor<Scalar>, keep: Bool, to sums: Tensor<Scalar>) {
+    Scalar.addRows(of: matrix, keep: keep, to: sums)
+  }
+
+  /// Whether our loops are faster than the library's, which rearranges the weights for more rows than
+  /// such batches have.
+  private func usesLoops(_ batch: Int) -> Bool {
+    loops.variant != .scalar && LayerKernels.batches.contains(batch)
+  }
+}

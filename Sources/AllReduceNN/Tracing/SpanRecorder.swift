@@ -1,0 +1,116 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Notes when things began and ended on this rank, in memory that is taken once.
+///
+/// Who may have a recorder asks `if let recorder` around each span: without one nothing else is done.
+/// With one a span costs two readings of the clock and a store. When the memory is full further spans are
+/// only counted. Not for several threads.
+public final class SpanRecorder {
+  /// What a span is called, for this recorder.
+  public struct Name: Hashable, Sendable {
+    let number: Int32
+  }
+
+  /// Where a span is drawn.
+  public enum Track: Int32, Sendable {
+    /// What the rank does; spans lie within each other or side by side.
+    case computation
+    /// What is under way meanwhile; spans overlap.
+    case exchange
+  }
+
+  /// Something that took time.
+  public struct Span: Sendable {
+    fileprivate let number: Int32
+    /// Where it is drawn.
+    public let track: Track
+    /// Nanoseconds of ``SpanRecorder/now()``.
+    public let start: Int64
+    /// Likewise.
+    public let end: Int64
+    /// A number that tells it from others of its name, such as the step's; negative for none.
+    public let detail: Int64
+  }
+
+  /// How many spans there is room for.
+  public let capacity: Int
+  /// How many there are.
+  public private(set) var count = 0
+  /// How many there was no room for.
+  public private(set) var dropped = 0
+
+  private let memory: UnsafeMutablePointer<Span>
+  private var names: [String] = []
+  private var numbers: [String: Int32] = [:]
+  private var layers: [ObjectIdentifier: Name] = [:]
+
+  /// Takes memory: 32 bytes a span.
+  public init(capacity: Int = 1 << 18) {
+    precondition(capacity > 0, "a recorder has room for 1 or more spans, not \(capacity)")
+    self.capacity = capacity
+    memory = .allocate(capacity: capacity)
+    // Touched now, so that no span waits for the memory.
+    UnsafeMutableRawPointer(memory).initializeMemory(
+      as: UInt8.self, repeating: 0, count: capacity * MemoryLayout<Span>.stride)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// The present, in nanoseconds, by a clock that all processes of a host share (`CLOCK_MONOTONIC`).
+  public static func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  /// A name for spans; ask once, not for each span.
+  public func name(_ text: String) -> Name {
+    if let number = numbers[text] { return Name(number: number) }
+    let name = Name(number: Int32(names.count))
+    names.append(text)
+    numbers[text] = name.number
+    return name
+  }
+
+  /// Notes that something began and has ended now.
+  public func add(
+    _ name: Name, from start: Int64, to end: Int64 = SpanRecorder.now(),
+    track: Track = .computation, detail: Int = -1
+  ) {
+    guard count < capacity else {
+      dropped += 1
+      return
+    }
+    (memory + count).initialize(
+      to: Span(number: name.number, track: track, start: start, end: end, detail: Int64(detail)))
+    count += 1
+  }
+
+  /// The spans in the order of their ends, with their names.
+  public func forEach(_ body: (_ name: String, _ span: Span) -> Void) {
+    for index in 0..<count { body(names[Int(memory[index].number)], memory[index]) }
+  }
+
+  /// Gives the layers of a network names: their paths and what they are, "2 Dense 512 -> 512".
+  public func nameLayers<Scalar>(below layer: any Layer<Scalar>, path: String = "") {
+    for (name, child) in layer.children {
+      let path = path.isEmpty ? name : "\(path).\(name)"
+      let isPlain = child.children.isEmpty
+      layers[ObjectIdentifier(child)] = self.name(
+        "\(path) \(isPlain ? child.summary : "\(type(of: child))".prefix { $0 != "<" }.description)"
+      )
+      nameLayers(below: child, path: path)
+    }
+  }
+
+  /// Notes a layer's pass.
+  func add<Scalar>(_ layer: any Layer<Scalar>, from start: Int64) {
+    let end = SpanRecorder.now()
+    let name = layers[ObjectIdentifier(layer)] ?? self.name(layer.summary)
+    add(name, from: start, to: end)
+  }
+}

@@ -1,0 +1,39 @@
+public import AllReduce
+internal import ArgumentParser
+
+/// Compressions of gradients as a command line names them: `none`, `bfloat16`, `float16`, `topK:0.01`,
+/// `powerSGD:4`.
+public enum CompressionWords {
+  /// The compression of that name.
+  ///
+  /// - Throws: An error whose text is a sentence, if there is none or its argument is out of range.
+  public static func compression(_ text: String) throws -> any GradientCompression {
+    let whole = WireFormat.allCases.map { WholeGradient(as: $0) }
+    if let found = whole.first(where: { $0.name == text }) { return found }
+    let words = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let argument = words.count == 2 ? String(words[1]) : ""
+    switch words[0] {
+    case "topK":
+      guard let fraction = Double(argument), TopK.fractions(fraction) else {
+        throw ValidationError(
+          "topK takes the part of the numbers that travels, above 0 and at most 1, such as "
+            + "topK:0.01, not \(described(argument)).")
+      }
+      return .topK(fraction)
+    case "powerSGD":
+      guard let rank = Int(argument), PowerSGD.ranks.contains(rank) else {
+        throw ValidationError(
+          "powerSGD takes the columns of its matrices, \(PowerSGD.ranks.lowerBound) to "
+            + "\(PowerSGD.ranks.upperBound), such as powerSGD:4, not \(described(argument)).")
+      }
+      return .powerSGD(rank)
+    default:
+      throw ValidationError(
+        "there are none, bfloat16, float16, topK:FRACTION and powerSGD:RANK, but no \(text).")
+    }
+  }
+
+  private static func described(_ argument: String) -> String {
+    argument.isEmpty ? "nothing" : argument
+  }
+}

@@ -1,0 +1,55 @@
+import AllReduce
+import ExampleSupport
+import Foundation
+
+/// The file that `--tune` writes.
+struct TuningOutput {
+  private let file: String
+  private let others: [TuningTable]
+
+  /// Reads the tables that the file has already; throws if it is something else, before time is spent.
+  init(file: String) throws {
+    self.file = file
+    do {
+      others = try TuningText.text(of: file).map { try TuningFile.tables(in: $0, file: file) } ?? []
+      let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch let error as TuningError {
+      throw error
+    } catch let error as TuningText.Unreadable {
+      throw BenchError.tuning(file: file, reason: error.reason)
+    } catch {
+      throw BenchError.tuning(file: file, reason: error.localizedDescription)
+    }
+  }
+
+  /// Writes the table beside those of other placements; the file is whole at any time.
+  func write(_ table: TuningTable) throws {
+    let tables = others.filter { !$0.isFor(ranksPerHost: table.ranksPerHost) } + [table]
+    do {
+      try Data(TuningFile.text(tables).utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+    } catch {
+      throw BenchError.tuning(file: file, reason: error.localizedDescription)
+    }
+  }
+
+  /// The choices for people.
+  func text(_ table: TuningTable) -> String {
+    var rows = TextTable(
+      titles: ["vectors in", "up to", "algorithm", "segments"],
+      alignments: [.left, .right, .left, .right])
+    for path in AutomaticChoice.Path.allCases {
+      for step in table.steps[path] ?? [] {
+        rows.add([
+          path.rawValue, step.upToBytes.map { ByteCount($0).text } ?? "any size",
+          step.algorithm.name, step.algorithm.segmentBytes.map { ByteCount($0).text } ?? "",
+        ])
+      }
+    }
+    return """
+      \(rows.text)
+      Written to \(file). Programs find it there if ALLREDUCE_TUNING names it, or at \
+      \(TuningText.defaultPlace ?? "~/.config/allreduce/tuning.json").
+      """
+  }
+}

@@ -1,0 +1,117 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// A network of two layers whose weights no rank has as a whole, put together by hand: what each rank
+/// holds, what crosses between them, and that it learns what one rank would.
+@main
+struct SplitWeights: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "split-weights",
+    abstract:
+      "Divides the weights of a network over the ranks and shows what each holds and sends.",
+    discussion: """
+      The first layer is divided by columns (each rank computes some outputs of all inputs), the second by \
+      rows (each computes a share of all outputs from its inputs); the shares are added up by the only \
+      exchange of a step. The loss printed does not depend on how many ranks there are.
+
+        mpirun -np 3 --oversubscribe .build/release/split-weights
+      """)
+
+  @Option(help: "Numbers of an example.")
+  var inputs = 64
+
+  @Option(help: "Numbers between the two layers.")
+  var hidden = 100
+
+  @Option(help: "Examples of a batch, the same on all ranks.")
+  var batch = 50
+
+  @Option(help: "Steps of plain gradient descent.")
+  var steps = 200
+
+  private static let classes = 10
+
+  func validate() throws {
+    for (name, count) in [
+      ("inputs", inputs), ("hidden", hidden), ("batch", batch), ("steps", steps),
+    ]
+    where count < 1 {
+      throw ValidationError("--\(name) must be 1 or more, not \(count).")
+    }
+  }
+
+  static func main() {
+    ProgramMain.run(SplitWeights.self) { command, world, console in
+      try command.run(in: world, console)
+    }
+  }
+
+  private func run(in world: Communicator, _ console: RankConsole) throws {
+    let first = try ColumnParallelDense<Float>(inputs: inputs, outputs: hidden, over: world)
+    let second = try RowParallelDense<Float>(
+      inputs: hidden, outputs: SplitWeights.classes, over: world)
+    let network = try Network(Sequential(first, ReLU(), second), input: [inputs], seed: 1)
+    try describe(first, second, network, world, console)
+
+    let (examples, labels) = made()
+    let loss = SoftmaxCrossEntropy<Float>()
+    let update = ParameterUpdate(SGD<Float>(), layout: network.layout)
+    var score = BatchScore()
+    for step in 1...steps {
+      let outputs = try network.forward(examples)  // the all-reduce is in here
+      let gradient = Tensor<Float>(shape: outputs.shape)
+      score = try labels.withUnsafeBufferPointer {
+        try loss.evaluate(outputs, .classes($0), gradient: gradient)
+      }
+      try network.backward(gradient)  // nothing crosses: each rank has its weights' whole gradient
+      update.update(
+        network, OptimizerStep(number: step, learningRate: 0.1, gradientScale: score.gradientScale))
+    }
+
+    let bytes = second.exchanges[0].bytes
+    let sent = try world.allGather([Int64((bytes.network + bytes.memory) / steps)])
+    console.print("\nA step of \(batch) examples moves:")
+    for rank in 0..<world.size {
+      console.print(
+        "  rank \(rank): all-reduce of \(batch) x \(SplitWeights.classes) outputs, "
+          + "\(Int(sent[rank]).grouped) bytes")
+    }
+    let whole = network.parameters.reduce(0) { $0 + $1.wholeShape.count }
+    console.print(
+      "with divided data each rank would exchange the gradient of \(whole.grouped) parameters: "
+        + "\((4 * whole).grouped) bytes to add up.")
+    console.print(
+      "\nAfter \(steps) steps: loss \(score.meanLoss.formatted(decimals: 4)), \(score.correct) of "
+        + "\(batch) right.")
+  }
+
+  /// Prints each rank's shards.
+  private func describe(
+    _ first: ColumnParallelDense<Float>, _ second: RowParallelDense<Float>,
+    _ network: Network<Float>,
+    _ world: Communicator, _ console: RankConsole
+  ) throws {
+    let own = [first.ownOutputs.lowerBound, first.ownOutputs.upperBound, network.parameterCount]
+    let all = try world.allGather(own.map(Int64.init))
+    console.print("\(first.summary)\n\(second.summary)\n")
+    for rank in 0..<world.size {
+      let (from, to, count) = (all[3 * rank], all[3 * rank + 1], Int(all[3 * rank + 2]))
+      console.print(
+        "  rank \(rank): hidden units \(from)..<\(to): weights [\(to - from), \(inputs)] and "
+          + "[\(SplitWeights.classes), \(to - from)], \(count.grouped) parameters with biases")
+    }
+  }
+
+  /// Examples of random numbers, whose class is the place of the largest of the first ten.
+  private func made() -> (Tensor<Float>, [Int32]) {
+    let random = Philox(seed: 2)
+    let examples = Tensor<Float>(
+      (0..<batch * inputs).map { Float(random.gaussian(at: UInt64($0))) }, shape: [batch, inputs])
+    let labels = (0..<batch).map { row in
+      let first = (0..<min(inputs, SplitWeights.classes)).map { examples[row * inputs + $0] }
+      return Int32(first.indices.max { first[$0] < first[$1] } ?? 0)
+    }
+    return (examples, labels)
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+
+/// The options for what a run keeps besides its result.
+struct KeepingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Keeps the latest state in a folder: after every epoch, or as --checkpoint-every says.",
+      valueName: "folder"))
+  var checkpoint: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Keeps the state every so many steps, and at the end.", valueName: "steps"))
+  var checkpointEvery: Int?
+
+  @Flag(help: "Goes on from the state in --checkpoint, on any number of ranks.")
+  var resume = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Writes a timeline of all ranks in Chrome's trace format, for Perfetto.", valueName: "file"))
+  var trace: String?
+
+  func validate() throws {
+    if checkpoint == nil {
+      for (option, isGiven) in [
+        ("--checkpoint-every", checkpointEvery != nil), ("--resume", resume),
+      ] where isGiven {
+        throw ValidationError("\(option) needs --checkpoint FOLDER.")
+      }
+    }
+    if let checkpointEvery, checkpointEvery < 1 {
+      throw ValidationError("--checkpoint-every must be 1 or more, not \(checkpointEvery).")
+    }
+  }
+}

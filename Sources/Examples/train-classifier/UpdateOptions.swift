@@ -1,0 +1,91 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// The options for who updates the weights.
+struct UpdateOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Who updates the weights: each rank all (replicated), or a part, of copies (sharded) or of one copy "
+        + "a host (shared). Default: shared on one host; replicated on several, and where --compress, "
+        + "--wire-format or --algorithm asks for messages.", valueName: "mode"))
+  var update: UpdateMode?
+
+  @Option(
+    help: ArgumentHelp(
+      "Cuts every global batch into so many shards, a power of two, for weights that are the same at any "
+        + "number of ranks that divides it.", valueName: "shards"))
+  var reproducible: Int?
+
+  /// Checks them against the other options.
+  func validate(_ options: ClassifierOptions) throws {
+    if options.isCompressed, let update, update != .replicated {
+      throw ValidationError(
+        "--update \(update.rawValue) adds up whole gradients: leave out \(options.compressionWords), or say "
+          + "--update replicated.")
+    }
+    guard let reproducible else { return }
+    guard reproducible >= 1, reproducible & (reproducible - 1) == 0 else {
+      throw ValidationError(
+        "--reproducible must be a power of two, as 8 is, not \(reproducible).")
+    }
+    guard options.accumulate == 1 else {
+      throw ValidationError(
+        "--reproducible \(reproducible) cuts batches itself: leave out --accumulate "
+          + "\(options.accumulate).")
+    }
+    guard !options.isCompressed else {
+      throw ValidationError(
+        "--reproducible \(reproducible) needs gradients that travel whole: leave out "
+          + "\(options.compressionWords).")
+    }
+    if options.needsFigures, let update, update != .replicated {
+      throw ValidationError(
+        "--clip and --optimizer lars need norms, which are added up in another order at each number of "
+          + "ranks: --reproducible \(reproducible) works with them under --update replicated only."
+      )
+    }
+  }
+}
+
+extension ClassifierOptions {
+  /// Whether gradients are made smaller between hosts.
+  fileprivate var isCompressed: Bool { compression.name != WholeGradient(as: .full).name }
+
+  /// The option that says so.
+  fileprivate var compressionWords: String {
+    compress.map { "--compress \($0.name)" } ?? "--wire-format \(wireFormat)"
+  }
+
+  /// Whether a step needs figures of the whole gradient first.
+  fileprivate var needsFigures: Bool { learning.clip != nil || learning.optimizer == .lars }
+
+  /// Who updates the weights.
+  ///
+  /// - Throws: ``ClassifierError`` if that does not fit the ranks or other options.
+  func updateMode(in world: Communicator) throws -> UpdateMode {
+    let hosts = world.hosts.count
+    let reproducible = updating.reproducible
+    if let reproducible, reproducible % world.size != 0 {
+      throw ClassifierError.usage(
+        "--reproducible \(reproducible) gives \(world.size) ranks no equal numbers of shards: start 1, 2, "
+          + "4 ... \(reproducible) ranks.")
+    }
+    let combinesInMemory = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+    guard let update = updating.update else {
+      let needsAll = reproducible != nil && needsFigures
+      return hosts == 1 && combinesInMemory && !isCompressed && !needsAll ? .shared : .replicated
+    }
+    if update == .replicated { return update }
+    guard reproducible == nil || hosts == 1 else {
+      throw ClassifierError.usage(
+        "--reproducible adds up gradients of \(hosts) hosts under --update replicated only.")
+    }
+    guard combinesInMemory else {
+      throw ClassifierError.usage(
+        "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm)."
+      )
+    }
+    return update
+  }
+}

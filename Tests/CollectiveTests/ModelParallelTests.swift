@@ -1,0 +1,386 @@
+import AllReduce
+import AllReduceMPI
+import XCTest
+
+/// Divided networks against the whole one on one rank: outputs, losses, every gradient, 50 steps.
+final class ModelParallelTests: CollectiveTestCase {
+  private static let classes = 7
+  private static let seed: UInt64 = 9
+
+  /// A network with its input; layers are made anew, since they hold what they computed.
+  private struct Case {
+    let name: String
+    let input: Shape
+    let isHybrid: Bool
+    let layers: () -> [any Layer<Double>]
+  }
+
+  private var cases: [Case] {
+    let classes = ModelParallelTests.classes
+    return [
+      Case(name: "column", input: [6], isHybrid: false) { [Dense(6, classes)] },
+      Case(name: "column + row", input: [6], isHybrid: false) {
+        [Dense(6, 13), ReLU(), Dense(13, classes)]
+      },
+      Case(name: "column + row + column", input: [6], isHybrid: false) {
+        [
+          Dense(6, 13), Tanh(), Dropout(0.3), Dense(13, 11), GELU(), Dropout(0.2),
+          Dense(11, classes),
+        ]
+      },
+      Case(name: "norms between", input: [6], isHybrid: false) {
+        [Dense(6, 13), LayerNorm(13), ReLU(), Dense(13, 70), Dropout(0.5), Dense(70, classes)]
+      },
+      Case(name: "convolution", input: [6, 6, 1], isHybrid: true) {
+        [
+          Conv2D(inputChannels: 1, outputChannels: 3, kernel: Size2D(3)), ReLU(),
+          MaxPool2D(kernel: Size2D(2)), Flatten(), Dropout(0.2), Dense(12, 130), ReLU(),
+          Dropout(0.4), Dense(130, classes),
+        ]
+      },
+      Case(name: "convolution, one dense", input: [6, 6, 1], isHybrid: true) {
+        [
+          Conv2D(inputChannels: 1, outputChannels: 2, kernel: Size2D(3)), BatchNorm(2), Tanh(),
+          Flatten(), Dense(32, classes),
+        ]
+      },
+    ]
+  }
+
+  private struct Part {
+    let inputs: Tensor<Double>
+    let labels: [Int32]
+    let numbers: [Int]
+
+    init(_ numbers: Range<Int>, step: Int, input: Shape) {
+      let random = Philox(seed: 11 + UInt64(step))
+      self.numbers = numbers.map { $0 + 100 * step }
+      labels = numbers.map {
+        Int32(random.block(at: UInt64($0), stream: 1).x % UInt32(ModelParallelTests.classes))
+      }
+      inputs = Tensor(
+        numbers.flatMap { example in
+          (0..<input.count).map { random.gaussian(at: UInt64(example * input.count + $0)) }
+        }, shape: input.batch(of: numbers.count))
+    }
+  }
+
+  private func whole(_ item: Case) throws -> Network<Double> {
+    try Network(
+      Sequential(item.layers()), input: item.input, seed: ModelParallelTests.seed)
+  }
+
+  /// A step of the whole network on this rank alone.
+  private func step(
+    _ network: Network<Double>, _ part: Part, _ number: Int, smoothing: Double
+  ) throws -> BatchScore {
+    network.pass.isTraining = true
+    network.pass.step = UInt64(number)
+    network.pass.examples = part.numbers
+    let output = try network.forward(part.inputs)
+    let gradient = Tensor<Double>(shape: output.shape)
+    let score = try part.labels.withUnsafeBufferPointer {
+      try SoftmaxCrossEntropy<Double>(labelSmoothing: smoothing).evaluate(
+        output, .classes($0), gradient: gradient)
+    }
+    try network.backward(gradient)
+    return score
+  }
+
+  private func assertClose(
+    _ a: some Collection<Double>, _ b: some Collection<Double>, _ tolerance: Double,
+    _ what: String, line: UInt = #line
+  ) {
+    XCTAssertEqual(a.count, b.count, what, line: line)
+    let worst = zip(a, b).map { abs($0 - $1) / max(1, abs($1)) }.max() ?? 0
+    XCTAssertLessThanOrEqual(worst, tolerance, what, line: line)
+  }
+
+  /// Trains both for some steps and compares all there is.
+  private func compare(
+    _ item: Case, _ grid: Grid, _ transition: Transition?, examples: Int, steps: Int,
+    smoothing: Double = 0.1, line: UInt = #line
+  ) throws {
+    let what =
+      "\(item.name), transition \(transition?.rawValue ?? "none"), "
+      + "\(grid.data.size) x \(grid.model.size), \(examples) examples"
+    let reference = try whole(item)
+    let parallel = try ModelParallel(
+      item.layers(), input: item.input, over: grid, transition: transition,
+      labelSmoothing: smoothing, seed: ModelParallelTests.seed)
+    XCTAssertEqual(parallel.parameterCount, reference.parameterCount, what)
+    let world = grid.world
+    let own =
+      transition == nil
+      ? BlockPartition(count: examples, parts: grid.data.size)[grid.dataIndex]
+      : BlockPartition(count: examples, parts: world.size)[world.rank]
+    let updates = (
+      ParameterUpdate(SGD<Double>(), layout: reference.layout),
+      ParameterUpdate(SGD<Double>(), layout: parallel.network.layout)
+    )
+    for number in 0..<steps {
+      let expected = try step(
+        reference, Part(0..<examples, step: number, input: item.input), number,
+        smoothing: smoothing)
+      let part = Part(own, step: number, input: item.input)
+      let total = try part.labels.withUnsafeBufferPointer {
+        try parallel.step(part.inputs, $0, examples: part.numbers)
+      }
+      XCTAssertEqual(total.examples, examples, what, line: line)
+      XCTAssertEqual(total.correct, expected.correct, what, line: line)
+      XCTAssertEqual(
+        total.loss, expected.loss, accuracy: 1e-9 * expected.loss, "\(what), step \(number)",
+        line: line)
+      if number == 0 || number == steps - 1 {
+        let gathered = try parallel.gatheredParameters()
+        for (parameter, (name, values, gradient)) in zip(reference.parameters, gathered) {
+          assertClose(
+            values, parameter.values.values, 1e-9, "\(what), values of \(name)", line: line)
+          assertClose(
+            gradient, parameter.gradient.values, 1e-9, "\(what), gradient of \(name)", line: line)
+        }
+        let squares = try parallel.gradientSquares()
+        let wholeSquares = reference.gradients.reduce(0) { $0 + $1 * $1 }
+        XCTAssertEqual(squares, wholeSquares, accuracy: 1e-8 * wholeSquares, what, line: line)
+      }
+      let move = OptimizerStep(
+        number: number + 1, learningRate: 0.1, gradientScale: expected.gradientScale)
+      updates.0.update(reference, move)
+      try parallel.update(updates.1, nil, move)
+      _ = try parallel.checksum()
+    }
+    // Evaluation sees the same, too.
+    reference.pass.isTraining = false
+    let all = Part(0..<examples, step: 0, input: item.input)
+    let outputs = try reference.forward(all.inputs)
+    let expected = try all.labels.withUnsafeBufferPointer {
+      try SoftmaxCrossEntropy<Double>(labelSmoothing: smoothing).evaluate(
+        outputs, .classes($0), gradient: nil)
+    }
+    let part = Part(own, step: 0, input: item.input)
+    let score = try parallel.sum(
+      part.labels.withUnsafeBufferPointer { try parallel.score(part.inputs, $0) })
+    XCTAssertEqual(score.correct, expected.correct, what, line: line)
+    XCTAssertEqual(score.loss, expected.loss, accuracy: 1e-9 * expected.loss, what, line: line)
+  }
+
+  func testDividedLayersEqualTheWholeNetwork() throws {
+    let grid = try Grid(world())
+    for item in cases where !item.isHybrid {
+      try compare(item, grid, nil, examples: 12, steps: 3)
+      try compare(item, grid, nil, examples: 9, steps: 2, smoothing: 0)
+    }
+  }
+
+  func testFiftySteps() throws {
+    let grid = try Grid(world())
+    try compare(cases[2], grid, nil, examples: 16, steps: 50)
+    for transition in Transition.allCases {
+      try compare(cases[4], grid, transition, examples: 20, steps: 50)
+    }
+  }
+
+  func testEveryTransitionEqualsTheWholeNetwork() throws {
+    let world = try world()
+    let grid = try Grid(world)
+    for transition in Transition.allCases {
+      for item in cases where item.isHybrid {
+        // Even and uneven parts, and ranks without any.
+        for examples in [4 * world.size, 11, 2] {
+          try compare(item, grid, transition, examples: examples, steps: 3)
+        }
+      }
+      try compare(cases[2], grid, transition, examples: 13, steps: 2)
+    }
+  }
+
+  func testGridsEqualTheWholeNetwork() throws {
+    let world = try world()
+    for data in 1...world.size where world.size % data == 0 {
+      let grid = try Grid(world, data: data, model: world.size / data)
+      for item in cases {
+        try compare(item, grid, nil, examples: 10, steps: 3)
+        if item.isHybrid {
+          for transition in Transition.allCases {
+            try compare(item, grid, transition, examples: 4 * world.size, steps: 3)
+          }
+        }
+      }
+    }
+  }
+
+  func testVariableBatchUpdatesAfterEachTurn() throws {
+    let world = try world()
+    let item = cases[5]
+    for transition in [Transition.b, .c] {
+      let parallel = try ModelParallel(
+        item.layers(), input: item.input, over: Grid(world), transition: transition, seed: 3)
+      let update = ParameterUpdate(SGD<Double>(), layout: parallel.network.layout)
+      var losses: [Double] = []
+      for number in 1...40 {
+        let part = Part(
+          4 * world.rank..<4 * world.rank + 4, step: 0, input: item.input)
+        var (turns, seen) = (0, 0)
+        let total = try part.labels.withUnsafeBufferPointer { labels in
+          try parallel.step(part.inputs, labels, examples: part.numbers) { score in
+            turns += 1
+            seen += score.examples
+            XCTAssertLessThanOrEqual(score.examples, parallel.largestTurn)
+            try parallel.update(
+              update, parallel.backRange,
+              OptimizerStep(
+                number: number, learningRate: 0.3 / Double(world.size),
+                gradientScale: score.gradientScale))
+          }
+        }
+        XCTAssertEqual(turns, world.size)
+        XCTAssertEqual(total.examples, 4 * world.size)
+        XCTAssertEqual(seen, total.examples)
+        try parallel.update(
+          update, parallel.frontRange,
+          OptimizerStep(number: number, learningRate: 0.3, gradientScale: total.gradientScale))
+        losses.append(total.loss)
+        _ = try parallel.checksum()
+      }
+      XCTAssertLessThan(losses[39], 0.7 * losses[0], "\(transition)")
+    }
+  }
+
+  func testTransitionsSendWhatTheFormulasSay() throws {
+    let world = try world()
+    let item = cases[4]
+    let (batch, width) = (world.size * 2, 12)
+    var largest: [Transition: Int] = [:]
+    for transition in Transition.allCases {
+      let parallel = try ModelParallel(
+        item.layers(), input: item.input, over: Grid(world), transition: transition)
+      let part = Part(
+        world.rank * batch..<(world.rank + 1) * batch, step: 0, input: item.input)
+      _ = try part.labels.withUnsafeBufferPointer {
+        try parallel.step(part.inputs, $0, examples: part.numbers)
+      }
+      largest[transition] = parallel.largestTurn
+      let crossing = parallel.layers.exchanges.map { $0.bytes.network + $0.bytes.memory }
+      let each = (world.size - 1) * batch * width * MemoryLayout<Double>.stride
+      XCTAssertEqual(crossing, [each, each], "transition \(transition)")
+    }
+    // What is kept of the examples in the divided layers grows with how many are there at once.
+    XCTAssertEqual(largest[.a], world.size * batch)
+    XCTAssertEqual(largest[.b], batch)
+    XCTAssertEqual(largest[.c], batch)
+  }
+
+  func testColumnThenRowCostsOneAllReduceEachWay() throws {
+    let world = try world()
+    let layers: [any Layer<Double>] = [Dense(6, 20), ReLU(), Dense(20, 30), ReLU(), Dense(30, 7)]
+    let parallel = try ModelParallel(layers, input: [6], over: Grid(world))
+    let part = Part(0..<16, step: 0, input: [6])
+    _ = try part.labels.withUnsafeBufferPointer { try parallel.step(part.inputs, $0) }
+    // The input needs no gradient, the row-parallel layer no exchange backward.
+    let moved = parallel.layers.allExchanges.map(\.exchange).filter {
+      $0.bytes.network + $0.bytes.memory > 0
+    }
+    let one = world.exchangedBytes(count: 16 * 30, of: Double.self)
+    XCTAssertEqual(moved.count, world.size == 1 ? 0 : 2)
+    for exchange in moved { XCTAssertEqual(exchange.bytes, one) }
+  }
+
+  func testLayersAreDividedAndGathered() throws {
+    let world = try world()
+    let dense = Dense<Double>(9, 11)
+    let network = try Network<Double>(Sequential(dense), input: [9], seed: 4)
+    dense.bias?.values.values.update(repeating: 0.5)
+    let column = try ColumnParallelDense(sharding: dense, over: world)
+    let row = try RowParallelDense(sharding: dense, over: world)
+    _ = try Network<Double>(Sequential(column), input: [9], seed: 77)
+    let own = BlockPartition(count: 9, parts: world.size)[world.rank]
+    _ = try Network<Double>(Sequential(row), input: [own.count], seed: 77)
+    for whole in [try column.gathered(), try row.gathered()] {
+      XCTAssertEqual(whole.weight.values.elements, dense.weight.values.elements)
+      XCTAssertEqual(whole.bias?.values.elements, dense.bias?.values.elements)
+    }
+    XCTAssertEqual(column.weight.shape[0], column.ownOutputs.count)
+    // Made from sizes, first values are those of the whole layer, on any number of ranks.
+    let drawn = try ColumnParallelDense<Double>(inputs: 9, outputs: 11, over: world)
+    _ = try Network<Double>(Sequential(drawn), input: [9], seed: 4)
+    XCTAssertEqual(try drawn.gathered().weight.values.elements, dense.weight.values.elements)
+    _ = network
+  }
+
+  func testShardedCrossEntropyIsThatOfAllLogits() throws {
+    let world = try world()
+    let classes = 11
+    let own = BlockPartition(count: classes, parts: world.size)[world.rank]
+    let random = Philox(seed: 3)
+    // Moderate logits, huge ones, and ties.
+    for (scale, shift) in [(1.0, 0.0), (300.0, 1e4), (0.0, 5.0)] {
+      for smoothing in [0, 0.1, 1] {
+        let rows = 13
+        let logits = Tensor(
+          (0..<rows * classes).map { random.gaussian(at: UInt64($0)) * scale + shift },
+          shape: [rows, classes])
+        let labels = (0..<rows).map { Int32($0 % classes) }
+        let part = Tensor(
+          (0..<rows).flatMap { row in own.map { logits[row * classes + $0] } },
+          shape: [rows, own.count])
+        let gradients = (
+          Tensor<Double>(shape: logits.shape), Tensor<Double>(shape: part.shape)
+        )
+        let loss = try ShardedSoftmaxCrossEntropy<Double>(
+          classes: classes, over: world, labelSmoothing: smoothing)
+        let (expected, score) = try labels.withUnsafeBufferPointer {
+          (
+            try SoftmaxCrossEntropy(labelSmoothing: smoothing).evaluate(
+              logits, .classes($0), gradient: gradients.0),
+            try loss.evaluate(part, .classes($0), gradient: gradients.1)
+          )
+        }
+        let what = "scale \(scale), smoothing \(smoothing)"
+        XCTAssertEqual(score.correct, expected.correct, what)
+        XCTAssertEqual(score.loss, expected.loss, accuracy: 1e-9 * max(1, abs(expected.loss)), what)
+        let mine = (0..<rows).flatMap { row in own.map { gradients.0[row * classes + $0] } }
+        assertClose(gradients.1.values, mine, 1e-12, what)
+      }
+    }
+    let wrong: [Int32] = [11]
+    XCTAssertThrowsError(
+      try wrong.withUnsafeBufferPointer {
+        try ShardedSoftmaxCrossEntropy<Double>(classes: classes, over: world).evaluate(
+          Tensor(shape: [1, own.count]), .classes($0), gradient: nil)
+      })
+  }
+
+  func testWhatDoesNotFitIsNamedOnEveryRank() throws {
+    let world = try world()
+    func assertThrows(_ parts: [String], _ work: () throws -> Void, line: UInt = #line) {
+      XCTAssertThrowsError(try work(), line: line) { error in
+        for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", line: line) }
+      }
+    }
+    let size = world.size
+    assertThrows(["\(size + 1) x 2", "\(2 * size + 2) ranks", "\(size)"]) {
+      _ = try Grid(world, data: size + 1, model: 2)
+    }
+    assertThrows(["1 layers", "\(size) ranks", "dense"]) {
+      _ = try ModelParallel<Float>([Tanh()], input: [6], over: Grid(world), transition: .a)
+    }
+    guard size > 1 else { return }
+    assertThrows(["\(size - 1) outputs", "\(size) ranks"]) {
+      _ = try ColumnParallelDense<Float>(inputs: 8, outputs: size - 1, over: world)
+    }
+    assertThrows(["\(size - 1) inputs", "\(size) ranks"]) {
+      _ = try RowParallelDense<Float>(inputs: size - 1, outputs: 8, over: world)
+    }
+    let own = world.rank == size - 1 ? 31 : 30
+    assertThrows(["outputs of a divided layer", "30", "31"]) {
+      _ = try ColumnParallelDense<Float>(inputs: 8, outputs: own, over: world)
+    }
+    assertThrows(["inputs of a divided layer", "30", "31"]) {
+      _ = try ColumnParallelDense<Float>(inputs: own, outputs: 8, over: world)
+    }
+    assertThrows(["layers or seed"]) {
+      _ = try ModelParallel<Float>(
+        [Dense(6, 8)], input: [6], over: Grid(world), seed: UInt64(world.rank))
+    }
+  }
+}
