@@ -61,7 +61,7 @@ final class TrainClassifierTests: ProgramTestCase {
       "--data", "digits", "--layers", "8x8x1,conv:8x3,relu,pool:2,dropout:0.25,32,relu,10",
       "--global-batch-size", "50", "--epochs", "2", "--reproducible", "8",
     ]
-    for arguments in [[], ["--update", "replicated"], ["--clip", "0.5", "--optimizer", "adam"]] {
+    for arguments in [[], ["--update", "shared"], ["--clip", "0.5", "--optimizer", "adam"]] {
       let outputs = try [1, 2, 4, 8].map { try ClassifierOutput.of(run + arguments, ranks: $0) }
       XCTAssertEqual(Set(outputs.map(\.weightsChecksum)).count, 1, "\(arguments)")
       XCTAssertGreaterThan(outputs[0].testAccuracy[1], 0.5)
@@ -73,7 +73,7 @@ final class TrainClassifierTests: ProgramTestCase {
       "--data", "digits", "--layers", "64,2048,relu,2048,relu,10", "--epochs", "1",
       "--steps", "3", "--batch-size", "8",
     ]
-    let shared = try ClassifierOutput.of(run, ranks: 3)
+    let shared = try ClassifierOutput.of(run + ["--update", "shared"], ranks: 3)
     XCTAssertEqual(shared.update, "shared")
     XCTAssertEqual(shared.algorithm, "sharedMemory")
     // Each rank reads the two other ranks' gradients of a third of the parameters.
@@ -82,7 +82,8 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertGreaterThanOrEqual(moved, least)
     XCTAssertLessThanOrEqual(Double(moved), 1.01 * Double(least))
     guard let memory = shared.proportionalBytes else { return }
-    let copies = try ClassifierOutput.of(run + ["--update", "replicated"], ranks: 3)
+    let copies = try ClassifierOutput.of(run, ranks: 3)
+    XCTAssertEqual(copies.update, "replicated")
     // Weights and momentum: once, not three times.
     let saved = try XCTUnwrap(copies.proportionalBytes).reduce(0, +) - memory.reduce(0, +)
     XCTAssertGreaterThan(Double(saved), 0.9 * Double(2 * 2 * shared.parameters * 4))
@@ -92,18 +93,6 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertGreaterThan(
       Double(try XCTUnwrap(copies.proportionalBytes).reduce(0, +) - state),
       0.9 * Double(2 * shared.parameters * 4))
-  }
-
-  func testWhatNeedsWholeSumsUpdatesEverywhere() throws {
-    let run = TrainClassifierTests.digits + ["--epochs", "1", "--steps", "2"]
-    for arguments in [
-      ["--compress", "topK:0.1"], ["--wire-format", "bfloat16"], ["--algorithm", "ring"],
-    ] {
-      let output = try ClassifierOutput.of(run + arguments, ranks: 2)
-      XCTAssertEqual(output.update, "replicated", "\(arguments)")
-    }
-    let whole = try ClassifierOutput.of(run + ["--compress", "none"], ranks: 2)
-    XCTAssertEqual(whole.update, try ClassifierOutput.of(run, ranks: 2).update)
   }
 
   func testEveryCompressionLearns() throws {

@@ -7,8 +7,7 @@ struct UpdateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Who updates the weights: each rank all (replicated), or a part, of copies (sharded) or of one copy "
-        + "a host (shared). Default: shared on one host; replicated on several, and where --compress, "
-        + "--wire-format or --algorithm asks for messages.", valueName: "mode"))
+        + "a host (shared) (default: replicated).", valueName: "mode"))
   var update: UpdateMode?
 
   @Option(
@@ -71,17 +70,12 @@ extension ClassifierOptions {
         "--reproducible \(reproducible) gives \(world.size) ranks no equal numbers of shards: start 1, 2, "
           + "4 ... \(reproducible) ranks.")
     }
-    let combinesInMemory = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
-    guard let update = updating.update else {
-      let needsAll = reproducible != nil && needsFigures
-      return hosts == 1 && combinesInMemory && !isCompressed && !needsAll ? .shared : .replicated
-    }
-    if update == .replicated { return update }
+    guard let update = updating.update, update != .replicated else { return .replicated }
     guard reproducible == nil || hosts == 1 else {
       throw ClassifierError.usage(
         "--reproducible adds up gradients of \(hosts) hosts under --update replicated only.")
     }
-    guard combinesInMemory else {
+    guard [.automatic, .sharedMemory, .hierarchical].contains(algorithm) else {
       throw ClassifierError.usage(
         "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm)."
       )
