@@ -12,6 +12,11 @@ package struct ReductionKernel: Sendable {
     @convention(c) (
       _ destination: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ count: Int
     ) -> Void
+  package typealias Apart =
+    @convention(c) (
+      _ destination: UnsafeMutableRawPointer, _ first: UnsafeRawPointer, _ second: UnsafeRawPointer,
+      _ count: Int
+    ) -> Void
   package typealias Both =
     @convention(c) (
       _ first: UnsafeMutableRawPointer, _ second: UnsafeMutableRawPointer, _ count: Int
@@ -34,6 +39,8 @@ package struct ReductionKernel: Sendable {
   /// of an exchange, who combine the same numbers in mirrored order, need that: otherwise each could
   /// keep the payload of its own NaN.
   package let combineSymmetrically: Combine
+  /// `destination[i] = first[i] (op) second[i]`.
+  package let combineApart: Apart
   /// The complete result of two ranks, for a mean too, in both places.
   package let combineBoth: Both
   /// The last touch of a value that is complete: divides by the number of ranks. Nil but for a mean.
@@ -56,6 +63,7 @@ package struct ReductionKernel: Sendable {
     isSum = operation == .sum || operation == .mean
     combine = functions.pointee.combine
     combineSymmetrically = functions.pointee.combine_symmetrically
+    combineApart = functions.pointee.combine_apart
     combineBoth = functions.pointee.combine_both
     finish = functions.pointee.finish
   }

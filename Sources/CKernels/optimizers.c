@@ -1,5 +1,7 @@
 #include "optimizers.h"
 
+#include <stdint.h>
+
 #include "optimizers_variants.h"
 #include "wire.h"
 

@@ -1,4 +1,6 @@
 #if defined(__x86_64__)
+#include <stdint.h>
+
 #include "optimizers_variants.h"
 
 #define TARGET __attribute__((target("avx2")))

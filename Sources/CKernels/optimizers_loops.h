@@ -1,87 +1,105 @@
-// The passes of optimizers.h for one type, in plain C that compilers turn into vectors. Included once
-// for each type in each variant, with these macros:
+// The passes of optimizers.h for one type, a cache line of numbers at a time, which compilers cut into
+// whatever registers the processor has. Included once for each type in each variant, with these macros:
 //   REAL    the type of the numbers
 //   NAME(x) the name of a function in this variant and type
 //   TARGET  the attribute that allows the variant's instructions
 // Nothing here may be contracted to fused multiply-additions: processors that have them and those
 // that have not would disagree, and ranks would hold different weights.
 #pragma STDC FP_CONTRACT OFF
+// Everything with lines is inlined: nothing depends on how they are passed to functions.
+#pragma clang diagnostic ignored "-Wpsabi"
 
-TARGET static void NAME(sgd)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  (void)first, (void)second;
-  REAL *restrict w = weights;
-  const REAL *restrict g = gradient;
-  const REAL scale = (REAL)how->scale, decay = (REAL)how->decay, rate = (REAL)how->rate;
-  for (size_t i = 0; i < count; i++) w[i] -= rate * (scale * g[i] + decay * w[i]);
-}
+#define LINE NAME(line)
+#define UNALIGNED NAME(unaligned)
+#define NUMBERS NAME(numbers)
+#define INLINE static inline TARGET __attribute__((always_inline))
 
-TARGET static void NAME(momentum)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  (void)second;
-  REAL *restrict w = weights;
-  REAL *restrict v = first;
-  const REAL *restrict g = gradient;
-  const REAL scale = (REAL)how->scale, decay = (REAL)how->decay, rate = (REAL)how->rate;
-  const REAL keep = (REAL)how->keep;
-  for (size_t i = 0; i < count; i++) {
-    v[i] = keep * v[i] + (scale * g[i] + decay * w[i]);
-    w[i] -= rate * v[i];
+typedef REAL LINE __attribute__((ext_vector_type(64 / sizeof(REAL))));
+typedef REAL UNALIGNED __attribute__((ext_vector_type(64 / sizeof(REAL)), aligned(sizeof(REAL))));
+
+/// ck_update in the type of the numbers.
+typedef struct {
+  REAL scale, decay, shrink, keep, gain, second_keep, second_gain, rate, root, epsilon;
+} NUMBERS;
+
+/// The new weight of each rule, for a line of numbers and for one; what is remembered is changed in place.
+#define RULES(type, size)                                                                          \
+  INLINE type NAME(sgd_##size)(type w, type g, type *first, type *second, NUMBERS n) {             \
+    (void)first, (void)second;                                                                     \
+    return w - n.rate * (n.scale * g + n.decay * w);                                               \
+  }                                                                                                \
+  INLINE type NAME(momentum_##size)(type w, type g, type *first, type *second, NUMBERS n) {        \
+    (void)second;                                                                                  \
+    *first = n.keep * *first + (n.scale * g + n.decay * w);                                        \
+    return w - n.rate * *first;                                                                    \
+  }                                                                                                \
+  INLINE type NAME(nesterov_##size)(type w, type g, type *first, type *second, NUMBERS n) {        \
+    (void)second;                                                                                  \
+    type d = n.scale * g + n.decay * w;                                                            \
+    *first = n.keep * *first + d;                                                                  \
+    return w - n.rate * (d + n.keep * *first);                                                     \
+  }                                                                                                \
+  INLINE type NAME(adagrad_##size)(type w, type g, type *first, type *second, NUMBERS n) {         \
+    (void)second;                                                                                  \
+    type d = n.scale * g + n.decay * w;                                                            \
+    *first += d * d;                                                                               \
+    return w - n.rate * d / (__builtin_elementwise_sqrt(*first) + n.epsilon);                      \
+  }                                                                                                \
+  INLINE type NAME(adam_##size)(type w, type g, type *first, type *second, NUMBERS n) {            \
+    type d = n.scale * g + n.decay * w;                                                            \
+    *first = n.keep * *first + n.gain * d;                                                         \
+    *second = n.second_keep * *second + n.second_gain * (d * d);                                   \
+    return n.shrink * w -                                                                          \
+           n.rate * *first / (n.root * __builtin_elementwise_sqrt(*second) + n.epsilon);           \
   }
-}
+RULES(LINE, line)
+RULES(REAL, one)
 
-TARGET static void NAME(nesterov)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  (void)second;
-  REAL *restrict w = weights;
-  REAL *restrict v = first;
-  const REAL *restrict g = gradient;
-  const REAL scale = (REAL)how->scale, decay = (REAL)how->decay, rate = (REAL)how->rate;
-  const REAL keep = (REAL)how->keep;
-  for (size_t i = 0; i < count; i++) {
-    REAL d = scale * g[i] + decay * w[i];
-    v[i] = keep * v[i] + d;
-    w[i] -= rate * (d + keep * v[i]);
+/// The pass of a rule that remembers so many vectors.
+#define PASS(rule, vectors)                                                                        \
+  INLINE void NAME(rule##_ones)(                                                                   \
+      REAL *w, const REAL *g, REAL *v, REAL *s, size_t from, size_t to, NUMBERS n) {               \
+    for (size_t i = from; i < to; i++)                                                             \
+      w[i] = NAME(rule##_one)(w[i], g[i], vectors > 0 ? v + i : NULL, vectors > 1 ? s + i : NULL, n);\
+  }                                                                                                \
+  INLINE void NAME(rule##_lines)(                                                                  \
+      REAL *w, const REAL *g, REAL *v, REAL *s, size_t from, size_t to, NUMBERS n, int streams) {  \
+    for (size_t i = from; i < to; i += 64 / sizeof(REAL)) {                                        \
+      LINE first = {0}, second = {0};                                                              \
+      if (vectors > 0) first = *(const UNALIGNED *)(v + i);                                        \
+      if (vectors > 1) second = *(const UNALIGNED *)(s + i);                                       \
+      LINE fresh = NAME(rule##_line)(                                                              \
+          *(const UNALIGNED *)(w + i), *(const UNALIGNED *)(g + i), &first, &second, n);           \
+      if (vectors > 0) *(UNALIGNED *)(v + i) = first;                                              \
+      if (vectors > 1) *(UNALIGNED *)(s + i) = second;                                             \
+      if (streams)                                                                                 \
+        __builtin_nontemporal_store(fresh, (LINE *)(w + i));                                       \
+      else                                                                                         \
+        *(UNALIGNED *)(w + i) = fresh;                                                             \
+    }                                                                                              \
+  }                                                                                                \
+  TARGET static void NAME(rule)(                                                                   \
+      void *weights, const void *gradient, void *first, void *second, size_t count,                \
+      const ck_update *how) {                                                                      \
+    const NUMBERS n = {                                                                            \
+        (REAL)how->scale,       (REAL)how->decay, (REAL)how->shrink, (REAL)how->keep,              \
+        (REAL)how->gain,        (REAL)how->second_keep, (REAL)how->second_gain,                    \
+        (REAL)how->rate,        (REAL)how->root,  (REAL)how->epsilon};                             \
+    size_t start = how->streams ? -(uintptr_t)weights % 64 / sizeof(REAL) : 0;                     \
+    if (start > count) start = count;                                                              \
+    const size_t line = 64 / sizeof(REAL), end = start + (count - start) / line * line;            \
+    NAME(rule##_ones)(weights, gradient, first, second, 0, start, n);                              \
+    if (how->streams)                                                                              \
+      NAME(rule##_lines)(weights, gradient, first, second, start, end, n, 1);                      \
+    else                                                                                           \
+      NAME(rule##_lines)(weights, gradient, first, second, start, end, n, 0);                      \
+    NAME(rule##_ones)(weights, gradient, first, second, end, count, n);                            \
   }
-}
-
-TARGET static void NAME(adagrad)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  (void)second;
-  REAL *restrict w = weights;
-  REAL *restrict s = first;
-  const REAL *restrict g = gradient;
-  const REAL scale = (REAL)how->scale, decay = (REAL)how->decay, rate = (REAL)how->rate;
-  const REAL epsilon = (REAL)how->epsilon;
-  for (size_t i = 0; i < count; i++) {
-    REAL d = scale * g[i] + decay * w[i];
-    s[i] += d * d;
-    w[i] -= rate * d / (__builtin_elementwise_sqrt(s[i]) + epsilon);
-  }
-}
-
-TARGET static void NAME(adam)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  REAL *restrict w = weights;
-  REAL *restrict m = first;
-  REAL *restrict s = second;
-  const REAL *restrict g = gradient;
-  const REAL scale = (REAL)how->scale, decay = (REAL)how->decay, rate = (REAL)how->rate;
-  const REAL shrink = (REAL)how->shrink, root = (REAL)how->root, epsilon = (REAL)how->epsilon;
-  const REAL keep = (REAL)how->keep, gain = (REAL)how->gain;
-  const REAL second_keep = (REAL)how->second_keep, second_gain = (REAL)how->second_gain;
-  for (size_t i = 0; i < count; i++) {
-    REAL d = scale * g[i] + decay * w[i];
-    m[i] = keep * m[i] + gain * d;
-    s[i] = second_keep * s[i] + second_gain * (d * d);
-    w[i] = shrink * w[i] - rate * m[i] / (root * __builtin_elementwise_sqrt(s[i]) + epsilon);
-  }
-}
+PASS(sgd, 0)
+PASS(momentum, 1)
+PASS(nesterov, 1)
+PASS(adagrad, 1)
+PASS(adam, 2)
 
 TARGET static double NAME(squares)(const void *values, size_t count) {
   // 32 sums, whatever the width of the processor's vectors: the order of additions is part of the
@@ -107,3 +125,10 @@ TARGET static double NAME(squares)(const void *values, size_t count) {
 
 const optimizer_passes NAME(passes) = {
     {NAME(sgd), NAME(momentum), NAME(nesterov), NAME(adagrad), NAME(adam)}, NAME(squares)};
+
+#undef LINE
+#undef UNALIGNED
+#undef NUMBERS
+#undef INLINE
+#undef RULES
+#undef PASS

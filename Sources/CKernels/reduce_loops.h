@@ -72,6 +72,21 @@ INTEGER(int64s_1, int64_t, int64_t, 8)
           vector##_1_##operation(*(vector##_1 *)(a + i), *(const vector##_1 *)(b + i));            \
   }
 
+/// The result in a third place.
+#define APART(vector, element, operation)                                                          \
+  static TARGET void vector##_##operation##_apart(                                                 \
+      void *restrict into, const void *one, const void *other, size_t count) {                     \
+    element *to = into;                                                                            \
+    const element *a = one, *b = other;                                                            \
+    size_t i = 0;                                                                                  \
+    for (; i + sizeof(vector) / sizeof(element) <= count; i += sizeof(vector) / sizeof(element))   \
+      *(vector *)(to + i) =                                                                        \
+          vector##_##operation(*(const vector *)(a + i), *(const vector *)(b + i));                \
+    for (; i < count; i++)                                                                         \
+      *(vector##_1 *)(to + i) =                                                                    \
+          vector##_1_##operation(*(const vector##_1 *)(a + i), *(const vector##_1 *)(b + i));      \
+  }
+
 /// The result in both places.
 #define BOTH(vector, element, operation)                                                           \
   static TARGET void vector##_##operation##_both(void *one, void *other, size_t count) {           \
@@ -86,10 +101,10 @@ INTEGER(int64s_1, int64_t, int64_t, 8)
   }
 
 #define LOOPS(vector, element)                                                                     \
-  ONE(vector, element, sum) BOTH(vector, element, sum)                                             \
-  ONE(vector, element, least) BOTH(vector, element, least)                                         \
-  ONE(vector, element, most) BOTH(vector, element, most)                                           \
-  ONE(vector, element, product) BOTH(vector, element, product)
+  ONE(vector, element, sum) APART(vector, element, sum) BOTH(vector, element, sum)                 \
+  ONE(vector, element, least) APART(vector, element, least) BOTH(vector, element, least)           \
+  ONE(vector, element, most) APART(vector, element, most) BOTH(vector, element, most)              \
+  ONE(vector, element, product) APART(vector, element, product) BOTH(vector, element, product)
 
 #define FLOATING_LOOPS(vector, element)                                                            \
   LOOPS(vector, element)                                                                           \
@@ -111,14 +126,17 @@ LOOPS(int64s, int64_t)
 
 /// An entry of an operation whose result has the same bits whichever side is which.
 #define EVEN(vector, operation)                                                                    \
-  {vector##_##operation##_one, vector##_##operation##_one, vector##_##operation##_both, NULL}
+  {vector##_##operation##_one, vector##_##operation##_one, vector##_##operation##_apart,             \
+   vector##_##operation##_both, NULL}
 
 /// The entries of a type, in the order of the operations.
 #define FLOATING_ENTRIES(vector)                                                                   \
-  {vector##_sum_one, vector##_equal_sum_one, vector##_sum_both, NULL},                             \
-  {vector##_sum_one, vector##_equal_sum_one, vector##_half_both, vector##_divide},                 \
+  {vector##_sum_one, vector##_equal_sum_one, vector##_sum_apart, vector##_sum_both, NULL},         \
+  {vector##_sum_one, vector##_equal_sum_one, vector##_sum_apart, vector##_half_both,               \
+   vector##_divide},                                                                               \
   EVEN(vector, least), EVEN(vector, most),                                                         \
-  {vector##_product_one, vector##_equal_product_one, vector##_product_both, NULL}
+  {vector##_product_one, vector##_equal_product_one, vector##_product_apart,                       \
+   vector##_product_both, NULL}
 
 #define INTEGER_ENTRIES(vector)                                                                    \
   EVEN(vector, sum), EVEN(vector, sum), EVEN(vector, least), EVEN(vector, most),                   \

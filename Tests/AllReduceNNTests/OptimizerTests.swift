@@ -138,6 +138,21 @@ final class OptimizerTests: XCTestCase {
           kernel.update(
             rule, weights: w.base, gradient: g.base, first: first.base, second: second.base,
             count: count, numbersOfStep)
+          // The same past the caches, from any place within a line.
+          for start in 0...min(count, 17) {
+            let (streamed, again) = (numbers(0), numbers(1, positive: rule == .adagrad))
+            let squares = numbers(2, positive: true)
+            var numbersOfStep = numbersOfStep
+            for (from, to) in [(0, start), (start, count)] {
+              numbersOfStep.streams = from > 0 || start == 0
+              kernel.update(
+                rule, weights: streamed.base + from, gradient: g.base + from,
+                first: again.base + from, second: squares.base + from, count: to - from,
+                numbersOfStep)
+            }
+            XCTAssertEqual(streamed.elements, w.elements, "\(rule) of \(count) from \(start)")
+            XCTAssertEqual(again.elements, first.elements, "\(rule) of \(count) from \(start)")
+          }
           let squares = Scalar(kernel.sumOfSquares(g.base, count: count))
           return [w.elements, first.elements, second.elements, [squares]]
         }

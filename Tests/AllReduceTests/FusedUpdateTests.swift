@@ -78,7 +78,8 @@ final class FusedUpdateTests: XCTestCase {
         optimizer, layout: layout,
         range: cut(rank)..<(rank + 1 == ranks ? layout.count : cut(rank + 1)))
       let pass = FusedUpdate(
-        gradients: gradients, own: gradients[rank], weights: targets, update: update)
+        gradients: gradients, own: gradients[rank], weights: targets, update: update,
+        othersRead: ranks > 1)
       // As small all-reduces of a host: also what makes memory visible.
       let small = TensorMemory<Double>(count: update.squareCount)
       func allReduce() throws {

@@ -43,6 +43,13 @@ final class ReductionVariantTests: XCTestCase {
           let loops: [Loop] = [
             { $0.combine($1, $2, $3) }, { $0.combineSymmetrically($1, $2, $3) },
             { $0.combineBoth($1, $2, $3) },
+            { kernel, one, other, count in
+              let stride = kernel.stride
+              let copy = UnsafeMutableRawPointer.allocate(byteCount: count * stride, alignment: 8)
+              defer { copy.deallocate() }
+              copy.copyMemory(from: one, byteCount: count * stride)
+              kernel.combineApart(one, copy, other, count)
+            },
             { kernel, one, _, count in kernel.finish?(one, count, 3) },
           ]
           let found = loops.map { run(kernel, a, b, $0) }
@@ -54,6 +61,7 @@ final class ReductionVariantTests: XCTestCase {
           }
           XCTAssertTrue(same(found[0].one, results) && same(found[0].other, b), name)
           XCTAssertTrue(same(found[1].one, results) && same(found[1].other, b), name)
+          XCTAssertTrue(same(found[3].one, results) && same(found[3].other, b), name)
           let complete = operation == .mean ? results.map(half!) : results
           XCTAssertTrue(same(found[2].one, complete), name)
           XCTAssertEqual(bytes(found[2].other), bytes(found[2].one), name)

@@ -1,5 +1,6 @@
 package import AllReduceMPI
 package import AllReduceNN
+internal import CKernels
 
 /// Adds up the gradients of a host's ranks and updates weights with the sum, in one pass over memory.
 ///
@@ -18,15 +19,15 @@ package import AllReduceNN
 /// 3. No rank may read weights, nor write gradients, before all have ended the pass: the all-reduce that
 ///    follows is over for nobody until all have begun it.
 package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
-  /// The gradients to add up: flat memory of each rank, in the order of the ranks.
-  private let gradients: [UnsafeMutablePointer<Scalar>]
+  private let sums: GradientSum
   /// Where a sum is put that is needed twice: this rank's own flat memory.
   private let own: UnsafeMutablePointer<Scalar>
   /// The weights that are updated, then the copies that others have of them.
   private let weights: [UnsafeMutablePointer<Scalar>]
   private let update: ParameterUpdate<Scalar>
-  private let scratch: TensorMemory<Scalar>
-  private let kernel = ReductionKernel.of(.sum, Scalar.scalarType)
+  /// Whether new weights are stored past the caches: where there is one copy, the other ranks hold its old
+  /// lines.
+  private let streams: Bool
 
   /// Elements that are added up while they are in the nearest cache.
   private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
@@ -38,22 +39,24 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - own: That of this rank; one of them, unless there is but one.
   ///   - weights: Flat memory of the weights; this rank's first.
   ///   - update: What updates this rank's slice.
+  ///   - othersRead: Whether other ranks read weights from the same memory.
   package init(
     gradients: [UnsafeMutablePointer<Scalar>], own: UnsafeMutablePointer<Scalar>,
-    weights: [UnsafeMutablePointer<Scalar>], update: ParameterUpdate<Scalar>
+    weights: [UnsafeMutablePointer<Scalar>], update: ParameterUpdate<Scalar>, othersRead: Bool
   ) {
-    self.gradients = gradients
+    sums = GradientSum(
+      of: gradients, ReductionKernel.of(.sum, Scalar.scalarType),
+      blockBytes: FusedUpdate.block * MemoryLayout<Scalar>.stride)
     self.own = own
     self.weights = weights
     self.update = update
-    let levels = gradients.count > 1 ? Int.bitWidth - (gradients.count - 1).leadingZeroBitCount : 0
-    scratch = TensorMemory(count: levels * FusedUpdate.block)
+    streams = othersRead && weights.count == 1
   }
 
   /// The whole step in one pass.
   package func run(_ step: OptimizerStep) {
     forEachBlock { block in
-      update(block, with: sum(gradients.indices, block, level: 0), step)
+      update(block, with: sum(block), step)
     }
   }
 
@@ -62,18 +65,20 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Parameter squares: See ``ParameterUpdate/addFigures(of:weights:gradient:to:)``.
   package func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
     forEachBlock { block in
-      let sum = sum(gradients.indices, block, level: 0)
+      let sum = sum(block)
       update.addFigures(
         of: block, weights: weights[0] + block.lowerBound, gradient: sum, to: squares)
       // Others read their slices of this memory, and only this rank its own.
-      if gradients.count > 1 { (own + block.lowerBound).update(from: sum, count: block.count) }
+      if sums.count > 1 { (own + block.lowerBound).update(from: sum, count: block.count) }
     }
   }
 
   /// The second of two passes: the optimizer's step with the sums of the first.
   package func finish(_ step: OptimizerStep) {
-    let source = gradients.count > 1 ? own : gradients[0]
-    forEachBlock { block in update(block, with: source + block.lowerBound, step) }
+    forEachBlock { block in
+      update(
+        block, with: sums.count > 1 ? UnsafePointer(own + block.lowerBound) : sum(block), step)
+    }
   }
 
   private func forEachBlock(_ body: (Range<Int>) -> Void) {
@@ -83,34 +88,25 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
       body(start..<end)
       start = end
     }
+    ck_end_streams()
   }
 
   private func update(
     _ block: Range<Int>, with gradient: UnsafePointer<Scalar>, _ step: OptimizerStep
   ) {
+    var step = step
+    step.streams = streams
     let first = weights[0] + block.lowerBound
     update.update(block, weights: first, gradient: gradient, step)
     for copy in weights.dropFirst() {
-      (copy + block.lowerBound).update(from: first, count: block.count)
+      ck_stream(copy + block.lowerBound, first, block.count * MemoryLayout<Scalar>.stride)
     }
   }
 
-  /// The sum of some ranks' gradients, along a binary tree over the ranks: as exact as can be, and the same
-  /// tree that fewer ranks with more of the batch each have (``GradientTree``).
-  private func sum(
-    _ ranks: Range<Int>, _ block: Range<Int>, level: Int
-  ) -> UnsafePointer<Scalar> {
-    if ranks.count == 1 { return UnsafePointer(gradients[ranks.lowerBound] + block.lowerBound) }
-    // The larger power of two on the left.
-    let left = 1 << (Int.bitWidth - 1 - (ranks.count - 1).leadingZeroBitCount)
-    let middle = ranks.lowerBound + left
-    let target =
-      scratch.values.baseAddress.unsafelyUnwrapped + level * FusedUpdate.block
-    let first = sum(ranks.lowerBound..<middle, block, level: level)
-    if first != UnsafePointer(target) { target.update(from: first, count: block.count) }
-    kernel.combine(
-      target, sum(middle..<ranks.upperBound, block, level: level + 1), block.count)
-    return UnsafePointer(target)
+  private func sum(_ block: Range<Int>) -> UnsafePointer<Scalar> {
+    let stride = MemoryLayout<Scalar>.stride
+    return sums.of(block.lowerBound * stride, count: block.count)
+      .assumingMemoryBound(to: Scalar.self)
   }
 }
 

@@ -50,7 +50,8 @@ final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     let others = weights.sharing == .single ? [] : ranks.filter { $0 != ranks[host.rank] }
     pass = FusedUpdate(
       gradients: sources.map { part(gradients, $0) }, own: part(gradients, ranks[host.rank]),
-      weights: ([ranks[host.rank]] + others).map { part(weights, $0) }, update: update)
+      weights: ([ranks[host.rank]] + others).map { part(weights, $0) }, update: update,
+      othersRead: host.size > 1)
     let read = isAlone ? ranks.count - 1 : (host.rank == 0 ? 0 : 1)
     bytesEachUpdate = ExchangedBytes(memory: (read + others.count) * own.count * stride)
   }

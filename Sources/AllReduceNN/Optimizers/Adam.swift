@@ -60,6 +60,7 @@ public struct Adam<Scalar: NetworkScalar>: Optimizer {
     (numbers.secondKeep, numbers.secondGain) = (second, 1 - second)
     numbers.root = 1 / (1 - pow(second, Double(step.number))).squareRoot()
     numbers.epsilon = epsilon
+    numbers.streams = step.streams
     OptimizerKernel.of(Scalar.self).update(
       .adam, weights: weights, gradient: gradient, first: state[0], second: state[1],
       count: count, numbers)

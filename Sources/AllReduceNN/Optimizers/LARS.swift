@@ -45,6 +45,7 @@ public struct LARS<Scalar: NetworkScalar>: Optimizer {
     var numbers = OptimizerKernel.Coefficients(scale: rate * step.gradientScale, rate: 1)
     numbers.decay = step.decays ? rate * weightDecay : 0
     numbers.keep = momentum
+    numbers.streams = step.streams
     OptimizerKernel.of(Scalar.self).update(
       .momentum, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
   }

@@ -58,6 +58,8 @@ public struct OptimizerStep: Hashable, Sendable {
   public var decays: Bool
   /// What the optimizer's ``Optimizer/rateFactor(weightNorm:gradientNorm:)`` gave for the range.
   public var rateFactor: Double
+  /// Whether new weights should be stored past the caches, since other processors hold the old ones.
+  package var streams = false
 
   /// Describes a step.
   public init(

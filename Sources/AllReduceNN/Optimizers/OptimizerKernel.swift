@@ -25,6 +25,8 @@ package struct OptimizerKernel: Sendable {
     package var rate: Double
     package var root = 1.0
     package var epsilon = 0.0
+    /// Whether new weights are stored past the caches; see `streams.h`.
+    package var streams = false
 
     package init(scale: Double, rate: Double) {
       self.scale = scale
@@ -35,6 +37,7 @@ package struct OptimizerKernel: Sendable {
     init(_ step: OptimizerStep, weightDecay: Double) {
       self.init(scale: step.gradientScale, rate: step.learningRate)
       if step.decays { decay = weightDecay }
+      streams = step.streams
     }
   }
 
@@ -84,7 +87,8 @@ package struct OptimizerKernel: Sendable {
     var how = ck_update(
       scale: numbers.scale, decay: numbers.decay, shrink: numbers.shrink, keep: numbers.keep,
       gain: numbers.gain, second_keep: numbers.secondKeep, second_gain: numbers.secondGain,
-      rate: numbers.rate, root: numbers.root, epsilon: numbers.epsilon)
+      rate: numbers.rate, root: numbers.root, epsilon: numbers.epsilon,
+      streams: numbers.streams ? 1 : 0)
     updates[Int(rule.rawValue)](weights, gradient, first, second, count, &how)
   }
 

@@ -11,6 +11,7 @@
 #include "layers.h"
 #include "optimizers.h"
 #include "reduce.h"
+#include "streams.h"
 #include "wire.h"
 
 /// Tells the processor that the loop around it waits for another one.

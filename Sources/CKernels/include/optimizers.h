@@ -20,6 +20,7 @@ typedef struct ck_update {
   double rate;         ///< the length of the step
   double root;         ///< what the second vector's root is multiplied by (adam)
   double epsilon;      ///< what is added to the divisor (adagrad, adam)
+  int streams;         ///< whether weights are stored past the caches: see streams.h
 } ck_update;
 
 /// What a pass computes, element by element:

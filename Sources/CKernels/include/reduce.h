@@ -15,6 +15,9 @@ typedef struct ck_reduction {
   /// two who combine the same numbers in mirrored order get the same bits.
   void (*_Nonnull combine_symmetrically)(
       void *_Nonnull into, const void *_Nonnull from, size_t count);
+  /// into[i] = one[i] (op) other[i].
+  void (*_Nonnull combine_apart)(
+      void *_Nonnull into, const void *_Nonnull one, const void *_Nonnull other, size_t count);
   /// one[i] = other[i] = one[i] (op) other[i]; for a mean the half of the sum.
   void (*_Nonnull combine_both)(void *_Nonnull one, void *_Nonnull other, size_t count);
   /// values[i] /= ranks; NULL but for a mean.

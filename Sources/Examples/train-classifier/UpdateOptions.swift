@@ -7,7 +7,8 @@ struct UpdateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Who updates the weights: each rank all (replicated), or a part, of copies (sharded) or of one copy "
-        + "a host (shared) (default: replicated).", valueName: "mode"))
+        + "a host (shared) (default: shared where ranks share a host, else sharded; replicated for "
+        + "--compress, --wire-format and --algorithm).", valueName: "mode"))
   var update: UpdateMode?
 
   @Option(
@@ -70,12 +71,18 @@ extension ClassifierOptions {
         "--reproducible \(reproducible) gives \(world.size) ranks no equal numbers of shards: start 1, 2, "
           + "4 ... \(reproducible) ranks.")
     }
-    guard let update = updating.update, update != .replicated else { return .replicated }
+    let travelsItsOwnWay = ![.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+    guard let update = updating.update else {
+      let mustBeReplicated =
+        isCompressed || travelsItsOwnWay || (reproducible != nil && (hosts > 1 || needsFigures))
+      return mustBeReplicated ? .replicated : hosts < world.size ? .shared : .sharded
+    }
+    if update == .replicated { return update }
     guard reproducible == nil || hosts == 1 else {
       throw ClassifierError.usage(
         "--reproducible adds up gradients of \(hosts) hosts under --update replicated only.")
     }
-    guard [.automatic, .sharedMemory, .hierarchical].contains(algorithm) else {
+    guard !travelsItsOwnWay else {
       throw ClassifierError.usage(
         "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm)."
       )

@@ -1,0 +1,60 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// The sums of some ranks' gradients, a block at a time, in memory that stays in the nearest cache.
+///
+/// They are added up along a binary tree over the ranks: as exact as can be, and the same tree that fewer
+/// ranks with more of the batch each have (``GradientTree``). Bytes and addresses only: it is called for
+/// every block.
+struct GradientSum {
+  private let gradients: [UnsafeRawPointer]
+  private let kernel: ReductionKernel
+  private let blockBytes: Int
+  /// A block for each level of the tree above the leaves.
+  private let blocks: TensorMemory<Double>
+
+  /// How many gradients are added up.
+  var count: Int { gradients.count }
+
+  /// Prepares sums.
+  ///
+  /// - Parameters:
+  ///   - gradients: Flat memory of each rank, in an order that all ranks know.
+  ///   - kernel: Adds up elements of their type.
+  ///   - blockBytes: The most bytes of a block.
+  init(of gradients: [UnsafeMutablePointer<some Any>], _ kernel: ReductionKernel, blockBytes: Int) {
+    self.gradients = gradients.map { UnsafeRawPointer($0) }
+    self.kernel = kernel
+    self.blockBytes = blockBytes
+    let levels = Int.bitWidth - (gradients.count - 1).leadingZeroBitCount
+    blocks = TensorMemory(count: levels * blockBytes / MemoryLayout<Double>.stride)
+  }
+
+  /// Where the sum of a block is: in memory of this object until the next call, or with one gradient there.
+  ///
+  /// - Parameters:
+  ///   - offset: Bytes from the start of the gradients.
+  ///   - count: Elements.
+  func of(_ offset: Int, count: Int) -> UnsafeRawPointer {
+    sum(gradients.indices, offset, count, level: 0)
+  }
+
+  private func sum(
+    _ ranks: Range<Int>, _ offset: Int, _ count: Int, level: Int
+  ) -> UnsafeRawPointer {
+    if ranks.count == 1 { return gradients[ranks.lowerBound] + offset }
+    // The larger power of two on the left.
+    let left = 1 << (Int.bitWidth - 1 - (ranks.count - 1).leadingZeroBitCount)
+    let middle = ranks.lowerBound + left
+    let target =
+      UnsafeMutableRawPointer(blocks.values.baseAddress.unsafelyUnwrapped) + level * blockBytes
+    let first = sum(ranks.lowerBound..<middle, offset, count, level: level)
+    let second = sum(middle..<ranks.upperBound, offset, count, level: level + 1)
+    if first == UnsafeRawPointer(target) {
+      kernel.combine(target, second, count)
+    } else {
+      kernel.combineApart(target, first, second, count)
+    }
+    return UnsafeRawPointer(target)
+  }
+}
