@@ -16,6 +16,8 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
   /// The classes that are divided over the ranks at the end; nil if all ranks have all outputs.
   public let dividedOutputs: Int?
 
+  /// The places of the layers of ``back`` in the whole row.
+  private let backPlaces: [Int]
   let exchange: RowExchange<Scalar>
   let gathering: LayerExchange
   let scattering: LayerExchange
@@ -53,6 +55,7 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     let sharding = try LayerSharding(Array(layers[cut...]), input: joint, over: communicator)
     front = transition == nil ? nil : Sequential(Array(layers[..<cut]))
     back = Sequential(sharding.layers)
+    backPlaces = sharding.places.map { cut + $0 }
     dividedOutputs = sharding.dividedWidth
     self.transition = transition
     self.joint = joint.count
@@ -77,10 +80,10 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     front == nil ? "Divided layers" : "Divided layers, transition \(transition ?? .a)"
   }
 
-  /// The layers, named by their places in the whole row.
+  /// The layers, named by their places in the row of whole ones: parameters are called as those that they
+  /// are parts of.
   public var children: [(name: String, layer: any Layer<Scalar>)] {
-    let all = (front?.layers ?? []) + back.layers
-    return all.enumerated().map { (String($0.offset), $0.element) }
+    (front?.children ?? []) + zip(backPlaces, back.layers).map { (String($0), $1) }
   }
 
   /// The transition's.

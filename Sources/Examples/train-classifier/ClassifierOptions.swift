@@ -119,7 +119,7 @@ struct ClassifierOptions: ParsableArguments {
         ("accumulate", accumulate != 1), ("wire-format", wireFormat != .full),
         ("compress", compress != nil), ("update", updating.update != nil),
         ("reproducible", updating.reproducible != nil),
-        ("algorithm", algorithm != .automatic), ("checkpoint", keeping.checkpoint != nil),
+        ("algorithm", algorithm != .automatic),
       ] where isGiven {
         throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
       }

@@ -11,7 +11,6 @@ final class ModelTrainer: Trainer {
   private let batch: Int
   private let records: RunRecords
   private(set) var updateSeconds = 0.0
-  private var backUpdates = 0
   private let clock = ContinuousClock()
 
   init(
@@ -55,8 +54,7 @@ final class ModelTrainer: Trainer {
     get { parallel.nextStep }
     set { parallel.nextStep = newValue }
   }
-  /// None: checkpoints are of whole networks.
-  var stateTensors: [StateTensor<Float>] { [] }
+  var stateTensors: [StateTensor<Float>] { parallel.stateTensors(of: update) }
 
   /// Updates between turns, which are within a step of the network.
   private var updatedInTurns = 0.0
@@ -69,15 +67,18 @@ final class ModelTrainer: Trainer {
   ) throws -> BatchScore? {
     let batch = records.span("input") { loader.batch(epoch: epoch, step: parts.lowerBound) }
     do {
+      var turn = 0
       // A turn has fewer examples than a step by a factor; so must its rate be (Krizhevsky, 2014).
       let afterTurn: ((BatchScore) throws -> Void)? =
         turns == 1
         ? nil
         : { [self] score in
+          turn += 1
           guard score.examples > 0 else { return }
-          backUpdates += 1
+          // By the step's number, so that a run that goes on counts as the one before.
           let seconds = try apply(
-            score, parallel.backRange, number: backUpdates, rate: rate / Double(turns))
+            score, parallel.backRange, number: (number - 1) * turns + turn,
+            rate: rate / Double(turns))
           updatedInTurns += seconds
         }
       let total = try parallel.step(
