@@ -311,6 +311,11 @@ final class ModelParallelTests: CollectiveTestCase {
         try parallel.step(part.inputs, $0, examples: part.numbers)
       }
       largest[transition] = parallel.largestTurn
+      // All examples and all gradients with a; 1/p of that with c, what is on its way included; with b the
+      // next examples besides.
+      let turn = (transition == .a ? world.size * batch : batch) * width
+      let buffers = transition == .b && world.size > 1 ? 3 : 2
+      XCTAssertEqual(parallel.layers.transitionCapacity, buffers * turn, "\(transition)")
       let crossing = parallel.layers.exchanges.map { $0.bytes.network + $0.bytes.memory }
       let each = (world.size - 1) * batch * width * MemoryLayout<Double>.stride
       XCTAssertEqual(crossing, [each, each], "transition \(transition)")

@@ -26,9 +26,10 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   /// This rank's part of the bias, if there is one.
   public var bias: Parameter<Scalar>? { shard.bias }
 
-  /// Where the gradient of the input goes if somebody else adds up the ranks' shares of it; nil if this
-  /// layer does.
-  var gradientMemory: ((Shape) throws -> Tensor<Scalar>)?
+  /// Whether somebody else adds up the ranks' shares of the input's gradient, not this layer.
+  var sharesInputGradient = false
+  /// Who does, in the present pass.
+  var sharedGradient: SharedInputGradient<Scalar>?
 
   private var shard: DenseShard<Scalar>
   private let record = LayerExchange(.allReduce, backward: true)
@@ -68,7 +69,7 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   /// "weight" and "bias", if there is one.
   public var parameters: [Parameter<Scalar>] { shard.parameters }
   /// The all-reduce of the input's gradient, if this layer does it.
-  public var exchanges: [LayerExchange] { gradientMemory == nil ? [record] : [] }
+  public var exchanges: [LayerExchange] { sharesInputGradient ? [] : [record] }
   /// Yes.
   public var outputMayBeOverwritten: Bool { true }
 
@@ -97,18 +98,30 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     let shape = shard.inputShape(for: gradient, summary)
-    var result: Tensor<Scalar>?
-    var pending: PendingReduction?
-    if needsInputGradient {
-      let memory = try gradientMemory?(shape) ?? shard.buffer.tensor(shape)
-      shard.products.multiplyBack(gradient, weight.values, to: memory)
-      if gradientMemory == nil { pending = try shard.buffer.startSum() }
-      result = memory
+    guard needsInputGradient else {
+      try learn(gradient, pass)
+      return nil
     }
+    guard let shared = sharedGradient else {
+      let result = try shard.buffer.tensor(shape)
+      shard.products.multiplyBack(gradient, weight.values, to: result)
+      let pending = try shard.buffer.startSum()
+      try learn(gradient, pass)
+      try shard.buffer.finishSum(pending, record, pass)
+      return result
+    }
+    try shared.begin()
+    if shared.replacesInput { try learn(gradient, pass) }
+    let result = try shared.memory(shape)
+    shard.products.multiplyBack(gradient, weight.values, to: result)
+    try shared.isWritten()
+    if !shared.replacesInput { try learn(gradient, pass) }
+    return result
+  }
+
+  private func learn(_ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
     communicator.makeProgress()
     try shard.learn(gradient, pass, isLast: true)
     communicator.makeProgress()
-    if needsInputGradient { try shard.buffer.finishSum(pending.take(), record, pass) }
-    return result
   }
 }

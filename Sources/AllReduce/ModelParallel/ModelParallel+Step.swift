@@ -77,11 +77,21 @@ extension ModelParallel {
     let back = frontGradient.tensor(activations.shape)
     var total = BatchScore()
     var own = BatchScore()
-    try exchange.startGather(activations, turns[0])
+    // Examples are in one of two buffers, and the next turn's on their way in the other. Gradients have a
+    // third, from where they go while weights' gradients are computed. Scheme c saves that: they take the
+    // place of their examples, and the other buffer has on its way first the gradient of the turn before,
+    // then the next examples.
+    let replacesInput = layers.transition == .c && turns.count > 1
+    func startGather(_ index: Int) throws {
+      guard index < turns.count else { return }
+      try exchange.startGather(activations, turns[index], in: index % 2)
+    }
+    try startGather(0)
     for (index, turn) in turns.enumerated() {
       let isLast = index == turns.count - 1
       let gathered = try exchange.finishGather(layers.gathering, backPass)
-      if !isLast { try exchange.startGather(activations, turns[index + 1]) }
+      let gathersLater = replacesInput && learnsInFront && index > 0
+      if !gathersLater { try startGather(index + 1) }
       largestTurn = max(largestTurn, turn.count)
       backPass.examples = group.examples(of: turn)
       backPass.accumulatesGradients = index > 0 && afterTurn == nil
@@ -90,13 +100,21 @@ extension ModelParallel {
       }
       own += score
       if isLast || afterTurn != nil { begin(afterTurn == nil ? own : score) }
-      layers.gradientTurn = turn
+      let buffer = replacesInput ? index % 2 : 2
+      layers.firstDivided?.sharedGradient = SharedInputGradient(
+        replacesInput: replacesInput,
+        begin: { [self] in
+          try exchange.finishScatter(to: back, layers.scattering, backPass)
+          if gathersLater { try startGather(index + 1) }
+        },
+        memory: { [self] _ in
+          try exchange.gradientMemory(turn, width: layers.joint, in: buffer)
+        },
+        isWritten: { [self] in
+          try exchange.startScatter(turn, width: layers.joint, in: buffer)
+        })
+      defer { layers.firstDivided?.sharedGradient = nil }
       _ = try layers.back.backward(gradient!, backPass, needsInputGradient: learnsInFront)
-      layers.gradientTurn = nil
-      if learnsInFront {
-        try exchange.finishScatter(to: back, layers.scattering, backPass)
-        try exchange.startScatter(turn, width: layers.joint)
-      }
       if let afterTurn {
         let score = try finishBack(score)
         total += score

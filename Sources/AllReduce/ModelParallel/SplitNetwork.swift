@@ -24,8 +24,8 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
   let communicator: Communicator
   /// The numbers of an example that go through the transition.
   let joint: Int
-  /// The memory for the gradient that goes back through the transition, in the present turn.
-  var gradientTurn: TransitionTurn?
+  /// The layer behind the transition.
+  let firstDivided: ColumnParallelDense<Scalar>?
 
   /// Divides layers. Collective.
   ///
@@ -65,15 +65,12 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     // A group of messages of its own: what is on its way here does not wait for the layers' exchanges.
     self.communicator = transition == nil ? communicator : try communicator.duplicate()
     exchange = RowExchange(over: self.communicator)
-    if front != nil {
-      sharding.first?.gradientMemory = { [unowned self] shape in
-        guard let turn = gradientTurn else {
-          preconditionFailure("a gradient of \(shape) comes back without a turn")
-        }
-        return try exchange.gradientMemory(turn, width: self.joint)
-      }
-    }
+    firstDivided = sharding.first
+    if front != nil { sharding.first?.sharesInputGradient = true }
   }
+
+  /// The elements of memory that the transition has for examples and their gradients.
+  package var transitionCapacity: Int { exchange.capacity }
 
   /// The layers' summaries, with the transition between them.
   public var summary: String {
@@ -102,7 +99,7 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     guard let front else { return try back.forward(input, pass) }
     let activations = try front.forward(input, pass)
     let rows = try communicator.allGatherNatively(input.rows)
-    try exchange.startGather(activations, TransitionTurn(rows.map { 0..<$0 }))
+    try exchange.startGather(activations, TransitionTurn(rows.map { 0..<$0 }), in: 0)
     return try back.forward(try exchange.finishGather(gathering, pass), pass)
   }
 
