@@ -15,11 +15,12 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-/// Memory wanted soon: `rows` of so many cache lines, `step` bytes apart. Lines past its end may be asked
-/// for: a prefetch of what is not there does nothing.
+/// Memory wanted soon: `rows` of so many cache lines, `step` bytes apart, and as many `beside` them, so
+/// many bytes on. Lines past its end may be asked for: a prefetch of what is not there does nothing.
 typedef struct fetch {
   const char *at;
   size_t step, rows, lines;
+  ptrdiff_t beside;
 } fetch;
 
 /// Calls a macro with a constant number of vectors.

@@ -43,6 +43,7 @@ const ck_layers NAME(layers) = {
     .mean_unpool = NAME(mean_unpool),
     .product = NAME(product),
     .outer_product = NAME(outer_product),
+    .outer_update = NAME(outer_update),
 };
 
 #undef lanes

@@ -50,6 +50,17 @@ void *ck_map_shared(void *address, int file, size_t bytes) {
   return start;
 }
 
+void *ck_zeros(size_t bytes, size_t alignment) {
+  char *start = mmap(NULL, bytes + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                     -1, 0);
+  if (start == MAP_FAILED) return NULL;
+  const size_t before = -(uintptr_t)start & (alignment - 1);
+  if (before > 0) munmap(start, before);
+  if (alignment > before) munmap(start + before + bytes, alignment - before);
+  ck_prefer_large_pages(start + before, bytes);
+  return start + before;
+}
+
 void ck_prefer_large_pages(void *start, size_t bytes) {
 #ifdef MADV_HUGEPAGE
   madvise(start, bytes, MADV_HUGEPAGE);

@@ -41,6 +41,7 @@ ALWAYS_INLINE void NAME(product_tile)(
     if (next->rows > 0) next->rows--, next->at += next->step;
     for (; j < end; j++, ahead += CACHE_LINE) {
       __builtin_prefetch(ahead, 0, 2);
+      __builtin_prefetch(ahead + next->beside, 0, 2);
       lanes b[VECTORS];
       UNROLL for (size_t v = 0; v < vectors; v++) b[v] = LOAD(panel + v * LANES);
       const real a[SIX] = {a0[j], a1[j], a2[j], a3[j], a4[j], a5[j]};
@@ -73,7 +74,10 @@ ALWAYS_INLINE void NAME(product_columns)(
     fetch *next, const real *left, size_t rows, size_t inner, size_t step, const real *panel,
     size_t width, const real *start, const size_t vectors, int adds, int streams, real *out,
     size_t out_step, size_t columns) {
-  for (size_t row = 0; row < rows; row += SIX) {
+  for (size_t row = 0, count; row < rows; row += count) {
+    const size_t left_over = rows - row;
+    // The last 7 or 8 are two tiles of 4: less for nothing than 6, and 4 of which 1 or 2 are there.
+    count = left_over > 8 || left_over == 5 || left_over == 6 ? SIX : 4;
     const real *from[SIX];
     real *to[SIX];
     // Past the last row the tile repeats it; the results are the same.
@@ -82,7 +86,7 @@ ALWAYS_INLINE void NAME(product_columns)(
       from[i] = left + this * step;
       to[i] = out + this * out_step;
     }
-    if (rows - row > 4) {
+    if (count == SIX) {
       NAME(product_tile)(
           next, from, SIX, inner, panel, width, start, vectors, adds, streams, to, columns);
     } else {
@@ -170,7 +174,7 @@ static void NAME(product_transposed)(
       const int below = c + CK_PANEL < columns;
       const size_t next_row = below ? c + CK_PANEL : 0, next_k = below ? k : k + depth;
       fetch next = {(const char *)(right + next_row * inner + next_k), inner * sizeof(real), 0,
-                    depth * sizeof(real) / CACHE_LINE + 1};
+                    depth * sizeof(real) / CACHE_LINE + 1, 0};
       if (next_k < inner) {
         next.rows = columns - next_row < CK_PANEL ? columns - next_row : CK_PANEL;
       }
@@ -202,7 +206,7 @@ static void NAME(product_straight)(
         // Each panel's product fetches one half of the rows.
         const size_t from = next_k + (c ? BLOCK / 2 : 0);
         fetch next = {(const char *)(right + from * columns + next_column),
-                      columns * sizeof(real), 0, GROUP * sizeof(real) / CACHE_LINE};
+                      columns * sizeof(real), 0, GROUP * sizeof(real) / CACHE_LINE, 0};
         if (from < inner) next.rows = inner - from < BLOCK / 2 ? inner - from : BLOCK / 2;
         NAME(product_panel)(
             next, left + k, rows, depth, inner, panels + c * depth,
@@ -222,24 +226,36 @@ static void NAME(product)(
   }
 }
 
-static void NAME(outer_product)(
-    const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
-    int keep, void *out, void *scratch) {
-  // The left columns that are multiplied before the next panel of the right.
-  enum { BLOCK = 32 * SIX };
-  real *turned = scratch, *panels = turned + left_columns * rows, *to = out;
+/// What the products of a batch's columns share: the left ones as rows, the right ones as panels.
+static const real *NAME(outer_panels)(
+    const real *left, const real *right, size_t rows, size_t left_columns, size_t right_columns,
+    real *turned) {
+  real *panels = turned + left_columns * rows;
   NAME(transpose)(left, left_columns, rows, left_columns, rows, turned);
   for (size_t c = 0; c < right_columns; c += CK_PANEL) {
     const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
-    NAME(copy_panel)((const real *)right + c, right_columns, count, rows, panels + c * rows);
+    NAME(copy_panel)(right + c, right_columns, count, rows, panels + c * rows);
   }
+  return panels;
+}
+
+/// The left columns that are multiplied before the next panel of the right.
+enum { NAME(outer_block) = 32 * SIX };
+
+static void NAME(outer_product)(
+    const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
+    int keep, void *out, void *scratch) {
+  real *turned = scratch, *to = out;
+  const real *panels =
+      NAME(outer_panels)(left, right, rows, left_columns, right_columns, turned);
   // A large result would only push others out of the caches.
   const int streams = CAN_STREAM && !keep && right_columns % LANES == 0 &&
                       (uintptr_t)to % VECTOR_BYTES == 0 &&
                       left_columns * right_columns * sizeof(real) >= STREAM_FROM;
-  const fetch nothing = {(const char *)panels, 0, 0, SIZE_MAX};
-  for (size_t block = 0; block < left_columns; block += BLOCK) {
-    const size_t many = left_columns - block < BLOCK ? left_columns - block : BLOCK;
+  const fetch nothing = {(const char *)panels, 0, 0, SIZE_MAX, 0};
+  for (size_t block = 0; block < left_columns; block += NAME(outer_block)) {
+    const size_t left_over = left_columns - block;
+    const size_t many = left_over < NAME(outer_block) ? left_over : NAME(outer_block);
     for (size_t c = 0; c < right_columns; c += CK_PANEL) {
       const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
       NAME(product_panel)(
@@ -248,4 +264,46 @@ static void NAME(outer_product)(
     }
   }
   if (streams) STREAM_FENCE();
+}
+
+/// A tile of the product, whose place is `at`, and the optimizer's step with it while it is in the
+/// nearest cache. What the step reads is fetched while the tile is computed.
+static void NAME(update_tile)(
+    const real *turned, size_t rows, size_t inner, const real *panel, size_t columns, size_t at,
+    size_t width, const ck_step *step) {
+  real tile[SIX * CK_PANEL];
+  real *weights = (real *)step->weights + at;
+  real *first = step->first ? (real *)step->first + at : NULL;
+  real *second = step->second ? (real *)step->second + at : NULL;
+  const fetch next = {(const char *)weights, width * sizeof(real), rows,
+                      (columns * sizeof(real) + CACHE_LINE - 1) / CACHE_LINE,
+                      first ? (const char *)first - (const char *)weights : 0};
+  NAME(product_panel)(
+      next, turned, rows, inner, inner, panel, NULL, 0, 0, tile, CK_PANEL, columns);
+  for (size_t row = 0; row < rows; row++) {
+    const size_t place = row * width;
+    step->update(
+        weights + place, tile + row * CK_PANEL, first ? first + place : NULL,
+        second ? second + place : NULL, columns, &step->how);
+  }
+}
+
+static void NAME(outer_update)(
+    const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
+    const ck_step *step, void *scratch) {
+  real *turned = scratch;
+  const real *panels =
+      NAME(outer_panels)(left, right, rows, left_columns, right_columns, turned);
+  for (size_t block = 0; block < left_columns; block += NAME(outer_block)) {
+    const size_t left_over = left_columns - block;
+    const size_t end = block + (left_over < NAME(outer_block) ? left_over : NAME(outer_block));
+    for (size_t c = 0; c < right_columns; c += CK_PANEL) {
+      const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
+      for (size_t row = block; row < end; row += SIX) {
+        NAME(update_tile)(
+            turned + row * rows, end - row < SIX ? end - row : SIX, rows, panels + c * rows, count,
+            row * right_columns + c, right_columns, step);
+      }
+    }
+  }
 }

@@ -76,6 +76,54 @@ final class DenseTests: XCTestCase {
   }
 
   /// Results so large that they are written past the caches are the same.
+  /// Weights that change while their gradient is computed get the bits of an update after it.
+  func testStepsWithinTheProductHaveTheSameBits() throws {
+    let rules: [any Optimizer<Float>] = [
+      SGD(weightDecay: 0.1), Momentum(0.9, nesterov: true), Adam(weightDecay: 0.01),
+    ]
+    for (inputs, outputs, batch) in [(5, 3, 8), (70, 200, 9), (64, 6, 130), (513, 66, 16)] {
+      for (number, rule) in rules.enumerated() {
+        for variant in LayerKernels.Variant.allCases where variant != .scalar {
+          guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
+          let what = "\(inputs) -> \(outputs), batch \(batch), rule \(number), \(variant)"
+          func train(within: Bool) throws -> (values: [Float], gradient: [Float]) {
+            let layer = Dense<Float>(inputs, outputs)
+            layer.loops = loops
+            let network = try Network(layer, input: [inputs], seed: 5)
+            let update = ParameterUpdate(rule, layout: network.layout)
+            let random = Philox(seed: 3)
+            for step in 1...3 {
+              let move = OptimizerStep(number: step, learningRate: 0.1, gradientScale: 0.125)
+              let input = Tensor(
+                (0..<batch * inputs).map { Float(random.gaussian(at: UInt64($0 * step))) },
+                shape: [batch, inputs])
+              let output = try network.forward(input)
+              if within {
+                network.pass.weightStep = {
+                  $0.name == "weight" ? update.weightStep($0, move) : nil
+                }
+              }
+              try network.backward(output)
+              if within {
+                let bias = network.layout.ranges[0]
+                XCTAssertEqual(network.layout.parameters[0].name, "bias")
+                update.update(
+                  bias, weights: network.values.baseAddress! + bias.lowerBound,
+                  gradient: network.gradients.baseAddress! + bias.lowerBound, move)
+              } else {
+                update.update(network, move)
+              }
+            }
+            return (Array(network.values), layer.weight.gradient.elements)
+          }
+          let (within, after) = (try train(within: true), try train(within: false))
+          XCTAssertEqual(within.values, after.values, what)
+          XCTAssertEqual(within.gradient, Array(repeating: 0, count: inputs * outputs), what)
+        }
+      }
+    }
+  }
+
   func testLargeGradients() throws {
     let (inputs, outputs, batch) = (2048, 2051, 8)
     let layer = Dense<Float>(inputs: inputs, outputs: outputs, bias: false)

@@ -246,6 +246,57 @@ final class ModelParallelTests: CollectiveTestCase {
     }
   }
 
+  func testStepsThatUpdateHaveTheBitsOfAnUpdateAfterThem() throws {
+    let world = try world()
+    let rules: [any Optimizer<Double>] = [
+      SGD(), Momentum(0.9, weightDecay: 0.1), Adam(), LARS(),
+    ]
+    for grid in [try Grid(world), try Grid(world, data: world.size, model: 1)] {
+      for (number, rule) in rules.enumerated() {
+        let item = cases[3]
+        func make() throws -> (ModelParallel<Double>, ParameterUpdate<Double>) {
+          let parallel = try ModelParallel(item.layers(), input: item.input, over: grid, seed: 3)
+          return (parallel, ParameterUpdate(rule, layout: parallel.network.layout))
+        }
+        let ((one, oneUpdate), (two, twoUpdate)) = (try make(), try make())
+        let own = BlockPartition(count: 12 * grid.data.size, parts: grid.data.size)[grid.dataIndex]
+        for step in 1...4 {
+          let part = Part(own, step: step, input: item.input)
+          let (first, second) = try part.labels.withUnsafeBufferPointer {
+            let total = try one.step(part.inputs, $0, examples: part.numbers)
+            try one.update(
+              oneUpdate, nil,
+              OptimizerStep(number: step, learningRate: 0.1, gradientScale: total.gradientScale))
+            return (
+              total,
+              try two.step(
+                part.inputs, $0, examples: part.numbers, updatingWith: twoUpdate, number: step,
+                learningRate: 0.1)
+            )
+          }
+          XCTAssertEqual(first, second)
+          XCTAssertEqual(try one.checksum(), try two.checksum(), "rule \(number), step \(step)")
+        }
+      }
+    }
+  }
+
+  func testALossThatIsNoNumberChangesNoWeight() throws {
+    let world = try world()
+    let parallel = try ModelParallel<Float>(
+      [Dense(6, 20), ReLU(), Dense(20, 7)], input: [6], over: Grid(world))
+    let update = ParameterUpdate(SGD<Float>(), layout: parallel.network.layout)
+    let before = Array(parallel.network.values)
+    let labels = [Int32](repeating: 1, count: 8)
+    let total = try labels.withUnsafeBufferPointer {
+      try parallel.step(
+        Tensor(repeating: .infinity, shape: [8, 6]), $0, updatingWith: update, number: 1,
+        learningRate: 0.1)
+    }
+    XCTAssertFalse(total.loss.isFinite)
+    XCTAssertEqual(Array(parallel.network.values), before)
+  }
+
   func testTransitionsSendWhatTheFormulasSay() throws {
     let world = try world()
     let item = cases[4]
@@ -260,6 +311,11 @@ final class ModelParallelTests: CollectiveTestCase {
         try parallel.step(part.inputs, $0, examples: part.numbers)
       }
       largest[transition] = parallel.largestTurn
+      // All examples and all gradients with a; 1/p of that with c, what is on its way included; with b the
+      // next examples besides.
+      let turn = (transition == .a ? world.size * batch : batch) * width
+      let buffers = transition == .b && world.size > 1 ? 3 : 2
+      XCTAssertEqual(parallel.layers.transitionCapacity, buffers * turn, "\(transition)")
       let crossing = parallel.layers.exchanges.map { $0.bytes.network + $0.bytes.memory }
       let each = (world.size - 1) * batch * width * MemoryLayout<Double>.stride
       XCTAssertEqual(crossing, [each, each], "transition \(transition)")

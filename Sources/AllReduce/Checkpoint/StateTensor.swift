@@ -40,6 +40,19 @@ public struct StatePiece: Hashable, Sendable {
       first: columns.lowerBound, runLength: columns.count, distance: max(width, 1), runs: rows)
   }
 
+  /// A part of a parameter.
+  public init(_ shard: ParameterShard) {
+    let inner = shard.whole.sizes[(shard.dimension + 1)...].reduce(1, *)
+    let runs = shard.whole.sizes[..<shard.dimension].reduce(1, *)
+    let (first, length) = (shard.range.lowerBound * inner, shard.range.count * inner)
+    let distance = shard.whole[shard.dimension] * inner
+    if runs == 1 || length == distance {
+      self.init(first..<first + runs * length)
+    } else {
+      self.init(first: first, runLength: length, distance: max(distance, 1), runs: runs)
+    }
+  }
+
   /// How many elements there are.
   public var count: Int { runLength * runs }
 
@@ -97,25 +110,46 @@ public struct StateTensor<Scalar: NetworkScalar> {
         piece.count == values.count && piece.end <= shape.count,
         "\(name) \(shape) has no piece \(piece) in memory of \(values.count) elements")
     }
+    self.init(name, shape, parts, owner: nil)
+  }
+
+  private init(
+    _ name: String, _ shape: Shape,
+    _ parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)],
+    owner: Tensor<Scalar>?
+  ) {
     self.name = name
     self.shape = shape
     self.parts = parts
-    owner = nil
+    self.owner = owner
   }
 
   /// A tensor that this rank holds all of; keeps its memory.
   public init(_ name: String, whole tensor: Tensor<Scalar>) {
-    self.name = name
-    shape = tensor.shape
-    parts = [(StatePiece(0..<tensor.count), tensor.values)]
-    owner = tensor
+    self.init(
+      name, tensor.shape, [(StatePiece(0..<tensor.count), tensor.values)], owner: tensor)
+  }
+
+  /// A parameter's values, of which this rank holds all or a shard; keeps their memory.
+  public init(_ parameter: Parameter<Scalar>) {
+    self.init(
+      parameter.name, parameter.wholeShape, [(parameter.piece, parameter.values.values)],
+      owner: parameter.values)
+  }
+}
+
+extension Parameter {
+  /// What is held of the whole.
+  fileprivate var piece: StatePiece {
+    shard.map { StatePiece($0) } ?? StatePiece(0..<shape.count)
   }
 }
 
 extension Network {
-  /// The parameters and buffers, by their paths ("0.weight", "1.runningMean"): all of each.
+  /// The parameters and buffers, by their paths ("0.weight", "1.runningMean"): of each all, or the shard that
+  /// is here.
   public var stateTensors: [StateTensor<Scalar>] {
-    parameters.map { StateTensor($0.name, whole: $0.values) }
+    parameters.map { StateTensor($0) }
       + root.allBuffers.map { StateTensor($0.name, whole: $0.tensor) }
   }
 }
@@ -131,25 +165,30 @@ extension ParameterLayout {
   ///   - range: The elements of the flat memory that this rank has.
   ///   - prefix: What names begin with.
   /// - Returns: A tensor for each vector and parameter, on every rank, with what this one has of it.
+  /// - Precondition: `range` cuts no parameter that is a shard.
   public func stateTensors(
     of vectors: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)], range: Range<Int>,
     prefix: String = "optimizer"
   ) -> [StateTensor<Scalar>] {
     vectors.flatMap { name, values in
       zip(parameters, ranges).map { parameter, elements in
+        let tensor = "\(prefix)/\(name)/\(parameter.name)"
         let own = elements.clamped(to: range)
-        let (start, end) = (own.lowerBound - range.lowerBound, own.upperBound - range.lowerBound)
+        guard !own.isEmpty else {
+          return StateTensor(tensor, shape: parameter.wholeShape, parts: [])
+        }
+        precondition(
+          parameter.shard == nil || own == elements,
+          "elements \(range) cut the shard \(parameter.name) at \(elements)")
         let first = own.lowerBound - elements.lowerBound
+        let piece =
+          parameter.shard == nil ? StatePiece(first..<first + own.count) : parameter.piece
+        let start = own.lowerBound - range.lowerBound
         return StateTensor(
-          "\(prefix)/\(name)/\(parameter.name)", shape: parameter.shape,
-          parts: own.isEmpty
-            ? []
-            : [
-              (
-                StatePiece(first..<first + own.count),
-                UnsafeMutableBufferPointer(rebasing: values[start..<end])
-              )
-            ])
+          tensor, shape: parameter.wholeShape,
+          parts: [
+            (piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + own.count]))
+          ])
       }
     }
   }

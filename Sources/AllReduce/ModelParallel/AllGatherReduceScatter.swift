@@ -35,7 +35,7 @@ public final class AllGatherReduceScatter<Scalar: NetworkScalar & ReducibleScala
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     rows = try communicator.allGatherNatively(input.rows)
     let turn = TransitionTurn(rows.map { 0..<$0 })
-    try exchange.startGather(input, turn)
+    try exchange.startGather(input, turn, in: 0)
     let all = try exchange.finishGather(gathering, pass)
     return all.reshaped(input.shape.example.batch(of: all.rows))
   }
@@ -47,10 +47,10 @@ public final class AllGatherReduceScatter<Scalar: NetworkScalar & ReducibleScala
     guard needsInputGradient else { return nil }
     let width = gradient.shape.example.count
     let turn = TransitionTurn(rows.map { 0..<$0 })
-    let shares = try exchange.gradientMemory(turn, width: width)
+    let shares = try exchange.gradientMemory(turn, width: width, in: 1)
     _ = shares.values.update(fromContentsOf: gradient.values)
     let own = part.tensor(gradient.shape.example.batch(of: rows[communicator.rank]))
-    try exchange.startScatter(turn, width: width)
+    try exchange.startScatter(turn, width: width, in: 1)
     try exchange.finishScatter(to: own, scattering, pass)
     return own
   }

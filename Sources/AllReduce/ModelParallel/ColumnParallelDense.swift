@@ -14,26 +14,25 @@ public import AllReduceNN
 /// parallelism", 2019.
 public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer {
   /// The numbers of an example's input.
-  public let inputs: Int
+  public var inputs: Int { shard.inputs }
   /// The numbers of an example's output, on all ranks together.
-  public let outputs: Int
+  public var outputs: Int { shard.outputs }
   /// Which outputs this rank computes.
-  public let ownOutputs: Range<Int>
+  public var ownOutputs: Range<Int> { shard.own }
   /// The ranks that share the layer.
-  public let communicator: Communicator
+  public var communicator: Communicator { shard.communicator }
   /// This rank's rows of the weight.
-  public let weight: Parameter<Scalar>
+  public var weight: Parameter<Scalar> { shard.weight }
   /// This rank's part of the bias, if there is one.
-  public let bias: Parameter<Scalar>?
+  public var bias: Parameter<Scalar>? { shard.bias }
 
-  /// Where the gradient of the input goes if somebody else adds up the ranks' shares of it; nil if this
-  /// layer does.
-  var gradientMemory: ((Shape) throws -> Tensor<Scalar>)?
+  /// Whether somebody else adds up the ranks' shares of the input's gradient, not this layer.
+  var sharesInputGradient = false
+  /// Who does, in the present pass.
+  var sharedGradient: SharedInputGradient<Scalar>?
 
-  private var products = DenseProducts<Scalar>()
-  private let buffer: ExchangeBuffer<Scalar>
+  private var shard: DenseShard<Scalar>
   private let record = LayerExchange(.allReduce, backward: true)
-  private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
 
   /// Creates this rank's shard of a layer.
@@ -59,16 +58,7 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   ///
   /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than outputs.
   public init(sharding dense: Dense<Scalar>, over communicator: Communicator) throws {
-    inputs = dense.inputs
-    outputs = dense.outputs
-    self.communicator = communicator
-    try communicator.requireEqual(dense.inputs, "inputs of a divided layer")
-    try communicator.requireShards(of: dense.outputs, "outputs")
-    let own = BlockPartition(count: dense.outputs, parts: communicator.size)[communicator.rank]
-    ownOutputs = own
-    weight = Parameter(sharding: dense.weight, dimension: 0, range: own)
-    bias = dense.bias.map { Parameter(sharding: $0, dimension: 0, range: own) }
-    buffer = ExchangeBuffer(over: communicator)
+    shard = try DenseShard(dense, dimension: 0, over: communicator)
   }
 
   /// "Column-parallel dense 784 -> 512 over 2 ranks".
@@ -77,9 +67,9 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   }
 
   /// "weight" and "bias", if there is one.
-  public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
+  public var parameters: [Parameter<Scalar>] { shard.parameters }
   /// The all-reduce of the input's gradient, if this layer does it.
-  public var exchanges: [LayerExchange] { gradientMemory == nil ? [record] : [] }
+  public var exchanges: [LayerExchange] { sharesInputGradient ? [] : [record] }
   /// Yes.
   public var outputMayBeOverwritten: Bool { true }
 
@@ -95,9 +85,8 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
 
   /// Computes this rank's outputs, `[batch, own outputs]`, of `[batch, inputs]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    self.input = input
     let output = output.tensor([input.rows, ownOutputs.count])
-    products.multiply(input, weight.values, from: bias?.values, to: output)
+    shard.multiply(input, from: bias?.values, to: output)
     return output
   }
 
@@ -108,27 +97,31 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    guard let input, input.rows == gradient.rows else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+    let shape = shard.inputShape(for: gradient, summary)
+    guard needsInputGradient else {
+      try learn(gradient, pass)
+      return nil
     }
-    var result: Tensor<Scalar>?
-    var pending: PendingReduction?
-    if needsInputGradient {
-      let memory = try gradientMemory?(input.shape) ?? buffer.tensor(input.shape)
-      products.multiplyBack(gradient, weight.values, to: memory)
-      if gradientMemory == nil { pending = try buffer.startSum() }
-      result = memory
+    guard let shared = sharedGradient else {
+      let result = try shard.buffer.tensor(shape)
+      shard.products.multiplyBack(gradient, weight.values, to: result)
+      let pending = try shard.buffer.startSum()
+      try learn(gradient, pass)
+      try shard.buffer.finishSum(pending, record, pass)
+      return result
     }
-    communicator.makeProgress()
-    if let bias {
-      DenseProducts.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
-      try pass.finish(bias)
-    }
-    products.setWeightGradient(
-      of: input, gradient, keep: pass.accumulatesGradients, to: weight.gradient)
-    try pass.finish(weight)
-    communicator.makeProgress()
-    if needsInputGradient { try buffer.finishSum(pending.take(), record, pass) }
+    try shared.begin()
+    if shared.replacesInput { try learn(gradient, pass) }
+    let result = try shared.memory(shape)
+    shard.products.multiplyBack(gradient, weight.values, to: result)
+    try shared.isWritten()
+    if !shared.replacesInput { try learn(gradient, pass) }
     return result
+  }
+
+  private func learn(_ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
+    communicator.makeProgress()
+    try shard.learn(gradient, pass, isLast: true)
+    communicator.makeProgress()
   }
 }

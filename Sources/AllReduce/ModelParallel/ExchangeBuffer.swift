@@ -16,11 +16,15 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
 
   init(over communicator: Communicator) { self.communicator = communicator }
 
+  /// The elements that there is room for.
+  private(set) var capacity = 0
+
   /// A tensor at the front of the memory, which has room for `capacity` elements if those are more. Its
   /// values are whatever was there.
   func tensor(_ shape: Shape, capacity: Int = 0) throws -> Tensor<Scalar> {
-    if communicator.size == 1 { return scratch.tensor(shape) }
     let count = max(shape.count, capacity)
+    self.capacity = max(self.capacity, count)
+    if communicator.size == 1 { return scratch.tensor(shape) }
     if let last, last.shape == shape, arena!.count >= count { return last }
     if arena == nil || arena!.count < count {
       last = nil

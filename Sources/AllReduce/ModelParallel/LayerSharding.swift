@@ -8,6 +8,8 @@ internal import AllReduceNN
 struct LayerSharding<Scalar: NetworkScalar & ReducibleScalar> {
   /// The layers of this rank.
   private(set) var layers: [any Layer<Scalar>] = []
+  /// For each the place of the layer that it is a part of; what gathers columns has that of who wants them.
+  private(set) var places: [Int] = []
   /// The first divided layer.
   private(set) var first: ColumnParallelDense<Scalar>?
   /// All columns of what comes out, if each rank has some; nil if all have all.
@@ -20,9 +22,10 @@ struct LayerSharding<Scalar: NetworkScalar & ReducibleScalar> {
   ) throws {
     self.communicator = communicator
     var shape = input
-    for layer in whole {
+    for (place, layer) in whole.enumerated() {
       let next = try layer.outputShape(for: shape)
       try append(layer)
+      places += Array(repeating: place, count: layers.count - places.count)
       shape = next
     }
   }

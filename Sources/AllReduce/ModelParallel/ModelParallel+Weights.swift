@@ -1,44 +1,10 @@
 internal import AllReduceMPI
-public import AllReduceNN
+internal import AllReduceNN
 
 extension ModelParallel {
   /// The numbers that the network learns, each counted once whoever holds it.
   public var parameterCount: Int {
     network.parameters.reduce(0) { $0 + $1.wholeShape.count }
-  }
-
-  /// Updates a range of this rank's weights. Collective if the optimizer uses norms.
-  ///
-  /// - Parameters:
-  ///   - update: Made for the network's layout.
-  ///   - range: ``backRange``, ``frontRange``, or nil for both.
-  ///   - step: Which step; the gradients are of the sum over the global batch.
-  /// - Throws: ``MPIError``.
-  public func update(
-    _ update: ParameterUpdate<Scalar>, _ range: Range<Int>? = nil, _ step: OptimizerStep
-  ) throws {
-    let range = range ?? backRange.lowerBound..<frontRange.upperBound
-    guard let values = network.values.baseAddress, let gradients = network.gradients.baseAddress,
-      !range.isEmpty
-    else { return }
-    let (weights, gradient) = (values + range.lowerBound, gradients + range.lowerBound)
-    if update.optimizer.usesNorms {
-      var squares = [Double](repeating: 0, count: update.squareCount)
-      squares.withUnsafeMutableBufferPointer {
-        update.addSquares(of: range, weights: weights, gradient: gradient, to: $0)
-      }
-      // What every rank has is counted by one.
-      for (number, parameter) in network.layout.parameters.enumerated()
-      where parameter.shard == nil && grid.modelIndex > 0 {
-        squares[2 * number] = 0
-        squares[2 * number + 1] = 0
-      }
-      try grid.model.allReduce(&squares, .sum)
-      squares.withUnsafeBufferPointer {
-        update.useNorms($0, gradientScale: step.gradientScale)
-      }
-    }
-    update.update(range, weights: weights, gradient: gradient, step)
   }
 
   /// The sum of the squares of the whole gradient, each parameter counted once, for clipping by the global

@@ -39,19 +39,24 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
   /// Seconds of forward and backward passes so far, exchange left out.
-  public private(set) var computeSeconds = 0.0
+  public internal(set) var computeSeconds = 0.0
+  /// Seconds of updates after passes so far; what is updated within a pass back is part of
+  /// ``computeSeconds``.
+  public internal(set) var updateSeconds = 0.0
   /// The most examples that were in the divided layers at once.
-  public private(set) var largestTurn = 0
+  public internal(set) var largestTurn = 0
 
-  private let wholeLoss: SoftmaxCrossEntropy<Scalar>
-  private let dividedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
-  private let backReducer: RangeReducer<Scalar>?
-  private let frontReducer: RangeReducer<Scalar>?
-  private let backPass = Pass<Scalar>()
-  private var outputGradient = Scratch<Scalar>()
-  private var frontGradient = Scratch<Scalar>()
-  private let reportReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
-  private let clock = ContinuousClock()
+  let wholeLoss: SoftmaxCrossEntropy<Scalar>
+  let dividedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
+  let backReducer: RangeReducer<Scalar>?
+  let frontReducer: RangeReducer<Scalar>?
+  let backPass = Pass<Scalar>()
+  var outputGradient = Scratch<Scalar>()
+  var frontGradient = Scratch<Scalar>()
+  let reportReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
+  /// The weights that were updated in the pass back.
+  var updatedEarly: Set<ObjectIdentifier> = []
+  let clock = ContinuousClock()
 
   /// Divides a network and draws this rank's first values.
   ///
@@ -132,208 +137,6 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
   deinit {
     network.pass.combine = nil
     backPass.combine = nil
-  }
-
-  /// Computes the gradient of a global batch: of each parameter this rank holds, the sum over all examples.
-  ///
-  /// Collective. Without a transition all ranks of a model group give the same examples; with one, each
-  /// gives its own, which may be none.
-  ///
-  /// - Parameters:
-  ///   - inputs: `[batch, ...]`.
-  ///   - labels: The class of each example.
-  ///   - examples: The data set's numbers of them, for dropout masks; empty to count from 0.
-  ///   - afterTurn: Called after each turn of the transition, when the gradients in ``backRange`` are those
-  ///     of the turn's examples, over all groups, with their totals: the place to update these weights, for
-  ///     a batch of variable size. Nil adds the turns up.
-  /// - Returns: The totals over all ranks; update with ``BatchScore/gradientScale``.
-  /// - Throws: What the loss and the layers throw; ``MPIError``.
-  public func step(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, examples: [Int] = [],
-    afterTurn: ((BatchScore) throws -> Void)? = nil
-  ) throws -> BatchScore {
-    let from = clock.now
-    let busy = exchangeTimes
-    for pass in [network.pass, backPass] {
-      pass.isTraining = true
-      pass.step = nextStep
-      pass.accumulatesGradients = false
-    }
-    nextStep += 1
-    network.pass.examples = examples
-    let total =
-      if let front = layers.front {
-        try stepInTurns(front, inputs, labels, examples, afterTurn)
-      } else {
-        try stepAtOnce(inputs, labels, examples)
-      }
-    let spent = exchangeTimes
-    computeSeconds +=
-      (clock.now - from) / .seconds(1)
-      - (spent.waitSeconds + spent.busySeconds - busy.waitSeconds - busy.busySeconds)
-    return total
-  }
-
-  private func stepAtOnce(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, _ examples: [Int]
-  ) throws -> BatchScore {
-    largestTurn = max(largestTurn, inputs.rows)
-    backPass.examples = examples
-    let (own, gradient) = try evaluate(
-      layers.back.forward(inputs, backPass), labels, withGradient: true)
-    begin(own)
-    _ = try layers.back.backward(gradient!, backPass, needsInputGradient: false)
-    return try finishBack(own)
-  }
-
-  private func stepInTurns(
-    _ front: Sequential<Scalar>, _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>,
-    _ examples: [Int], _ afterTurn: ((BatchScore) throws -> Void)?
-  ) throws -> BatchScore {
-    let group = try GroupExamples(
-      labels, examples.isEmpty ? Array(0..<labels.count) : examples, over: layers.communicator)
-    let turns = (layers.transition ?? .a).turns(group.counts)
-    let exchange = layers.exchange
-    let activations = try front.forward(inputs, network.pass)
-    let learnsInFront = !front.allParameters.isEmpty
-    let back = frontGradient.tensor(activations.shape)
-    var total = BatchScore()
-    var own = BatchScore()
-    try exchange.startGather(activations, turns[0])
-    for (index, turn) in turns.enumerated() {
-      let isLast = index == turns.count - 1
-      let gathered = try exchange.finishGather(layers.gathering, backPass)
-      if !isLast { try exchange.startGather(activations, turns[index + 1]) }
-      largestTurn = max(largestTurn, turn.count)
-      backPass.examples = group.examples(of: turn)
-      backPass.accumulatesGradients = index > 0 && afterTurn == nil
-      let (score, gradient) = try group.labels(of: turn).withUnsafeBufferPointer {
-        try evaluate(layers.back.forward(gathered, backPass), $0, withGradient: true)
-      }
-      own += score
-      if isLast || afterTurn != nil { begin(afterTurn == nil ? own : score) }
-      layers.gradientTurn = turn
-      _ = try layers.back.backward(gradient!, backPass, needsInputGradient: learnsInFront)
-      layers.gradientTurn = nil
-      if learnsInFront {
-        try exchange.finishScatter(to: back, layers.scattering, backPass)
-        try exchange.startScatter(turn, width: layers.joint)
-      }
-      if let afterTurn {
-        let score = try finishBack(score)
-        total += score
-        try afterTurn(score)
-      }
-    }
-    if learnsInFront {
-      try exchange.finishScatter(to: back, layers.scattering, backPass)
-      frontReducer?.begin()
-      network.pass.gradientIsReady = reportReady
-      defer { network.pass.gradientIsReady = nil }
-      if inputs.rows == 0 {
-        UnsafeMutableBufferPointer(rebasing: network.gradients[frontRange]).update(repeating: 0)
-      }
-      network.pass.accumulatesGradients = inputs.rows == 0
-      _ = try front.backward(back, network.pass, needsInputGradient: false)
-      if afterTurn == nil { total = try finishBack(own) }
-      try frontReducer?.finish()
-    } else if afterTurn == nil {
-      total = try finishBack(own)
-    }
-    return total
-  }
-
-  /// Lets the gradients of the divided layers be added up as they get ready in the next backward pass.
-  private func begin(_ own: BatchScore) {
-    guard let backReducer else { return }
-    network.gradients[0] = Scalar(own.examples)
-    network.gradients[1] = Scalar(own.loss)
-    network.gradients[2] = Scalar(own.correct)
-    backReducer.begin()
-    backPass.gradientIsReady = reportReady
-  }
-
-  /// Ends that, and gives the totals of all groups.
-  private func finishBack(_ own: BatchScore) throws -> BatchScore {
-    backPass.gradientIsReady = nil
-    guard let backReducer, grid.data.size > 1 else { return own }
-    try backReducer.finish()
-    return BatchScore(
-      examples: Int(network.gradients[0]), loss: Double(network.gradients[1]),
-      correct: Int(network.gradients[2]))
-  }
-
-  private func evaluate(
-    _ output: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, withGradient: Bool
-  ) throws -> (own: BatchScore, gradient: Tensor<Scalar>?) {
-    let gradient = withGradient ? outputGradient.tensor(output.shape) : nil
-    let targets = Targets<Scalar>.classes(labels)
-    let score =
-      try dividedLoss?.evaluate(output, targets, gradient: gradient)
-      ?? wholeLoss.evaluate(output, targets, gradient: gradient)
-    return (score, gradient)
-  }
-
-  /// Tries the network on examples that it does not learn from: as ``step(_:_:examples:afterTurn:)`` has
-  /// them. Collective over the model group.
-  ///
-  /// - Returns: The score of the model group's examples.
-  public func score(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>
-  ) throws -> BatchScore {
-    network.pass.isTraining = false
-    let output = try network.forward(inputs)
-    guard layers.front != nil else {
-      return try evaluate(output, labels, withGradient: false).own
-    }
-    let group = try GroupExamples(
-      labels, Array(repeating: 0, count: labels.count), over: layers.communicator)
-    return try group.labels.withUnsafeBufferPointer {
-      try evaluate(output, $0, withGradient: false).own
-    }
-  }
-
-  /// Adds up the scores of the model groups. Collective.
-  public func sum(_ group: BatchScore) throws -> BatchScore {
-    var numbers = [Double(group.examples), group.loss, Double(group.correct)]
-    try grid.data.allReduce(&numbers, .sum)
-    return BatchScore(examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
-  }
-
-  /// What this rank exchanged, by layer: activations and their gradients, the loss, parameters' gradients.
-  public var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] {
-    var all = layers.allExchanges.map {
-      (
-        $0.layer, $0.exchange.kind.rawValue + ($0.exchange.isBackward ? " backward" : ""),
-        $0.exchange.bytes
-      )
-    }
-    if let loss = dividedLoss { all.append(("loss", "all-reduce", loss.exchange.bytes)) }
-    for (name, reducer) in [
-      ("gradients of divided layers", backReducer), ("gradients of other layers", frontReducer),
-    ] {
-      if let reducer { all.append((name, "all-reduce", reducer.bytes)) }
-    }
-    return all
-  }
-
-  /// What this rank moved in all steps so far.
-  public var exchangedBytes: ExchangedBytes {
-    exchanges.reduce(into: ExchangedBytes()) { $0 += $1.bytes }
-  }
-
-  /// Where the time of exchanges went.
-  public var exchangeTimes: ExchangeTimes {
-    var all = layers.allExchanges.map(\.exchange.times)
-    all += [dividedLoss?.exchange.times, backReducer?.times, frontReducer?.times].compactMap { $0 }
-    var sum = ExchangeTimes()
-    for times in all {
-      sum.exchangeSeconds += times.exchangeSeconds
-      sum.waitSeconds += times.waitSeconds
-      sum.busySeconds += times.busySeconds
-      sum.busyUnderWaySeconds += times.busyUnderWaySeconds
-    }
-    return sum
   }
 
   /// Keeps both memories alive for the network.

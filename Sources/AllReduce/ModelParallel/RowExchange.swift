@@ -3,19 +3,16 @@ internal import AllReduceNN
 
 /// Brings examples of several ranks together, and their gradients back.
 ///
-/// One gather and one scatter may be under way, each started before and ended after something else; so
-/// each has two buffers that take turns. Blocks travel in equal sizes, that of the largest; where ranks
-/// have different numbers of examples they are moved together afterwards.
+/// One gather and one scatter may be under way, each started before and ended after something else, each in
+/// one of three buffers. Blocks travel in equal sizes, that of the largest; where ranks have different
+/// numbers of examples they are moved together afterwards.
 final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
   let communicator: Communicator
-  private let gathered: [ExchangeBuffer<Scalar>]
-  private let scattered: [ExchangeBuffer<Scalar>]
+  private let buffers: [ExchangeBuffer<Scalar>]
   private var gathering: Moving?
   private var scattering: Moving?
   private var pendingGather: PendingReduction?
   private var pendingScatter: PendingReduction?
-  private var gathers = 0
-  private var scatters = 0
   private let clock = ContinuousClock()
 
   /// What is under way.
@@ -28,9 +25,11 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
 
   init(over communicator: Communicator) {
     self.communicator = communicator
-    gathered = (0..<2).map { _ in ExchangeBuffer(over: communicator) }
-    scattered = (0..<2).map { _ in ExchangeBuffer(over: communicator) }
+    buffers = (0..<3).map { _ in ExchangeBuffer(over: communicator) }
   }
+
+  /// The elements of all buffers.
+  var capacity: Int { buffers.reduce(0) { $0 + $1.capacity } }
 
   private var rank: Int { communicator.rank }
 
@@ -44,12 +43,12 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     turn.root == nil ? rank * turn.most * width : 0
   }
 
-  /// Starts to give all ranks a turn's examples, of which this rank has `examples`, `[batch, ...]`.
-  func startGather(_ examples: Tensor<Scalar>, _ turn: TransitionTurn) throws {
+  /// Starts to give all ranks a turn's examples in a buffer, of which this rank has `examples`,
+  /// `[batch, ...]`.
+  func startGather(_ examples: Tensor<Scalar>, _ turn: TransitionTurn, in number: Int) throws {
     precondition(gathering == nil, "a gather of examples is under way")
     let width = examples.shape.example.count
-    let buffer = gathered[gathers % 2]
-    gathers += 1
+    let buffer = buffers[number]
     let all = capacity(turn, width)
     let memory = try buffer.tensor([all])
     let own = turn.rows[rank]
@@ -88,16 +87,18 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     return try moving.buffer.tensor([turn.count, width], capacity: all.count)
   }
 
-  /// Where this rank's share of the gradient of a turn's examples goes, `[examples of the turn, width]`.
-  func gradientMemory(_ turn: TransitionTurn, width: Int) throws -> Tensor<Scalar> {
-    try scattered[scatters % 2].tensor([turn.count, width], capacity: capacity(turn, width))
+  /// Where this rank's share of the gradient of a turn's examples goes, `[examples of the turn, width]`: a
+  /// buffer, which may be that of the examples when these are not needed any more.
+  func gradientMemory(
+    _ turn: TransitionTurn, width: Int, in number: Int
+  ) throws -> Tensor<Scalar> {
+    try buffers[number].tensor([turn.count, width], capacity: capacity(turn, width))
   }
 
-  /// Starts to add up the shares in ``gradientMemory(_:width:)``.
-  func startScatter(_ turn: TransitionTurn, width: Int) throws {
+  /// Starts to add up the shares in ``gradientMemory(_:width:in:)``.
+  func startScatter(_ turn: TransitionTurn, width: Int, in number: Int) throws {
     precondition(scattering == nil, "a scatter of gradients is under way")
-    let buffer = scattered[scatters % 2]
-    scatters += 1
+    let buffer = buffers[number]
     let all = capacity(turn, width)
     let memory = try buffer.tensor([all])
     if turn.root == nil, !turn.isEven {
@@ -118,7 +119,7 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Ends what ``startScatter(_:width:)`` started, if anything: of the gradient of this rank's examples,
+  /// Ends what ``startScatter(_:width:in:)`` started, if anything: of the gradient of this rank's examples,
   /// those of the turn are set.
   func finishScatter(
     to gradient: Tensor<Scalar>, _ record: LayerExchange, _ pass: Pass<Scalar>

@@ -13,22 +13,20 @@ public import AllReduceNN
 /// Shoeybi et al., "Megatron-LM", 2019.
 public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer {
   /// The numbers of an example's input, on all ranks together.
-  public let inputs: Int
+  public var inputs: Int { shard.inputs }
   /// The numbers of an example's output.
-  public let outputs: Int
+  public var outputs: Int { shard.outputs }
   /// Which inputs this rank has.
-  public let ownInputs: Range<Int>
+  public var ownInputs: Range<Int> { shard.own }
   /// The ranks that share the layer.
-  public let communicator: Communicator
+  public var communicator: Communicator { shard.communicator }
   /// This rank's columns of the weight.
-  public let weight: Parameter<Scalar>
+  public var weight: Parameter<Scalar> { shard.weight }
   /// The bias, if there is one: all of it on every rank.
-  public let bias: Parameter<Scalar>?
+  public var bias: Parameter<Scalar>? { shard.bias }
 
-  private var products = DenseProducts<Scalar>()
-  private let buffer: ExchangeBuffer<Scalar>
+  private var shard: DenseShard<Scalar>
   private let record = LayerExchange(.allReduce)
-  private var input: Tensor<Scalar>?
   private var inputGradient = Scratch<Scalar>()
 
   /// Creates this rank's shard of a layer.
@@ -54,16 +52,7 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
   ///
   /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than inputs.
   public init(sharding dense: Dense<Scalar>, over communicator: Communicator) throws {
-    inputs = dense.inputs
-    outputs = dense.outputs
-    self.communicator = communicator
-    try communicator.requireEqual(dense.outputs, "outputs of a divided layer")
-    try communicator.requireShards(of: dense.inputs, "inputs")
-    let own = BlockPartition(count: dense.inputs, parts: communicator.size)[communicator.rank]
-    ownInputs = own
-    weight = Parameter(sharding: dense.weight, dimension: 1, range: own)
-    bias = dense.bias.map { Parameter(like: $0) }
-    buffer = ExchangeBuffer(over: communicator)
+    shard = try DenseShard(dense, dimension: 1, over: communicator)
   }
 
   /// "Row-parallel dense 512 -> 10 over 2 ranks".
@@ -72,7 +61,7 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
   }
 
   /// "weight" and "bias", if there is one.
-  public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
+  public var parameters: [Parameter<Scalar>] { shard.parameters }
   /// The all-reduce of the outputs.
   public var exchanges: [LayerExchange] { [record] }
   /// Yes.
@@ -93,12 +82,10 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
   ///
   /// The product is written where the other ranks of the host can reach it, and added up there.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    self.input = input
-    let output = try buffer.tensor([input.rows, outputs])
+    let output = try shard.buffer.tensor([input.rows, outputs])
     // Of all shares one has the bias in it.
-    products.multiply(
-      input, weight.values, from: communicator.isRoot ? bias?.values : nil, to: output)
-    try buffer.sum(record, pass)
+    shard.multiply(input, from: communicator.isRoot ? bias?.values : nil, to: output)
+    try shard.buffer.sum(record, pass)
     return output
   }
 
@@ -106,21 +93,24 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    guard let input, input.rows == gradient.rows else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+    let shape = shard.inputShape(for: gradient, summary)
+    // Where the weight may change, the gradient of the inputs, which needs the old one, comes first; else
+    // the parameters' come first, which may be on their way meanwhile.
+    let isLast = !needsInputGradient || pass.weightStep != nil
+    if !isLast { try learn(gradient, pass, isLast: false) }
+    var result: Tensor<Scalar>?
+    if needsInputGradient {
+      let memory = inputGradient.tensor(shape)
+      shard.products.multiplyBack(gradient, weight.values, to: memory)
+      communicator.makeProgress()
+      result = memory
     }
-    if let bias {
-      DenseProducts.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
-      try pass.finish(bias)
-    }
-    products.setWeightGradient(
-      of: input, gradient, keep: pass.accumulatesGradients, to: weight.gradient)
-    try pass.finish(weight)
-    communicator.makeProgress()
-    guard needsInputGradient else { return nil }
-    let result = inputGradient.tensor(input.shape)
-    products.multiplyBack(gradient, weight.values, to: result)
-    communicator.makeProgress()
+    if isLast { try learn(gradient, pass, isLast: true) }
     return result
+  }
+
+  private func learn(_ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, isLast: Bool) throws {
+    try shard.learn(gradient, pass, isLast: isLast)
+    communicator.makeProgress()
   }
 }

@@ -16,14 +16,16 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
   /// The classes that are divided over the ranks at the end; nil if all ranks have all outputs.
   public let dividedOutputs: Int?
 
+  /// The places of the layers of ``back`` in the whole row.
+  private let backPlaces: [Int]
   let exchange: RowExchange<Scalar>
   let gathering: LayerExchange
   let scattering: LayerExchange
   let communicator: Communicator
   /// The numbers of an example that go through the transition.
   let joint: Int
-  /// The memory for the gradient that goes back through the transition, in the present turn.
-  var gradientTurn: TransitionTurn?
+  /// The layer behind the transition.
+  let firstDivided: ColumnParallelDense<Scalar>?
 
   /// Divides layers. Collective.
   ///
@@ -53,6 +55,7 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     let sharding = try LayerSharding(Array(layers[cut...]), input: joint, over: communicator)
     front = transition == nil ? nil : Sequential(Array(layers[..<cut]))
     back = Sequential(sharding.layers)
+    backPlaces = sharding.places.map { cut + $0 }
     dividedOutputs = sharding.dividedWidth
     self.transition = transition
     self.joint = joint.count
@@ -62,25 +65,22 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     // A group of messages of its own: what is on its way here does not wait for the layers' exchanges.
     self.communicator = transition == nil ? communicator : try communicator.duplicate()
     exchange = RowExchange(over: self.communicator)
-    if front != nil {
-      sharding.first?.gradientMemory = { [unowned self] shape in
-        guard let turn = gradientTurn else {
-          preconditionFailure("a gradient of \(shape) comes back without a turn")
-        }
-        return try exchange.gradientMemory(turn, width: self.joint)
-      }
-    }
+    firstDivided = sharding.first
+    if front != nil { sharding.first?.sharesInputGradient = true }
   }
+
+  /// The elements of memory that the transition has for examples and their gradients.
+  package var transitionCapacity: Int { exchange.capacity }
 
   /// The layers' summaries, with the transition between them.
   public var summary: String {
     front == nil ? "Divided layers" : "Divided layers, transition \(transition ?? .a)"
   }
 
-  /// The layers, named by their places in the whole row.
+  /// The layers, named by their places in the row of whole ones: parameters are called as those that they
+  /// are parts of.
   public var children: [(name: String, layer: any Layer<Scalar>)] {
-    let all = (front?.layers ?? []) + back.layers
-    return all.enumerated().map { (String($0.offset), $0.element) }
+    (front?.children ?? []) + zip(backPlaces, back.layers).map { (String($0), $1) }
   }
 
   /// The transition's.
@@ -99,7 +99,7 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     guard let front else { return try back.forward(input, pass) }
     let activations = try front.forward(input, pass)
     let rows = try communicator.allGatherNatively(input.rows)
-    try exchange.startGather(activations, TransitionTurn(rows.map { 0..<$0 }))
+    try exchange.startGather(activations, TransitionTurn(rows.map { 0..<$0 }), in: 0)
     return try back.forward(try exchange.finishGather(gathering, pass), pass)
   }
 

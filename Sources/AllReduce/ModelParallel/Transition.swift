@@ -6,13 +6,14 @@
 /// numbers forward, and as many back.
 public enum Transition: String, Sendable, CaseIterable {
   /// All ranks gather all examples, and the dense layers see them at once: one turn of p b examples. The
-  /// largest products; memory for p b examples; nothing to compute during the exchange.
+  /// largest products; memory for p b examples and their gradients; nothing to compute while examples are
+  /// on their way.
   case a
   /// In turn each rank broadcasts its examples: p turns of b examples. The next turn's are on their way
   /// while the present ones are computed; but one rank alone sends.
   case b
   /// In each of p turns every rank sends 1/p of its examples to all: p turns of b examples, all links in
-  /// use, and the next turn's on their way.
+  /// use, and the next turn's on their way. A p-th of the memory of ``a``, what is on its way included.
   case c
 
   /// What each turn takes from each rank, of which each has so many examples.

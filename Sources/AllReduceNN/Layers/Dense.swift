@@ -24,7 +24,6 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   private var input: Tensor<Scalar>?
   private var output = Scratch<Scalar>()
   private var inputGradient = Scratch<Scalar>()
-  private var columns = Scratch<Scalar>()
 
   /// Creates a layer.
   ///
@@ -84,34 +83,10 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
     guard let input, input.rows == gradient.rows else {
       preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
     }
-    if let bias {
-      DenseProducts.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
-      try pass.finish(bias)
-    }
-    // Rows whose exchange can start while the next are computed.
-    let most = pass.elementsAtOnce.map { max($0 / inputs, 1) } ?? outputs
-    for start in stride(from: 0, to: outputs, by: most) {
-      let rows = start..<min(start + most, outputs)
-      products.setWeightGradient(
-        of: input, columns(rows, of: gradient), keep: pass.accumulatesGradients,
-        to: rows.count == outputs ? weight.gradient : weight.gradient.rows(rows))
-      try pass.gradientIsReady?(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
-    }
+    try products.learn(weight, bias, from: input, gradient, pass, isLast: !needsInputGradient)
     guard needsInputGradient else { return nil }
     let result = inputGradient.tensor(input.shape)
     products.multiplyBack(gradient, weight.values, to: result)
     return result
-  }
-
-  /// Some columns of a gradient of outputs, as a matrix of their own, which is what the products take.
-  private func columns(_ columns: Range<Int>, of gradient: Tensor<Scalar>) -> Tensor<Scalar> {
-    if columns.count == outputs { return gradient }
-    let part = self.columns.tensor([gradient.rows, columns.count])
-    guard gradient.rows > 0 else { return part }
-    for row in 0..<gradient.rows {
-      (part.base + row * columns.count).update(
-        from: gradient.base + row * outputs + columns.lowerBound, count: columns.count)
-    }
-    return part
   }
 }

@@ -8,6 +8,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   /// The loops, for tests to replace.
   package var loops = Scalar.layerLoops
   private var scratch = Scratch<Scalar>()
+  private var columns = Scratch<Scalar>()
 
   /// Prepares nothing yet.
   package init() {}
@@ -39,10 +40,9 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     if input.rows == 0 {
       if !keep { result.values.update(repeating: 0) }
     } else if usesLoops(input.rows) {
-      let scratch = scratch.tensor([input.rows * (outputs + LayerKernels.rounded(inputs))])
       loops.table.pointee.outer_product(
         gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, result.base,
-        scratch.base)
+        outerScratch(input.rows, outputs, inputs))
     } else {
       Scalar.matrixMatrix(
         transposeA: true, transposeB: false, rows: Int32(outputs), columns: Int32(inputs),
@@ -67,9 +67,64 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     }
   }
 
-  /// sums = the sum of a matrix's rows, plus what is there if `keep`: the gradient of a bias.
-  package static func addRows(of matrix: Tensor<Scalar>, keep: Bool, to sums: Tensor<Scalar>) {
-    Scalar.addRows(of: matrix, keep: keep, to: sums)
+  /// The gradients of a layer's parameters, each reported when it is complete, of a large weight in parts.
+  ///
+  /// - Parameters:
+  ///   - weight: `[outputs, inputs]`.
+  ///   - bias: `[outputs]`; nil for none.
+  ///   - input: The batch's.
+  ///   - gradient: Of the outputs.
+  ///   - pass: May take the optimizer's step for the weight instead (``Pass/weightStep``).
+  ///   - isLast: Whether nobody needs the weight any more in this pass, so that it may change.
+  /// - Throws: What ``Pass/gradientIsReady`` throws.
+  package mutating func learn(
+    _ weight: Parameter<Scalar>, _ bias: Parameter<Scalar>?, from input: Tensor<Scalar>,
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, isLast: Bool
+  ) throws {
+    if let bias {
+      Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
+      try pass.finish(bias)
+    }
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    if isLast, !pass.accumulatesGradients, usesLoops(input.rows),
+      let step = pass.weightStep?(weight)
+    {
+      let scratch = outerScratch(input.rows, outputs, inputs)
+      withUnsafePointer(to: step.kernel) {
+        loops.table.pointee.outer_update(
+          gradient.base, input.base, input.rows, outputs, inputs, $0, scratch)
+      }
+      return
+    }
+    // Rows whose exchange can start while the next are computed.
+    let most = pass.elementsAtOnce.map { max($0 / inputs, 1) } ?? outputs
+    for start in stride(from: 0, to: outputs, by: most) {
+      let rows = start..<min(start + most, outputs)
+      let part = rows.count == outputs ? gradient : columns(rows, of: gradient)
+      setWeightGradient(
+        of: input, part, keep: pass.accumulatesGradients,
+        to: rows.count == outputs ? weight.gradient : weight.gradient.rows(rows))
+      try pass.gradientIsReady?(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
+    }
+  }
+
+  /// Some columns of a gradient of outputs, as a matrix of their own, which is what the products take.
+  private mutating func columns(
+    _ columns: Range<Int>, of gradient: Tensor<Scalar>
+  ) -> Tensor<Scalar> {
+    let part = self.columns.tensor([gradient.rows, columns.count])
+    guard gradient.rows > 0 else { return part }
+    for row in 0..<gradient.rows {
+      (part.base + row * columns.count).update(
+        from: gradient.base + row * gradient.shape[1] + columns.lowerBound, count: columns.count)
+    }
+    return part
+  }
+
+  private mutating func outerScratch(
+    _ batch: Int, _ outputs: Int, _ inputs: Int
+  ) -> UnsafeMutablePointer<Scalar> {
+    scratch.tensor([batch * (outputs + LayerKernels.rounded(inputs))]).base
   }
 
   /// Whether our loops are faster than the library's, which rearranges the weights for more rows than

@@ -19,6 +19,9 @@ public final class Pass<Scalar: NetworkScalar> {
   public var elementsAtOnce: Int?
   /// Called when a range of a parameter's gradient is complete, in the order of the backward pass.
   public var gradientIsReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
+  /// The optimizer's step for a weight, if a layer may take it instead of computing the gradient; who asks
+  /// and gets one must take it. Nil for not.
+  package var weightStep: ((Parameter<Scalar>) -> WeightStep<Scalar>?)?
   /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
   public var recorder: SpanRecorder?
 

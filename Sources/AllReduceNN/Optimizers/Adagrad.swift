@@ -27,9 +27,16 @@ public struct Adagrad<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
+    let (rule, numbers) = pass(step)
+    OptimizerKernel.of(Scalar.self).update(
+      rule, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
+  }
+}
+
+extension Adagrad: PassOptimizer {
+  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     numbers.epsilon = epsilon
-    OptimizerKernel.of(Scalar.self).update(
-      .adagrad, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
+    return (.adagrad, numbers)
   }
 }

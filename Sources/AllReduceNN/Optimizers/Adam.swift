@@ -49,6 +49,15 @@ public struct Adam<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
+    let (rule, numbers) = pass(step)
+    OptimizerKernel.of(Scalar.self).update(
+      rule, weights: weights, gradient: gradient, first: state[0], second: state[1],
+      count: count, numbers)
+  }
+}
+
+extension Adam: PassOptimizer {
+  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     let decay = step.decays ? weightDecay : 0
     let (first, second) = betas
     var numbers = OptimizerKernel.Coefficients(
@@ -61,9 +70,7 @@ public struct Adam<Scalar: NetworkScalar>: Optimizer {
     numbers.root = 1 / (1 - pow(second, Double(step.number))).squareRoot()
     numbers.epsilon = epsilon
     numbers.streams = step.streams
-    OptimizerKernel.of(Scalar.self).update(
-      .adam, weights: weights, gradient: gradient, first: state[0], second: state[1],
-      count: count, numbers)
+    return (.adam, numbers)
   }
 }
 

@@ -31,10 +31,16 @@ public struct Momentum<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
+    let (rule, numbers) = pass(step)
+    OptimizerKernel.of(Scalar.self).update(
+      rule, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
+  }
+}
+
+extension Momentum: PassOptimizer {
+  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     numbers.keep = momentum
-    OptimizerKernel.of(Scalar.self).update(
-      isNesterov ? .nesterov : .momentum, weights: weights, gradient: gradient, first: state[0],
-      count: count, numbers)
+    return (isNesterov ? .nesterov : .momentum, numbers)
   }
 }

@@ -33,6 +33,13 @@ package struct OptimizerKernel: Sendable {
       self.rate = rate
     }
 
+    fileprivate var kernel: ck_update {
+      ck_update(
+        scale: scale, decay: decay, shrink: shrink, keep: keep, gain: gain,
+        second_keep: secondKeep, second_gain: secondGain, rate: rate, root: root, epsilon: epsilon,
+        streams: streams ? 1 : 0)
+    }
+
     /// What a step asks for, with weight decay where it applies.
     init(_ step: OptimizerStep, weightDecay: Double) {
       self.init(scale: step.gradientScale, rate: step.learningRate)
@@ -47,6 +54,9 @@ package struct OptimizerKernel: Sendable {
       UnsafeMutableRawPointer?, Int, UnsafePointer<ck_update>?
     ) -> Void
   private typealias Squares = @convention(c) (UnsafeRawPointer?, Int) -> Double
+
+  /// A rule with its numbers.
+  package typealias Pass = (rule: Rule, numbers: Coefficients)
 
   private let updates: [Update]
   private let squares: Squares
@@ -84,16 +94,28 @@ package struct OptimizerKernel: Sendable {
     first: UnsafeMutableRawPointer? = nil, second: UnsafeMutableRawPointer? = nil, count: Int,
     _ numbers: Coefficients
   ) {
-    var how = ck_update(
-      scale: numbers.scale, decay: numbers.decay, shrink: numbers.shrink, keep: numbers.keep,
-      gain: numbers.gain, second_keep: numbers.secondKeep, second_gain: numbers.secondGain,
-      rate: numbers.rate, root: numbers.root, epsilon: numbers.epsilon,
-      streams: numbers.streams ? 1 : 0)
+    var how = numbers.kernel
     updates[Int(rule.rawValue)](weights, gradient, first, second, count, &how)
+  }
+
+  /// A pass over a matrix of weights for loops that compute its gradient.
+  func step(
+    _ pass: Pass, weights: UnsafeMutableRawPointer, first: UnsafeMutableRawPointer?,
+    second: UnsafeMutableRawPointer?
+  ) -> ck_step {
+    ck_step(
+      update: updates[Int(pass.rule.rawValue)], how: pass.numbers.kernel, weights: weights,
+      first: first, second: second)
   }
 
   /// The sum of squares of a range, added up in Double.
   package func sumOfSquares(_ values: UnsafeRawPointer, count: Int) -> Double {
     squares(values, count)
   }
+}
+
+/// A rule that is a pass of the kernel's, whatever else is known of the gradient.
+protocol PassOptimizer<Scalar>: Optimizer {
+  /// The pass of a step.
+  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass
 }

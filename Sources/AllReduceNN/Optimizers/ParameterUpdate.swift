@@ -98,10 +98,14 @@ public final class ParameterUpdate<Scalar: NetworkScalar> {
       let offset = elements.lowerBound - piece.lowerBound
       optimizer.update(
         weights: weights + offset, gradient: gradient + offset,
-        state: StateVectors(
-          first: memory.values.baseAddress.unsafelyUnwrapped
-            + (elements.lowerBound - range.lowerBound), distance: range.count),
-        count: elements.count, step: step)
+        state: vectors(from: elements.lowerBound), count: elements.count, step: step)
     }
+  }
+
+  /// What the optimizer remembers, from an element of the flat memory on.
+  func vectors(from element: Int) -> StateVectors<Scalar> {
+    StateVectors(
+      first: memory.values.baseAddress.unsafelyUnwrapped + (element - range.lowerBound),
+      distance: range.count)
   }
 }

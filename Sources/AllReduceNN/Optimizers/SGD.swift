@@ -18,8 +18,14 @@ public struct SGD<Scalar: NetworkScalar>: Optimizer {
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
-    let numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
+    let (rule, numbers) = pass(step)
     OptimizerKernel.of(Scalar.self).update(
-      .sgd, weights: weights, gradient: gradient, count: count, numbers)
+      rule, weights: weights, gradient: gradient, count: count, numbers)
+  }
+}
+
+extension SGD: PassOptimizer {
+  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
+    (.sgd, OptimizerKernel.Coefficients(step, weightDecay: weightDecay))
   }
 }

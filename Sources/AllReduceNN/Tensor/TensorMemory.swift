@@ -5,22 +5,35 @@ public final class TensorMemory<Scalar> {
   /// The memory; zero at first.
   public let values: UnsafeMutableBufferPointer<Scalar>
 
-  /// Allocates memory for `count` numbers.
+  /// The bytes of large memory, which is the system's own; nil for small.
+  private let mappedBytes: Int?
+
+  /// Allocates memory for `count` numbers. Large memory takes none before it is touched.
   public init(count: Int) {
     precondition(count >= 0, "there is no memory for \(count) numbers")
     let bytes = Swift.max(count, 1) * MemoryLayout<Scalar>.stride
     // Products run through large weights a stretch of a row at a time: with small pages each is another.
     let largePage = 2 << 20
-    let isLarge = bytes >= 2 * largePage
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: bytes, alignment: isLarge ? largePage : 64)
-    if isLarge { ck_prefer_large_pages(raw, bytes) }
-    raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    let raw: UnsafeMutableRawPointer
+    if bytes >= 2 * largePage {
+      let whole = (bytes + largePage - 1) / largePage * largePage
+      guard let zeros = ck_zeros(whole, largePage) else {
+        preconditionFailure("the system has no \(whole) bytes of memory")
+      }
+      (raw, mappedBytes) = (zeros, whole)
+    } else {
+      raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+      raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+      mappedBytes = nil
+    }
     values = UnsafeMutableBufferPointer(
       start: raw.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
   }
 
-  deinit { values.baseAddress.map { UnsafeMutableRawPointer($0).deallocate() } }
+  deinit {
+    guard let start = values.baseAddress.map({ UnsafeMutableRawPointer($0) }) else { return }
+    if let mappedBytes { ck_unmap(start, mappedBytes) } else { start.deallocate() }
+  }
 }
 
 /// A layer's own memory for results, kept from batch to batch.

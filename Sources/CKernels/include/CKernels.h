@@ -42,6 +42,10 @@ void *ck_reserve(size_t bytes);
 /// aside; NULL and errno on failure.
 void *ck_map_shared(void *address, int file, size_t bytes);
 
+/// Memory of this process alone that is zero, in large pages where they are to be had, and takes none before
+/// it is touched; NULL on failure. Whole pages at a multiple of `alignment`, a power of two; `ck_unmap` ends it.
+void *ck_zeros(size_t bytes, size_t alignment);
+
 /// Asks for large pages for a range that begins at one: fewer addresses to translate. A system without them,
 /// or whose policy is "never", keeps to small ones.
 void ck_prefer_large_pages(void *start, size_t bytes);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "optimizers.h"
 #include "scalar.h"
 
 /// Windows of an image at regular steps. A window is `runs` runs of `run` contiguous elements.
@@ -32,6 +33,13 @@ typedef struct ck_pool {
   size_t rows, columns;
   size_t height, width, row_stride, column_stride;
 } ck_pool;
+
+/// A step of an optimizer for a matrix of weights, and what it remembers of them.
+typedef struct ck_step {
+  ck_update_function update;
+  ck_update how;
+  void *weights, *first, *second;
+} ck_step;
 
 /// Columns are handled in panels: [inner][64] numbers for 64 columns, the last panel narrower. The
 /// number of columns is rounded up to whole `CK_COLUMNS`.
@@ -85,6 +93,11 @@ typedef struct ck_layers {
   void (*outer_product)(
       const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
       int keep, void *out, void *scratch);
+  /// The step with the gradient left transposed x right, which is not kept: as `outer_product` without
+  /// `keep`, then the step's pass.
+  void (*outer_update)(
+      const void *left, const void *right, size_t rows, size_t left_columns, size_t right_columns,
+      const ck_step *step, void *scratch);
 } ck_layers;
 
 /// The loops for an element type in a variant (`CK_SCALAR`: the baseline processor's vectors;

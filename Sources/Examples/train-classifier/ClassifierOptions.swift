@@ -77,8 +77,14 @@ struct ClassifierOptions: ParsableArguments {
     transform: CompressionWords.compression)
   var compress: (any GradientCompression)?
 
-  @Option(help: "In how many bits gradients travel as messages.")
-  var wireFormat: WireFormat = .full
+  @Option(
+    name: .customLong("wire-format"),
+    help: ArgumentHelp(
+      "In how many bits gradients travel as messages (default: full).", valueName: "format"))
+  var requestedWireFormat: WireFormat?
+
+  /// In how many bits gradients travel as messages.
+  var wireFormat: WireFormat { requestedWireFormat ?? .full }
 
   /// What gradients are made smaller by.
   var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
@@ -119,7 +125,7 @@ struct ClassifierOptions: ParsableArguments {
         ("accumulate", accumulate != 1), ("wire-format", wireFormat != .full),
         ("compress", compress != nil), ("update", updating.update != nil),
         ("reproducible", updating.reproducible != nil),
-        ("algorithm", algorithm != .automatic), ("checkpoint", keeping.checkpoint != nil),
+        ("algorithm", algorithm != .automatic),
       ] where isGiven {
         throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
       }

@@ -13,7 +13,7 @@ struct KeepingOptions: ParsableArguments {
       "Keeps the state every so many steps, and at the end.", valueName: "steps"))
   var checkpointEvery: Int?
 
-  @Flag(help: "Goes on from the state in --checkpoint, on any number of ranks.")
+  @Flag(help: "Goes on from the state in --checkpoint, on any number of ranks, in any --strategy.")
   var resume = false
 
   @Option(

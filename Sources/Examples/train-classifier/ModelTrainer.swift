@@ -10,8 +10,8 @@ final class ModelTrainer: Trainer {
   private let turns: Int
   private let batch: Int
   private let records: RunRecords
-  private(set) var updateSeconds = 0.0
-  private var backUpdates = 0
+  /// Seconds of norms for clipping.
+  private var clippingSeconds = 0.0
   private let clock = ContinuousClock()
 
   init(
@@ -47,6 +47,7 @@ final class ModelTrainer: Trainer {
     world.algorithm(for: .automatic, count: parallel.network.layout.count, of: Float.self)
   }
   var computeSeconds: Double { parallel.computeSeconds - updatedInTurns }
+  var updateSeconds: Double { clippingSeconds + parallel.updateSeconds }
   var exchangeTimes: ExchangeTimes { parallel.exchangeTimes }
   var exchangedBytes: ExchangedBytes { parallel.exchangedBytes }
   var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] { parallel.exchanges }
@@ -55,8 +56,7 @@ final class ModelTrainer: Trainer {
     get { parallel.nextStep }
     set { parallel.nextStep = newValue }
   }
-  /// None: checkpoints are of whole networks.
-  var stateTensors: [StateTensor<Float>] { [] }
+  var stateTensors: [StateTensor<Float>] { parallel.stateTensors(of: update) }
 
   /// Updates between turns, which are within a step of the network.
   private var updatedInTurns = 0.0
@@ -68,17 +68,27 @@ final class ModelTrainer: Trainer {
     _ parts: Range<Int>, epoch: Int, number: Int, rate: Double
   ) throws -> BatchScore? {
     let batch = records.span("input") { loader.batch(epoch: epoch, step: parts.lowerBound) }
+    if turns == 1, clipping == nil {
+      let total = try parallel.step(
+        batch.inputs, UnsafeBufferPointer(batch.labels), examples: batch.examples,
+        updatingWith: update, number: number, learningRate: rate)
+      return total.loss.isFinite ? total : nil
+    }
     do {
+      var turn = 0
       // A turn has fewer examples than a step by a factor; so must its rate be (Krizhevsky, 2014).
       let afterTurn: ((BatchScore) throws -> Void)? =
         turns == 1
         ? nil
         : { [self] score in
+          turn += 1
           guard score.examples > 0 else { return }
-          backUpdates += 1
-          let seconds = try apply(
-            score, parallel.backRange, number: backUpdates, rate: rate / Double(turns))
-          updatedInTurns += seconds
+          // By the step's number, so that a run that goes on counts as the one before.
+          let before = updateSeconds
+          try apply(
+            score, parallel.backRange, number: (number - 1) * turns + turn,
+            rate: rate / Double(turns))
+          updatedInTurns += updateSeconds - before
         }
       let total = try parallel.step(
         batch.inputs, UnsafeBufferPointer(batch.labels), examples: batch.examples,
@@ -95,27 +105,22 @@ final class ModelTrainer: Trainer {
     }
   }
 
-  @discardableResult
   private func apply(
     _ total: BatchScore, _ range: Range<Int>?, number: Int, rate: Double
-  ) throws -> Double {
-    let from = clock.now
+  ) throws {
     var scale = total.gradientScale
     if let clipping {
+      let from = clock.now
       let squares = try parallel.gradientSquares(range)
+      clippingSeconds += (clock.now - from) / .seconds(1)
       guard let clipped = clipping.scale(sumOfSquares: squares, gradientScale: scale) else {
         throw NotFinite()
       }
       scale = clipped
     }
     guard total.loss.isFinite else { throw NotFinite() }
-    try records.span("update") {
-      try parallel.update(
-        update, range, OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
-    }
-    let seconds = (clock.now - from) / .seconds(1)
-    updateSeconds += seconds
-    return seconds
+    try parallel.update(
+      update, range, OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
   }
 
   func score(on data: any Dataset) throws -> BatchScore {

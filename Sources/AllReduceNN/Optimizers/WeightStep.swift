@@ -1,0 +1,34 @@
+internal import CKernels
+
+/// An optimizer's step for one weight, for the product that computes its gradient: weights change tile by
+/// tile, and the gradient is never written to memory.
+package struct WeightStep<Scalar: NetworkScalar> {
+  let kernel: ck_step
+}
+
+extension ParameterUpdate {
+  /// The step for one parameter, for who computes its gradient; the same bits as an update after that.
+  ///
+  /// - Parameters:
+  ///   - parameter: One of the layout's, with memory.
+  ///   - step: Which step; its scale has to be known before the gradient is.
+  /// - Returns: Nil if the optimizer needs more than the gradient of an element, such as norms, or the
+  ///   parameter is not all updated here.
+  package func weightStep(
+    _ parameter: Parameter<Scalar>, _ step: OptimizerStep
+  ) -> WeightStep<Scalar>? {
+    guard let rule = optimizer as? any PassOptimizer<Scalar>,
+      let number = layout.parameters.firstIndex(where: { $0 === parameter })
+    else { return nil }
+    let elements = layout.ranges[number]
+    guard elements.clamped(to: range) == elements else { return nil }
+    var step = step
+    step.decays = parameter.decays
+    let state = vectors(from: elements.lowerBound)
+    return WeightStep(
+      kernel: OptimizerKernel.of(Scalar.self).step(
+        rule.pass(step), weights: parameter.values.base,
+        first: rule.vectorCount > 0 ? state[0] : nil,
+        second: rule.vectorCount > 1 ? state[1] : nil))
+  }
+}
