@@ -81,9 +81,10 @@ package enum ThreadHost {
         defer { group.leave() }
         let lines = HostLines(
           rank: rank, areas: areas.map { UnsafeMutableRawPointer(bitPattern: $0)! }, patience: 20
-        ) { _, _ in
+        ) { _, since in
+          // A few looks, then sleep, so that both are seen.
           yieldCore()
-          return 1
+          return (since + 1, since > 3)
         }
         defer { lines.deallocate() }
         let addresses = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 2 * size)
