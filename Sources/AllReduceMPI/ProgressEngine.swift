@@ -100,6 +100,7 @@ package final class ProgressEngine {
   /// - Parameters:
   ///   - since: When the wait began, by the monotonic clock.
   ///   - now: The clock.
+  /// - Returns: Whether to sleep.
   package func maySleep(since: UInt64, now: UInt64) -> Bool {
     now - since > ProgressEngine.impatience && !inFlight.contains(where: \.isMovedByLooking)
   }

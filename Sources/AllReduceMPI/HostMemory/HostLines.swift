@@ -3,10 +3,10 @@ public import Synchronization
 
 /// Where the ranks of a host tell each other how far they are.
 ///
-/// Every rank owns an area of shared memory that it alone writes and the others read: call lines, a
-/// flag of finished calls, flags of staged pieces, and slots for data. A flag is a number that only
-/// grows; its store releases what was written before, its load acquires it. The areas may belong to
-/// processes (``HostSegment``) or to threads of one process (tests, the thread sanitizer).
+/// Every rank has an area of shared memory: call lines, flags, and slots for data, each of which one rank
+/// writes and the others read. A flag is a number that only grows; its store releases what was written
+/// before, its load acquires it. The areas may belong to processes (``HostSegment``) or to threads of one
+/// process (tests, the thread sanitizer).
 ///
 /// A value of addresses and numbers alone: a small reduction takes less time than counting references
 /// to an object would. Inlinable for the same reason: the collectives are in another module. Who makes
@@ -150,12 +150,19 @@ package struct HostLines {
   @inlinable @inline(__always)
   package func taken(_ owner: Int) -> Flag { flag(owner, 20) }
 
+  /// The number of the last barrier to which a rank has come.
+  private func arrived(_ owner: Int) -> Flag { flag(owner, 21) }
+
   /// How many ranks sleep until a rank raises some flag.
   @inlinable @inline(__always)
   package func sleepers(_ owner: Int) -> Flag { flag(owner, 22) }
 
-  /// The number of the last barrier to which a rank has come.
-  private func arrived(_ owner: Int) -> Flag { flag(owner, 21) }
+  /// Of two ranks: the number of the last exchange whose second half a rank has put into its slot. Swapped as
+  /// the slots are.
+  @inlinable @inline(__always)
+  package func filled(_ owner: Int, _ exchange: UInt64) -> Flag {
+    flag(owner ^ Int(exchange & 1), 23)
+  }
 
   @inlinable @inline(__always)
   package func flag(_ owner: Int, _ line: Int) -> Flag {
@@ -226,9 +233,9 @@ package struct HostLines {
 
   /// Sleeps until a rank wakes those who wait for it, a millisecond at most.
   ///
-  /// Only in waits that last: to be woken takes 35 µs, and to wake 10 to 20 µs of the rank that was waited
-  /// for (AMD EPYC, virtual). So with 3 ranks on 2 cores calls took 24 µs where each wait slept, 3 µs where it
-  /// gave the core away by `sched_yield`.
+  /// Only in waits that last: to be woken takes 35 µs (naps of 20 µs ended 50 µs too late), and to wake takes
+  /// 10 to 20 µs of the rank that was waited for. So with 3, 4, 5 ranks on 2 cores a reduction took 24, 26,
+  /// 33 µs where each wait slept, and 3, 5, 7 µs where it gave the core away by `sched_yield`.
   private func sleep(until flag: Flag, reaches number: UInt64, of owner: Int) {
     let sleepers = sleepers(owner).number
     sleepers.pointee.add(1, ordering: .sequentiallyConsistent)
