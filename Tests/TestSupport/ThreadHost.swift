@@ -41,7 +41,7 @@ package enum ThreadHost {
     ) throws {
       let call = next(.allReduce, operation, type, count, isInPlace: false)
       let kernel = ReductionKernel.of(operation, type)
-      if count * type.stride <= WholeExchange.limit {
+      if count * type.stride <= WholeExchange.limit(ranks: lines.size) {
         try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(parts[rank])
       } else {
         try StagedReduction(lines: lines, kernel: kernel, call: call)
