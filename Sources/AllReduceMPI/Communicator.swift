@@ -30,6 +30,9 @@ public final class Communicator {
   /// reduction's time.
   package let shortcut: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
+  /// Where all ranks are on one host and have made a ``HostGroup``: its lines, which live as long as it.
+  var hostLines: HostLines?
+
   /// Messages of the user and MPI's own collectives.
   let handle: MPI_Comm
   /// Messages of the library: nothing a user sends can be mistaken for them.
@@ -91,9 +94,11 @@ public final class Communicator {
 
   /// Waits until every rank of the group has come here, moving everything in flight meanwhile.
   ///
-  /// Collective. Cost: ⌈log₂ size⌉ steps (`MPI_Ibarrier`).
+  /// Collective. Cost: one step in shared memory once the ranks of one host have reduced there, else
+  /// ⌈log₂ size⌉ messages a rank (`MPI_Ibarrier`).
   public func barrier() throws {
     if size == 1 { return }
+    if let hostLines { return hostLines.barrier() }
     var request: MPI_Request?
     try MPIError.check(MPI_Ibarrier(internalHandle, &request), "MPI_Ibarrier")
     try engine.wait(

@@ -81,14 +81,17 @@ package final class ProgressEngine {
     if since == 0 { return now }
     endJobIfOverdue(
       operation.summary, awaiting: operation.awaitedRanks, since: since, now: now)
-    if !operation.isMovedByLooking { _ = rest(since: since, now: now) }
+    // Its flags are several ranks': it cannot sleep on one.
+    if !operation.isMovedByLooking && maySleep(since: since, now: now) {
+      sleepThread(seconds: 20e-6)
+    }
     return since
   }
 
   /// After this many nanoseconds the rank that is waited for has most likely lost its core.
   private static let impatience: UInt64 = 300_000
 
-  /// Sleeps for a moment in a wait that lasts long, unless a message is in flight.
+  /// Whether a wait lasts so long that the rank should sleep: no message is in flight that must be looked at.
   ///
   /// Whoever else uses the host's cores then gets his time now, and the rank that waits for one takes none
   /// from it. (Beside two busy processes, two ranks on two cores trained 1.2 times as fast as with
@@ -97,12 +100,9 @@ package final class ProgressEngine {
   /// - Parameters:
   ///   - since: When the wait began, by the monotonic clock.
   ///   - now: The clock.
-  /// - Returns: Whether it slept.
-  package func rest(since: UInt64, now: UInt64) -> Bool {
-    guard now - since > ProgressEngine.impatience, !inFlight.contains(where: \.isMovedByLooking)
-    else { return false }
-    sleepThread(seconds: 20e-6)
-    return true
+  /// - Returns: Whether to sleep.
+  package func maySleep(since: UInt64, now: UInt64) -> Bool {
+    now - since > ProgressEngine.impatience && !inFlight.contains(where: \.isMovedByLooking)
   }
 
   /// Ends the job, with the reason on standard error, if a wait has lasted longer than the deadline.

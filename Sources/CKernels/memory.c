@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #ifdef __linux__
+#include <linux/futex.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
 #endif
 
 int ck_memory_file(size_t bytes) {
@@ -87,6 +90,31 @@ void ck_close(int file) { close(file); }
 int64_t ck_process(void) { return getpid(); }
 
 int ck_errno(void) { return errno; }
+
+#ifdef __linux__
+/// The half that changes: a futex is 32 bits.
+static const uint32_t *low_half(const uint64_t *number) {
+  return (const uint32_t *)number + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+#endif
+
+void ck_sleep_while(const uint64_t *number, uint64_t value, int64_t nanoseconds) {
+#ifdef __linux__
+  struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+  syscall(SYS_futex, low_half(number), FUTEX_WAIT, (uint32_t)value, &time, NULL, 0);
+#else
+  (void)number, (void)value, (void)nanoseconds;
+  usleep(20);
+#endif
+}
+
+void ck_wake(const uint64_t *number) {
+#ifdef __linux__
+  syscall(SYS_futex, low_half(number), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+#else
+  (void)number;
+#endif
+}
 
 void ck_usable_processors(uint64_t bits[16]) {
   for (int word = 0; word < 16; word++) bits[word] = 0;

@@ -1,11 +1,12 @@
 import AllReduce
 import AllReduceMPI
+import Foundation
 import TestSupport
 import XCTest
 
 /// The shared-memory collectives with threads for ranks, so that the thread sanitizer sees them.
 final class SharedMemoryTests: XCTestCase {
-  private let counts = [1, 2, 7, 8, 64, 1000, 4097, 100_003]
+  private let counts = [1, 2, 7, 8, 64, 131, 1000, 4097, 100_003]
 
   /// Fills a rank's part, runs, and compares with what is expected; many calls one after the other,
   /// so that slots and lines come round again.
@@ -54,6 +55,24 @@ final class SharedMemoryTests: XCTestCase {
   func testThroughSlotsInSmallPieces() {
     exhaust(sizes: 2...4) { member, operation, count in
       try member.runThroughSlots(operation, .float, count: count, pieceBytes: 4096)
+    }
+  }
+
+  func testABarrierShowsWhatAllWroteBefore() {
+    for size in 1...6 {
+      let errors = ThreadHost.run(size: size, bytes: 8) { member in
+        for turn in 0..<300 {
+          // Now and then the others have to sleep.
+          if turn % 50 == member.rank { usleep(2000) }
+          member.parts[member.rank].storeBytes(of: turn, as: Int.self)
+          member.lines.barrier()
+          for owner in 0..<size where member.parts[owner].load(as: Int.self) != turn {
+            throw Wrong("rank \(member.rank) does not see what rank \(owner) wrote")
+          }
+          member.lines.barrier()
+        }
+      }
+      XCTAssertTrue(errors.isEmpty, "\(errors)")
     }
   }
 

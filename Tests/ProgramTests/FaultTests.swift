@@ -46,7 +46,7 @@ final class FaultTests: XCTestCase {
     let outcome = try run("hang-shared", deadline: "1")
     check(
       outcome, exitCode: 70, within: 10,
-      says: ["a reduction in shared memory has waited", "for rank 2", "deadline of 1 s"])
+      says: ["a collective in shared memory has waited", "for rank 2", "deadline of 1 s"])
   }
 
   func testAHangInsideMPIEndsAtTheDeadline() throws {

@@ -41,7 +41,7 @@ package enum ThreadHost {
     ) throws {
       let call = next(.allReduce, operation, type, count, isInPlace: false)
       let kernel = ReductionKernel.of(operation, type)
-      if count * type.stride <= WholeExchange.limit {
+      if count * type.stride <= WholeExchange.limit(ranks: lines.size) {
         try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(parts[rank])
       } else {
         try StagedReduction(lines: lines, kernel: kernel, call: call)
@@ -81,9 +81,10 @@ package enum ThreadHost {
         defer { group.leave() }
         let lines = HostLines(
           rank: rank, areas: areas.map { UnsafeMutableRawPointer(bitPattern: $0)! }, patience: 20
-        ) { _, _ in
+        ) { _, since in
+          // A few looks, then sleep, so that both are seen.
           yieldCore()
-          return 1
+          return (since + 1, since > 3)
         }
         defer { lines.deallocate() }
         let addresses = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 2 * size)

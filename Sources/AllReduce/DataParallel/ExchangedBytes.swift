@@ -40,7 +40,8 @@ extension Communicator {
       return ExchangedBytes(
         memory: inPlaceBytes(
           count: count, stride: stride, isShared: true,
-          wholeLimit: inArena ? WholeExchange.arenaLimit : WholeExchange.limit))
+          wholeLimit: inArena
+            ? WholeExchange.arenaLimit : WholeExchange.limit(ranks: size)))
     case .hierarchical:
       return hierarchicalBytes(
         count: count, Scalar.scalarType, using: algorithm, wireFormat: wireFormat)

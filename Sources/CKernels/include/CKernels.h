@@ -58,6 +58,13 @@ void ck_close(int file);
 int64_t ck_process(void);
 int ck_errno(void);
 
+/// Sleeps while a number in memory that processes share is `value`, until it is woken, and no longer than so
+/// many nanoseconds. Where the system cannot, for 20 microseconds.
+void ck_sleep_while(const uint64_t *number, uint64_t value, int64_t nanoseconds);
+
+/// Wakes all that sleep on a number.
+void ck_wake(const uint64_t *number);
+
 /// The processors that this process may run on, as bits.
 void ck_usable_processors(uint64_t bits[16]);
 

@@ -12,7 +12,7 @@ extension Communicator {
     let call = HostCall(
       number: lines.call, collective: .allReduce, operation: operation, type: type, count: count,
       isInPlace: false)
-    if count &* type.stride <= WholeExchange.limit {
+    if count &* type.stride <= WholeExchange.limit(ranks: lines.size) {
       try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(base)
     } else {
       try StagedReduction(lines: lines, kernel: kernel, call: call)

@@ -52,7 +52,7 @@ package struct HostCall {
     line.signature = signature
     line.count = count
     line.place = place
-    line.number.raise(to: number)
+    lines.raise(line.number, to: number)
   }
 
   /// Waits until a rank has announced the same call.

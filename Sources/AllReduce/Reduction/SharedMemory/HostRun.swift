@@ -149,7 +149,7 @@ final class HostRun: InFlight {
         finishSlice()
       }
       // Also where the slice is empty: here, since a number must not be raised out of turn.
-      if network?.carriers != nil { lines.carried(lines.rank).raise(to: call.number) }
+      if network?.carriers != nil { lines.raise(lines.carried(lines.rank), to: call.number) }
       return .carried
     case .carried:
       let carriers = network?.carrierCount ?? 0
@@ -160,7 +160,7 @@ final class HostRun: InFlight {
         elements[lines.rank].copyMemory(
           from: elements[0], byteCount: call.count * reduction.kernel.stride)
       }
-      lines.taken(lines.rank).raise(to: call.number)
+      lines.raise(lines.taken(lines.rank), to: call.number)
       return .copied
     case .copied:
       // The first rank's part is the others' source until all have copied it.

@@ -75,7 +75,7 @@ package struct InPlaceReduction {
     case .broadcast(let root):
       if lines.rank != root { copy(0..<call.count, from: root) }
     }
-    lines.finished(lines.rank).raise(to: call.number)
+    lines.raise(lines.finished(lines.rank), to: call.number)
   }
 
   private var ownSlice: Range<Int> {

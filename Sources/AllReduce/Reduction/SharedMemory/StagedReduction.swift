@@ -81,7 +81,7 @@ package struct StagedReduction {
       let (offset, count) = piece.bytes(of: owner)
       (slot + offset).copyMemory(from: piece.start + offset, byteCount: count)
     }
-    lines.staged(lines.rank).raise(to: piece.number)
+    lines.raise(lines.staged(lines.rank), to: piece.number)
   }
 
   /// Adds up this rank's slice and leaves the result where the others put their parts.
@@ -109,7 +109,7 @@ package struct StagedReduction {
           from: target, byteCount: bytes)
       }
     }
-    lines.reduced(rank).raise(to: piece.number)
+    lines.raise(lines.reduced(rank), to: piece.number)
   }
 
   /// Takes the others' results.

@@ -19,11 +19,18 @@ package struct WholeExchange {
     self.call = call
   }
 
-  /// The largest vector, in bytes.
-  package static var limit: Int { HostLines.slotBytes }
+  /// The largest vector that goes this way from an array, in bytes.
+  ///
+  /// Each of more than two ranks reads everything that all others wrote. (With 3 ranks on 2 cores 16 KiB took
+  /// 10 µs this way and 8 µs in pieces; 23 and 9 µs where the cores had no cache in common.)
+  @inline(__always)
+  package static func limit(ranks: Int) -> Int { ranks == 2 ? HostLines.slotBytes : arenaLimit }
 
   /// The largest vector that goes this way from an arena, where the other way needs no copy.
   static var arenaLimit: Int { 4 << 10 }
+
+  /// The most bytes that two ranks exchange in one piece.
+  private static var undividedBytes: Int { 512 }
 
   /// Combines the ranks' elements at `values`.
   ///
@@ -32,13 +39,11 @@ package struct WholeExchange {
   package func allReduce(_ values: UnsafeMutableRawPointer) throws {
     let bytes = call.count &* kernel.stride
     if bytes > HostLines.inlineBytes { lines.exchange &+= 1 }
-    source(lines.rank, bytes).copyMemory(from: values, byteCount: bytes)
-    call.announce(lines)
     if lines.size == 2 {
-      let other = 1 &- lines.rank
-      try call.await(other, lines)
-      kernel.combineSymmetrically(values, source(other, bytes), call.count)
+      try exchangeWithOther(values, bytes)
     } else {
+      source(lines.rank, bytes).copyMemory(from: values, byteCount: bytes)
+      call.announce(lines)
       // In rank order on every rank, so that all get the same bits.
       for owner in 0..<lines.size {
         if owner != lines.rank { try call.await(owner, lines) }
@@ -51,6 +56,30 @@ package struct WholeExchange {
       }
     }
     kernel.finish?(values, call.count, lines.size)
+  }
+
+  /// In two halves, if large: while a rank writes its second half, its first one reaches the other. (4 KiB
+  /// took 0.33 instead of 0.36 µs, 16 KiB 0.88 instead of 0.92. A number in each cache line, so that data
+  /// need not wait for another line, made 1 KiB a tenth faster and 4 KiB a third slower.)
+  @inline(__always)
+  private func exchangeWithOther(_ values: UnsafeMutableRawPointer, _ bytes: Int) throws {
+    let (rank, other) = (lines.rank, 1 &- lines.rank)
+    let half = bytes <= WholeExchange.undividedBytes ? bytes : bytes / 2 & ~63
+    let mine = source(rank, bytes)
+    mine.copyMemory(from: values, byteCount: half)
+    call.announce(lines)
+    if half < bytes {
+      (mine + half).copyMemory(from: values + half, byteCount: bytes &- half)
+      lines.raise(lines.filled(rank, lines.exchange), to: lines.exchange)
+    }
+    try call.await(other, lines)
+    let theirs = source(other, bytes)
+    let count = half < bytes ? half / kernel.stride : call.count
+    kernel.combineSymmetrically(values, theirs, count)
+    if half < bytes {
+      lines.wait(for: lines.filled(other, lines.exchange), toReach: lines.exchange, of: other)
+      kernel.combineSymmetrically(values + half, theirs + half, call.count &- count)
+    }
   }
 
   @inline(__always)
