@@ -4,15 +4,23 @@ internal import AllReduceNN
 /// Each rank updates its block of every bucket, of which it has the sum, and gives the others the new
 /// weights by messages while it updates the next.
 ///
-/// Nobody else writes this rank's weights but the messages that it asks for here, after its backward pass.
+/// The buckets that the next forward pass needs first come first, and it can begin with their layers while
+/// the others are on their way. Nobody else writes this rank's weights but the messages that it asks for
+/// here, after its backward pass.
 final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   let updates: [ParameterUpdate<Scalar>]
   let bytesEachUpdate: ExchangedBytes
+  private(set) var times = ExchangeTimes()
   private let buckets: [Range<Int>]
   private let weights: UnsafeMutableBufferPointer<Scalar>
   private let gradient: UnsafeMutableBufferPointer<Scalar>
   private let communicator: Communicator
+  /// The last bucket's weights, then those of the one before it.
   private var pending: PendingQueue
+  /// Since when weights have been under way; nil while none is.
+  private var startedAt: ContinuousClock.Instant?
+  private var spans: BucketSpans?
+  private let clock = ContinuousClock()
 
   init(
     _ optimizer: any Optimizer<Scalar>, _ network: Network<Scalar>, buckets: [Range<Int>],
@@ -34,6 +42,10 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     }
   }
 
+  func record(_ recorder: SpanRecorder?) {
+    spans = recorder.map { BucketSpans($0, count: buckets.count, of: "weights of bucket") }
+  }
+
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
     for update in updates {
       update.addFigures(
@@ -44,17 +56,76 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   }
 
   func update(_ step: OptimizerStep, isMeasured: Bool) throws {
-    for (bucket, update) in zip(buckets, updates) {
+    try finish()
+    pending.reset()
+    for number in buckets.indices.reversed() {
+      let update = updates[number]
       update.update(
         update.range,
         weights: weights.baseAddress.unsafelyUnwrapped + update.range.lowerBound,
         gradient: gradient.baseAddress.unsafelyUnwrapped + update.range.lowerBound, step)
+      if startedAt == nil { startedAt = clock.now }
+      spans?.begin(number)
       pending.append(
         communicator.startByRing(
-          .allGather, UnsafeMutableBufferPointer(rebasing: weights[bucket])))
-      communicator.makeProgress()
+          .allGather, UnsafeMutableBufferPointer(rebasing: weights[buckets[number]])))
+      try makeProgress()
     }
-    try pending.waitForAll()
+  }
+
+  func makeProgress() throws {
+    guard !pending.isEmpty else { return }
+    let from = clock.now
+    communicator.makeProgress()
+    while try pending.endFirstIfComplete() { noteEnd() }
+    let end = clock.now
+    times.busySeconds += (end - from) / .seconds(1)
+    times.busyUnderWaySeconds += (end - from) / .seconds(1)
+    endExchange(at: end)
+  }
+
+  func finish() throws { try finish(from: 0) }
+
+  /// Waits for the weights of a bucket and of all behind it, which were started before.
+  private func finish(from bucket: Int) throws {
+    let wanted = buckets.count - bucket
+    guard startedAt != nil, pending.endedCount < wanted else { return }
+    let from = clock.now
+    while pending.endedCount < wanted {
+      try pending.waitForFirst()
+      noteEnd()
+    }
+    let end = clock.now
+    times.waitSeconds += (end - from) / .seconds(1)
+    endExchange(at: end)
+  }
+
+  private func noteEnd() { spans?.end(buckets.count - pending.endedCount) }
+
+  private func endExchange(at now: ContinuousClock.Instant) {
+    guard pending.endedCount == buckets.count, let start = startedAt else { return }
+    times.exchangeSeconds += (now - start) / .seconds(1)
+    startedAt = nil
+  }
+
+  func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)? {
+    var firstBuckets: [ObjectIdentifier: Int] = [:]
+    let starts = Dictionary(
+      uniqueKeysWithValues: zip(network.layout.parameters, network.layout.ranges)
+        .map { (ObjectIdentifier($0), $1.lowerBound) })
+    func add(_ layer: any Layer<Scalar>) {
+      // A sequence says it of each of its layers.
+      if layer is Sequential<Scalar> { return layer.children.forEach { add($0.layer) } }
+      guard let start = layer.allParameters.compactMap({ starts[ObjectIdentifier($0)] }).min()
+      else { return }
+      firstBuckets[ObjectIdentifier(layer)] = buckets.lastIndex { $0.lowerBound <= start }
+    }
+    add(network.root)
+    return { [unowned self] layer in
+      if startedAt != nil, let bucket = firstBuckets[ObjectIdentifier(layer)] {
+        try finish(from: bucket)
+      }
+    }
   }
 }
 

@@ -6,6 +6,8 @@ extension DataParallel {
   ///
   /// The same names and shapes in every ``UpdateMode``, so a training may go on in another. Weights that a
   /// host has once are its first rank's.
+  ///
+  /// Read it when updates have ended: after ``finishUpdate()``, where they may not have.
   public var stateTensors: [StateTensor<Scalar>] {
     let weights = network.parameters.map {
       answersForWeights

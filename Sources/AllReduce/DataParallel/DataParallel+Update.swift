@@ -10,12 +10,15 @@ extension DataParallel {
   ///   - learningRate: How far to go.
   ///   - clipping: Shortens gradients whose norm is larger; and skips steps whose gradient has elements
   ///     that are not finite. The step's gradient is used up by one update.
+  ///   - finishing: Whether all new weights are here on return. If not, those that other ranks updated may
+  ///     still be on their way; the network's forward pass waits for each layer's when it gets there, and
+  ///     ``finishUpdate()`` for all.
   /// - Returns: Whether the step was taken rather than skipped.
   /// - Throws: ``MPIError``.
   /// - Precondition: There is an optimizer.
   @discardableResult
   public func update(
-    learningRate: Double, clipping: GradientClipping? = nil
+    learningRate: Double, clipping: GradientClipping? = nil, finishing: Bool = true
   ) throws -> Bool {
     guard let scheme else { preconditionFailure("there is no optimizer to update weights with") }
     var step = OptimizerStep(
@@ -40,10 +43,17 @@ extension DataParallel {
       }
     }
     try scheme.update(step, isMeasured: isMeasured)
+    if finishing { try scheme.finish() }
     updateCount += 1
     ownUpdates += 1
     return true
   }
+
+  /// Waits for weights that an update left on their way: needed before anything but the network's forward
+  /// pass reads them.
+  ///
+  /// - Throws: ``MPIError``.
+  public func finishUpdate() throws { try scheme?.finish() }
 
   /// Of all gradients: of the parameters' pairs of sums the second ones.
   private var gradientSquares: Double {

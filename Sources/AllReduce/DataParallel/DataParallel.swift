@@ -44,9 +44,16 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     didSet {
       network.pass.recorder = recorder
       reducer.recorder = recorder
+      scheme?.record(recorder)
       spans = recorder.map { PassSpans($0) }
       recorder?.nameLayers(below: network.root)
     }
+  }
+
+  /// Where the time of exchanges went so far: of gradients, and of new weights.
+  public var exchangeTimes: ExchangeTimes {
+    guard let scheme else { return reducer.times }
+    return reducer.times + scheme.times
   }
 
   /// What all steps so far made this rank move, statistics of batch norm included.
@@ -96,7 +103,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - compression: How they are made smaller between hosts; in other modes than `replicated` a number
   ///     travels for each of theirs.
   ///   - start: When their exchange starts.
-  ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes``.
+  ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
   ///   - update: Who adds up gradients and updates weights; other modes than `replicated` want an optimizer.
   ///   - optimizer: What ``update(learningRate:clipping:)`` does.
   ///   - virtualShards: Cuts every global batch into so many shards, whose gradients are added up along
@@ -194,7 +201,12 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     // Memory is shared as fast as it is filled, so only the network gains from parts.
     if !isOneHost, start == .duringBackward {
       network.pass.elementsAtOnce = reducer.bucketRanges.first?.count
+      network.pass.makeProgress = { [scheme] in
+        try reducer.makeProgress()
+        try scheme?.makeProgress()
+      }
     }
+    network.pass.willUse = scheme?.finishBeforeUse(in: network)
     if communicator.size > 1 {
       network.pass.combine = { [combined, unowned pass = network.pass] numbers in
         let start = pass.recorder.map { _ in SpanRecorder.now() }
@@ -212,14 +224,18 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   deinit {
+    try? finishUpdate()
     network.pass.combine = nil
     network.pass.elementsAtOnce = nil
+    network.pass.makeProgress = nil
+    network.pass.willUse = nil
   }
 
   /// Gives all ranks the weights and running averages of rank 0, and checks that they arrived. Collective.
   ///
   /// - Throws: ``AgreedError``; ``MPIError``.
   public func synchronize() throws {
+    try finishUpdate()
     if let host {
       // Rank 0 is the first of its host. Nobody else writes what all ranks of a host read.
       try host.barrier()
@@ -238,6 +254,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
   public func checksum() throws -> UInt64 {
+    try finishUpdate()
     let own = WeightChecksum.of(network)
     try communicator.requireEqual(Int(truncatingIfNeeded: own), "weights") {
       "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
@@ -269,7 +286,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       tree.map { $0.shards == microBatches } ?? true,
       "a step has a micro-batch for each of \(tree?.shards ?? 0) shards, not \(microBatches)")
     let from = clock.now
-    let busy = reducer.times.busySeconds
+    let before = exchangeTimes.ownSeconds
     let pass = network.pass
     pass.isTraining = true
     pass.step = nextStep
@@ -280,6 +297,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       own += totals
       // A batch of no rows adds nothing, whatever a layer makes of it.
       let isEmpty = totals.examples == 0
+      // Where the forward pass was not the network's.
+      try finishUpdate()
       let isFirst = part == 0 || tree != nil
       if isFirst, isEmpty { network.gradients.update(repeating: 0) }
       pass.accumulatesGradients = !isFirst || isEmpty
@@ -296,7 +315,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
         part, UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
     }
     let end = clock.now
-    computeSeconds += (end - from) / .seconds(1) - (reducer.times.busySeconds - busy)
+    computeSeconds += (end - from) / .seconds(1) - (exchangeTimes.ownSeconds - before)
     totals = try reducer.finishSum()
     return totals
   }

@@ -16,8 +16,33 @@ protocol UpdateScheme<Scalar>: AnyObject {
   /// Collective. `update` follows, and finds the gradient added up.
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws
 
-  /// Takes the optimizer's step and gives all ranks the new weights. Collective.
+  /// Takes the optimizer's step, and gives all ranks the new weights or begins to. Collective.
   func update(_ step: OptimizerStep, isMeasured: Bool) throws
+
+  /// Waits until this rank has all new weights.
+  func finish() throws
+
+  /// Moves what is under way.
+  func makeProgress() throws
+
+  /// What waits, before a layer computes, until this rank has the layer's weights; nil if they never come
+  /// late.
+  func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)?
+
+  /// Where the time of giving weights went.
+  var times: ExchangeTimes { get }
+
+  /// Notes when weights were under way.
+  func record(_ recorder: SpanRecorder?)
+}
+
+/// Of schemes whose update ends with all ranks having the weights.
+extension UpdateScheme {
+  func finish() {}
+  func makeProgress() {}
+  func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)? { nil }
+  var times: ExchangeTimes { ExchangeTimes() }
+  func record(_ recorder: SpanRecorder?) {}
 }
 
 /// Every rank has the gradient of all and updates all of its weights.

@@ -25,10 +25,10 @@ struct BucketSpans {
   private var starts: [Int64]
   private var waitStart: Int64 = 0
 
-  init(_ recorder: SpanRecorder, count: Int) {
+  init(_ recorder: SpanRecorder, count: Int, of what: String = "bucket") {
     self.recorder = recorder
     wait = recorder.name("wait")
-    names = (0..<max(count, 1)).map { recorder.name("bucket \($0)") }
+    names = (0..<max(count, 1)).map { recorder.name("\(what) \($0)") }
     starts = [Int64](repeating: 0, count: max(count, 1))
   }
 

@@ -114,6 +114,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
         &windows, windowed(input, image, plan), panels.base, bias == nil ? nil : start.base,
         outputChannels, output.base + image * plan.output.count,
         plan.columns.output * outputChannels, outputChannels)
+      try pass.makeProgress?()
     }
     return output
   }
@@ -129,14 +130,15 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
       Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
       try pass.finish(bias)
     }
-    addWeightGradient(of: input, gradient, plan, keep: pass.accumulatesGradients)
+    try addWeightGradient(of: input, gradient, plan, pass)
     try pass.finish(weight)
-    return needsInputGradient ? inputGradient(of: input, gradient, plan) : nil
+    return needsInputGradient ? try inputGradient(of: input, gradient, plan, pass) : nil
   }
 
   private func addWeightGradient(
-    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan, keep: Bool
-  ) {
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan,
+    _ pass: Pass<Scalar>
+  ) throws {
     let loops = loops.table.pointee
     var (windows, indices) = (plan.windows, plan.weightIndices)
     let columns = LayerKernels.rounded(outputChannels)
@@ -153,14 +155,17 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
       }
       loops.correlate(
         &windows, windowed(input, image, plan), rows, columns, outputChannels, panels.base)
+      try pass.makeProgress?()
     }
     loops.unpack(
-      panels.base, &indices, outputChannels, plan.kernelCount, keep ? 1 : 0, weight.gradient.base)
+      panels.base, &indices, outputChannels, plan.kernelCount,
+      pass.accumulatesGradients ? 1 : 0, weight.gradient.base)
   }
 
   private func inputGradient(
-    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan
-  ) -> Tensor<Scalar> {
+    of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, _ plan: ConvolutionPlan,
+    _ pass: Pass<Scalar>
+  ) throws -> Tensor<Scalar> {
     let loops = loops.table.pointee
     let result = inputGradient.tensor(input.shape)
     let panels = panels.tensor([plan.phasePanels])
@@ -187,6 +192,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
           result.base + image * plan.image.count + phase.to,
           stride.height * plan.columns.input * inputChannels, stride.width * inputChannels)
       }
+      try pass.makeProgress?()
     }
     return result
   }

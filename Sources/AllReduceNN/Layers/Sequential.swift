@@ -37,6 +37,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var values = input
     for layer in layers {
+      try pass.willUse?(layer)
       let start = pass.recorder.map { _ in SpanRecorder.now() }
       values = try layer.forward(values, pass)
       if let start { pass.recorder?.add(layer, from: start) }

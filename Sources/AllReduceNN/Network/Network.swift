@@ -109,6 +109,7 @@ public final class Network<Scalar: NetworkScalar> {
     precondition(
       input.shape.example == inputShape,
       "the network takes \(inputShape) an example, not \(input.shape.example)")
+    try pass.willUse?(root)
     return try root.forward(input, pass)
   }
 

@@ -22,6 +22,10 @@ public final class Pass<Scalar: NetworkScalar> {
   /// The optimizer's step for a weight, if a layer may take it instead of computing the gradient; who asks
   /// and gets one must take it. Nil for not.
   package var weightStep: ((Parameter<Scalar>) -> WeightStep<Scalar>?)?
+  /// Called many times during long computations, so that what ranks exchange meanwhile gets on.
+  public var makeProgress: (() throws -> Void)?
+  /// Called before a layer of a ``Sequential`` computes its outputs: its weights may still be on their way.
+  public var willUse: ((any Layer<Scalar>) throws -> Void)?
   /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
   public var recorder: SpanRecorder?
 

@@ -38,7 +38,7 @@ final class DataTrainer: Trainer {
   var mode: UpdateMode { parallel.mode }
   var algorithm: ReductionAlgorithm { parallel.reducer.chosenAlgorithm }
   var computeSeconds: Double { parallel.computeSeconds }
-  var exchangeTimes: ExchangeTimes { parallel.reducer.times }
+  var exchangeTimes: ExchangeTimes { parallel.exchangeTimes }
   var exchangedBytes: ExchangedBytes { parallel.exchangedBytes }
   var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] {
     [("gradients of all layers", "all-reduce", exchangedBytes)]
@@ -65,11 +65,13 @@ final class DataTrainer: Trainer {
     let reduced = clock.now
     parallel.updateCount = number - 1
     let isTaken = try records.span("update") {
-      try parallel.update(learningRate: rate, clipping: clipping)
+      try parallel.update(learningRate: rate, clipping: clipping, finishing: false)
     }
     updateSeconds += (clock.now - reduced) / .seconds(1)
     return isTaken ? total : nil
   }
+
+  func finishUpdate() throws { try parallel.finishUpdate() }
 
   func score(on data: any Dataset) throws -> BatchScore {
     parallel.network.pass.isTraining = false

@@ -39,9 +39,16 @@ protocol Trainer: AnyObject {
   /// - Throws: What layers and exchanges throw.
   func takeStep(_ parts: Range<Int>, epoch: Int, number: Int, rate: Double) throws -> BatchScore?
 
+  /// Waits until this rank has the weights of the latest step.
+  func finishUpdate() throws
+
   /// The score over all examples of a data set that is not learned from. Collective.
   func score(on data: any Dataset) throws -> BatchScore
 
   /// The weights' checksum, equal on all ranks. Collective.
   func checksum() throws -> UInt64
+}
+
+extension Trainer {
+  func finishUpdate() {}
 }

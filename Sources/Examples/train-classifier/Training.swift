@@ -93,6 +93,7 @@ final class Training {
     (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
     // Whoever goes on finds the lines of all steps up to the state's.
     log?.flush()
+    try trainer.finishUpdate()
     try records.write(trainer.stateTensors, state, over: trainer.world)
   }
 
