@@ -9,7 +9,9 @@ final class UpdateModeTests: CollectiveTestCase {
 
   private func network() throws -> Network<Double> {
     try Network(
-      Sequential(Dense(UpdateModeTests.inputs, 40), LayerNorm(40), Tanh(), Dense(40, 4)),
+      Sequential(
+        Dense(UpdateModeTests.inputs, 40), LayerNorm(40), Tanh(), Residual(Sequential(Dense(40, 40), Tanh())),
+        Dense(40, 4)),
       input: [UpdateModeTests.inputs], seed: 3, takesMemory: false)
   }
 
@@ -69,7 +71,10 @@ final class UpdateModeTests: CollectiveTestCase {
               let total = try parallel.step { _ in try take(own, parallel) }
               XCTAssertEqual(total.examples, UpdateModeTests.examples, what)
               XCTAssertEqual(total.loss, losses[step], accuracy: 1e-9, what)
-              XCTAssertTrue(try parallel.update(learningRate: 0.05, clipping: clipping), what)
+              // With the exchange behind the backward pass, that of weights behind the forward pass.
+              let isTaken = try parallel.update(
+                learningRate: 0.05, clipping: clipping, finishing: start == .afterBackward)
+              XCTAssertTrue(isTaken, what)
             }
             XCTAssertEqual(parallel.updateCount, 5)
             _ = try parallel.checksum()

@@ -30,11 +30,12 @@ struct GradientSum {
     blocks = TensorMemory(count: levels * blockBytes / MemoryLayout<Double>.stride)
   }
 
-  /// Where the sum of a block is: in memory of this object until the next call, or with one gradient there.
+  /// Adds up a block.
   ///
   /// - Parameters:
   ///   - offset: Bytes from the start of the gradients.
   ///   - count: Elements.
+  /// - Returns: Where the sum is: in memory of this object until the next call, or with one gradient there.
   func of(_ offset: Int, count: Int) -> UnsafeRawPointer {
     sum(gradients.indices, offset, count, level: 0)
   }

@@ -110,7 +110,8 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let values = TensorMemory<Scalar>(count: layout.count)
     network.bind(
       values: values.values, gradients: gradients, owner: Owner(values: values, gradients: memory))
-    let bytes = bucketBytes ?? GradientReducer<Float>.defaultBucketBytes(hosts: grid.data.hosts.count)
+    let bytes =
+      bucketBytes ?? GradientReducer<Float>.defaultBucketBytes(hosts: grid.data.hosts.count)
     // The totals of the groups travel with the divided layers' gradients.
     let back = RangeReducer(
       memory, 0..<end, parts: layout.ranges, over: grid.data, bucketBytes: bytes)
