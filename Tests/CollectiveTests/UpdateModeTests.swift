@@ -10,7 +10,8 @@ final class UpdateModeTests: CollectiveTestCase {
   private func network() throws -> Network<Double> {
     try Network(
       Sequential(
-        Dense(UpdateModeTests.inputs, 40), LayerNorm(40), Tanh(), Residual(Sequential(Dense(40, 40), Tanh())),
+        Dense(UpdateModeTests.inputs, 40), LayerNorm(40), Tanh(),
+        Residual(Sequential(Dense(40, 40), Tanh())),
         Dense(40, 4)),
       input: [UpdateModeTests.inputs], seed: 3, takesMemory: false)
   }
