@@ -25,26 +25,9 @@ final class TraceRunTests: ProgramTestCase {
   }
 
   func testEveryRankAndStepIsThereAndSpansNest() throws {
-    let path = FileManager.default.temporaryDirectory
-      .appendingPathComponent("allreduce-\(UUID().uuidString).json").path
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let output = try ClassifierOutput.of(
-      [
-        "--data", "digits", "--layers", "64,64,relu,32,relu,10", "--batch-size", "50", "--epochs",
-        "2", "--steps", "6", "--accumulate", "2", "--bucket-bytes", "8Ki", "--trace", path,
-      ], ranks: 3)
-    let trace = try JSONDecoder().decode(
-      Trace.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-    XCTAssertEqual(trace.otherData.ranks, 3)
-    XCTAssertEqual(trace.otherData.clock_error_us, [0, 0, 0])
-    XCTAssertEqual(trace.otherData.spans_left_out, [0, 0, 0])
-    let steps = output.steps
-    XCTAssertEqual(steps, 12)
+    let (trace, steps) = try traced(["--bucket-bytes", "8Ki", "--update", "replicated"])
     for rank in 0..<3 {
-      let own = trace.traceEvents.filter { $0.pid == rank }
-      let title = own.first { $0.name == "process_name" }?.args?.name
-      XCTAssertTrue(title?.hasPrefix("rank \(rank) on ") == true, title ?? "none")
-      let spans = own.filter { $0.ph == "X" }
+      let spans = spans(of: rank, in: trace)
       func count(_ name: String) -> Int { spans.count { $0.name == name } }
       for name in ["step", "wait", "update", "bucket 0", "bucket 1", "bucket 2"] {
         XCTAssertEqual(count(name), steps, "\(name) on rank \(rank)")
@@ -54,7 +37,6 @@ final class TraceRunTests: ProgramTestCase {
       }
       XCTAssertEqual(count("evaluation"), 2)
       XCTAssertGreaterThanOrEqual(count("1 Dense 64 -> 64"), 4 * steps)
-      assertNest(spans, rank)
     }
     // One clock: the third step of each rank overlaps those of the others, since they exchange in it.
     let thirds = (0..<3).compactMap { rank in
@@ -62,6 +44,47 @@ final class TraceRunTests: ProgramTestCase {
     }
     XCTAssertLessThan(
       thirds.map { $0.ts! }.max()!, thirds.map { $0.ts! + $0.dur! }.min()!)
+  }
+
+  /// Weights that a host shares are updated from gradients where they are: no bucket travels.
+  func testSharedWeightsHaveStepsWaitsAndUpdates() throws {
+    let (trace, steps) = try traced([])
+    for rank in 0..<3 {
+      let spans = spans(of: rank, in: trace)
+      for name in ["step", "wait", "update"] {
+        XCTAssertEqual(spans.count { $0.name == name }, steps, "\(name) on rank \(rank)")
+      }
+      XCTAssertFalse(spans.contains { $0.name.hasPrefix("bucket") }, "rank \(rank)")
+    }
+  }
+
+  /// The timeline and number of steps of 3 ranks, after what holds for every one.
+  private func traced(_ arguments: [String]) throws -> (Trace, steps: Int) {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("allreduce-\(UUID().uuidString).json").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let output = try ClassifierOutput.of(
+      [
+        "--data", "digits", "--layers", "64,64,relu,32,relu,10", "--batch-size", "50", "--epochs",
+        "2", "--steps", "6", "--accumulate", "2", "--trace", path,
+      ] + arguments, ranks: 3)
+    let trace = try JSONDecoder().decode(
+      Trace.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    XCTAssertEqual(trace.otherData.ranks, 3)
+    XCTAssertEqual(trace.otherData.clock_error_us, [0, 0, 0])
+    XCTAssertEqual(trace.otherData.spans_left_out, [0, 0, 0])
+    XCTAssertEqual(output.steps, 12)
+    for rank in 0..<3 {
+      let title = trace.traceEvents.first { $0.pid == rank && $0.name == "process_name" }?.args?
+        .name
+      XCTAssertTrue(title?.hasPrefix("rank \(rank) on ") == true, title ?? "none")
+      assertNest(spans(of: rank, in: trace), rank)
+    }
+    return (trace, output.steps)
+  }
+
+  private func spans(of rank: Int, in trace: Trace) -> [Trace.Event] {
+    trace.traceEvents.filter { $0.pid == rank && $0.ph == "X" }
   }
 
   /// On each thread spans lie within each other or side by side, and all but evaluations within steps.

@@ -73,7 +73,7 @@ final class TrainClassifierTests: ProgramTestCase {
       "--data", "digits", "--layers", "64,2048,relu,2048,relu,10", "--epochs", "1",
       "--steps", "3", "--batch-size", "8",
     ]
-    let shared = try ClassifierOutput.of(run + ["--update", "shared"], ranks: 3)
+    let shared = try ClassifierOutput.of(run, ranks: 3)
     XCTAssertEqual(shared.update, "shared")
     XCTAssertEqual(shared.algorithm, "sharedMemory")
     // Each rank reads the two other ranks' gradients of a third of the parameters.
@@ -82,7 +82,7 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertGreaterThanOrEqual(moved, least)
     XCTAssertLessThanOrEqual(Double(moved), 1.01 * Double(least))
     guard let memory = shared.proportionalBytes else { return }
-    let copies = try ClassifierOutput.of(run, ranks: 3)
+    let copies = try ClassifierOutput.of(run + ["--update", "replicated"], ranks: 3)
     XCTAssertEqual(copies.update, "replicated")
     // Weights and momentum: once, not three times.
     let saved = try XCTUnwrap(copies.proportionalBytes).reduce(0, +) - memory.reduce(0, +)
@@ -93,6 +93,22 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertGreaterThan(
       Double(try XCTUnwrap(copies.proportionalBytes).reduce(0, +) - state),
       0.9 * Double(2 * shared.parameters * 4))
+  }
+
+  func testWhatOnlyCopiesCanDoIsDoneWithCopies() throws {
+    let run = [
+      "--data", "digits", "--layers", "64,16,relu,10", "--epochs", "1", "--steps", "2",
+      "--batch-size", "8",
+    ]
+    for arguments in [
+      ["--compress", "topK:0.01"], ["--wire-format", "bfloat16"], ["--algorithm", "ring"],
+      ["--reproducible", "2", "--clip", "1"],
+    ] {
+      let output = try ClassifierOutput.of(run + arguments, ranks: 2)
+      XCTAssertEqual(output.update, "replicated", "\(arguments)")
+    }
+    let output = try ClassifierOutput.of(run + ["--reproducible", "2"], ranks: 2)
+    XCTAssertEqual(output.update, "shared")
   }
 
   func testEveryCompressionLearns() throws {
