@@ -1,10 +1,11 @@
 """Trains a model of train-classifier with PyTorch DistributedDataParallel, and prints its speed as CSV.
 
-torchrun --nproc-per-node RANKS Benchmarks/ddp_peer.py MODEL STEPS [FOLDER]
+torchrun --nproc-per-node RANKS Benchmarks/ddp_peer.py [--memory] MODEL STEPS [FOLDER]
 
 Fashion-MNIST, 64 examples a rank, SGD with momentum 0.9, one thread a rank. On one rank nothing is wrapped
 and nothing exchanged. images_per_second is that of all ranks, the first 5 steps left out, as
-train-classifier counts it.
+train-classifier counts it. With --memory the numbers after model and ranks are MiB a rank, as proportional
+set size: of the interpreter with PyTorch and Gloo, with the data too, and after the last step.
 """
 import gzip
 import sys
@@ -43,15 +44,28 @@ def convolutional():
         nn.Flatten(), nn.Linear(3136, 512), nn.ReLU(), nn.Linear(512, 10))
 
 
+def memory():
+    """MiB in use, of which a page that n processes share counts 1/n, as a mean over the ranks."""
+    dist.barrier()
+    with open("/proc/self/smaps_rollup") as file:
+        kilobytes = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    total = torch.tensor(kilobytes / 1024)
+    dist.all_reduce(total)
+    return total.item() / dist.get_world_size()
+
+
 def main():
-    name, steps = sys.argv[1], int(sys.argv[2])
-    folder = sys.argv[3] if len(sys.argv) > 3 else "/usr/share/datasets/fashion-mnist"
+    words = [word for word in sys.argv[1:] if word != "--memory"]
+    name, steps = words[0], int(words[1])
+    folder = words[2] if len(words) > 2 else "/usr/share/datasets/fashion-mnist"
     dist.init_process_group("gloo")
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rank, ranks = dist.get_rank(), dist.get_world_size()
+    used = [memory()]
     inputs = images(f"{folder}/train-images-idx3-ubyte.gz")
     targets = labels(f"{folder}/train-labels-idx1-ubyte.gz")
+    used.append(memory())
     network = {
         "mlp": lambda: dense(784, 512, 512, 10),
         "wide": lambda: dense(784, 4096, 4096, 10),
@@ -71,8 +85,10 @@ def main():
         optimizer.step()
     dist.barrier()
     seconds = time.perf_counter() - start
+    used.append(memory())
     if rank == 0:
-        print(f"{name},{ranks},{steps * BATCH * ranks / seconds:.1f}", flush=True)
+        figures = used if "--memory" in sys.argv else [steps * BATCH * ranks / seconds]
+        print(name, ranks, *(f"{figure:.1f}" for figure in figures), sep=",", flush=True)
     dist.destroy_process_group()
 
 
