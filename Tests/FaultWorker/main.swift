@@ -27,6 +27,13 @@ try MPI.run { world in
   case "hang-shared":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .sharedMemory)
+  case "hang-barrier":
+    if world.rank == last { sleep(60) }
+    try world.barrier()
+  case "hang-shared-barrier":
+    try world.allReduce(&values, .sum, using: .sharedMemory)
+    if world.rank == last { sleep(60) }
+    try world.barrier()
   case "hang-native":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .native)
