@@ -3,6 +3,7 @@
 Reads PLACEMENT.START.csv, as allreduce-bench prints them, and writes all rows into hosts.csv.
 """
 import csv
+import statistics
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ FORCED = {
 
 
 def read(folder):
-    """{placement: {start: {bytes: {"ours" | "arena" | "native" | "tcp": median in µs}}}}"""
+    """{placement: {start: {bytes: {"ours" | "arena" | "native" | "tcp": [a median in µs for each start]}}}}"""
     found = {}
     rows = []
     for file in sorted(folder.glob("*x*.*.csv")):
@@ -36,7 +37,7 @@ def read(folder):
             if name not in ("native", "tcp"):
                 name = "arena" if row["buffers"] == "arena" else "ours"
             at = sizes.setdefault(int(row["bytes"]), {})
-            at[name] = float(row["median_us"])
+            at.setdefault(name, []).append(float(row["median_us"]))
             if name == "ours":
                 at["ran"] = row["algorithm"]
     if rows:
@@ -48,7 +49,12 @@ def read(folder):
 
 
 def quotient(a, b):
-    return a / b if a and b else None
+    """The median of the starts' ratios."""
+    return statistics.median(x / y for x, y in zip(a, b)) if a and b else None
+
+
+def middle(values):
+    return statistics.median(values) if values else None
 
 
 def ratio(value):
@@ -64,9 +70,9 @@ def show(placement, starts):
     header += ["tcp", "Open MPI", "ours/tcp", "default"] + [FORCED[name] for name in forced]
     rows = [header]
     for size, at in sorted(default.items()):
-        row = [text(size), at["ran"], micros(at["ours"])]
-        row += [micros(at.get("arena"))] if has_arena else []
-        row += [micros(at.get("tcp")), micros(at.get("native"))]
+        row = [text(size), at["ran"], micros(middle(at["ours"]))]
+        row += [micros(middle(at.get("arena")))] if has_arena else []
+        row += [micros(middle(at.get("tcp"))), micros(middle(at.get("native")))]
         row += [ratio(quotient(at["ours"], at.get("tcp"))), ratio(quotient(at.get("native"), at["ours"]))]
         for name in forced:
             there = starts[name].get(size, {})

@@ -27,6 +27,14 @@ try MPI.run { world in
   case "hang-shared":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .sharedMemory)
+  case "hang-barrier":
+    // One whose ranks have not yet reduced in shared memory.
+    let unused = try world.split(color: 0)
+    if world.rank == last { sleep(60) }
+    try unused.barrier()
+  case "hang-shared-barrier":
+    if world.rank == last { sleep(60) }
+    try world.barrier()
   case "hang-native":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .native)

@@ -49,6 +49,17 @@ final class FaultTests: XCTestCase {
       says: ["a collective in shared memory has waited", "for rank 2", "deadline of 1 s"])
   }
 
+  func testAHangBeforeABarrierEndsAtTheDeadline() throws {
+    let messages = try run("hang-barrier", deadline: "1")
+    check(
+      messages, exitCode: 70, within: 10,
+      says: ["barrier has waited", "for ranks", "deadline of 1 s"])
+    let shared = try run("hang-shared-barrier", deadline: "1")
+    check(
+      shared, exitCode: 70, within: 10,
+      says: ["a collective in shared memory has waited", "for rank 2", "deadline of 1 s"])
+  }
+
   func testAHangInsideMPIEndsAtTheDeadline() throws {
     let outcome = try run("hang-native", deadline: "1")
     check(outcome, exitCode: 70, within: 10, says: ["MPI_Allreduce has waited", "deadline of 1 s"])

@@ -138,6 +138,17 @@ final class TuningTests: ProgramTestCase {
     }
   }
 
+  func testDefaultSizesEndBeforeTheyTakeTooLong() throws {
+    let file = try TemporaryFile("{\"version\": 1, \"tables\": []}")
+    let outcome = try bench(["--tune", file.path, "--seconds", "0.0005"])
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    let notes = outcome.errors.split(separator: "\n").filter { $0.contains(": arena ") }
+    XCTAssertTrue(notes.first?.hasPrefix("4 B: ") == true, outcome.errors)
+    XCTAssertTrue(outcome.errors.contains(" and above: left out"), outcome.errors)
+    XCTAssertFalse(notes.contains { $0.hasPrefix("64 MiB: ") }, outcome.errors)
+    XCTAssertEqual(try choices(["ALLREDUCE_TUNING": file.path]).source, file.path)
+  }
+
   func testTuningNeedsAFileOfItsOwnAndSeveralRanks() throws {
     let foreign = try TemporaryFile("a,b\n")
     let bad = try bench(["--tune", foreign.path, "--bytes", "4"])

@@ -31,6 +31,9 @@ struct AllReduceBench: ParsableCommand {
 
         mpirun -np 4 .build/release/allreduce-bench --tune ~/.config/allreduce/tuning.json
 
+      Standard error tells what is fastest as each size is done; the file is written at the end, aside \
+      and renamed.
+
       Ends with 0; 1 if a result is wrong; 64 for wrong usage; 65 for a file that is none of its kind; 70 for any other failure.
       """)
 

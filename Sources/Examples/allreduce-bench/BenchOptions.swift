@@ -111,8 +111,9 @@ struct BenchOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Measures what automatic should take on these ranks, and adds it to this file (default \
-      sizes: 4...64Mi; --seconds: 0.2). Goes with --bytes, --factor, --seconds and --seed.
+      Measures what automatic should take on these ranks, and adds it to this file. Takes about a \
+      minute: --seconds is 0.2, and the default sizes, 4...64Mi, end before one that would take \
+      more than 75 times that. Goes with --bytes, --factor, --seconds and --seed.
       """, valueName: "file"))
   var tune: String?
 

@@ -108,7 +108,7 @@ final class Benchmark<Scalar: BenchScalar> {
         wrongResult: isWrong
           ? try wrongResult(entry, bytes, samples.errors[index]) : nil)
     }
-    return SizeResult(bytes: bytes, rows: rows)
+    return SizeResult(bytes: bytes, rows: rows, roundSeconds: longest[0])
   }
 
   private func run(

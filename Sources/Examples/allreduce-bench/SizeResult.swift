@@ -5,6 +5,8 @@ import ExampleSupport
 struct SizeResult {
   let bytes: Int
   let rows: [Row]
+  /// How long the slowest rank took for the fastest warm-up call of each, with rewriting and checking.
+  let roundSeconds: Double
 
   /// The figures of one contender.
   struct Row {

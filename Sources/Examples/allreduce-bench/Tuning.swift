@@ -4,20 +4,26 @@ import ExampleSupport
 /// Finds out what `automatic` should take on these ranks, for `--tune`.
 ///
 /// At each size all candidates are measured briefly; those near the fastest take turns for long enough. What
-/// is far behind for large vectors is not tried for still larger ones.
+/// is far behind for large vectors is not tried for still larger ones, and sizes that would take too long are
+/// left out unless they were asked for.
 struct Tuning<Scalar: BenchScalar> {
   private let options: BenchOptions
   private let setting: Setting
   private let world: Communicator
   private let console: RankConsole
   private let benchmark: Benchmark<Scalar>
+  private let seconds: Double
   private var hopeless: Set<Contender> = []
+  /// Calls of each candidate: at least so many at first, and so many more of those near the fastest, besides
+  /// one of each to warm up.
+  private let leastCalls = (first: 2, second: 3)
 
   /// Collective.
   init(
     _ options: BenchOptions, _ setting: Setting, _ world: Communicator, _ console: RankConsole
   ) throws {
     (self.options, self.setting, self.world, self.console) = (options, setting, world, console)
+    seconds = options.seconds ?? 0.2
     benchmark = try Benchmark(
       options, Tuning.candidates(setting, bytes: .max), setting, world)
   }
@@ -41,11 +47,22 @@ struct Tuning<Scalar: BenchScalar> {
   /// Measures all sizes. Collective.
   mutating func run() throws -> TuningTable {
     var measured: [AutomaticChoice.Path: [MeasuredChoice.Size]] = [:]
+    var before: (bytes: Int, secondsPerByte: Double)?
     for bytes in options.sizes {
       let candidates = Tuning.candidates(setting, bytes: bytes).filter { !hopeless.contains($0) }
+      if let before, options.bytes == nil {
+        let expected = before.secondsPerByte * Double(bytes)
+        if expected > Tuning.longest(seconds) {
+          console.note(
+            "\(ByteCount(bytes).text) and above: left out, for it would take \(Int(expected.rounded(.up))) s; "
+              + "automatic takes what is best for \(ByteCount(before.bytes).text)")
+          break
+        }
+      }
       let first = try benchmark.measure(
         bytes: bytes, candidates,
-        Effort(warmup: 1, iterations: bytes < 64 << 10 ? 20 : 3, seconds: 0, calls: 1...1))
+        Effort(
+          warmup: 1, iterations: nil, seconds: 0.15 * seconds, calls: leastCalls.first...20))
       let near = near(first, within: bytes < 1 << 20 ? 1.5 : 1.25)
       if bytes >= 256 << 10 {
         hopeless.formUnion(Set(candidates).subtracting(self.near(first, within: 2)))
@@ -53,7 +70,12 @@ struct Tuning<Scalar: BenchScalar> {
       let second = try benchmark.measure(
         bytes: bytes, candidates.filter(near.contains),
         Effort(
-          warmup: 1, iterations: nil, seconds: options.seconds ?? 0.2, calls: 5...20_000))
+          warmup: 1, iterations: nil, seconds: seconds, calls: leastCalls.second...20_000))
+      before = (
+        bytes,
+        (first.roundSeconds * Double(1 + leastCalls.first)
+          + second.roundSeconds * Double(1 + leastCalls.second)) / Double(bytes)
+      )
       if let wrong = second.wrongResults.first { throw BenchError.wrongResult(wrong) }
       var words: [String] = []
       for path in AutomaticChoice.Path.allCases {
@@ -69,6 +91,9 @@ struct Tuning<Scalar: BenchScalar> {
       ranksPerHost: world.hosts.map(\.count), machine: setting.machine, date: today(),
       steps: measured.mapValues(MeasuredChoice.steps))
   }
+
+  /// How long a size may take that was not asked for by name.
+  static func longest(_ seconds: Double) -> Double { 75 * seconds }
 
   /// The times of what a path allows. Messages do not care where the vector lies, so what was measured in
   /// arrays counts for arenas too.
