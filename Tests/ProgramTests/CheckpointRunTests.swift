@@ -3,8 +3,7 @@ import TestSupport
 import XCTest
 
 /// Runs of train-classifier that keep their state, are killed, and are gone on with.
-final class CheckpointRunTests: ProgramTestCase {
-  private var folder = ""
+final class CheckpointRunTests: KeptRunTestCase {
   private var kept: String { folder + "/kept" }
   private var file: String { kept + "/checkpoint.safetensors" }
 
@@ -13,23 +12,6 @@ final class CheckpointRunTests: ProgramTestCase {
     "--optimizer", "adam", "--learning-rate", "0.003", "--warm-up", "20", "--global-batch-size",
     "50",
   ]
-
-  override func setUpWithError() throws {
-    try super.setUpWithError()
-    folder =
-      FileManager.default.temporaryDirectory
-      .appendingPathComponent("allreduce-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  }
-
-  override func tearDown() {
-    try? FileManager.default.removeItem(atPath: folder)
-    super.tearDown()
-  }
-
-  private func losses(_ log: String) throws -> [Double] {
-    try MetricsLine.all(in: log).compactMap(\.loss)
-  }
 
   func testARunGoesOnBitForBitOrAtOtherRanksNearly() throws {
     let log = folder + "/whole.jsonl"

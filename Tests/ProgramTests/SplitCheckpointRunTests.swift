@@ -4,31 +4,12 @@ import XCTest
 
 /// Runs of train-classifier with divided weights that are gone on with, by other numbers of ranks and in
 /// other divisions.
-final class SplitCheckpointRunTests: ProgramTestCase {
-  private var folder = ""
-
+final class SplitCheckpointRunTests: KeptRunTestCase {
   private let run = [
     "--data", "digits", "--layers",
     "8x8x1,conv:4x3,batchnorm,relu,pool:2,32,layernorm,relu,dropout:0.25,20,relu,10",
     "--optimizer", "adam", "--learning-rate", "0.003", "--global-batch-size", "48",
   ]
-
-  override func setUpWithError() throws {
-    try super.setUpWithError()
-    folder =
-      FileManager.default.temporaryDirectory
-      .appendingPathComponent("allreduce-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  }
-
-  override func tearDown() {
-    try? FileManager.default.removeItem(atPath: folder)
-    super.tearDown()
-  }
-
-  private func losses(_ log: String) throws -> [Double] {
-    try MetricsLine.all(in: log).compactMap(\.loss)
-  }
 
   func testRunsGoOnInAnyDivision() throws {
     let wholeLog = folder + "/whole.jsonl"
