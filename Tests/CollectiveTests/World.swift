@@ -37,6 +37,16 @@ class CollectiveTestCase: XCTestCase {
   /// All ranks.
   func world() throws -> Communicator { try World.communicator() }
 
+  /// Compares numbers up to a part of the larger of 1 and what is expected.
+  func assertClose(
+    _ a: some Collection<Double>, _ b: some Collection<Double>, _ tolerance: Double,
+    _ what: String, file: StaticString = #filePath, line: UInt = #line
+  ) {
+    XCTAssertEqual(a.count, b.count, what, file: file, line: line)
+    let worst = zip(a, b).map { abs($0 - $1) / max(1, abs($1)) }.max() ?? 0
+    XCTAssertLessThanOrEqual(worst, tolerance, what, file: file, line: line)
+  }
+
   /// Whether all ranks hold the same bits; the same answer on every rank.
   func isEqualOnAllRanks(_ hash: Int64, _ world: Communicator) throws -> Bool {
     Set(try world.allGatherNatively(Int(hash))).count == 1

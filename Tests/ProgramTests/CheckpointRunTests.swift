@@ -61,14 +61,7 @@ final class CheckpointRunTests: KeptRunTestCase {
     let process = Process()
     process.executableURL = ProgramRunner.directory.appendingPathComponent("train-classifier")
     process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let end = Date() + 60
-    while !FileManager.default.fileExists(atPath: file), process.isRunning, Date() < end {
-      usleep(500)
-    }
+    try start(process, untilThereIs: file)
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     XCTAssertEqual(process.terminationReason, .uncaughtSignal)

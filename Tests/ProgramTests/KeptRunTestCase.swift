@@ -23,4 +23,16 @@ class KeptRunTestCase: ProgramTestCase {
   func losses(_ log: String) throws -> [Double] {
     try MetricsLine.all(in: log).compactMap(\.loss)
   }
+
+  /// Starts a process that says nothing, and returns once it has kept its state in a file, or has ended.
+  func start(_ process: Process, untilThereIs file: String) throws {
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let end = Date() + 60
+    while !FileManager.default.fileExists(atPath: file), process.isRunning, Date() < end {
+      usleep(500)
+    }
+  }
 }

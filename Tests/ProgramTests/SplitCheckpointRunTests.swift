@@ -61,14 +61,7 @@ final class SplitCheckpointRunTests: KeptRunTestCase {
       "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
       "OMPI_MCA_rmaps_base_oversubscribe": "1", "ALLREDUCE_TUNING": "none",
     ]) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let end = Date() + 60
-    while !FileManager.default.fileExists(atPath: file), process.isRunning, Date() < end {
-      usleep(500)
-    }
+    try start(process, untilThereIs: file)
     let ranks = children(of: process.processIdentifier)
     XCTAssertEqual(ranks.count, 2)
     if let last = ranks.last { kill(last, SIGKILL) }

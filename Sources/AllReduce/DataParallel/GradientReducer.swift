@@ -146,6 +146,9 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// 20 million parameters 1.01 times, with two convolutions 1.02 times, with 0.7 million parameters
   /// 1.00; buckets of 512 KiB to 2 MiB gave less or the same. On 2 hosts with a link of 1 Gbit/s and 0.7
   /// million parameters, against 4 MiB: 1.04 times with 128 KiB to 1 MiB, as the exchange starts sooner.
+  ///
+  /// - Parameter hosts: How many hosts the ranks are on.
+  /// - Returns: Bytes.
   public static func defaultBucketBytes(hosts: Int) -> Int { hosts == 1 ? 4 << 20 : 512 << 10 }
 
   /// The algorithm that reduces the largest bucket.

@@ -22,9 +22,11 @@ public final class Pass<Scalar: NetworkScalar> {
   /// The optimizer's step for a weight, if a layer may take it instead of computing the gradient; who asks
   /// and gets one must take it. Nil for not.
   package var weightStep: ((Parameter<Scalar>) -> WeightStep<Scalar>?)?
-  /// Called many times during long computations, so that what ranks exchange meanwhile gets on.
+  /// Called many times during long computations, after each image of a convolution, so that what ranks
+  /// exchange meanwhile gets on; it should cost microseconds. Nil where nothing is exchanged.
   public var makeProgress: (() throws -> Void)?
-  /// Called before a layer of a ``Sequential`` computes its outputs: its weights may still be on their way.
+  /// Called before the network's root and each layer of a ``Sequential`` compute outputs: their weights may
+  /// still be on their way from other ranks. Nil where they never are.
   public var willUse: ((any Layer<Scalar>) throws -> Void)?
   /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
   public var recorder: SpanRecorder?
