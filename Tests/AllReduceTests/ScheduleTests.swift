@@ -4,7 +4,7 @@ import XCTest
 /// Proves the schedules, for every algorithm and collective.
 final class ScheduleTests: XCTestCase {
   static let algorithms: [ReductionAlgorithm.Kind] = [
-    .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
+    .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
   ]
 
   static func collectives(_ size: Int) -> [Collective] {
@@ -17,7 +17,7 @@ final class ScheduleTests: XCTestCase {
 
   /// From how many ranks a rank receives at most.
   static func peers(_ algorithm: ReductionAlgorithm.Kind, _ size: Int) -> Int {
-    algorithm == .gatherAndReduce ? size : 7
+    algorithm == .gatherAndReduce || algorithm == .flatTree ? size : 7
   }
 
   static func schedules(

@@ -22,7 +22,8 @@ final class WireFormatOverMPITests: CollectiveTestCase {
     _ algorithm: ReductionAlgorithm, _ world: Communicator, _ format: WireFormat
   ) -> WireErrorBound {
     switch algorithm.kind {
-    case .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce:
+    case .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling,
+      .gatherAndReduce:
       return WireErrorBound(.allReduce, by: algorithm.kind, size: world.size, format)
     default:
       // Between hosts any schedule may run; the ring rounds most, but for 2 and 3 hosts' folding.

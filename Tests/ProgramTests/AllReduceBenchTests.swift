@@ -8,13 +8,13 @@ final class AllReduceBenchTests: ProgramTestCase {
     "algorithm,buffers,wire_format,type,operation,ranks,hosts,bytes,median_us,p10_us,p99_us,"
     + "algbw_GBps,busbw_GBps,correct"
   private let algorithms = [
-    "ring", "tree", "doubleTree", "recursiveDoubling", "halvingDoubling", "gatherAndReduce",
-    "sharedMemory", "native",
+    "ring", "tree", "flatTree", "doubleTree", "recursiveDoubling", "halvingDoubling",
+    "gatherAndReduce", "sharedMemory", "native",
   ]
   private let yardsticks = ["limit", "memcpy"]
   /// What one host measures by default, in order.
   private let entries = [
-    "ring array", "tree array", "doubleTree array", "recursiveDoubling array",
+    "ring array", "tree array", "flatTree array", "doubleTree array", "recursiveDoubling array",
     "halvingDoubling array", "gatherAndReduce array",
     "sharedMemory arena", "sharedMemory array", "native array", "limit arena", "memcpy array",
   ]

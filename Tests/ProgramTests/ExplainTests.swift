@@ -9,7 +9,8 @@ import XCTest
 /// explain from end to end: its pictures and its refusals.
 final class ExplainTests: XCTestCase {
   private static let algorithms = [
-    "ring", "tree", "doubleTree", "recursiveDoubling", "halvingDoubling", "gatherAndReduce",
+    "ring", "tree", "flatTree", "doubleTree", "recursiveDoubling", "halvingDoubling",
+    "gatherAndReduce",
   ]
   private static let collectives = [
     "allReduce", "reduceScatter", "allGather", "broadcast", "reduce",

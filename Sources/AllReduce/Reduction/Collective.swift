@@ -22,12 +22,12 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
 extension ReductionAlgorithm.Kind {
   /// The algorithm whose form of a collective this one takes: itself, where it has a form of its own.
   ///
-  /// Recursive doubling, the double tree and gather-and-reduce are ways to all-reduce. They scatter and
-  /// gather as halving-doubling does, and broadcast and reduce along the binomial tree.
+  /// Recursive doubling, the flat tree, the double tree and gather-and-reduce are ways to all-reduce. They
+  /// scatter and gather as halving-doubling does, and broadcast and reduce along the binomial tree.
   func form(of collective: Collective) -> ReductionAlgorithm.Kind {
     switch (self, collective) {
     case (_, .allReduce): self
-    case (.recursiveDoubling, _), (.doubleTree, _), (.gatherAndReduce, _):
+    case (.recursiveDoubling, _), (.flatTree, _), (.doubleTree, _), (.gatherAndReduce, _):
       switch collective {
       case .broadcast, .reduce: .tree
       default: .halvingDoubling
@@ -68,6 +68,7 @@ extension Schedule {
     switch (collective, algorithm.form(of: collective)) {
     case (.allReduce, .ring): Ring.allReduce(&plan)
     case (.allReduce, .tree): Tree.allReduce(&plan)
+    case (.allReduce, .flatTree): FlatTree.allReduce(&plan)
     case (.allReduce, .doubleTree): DoubleTree.allReduce(&plan)
     case (.allReduce, .recursiveDoubling): RecursiveDoubling.allReduce(&plan)
     case (.allReduce, .halvingDoubling): HalvingDoubling.allReduce(&plan)

@@ -150,10 +150,10 @@ extension Communicator {
   ///   - wireFormat: In how many bits `Float` elements travel as messages. With a 16-bit format the
   ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
   ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = ``WireFormat/unitRoundoff`` and R = p for
-  ///     the ring, 2 for gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive doubling
-  ///     and halving-doubling where p is no power of two. In `hierarchical` hosts count instead of ranks, and a mean is
-  ///     divided after the rounding. In `sharedMemory` nothing travels, and nothing is rounded. A
-  ///     precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
+  ///     the ring, 2 for flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive
+  ///     doubling and halving-doubling where p is no power of two. In `hierarchical` hosts count instead of
+  ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is
+  ///     rounded. A precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Allreduce`

@@ -4,8 +4,8 @@
 /// `docs/algorithms.md` gives steps and bytes of each.
 public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: UInt8, Sendable {
-    case automatic, ring, tree, doubleTree, recursiveDoubling, halvingDoubling, gatherAndReduce,
-      sharedMemory, hierarchical, native
+    case automatic, ring, tree, flatTree, doubleTree, recursiveDoubling, halvingDoubling,
+      gatherAndReduce, sharedMemory, hierarchical, native
   }
 
   package let kind: Kind
@@ -26,6 +26,9 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   public static let ring = ReductionAlgorithm(.ring)
   /// Reduce up a binomial tree to one rank, then broadcast down, pipelined in segments.
   public static let tree = ReductionAlgorithm(.tree)
+  /// All send to one rank, which adds and sends the sum to all: two steps and the fewest messages, half of
+  /// them the one rank's.
+  public static let flatTree = ReductionAlgorithm(.flatTree)
   /// Two binary trees at once, each reducing and broadcasting one half of the vector; every rank is
   /// a leaf in one of them. Sanders, Speck and Träff, 2009.
   public static let doubleTree = ReductionAlgorithm(.doubleTree)
@@ -52,8 +55,8 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
 
   /// Every algorithm, `automatic` first.
   public static let all: [ReductionAlgorithm] = [
-    .automatic, .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
-    .sharedMemory, .hierarchical, .native,
+    .automatic, .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling,
+    .gatherAndReduce, .sharedMemory, .hierarchical, .native,
   ]
 
   /// The algorithm of that name, such as `recursiveDoubling`.
@@ -68,6 +71,7 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
     case .automatic: "automatic"
     case .ring: "ring"
     case .tree: "tree"
+    case .flatTree: "flatTree"
     case .doubleTree: "doubleTree"
     case .recursiveDoubling: "recursiveDoubling"
     case .halvingDoubling: "halvingDoubling"

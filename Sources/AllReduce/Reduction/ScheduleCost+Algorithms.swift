@@ -67,6 +67,13 @@ extension ScheduleCost {
       Formula("2 N", 2, isBound: true), Formula("2(p-1) N", 2 * (ranks.p - 1)))
   }
 
+  static func flatTreeAllReduce(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
+    let p = ranks.p
+    return ScheduleCost(
+      segments == 1 ? Formula("2(p-1)", 2 * (p - 1)) : nil,
+      Formula("(p-1) N", p - 1), Formula("2(p-1) N", 2 * (p - 1)))
+  }
+
   static func gatheringAllReduce(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
     ScheduleCost(
       segments == 1 ? Formula("p-1", ranks.p - 1) : nil,

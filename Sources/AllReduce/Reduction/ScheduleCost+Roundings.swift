@@ -33,7 +33,7 @@ extension ScheduleCost {
       preconditionFailure("\(algorithm) has no schedule of its own.")
     case (.allGather, _), (.broadcast, _): return Formula("1", 1)
     case (.allReduce, .ring): return Formula("p", p)
-    case (.allReduce, .gatherAndReduce): return Formula("2", 2)
+    case (.allReduce, .flatTree), (.allReduce, .gatherAndReduce): return Formula("2", 2)
     case (.allReduce, .tree), (.allReduce, .doubleTree): return Formula("⌊log₂ p⌋ + 1", f + 1)
     case (.allReduce, _): return folding(1, 2)
     case (.reduceScatter, .ring), (.reduce, .ring): return Formula("p-1", p - 1)

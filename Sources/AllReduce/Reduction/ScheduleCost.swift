@@ -56,6 +56,7 @@ package struct ScheduleCost: Equatable, Sendable {
     case (.allGather, .tree): self = .treeAllGather(ranks, segments)
     case (.broadcast, .tree): self = .treeBroadcast(ranks, segments)
     case (.reduce, .tree): self = .treeReduce(ranks, segments)
+    case (.allReduce, .flatTree): self = .flatTreeAllReduce(ranks, segments)
     case (.allReduce, .doubleTree): self = .doubleTreeAllReduce(ranks, segments)
     case (.allReduce, .recursiveDoubling): self = .doublingAllReduce(ranks, segments)
     case (.allReduce, .gatherAndReduce): self = .gatheringAllReduce(ranks, segments)

@@ -16,7 +16,7 @@ struct Explain: ParsableCommand {
 
   /// The algorithms that are schedules of messages.
   private static let drawn: [ReductionAlgorithm] = [
-    .ring, .tree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
+    .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
   ]
 
   @Option(help: ArgumentHelp("The algorithm.", valueName: "name"))

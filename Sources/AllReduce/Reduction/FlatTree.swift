@@ -1,0 +1,18 @@
+/// The flat tree: all send to rank 0, which adds in rank order and sends the sum to all.
+///
+/// Two phases and 2(p-1) messages in all, the fewest there can be, but one rank sends and receives half
+/// of them: for small vectors on few ranks.
+enum FlatTree {
+  static func allReduce(_ plan: inout ScheduleBuilder) {
+    for part in plan.segments(of: plan.all) {
+      if plan.rank == 0 {
+        for peer in 1..<max(plan.size, 1) { plan.receiveAndReduce(part, from: peer) }
+        plan.finish(part)
+        for peer in 1..<max(plan.size, 1) { plan.send(part, to: peer) }
+      } else {
+        plan.send(part, to: 0)
+        plan.receive(part, from: 0)
+      }
+    }
+  }
+}
