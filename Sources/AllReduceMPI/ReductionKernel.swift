@@ -7,6 +7,7 @@ internal import CKernels
 /// during a call; ranges do not overlap.
 ///
 /// A value of addresses and numbers alone: nobody counts references to it.
+@usableFromInline
 package struct ReductionKernel: Sendable {
   package typealias Combine =
     @convention(c) (
@@ -49,15 +50,6 @@ package struct ReductionKernel: Sendable {
   /// The kernel in a variant; nil for what this processor has not.
   package init?(_ operation: ReductionOperation, _ type: ScalarType, _ variant: Variant) {
     guard let all = ck_reductions(variant.rawValue) else { return nil }
-    self.init(operation, type, of: all)
-  }
-
-  private init(
-    _ operation: ReductionOperation, _ type: ScalarType, of all: UnsafePointer<ck_reduction>
-  ) {
-    precondition(
-      operation.isDefined(for: type),
-      "A mean of \(type) elements is not defined: reduce the sum, or use floating-point elements.")
     let functions = all + (Int(type.rawValue) &* CK_OPERATIONS &+ Int(operation.rawValue))
     stride = type.stride
     isSum = operation == .sum || operation == .mean
@@ -68,12 +60,8 @@ package struct ReductionKernel: Sendable {
     finish = functions.pointee.finish
   }
 
-  /// Constants of the widest variant that this processor has.
-  nonisolated(unsafe) private static let widest = Variant.allCases.reversed().lazy
-    .compactMap { ck_reductions($0.rawValue) }.first.unsafelyUnwrapped
-
-  /// The kernel of `operation` on `type`.
+  /// The kernel of `operation` on `type`, of the widest variant that this processor has.
   package static func of(_ operation: ReductionOperation, _ type: ScalarType) -> ReductionKernel {
-    ReductionKernel(operation, type, of: widest)
+    ReductionKernels.widest[operation, type]
   }
 }

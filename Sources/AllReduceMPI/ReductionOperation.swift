@@ -25,5 +25,14 @@ public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConve
   }
 
   /// Whether the operation is defined for elements of `type`.
+  @inlinable
   public func isDefined(for type: ScalarType) -> Bool { self != .mean || type.isFloatingPoint }
+
+  /// A mean of integers is the caller's mistake.
+  @inlinable @inline(__always)
+  package func checkIsDefined(for type: ScalarType) {
+    precondition(
+      isDefined(for: type),
+      "A mean of \(type) elements is not defined: reduce the sum, or use floating-point elements.")
+  }
 }

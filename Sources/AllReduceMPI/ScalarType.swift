@@ -5,6 +5,7 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   case float, double, int32, int64
 
   /// Bytes an element.
+  @inlinable
   public var stride: Int {
     switch self {
     case .float, .int32: 4
@@ -13,6 +14,7 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// Whether elements are floating-point numbers.
+  @inlinable
   public var isFloatingPoint: Bool { self == .float || self == .double }
 
   /// The name used in options and output.
@@ -45,20 +47,24 @@ public protocol ReducibleScalar: BitwiseCopyable, Sendable, Comparable, SignedNu
 
 extension Float: ReducibleScalar {
   /// Which of the four it is.
+  @inlinable
   public static var scalarType: ScalarType { .float }
 }
 
 extension Double: ReducibleScalar {
   /// Which of the four it is.
+  @inlinable
   public static var scalarType: ScalarType { .double }
 }
 
 extension Int32: ReducibleScalar {
   /// Which of the four it is.
+  @inlinable
   public static var scalarType: ScalarType { .int32 }
 }
 
 extension Int64: ReducibleScalar {
   /// Which of the four it is.
+  @inlinable
   public static var scalarType: ScalarType { .int64 }
 }

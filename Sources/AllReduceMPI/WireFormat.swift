@@ -48,6 +48,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   /// Bytes that an element of `type` takes in a message.
   ///
   /// - Precondition: The format can carry `type`.
+  @inlinable @inline(__always)
   package func stride(of type: ScalarType) -> Int {
     if self == .full { return type.stride }
     checkCarries(type)
@@ -55,7 +56,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// Only a `Float` has a 16-bit form here; other elements are the caller's mistake.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func checkCarries(_ type: ScalarType) {
     precondition(
       self == .full || type == .float,

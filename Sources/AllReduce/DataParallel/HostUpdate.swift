@@ -40,7 +40,7 @@ final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     updates = [update]
     let ranks = host.worldRanks
     func part(_ arena: Arena<Scalar>, _ rank: Int) -> UnsafeMutablePointer<Scalar> {
-      guard let part = arena.part(ofWorldRank: rank) else {
+      guard let part = arena.memory.part(ofWorldRank: rank) else {
         preconditionFailure("rank \(rank) has no part in the arena of its host")
       }
       return part.assumingMemoryBound(to: Scalar.self)

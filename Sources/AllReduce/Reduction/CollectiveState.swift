@@ -7,7 +7,7 @@ final class CollectiveState {
   /// Schedules that have run and can run again.
   let runs = MessageRuns()
   private var madeHost: HostGroup?
-  private var arena: AnyObject?
+  private var arena: ArenaMemory?
   private var pieces: [ScalarType: AnyObject] = [:]
   private var carriers: Communicator?
   private var hasCarriers = false
@@ -48,7 +48,7 @@ final class CollectiveState {
     let made = try HostGroup(of: communicator)
     madeHost = made
     let path = UnsafeMutablePointer<HostPath>.allocate(capacity: 1)
-    path.initialize(to: HostPath(made.lines))
+    path.initialize(to: HostPath(made.lines, choices))
     self.path = path
     if communicator.isOnOneHost { communicator.shortcut.pointee = UnsafeMutableRawPointer(path) }
     return (made, path)
@@ -57,11 +57,9 @@ final class CollectiveState {
   /// Finds out where the parts of an arena begin, for the path of this host.
   ///
   /// - Throws: ``MPIError`` if a rank of this host has no part.
-  func findParts<Scalar: ReducibleScalar>(
-    of arena: Arena<Scalar>, _ communicator: Communicator
-  ) throws {
+  func findParts(of arena: ArenaMemory, _ communicator: Communicator) throws {
     precondition(
-      arena.sharing == .symmetric,
+      !arena.isSingle,
       "A single arena holds one value for all ranks of a host: there is nothing to reduce.")
     let (group, path) = try host(of: communicator)
     for (index, rank) in group.worldRanks.enumerated() {

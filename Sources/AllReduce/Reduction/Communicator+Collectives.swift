@@ -25,8 +25,12 @@ extension Communicator {
   /// The same on all ranks: rank 0 reads the file when MPI starts. One that cannot be used ends the job
   /// here, or at the communicator's first collective. `docs/schemas.md` says where the file is looked for.
   public var tuningFile: String? {
-    CollectiveState.of(self).choices.isMeasured ? TuningText.ofJob?.file : nil
+    choices.isMeasured ? TuningText.ofJob?.file : nil
   }
+
+  /// What `automatic` takes here.
+  @inline(__always)
+  private var choices: Choices { hostPath?.pointee.choices ?? CollectiveState.of(self).choices }
 
   /// What runs for an all-reduce of so many bytes, as they travel, when `requested` is asked for.
   @inline(__always)
@@ -34,7 +38,7 @@ extension Communicator {
     _ requested: ReductionAlgorithm, bytes: Int, over path: AutomaticChoice.Path
   ) -> ReductionAlgorithm {
     if requested.kind != .automatic { return requested }
-    let chosen = CollectiveState.of(self).choices.algorithm(bytes: bytes, over: path)
+    let chosen = choices.algorithm(bytes: bytes, over: path)
     guard let segment = requested.segmentBytes else { return chosen }
     return chosen.segmented(bytes: segment)
   }
@@ -45,7 +49,6 @@ extension Communicator {
   ) -> ReductionAlgorithm {
     switch requested.kind {
     case .automatic, .sharedMemory, .hierarchical:
-      let choices = CollectiveState.of(self).choices
       let chosen =
         if case .allReduce = collective {
           choices.algorithm(bytes: bytes, over: .messages)
@@ -62,7 +65,7 @@ extension Communicator {
     _ collective: Collective, on base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) throws {
-    let kernel = ReductionKernel.of(operation, type)
+    operation.checkIsDefined(for: type)
     let bytes = count &* wireFormat.stride(of: type)
     checkCanNarrow(algorithm, wireFormat)
     guard let base, count > 0, size > 1 else { return }
@@ -81,7 +84,8 @@ extension Communicator {
     default:
       try wait(
         for: start(
-          collective, on: base, count: count, kernel, using: chosen, wireFormat: wireFormat))
+          collective, on: base, count: count, ReductionKernel.of(operation, type), using: chosen,
+          wireFormat: wireFormat))
     }
   }
 
@@ -157,13 +161,24 @@ extension Communicator {
   /// - Throws: ``MPIError``, also where ranks disagree about the count.
   ///
   /// `MPI_Allreduce`
+  @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
   ) throws {
+    try allReduce(
+      UnsafeMutableRawPointer(values.baseAddress), count: values.count, Scalar.scalarType,
+      operation, using: algorithm, wireFormat: wireFormat)
+  }
+
+  /// As `allReduce` of a buffer, which is generic.
+  @usableFromInline
+  func allReduce(
+    _ base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+  ) throws {
     try run(
-      .allReduce, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, operation, using: algorithm, wireFormat: wireFormat)
+      .allReduce, on: base, count: count, type, operation, using: algorithm, wireFormat: wireFormat)
   }
 
   /// As `allReduce` of a buffer.

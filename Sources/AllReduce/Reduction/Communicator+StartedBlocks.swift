@@ -56,7 +56,8 @@ extension Communicator {
       !slice.range.isEmpty
     else { return PendingReduction(communicator: self) }
     if isOnOneHost {
-      let run = try startInArena(collective, slice, operation)
+      let run = try startInArena(
+        collective, slice.arena.memory, slice.range, Scalar.scalarType, operation)
       add(run)
       return PendingReduction(hostRun: run, communicator: self)
     }

@@ -22,9 +22,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   /// This rank's part: `count` elements, zero at first. In a single arena all ranks' part.
   public let values: UnsafeMutableBufferPointer<Scalar>
 
-  private let segment: HostSegment
-  /// The host's ranks as world ranks, one a part.
-  private let owners: [Int]
+  @usableFromInline package let memory: ArenaMemory
 
   /// Makes an arena.
   ///
@@ -46,17 +44,13 @@ public final class Arena<Scalar: ReducibleScalar> {
     count: Int, over communicator: Communicator, sharing: Sharing, source: HostSegment.Source
   ) throws {
     precondition(count >= 0, "An arena cannot have \(count) elements.")
-    let node = try communicator.splitByHost()
-    segment = try HostSegment(
-      bytes: count * Scalar.scalarType.stride, isSingle: sharing == .single, over: node,
+    memory = try ArenaMemory(
+      bytes: count * Scalar.scalarType.stride, over: communicator, isSingle: sharing == .single,
       source: source)
     self.count = count
     self.sharing = sharing
-    owners = node.worldRanks
-    let mine = sharing == .single ? segment.parts[0] : segment.parts[node.rank]
     values = UnsafeMutableBufferPointer(
-      start: mine.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
-    try node.barrier()
+      start: memory.own.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
   }
 
   /// A range of this rank's part, to be reduced.
@@ -75,17 +69,6 @@ public final class Arena<Scalar: ReducibleScalar> {
   public subscript(index: Int) -> Scalar {
     get { values[index] }
     set { values[index] = newValue }
-  }
-
-  /// What tells it from other arenas while it lives.
-  @inlinable @inline(__always)
-  package var address: UnsafeRawPointer {
-    UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
-  }
-
-  /// The part of a rank of this host, by its rank in the world; nil if it has none.
-  package func part(ofWorldRank rank: Int) -> UnsafeMutableRawPointer? {
-    owners.firstIndex(of: rank).map { segment.parts[sharing == .single ? 0 : $0] }
   }
 }
 

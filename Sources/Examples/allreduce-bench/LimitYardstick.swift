@@ -33,8 +33,8 @@ final class LimitYardstick<Scalar: BenchScalar> {
     numbers = .allocate(capacity: host.count)
     for (index, rank) in host.enumerated() {
       let worldRank = world.worldRanks[rank]
-      guard let part = arena.part(ofWorldRank: worldRank),
-        let flag = flags.part(ofWorldRank: worldRank)
+      guard let part = arena.memory.part(ofWorldRank: worldRank),
+        let flag = flags.memory.part(ofWorldRank: worldRank)
       else { preconditionFailure("rank \(rank) has no part in an arena made over all ranks") }
       (parts + index).initialize(to: part)
       (numbers + index).initialize(to: flag.assumingMemoryBound(to: Atomic<Int64>.self))

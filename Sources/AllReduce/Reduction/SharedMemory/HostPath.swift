@@ -7,6 +7,9 @@ internal import AllReduceMPI
 /// than going through objects would.
 struct HostPath {
   let lines: HostLines
+  let kernels = ReductionKernels.widest
+  /// What `automatic` takes.
+  let choices: Choices
   /// Whether collectives in arenas were started that may not have ended.
   var hasRuns = false
   /// The arena whose parts are known.
@@ -16,8 +19,9 @@ struct HostPath {
   /// Room for an address a rank.
   let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
-  init(_ lines: HostLines) {
+  init(_ lines: HostLines, _ choices: Choices) {
     self.lines = lines
+    self.choices = choices
     parts = .allocate(capacity: lines.size)
     elements = .allocate(capacity: lines.size)
   }
@@ -29,13 +33,16 @@ struct HostPath {
 }
 
 extension Communicator {
+  /// The path on one host, if it has been made.
+  @inline(__always)
+  var hostPath: UnsafeMutablePointer<HostPath>? {
+    shortcut.pointee?.assumingMemoryBound(to: HostPath.self)
+  }
+
   /// The path on one host, made if need be, when nothing that was started is under way.
   @inline(__always)
   func freePath() throws -> UnsafeMutablePointer<HostPath> {
-    if let address = shortcut.pointee {
-      let path = address.assumingMemoryBound(to: HostPath.self)
-      if !path.pointee.hasRuns { return path }
-    }
+    if let hostPath, !hostPath.pointee.hasRuns { return hostPath }
     return try makeFreePath()
   }
 

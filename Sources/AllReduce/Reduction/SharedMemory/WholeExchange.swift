@@ -13,6 +13,7 @@ package struct WholeExchange {
   let kernel: ReductionKernel
   let call: HostCall
 
+  @inline(__always)
   package init(lines: HostLines, kernel: ReductionKernel, call: HostCall) {
     self.lines = lines
     self.kernel = kernel
@@ -36,6 +37,7 @@ package struct WholeExchange {
   ///
   /// - Parameter values: This rank's elements; afterwards the result.
   /// - Throws: ``MPIError`` if another rank called something else.
+  @inline(__always)
   package func allReduce(_ values: UnsafeMutableRawPointer) throws {
     let bytes = call.count &* kernel.stride
     if bytes > HostLines.inlineBytes { lines.exchange &+= 1 }
