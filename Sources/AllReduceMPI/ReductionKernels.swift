@@ -1,6 +1,6 @@
 /// The kernels of this processor, by operation and type.
 ///
-/// A value of one address. What asks for many kernels keeps it: it need not find out each time whether
+/// A value of an address and a number. What asks for many kernels keeps it: it need not find out each time whether
 /// they are there.
 @usableFromInline
 package struct ReductionKernels: @unchecked Sendable {

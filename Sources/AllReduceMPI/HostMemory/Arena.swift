@@ -63,9 +63,11 @@ public final class Arena<Scalar: ReducibleScalar> {
   }
 
   /// All of this rank's part.
+  @inlinable
   public var all: ArenaSlice<Scalar> { self[0..<count] }
 
   /// One element of this rank's part.
+  @inlinable
   public subscript(index: Int) -> Scalar {
     get { values[index] }
     set { values[index] = newValue }
@@ -86,6 +88,7 @@ public struct ArenaSlice<Scalar: ReducibleScalar> {
   }
 
   /// This rank's elements.
+  @inlinable
   public var values: UnsafeMutableBufferPointer<Scalar> {
     UnsafeMutableBufferPointer(rebasing: arena.values[range])
   }
