@@ -151,6 +151,41 @@ final class DataParallelTests: CollectiveTestCase {
     }
   }
 
+  /// As in `trainer = try DataParallel(...)`: the next trainer comes before the one in its place goes.
+  func testANetworkMayGetAnotherTrainer() throws {
+    let world = try world()
+    let own = Part(BlockPartition(count: DataParallelTests.examples, parts: world.size)[world.rank])
+    for mode in UpdateMode.allCases {
+      let single = try DataParallel(
+        try network(), over: try world.split(color: world.rank), optimizer: SGD())
+      let network = try network()
+      var trainers: [DataParallel<Double>] = []
+      for start in [.duringBackward, .duringBackward, .afterBackward] as [ReductionStart] {
+        let what = "\(mode), trainer \(single.updateCount), \(start)"
+        trainers.append(
+          try DataParallel(
+            network, over: world, start: start, bucketBytes: 256, update: mode, optimizer: SGD()))
+        assertEqual(network.values, single.network.values, what)
+        trainers.removeFirst(trainers.count - 1)
+        trainers[0].nextStep = single.nextStep
+        let expected = try single.step { _ in
+          try forward(single, Part(0..<DataParallelTests.examples))
+        }
+        let total = try trainers[0].step { _ in try forward(trainers[0], own) }
+        XCTAssertEqual(total.loss, expected.loss, accuracy: 1e-10, what)
+        try single.update(learningRate: 0.1)
+        // The next trainer finds new weights still on their way.
+        try trainers[0].update(learningRate: 0.1, finishing: false)
+        XCTAssertEqual(
+          network.pass.makeProgress == nil, world.hosts.count == 1 || start == .afterBackward, what)
+      }
+      trainers.removeAll()
+      assertEqual(network.values, single.network.values, "\(mode)")
+      XCTAssertNil(network.pass.combine, "\(mode)")
+      XCTAssertNil(network.pass.willUse, "\(mode)")
+    }
+  }
+
   func testDifferentNetworksAreRefused() throws {
     let world = try world()
     guard world.size > 1 else { return }

@@ -21,6 +21,7 @@ extension DataParallel {
     microBatches: Int = 1,
     _ forward: (_ part: Int) throws -> (own: BatchScore, gradient: Tensor<Scalar>)
   ) throws -> BatchScore {
+    requireNetwork()
     precondition(microBatches >= 1, "a step has 1 or more micro-batches, not \(microBatches)")
     precondition(
       tree.map { $0.shards == microBatches } ?? true,

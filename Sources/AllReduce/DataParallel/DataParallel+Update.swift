@@ -20,6 +20,7 @@ extension DataParallel {
   public func update(
     learningRate: Double, clipping: GradientClipping? = nil, finishing: Bool = true
   ) throws -> Bool {
+    requireNetwork()
     guard let scheme else { preconditionFailure("there is no optimizer to update weights with") }
     var step = OptimizerStep(
       number: updateCount + 1, learningRate: learningRate, gradientScale: totals.gradientScale)

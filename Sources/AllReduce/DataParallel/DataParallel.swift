@@ -94,7 +94,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// Collective: all ranks must call it with the same network, seed or not. Moves the network's
   /// gradients into host memory; shared weights, and on one host sharded ones, too. A network that was
-  /// made without memory never takes more than that.
+  /// made without memory never takes more than that. It takes the place of a trainer that the network has
+  /// already, which must not go on.
   ///
   /// - Parameters:
   ///   - network: Its values and running averages are replaced by those of rank 0.
@@ -119,6 +120,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     virtualShards: Int? = nil
   ) throws {
     self.network = network
+    // It may have left weights on their way to the memory that the network is in until now.
+    try (network.trainer as? DataParallel)?.finishUpdate()
     mode = update
     let layout = network.layout
     try communicator.requireEqual(
@@ -198,6 +201,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       let place = parameter.gradient.base - base
       try reducer.isReadyInMemory(place + range.lowerBound..<place + range.upperBound)
     }
+    network.pass.forgetRanks()
     // Memory is shared as fast as it is filled, so only the network gains from parts.
     if !isOneHost, start == .duringBackward {
       network.pass.elementsAtOnce = reducer.bucketRanges.first?.count
@@ -220,15 +224,19 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
         }
       }
     }
+    network.trainer = self
     try synchronize()
   }
 
   deinit {
     try? finishUpdate()
-    network.pass.combine = nil
-    network.pass.elementsAtOnce = nil
-    network.pass.makeProgress = nil
-    network.pass.willUse = nil
+    // It is no longer this one; what the one that took its place has set stays.
+    if network.trainer == nil { network.pass.forgetRanks() }
+  }
+
+  /// Makes sure that the network is still in the memory that is exchanged and updated here.
+  func requireNetwork() {
+    precondition(network.trainer === self, "the network is trained by another DataParallel by now")
   }
 
   /// Gives all ranks the weights and running averages of rank 0, and checks that they arrived. Collective.

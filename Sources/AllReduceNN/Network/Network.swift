@@ -20,6 +20,8 @@ public final class Network<Scalar: NetworkScalar> {
   public private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
   /// What holds for all layers in the next pass.
   public let pass = Pass<Scalar>()
+  /// Whom the pass calls for other ranks: of those made to train the network the last; nil once it is gone.
+  package weak var trainer: AnyObject?
   private let seed: UInt64
   private var owner: AnyObject?
 

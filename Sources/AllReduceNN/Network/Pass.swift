@@ -34,6 +34,14 @@ public final class Pass<Scalar: NetworkScalar> {
   /// Creates a pass.
   public init() {}
 
+  /// Forgets whom to call for other ranks: the network is on its own.
+  package func forgetRanks() {
+    combine = nil
+    elementsAtOnce = nil
+    makeProgress = nil
+    willUse = nil
+  }
+
   /// A layer says that the whole gradient of a parameter is complete.
   public func finish(_ parameter: Parameter<Scalar>) throws {
     try gradientIsReady?(parameter, 0..<parameter.shape.count)
