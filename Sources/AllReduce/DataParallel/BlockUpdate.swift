@@ -10,17 +10,13 @@ internal import AllReduceNN
 final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   let updates: [ParameterUpdate<Scalar>]
   let bytesEachUpdate: ExchangedBytes
-  private(set) var times = ExchangeTimes()
+  var times: ExchangeTimes { queue.times }
   private let buckets: [Range<Int>]
   private let weights: UnsafeMutableBufferPointer<Scalar>
   private let gradient: UnsafeMutableBufferPointer<Scalar>
   private let communicator: Communicator
   /// The last bucket's weights, then those of the one before it.
-  private var pending: PendingQueue
-  /// Since when weights have been under way; nil while none is.
-  private var startedAt: ContinuousClock.Instant?
-  private var spans: BucketSpans?
-  private let clock = ContinuousClock()
+  private let queue: BucketQueue
 
   init(
     _ optimizer: any Optimizer<Scalar>, _ network: Network<Scalar>, buckets: [Range<Int>],
@@ -36,14 +32,14 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
         optimizer, layout: network.layout,
         range: bucket.lowerBound + own.lowerBound..<bucket.lowerBound + own.upperBound)
     }
-    pending = PendingQueue(capacity: buckets.count)
+    queue = BucketQueue(capacity: buckets.count, over: communicator)
     bytesEachUpdate = buckets.reduce(into: ExchangedBytes()) {
       $0 += communicator.blockBytes(.allGather, count: $1.count, of: Scalar.self)
     }
   }
 
   func record(_ recorder: SpanRecorder?) {
-    spans = recorder.map { BucketSpans($0, count: buckets.count, of: "weights of bucket") }
+    queue.record(recorder, buckets.indices.reversed().map { "weights of bucket \($0)" })
   }
 
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
@@ -57,55 +53,30 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
 
   func update(_ step: OptimizerStep, isMeasured: Bool) throws {
     try finish()
-    pending.reset()
+    queue.reset()
     for number in buckets.indices.reversed() {
       let update = updates[number]
       update.update(
         update.range,
         weights: weights.baseAddress.unsafelyUnwrapped + update.range.lowerBound,
         gradient: gradient.baseAddress.unsafelyUnwrapped + update.range.lowerBound, step)
-      if startedAt == nil { startedAt = clock.now }
-      spans?.begin(number)
-      pending.append(
+      queue.start {
         communicator.startByRing(
-          .allGather, UnsafeMutableBufferPointer(rebasing: weights[buckets[number]])))
-      try makeProgress()
+          .allGather, UnsafeMutableBufferPointer(rebasing: weights[buckets[number]]))
+      }
+      try queue.makeProgress()
     }
   }
 
-  func makeProgress() throws {
-    guard !pending.isEmpty else { return }
-    let from = clock.now
-    communicator.makeProgress()
-    while try pending.endFirstIfComplete() { noteEnd() }
-    let end = clock.now
-    times.busySeconds += (end - from) / .seconds(1)
-    times.busyUnderWaySeconds += (end - from) / .seconds(1)
-    endExchange(at: end)
-  }
+  func makeProgress() throws { try queue.makeProgress() }
 
   func finish() throws { try finish(from: 0) }
 
   /// Waits for the weights of a bucket and of all behind it, which were started before.
   private func finish(from bucket: Int) throws {
     let wanted = buckets.count - bucket
-    guard startedAt != nil, pending.endedCount < wanted else { return }
-    let from = clock.now
-    while pending.endedCount < wanted {
-      try pending.waitForFirst()
-      noteEnd()
-    }
-    let end = clock.now
-    times.waitSeconds += (end - from) / .seconds(1)
-    endExchange(at: end)
-  }
-
-  private func noteEnd() { spans?.end(buckets.count - pending.endedCount) }
-
-  private func endExchange(at now: ContinuousClock.Instant) {
-    guard pending.endedCount == buckets.count, let start = startedAt else { return }
-    times.exchangeSeconds += (now - start) / .seconds(1)
-    startedAt = nil
+    guard !queue.isEmpty, queue.endedCount < wanted else { return }
+    try queue.wait { try queue.end(first: wanted) }
   }
 
   func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)? {
@@ -122,7 +93,7 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     }
     add(network.root)
     return { [unowned self] layer in
-      if startedAt != nil, let bucket = firstBuckets[ObjectIdentifier(layer)] {
+      if !queue.isEmpty, let bucket = firstBuckets[ObjectIdentifier(layer)] {
         try finish(from: bucket)
       }
     }

@@ -35,10 +35,10 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// How many reductions there have been.
   public private(set) var reductions = 0
   /// Seconds spent in reductions so far.
-  public private(set) var times = ExchangeTimes()
+  public var times: ExchangeTimes { queue.times }
   /// Notes when each bucket was under way, and when the rank waited; nil for not.
   public var recorder: SpanRecorder? {
-    didSet { spans = recorder.map { BucketSpans($0, count: buckets.ranges.count) } }
+    didSet { queue.record(recorder, buckets.ranges.indices.map { "bucket \($0)" }) }
   }
 
   /// All memory: the header, then the gradient.
@@ -49,11 +49,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// Whether counts and losses travel by themselves, since they must be exact.
   private let headerIsAlone: Bool
   private var buckets: GradientBuckets
-  private var pending: PendingQueue
-  /// Since when buckets have been under way; nil while none is.
-  private var startedAt: ContinuousClock.Instant?
-  private var spans: BucketSpans?
-  private let clock = ContinuousClock()
+  private let queue: BucketQueue
 
   /// Examples, the sum of losses, right answers.
   private static var headerNumbers: Int { 3 }
@@ -121,7 +117,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       : memoryCount * stride
     buckets = GradientBuckets(
       first..<memoryCount, parts: parts, bucketCount: bucketBytes / stride, perLine: 64 / stride)
-    pending = PendingQueue(capacity: buckets.ranges.count)
+    queue = BucketQueue(capacity: buckets.ranges.count, over: communicator)
     compressed = try CompressedReduction(
       compression, memory, buckets: buckets.ranges, matrices: matrices, over: communicator,
       algorithm: algorithm)
@@ -201,9 +197,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     precondition(
       own.examples >= 0 && own.examples <= GradientReducer.mostExamples,
       "a batch has 0 to \(GradientReducer.mostExamples) examples a rank, not \(own.examples)")
-    precondition(pending.isEmpty, "a reduction of this gradient is under way")
+    queue.reset()
     buckets.reset()
-    startedAt = nil
     memory.values[0] = Scalar(own.examples)
     memory.values[1] = Scalar(own.loss)
     memory.values[2] = Scalar(own.correct)
@@ -221,32 +216,14 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
 
   func isReadyInMemory(_ range: Range<Int>) throws {
     guard start == .duringBackward, communicator.size > 1, outcome != .nowhere else { return }
-    let from = clock.now
-    buckets.complete(range)
-    while let bucket = buckets.nextComplete() { try startReducing(bucket, at: from) }
-    try advance(since: from)
+    try queue.work {
+      buckets.complete(range)
+      while let bucket = buckets.nextComplete() { try startReducing(bucket) }
+    }
   }
 
   /// Moves what is under way, and lets go of what has ended.
-  func makeProgress() throws {
-    if !pending.isEmpty { try advance(since: clock.now) }
-  }
-
-  private func advance(since from: ContinuousClock.Instant) throws {
-    let isUnderWay = !pending.isEmpty
-    communicator.makeProgress()
-    while try pending.endFirstIfComplete() { spans?.end(pending.endedCount - 1) }
-    let end = clock.now
-    times.busySeconds += (end - from) / .seconds(1)
-    if isUnderWay { times.busyUnderWaySeconds += (end - from) / .seconds(1) }
-    if pending.isEmpty { endExchange(at: end) }
-  }
-
-  private func endExchange(at now: ContinuousClock.Instant) {
-    guard let start = startedAt else { return }
-    times.exchangeSeconds += (now - start) / .seconds(1)
-    startedAt = nil
-  }
+  func makeProgress() throws { try queue.makeProgress() }
 
   /// Ends the reduction: the gradient is the sum over all ranks' examples.
   ///
@@ -257,63 +234,44 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public func finishSum() throws -> BatchScore {
     reductions += 1
     if communicator.size > 1 {
-      let from = clock.now
-      spans?.beginWait()
-      if startedAt == nil { startedAt = from }
-      switch (outcome, start) {
-      case (.nowhere, _): break
-      case (.everywhere, .afterBackward):
-        while let bucket = buckets.nextLeft() {
-          if let compressed {
-            try compressed.startNext()
-            continue
-          }
-          spans?.begin(0)
+      let from = recorder.map { _ in SpanRecorder.now() }
+      try queue.wait {
+        while outcome != .nowhere, let bucket = buckets.nextLeft() { try startReducing(bucket) }
+        try queue.end()
+        try compressed?.finish()
+        if headerIsAlone {
           try communicator.allReduce(
-            memory[bucket], .sum, using: algorithm, wireFormat: wireFormat)
-          spans?.end(0)
+            memory[0..<header], .sum, using: outcome == .nowhere ? .sharedMemory : .automatic)
         }
-      default:
-        while let bucket = buckets.nextLeft() { try startReducing(bucket, at: from) }
-        while !pending.isEmpty {
-          try pending.waitForFirst()
-          spans?.end(pending.endedCount - 1)
-        }
-        pending.reset()
       }
-      try compressed?.finish()
-      if headerIsAlone {
-        try communicator.allReduce(
-          memory[0..<header], .sum, using: outcome == .nowhere ? .sharedMemory : .automatic)
-      }
-      let end = clock.now
-      spans?.endWait()
-      times.waitSeconds += (end - from) / .seconds(1)
-      endExchange(at: end)
+      if let from, let recorder { recorder.add(recorder.name("wait"), from: from) }
     }
     return BatchScore(
       examples: Int(memory.values[0]), loss: Double(memory.values[1]),
       correct: Int(memory.values[2]))
   }
 
-  private func startReducing(_ bucket: Range<Int>, at now: ContinuousClock.Instant) throws {
-    if startedAt == nil { startedAt = now }
-    if let compressed {
-      try compressed.startNext()
-      return
-    }
-    spans?.begin(pending.startedCount)
+  private func startReducing(_ bucket: Range<Int>) throws {
     let slice = memory[bucket]
-    switch outcome {
-    case .firstOfHost:
-      pending.append(
-        try communicator.startAllReduceOntoHosts(slice, using: algorithm, wireFormat: wireFormat))
-    case .blocks:
-      pending.append(
-        communicator.startByRing(.reduceScatter, slice.values, wireFormat: wireFormat))
-    default:
-      pending.append(
-        try communicator.startAllReduce(slice, .sum, using: algorithm, wireFormat: wireFormat))
+    try queue.start {
+      if let compressed {
+        try compressed.startNext()
+        return nil
+      }
+      switch (outcome, start) {
+      case (.firstOfHost, _):
+        return try communicator.startAllReduceOntoHosts(
+          slice, using: algorithm, wireFormat: wireFormat)
+      case (.blocks, _):
+        return communicator.startByRing(.reduceScatter, slice.values, wireFormat: wireFormat)
+      case (_, .duringBackward):
+        return try communicator.startAllReduce(
+          slice, .sum, using: algorithm, wireFormat: wireFormat)
+      case (_, .afterBackward):
+        // There is nothing to compute meanwhile.
+        try communicator.allReduce(slice, .sum, using: algorithm, wireFormat: wireFormat)
+        return PendingReduction(communicator: communicator)
+      }
     }
   }
 

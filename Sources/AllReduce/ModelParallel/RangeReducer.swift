@@ -10,12 +10,11 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
   let range: Range<Int>
   private let memory: Arena<Scalar>
   private var buckets: GradientBuckets
-  private var pending: PendingQueue
-  private(set) var times = ExchangeTimes()
+  private let queue: BucketQueue
   private(set) var bytes = ExchangedBytes()
   private let bytesEach: ExchangedBytes
-  private var startedAt: ContinuousClock.Instant?
-  private let clock = ContinuousClock()
+
+  var times: ExchangeTimes { queue.times }
 
   /// Prepares to add up `range` of a memory, of which `parts` will be reported as ready, in buckets of at most
   /// so many bytes. What lies between parts travels too.
@@ -31,7 +30,7 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
     buckets = GradientBuckets(
       range, parts: parts.sorted { $0.lowerBound < $1.lowerBound },
       bucketCount: bucketBytes / stride, perLine: 64 / stride)
-    pending = PendingQueue(capacity: buckets.ranges.count)
+    queue = BucketQueue(capacity: buckets.ranges.count, over: communicator)
     var bytes = ExchangedBytes()
     for bucket in buckets.ranges {
       bytes += communicator.exchangedBytes(count: bucket.count, of: Scalar.self)
@@ -41,37 +40,30 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Begins a new backward pass.
   func begin() {
+    queue.reset()
     buckets.reset()
-    startedAt = nil
   }
 
   /// Starts to add up what is complete now.
   func isReady(_ elements: Range<Int>) throws {
     guard communicator.size > 1 else { return }
-    let from = clock.now
-    buckets.complete(elements)
-    while let bucket = buckets.nextComplete() { try start(bucket, from) }
-    communicator.makeProgress()
-    let seconds = (clock.now - from) / .seconds(1)
-    times.busySeconds += seconds
-    if startedAt != nil { times.busyUnderWaySeconds += seconds }
+    try queue.work {
+      buckets.complete(elements)
+      while let bucket = buckets.nextComplete() { try start(bucket) }
+    }
   }
 
   /// Waits until all is added up.
   func finish() throws {
     guard communicator.size > 1, !range.isEmpty else { return }
-    let from = clock.now
-    while let bucket = buckets.nextLeft() { try start(bucket, from) }
-    while !pending.isEmpty { try pending.waitForFirst() }
-    pending.reset()
-    let end = clock.now
-    times.waitSeconds += (end - from) / .seconds(1)
-    times.exchangeSeconds += (end - (startedAt ?? from)) / .seconds(1)
+    try queue.wait {
+      while let bucket = buckets.nextLeft() { try start(bucket) }
+      try queue.end()
+    }
     bytes += bytesEach
   }
 
-  private func start(_ bucket: Range<Int>, _ now: ContinuousClock.Instant) throws {
-    if startedAt == nil { startedAt = now }
-    pending.append(try communicator.startAllReduce(memory[bucket], .sum))
+  private func start(_ bucket: Range<Int>) throws {
+    try queue.start { try communicator.startAllReduce(memory[bucket], .sum) }
   }
 }

@@ -20,16 +20,13 @@ struct PassSpans {
 /// Since when each bucket of a gradient has been under way, and how such spans are called.
 struct BucketSpans {
   private let recorder: SpanRecorder
-  private let wait: SpanRecorder.Name
   private let names: [SpanRecorder.Name]
   private var starts: [Int64]
-  private var waitStart: Int64 = 0
 
-  init(_ recorder: SpanRecorder, count: Int, of what: String = "bucket") {
+  init(_ recorder: SpanRecorder, _ names: [String]) {
     self.recorder = recorder
-    wait = recorder.name("wait")
-    names = (0..<max(count, 1)).map { recorder.name("\(what) \($0)") }
-    starts = [Int64](repeating: 0, count: max(count, 1))
+    self.names = names.map(recorder.name)
+    starts = [Int64](repeating: 0, count: names.count)
   }
 
   mutating func begin(_ bucket: Int) { starts[bucket] = SpanRecorder.now() }
@@ -37,8 +34,4 @@ struct BucketSpans {
   func end(_ bucket: Int) {
     recorder.add(names[bucket], from: starts[bucket], track: .exchange)
   }
-
-  mutating func beginWait() { waitStart = SpanRecorder.now() }
-
-  func endWait() { recorder.add(wait, from: waitStart) }
 }
