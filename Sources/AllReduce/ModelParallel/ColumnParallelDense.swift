@@ -12,66 +12,24 @@ public import AllReduceNN
 ///
 /// Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model
 /// parallelism", 2019.
-public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer {
-  /// The numbers of an example's input.
-  public var inputs: Int { shard.inputs }
-  /// The numbers of an example's output, on all ranks together.
-  public var outputs: Int { shard.outputs }
+public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
+  DividedDense<Scalar>, ExchangingLayer
+{
   /// Which outputs this rank computes.
-  public var ownOutputs: Range<Int> { shard.own }
-  /// The ranks that share the layer.
-  public var communicator: Communicator { shard.communicator }
-  /// This rank's rows of the weight.
-  public var weight: Parameter<Scalar> { shard.weight }
-  /// This rank's part of the bias, if there is one.
-  public var bias: Parameter<Scalar>? { shard.bias }
+  public var ownOutputs: Range<Int> { own }
 
   /// Whether somebody else adds up the ranks' shares of the input's gradient, not this layer.
   var sharesInputGradient = false
   /// Who does, in the present pass.
   var sharedGradient: SharedInputGradient<Scalar>?
 
-  private var shard: DenseShard<Scalar>
   private let record = LayerExchange(.allReduce, backward: true)
   private var output = Scratch<Scalar>()
 
-  /// Creates this rank's shard of a layer.
-  ///
-  /// - Parameters:
-  ///   - inputs: The numbers of an example's input.
-  ///   - outputs: The numbers of an example's output, on all ranks together.
-  ///   - communicator: The ranks that share the layer.
-  ///   - bias: Whether a learned number is added to each output.
-  ///   - initialization: Of the weights; nil means He's.
-  /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than outputs.
-  public convenience init(
-    inputs: Int, outputs: Int, over communicator: Communicator, bias: Bool = true,
-    initialization: Initialization? = nil
-  ) throws {
-    try self.init(
-      sharding: Dense(
-        inputs: inputs, outputs: outputs, bias: bias, initialization: initialization),
-      over: communicator)
-  }
+  override class var dimension: Int { 0 }
 
-  /// Creates this rank's shard of a layer, with its values if it has some, else its initialization.
-  ///
-  /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than outputs.
-  public init(sharding dense: Dense<Scalar>, over communicator: Communicator) throws {
-    shard = try DenseShard(dense, dimension: 0, over: communicator)
-  }
-
-  /// "Column-parallel dense 784 -> 512 over 2 ranks".
-  public var summary: String {
-    "Column-parallel dense \(inputs) -> \(outputs) over \(communicator.size) ranks"
-  }
-
-  /// "weight" and "bias", if there is one.
-  public var parameters: [Parameter<Scalar>] { shard.parameters }
   /// The all-reduce of the input's gradient, if this layer does it.
   public var exchanges: [LayerExchange] { sharesInputGradient ? [] : [record] }
-  /// Yes.
-  public var outputMayBeOverwritten: Bool { true }
 
   /// The shape of an example's output on this rank.
   ///
@@ -86,7 +44,7 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   /// Computes this rank's outputs, `[batch, own outputs]`, of `[batch, inputs]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     let output = output.tensor([input.rows, ownOutputs.count])
-    shard.multiply(input, from: bias?.values, to: output)
+    multiply(input, from: bias?.values, to: output)
     return output
   }
 
@@ -97,23 +55,23 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    let shape = shard.inputShape(for: gradient, summary)
+    let shape = inputShape(for: gradient)
     guard needsInputGradient else {
       try learn(gradient, pass)
       return nil
     }
     guard let shared = sharedGradient else {
-      let result = try shard.buffer.tensor(shape)
-      shard.products.multiplyBack(gradient, weight.values, to: result)
-      let pending = try shard.buffer.startSum()
+      let result = try buffer.tensor(shape)
+      products.multiplyBack(gradient, weight.values, to: result)
+      let pending = try buffer.startSum()
       try learn(gradient, pass)
-      try shard.buffer.finishSum(pending, record, pass)
+      try buffer.finishSum(pending, record, pass)
       return result
     }
     try shared.begin()
     if shared.replacesInput { try learn(gradient, pass) }
     let result = try shared.memory(shape)
-    shard.products.multiplyBack(gradient, weight.values, to: result)
+    products.multiplyBack(gradient, weight.values, to: result)
     try shared.isWritten()
     if !shared.replacesInput { try learn(gradient, pass) }
     return result
@@ -121,7 +79,6 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
 
   private func learn(_ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
     communicator.makeProgress()
-    try shard.learn(gradient, pass, isLast: true)
-    communicator.makeProgress()
+    try learn(gradient, pass, isLast: true)
   }
 }

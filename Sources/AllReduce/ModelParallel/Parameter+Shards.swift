@@ -36,31 +36,11 @@ extension Parameter where Scalar: ReducibleScalar {
   }
 }
 
-/// A layer of which each rank has a shard, and which can become a whole one again.
-protocol ShardedDense<Scalar>: Layer {
-  var inputs: Int { get }
-  var outputs: Int { get }
-  var communicator: Communicator { get }
-  var weight: Parameter<Scalar> { get }
-  var bias: Parameter<Scalar>? { get }
-}
-
-extension ColumnParallelDense: ShardedDense {
+extension DividedDense {
   /// The whole layer, on every rank, with memory of its own. Collective.
   ///
   /// - Throws: ``MPIError``.
-  public func gathered() throws -> Dense<Scalar> { try whole() }
-}
-
-extension RowParallelDense: ShardedDense {
-  /// The whole layer, on every rank, with memory of its own. Collective.
-  ///
-  /// - Throws: ``MPIError``.
-  public func gathered() throws -> Dense<Scalar> { try whole() }
-}
-
-extension ShardedDense where Scalar: ReducibleScalar {
-  fileprivate func whole() throws -> Dense<Scalar> {
+  public final func gathered() throws -> Dense<Scalar> {
     let dense = Dense<Scalar>(
       inputs: inputs, outputs: outputs, bias: bias != nil, initialization: weight.initialization)
     let layout = ParameterLayout(dense.parameters)

@@ -11,61 +11,19 @@ public import AllReduceNN
 /// "bias", `[outputs]`, the same on all ranks and added once. Collective.
 ///
 /// Shoeybi et al., "Megatron-LM", 2019.
-public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: ExchangingLayer {
-  /// The numbers of an example's input, on all ranks together.
-  public var inputs: Int { shard.inputs }
-  /// The numbers of an example's output.
-  public var outputs: Int { shard.outputs }
+public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
+  DividedDense<Scalar>, ExchangingLayer
+{
   /// Which inputs this rank has.
-  public var ownInputs: Range<Int> { shard.own }
-  /// The ranks that share the layer.
-  public var communicator: Communicator { shard.communicator }
-  /// This rank's columns of the weight.
-  public var weight: Parameter<Scalar> { shard.weight }
-  /// The bias, if there is one: all of it on every rank.
-  public var bias: Parameter<Scalar>? { shard.bias }
+  public var ownInputs: Range<Int> { own }
 
-  private var shard: DenseShard<Scalar>
   private let record = LayerExchange(.allReduce)
   private var inputGradient = Scratch<Scalar>()
 
-  /// Creates this rank's shard of a layer.
-  ///
-  /// - Parameters:
-  ///   - inputs: The numbers of an example's input, on all ranks together.
-  ///   - outputs: The numbers of an example's output.
-  ///   - communicator: The ranks that share the layer.
-  ///   - bias: Whether a learned number is added to each output.
-  ///   - initialization: Of the weights; nil means He's.
-  /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than inputs.
-  public convenience init(
-    inputs: Int, outputs: Int, over communicator: Communicator, bias: Bool = true,
-    initialization: Initialization? = nil
-  ) throws {
-    try self.init(
-      sharding: Dense(
-        inputs: inputs, outputs: outputs, bias: bias, initialization: initialization),
-      over: communicator)
-  }
+  override class var dimension: Int { 1 }
 
-  /// Creates this rank's shard of a layer, with its values if it has some, else its initialization.
-  ///
-  /// - Throws: ``AgreedError`` on every rank if they disagree about the sizes, or are more than inputs.
-  public init(sharding dense: Dense<Scalar>, over communicator: Communicator) throws {
-    shard = try DenseShard(dense, dimension: 1, over: communicator)
-  }
-
-  /// "Row-parallel dense 512 -> 10 over 2 ranks".
-  public var summary: String {
-    "Row-parallel dense \(inputs) -> \(outputs) over \(communicator.size) ranks"
-  }
-
-  /// "weight" and "bias", if there is one.
-  public var parameters: [Parameter<Scalar>] { shard.parameters }
   /// The all-reduce of the outputs.
   public var exchanges: [LayerExchange] { [record] }
-  /// Yes.
-  public var outputMayBeOverwritten: Bool { true }
 
   /// The shape of an example's output, `[outputs]`.
   ///
@@ -82,10 +40,10 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
   ///
   /// The product is written where the other ranks of the host can reach it, and added up there.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    let output = try shard.buffer.tensor([input.rows, outputs])
+    let output = try buffer.tensor([input.rows, outputs])
     // Of all shares one has the bias in it.
-    shard.multiply(input, from: communicator.isRoot ? bias?.values : nil, to: output)
-    try shard.buffer.sum(record, pass)
+    multiply(input, from: communicator.isRoot ? bias?.values : nil, to: output)
+    try buffer.sum(record, pass)
     return output
   }
 
@@ -93,7 +51,7 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    let shape = shard.inputShape(for: gradient, summary)
+    let shape = inputShape(for: gradient)
     // Where the weight may change, the gradient of the inputs, which needs the old one, comes first; else
     // the parameters' come first, which may be on their way meanwhile.
     let isLast = !needsInputGradient || pass.weightStep != nil
@@ -101,16 +59,11 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>: Ex
     var result: Tensor<Scalar>?
     if needsInputGradient {
       let memory = inputGradient.tensor(shape)
-      shard.products.multiplyBack(gradient, weight.values, to: memory)
+      products.multiplyBack(gradient, weight.values, to: memory)
       communicator.makeProgress()
       result = memory
     }
     if isLast { try learn(gradient, pass, isLast: true) }
     return result
-  }
-
-  private func learn(_ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, isLast: Bool) throws {
-    try shard.learn(gradient, pass, isLast: isLast)
-    communicator.makeProgress()
   }
 }
