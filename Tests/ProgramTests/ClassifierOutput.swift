@@ -1,9 +1,9 @@
 import Foundation
-import TestSupport
-import XCTest
 
 /// The json of train-classifier.
-struct ClassifierOutput: Decodable {
+struct ClassifierOutput: ProgramOutput {
+  static var program: String { "train-classifier" }
+
   let ranks: Int
   let hosts: Int
   let model: String
@@ -39,18 +39,6 @@ struct ClassifierOutput: Decodable {
     let kind: String
     let bytes: Int
   }
-
-  /// Runs train-classifier and reads what it prints, which must be json and nothing else.
-  static func of(
-    _ arguments: [String], ranks: Int?, line: UInt = #line
-  ) throws -> ClassifierOutput {
-    let outcome = try ProgramRunner().run(
-      "train-classifier", ["--format", "json"] + arguments, ranks: ranks)
-    XCTAssertEqual(outcome.exitCode, 0, outcome.errors, line: line)
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(ClassifierOutput.self, from: Data(outcome.output.utf8))
-  }
 }
 
 /// A line of metrics.jsonl.
@@ -63,8 +51,7 @@ struct MetricsLine: Decodable {
 
   /// Reads a file of them.
   static func all(in path: String) throws -> [MetricsLine] {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let decoder = JSONDecoder.ofPrograms
     return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
       try decoder.decode(MetricsLine.self, from: Data($0.utf8))
     }

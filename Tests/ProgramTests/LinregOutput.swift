@@ -1,9 +1,10 @@
 import Foundation
-import TestSupport
 import XCTest
 
 /// The json of train-linreg.
-struct LinregOutput: Decodable {
+struct LinregOutput: ProgramOutput {
+  static var program: String { "train-linreg" }
+
   let ranks: Int
   let examples: Int
   let features: Int
@@ -19,18 +20,6 @@ struct LinregOutput: Decodable {
   let exactDifference: Double?
   let rowsPerRank: [Int]
 
-  /// Runs train-linreg and reads what it prints, which must be json and nothing else.
-  static func of(
-    _ arguments: [String], ranks: Int?, line: UInt = #line
-  ) throws -> LinregOutput {
-    let outcome = try ProgramRunner().run(
-      "train-linreg", ["--format", "json"] + arguments, ranks: ranks)
-    XCTAssertEqual(outcome.exitCode, 0, outcome.errors, line: line)
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(LinregOutput.self, from: Data(outcome.output.utf8))
-  }
-
   /// The largest |a - b| / max(1, |b|) of two thetas.
   func difference(from other: LinregOutput) -> Double {
     XCTAssertEqual(theta.count, other.theta.count)
@@ -45,10 +34,3 @@ let diabetes = [
     .deletingLastPathComponent().appendingPathComponent("data/diabetes.csv").path,
   "--target", "progression",
 ]
-
-/// Tests of programs, which do not run inside a job.
-class ProgramTestCase: XCTestCase {
-  override func setUpWithError() throws {
-    try XCTSkipIf(ProgramRunner.isInsideJob, "a rank of a job cannot start another job")
-  }
-}
