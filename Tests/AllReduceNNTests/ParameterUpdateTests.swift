@@ -67,7 +67,9 @@ final class ParameterUpdateTests: XCTestCase {
         XCTAssertEqual(
           Array(state.values), updates.flatMap { Array($0.state[vector].values) }, state.name)
       }
-      XCTAssertNotEqual(Array(whole.weights.values), Array(Memory<Float>().weights.values))
+      withExtendedLifetime(Memory<Float>()) { fresh in
+        XCTAssertNotEqual(Array(whole.weights.values), Array(fresh.weights.values))
+      }
     }
   }
 

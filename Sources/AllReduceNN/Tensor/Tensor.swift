@@ -48,7 +48,7 @@ public struct Tensor<Scalar: NetworkScalar> {
   public var rows: Int { shape[0] }
 
   /// A copy of the elements.
-  public var elements: [Scalar] { Array(values) }
+  public var elements: [Scalar] { withExtendedLifetime(owner) { Array(values) } }
 
   /// Where the elements are.
   ///
