@@ -193,6 +193,40 @@ final class DenseTests: XCTestCase {
     }
   }
 
+  /// What a layer has not asked for is not there yet.
+  func testOutputsNeedOnlyWhatWasAskedFor() throws {
+    let (inputs, outputs) = (37, 200)
+    for (batch, hasBias) in [(0, true), (5, true), (16, true), (16, false)] {
+      let layer = Dense<Double>(inputs: inputs, outputs: outputs, bias: hasBias)
+      let network = try Network(layer, input: [inputs])
+      layer.bias?.values.values.update(repeating: 0.25)
+      let input = Tensor<Double>(
+        (0..<batch * inputs).map { Double($0 % 11) / 7 }, shape: [batch, inputs])
+      let whole = try network.forward(input).elements
+      let values = network.layout.parameters.map { ($0, $0.values.elements) }
+      for atOnce in [nil, 1, 100 * inputs, 10_000] {
+        for (parameter, _) in values { parameter.values.values.update(repeating: .nan) }
+        var next = outputs * inputs
+        network.pass.elementsAtOnce = atOnce
+        network.pass.willUsePart = { parameter, range in
+          let all = try XCTUnwrap(values.first { $0.0 === parameter }).1
+          for index in range { parameter.values.values[index] = all[index] }
+          guard parameter === layer.weight else { return }
+          XCTAssertEqual(range.upperBound, next)
+          XCTAssertEqual(range.count % inputs, 0)
+          next = range.lowerBound
+        }
+        let what = "\(atOnce ?? 0) at once, a batch of \(batch)"
+        let parts = try network.forward(input).elements
+        XCTAssertEqual(parts.count, whole.count)
+        for (part, expected) in zip(parts, whole) {
+          XCTAssertEqual(part, expected, accuracy: 1e-12, what)
+        }
+        XCTAssertEqual(next, 0, what)
+      }
+    }
+  }
+
   func testParametersAreFinishedInTheOrderOfTheirMemory() throws {
     let check = try GradientCheck(Dense<Double>(4, 3), input: [4], batch: 2)
     var finished: [String] = []

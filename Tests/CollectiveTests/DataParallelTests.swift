@@ -183,6 +183,7 @@ final class DataParallelTests: CollectiveTestCase {
       assertEqual(network.values, single.network.values, "\(mode)")
       XCTAssertNil(network.pass.combine, "\(mode)")
       XCTAssertNil(network.pass.willUse, "\(mode)")
+      XCTAssertNil(network.pass.willUsePart, "\(mode)")
     }
   }
 

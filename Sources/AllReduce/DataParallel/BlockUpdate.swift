@@ -79,7 +79,12 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     try queue.wait { try queue.end(first: wanted) }
   }
 
-  func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)? {
+  /// The bucket that has an element of the flat memory.
+  private func bucket(of element: Int) -> Int {
+    buckets.isEmpty ? 0 : (element - buckets[0].lowerBound) / buckets[0].count
+  }
+
+  func finishBeforeUse(in network: Network<Scalar>) {
     var firstBuckets: [ObjectIdentifier: Int] = [:]
     let starts = Dictionary(
       uniqueKeysWithValues: zip(network.layout.parameters, network.layout.ranges)
@@ -87,14 +92,20 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     func add(_ layer: any Layer<Scalar>) {
       // A sequence says it of each of its layers.
       if layer is Sequential<Scalar> { return layer.children.forEach { add($0.layer) } }
+      if layer is any PartwiseLayer<Scalar> { return }
       guard let start = layer.allParameters.compactMap({ starts[ObjectIdentifier($0)] }).min()
       else { return }
-      firstBuckets[ObjectIdentifier(layer)] = buckets.lastIndex { $0.lowerBound <= start }
+      firstBuckets[ObjectIdentifier(layer)] = bucket(of: start)
     }
     add(network.root)
-    return { [unowned self] layer in
+    network.pass.willUse = { [unowned self] layer in
       if !queue.isEmpty, let bucket = firstBuckets[ObjectIdentifier(layer)] {
         try finish(from: bucket)
+      }
+    }
+    network.pass.willUsePart = { [unowned self] parameter, range in
+      if !queue.isEmpty, let start = starts[ObjectIdentifier(parameter)] {
+        try finish(from: bucket(of: start + range.lowerBound))
       }
     }
   }

@@ -210,7 +210,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
         try scheme?.makeProgress()
       }
     }
-    network.pass.willUse = scheme?.finishBeforeUse(in: network)
+    scheme?.finishBeforeUse(in: network)
     if communicator.size > 1 {
       network.pass.combine = { [combined, unowned pass = network.pass] numbers in
         let start = pass.recorder.map { _ in SpanRecorder.now() }

@@ -25,9 +25,9 @@ protocol UpdateScheme<Scalar>: AnyObject {
   /// Moves what is under way.
   func makeProgress() throws
 
-  /// What waits, before a layer computes, until this rank has the layer's weights; nil if they never come
-  /// late.
-  func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)?
+  /// Lets the network's passes wait, before weights are used, until this rank has them; nothing if they never
+  /// come late.
+  func finishBeforeUse(in network: Network<Scalar>)
 
   /// Where the time of giving weights went.
   var times: ExchangeTimes { get }
@@ -40,7 +40,7 @@ protocol UpdateScheme<Scalar>: AnyObject {
 extension UpdateScheme {
   func finish() {}
   func makeProgress() {}
-  func finishBeforeUse(in network: Network<Scalar>) -> ((any Layer<Scalar>) throws -> Void)? { nil }
+  func finishBeforeUse(in network: Network<Scalar>) {}
   var times: ExchangeTimes { ExchangeTimes() }
   func record(_ recorder: SpanRecorder?) {}
 }

@@ -5,7 +5,7 @@
 ///
 /// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
 /// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
-public final class Dense<Scalar: NetworkScalar>: Layer {
+public final class Dense<Scalar: NetworkScalar>: PartwiseLayer {
   /// The numbers of an example's input.
   public let inputs: Int
   /// The numbers of an example's output.
@@ -72,7 +72,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     let output = output.tensor([input.rows, outputs])
-    products.multiply(input, weight.values, from: bias?.values, to: output)
+    try products.multiply(input, weight, from: bias, to: output, pass)
     return output
   }
 

@@ -7,6 +7,8 @@ import CKernels
 package struct DenseProducts<Scalar: NetworkScalar> {
   /// The loops, for tests to replace.
   package var loops = Scalar.layerLoops
+  /// Rows of a weight that the loops take together; parts of as many lose nothing.
+  private let panelRows = 64
   private var scratch = Scratch<Scalar>()
   private var columns = Scratch<Scalar>()
 
@@ -30,6 +32,41 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     Scalar.matrixMatrix(
       transposeA: false, transposeB: true, rows: Int32(input.rows), columns: Int32(outputs),
       inner: Int32(inputs), input.base, weight.base, keep: start == nil ? 0 : 1, output.base)
+  }
+
+  /// As ``multiply(_:_:from:to:)``, of a weight and a bias that may still be on their way from other ranks: of
+  /// a large one in parts, each as soon as it is there.
+  ///
+  /// - Throws: What ``Pass/willUsePart`` throws.
+  package mutating func multiply(
+    _ input: Tensor<Scalar>, _ weight: Parameter<Scalar>, from start: Parameter<Scalar>?,
+    to output: Tensor<Scalar>, _ pass: Pass<Scalar>
+  ) throws {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    let most = pass.elementsAtOnce.map { max($0 / inputs / panelRows, 1) * panelRows } ?? outputs
+    guard let willUsePart = pass.willUsePart, most < outputs else {
+      try pass.willUsePart?(weight, 0..<weight.shape.count)
+      if let start { try pass.willUsePart?(start, 0..<start.shape.count) }
+      multiply(input, weight.values, from: start?.values, to: output)
+      return
+    }
+    for first in stride(from: 0, to: outputs, by: most).reversed() {
+      let rows = first..<min(first + most, outputs)
+      try willUsePart(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
+      let part = columns.tensor([input.rows, rows.count])
+      multiply(input, weight.values.rows(rows), from: nil, to: part)
+      for row in 0..<input.rows {
+        (output.base + row * outputs + first).update(
+          from: part.base + row * rows.count, count: rows.count)
+      }
+    }
+    // The bias comes last: it lies in front of the weight.
+    guard let start else { return }
+    try willUsePart(start, 0..<start.shape.count)
+    for row in 0..<input.rows {
+      let values = output.base + row * outputs
+      for column in 0..<outputs { values[column] += start.values.base[column] }
+    }
   }
 
   /// result = gradient transposed x input, plus what is there if `keep`: the gradient of the weight.
