@@ -1,7 +1,7 @@
 """Prints what allreduce-vs-peers measured: compare.py RANKS FOLDER.
 
-Reads SYSTEM.ROUND.csv of a folder and writes medians.csv and a file SYSTEM.csv for each peer, such
-as allreduce-bench --peers reads.
+Reads SYSTEM.ROUND.csv of a folder and writes medians.csv, times.csv (seconds, a column a system, for a
+chart), and a file SYSTEM.csv for each peer, such as allreduce-bench --peers reads.
 """
 import csv
 import statistics
@@ -17,6 +17,14 @@ CLASSES = [
     ("256 KiB to 4 MiB", 256 * KI, 4 * MI, 1.1, 2.2, 1.2),
     ("16 MiB to 256 MiB", 16 * MI, 256 * MI, 1.05, 2.5, 1.6),
 ]
+
+
+# How systems are called in charts.
+LABELS = {
+    "arena": "AllReduce arena", "array": "AllReduce array",
+    "ompi4": "Open MPI 4.1", "ompi5": "Open MPI 5", "mpich4": "MPICH 4", "mpich5": "MPICH 5",
+    "impi": "Intel MPI", "gloo": "Gloo",
+}
 
 
 def read(folder):
@@ -75,6 +83,14 @@ def main():
             for size, values in sorted(sizes.items()):
                 middle = medians[name][size]
                 file.write(f"{name},{size},{middle:.3f},{min(values):.3f},{max(values):.3f}\n")
+
+    systems = own[:2] + sorted(peers) + own[2:]
+    with (folder / "times.csv").open("w") as file:
+        file.write(",".join(["bytes"] + [LABELS.get(name, name) for name in systems]) + "\n")
+        for size in sorted(medians["arena"]):
+            if all(size in medians[name] for name in systems):
+                times = [f"{medians[name][size] / 1e6:.3e}" for name in systems]
+                file.write(",".join([str(size)] + times) + "\n")
 
     loads = [float(line.split()[1]) for line in (folder / "load.txt").read_text().splitlines()]
     print("; ".join((folder / "machine.txt").read_text().splitlines()))
