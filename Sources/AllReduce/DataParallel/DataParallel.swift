@@ -106,7 +106,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - start: When their exchange starts.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
   ///   - update: Who adds up gradients and updates weights; other modes than `replicated` want an optimizer.
-  ///   - optimizer: What ``update(learningRate:clipping:)`` does.
+  ///   - optimizer: What ``update(learningRate:clipping:finishing:)`` does.
   ///   - virtualShards: Cuts every global batch into so many shards, whose gradients are added up along
   ///     one binary tree: the weights are then the same bits at any number of ranks that divides it. A
   ///     power of two, and ranks too; ranks of one host, or `replicated`. Gradients travel whole, in

@@ -3,7 +3,7 @@ public import AllReduceMPI
 extension Communicator {
   /// Starts to give every rank all blocks of a slice, of which each rank has one, in place.
   ///
-  /// Collective, as ``allGather(_:)``; ``PendingReduction/wait()`` ends it. Starts of a communicator must
+  /// Collective, as `allGather` of a slice; ``PendingReduction/wait()`` ends it. Starts of a communicator must
   /// be in the same order on all ranks. On one host nothing is copied but the blocks; between hosts blocks
   /// travel as messages. They move whenever this rank waits for anything or calls ``makeProgress()``.
   ///
@@ -29,7 +29,7 @@ extension Communicator {
 
   /// Starts to give every rank the root's slice.
   ///
-  /// Collective, as ``broadcast(_:from:)`` and ``startAllGather(_:)``. `MPI_Ibcast`
+  /// Collective, as `broadcast` of a slice and ``startAllGather(_:)``. `MPI_Ibcast`
   ///
   /// - Throws: ``MPIError``.
   public func startBroadcast<Scalar: ReducibleScalar>(
@@ -40,7 +40,7 @@ extension Communicator {
 
   /// Starts to combine every rank's slice on the root; elsewhere it holds partial results afterwards.
   ///
-  /// Collective, as ``reduce(_:_:to:using:wireFormat:)`` and ``startAllGather(_:)``. `MPI_Ireduce`
+  /// Collective, as `reduce` of a buffer and ``startAllGather(_:)``. `MPI_Ireduce`
   ///
   /// - Throws: ``MPIError``.
   public func startReduce<Scalar: ReducibleScalar>(
