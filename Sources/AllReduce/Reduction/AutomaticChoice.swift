@@ -42,35 +42,20 @@ package enum AutomaticChoice {
     let isPowerOfTwo = ranks.nonzeroBitCount == 1
     let exchange =
       switch ranks {
-      case 2: 10 << 10
-      case 3: 12 << 10
+      case 2, 3: 10 << 10
       default: (isPowerOfTwo ? 14 : 16) << 10
       }
-    var steps = ranks == hosts ? fewestMessages(ranks) : []
-    steps.append(Step(upToBytes: exchange, .recursiveDoubling))
+    var steps = [Step(upToBytes: exchange, .recursiveDoubling)]
     // What few ranks need to fill the wire is less for a ring, too.
     if ranks > 2 && isPowerOfTwo {
       steps.append(Step(upToBytes: min(ranks * ranks * 3, 512) << 10, .halvingDoubling))
     }
     // The more ranks, the longer a ring takes to get going.
-    let ringBegins = max(16 << 10, ranks * ranks * 3 << 9)
+    let ringBegins = max(15 << 10, ranks * ranks * 3 << 9)
     if ranks > 2 && ringBegins > steps.last?.upToBytes ?? 0 {
       steps.append(Step(upToBytes: ringBegins, .doubleTree))
     }
     return steps + [Step(upToBytes: nil, .ring)]
-  }
-
-  /// Steps for small vectors, with a rank a host, where the fewest messages cost less than what the one
-  /// rank that all send to takes longer.
-  ///
-  /// Four ranks need two steps either way; the smallest vectors take the same time by both, and from 8 KiB
-  /// on the one rank's link is too narrow.
-  private static func fewestMessages(_ ranks: Int) -> [Step] {
-    switch ranks {
-    case 4: [Step(upToBytes: 3 << 9, .recursiveDoubling), Step(upToBytes: 7 << 10, .flatTree)]
-    case 5: [Step(upToBytes: 9 << 10, .flatTree)]
-    default: []
-    }
   }
 
   /// What runs for a vector of so many bytes, as they travel.
