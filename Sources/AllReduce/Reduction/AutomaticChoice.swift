@@ -46,7 +46,7 @@ package enum AutomaticChoice {
       default: (isPowerOfTwo ? 14 : 16) << 10
       }
     var steps = [Step(upToBytes: exchange, .recursiveDoubling)]
-    // What few ranks need to fill the wire is less for a ring, too.
+    // The fewer the ranks, the smaller the vector with which a ring fills the wire, too.
     if ranks > 2 && isPowerOfTwo {
       steps.append(Step(upToBytes: min(ranks * ranks * 3, 512) << 10, .halvingDoubling))
     }

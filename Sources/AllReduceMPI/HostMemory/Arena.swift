@@ -18,7 +18,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   /// Elements of a part.
   public let count: Int
   /// How the memory is divided.
-  public let sharing: Sharing
+  public var sharing: Sharing { memory.isSingle ? .single : .symmetric }
   /// This rank's part: `count` elements, zero at first. In a single arena all ranks' part.
   public let values: UnsafeMutableBufferPointer<Scalar>
 
@@ -48,7 +48,6 @@ public final class Arena<Scalar: ReducibleScalar> {
       bytes: count * Scalar.scalarType.stride, over: communicator, isSingle: sharing == .single,
       source: source)
     self.count = count
-    self.sharing = sharing
     values = UnsafeMutableBufferPointer(
       start: memory.own.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
   }

@@ -28,7 +28,8 @@ public final class Pass<Scalar: NetworkScalar> {
   /// Called before the network's root and each layer of a ``Sequential`` compute outputs: their weights may
   /// still be on their way from other ranks. Nil where they never are.
   public var willUse: ((any Layer<Scalar>) throws -> Void)?
-  /// Called instead by a ``PartwiseLayer`` before it uses a range of a parameter.
+  /// Called instead by a ``PartwiseLayer`` before it uses a range of a parameter, and returns when that range is
+  /// there. Nil where weights never are on their way.
   public var willUsePart: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
   /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
   public var recorder: SpanRecorder?

@@ -114,21 +114,14 @@ final class Benchmark<Scalar: BenchScalar> {
   private func run(
     round: Int, _ lineup: Lineup, _ count: Int, _ samples: inout Samples
   ) throws {
+    let settling = Effort.settlingCalls(
+      bytes: count * MemoryLayout<Scalar>.stride, hosts: setting.hosts)
     for index in lineup.order(round: round) {
-      for _ in 0..<settlingCalls(count) {
+      for _ in 0..<settling {
         try call(lineup.entries[index], index, count, &samples, counts: false)
       }
       try call(lineup.entries[index], index, count, &samples, counts: true)
     }
-  }
-
-  /// How many calls of a turn do not count.
-  ///
-  /// Links let through at once what they saved while others were used, some hundred KiB where a queue shapes
-  /// them: then a small vector would travel as fast as whoever went before left its links idle. After some
-  /// calls of its own each contender has the wire that it leaves to itself.
-  private func settlingCalls(_ count: Int) -> Int {
-    setting.hosts > 1 && count * MemoryLayout<Scalar>.stride <= 256 << 10 ? 7 : 0
   }
 
   /// One call: rewrites this rank's elements, starts with the others, and checks what came out.

@@ -27,6 +27,15 @@ struct Effort {
     bytes < 1 << 20 ? 10 : bytes < 64 << 20 ? 2 : 1
   }
 
+  /// How many calls at the beginning of each turn do not count.
+  ///
+  /// Links let through at once what they saved while others were used, some hundred KiB where a queue shapes
+  /// them: then a small vector would travel as fast as whoever went before left its links idle. After some
+  /// calls of its own each contender has the wire that it leaves to itself.
+  static func settlingCalls(bytes: Int, hosts: Int) -> Int {
+    hosts > 1 && bytes <= 256 << 10 ? 7 : 0
+  }
+
   /// How many measured calls each gets, where a round of all takes so long.
   func rounds(roundSeconds: Double, contenders: Int) -> Int {
     if let iterations { return iterations }
