@@ -86,7 +86,13 @@ let package = Package(
       name: "AllocationWorker", dependencies: roof + ["CAllocationCount"],
       path: "Tests/AllocationWorker", swiftSettings: strict),
     .executableTarget(
+      name: "AgreementWorker", dependencies: roof, path: "Tests/AgreementWorker",
+      swiftSettings: strict),
+    .executableTarget(
       name: "FaultWorker", dependencies: roof, path: "Tests/FaultWorker",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "MemoryWorker", dependencies: roof, path: "Tests/MemoryWorker",
       swiftSettings: strict),
   ]
 )

@@ -16,6 +16,7 @@ extension Communicator {
     if case .failure = outcome { failed = Int32(rank) }
     var lowest = failed
     if size > 1 {
+      try meet(Call(.agreement))
       let code = watchdog.guarding("MPI_Allreduce") {
         MPI_Allreduce(&failed, &lowest, 1, cmpi_int32(), cmpi_minimum(), internalHandle)
       }
@@ -29,8 +30,8 @@ extension Communicator {
       message = Array("\(error)".utf8)
       exitCode = (error as? any ExitCoded)?.exitCode ?? 70
     }
-    try broadcastNatively(&exitCode, from: Int(lowest))
-    let text = try broadcast(String(decoding: message, as: UTF8.self), from: Int(lowest))
+    try broadcastBare(&exitCode, from: Int(lowest))
+    let text = try share(String(decoding: message, as: UTF8.self), from: Int(lowest))
     throw AgreedError(rank: Int(lowest), message: text, exitCode: exitCode)
   }
 
@@ -38,17 +39,23 @@ extension Communicator {
   ///
   /// - Throws: ``MPIError``.
   public func broadcast(_ text: String, from root: Int) throws -> String {
+    try meet(Call(.text, root: root))
+    return try share(text, from: root)
+  }
+
+  /// As ``broadcast(_:from:)``, of ranks that have just met.
+  private func share(_ text: String, from root: Int) throws -> String {
     var bytes = Array(text.utf8)
     var count = Int64(bytes.count)
-    try broadcastNatively(&count, from: root)
+    try broadcastBare(&count, from: root)
     if rank != root { bytes = [UInt8](repeating: 0, count: Int(count)) }
-    try bytes.withUnsafeMutableBytes { try broadcastNatively($0, from: root) }
+    try bytes.withUnsafeMutableBytes { try broadcastBare($0, from: root) }
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  private func broadcastNatively<Value: BitwiseCopyable>(
+  private func broadcastBare<Value: BitwiseCopyable>(
     _ value: inout Value, from root: Int
   ) throws {
-    try withUnsafeMutableBytes(of: &value) { try broadcastNatively($0, from: root) }
+    try withUnsafeMutableBytes(of: &value) { try broadcastBare($0, from: root) }
   }
 }

@@ -2,9 +2,22 @@ internal import CMPI
 
 /// MPI's own collectives, blocking inside MPI under the watchdog's eye; large counts are cut into
 /// pieces that MPI can count.
+///
+/// All ranks first meet (``meet(_:)``): they find out that they make the same call, and that none of
+/// them waits elsewhere for something that this rank would have to move, since nothing moves inside
+/// MPI. Functions called "bare" do not, for ranks that have just met, and for yardsticks.
 extension Communicator {
   /// `MPI_Allreduce` in place, with operations that lose no NaN. Collective.
   package func allReduceNatively(
+    _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation,
+    name: UInt64 = 0
+  ) throws {
+    try meet(Call(.allReduce, operation, type, count: count, algorithm: .native, name: name))
+    try allReduceBare(base, count: count, type: type, operation: operation)
+  }
+
+  /// As ``allReduceNatively(_:count:type:operation:name:)``, without meeting.
+  package func allReduceBare(
     _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation
   ) throws(MPIError) {
     let op = try NativeOperation.handle(for: operation, type)
@@ -21,8 +34,10 @@ extension Communicator {
   /// `MPI_Reduce` in place on the root. Collective.
   package func reduceNatively(
     _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation,
-    to root: Int
-  ) throws(MPIError) {
+    to root: Int, name: UInt64 = 0
+  ) throws {
+    try meet(
+      Call(.reduce, operation, type, count: count, algorithm: .native, root: root, name: name))
     let op = try NativeOperation.handle(for: operation, type)
     try inPieces(count) { (start, length) throws(MPIError) in
       let piece = base.map { $0 + start * type.stride }
@@ -38,6 +53,18 @@ extension Communicator {
 
   /// `MPI_Bcast` of bytes. Collective.
   package func broadcastNatively(
+    _ bytes: UnsafeMutableRawBufferPointer, from root: Int, of type: ScalarType? = nil,
+    name: UInt64 = 0
+  ) throws {
+    try meet(
+      Call(
+        .broadcast, nil, type, count: bytes.count / (type?.stride ?? 1), algorithm: .native,
+        root: root, name: name))
+    try broadcastBare(bytes, from: root)
+  }
+
+  /// As ``broadcastNatively(_:from:name:)``, without meeting.
+  func broadcastBare(
     _ bytes: UnsafeMutableRawBufferPointer, from root: Int
   ) throws(MPIError) {
     if size == 1 { return }
@@ -51,23 +78,48 @@ extension Communicator {
   }
 
   /// One number of each rank, on every rank (`MPI_Allgather`). Collective.
-  package func allGatherNatively(_ value: Int) throws(MPIError) -> [Int] {
-    var value = Int64(value)
-    var all = [Int64](repeating: value, count: size)
+  ///
+  /// - Parameters:
+  ///   - value: This rank's number.
+  ///   - call: The call that it is a part of.
+  /// - Returns: All ranks' numbers, in rank order.
+  /// - Throws: ``MPIError``.
+  package func allGatherNatively(
+    _ value: Int, for call: Call = Call(.exchange)
+  ) throws -> [Int] {
+    try meet(call)
+    return try allGatherBare([value]).map { $0[0] }
+  }
+
+  /// A row of numbers of each rank, on every rank (`MPI_Allgather`). Collective over ranks that have
+  /// just met; all rows have the same length.
+  package func allGatherBare(_ words: [Int]) throws(MPIError) -> [[Int]] {
+    let row = words.map { Int64($0) }
+    var all = [Int64](repeating: 0, count: row.count * size)
     if size > 1 {
       let code = watchdog.guarding("MPI_Allgather") {
-        MPI_Allgather(&value, 1, cmpi_int64(), &all, 1, cmpi_int64(), internalHandle)
+        MPI_Allgather(
+          row, Int32(row.count), cmpi_int64(), &all, Int32(row.count), cmpi_int64(), internalHandle)
       }
       try MPIError.check(code, "MPI_Allgather")
+    } else {
+      all = row
     }
-    return all.map { Int($0) }
+    return (0..<size).map { rank in
+      all[rank * row.count..<(rank + 1) * row.count].map { Int($0) }
+    }
   }
 
   /// `MPI_Reduce_scatter`; this rank's block of the result goes to its place in the vector.
   /// Collective.
   package func reduceScatterNatively(
-    _ base: UnsafeMutableRawPointer, counts: [Int], type: ScalarType, operation: ReductionOperation
-  ) throws(MPIError) {
+    _ base: UnsafeMutableRawPointer, counts: [Int], type: ScalarType, operation: ReductionOperation,
+    name: UInt64 = 0
+  ) throws {
+    try meet(
+      Call(
+        .reduceScatter, operation, type, count: counts.reduce(0, +), algorithm: .native, name: name)
+    )
     let op = try NativeOperation.handle(for: operation, type)
     let (lengths, _) = countsAndStarts(counts)
     let bytes = counts[rank] * type.stride
@@ -82,9 +134,12 @@ extension Communicator {
 
   /// `MPI_Allgatherv` in place. Collective.
   package func allGatherNatively(
-    _ base: UnsafeMutableRawPointer?, counts: [Int], type: ScalarType
-  ) throws(MPIError) {
+    _ base: UnsafeMutableRawPointer?, counts: [Int], type: ScalarType, name: UInt64 = 0
+  ) throws {
     if size == 1 { return }
+    try meet(
+      Call(
+        .allGather, nil, type, count: counts.reduce(0, +), algorithm: .native, name: name))
     let (lengths, starts) = countsAndStarts(counts)
     let code = watchdog.guarding("MPI_Allgatherv") {
       MPI_Allgatherv(
@@ -96,8 +151,12 @@ extension Communicator {
   /// `MPI_Gatherv`. Collective.
   package func gatherNatively(
     _ values: UnsafeRawBufferPointer, into all: UnsafeMutableRawPointer?, counts: [Int],
-    type: ScalarType, to root: Int
-  ) throws(MPIError) {
+    type: ScalarType, to root: Int, name: UInt64 = 0
+  ) throws {
+    try meet(
+      Call(
+        .gather, nil, type, count: counts.reduce(0, +), algorithm: .native, root: root,
+        segment: hash(of: counts), name: name))
     let (lengths, starts) = countsAndStarts(counts)
     let code = watchdog.guarding("MPI_Gatherv") {
       MPI_Gatherv(
@@ -110,8 +169,12 @@ extension Communicator {
   /// `MPI_Scatterv`. Collective.
   package func scatterNatively(
     _ all: UnsafeRawPointer?, counts: [Int], into mine: UnsafeMutableRawBufferPointer,
-    type: ScalarType, from root: Int
-  ) throws(MPIError) {
+    type: ScalarType, from root: Int, name: UInt64 = 0
+  ) throws {
+    try meet(
+      Call(
+        .scatter, nil, type, count: counts.reduce(0, +), algorithm: .native, root: root,
+        segment: hash(of: counts), name: name))
     let (lengths, starts) = countsAndStarts(counts)
     let code = watchdog.guarding("MPI_Scatterv") {
       MPI_Scatterv(
@@ -124,14 +187,24 @@ extension Communicator {
   /// `MPI_Alltoall`. Collective.
   package func allToAllNatively(
     _ values: UnsafeRawPointer?, into received: UnsafeMutableRawPointer?, countPerRank: Int,
-    type: ScalarType
-  ) throws(MPIError) {
+    type: ScalarType, name: UInt64 = 0
+  ) throws {
+    try meet(
+      Call(.allToAll, nil, type, count: countPerRank, algorithm: .native, name: name))
     let code = watchdog.guarding("MPI_Alltoall") {
       MPI_Alltoall(
         values, Int32(countPerRank), type.datatype, received, Int32(countPerRank), type.datatype,
         internalHandle)
     }
     try MPIError.check(code, "MPI_Alltoall")
+  }
+
+  /// A number for a list of counts, which ranks compare in place of the list.
+  private func hash(of counts: [Int]) -> Int {
+    let hash = counts.reduce(1 as UInt64) {
+      Call.fold($0 ^ UInt64(bitPattern: Int64($1)), 0x9E37_79B9_7F4A_7C15) &+ 1
+    }
+    return Int(hash >> 2)
   }
 
   /// Counts and offsets as MPI takes them, in 32 bits.

@@ -21,32 +21,62 @@ extension Communicator {
 
   /// As ``split(color:key:)``, where ranks that give no colour join no group and get nil.
   public func split(optionalColor color: Int?, key: Int? = nil) throws -> Communicator? {
-    precondition(color ?? 0 >= 0, "A colour must not be negative, but is \(color ?? 0).")
+    precondition(
+      (0...Int(Int32.max)).contains(color ?? 0),
+      "A colour is 0...\(Int32.max), but this one is \(color ?? 0).")
+    precondition(
+      Int32(exactly: key ?? rank) != nil, "A key has 32 bits, but this one is \(key ?? rank).")
+    try meet(Call(.split))
+    let id = childID(1 + UInt64(color ?? 0))
+    try buryTheDead()
     var part: MPI_Comm?
-    try MPIError.check(
+    let code = watchdog.guarding("MPI_Comm_split", among: worldRanks) {
       MPI_Comm_split(
-        handle, color.map { Int32($0) } ?? MPI_UNDEFINED, Int32(key ?? rank), &part),
-      "MPI_Comm_split")
+        handle, color.map { Int32($0) } ?? MPI_UNDEFINED, Int32(key ?? rank), &part)
+    }
+    try MPIError.check(code, "MPI_Comm_split")
     guard let part, part != cmpi_comm_null() else { return nil }
-    return try Communicator(owning: part)
+    return try Communicator(owning: part, id: id)
   }
 
   /// The communicator of the ranks that can share memory with this one: those of its host.
   ///
-  /// Collective. `MPI_Comm_split_type(MPI_COMM_TYPE_SHARED)`
+  /// Collective. `MPI_Comm_split`
   public func splitByHost() throws -> Communicator {
+    let host = hosts.firstIndex { $0.contains(rank) } ?? 0
+    try meet(Call(.splitByHost))
+    let id = childID(1 + UInt64(host))
+    try buryTheDead()
     var part: MPI_Comm?
-    try MPIError.check(
-      MPI_Comm_split_type(
-        handle, Int32(MPI_COMM_TYPE_SHARED), Int32(rank), cmpi_info_null(), &part),
-      "MPI_Comm_split_type")
-    return try Communicator(owning: part!)
+    let code = watchdog.guarding("MPI_Comm_split", among: worldRanks) {
+      MPI_Comm_split(handle, Int32(host), Int32(rank), &part)
+    }
+    try MPIError.check(code, "MPI_Comm_split")
+    return try Communicator(owning: part!, id: id)
   }
 
   /// A communicator of the same ranks whose messages and collectives are separate from this one's.
   ///
   /// Collective. `MPI_Comm_dup`
   public func duplicate() throws -> Communicator {
-    try Communicator(duplicating: handle)
+    try meet(Call(.duplicate))
+    let id = childID(0)
+    try buryTheDead()
+    var copy: MPI_Comm?
+    let code = watchdog.guarding("MPI_Comm_dup", among: worldRanks) { MPI_Comm_dup(handle, &copy) }
+    try MPIError.check(code, "MPI_Comm_dup")
+    return try Communicator(owning: copy!, id: id)
   }
+
+  /// A number for a communicator made of this one: the same on all its ranks, and no other's. No
+  /// messages: the ranks have just agreed on the call that makes it.
+  private func childID(_ part: UInt64) -> UInt64 {
+    let call = Call.fold(agreement.id ^ 0xA076_1D64_78BD_642F, madeCount &+ 0xE703_7ED1_A0B4_28DB)
+    madeCount += 1
+    return Call.fold(call, part ^ 0x8EBC_6AF0_9C88_C6E3) | 1
+  }
+
+  /// Frees MPI's communicators that all ranks have let go of, among those whose ranks are all here.
+  /// Collective.
+  private func buryTheDead() throws { try MPI.graveyard?.bury(over: self) }
 }

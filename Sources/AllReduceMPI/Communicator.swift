@@ -22,106 +22,158 @@ public final class Communicator {
   /// The ranks on each host, ascending; hosts are ordered by their lowest rank.
   public let hosts: [[Int]]
 
-  /// A place where an upper floor keeps what belongs to this communicator (schedules, staging
-  /// memory, sequence numbers). It lives as long as the communicator does.
+  /// A place where the AllReduce module keeps what belongs to this communicator (schedules, staging
+  /// memory). It lives as long as the communicator does.
   package var attachment: AnyObject?
   /// A part of the attachment that is a value of addresses and numbers alone; nil before it is made.
   /// To read it counts no references and checks no access, which together took a fifth of a small
   /// reduction's time.
   package let shortcut: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
-  /// Where all ranks are on one host and have made a ``HostGroup``: its lines, which live as long as it.
-  var hostLines: HostLines?
+  /// Whether the ranks call the same things.
+  package let agreement: Agreement
+  /// Counts this communicator's calls.
+  package let counter: CallCounter
+  /// The ranks on this host and their lines; nil where there is one rank.
+  package private(set) var hostGroup: HostGroup?
+  /// How many communicators have been made of this one.
+  var madeCount: UInt64 = 0
+  private lazy var meeting = Meeting(on: self)
 
   /// Messages of the user and MPI's own collectives.
   let handle: MPI_Comm
   /// Messages of the library: nothing a user sends can be mistaken for them.
   let internalHandle: MPI_Comm
 
-  let engine: ProgressEngine
+  /// Counts what this rank sends here.
+  let meter: TrafficMeter
+  package let engine: ProgressEngine
   let watchdog: Watchdog
   /// The most elements that one MPI call may move; more are split. A test may lower it.
   package var largestCount = 1 << 28
+  /// Started receives of the user that have not met their message.
+  let receives = ReceiveQueue()
 
-  /// Takes ownership of `handle`. Collective over its ranks.
-  init(owning handle: MPI_Comm) throws(MPIError) {
-    engine = MPI.current.engine
-    watchdog = MPI.current.watchdog
+  /// Takes ownership of `handle`. Collective over its ranks, which have all come here.
+  ///
+  /// - Parameters:
+  ///   - handle: An MPI communicator.
+  ///   - id: The same on all its ranks, and no other communicator's.
+  /// - Throws: ``MPIError``; ``AgreedError`` if the host has no memory for it.
+  init(owning handle: MPI_Comm, id: UInt64) throws {
+    let runtime = MPI.current
+    engine = runtime.engine
+    watchdog = runtime.watchdog
     rank = Communicator.rank(in: handle)
     size = Communicator.size(of: handle)
     processorName = MPI.processorName()
     self.handle = handle
+    MPI_Comm_set_errhandler(handle, cmpi_errors_return())
+    var inner: MPI_Comm?
+    let code = watchdog.guarding("MPI_Comm_dup") { MPI_Comm_dup(handle, &inner) }
+    try MPIError.check(code, "MPI_Comm_dup")
+    internalHandle = inner!
+    MPI_Comm_set_errhandler(inner, cmpi_errors_return())
+    let worldRanks = try Communicator.translateToWorld(handle, count: size)
+    self.worldRanks = worldRanks
+    let hostOf = worldRanks.map { runtime.hostOfWorldRank[$0] }
+    let byHost = Dictionary(grouping: 0..<size) { hostOf[$0] }
+    hosts = byHost.values.sorted { $0[0] < $1[0] }
+    meter = TrafficMeter(isFar: hostOf.map { [rank] in $0 != hostOf[rank] })
+    agreement = Agreement(
+      id: id, rank: rank, worldRanks: worldRanks,
+      endpoint: MessageEndpoint(internalHandle, worldRanks: worldRanks), engine: engine)
+    counter = agreement.counter
     shortcut = .allocate(capacity: 1)
     shortcut.initialize(to: nil)
-    do {
-      MPI_Comm_set_errhandler(handle, cmpi_errors_return())
-      var inner: MPI_Comm?
-      try MPIError.check(MPI_Comm_dup(handle, &inner), "MPI_Comm_dup")
-      internalHandle = inner!
-      MPI_Comm_set_errhandler(inner, cmpi_errors_return())
-      let worldRanks = try Communicator.translateToWorld(handle, count: size)
-      self.worldRanks = worldRanks
-      let hostOf = worldRanks.map { MPI.current.hostOfWorldRank[$0] }
-      let byHost = Dictionary(grouping: 0..<size) { hostOf[$0] }
-      hosts = byHost.values.sorted { $0[0] < $1[0] }
-    } catch {
-      shortcut.deallocate()
-      var failed: MPI_Comm? = handle
-      MPI_Comm_free(&failed)
-      throw error
+    if size > 1 {
+      let group = try HostGroup(of: self)
+      hostGroup = group
+      agreement.hostCounters = group.lines.counters
     }
   }
 
-  /// A duplicate of an MPI communicator. Collective over its ranks.
-  convenience init(duplicating original: MPI_Comm) throws(MPIError) {
-    var copy: MPI_Comm?
-    try MPIError.check(MPI_Comm_dup(original, &copy), "MPI_Comm_dup")
-    try self.init(owning: copy!)
-  }
-
+  /// Nothing is released that takes other ranks: MPI's communicators go when the job ends, or at the
+  /// next call that makes a communicator of all ranks of this one (``Graveyard``).
   deinit {
-    // What the upper floor kept may hold messages of this communicator.
+    // Messages of a failed call may still arrive in what the attachment holds.
+    if let attachment { agreement.keepUntilSettled(attachment) }
+    if let hostGroup { agreement.keepUntilSettled(hostGroup) }
     attachment = nil
+    agreement.hostCounters = nil
     shortcut.deallocate()
-    var finalized: Int32 = 0
-    MPI_Finalized(&finalized)
-    guard finalized == 0 else { return }
-    var inner: MPI_Comm? = internalHandle
-    MPI_Comm_free(&inner)
-    var outer: MPI_Comm? = handle
-    MPI_Comm_free(&outer)
+    meter.deallocate()
+    MPI.graveyard?.add(agreement, handle, internalHandle)
   }
 
   /// Waits until every rank of the group has come here, moving everything in flight meanwhile.
   ///
-  /// Collective. Cost: one step in shared memory once the ranks of one host have reduced there, else
-  /// ⌈log₂ size⌉ messages a rank (`MPI_Ibarrier`).
+  /// Collective. Cost: one step in shared memory where all ranks are on one host, else ⌈log₂ size⌉
+  /// messages of 32 bytes a rank.
+  ///
+  /// - Throws: ``MPIError`` if ranks made another call.
+  ///
+  /// `MPI_Barrier`
   public func barrier() throws {
+    try meet(Call(.barrier))
+    try counter.end()
+  }
+
+  /// Runs a call that makes several calls; see ``Agreement/asOneCall(_:)``.
+  package func asOneCall<Result>(_ body: () throws -> Result) throws -> Result {
+    size == 1 ? try body() : try agreement.asOneCall(body)
+  }
+
+  /// Waits until every rank has come here with the same call, moving everything in flight meanwhile.
+  /// Afterwards a call that blocks inside MPI ends: no rank waits elsewhere. Collective.
+  ///
+  /// - Throws: ``MPIError`` if ranks made another call.
+  package func meet(_ call: Call) throws {
     if size == 1 { return }
-    if let hostLines { return hostLines.barrier() }
-    var request: MPI_Request?
-    try MPIError.check(MPI_Ibarrier(internalHandle, &request), "MPI_Ibarrier")
-    try engine.wait(
-      for: NativeRequest(request, "barrier", awaiting: worldRanks.filter { $0 != worldRank }))
+    let ticket = try counter.begin(call)
+    if hosts.count == 1, let hostGroup {
+      do throws(CallFailed) {
+        try hostGroup.lines.meet(ticket.running)
+      } catch {
+        throw agreement.failure()
+      }
+    } else {
+      agreement.endOldCalls()
+      meeting.start(ticket, "\(call)")
+      try wait(for: meeting)
+    }
   }
 
   /// Moves everything that this rank has in flight, once, without waiting.
   ///
   /// Call it between pieces of a long computation (a millisecond or less apart) so that reductions
   /// that were started go on meanwhile: MPI and shared memory move only when a rank looks at them.
-  public func makeProgress() { engine.poll() }
+  public func makeProgress() { engine.pollWhileComputing() }
 
   /// Puts an operation that was started under the engine's care until it is waited for.
   package func add(_ operation: any InFlight) { engine.add(operation) }
 
   /// Waits for an operation's end, moving everything in flight meanwhile.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
-    try engine.wait(for: operation)
+    do {
+      try engine.wait(for: operation)
+    } catch let failed as CallFailed {
+      throw agreement.settle(failed)
+    }
   }
 
   /// Waits for an operation's end and leaves its error to whoever waits for its outcome.
   package func waitQuietly<Operation: InFlight>(for operation: Operation) {
     try? engine.wait(for: operation)
+  }
+
+  /// Waits a second at most for an operation that is let go of. If it has not ended by then, it is
+  /// given up, and all ranks' calls on this communicator that are under way fail.
+  package func letGo<Operation: InFlight>(of operation: Operation) {
+    if engine.wait(for: operation, atMost: engine.patience) { return }
+    engine.patience = 0
+    agreement.fail("it let go of \(operation.summary) before its end")
+    engine.abandon(operation)
   }
 
   /// This process's rank in the whole job.

@@ -1,6 +1,5 @@
-internal import Synchronization
-
-/// How long a rank waits for others before it says so and ends the job.
+/// How long a rank waits for others before it says so and ends the job: in any one wait, from before
+/// `MPI_Init_thread` to after `MPI_Finalize`.
 ///
 /// Set by `ALLREDUCE_DEADLINE`, in seconds; 300 if unset, none if 0.
 package enum Deadline {
@@ -36,66 +35,18 @@ extension Double {
 
 /// Words for a set of ranks: "rank 3", "ranks 0, 2 and 5".
 package func describeRanks(_ ranks: [Int]) -> String {
-  let shown = ranks.prefix(16).map(String.init)
-  guard let last = shown.last else { return "no rank" }
-  if shown.count == 1 { return "rank \(last)" }
-  let more = ranks.count > shown.count ? " and \(ranks.count - shown.count) more" : ""
-  return more.isEmpty
-    ? "ranks \(shown.dropLast().joined(separator: ", ")) and \(last)"
-    : "ranks \(shown.joined(separator: ", "))\(more)"
+  describeRanks(ranks, joinedBy: "and") { String($0) }
 }
 
-/// Looks after calls that block inside MPI, where the rank itself cannot look at a clock.
-///
-/// A thread of its own that never calls MPI. It notices that one call has lasted longer than the
-/// deadline, says which, and ends the process; mpirun then ends the job. A guarded call costs two
-/// atomic additions and no clock.
-package final class Watchdog: Sendable {
-  /// Odd while a guarded call is under way; it grows by one at each end of one.
-  private let edge = Atomic<UInt64>(0)
-  /// The name of the call under way: the address and length of a static string.
-  private let name = Atomic<UInt>(0)
-  private let who: String
-  private let others: String
-
-  init(who: String, others: String) {
-    self.who = who
-    self.others = others
+/// As ``describeRanks(_:)``, with other words for a rank.
+func describeRanks(
+  _ ranks: [Int], joinedBy word: String, _ describe: (Int) -> String
+) -> String {
+  let shown = ranks.prefix(16).map(describe)
+  guard let last = shown.last else { return "no rank" }
+  if shown.count == 1 { return "rank \(last)" }
+  if ranks.count > shown.count {
+    return "ranks \(shown.joined(separator: ", ")) \(word) \(ranks.count - shown.count) more"
   }
-
-  func start(deadline: Double) {
-    startDetachedThread { [self] in
-      let period = max(0.01, min(1, deadline / 10))
-      var seen: UInt64 = 0
-      var since = monotonicNanoseconds()
-      while true {
-        sleepThread(seconds: period)
-        let now = edge.load(ordering: .acquiring)
-        if now != seen || now % 2 == 0 {
-          seen = now
-          since = monotonicNanoseconds()
-          continue
-        }
-        let waited = Double(monotonicNanoseconds() - since) / 1e9
-        if waited > deadline { end(waited) }
-      }
-    }
-  }
-
-  private func end(_ waited: Double) -> Never {
-    let address = UnsafePointer<CChar>(bitPattern: name.load(ordering: .relaxed))
-    let operation = address.map { String(cString: $0) } ?? "a call of MPI"
-    writeToStandardError(
-      Deadline.message(operation, awaiting: others, waited: waited, who: who))
-    endProcess(70)
-  }
-
-  /// Runs a call that may block inside MPI.
-  @inline(__always)
-  func guarding<Result>(_ operation: StaticString, _ call: () -> Result) -> Result {
-    name.store(UInt(bitPattern: operation.utf8Start), ordering: .relaxed)
-    edge.wrappingAdd(1, ordering: .releasing)
-    defer { edge.wrappingAdd(1, ordering: .releasing) }
-    return call()
-  }
+  return "ranks \(shown.dropLast().joined(separator: ", ")) \(word) \(last)"
 }

@@ -14,33 +14,37 @@ public enum MPI {
     let who: String
     /// Which host each world rank is on: the lowest world rank there.
     let hostOfWorldRank: [Int]
+    /// The ways to share a host's memory, the first one to be tried first.
+    let hostMemoryWays: [HostMemoryWay]
+    /// The hosts and processes of the ranks.
+    package let peers: Peers
     /// What the job's file of measured choices says.
     let tuning: TuningText?
+    /// Communicators that this rank has let go of.
+    let graveyard = Graveyard()
+    /// How many communicators of all ranks were made.
+    var worldCount: UInt64 = 0
 
     init(rank: Int, size: Int, host: String) throws(MPIError) {
-      hostOfWorldRank = try Runtime.findHosts(rank: rank, size: size)
-      tuning = try TuningText.shared(rank: rank)
+      watchdog = Watchdog.shared
       who = "rank \(rank) on \(host)"
-      engine = ProgressEngine(who: who)
-      let others = (0..<size).filter { $0 != rank }
-      watchdog = Watchdog(who: who, others: describeRanks(others))
-      if let deadline = Deadline.seconds, size > 1 { watchdog.start(deadline: deadline) }
-    }
-
-    private static func findHosts(rank: Int, size: Int) throws(MPIError) -> [Int] {
-      var node: MPI_Comm?
-      try MPIError.check(
-        MPI_Comm_split_type(
-          cmpi_comm_world(), Int32(MPI_COMM_TYPE_SHARED), Int32(rank), cmpi_info_null(), &node),
-        "MPI_Comm_split_type")
-      defer { MPI_Comm_free(&node) }
-      var lowest = Int32(rank)
-      try MPIError.check(MPI_Bcast(&lowest, 1, cmpi_int32(), 0, node), "MPI_Bcast")
-      var all = [Int32](repeating: 0, count: size)
-      try MPIError.check(
-        MPI_Allgather(&lowest, 1, cmpi_int32(), &all, 1, cmpi_int32(), cmpi_comm_world()),
-        "MPI_Allgather")
-      return all.map { Int($0) }
+      let hosts = try watchdog.guarding("MPI_Comm_split_type") { () throws(MPIError) in
+        try HostProbe.run(rank: rank, size: size, host: host)
+      }
+      (hostOfWorldRank, hostMemoryWays) = (hosts.hostOfWorldRank, hosts.ways)
+      peers = try Peers(me: rank, hostOf: hostOfWorldRank, host: host)
+      watchdog.know(peers, who: who)
+      tuning = try TuningText.shared(rank: rank)
+      engine = ProgressEngine(who: who, worldRank: rank)
+      if size > 1 {
+        var control: MPI_Comm?
+        let code = watchdog.guarding("MPI_Comm_dup") {
+          MPI_Comm_dup(cmpi_comm_world(), &control)
+        }
+        try MPIError.check(code, "MPI_Comm_dup")
+        engine.control = try ControlChannel(
+          owning: control!, hosts: hostOfWorldRank, engine: engine)
+      }
     }
   }
 
@@ -77,6 +81,12 @@ public enum MPI {
       let world = try world()
       result = try body(world)
       try world.barrier()
+      if let control = current.engine.control {
+        // A rank that learns only now of a failure answers before any rank leaves.
+        control.settleAll()
+        try world.barrier()
+        try control.throwOwed()
+      }
     } catch {
       end(with: error)
     }
@@ -86,12 +96,17 @@ public enum MPI {
 
   /// Initialises MPI unless someone has; returns whether this call did.
   package static func start(_ threading: ThreadLevel) throws(MPIError) -> Bool {
+    let watchdog = Watchdog.shared
+    // Before MPI starts: a rank that never comes keeps the others waiting in there.
+    if let launch = Launch.current { watchdog.start(size: launch.size) }
     var initialized: Int32 = 0
     MPI_Initialized(&initialized)
     var provided: Int32 = 0
     if initialized == 0 {
-      try MPIError.check(
-        MPI_Init_thread(nil, nil, threading.constant, &provided), "MPI_Init_thread")
+      let code = watchdog.guarding("MPI_Init_thread") {
+        MPI_Init_thread(nil, nil, threading.constant, &provided)
+      }
+      try MPIError.check(code, "MPI_Init_thread")
     } else {
       try MPIError.check(MPI_Query_thread(&provided), "MPI_Query_thread")
     }
@@ -102,35 +117,60 @@ public enum MPI {
         message: "thread level \(threading) was asked for, but this MPI provides \(level); "
           + "ask for less, or use an MPI library that was built with threads")
     }
+    if Communicator.largestTag < Int(Int16.max) {
+      throw MPIError(
+        operation: "MPI_Comm_get_attr",
+        message: "this MPI allows tags up to \(Communicator.largestTag) (MPI_TAG_UB), but the "
+          + "library needs \(Int16.max), which the standard promises; use another MPI library")
+    }
     if runtime == nil {
       // From here on errors of MPI come back as codes, on every communicator made from this one.
       MPI_Comm_set_errhandler(cmpi_comm_world(), cmpi_errors_return())
+      let size = Communicator.size(of: cmpi_comm_world())
+      watchdog.stage = .settingUp
+      watchdog.start(size: size)
       runtime = try Runtime(
-        rank: Communicator.rank(in: cmpi_comm_world()),
-        size: Communicator.size(of: cmpi_comm_world()), host: processorName())
+        rank: Communicator.rank(in: cmpi_comm_world()), size: size, host: processorName())
+      if size == 1 { watchdog.stop() }
+      watchdog.stage = .running
     }
     return initialized == 0
   }
 
   /// A fresh communicator of all ranks. Collective.
-  package static func world() throws(MPIError) -> Communicator {
-    try Communicator(duplicating: cmpi_comm_world())
+  package static func world() throws -> Communicator {
+    let runtime = current
+    runtime.worldCount += 1
+    var copy: MPI_Comm?
+    let code = runtime.watchdog.guarding("MPI_Comm_dup") {
+      MPI_Comm_dup(cmpi_comm_world(), &copy)
+    }
+    try MPIError.check(code, "MPI_Comm_dup")
+    return try Communicator(owning: copy!, id: runtime.worldCount)
   }
+
+  /// Where communicators go that this rank lets go of; nil once MPI has ended.
+  static var graveyard: Graveyard? { runtime?.graveyard }
 
   /// Ends MPI after ``start(_:)``. Collective.
   package static func finish() throws(MPIError) {
+    let watchdog = Watchdog.shared
     NativeOperation.releaseAll()
+    runtime?.graveyard.buryAll()
+    runtime?.engine.control?.end()
     runtime = nil
-    try MPIError.check(MPI_Finalize(), "MPI_Finalize")
+    watchdog.stage = .finishing
+    let code = watchdog.guarding("MPI_Finalize") { MPI_Finalize() }
+    watchdog.stage = .done
+    watchdog.stop()
+    try MPIError.check(code, "MPI_Finalize")
   }
 
-  /// Whether this process was started by mpirun (or another launcher of Open MPI).
-  public static var isLaunched: Bool { environmentVariable("OMPI_COMM_WORLD_SIZE") != nil }
+  /// Whether this process was started by a launcher, such as mpirun or srun.
+  public static var isLaunched: Bool { Launch.current != nil }
 
   /// The world rank that the launcher gave this process, before MPI is initialised; 0 without one.
-  public static var launchedRank: Int {
-    environmentVariable("OMPI_COMM_WORLD_RANK").flatMap { Int($0) } ?? 0
-  }
+  public static var launchedRank: Int { Launch.current?.rank ?? 0 }
 
   static func processorName() -> String {
     var length: Int32 = 0
@@ -145,21 +185,17 @@ public enum MPI {
     end(with: AgreedError(rank: 0, message: "\(error)", exitCode: error.exitCode))
   }
 
-  /// Prints the error and ends the job.
+  /// Prints the error and ends the job with its code, within 3 seconds.
   private static func end(with error: any Error) -> Never {
-    flushStandardStreams()
     let code = (error as? any ExitCoded)?.exitCode ?? 70
-    let rank = Communicator.rank(in: cmpi_comm_world())
     if error is AgreedError {
       // All ranks hold the same error. Rank 0 speaks; were another faster to end the job, rank 0's
       // words could be lost.
       // If it has not by then, it is none of those that agreed.
-      if rank != 0 { sleepThread(seconds: 3) }
-      writeToStandardError("error: \(error)\n")
-    } else {
-      writeToStandardError("error: \(current.who): \(error)\n")
+      Watchdog.shared.stage = .ending
+      if Communicator.rank(in: cmpi_comm_world()) != 0 { sleepThread(seconds: 1.5) }
+      JobEnd.end(words: "error: \(error)\n", exitCode: code, within: 1.3)
     }
-    MPI_Abort(cmpi_comm_world(), code)
-    endProcess(code)
+    JobEnd.end(words: "error: \(current.who): \(error)\n", exitCode: code, within: 2)
   }
 }

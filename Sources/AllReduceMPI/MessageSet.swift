@@ -1,120 +1,344 @@
 internal import CMPI
 
-/// Messages of the library that are under way at once, each known by a label.
+/// Messages of a collective that are under way at once, each known by a label.
 ///
-/// What schedules run on. It holds room for a fixed number of messages and allocates nothing after
-/// it was made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
+/// What schedules run on. The first message to each rank carries the call's ``Ticket``; the first
+/// from each rank is received into a slot that holds the largest such message, and compared, before
+/// anything else from that rank may be received: so no message of another call can reach the
+/// caller's memory. It holds room for a fixed number of messages and allocates nothing after it was
+/// made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
+///
+/// A first message of up to 4 KiB travels with its ticket; of a larger one the ticket goes ahead as a
+/// message of its own, and the payload right behind it.
 package final class MessageSet {
-  private struct Entry {
-    var label: Int32
-    var peer: Int32
-    /// Bytes expected; -1 for a send.
-    var expected: Int
+  enum Role: UInt8 {
+    case send
+    /// A ticket that was sent ahead; its label is nobody's.
+    case ticket
+    case receive
+    /// A first message, which is received into a slot.
+    case first
   }
 
-  private let handle: MPI_Comm
-  private let worldRanks: [Int]
-  private let capacity: Int
-  private let requests: UnsafeMutablePointer<MPI_Request?>
-  private let entries: UnsafeMutablePointer<Entry>
-  private let indices: UnsafeMutablePointer<Int32>
-  private let statuses: UnsafeMutablePointer<MPI_Status>
-  private let finished: UnsafeMutablePointer<Int32>
-  /// Counters in memory of their own: a class's properties would be checked at every access.
-  private let state: UnsafeMutablePointer<State>
+  struct Entry {
+    var role: Role
+    var label: Int32
+    /// The other end, as a rank of the communicator.
+    var peer: Int32
+    var tag: Int32
+    /// Bytes expected.
+    var expected: Int
+    var target: UnsafeMutableRawPointer?
+    var slot: UnsafeMutableRawPointer?
+  }
 
-  private struct State {
+  private let agreement: Agreement
+  let endpoint: MessageEndpoint
+  private let handle: MPI_Comm
+  /// The communicator's rank of each peer; nil where they are the same.
+  private let group: [Int32]?
+  private let meter: TrafficMeter
+  private let capacity: Int
+  let requests: UnsafeMutablePointer<MPI_Request?>
+  let entries: UnsafeMutablePointer<Entry>
+  let indices: UnsafeMutablePointer<Int32>
+  let statuses: UnsafeMutablePointer<MPI_Status>
+  private let finished: UnsafeMutablePointer<Int32>
+  /// Receives that wait for the first message of their rank to be compared.
+  private let held: UnsafeMutablePointer<Entry>
+  /// Whether the first message of each rank of the communicator has been compared.
+  private let isCompared: UnsafeMutablePointer<Bool>
+  /// Counters in memory of their own: a class's properties would be checked at every access.
+  let state: UnsafeMutablePointer<State>
+
+  struct State {
     var active = 0
     var finished = 0
     var taken = 0
+    var held = 0
+    var ticket = Ticket(number: 0, running: 0)
+    var firstTag: Int32 = 0
+    /// ``MessageEndpoint/status`` when the call began.
+    var status: UInt64 = 0
+    /// Counts what is sent.
+    var tally = TrafficTally.current
   }
 
   /// Room for `capacity` messages on the library's side of `communicator`.
-  package init(on communicator: Communicator, capacity: Int) {
-    handle = communicator.internalHandle
-    worldRanks = communicator.worldRanks
-    self.capacity = max(capacity, 1)
+  ///
+  /// - Parameters:
+  ///   - communicator: Whose messages they are.
+  ///   - capacity: The most messages under way at once; tickets need no room of their own.
+  ///   - group: The communicator's rank of each peer; nil where peers are its ranks.
+  package init(on communicator: Communicator, capacity: Int, group: [Int]? = nil) {
+    agreement = communicator.agreement
+    endpoint = agreement.endpoint
+    handle = endpoint.handle
+    meter = communicator.meter
+    self.group = group?.map { Int32($0) }
+    let ranks = communicator.size
+    // A payload that follows its ticket is one message more.
+    self.capacity = max(2 * capacity, 1)
     requests = .allocate(capacity: self.capacity)
     entries = .allocate(capacity: self.capacity)
     indices = .allocate(capacity: self.capacity)
     statuses = .allocate(capacity: self.capacity)
     finished = .allocate(capacity: self.capacity)
+    held = .allocate(capacity: max(capacity, 1))
+    isCompared = .allocate(capacity: ranks)
     state = .allocate(capacity: 1)
     requests.initialize(repeating: nil, count: self.capacity)
     statuses.initialize(repeating: MPI_Status(), count: self.capacity)
+    isCompared.initialize(repeating: false, count: ranks)
     state.initialize(to: State())
+    endpoint.add(self)
   }
 
   deinit {
+    endpoint.remove(self)
     requests.deallocate()
     entries.deallocate()
     indices.deallocate()
     statuses.deallocate()
     finished.deallocate()
-    state.deallocate()
+    held.deallocate()
+    isCompared.deallocate()
+    state.deinitialize(count: 1).deallocate()
+  }
+
+  /// Counts what is sent from now on in the tally in use now, also when it is sent later.
+  package func useCurrentTally() {
+    let tally = TrafficTally.current
+    if state.pointee.tally !== tally { state.pointee.tally = tally }
+  }
+
+  /// Begins a call's messages; none is under way.
+  package func begin(_ ticket: Ticket) {
+    isCompared.update(repeating: false, count: endpoint.worldRanks.count)
+    // 14 bits: the standard promises 32,767. A message waits for the one four before it on its channel,
+    // so eight numbers tell messages apart; 2,048 calls may be under way.
+    let tag = ticket.lane << 14 | Int32(truncatingIfNeeded: ticket.number & 2047) << 3
+    state.pointee = State(
+      ticket: ticket, firstTag: tag, status: endpoint.status.pointee & ~1,
+      tally: state.pointee.tally)
+  }
+
+  /// Whether nothing is under way.
+  package var isIdle: Bool { state.pointee.active == 0 }
+
+  /// The call that the messages belong to.
+  package var call: (agreement: Agreement, number: UInt64)? {
+    (agreement, state.pointee.ticket.number)
   }
 
   /// Posts a send. The memory must stay as it is until the label comes back from ``nextFinished()``.
+  ///
+  /// - Parameters:
+  ///   - bytes: What is sent.
+  ///   - count: How many bytes.
+  ///   - peer: The receiver.
+  ///   - message: The number of the message on its channel, from 0.
+  ///   - label: What ``nextFinished()`` returns once it has left.
+  /// - Throws: ``CallFailed``; ``MPIError``.
   package func send(
-    _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, tag: Int32, label: Int32
-  ) throws(MPIError) {
-    let slot = reserve(label, peer, expected: -1)
-    try MPIError.check(
-      MPI_Isend(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + slot), "MPI_Isend")
+    _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, message: Int32, label: Int32
+  ) throws {
+    try checkGoesOn()
+    let (peer, tag) = (rank(of: peer), state.pointee.firstTag | message & 7)
+    meter.count(count, to: Int(peer), tallied: state.pointee.tally.counts)
+    if message != 0 { return try post(bytes, count, .send, label, peer, tag, slot: nil) }
+    meter.countAgreement(
+      SlotPool.ticketBytes, to: Int(peer), tallied: state.pointee.tally.counts)
+    let slot = endpoint.pool.take()
+    let ticket = state.pointee.ticket
+    slot.storeBytes(of: ticket.number, as: UInt64.self)
+    slot.storeBytes(of: ticket.running, toByteOffset: 8, as: UInt64.self)
+    slot.storeBytes(of: UInt64(count), toByteOffset: 16, as: UInt64.self)
+    slot.storeBytes(of: UInt64(ticket.lane), toByteOffset: 24, as: UInt64.self)
+    if count <= SlotPool.largestPayload {
+      (slot + SlotPool.ticketBytes).copyMemory(from: bytes, byteCount: count)
+      try post(slot, SlotPool.ticketBytes + count, .send, label, peer, tag, slot: slot)
+    } else {
+      try post(slot, SlotPool.ticketBytes, .ticket, -1, peer, tag, slot: slot)
+      try post(bytes, count, .send, label, peer, tag, slot: nil)
+    }
   }
 
-  /// Posts a receive of exactly `count` bytes.
+  private func post(
+    _ bytes: UnsafeRawPointer, _ count: Int, _ role: Role, _ label: Int32, _ peer: Int32,
+    _ tag: Int32, slot: UnsafeMutableRawPointer?
+  ) throws {
+    let place = reserve(
+      Entry(
+        role: role, label: label, peer: peer, tag: tag, expected: count, target: nil, slot: slot))
+    try check(
+      MPI_Isend(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + place), "MPI_Isend")
+    endpoint.sent[Int(peer)] &+= 1
+  }
+
+  /// Receives exactly `count` bytes, as soon as the first message of the channel has been compared.
   package func receive(
-    into bytes: UnsafeMutableRawPointer, count: Int, from peer: Int32, tag: Int32, label: Int32
-  ) throws(MPIError) {
-    let slot = reserve(label, peer, expected: count)
-    try MPIError.check(
-      MPI_Irecv(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + slot), "MPI_Irecv")
+    into bytes: UnsafeMutableRawPointer, count: Int, from peer: Int32, message: Int32, label: Int32
+  ) throws {
+    try checkGoesOn()
+    let peer = rank(of: peer)
+    var entry = Entry(
+      role: .receive, label: label, peer: peer, tag: state.pointee.firstTag | message & 7,
+      expected: count, target: bytes, slot: nil)
+    if message == 0 {
+      let slot = endpoint.pool.take()
+      entry.role = .first
+      entry.slot = slot
+      let place = reserve(entry)
+      try check(
+        MPI_Irecv(
+          slot, Int32(SlotPool.bytes), cmpi_byte(), peer, entry.tag, handle, requests + place),
+        "MPI_Irecv")
+    } else if isCompared[Int(peer)] {
+      try postReceive(entry, at: reserve(entry))
+    } else {
+      held[state.pointee.held] = entry
+      state.pointee.held += 1
+    }
+  }
+
+  private func postReceive(_ entry: Entry, at place: Int) throws {
+    try check(
+      MPI_Irecv(
+        entry.target, Int32(entry.expected), cmpi_byte(), entry.peer, entry.tag, handle,
+        requests + place), "MPI_Irecv")
+  }
+
+  /// An error of MPI ends the generation: what else is posted must not arrive after it was thrown.
+  @inline(__always)
+  private func check(_ code: Int32, _ operation: StaticString) throws {
+    if code != MPI_SUCCESS { throw fail(MPIError("\(operation)", code: code)) }
+  }
+
+  private func fail(_ error: MPIError) -> MPIError {
+    agreement.fail("\(error)", isTold: true)
+    return error
   }
 
   /// The label of a message that has ended, or nil if none has ended by now. Never blocks.
   ///
-  /// - Throws: ``MPIError``, if MPI failed or a message had another size than this rank expected.
-  package func nextFinished() throws(MPIError) -> Int32? {
-    if state.pointee.taken == state.pointee.finished {
-      guard state.pointee.active > 0 else { return nil }
-      try collect()
-      if state.pointee.finished == 0 { return nil }
+  /// - Throws: ``CallFailed``, if another rank's first message belongs to another call, or the
+  ///   communicator's calls have failed otherwise; ``MPIError``, if MPI failed.
+  package func nextFinished() throws -> Int32? {
+    while true {
+      try checkGoesOn()
+      if state.pointee.taken == state.pointee.finished {
+        guard state.pointee.active > 0 else { return nil }
+        try collect()
+        if state.pointee.finished == 0 { return nil }
+      }
+      let label = finished[state.pointee.taken]
+      state.pointee.taken += 1
+      if label >= 0 { return label }
     }
-    let label = finished[state.pointee.taken]
-    state.pointee.taken += 1
-    return label
+  }
+
+  /// Throws once the generation in which the call began has failed: nothing is posted any more then.
+  @inline(__always)
+  private func checkGoesOn() throws(CallFailed) {
+    if endpoint.status.pointee != state.pointee.status {
+      throw CallFailed(generation: state.pointee.status >> 1)
+    }
   }
 
   /// The world ranks at the other ends of the messages under way, ascending.
   package var awaitedRanks: [Int] {
-    Set((0..<state.pointee.active).map { worldRanks[Int(entries[$0].peer)] }).sorted()
+    Set((0..<state.pointee.active).map { endpoint.worldRanks[Int(entries[$0].peer)] }).sorted()
   }
 
-  private func reserve(_ label: Int32, _ peer: Int32, expected: Int) -> Int {
-    let slot = state.pointee.active
-    precondition(slot < capacity, "A message set for \(capacity) messages is full.")
-    entries[slot] = Entry(label: label, peer: peer, expected: expected)
-    state.pointee.active = slot + 1
-    return slot
+  @inline(__always)
+  private func rank(of peer: Int32) -> Int32 { group.map { $0[Int(peer)] } ?? peer }
+
+  private func reserve(_ entry: Entry) -> Int {
+    let place = state.pointee.active
+    precondition(place < capacity, "A message set for \(capacity) messages is full.")
+    entries[place] = entry
+    requests[place] = cmpi_request_null()
+    state.pointee.active = place + 1
+    return place
   }
 
   /// Asks MPI what has ended and closes the gaps.
-  private func collect() throws(MPIError) {
+  private func collect() throws {
     state.pointee.finished = 0
     state.pointee.taken = 0
     let count = state.pointee.active == 1 ? try testOne() : try testSome()
     guard count > 0 else { return }
+    var ended = 0
+    var isMismatch = false
     for position in 0..<Int(count) {
-      let entry = entries[Int(indices[position])]
-      if entry.expected >= 0 { try checkSize(entry, statuses + position) }
-      finished[position] = entry.label
+      let place = Int(indices[position])
+      let entry = entries[place]
+      switch entry.role {
+      case .send, .ticket:
+        if let slot = entry.slot { endpoint.pool.giveBack(slot) }
+      case .receive:
+        endpoint.received[Int(entry.peer)] &+= 1
+        if bytes(of: statuses + position) != entry.expected { isMismatch = true }
+      case .first:
+        endpoint.received[Int(entry.peer)] &+= 1
+        let (isSame, follows) = compare(entry, bytes(of: statuses + position))
+        if !isSame { isMismatch = true }
+        if isSame && follows {
+          // Its label comes with the payload.
+          entries[place].role = .receive
+          entries[place].slot = nil
+          try postReceive(entry, at: place)
+          continue
+        }
+      }
+      finished[ended] = entry.label
+      ended += 1
     }
-    state.pointee.finished = Int(count)
+    state.pointee.finished = ended
     closeGaps()
+    if isMismatch {
+      // What has ended beside it leads to nothing any more.
+      state.pointee.finished = 0
+      agreement.fail(isTold: true)
+      throw CallFailed(generation: state.pointee.status >> 1)
+    }
+    if state.pointee.held > 0 { try postHeld() }
   }
 
-  private func testSome() throws(MPIError) -> Int32 {
+  /// Takes a first message out of its slot, if its ticket is this call's.
+  private func compare(_ entry: Entry, _ bytes: Int) -> (isSame: Bool, follows: Bool) {
+    guard let slot = entry.slot else { return (false, false) }
+    defer { endpoint.pool.giveBack(slot) }
+    let ticket = state.pointee.ticket
+    guard bytes >= SlotPool.ticketBytes, slot.load(as: UInt64.self) == ticket.number,
+      slot.load(fromByteOffset: 8, as: UInt64.self) == ticket.running,
+      slot.load(fromByteOffset: 16, as: UInt64.self) == UInt64(entry.expected)
+    else { return (false, false) }
+    isCompared[Int(entry.peer)] = true
+    if entry.expected > SlotPool.largestPayload { return (true, true) }
+    guard bytes == SlotPool.ticketBytes + entry.expected else { return (false, false) }
+    entry.target?.copyMemory(from: slot + SlotPool.ticketBytes, byteCount: entry.expected)
+    return (true, false)
+  }
+
+  /// Posts the receives that waited for a first message, in their order.
+  private func postHeld() throws {
+    var kept = 0
+    let count = state.pointee.held
+    for index in 0..<count {
+      let entry = held[index]
+      if isCompared[Int(entry.peer)] {
+        try postReceive(entry, at: reserve(entry))
+      } else {
+        held[kept] = entry
+        kept += 1
+      }
+    }
+    state.pointee.held = kept
+  }
+
+  private func testSome() throws -> Int32 {
     var count: Int32 = 0
     let code = MPI_Testsome(
       Int32(state.pointee.active), requests, &count, indices, statuses)
@@ -124,7 +348,7 @@ package final class MessageSet {
 
   /// As ``testSome()``, for a single message: a small vector's last one. MPI looks at it again after
   /// it has moved the messages, and not only before, so it is seen one call earlier.
-  private func testOne() throws(MPIError) -> Int32 {
+  private func testOne() throws -> Int32 {
     var hasEnded: Int32 = 0
     let code = MPI_Test(requests, &hasEnded, statuses)
     indices[0] = 0
@@ -136,45 +360,35 @@ package final class MessageSet {
     return hasEnded
   }
 
-  private func closeGaps() {
+  func closeGaps() {
     var kept = 0
-    for slot in 0..<state.pointee.active where requests[slot] != cmpi_request_null() {
-      if kept != slot {
-        requests[kept] = requests[slot]
-        entries[kept] = entries[slot]
+    for place in 0..<state.pointee.active where requests[place] != cmpi_request_null() {
+      if kept != place {
+        requests[kept] = requests[place]
+        entries[kept] = entries[place]
       }
       kept += 1
     }
     state.pointee.active = kept
   }
 
-  private func checkSize(
-    _ entry: Entry, _ status: UnsafeMutablePointer<MPI_Status>
-  ) throws(MPIError) {
+  private func bytes(of status: UnsafeMutablePointer<MPI_Status>) -> Int {
     var bytes: Int32 = 0
     MPI_Get_count(status, cmpi_byte(), &bytes)
-    if Int(bytes) != entry.expected { throw mismatch(entry, found: "\(bytes) bytes") }
-  }
-
-  private func mismatch(_ entry: Entry, found: String) -> MPIError {
-    MPIError(
-      operation: "a collective operation",
-      message: "expected \(entry.expected) bytes from rank \(worldRanks[Int(entry.peer)]), but it "
-        + "sent \(found); all ranks must call the same operation with the same count, type, wire "
-        + "format and algorithm, in the same order")
+    return Int(bytes)
   }
 
   private func failure(_ code: Int32, _ count: Int32) -> MPIError {
+    var error = MPIError("MPI_Testsome", code: code)
     // The code of each message stands in its status (MPI_ERR_IN_STATUS).
     for position in 0..<max(0, Int(count)) {
       let one = statuses[position].MPI_ERROR
       guard one != MPI_SUCCESS, one != Int32(MPI_ERR_PENDING) else { continue }
       let entry = entries[Int(indices[position])]
-      if MPIError("", code: one).errorClass == MPI_ERR_TRUNCATE {
-        return mismatch(entry, found: "more")
-      }
-      return MPIError("a message with rank \(worldRanks[Int(entry.peer)])", code: one)
+      error = MPIError(
+        "a message with rank \(endpoint.worldRanks[Int(entry.peer)])", code: one)
     }
-    return MPIError("MPI_Testsome", code: code)
+    closeGaps()
+    return fail(error)
   }
 }

@@ -22,11 +22,86 @@ package func environmentVariable(_ name: String) -> String? {
   getenv(name).map { String(cString: $0) }
 }
 
+/// The system's words for one of its error numbers.
+func errorText(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+/// The error of a file that is not the one that was expected.
+let otherFile = ESTALE
+
+/// Whether an error number says that there is no memory, or no place in a memory file system.
+func isShortageOfMemory(_ code: Int32) -> Bool { [ENOMEM, ENOSPC, EFAULT].contains(code) }
+
 /// Writes out what the C library still holds of standard output.
 func flushStandardStreams() { fflush(nil) }
 
 /// Ends the process without running anything else.
 func endProcess(_ code: Int32) -> Never { _exit(code) }
+
+/// The name of this machine.
+func hostName() -> String {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) {
+    $0.initialize(repeating: 0)
+    gethostname($0.baseAddress!, $0.count - 1)
+    return String(cString: $0.baseAddress!)
+  }
+}
+
+/// The user that this process acts as.
+func effectiveUser() -> UInt32 { geteuid() }
+
+/// A small file's bytes, up to a million; nil if it cannot be read.
+func bytes(ofFile path: String) -> [UInt8]? {
+  let file = open(path, O_RDONLY | O_CLOEXEC)
+  guard file >= 0 else { return nil }
+  defer { close(file) }
+  var content: [UInt8] = []
+  let piece = 16384
+  return withUnsafeTemporaryAllocation(byteCount: piece, alignment: 16) { buffer in
+    while content.count < 1_000_000 {
+      let count = read(file, buffer.baseAddress, piece)
+      if count < 0 { return nil }
+      if count == 0 { break }
+      content.append(contentsOf: buffer[..<count])
+    }
+    return content
+  }
+}
+
+/// The names in a folder; none if it cannot be read.
+func names(inFolder path: String) -> [String] {
+  guard let folder = opendir(path) else { return [] }
+  defer { closedir(folder) }
+  var names: [String] = []
+  while let entry = readdir(folder) {
+    names.append(
+      withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      })
+  }
+  return names
+}
+
+/// Where a symbolic link leads; nil if it is none.
+func target(ofLink path: String) -> String? {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { text in
+    let count = readlink(path, text.baseAddress!, text.count)
+    guard count >= 0 else { return nil }
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// The user that owns a file, and the file's number; nil if there is none.
+func owner(ofFile path: String) -> (user: UInt32, number: UInt64)? {
+  var status = stat()
+  return stat(path, &status) == 0 ? (status.st_uid, UInt64(status.st_ino)) : nil
+}
+
+/// Keeps signals from being handled by this thread.
+func blockSignalsInThread() {
+  var signals = sigset_t()
+  sigfillset(&signals)
+  pthread_sigmask(SIG_BLOCK, &signals, nil)
+}
 
 /// Lets another process or thread use the core.
 package func yieldCore() { sched_yield() }
@@ -34,8 +109,9 @@ package func yieldCore() { sched_yield() }
 /// Sleeps this thread.
 package func sleepThread(seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 
-/// Runs `body` on a thread of its own that nobody waits for.
-func startDetachedThread(_ body: @escaping @Sendable () -> Void) {
+/// Runs `body` on a thread of its own, which ends by itself. Returns whether there is such a thread.
+@discardableResult
+func startDetachedThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   final class Box {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -62,6 +138,7 @@ func startDetachedThread(_ body: @escaping @Sendable () -> Void) {
     }, box.toOpaque())
   if code != 0 { box.release() }
   pthread_attr_destroy(&attributes)
+  return code == 0
 }
 
 /// A value behind a POSIX mutex, which the thread sanitizer understands (it does not see into

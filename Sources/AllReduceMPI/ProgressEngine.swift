@@ -1,5 +1,3 @@
-internal import CMPI
-
 /// Something that moves only when it is looked at: a message, a running schedule.
 package protocol InFlight: AnyObject {
   /// Moves what can be moved now, without waiting. Returns whether the operation has ended.
@@ -14,10 +12,13 @@ package protocol InFlight: AnyObject {
   var awaitedRanks: [Int] { get }
   /// Whether it moves by being looked at, as messages do; false if it only waits for others' memory.
   var isMovedByLooking: Bool { get }
+  /// Whose call it is, and which; nil for messages between two ranks.
+  var call: (agreement: Agreement, number: UInt64)? { get }
 }
 
 extension InFlight {
   package var isMovedByLooking: Bool { true }
+  package var call: (agreement: Agreement, number: UInt64)? { nil }
 }
 
 /// Moves everything that this rank has in flight, whichever of it is being waited for.
@@ -26,19 +27,51 @@ extension InFlight {
 /// is one engine a process, used by the one thread that calls MPI.
 package final class ProgressEngine {
   private var inFlight: [any InFlight] = []
+  /// Operations whose end no call waits for; they leave by themselves.
+  private var unattended: [any InFlight] = []
   private let who: String
+  let worldRank: Int
   /// Whether ranks outnumber processors: then a rank that looks on keeps the one from running that it
   /// waits for. (MPI gives way by itself, but not every operation asks MPI.)
   package var givesWay = false
+  /// How long an operation that is let go of is waited for, in nanoseconds.
+  var patience = usualPatience
+  static let usualPatience: UInt64 = 1_000_000_000
 
-  init(who: String) { self.who = who }
+  /// Messages about calls; nil before the job's ranks have made it.
+  var control: ControlChannel?
+  private(set) lazy var detective = Detective(self)
+  /// What this rank waits in, once a wait has become long.
+  private(set) var blockedCall: BlockedCall?
+  private var glances = 0
+  private var serial: UInt64 = 0
+  private var nextReport: UInt64 = 0
+
+  init(who: String, worldRank: Int) {
+    self.who = who
+    self.worldRank = worldRank
+  }
 
   /// Adds an operation that has been started and is not yet waited for.
   package func add(_ operation: any InFlight) { inFlight.append(operation) }
 
+  /// Takes an operation over: it is moved until it has ended, and its outcome is not asked for.
+  package func abandon(_ operation: any InFlight) {
+    remove(operation)
+    unattended.append(operation)
+    unattended.removeAll { $0.advance() }
+  }
+
   /// Moves everything once.
   package func poll() {
     for operation in inFlight { _ = operation.advance() }
+    if !unattended.isEmpty { unattended.removeAll { $0.advance() } }
+  }
+
+  /// As ``poll()``, between pieces of a computation.
+  func pollWhileComputing() {
+    endWait()
+    poll()
   }
 
   /// Moves one operation once, and says whether it has ended; if so, the engine forgets it.
@@ -57,14 +90,31 @@ package final class ProgressEngine {
     var polls = 0
     var since: UInt64 = 0
     while !operation.advance() {
-      if !inFlight.isEmpty { poll() }
+      if !inFlight.isEmpty || !unattended.isEmpty { poll() }
       polls &+= 1
       if givesWay && polls & 0xF == 0 { yieldCore() }
       // The clock costs as much as a poll: look at it seldom.
       if polls & 0xFF == 0 { since = waitLonger(for: operation, since: since) }
     }
+    if since != 0 { endWait() }
     if !inFlight.isEmpty { remove(operation) }
     if let failure = operation.failure { throw failure }
+  }
+
+  /// Waits until a failed generation of calls has been cleared up.
+  func settle(_ closing: Closing) { try? wait(for: closing) }
+
+  /// Waits for an operation for a short while. Returns whether it has ended.
+  func wait<Operation: InFlight>(for operation: Operation, atMost nanoseconds: UInt64) -> Bool {
+    let end = monotonicNanoseconds() + nanoseconds
+    while !operation.advance() {
+      poll()
+      control?.look()
+      if monotonicNanoseconds() > end { return false }
+      yieldCore()
+    }
+    remove(operation)
+    return true
   }
 
   private func remove(_ operation: any InFlight) {
@@ -74,18 +124,107 @@ package final class ProgressEngine {
     }
   }
 
-  /// Ends the job if a wait has lasted longer than the deadline, and rests if it lasts long. Returns since
-  /// when it lasts.
+  /// Lets calls of these ranks find that they have failed. Returns whether any does so.
+  func failCalls(of agreement: Agreement) -> Bool {
+    var hasFailed = false
+    for operation in inFlight where operation.call?.agreement === agreement {
+      if operation.failure != nil { continue }
+      _ = operation.advance()
+      if operation.failure != nil { hasFailed = true }
+    }
+    return hasFailed
+  }
+
+  /// Waits for the calls of a communicator up to a number; others may still ask for their outcome.
+  func waitForCalls(of agreement: Agreement, before number: UInt64) {
+    for operation in inFlight {
+      guard let call = operation.call, call.agreement === agreement, call.number < number else {
+        continue
+      }
+      try? wait(for: operation)
+    }
+  }
+
+  /// Moves everything once, and now and then hears what other ranks say: for those who ask again and
+  /// again whether something has ended.
+  package func glance() {
+    poll()
+    glances &+= 1
+    if glances & 0xFF == 0 { control?.look() }
+  }
+
+  /// Forgets an operation that has ended without being waited for.
+  func forget(_ operation: any InFlight) { remove(operation) }
+
+  /// The world ranks that a call under way waits for; nil if it is not under way.
+  func awaitedRanks(of agreement: Agreement, number: UInt64) -> [Int]? {
+    if let blockedCall, blockedCall.communicator == agreement.id, blockedCall.number == number {
+      return blockedCall.awaited
+    }
+    let found = inFlight.first {
+      $0.call?.agreement === agreement && $0.call?.number == number
+    }
+    return found?.awaitedRanks
+  }
+
+  // MARK: - Slow waits
+
+  /// Looks around in a wait that has become slow, and rests if it lasts long. Returns since when it
+  /// lasts.
   private func waitLonger(for operation: some InFlight, since: UInt64) -> UInt64 {
     let now = monotonicNanoseconds()
+    let call = operation.call
+    lookAround(
+      call?.agreement, call?.number ?? 0, since: since, now: now,
+      awaiting: operation.awaitedRanks, operation.summary)
     if since == 0 { return now }
-    endJobIfOverdue(
-      operation.summary, awaiting: operation.awaitedRanks, since: since, now: now)
     // Its flags are several ranks': it cannot sleep on one.
     if !operation.isMovedByLooking && maySleep(since: since, now: now) {
       sleepThread(seconds: 20e-6)
     }
     return since
+  }
+
+  /// What a rank does in a slow wait besides moving messages: hears what others say of their calls,
+  /// finds out what a long wait is for, and ends the job at the deadline.
+  ///
+  /// - Parameters:
+  ///   - agreement: Whose call waits; nil for a message between two ranks.
+  ///   - number: The call's number.
+  ///   - since: When the wait began, by the monotonic clock; 0 at the first look.
+  ///   - now: The clock.
+  ///   - ranks: The world ranks that it waits for.
+  ///   - summary: What it is, for people.
+  func lookAround(
+    _ agreement: Agreement?, _ number: UInt64, since: UInt64, now: UInt64,
+    awaiting ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
+  ) {
+    if since == 0 {
+      endWait()
+      serial += 1
+    }
+    control?.look()
+    if since == 0 { return }
+    let waited = now &- since
+    // Making lists of ranks costs more than a look.
+    if waited > 10_000_000 && now > nextReport {
+      nextReport = now + 5_000_000
+      let entry = agreement.flatMap {
+        CallRecord.ofProcess.find(communicator: $0.id, number: number)
+      }
+      let blocked = BlockedCall(
+        communicator: agreement?.id ?? 0, number: number,
+        call: entry?.call ?? Call(.message), awaited: ranks(), serial: serial)
+      blockedCall = blocked
+      detective.look(at: blocked, waited: waited, now: now)
+    }
+    endJobIfOverdue(summary(), awaiting: ranks(), since: since, now: now)
+  }
+
+  private func endWait() {
+    guard blockedCall != nil else { return }
+    blockedCall = nil
+    detective.forget()
   }
 
   /// After this many nanoseconds the rank that is waited for has most likely lost its core.
@@ -103,21 +242,25 @@ package final class ProgressEngine {
   /// - Returns: Whether to sleep.
   package func maySleep(since: UInt64, now: UInt64) -> Bool {
     now - since > ProgressEngine.impatience && !inFlight.contains(where: \.isMovedByLooking)
+      && unattended.isEmpty
   }
 
   /// Ends the job, with the reason on standard error, if a wait has lasted longer than the deadline.
-  package func endJobIfOverdue(
+  private func endJobIfOverdue(
     _ operation: @autoclosure () -> String, awaiting ranks: @autoclosure () -> [Int],
     since: UInt64, now: UInt64
   ) {
+    Watchdog.shared.noteLook(operation(), since: since, now: now)
     guard let deadline = Deadline.seconds else { return }
     let waited = Double(now - since) / 1e9
     if waited <= deadline { return }
-    flushStandardStreams()
-    writeToStandardError(
-      Deadline.message(
-        operation(), awaiting: describeRanks(ranks()), waited: waited, who: who))
-    MPI_Abort(cmpi_comm_world(), 70)
-    endProcess(70)
+    // The root of a chain of waiting, not its members.
+    JobEnd.endAtDeadline(
+      operation(), awaiting: detective.roots ?? ranks(), waited: waited, mayCallMPI: true)
+  }
+
+  /// Ends the job for a reason that waiting cannot mend.
+  func endJob(_ reason: String) -> Never {
+    JobEnd.end(words: "error: \(who): \(reason). The job ends here.\n", exitCode: 70, within: 2)
   }
 }

@@ -93,10 +93,16 @@ package struct TuningText: Sendable {
   private static func share(_ text: String, _ rank: Int) throws(MPIError) -> String {
     var bytes = Array(text.utf8)
     var count = Int32(bytes.count)
-    try MPIError.check(MPI_Bcast(&count, 1, cmpi_int32(), 0, cmpi_comm_world()), "MPI_Bcast")
+    let sized = Watchdog.shared.guarding("MPI_Bcast") {
+      MPI_Bcast(&count, 1, cmpi_int32(), 0, cmpi_comm_world())
+    }
+    try MPIError.check(sized, "MPI_Bcast")
     if count == 0 { return "" }
     if rank != 0 { bytes = [UInt8](repeating: 0, count: Int(count)) }
-    try MPIError.check(MPI_Bcast(&bytes, count, cmpi_byte(), 0, cmpi_comm_world()), "MPI_Bcast")
+    let shared = Watchdog.shared.guarding("MPI_Bcast") {
+      MPI_Bcast(&bytes, count, cmpi_byte(), 0, cmpi_comm_world())
+    }
+    try MPIError.check(shared, "MPI_Bcast")
     return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -4,18 +4,51 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef __linux__
 #include <linux/futex.h>
 #include <sched.h>
+#include <sys/ipc.h>
+#include <sys/random.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <time.h>
 #endif
 
+size_t ck_page_size(void) {
+  long bytes = sysconf(_SC_PAGESIZE);
+  return bytes > 0 ? (size_t)bytes : 4096;
+}
+
+int ck_random_word(uint64_t *word) {
+#ifdef __linux__
+  // An early start may have to wait until the system has collected randomness.
+  for (;;) {
+    ssize_t got = getrandom(word, sizeof *word, 0);
+    if (got == (ssize_t)sizeof *word) return 0;
+    if (got < 0 && errno != EINTR) return -1;
+  }
+#else
+  arc4random_buf(word, sizeof *word);
+  return 0;
+#endif
+}
+
 int ck_memory_file(size_t bytes) {
 #ifdef __linux__
+  // To grow a file past this limit does not fail: it ends the process with SIGXFSZ.
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      bytes > limit.rlim_cur) {
+    errno = EFBIG;
+    return -1;
+  }
   int file = memfd_create("allreduce", MFD_CLOEXEC);
   if (file < 0) return -1;
   if (ftruncate(file, (off_t)bytes) != 0) {
@@ -32,10 +65,99 @@ int ck_memory_file(size_t bytes) {
 #endif
 }
 
-int ck_open_of(int64_t process, int file) {
+int ck_identify(int file, struct ck_identity *identity) {
+  struct stat found;
+  if (fstat(file, &found) != 0) return -1;
+  identity->device = (uint64_t)found.st_dev;
+  identity->inode = (uint64_t)found.st_ino;
+  identity->bytes = (int64_t)found.st_size;
+  return 0;
+}
+
+static int is_expected(const struct stat *found, const struct ck_identity *expected) {
+  return S_ISREG(found->st_mode) && (uint64_t)found->st_dev == expected->device &&
+         (uint64_t)found->st_ino == expected->inode && (int64_t)found->st_size == expected->bytes;
+}
+
+int ck_open_of(int64_t process, int file, struct ck_identity expected) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%lld/fd/%d", (long long)process, file);
-  return open(path, O_RDWR | O_CLOEXEC);
+  struct stat found;
+  // To open a device or a pipe can do harm, so it is looked at first.
+  if (stat(path, &found) != 0) return -1;
+  if (!is_expected(&found, &expected)) {
+    errno = ESTALE;
+    return -1;
+  }
+  int opened = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (opened < 0) return -1;
+  // The other process may have put another file there in between.
+  if (fstat(opened, &found) != 0 || !is_expected(&found, &expected)) {
+    close(opened);
+    errno = ESTALE;
+    return -1;
+  }
+  return opened;
+}
+
+int ck_file_holds(int file, size_t offset, uint64_t word) {
+  uint64_t found = ~word;
+  if (pread(file, &found, sizeof found, (off_t)offset) != (ssize_t)sizeof found || found != word) {
+    errno = ESTALE;
+    return -1;
+  }
+  return 0;
+}
+
+int ck_system_v_make(size_t bytes) {
+#ifdef __linux__
+  return shmget(IPC_PRIVATE, bytes, IPC_CREAT | IPC_EXCL | 0600);
+#else
+  // Elsewhere a segment that was removed cannot be attached any more, and one that was not may stay.
+  (void)bytes;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+void ck_system_v_remove(int segment) {
+#ifdef __linux__
+  shmctl(segment, IPC_RMID, NULL);
+#else
+  (void)segment;
+#endif
+}
+
+int ck_system_v_holds(int segment, size_t bytes, size_t offset, uint64_t word) {
+#ifdef __linux__
+  struct shmid_ds found;
+  if (shmctl(segment, IPC_STAT, &found) != 0) return -1;
+  errno = ESTALE;
+  if (found.shm_segsz != bytes) return -1;
+  char *start = shmat(segment, NULL, SHM_RDONLY);
+  if (start == (char *)-1) return -1;
+  const int holds = memcmp(start + offset, &word, sizeof word) == 0;
+  shmdt(start);
+  errno = ESTALE;
+  return holds ? 0 : -1;
+#else
+  (void)segment, (void)bytes, (void)offset, (void)word;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+void *ck_system_v_map(void *address, int segment, size_t bytes) {
+#ifdef __linux__
+  void *start = shmat(segment, address, SHM_REMAP);
+  if (start == (void *)-1) return NULL;
+  ck_prefer_large_pages(start, bytes);
+  return start;
+#else
+  (void)address, (void)segment, (void)bytes;
+  errno = ENOSYS;
+  return NULL;
+#endif
 }
 
 void *ck_reserve(size_t bytes) {
@@ -46,10 +168,16 @@ void *ck_reserve(size_t bytes) {
 void *ck_map_shared(void *address, int file, size_t bytes) {
   void *start = mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0);
   if (start == MAP_FAILED) return NULL;
-#ifdef MADV_HUGEPAGE
   // Refused where the system's policy for shared memory is "never": then pages stay small.
-  madvise(start, bytes, MADV_HUGEPAGE);
-#endif
+  ck_prefer_large_pages(start, bytes);
+  return start;
+}
+
+void *ck_map_private(void *address, size_t bytes) {
+  void *start = mmap(address, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  if (start == MAP_FAILED) return NULL;
+  ck_prefer_large_pages(start, bytes);
   return start;
 }
 
@@ -70,17 +198,42 @@ void ck_prefer_large_pages(void *start, size_t bytes) {
 #endif
 }
 
-void ck_populate(void *start, size_t bytes) {
-  long page = sysconf(_SC_PAGESIZE);
 #ifdef MADV_POPULATE_WRITE
-  uintptr_t first = (uintptr_t)start & ~(uintptr_t)(page - 1);
-  if (madvise((void *)first, (uintptr_t)start + bytes - first, MADV_POPULATE_WRITE) == 0) return;
+/// Whether the kernel took the range's pages (1), cannot do so (0), or has none (-1 and errno).
+static int populate(void *start, size_t bytes, int advice) {
+  while (madvise(start, bytes, advice) != 0) {
+    if (errno == EINVAL) return 0;
+    if (errno != EINTR && errno != EAGAIN) return -1;
+  }
+  return 1;
+}
 #endif
-  // An older kernel: touch every page, changing nothing.
-  for (size_t offset = 0; offset < bytes; offset += (size_t)page) {
+
+int ck_populate(void *start, size_t bytes, int file) {
+#ifdef MADV_POPULATE_WRITE
+  const int done = populate(start, bytes, MADV_POPULATE_WRITE);
+  if (done != 0) return done > 0 ? 0 : -1;
+#endif
+  // An older kernel. A page that is missing in a file would be SIGBUS at the touch.
+#ifdef __linux__
+  if (file >= 0 && fallocate(file, 0, 0, (off_t)bytes) != 0) return -1;
+#endif
+  (void)file;
+  const size_t page = ck_page_size();
+  for (size_t offset = 0; offset < bytes; offset += page) {
     volatile char *byte = (volatile char *)start + offset;
     *byte = *byte;
   }
+  return 0;
+}
+
+void ck_map_pages(void *start, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  if (populate(start, bytes, MADV_POPULATE_WRITE) != 0) return;
+#endif
+  // Only read: the pages are another process's, who may be writing.
+  const size_t page = ck_page_size();
+  for (size_t offset = 0; offset < bytes; offset += page) (void)((volatile char *)start)[offset];
 }
 
 void ck_unmap(void *start, size_t bytes) { munmap(start, bytes); }

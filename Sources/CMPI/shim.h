@@ -25,4 +25,11 @@ static inline MPI_Op cmpi_product(void) { return MPI_PROD; }
 static inline MPI_Op cmpi_minimum(void) { return MPI_MIN; }
 static inline MPI_Op cmpi_maximum(void) { return MPI_MAX; }
 
+// The largest tag that messages may have (MPI_TAG_UB); what the standard promises if MPI does not say.
+static inline int cmpi_largest_tag(MPI_Comm comm) {
+  int *largest = 0, found = 0;
+  MPI_Comm_get_attr(comm, MPI_TAG_UB, &largest, &found);
+  return found ? *largest : 32767;
+}
+
 #endif

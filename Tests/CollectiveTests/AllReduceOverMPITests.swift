@@ -182,6 +182,42 @@ final class AllReduceOverMPITests: CollectiveTestCase {
     XCTAssertLessThan(residentBytes() - before, 4 << 20, "memory grows with communicators")
   }
 
+  /// What the README states: 8 MiB of scratch memory, schedules and slots on a communicator, however many
+  /// calls are under way.
+  func testTwoHundredStartedKeepTheStatedMemory() throws {
+    let world = try world()
+    if residentBytes() == 0 { throw XCTSkip("memory cannot be read here") }
+    let count = 100_000
+    let buffers = UnsafeMutableBufferPointer<Float>.allocate(capacity: 200 * count)
+    defer { buffers.deallocate() }
+    buffers.initialize(repeating: 1)
+    for algorithm in algorithmsWithSchedules {
+      let communicator = try world.duplicate()
+      buffers.update(repeating: 1)
+      try communicator.barrier()
+      let before = residentBytes()
+      var pending: [Started] = []
+      for turn in 0..<200 {
+        let part = UnsafeMutableBufferPointer(
+          rebasing: buffers[turn * count..<(turn + 1) * count])
+        pending.append(
+          Started(try communicator.startAllReduce(part, .sum, using: algorithm)))
+      }
+      for one in pending { try one.wait() }
+      XCTAssertLessThan(residentBytes() - before, 8 << 20, "\(algorithm)")
+      XCTAssertTrue(buffers.allSatisfy { $0 == Float(world.size) }, "\(algorithm)")
+    }
+  }
+
+  /// A reduction under way that an array can hold.
+  private final class Started {
+    private var reduction: PendingReduction?
+
+    init(_ reduction: consuming PendingReduction) { self.reduction = consume reduction }
+
+    func wait() throws { try reduction.take()?.wait() }
+  }
+
   /// Bytes of memory that this process occupies.
   private func residentBytes() -> Int {
     guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .ascii),

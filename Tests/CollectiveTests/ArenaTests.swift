@@ -115,14 +115,64 @@ final class ArenaTests: CollectiveTestCase {
     try world.barrier()
   }
 
-  func testWindowsTakeThePlaceOfFiles() throws {
+  func testEveryWayToShareMemory() throws {
     let world = try world()
-    let arena = try Arena<Float>(count: 5000, over: world, sharing: .symmetric, source: .window)
-    for _ in 0..<3 {
-      arena.values.update(repeating: 1)
-      try world.allReduce(arena.all, .sum)
-      XCTAssertTrue(arena.values.allSatisfy { $0 == Float(world.size) })
+    for way in HostMemoryWay.allCases {
+      for sharing in [Arena<Float>.Sharing.symmetric, .single] {
+        let arena = try Arena<Float>(count: 5000, over: world, sharing: sharing, ways: [way])
+        XCTAssertTrue(arena.values.allSatisfy { $0 == 0 })
+        XCTAssertEqual(UInt(bitPattern: arena.values.baseAddress) % 4096, 0, "\(way)")
+        try world.barrier()
+        if sharing == .single { continue }
+        for _ in 0..<3 {
+          arena.values.update(repeating: 1)
+          try world.allReduce(arena.all, .sum)
+          XCTAssertTrue(arena.values.allSatisfy { $0 == Float(world.size) }, "\(way)")
+        }
+      }
     }
+  }
+
+  func testArenasCompareWhatRanksAskFor() throws {
+    let world = try world()
+    if world.size < 2 { throw XCTSkip("needs two ranks") }
+    let isLast = world.rank == world.size - 1
+    for (mine, others) in [(1_000_000, 500_000), (1000, 500), (0, 500)] {
+      XCTAssertThrowsError(try Arena<Float>(count: isLast ? mine : others, over: world)) {
+        let text = "\($0)"
+        XCTAssertTrue(
+          text.contains("rank 0 makes an arena of \(others) float")
+            && text.contains("makes an arena of \(mine) float"), text)
+      }
+    }
+    XCTAssertThrowsError(
+      try Arena<Float>(count: 10, over: world, sharing: isLast ? .single : .symmetric))
+    // Nothing was made, and all can go on.
+    let arena = try Arena<Float>(count: 10, over: world)
+    arena.values.update(repeating: 1)
+    try world.allReduce(arena.all, .sum)
+    XCTAssertEqual(arena[9], Float(world.size))
+  }
+
+  func testAnArenaHasAnIdentity() throws {
+    let world = try world()
+    var seen: Set<UInt64> = []
+    for _ in 0..<10 {
+      let identity = try Arena<Float>(count: 1, over: world).memory.identity
+      XCTAssertTrue(try isEqualOnAllRanks(Int64(bitPattern: identity), world))
+      seen.insert(identity)
+    }
+    XCTAssertEqual(seen.count, 10)
+  }
+
+  func testMemoryThatIsNotThere() throws {
+    let world = try world()
+    XCTAssertThrowsError(try Arena<Double>(count: 1 << 50, over: world)) {
+      let text = "\($0)"
+      XCTAssertTrue(text.contains(" needs ") && text.contains(" are available"), text)
+    }
+    XCTAssertThrowsError(try world.requireMemory(world.isRoot ? .max : 8, for: "a test"))
+    XCTAssertNoThrow(try world.requireMemory(1 << 20, for: "a test"))
   }
 
   func testRanksThatDisagreeGetAnErrorThatNamesBoth() throws {

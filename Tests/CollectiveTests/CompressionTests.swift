@@ -153,9 +153,10 @@ final class CompressionTests: CollectiveTestCase {
       let reducer = try GradientReducer<Float>(
         count: 1 << 16, over: world, algorithm: .ring, compression: compression,
         matrices: [GradientMatrix(start: 0, rows: 256, columns: 256)])
-      let each = reducer.bytesEachReduction
+      _ = try reducer.reduce(examples: 1)
+      let each = reducer.traffic
       // The host's own sums are not the exchange's.
-      let counted = world.hosts.count > 1 ? each.network : each.network + each.memory
+      let counted = world.hosts.count > 1 ? each.networkBytesSent : each.payloadBytes
       return try world.allReduce(Double(counted), .sum)
     }
     let group = Double(members(world))

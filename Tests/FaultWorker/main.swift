@@ -1,4 +1,5 @@
 import AllReduce
+import AllReduceMPI
 import Foundation
 
 /// Goes wrong in the way its argument names, so that tests can see what a job does then.
@@ -9,12 +10,26 @@ struct Mishap: ExitCoded, CustomStringConvertible {
 
 let fault = CommandLine.arguments.dropFirst().first ?? ""
 
+// What happens before there is a communicator is named "stop-PLACE RANK".
+if fault.hasPrefix("stop-") {
+  let rank = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) }
+  try StoppedRank(place: fault, isStopped: rank == MPI.launchedRank).run()
+  exit(0)
+}
+
 try MPI.run { world in
   var values = [Float](repeating: 1, count: 1000)
   try world.allReduce(&values, .sum)
   let last = world.size - 1
   switch fault {
   case "throw-on-last-rank":
+    if world.rank == last { throw Mishap(exitCode: 65, description: "the data is bad") }
+    try world.barrier()
+  case "throw-a-large-code":
+    if world.rank == last { throw Mishap(exitCode: 256, description: "the data is bad") }
+    try world.barrier()
+  case "throw-beside-a-stopped-rank":
+    if world.rank == 0 { kill(getpid(), SIGSTOP) }
     if world.rank == last { throw Mishap(exitCode: 65, description: "the data is bad") }
     try world.barrier()
   case "agreed-error":
@@ -38,6 +53,16 @@ try MPI.run { world in
   case "hang-native":
     if world.rank == last { sleep(60) }
     try world.allReduce(&values, .sum, using: .native)
+  case "hang-split-by-host":
+    if world.rank == last { sleep(60) }
+    _ = try world.splitByHost()
+  case "hang-subgroup":
+    // Rank 0 has no part in the split; it computes.
+    let part = try world.split(color: min(world.rank, 1))
+    if world.rank == 0 || world.rank == last { sleep(60) }
+    _ = try part.duplicate()
+  case "reduce-for-ever":
+    while true { try world.allReduce(&values, .sum) }
   case "trap":
     if world.rank == last { fatalError("a programming error") }
     try world.barrier()
@@ -47,7 +72,7 @@ try MPI.run { world in
     let shorter = UnsafeMutableBufferPointer(rebasing: mine[..<(world.rank == last ? 999 : 1000)])
     try world.allReduce(shorter, .sum, using: .recursiveDoubling)
   default:
-    print("unknown fault \(fault)")
+    if try !runMessageFault(fault, on: world) { print("unknown fault \(fault)") }
   }
   if world.isRoot { print("survived") }
 }

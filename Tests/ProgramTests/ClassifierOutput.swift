@@ -25,8 +25,9 @@ struct ClassifierOutput: ProgramOutput {
   let hiddenSeconds: Double
   let waitSeconds: Double
   let updateSeconds: Double
-  let networkBytesSent: [Int]
-  let memoryBytesExchanged: [Int]
+  let networkBytesSent: [Int]?
+  let agreementBytesSent: [Int]
+  let memoryBytesExchanged: [Int]?
   let peakResidentBytes: [Int]
   let proportionalBytes: [Int]?
   let parametersPerRank: [Int]
@@ -37,7 +38,7 @@ struct ClassifierOutput: ProgramOutput {
   struct Exchange: Decodable {
     let layer: String
     let kind: String
-    let bytes: Int
+    let bytes: Int?
   }
 }
 

@@ -20,6 +20,17 @@ final class ExplainTests: XCTestCase {
     try ProgramRunner().run("explain", arguments)
   }
 
+  /// Many messages are refused, and what is drawn takes little memory.
+  func testManySegmentsAreBounded() throws {
+    let limited = ["sh", "-c", "ulimit -v 2000000; exec \"$0\" \"$@\""]
+    let many = ["--count", "100000", "--segments", "256"]
+    let outcome = try ProgramRunner().run("explain", ["--ranks", "64"] + many, wrapper: limited)
+    XCTAssertEqual(outcome.exitCode, 64, outcome.errors)
+    XCTAssertTrue(outcome.errors.contains("messages, and 100000 are the most"), outcome.errors)
+    let fewer = try ProgramRunner().run("explain", ["--ranks", "8"] + many, wrapper: limited)
+    XCTAssertEqual(fewer.exitCode, 0, fewer.errors)
+  }
+
   /// The ring turns: what each rank holds after every step, and the counts.
   func testRingOfThree() throws {
     let outcome = try explain("--algorithm", "ring", "--ranks", "3")

@@ -3,11 +3,12 @@ import XCTest
 
 /// What a job does when a rank fails: it ends soon, says why once, and leaves nothing behind.
 final class FaultTests: XCTestCase {
-  private func run(_ fault: String, ranks: Int = 3, deadline: String = "60") throws
-    -> ProgramRunner.Outcome
-  {
+  private func run(
+    _ fault: String, _ arguments: String..., ranks: Int = 3, deadline: String = "60"
+  ) throws -> ProgramRunner.Outcome {
     try ProgramRunner(timeLimit: 30).run(
-      "FaultWorker", [fault], ranks: ranks, environment: ["ALLREDUCE_DEADLINE": deadline])
+      "FaultWorker", [fault] + arguments, ranks: ranks,
+      environment: ["ALLREDUCE_DEADLINE": deadline])
   }
 
   private func check(
@@ -46,23 +47,66 @@ final class FaultTests: XCTestCase {
     let outcome = try run("hang-shared", deadline: "1")
     check(
       outcome, exitCode: 70, within: 10,
-      says: ["a collective in shared memory has waited", "for rank 2", "deadline of 1 s"])
+      says: ["of 1000 float by sharedMemory has waited", "for rank 2", "deadline of 1 s"])
   }
 
   func testAHangBeforeABarrierEndsAtTheDeadline() throws {
     let messages = try run("hang-barrier", deadline: "1")
     check(
       messages, exitCode: 70, within: 10,
-      says: ["barrier has waited", "for ranks", "deadline of 1 s"])
+      says: ["barrier has waited", "2 (process ", "deadline of 1 s"])
     let shared = try run("hang-shared-barrier", deadline: "1")
     check(
       shared, exitCode: 70, within: 10,
-      says: ["a collective in shared memory has waited", "for rank 2", "deadline of 1 s"])
+      says: ["barrier has waited", "for rank 2", "deadline of 1 s"])
   }
 
   func testAHangInsideMPIEndsAtTheDeadline() throws {
     let outcome = try run("hang-native", deadline: "1")
-    check(outcome, exitCode: 70, within: 10, says: ["MPI_Allreduce has waited", "deadline of 1 s"])
+    check(
+      outcome, exitCode: 70, within: 10,
+      says: ["of 1000 float by native has waited", "for rank 2 (process ", "deadline of 1 s"])
+  }
+
+  func testAHangInASplitEndsAtTheDeadline() throws {
+    let outcome = try run("hang-split-by-host", deadline: "2")
+    check(
+      outcome, exitCode: 70, within: 12,
+      says: ["splitByHost has waited", "for rank 2 (process ", "deadline of 2 s"])
+  }
+
+  func testARankOutsideACommunicatorIsNotNamed() throws {
+    let outcome = try run("hang-subgroup", deadline: "2")
+    check(outcome, exitCode: 70, within: 12, says: ["error: rank 1 on ", " for rank 2 (process "])
+    XCTAssertFalse(outcome.errors.contains("0 (process"), outcome.errors)
+  }
+
+  func testAStoppedRankIsNamedWhereverItStops() throws {
+    for (place, operation) in [
+      ("before-start", "MPI_Init_thread"), ("in-start", ""), ("split", "split has"),
+      ("duplicate", "duplicate has"), ("arena", "Arena.init has"), ("reduction", ""),
+      ("finalize", "MPI_Finalize"),
+    ] {
+      let outcome = try run("stop-\(place)", "1", deadline: "2")
+      check(outcome, exitCode: 70, within: 15, says: operation.isEmpty ? [] : [": \(operation)"])
+      let reports = outcome.errorLines(beginningWith: "error: rank ")
+      XCTAssertFalse(reports.isEmpty, "\(place): \(outcome.errors)")
+      for report in reports {
+        XCTAssertNotNil(
+          report.firstMatch(
+            of: /has waited \d+ s for rank 1 \(process \d+ on [^ ]+, which (is|was) stopped/),
+          "\(place): \(report)")
+      }
+    }
+  }
+
+  func testAnErrorIsSaidBesideAStoppedRank() throws {
+    let outcome = try run("throw-beside-a-stopped-rank")
+    check(outcome, exitCode: 65, within: 8, says: ["error: rank 2 on ", ": the data is bad"])
+  }
+
+  func testAnExitCodeStaysBelow256() throws {
+    check(try run("throw-a-large-code"), exitCode: 255, within: 5, says: ["the data is bad"])
   }
 
   func testATrapEndsTheJob() throws {
@@ -76,7 +120,9 @@ final class FaultTests: XCTestCase {
     let outcome = try run("different-counts", ranks: 2)
     check(
       outcome, exitCode: 70, within: 10,
-      says: ["expected", "bytes from rank", "all ranks must call the same operation"])
+      says: [
+        "of 1000 float by recursiveDoubling", "of 999 float", "all ranks must make the same calls",
+      ])
   }
 
   func testADeadlineThatIsNoNumberIsSaid() throws {

@@ -57,10 +57,9 @@ final class SplitCheckpointRunTests: KeptRunTestCase {
         ProgramRunner.directory.appendingPathComponent("train-classifier").path,
       ]
       + arguments
-    process.environment = ProcessInfo.processInfo.environment.merging([
-      "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-      "OMPI_MCA_rmaps_base_oversubscribe": "1", "ALLREDUCE_TUNING": "none",
-    ]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment
+      .merging(ProgramRunner.launchEnvironment) { $1 }
+      .merging(["ALLREDUCE_TUNING": "none"]) { $1 }
     try start(process, untilThereIs: file)
     let ranks = children(of: process.processIdentifier)
     XCTAssertEqual(ranks.count, 2)

@@ -77,7 +77,7 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertEqual(shared.update, "shared")
     XCTAssertEqual(shared.algorithm, "sharedMemory")
     // Each rank reads the two other ranks' gradients of a third of the parameters.
-    let moved = shared.memoryBytesExchanged.reduce(0, +)
+    let moved = try XCTUnwrap(shared.memoryBytesExchanged).reduce(0, +)
     let least = 2 * shared.parameters * 4 * shared.steps
     XCTAssertGreaterThanOrEqual(moved, least)
     XCTAssertLessThanOrEqual(Double(moved), 1.01 * Double(least))
@@ -151,8 +151,9 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertLessThanOrEqual(
       output.waitSeconds + output.hiddenSeconds, output.exchangeSeconds + 1e-9)
     XCTAssertEqual(output.networkBytesSent, [0, 0, 0])
+    XCTAssertEqual(output.agreementBytesSent, [0, 0, 0])
     // All parameters, padded a little, times 2(p-1) over all ranks, each step.
-    let moved = output.memoryBytesExchanged.reduce(0, +)
+    let moved = try XCTUnwrap(output.memoryBytesExchanged).reduce(0, +)
     let least = 4 * output.parameters * 4 * output.steps
     XCTAssertGreaterThanOrEqual(moved, least)
     XCTAssertLessThanOrEqual(Double(moved), 1.01 * Double(least))
@@ -160,6 +161,18 @@ final class TrainClassifierTests: ProgramTestCase {
     XCTAssertGreaterThan(try XCTUnwrap(output.peakResidentBytes.min()), 1 << 20)
     XCTAssertEqual(output.weightsChecksum.count, 16)
     XCTAssertNotNil(UInt64(output.weightsChecksum, radix: 16))
+  }
+
+  func testWhatMPIMovesIsNotGuessed() throws {
+    let run = [
+      "--data", "digits", "--layers", "64,16,relu,10", "--epochs", "1", "--steps", "2",
+      "--batch-size", "8", "--algorithm", "native",
+    ]
+    let output = try ClassifierOutput.of(run, ranks: 2)
+    XCTAssertNil(output.networkBytesSent)
+    XCTAssertNil(output.memoryBytesExchanged)
+    XCTAssertEqual(output.agreementBytesSent, [0, 0])
+    XCTAssertEqual(output.exchanges.map(\.bytes), [nil])
   }
 
   func testTheSameRunGivesTheSameWeights() throws {

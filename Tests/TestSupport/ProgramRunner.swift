@@ -47,15 +47,18 @@ public struct ProgramRunner {
   ///   - program: Its name.
   ///   - arguments: Its command line.
   ///   - ranks: How many ranks mpirun starts; nil starts it without mpirun.
+  ///   - options: More options of mpirun.
+  ///   - wrapper: The command that starts the program on each rank, such as `unshare --pid --fork`.
   ///   - environment: Variables to add.
   /// - Returns: What it left.
   /// - Throws: If it cannot be started.
   public func run(
     _ program: String, _ arguments: [String] = [], ranks: Int? = nil,
-    environment: [String: String] = [:]
+    options: [String] = [], wrapper: [String] = [], environment: [String: String] = [:]
   ) throws -> Outcome {
     let path = ProgramRunner.directory.appendingPathComponent(program).path
-    let launch = ranks.map { ["mpirun", "-np", "\($0)", path] } ?? [path]
+    let program = wrapper + [path]
+    let launch = ranks.map { ["mpirun", "-np", "\($0)"] + options + program } ?? program
     // Files, not pipes: a full pipe that nobody reads would stop the program.
     let scratch = FileManager.default.temporaryDirectory
       .appendingPathComponent("allreduce-\(UUID().uuidString)")
@@ -109,14 +112,20 @@ public struct ProgramRunner {
     var environment = ProcessInfo.processInfo.environment.filter { variable in
       !["OMPI_", "PMIX_", "ORTE_", "OPAL_"].contains { variable.key.hasPrefix($0) }
     }
-    environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
-    environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
-    environment["OMPI_MCA_rmaps_base_oversubscribe"] = "1"
+    environment.merge(ProgramRunner.launchEnvironment) { $1 }
     // A user's own choices would change what is tested.
     environment["ALLREDUCE_TUNING"] = "none"
     environment[ProgramRunner.tokenName] = token
     return environment
   }
+
+  /// What mpirun needs as root and with more ranks than processors; PRTE_... is for Open MPI 5.
+  public static let launchEnvironment = [
+    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_ALLOW_RUN_AS_ROOT": "1", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+  ]
 
   private static let tokenName = "ALLREDUCE_TEST_JOB"
 

@@ -24,14 +24,14 @@ package enum ThreadCluster {
           collective, by: algorithm, rank: rank, size: size, count: count, segment: segment,
           wireFormat: wireFormat)
         let run = ScheduleRun(
-          schedule, stride: Scalar.scalarType.stride,
+          ScheduleProgram(schedule), stride: Scalar.scalarType.stride,
           over: ThreadTransport(rank: rank, hub: hub), title: "\(collective) by \(algorithm)")
         let base = UnsafeMutableRawPointer(bitPattern: addresses[rank])
         for turn in 0..<times {
           if let base, count > 0 {
             run.start(
               on: base, combining: .of(operation, Scalar.scalarType),
-              firstTag: Int32(turn) << 20)
+              ticket: Ticket(number: UInt64(turn), running: 0))
           }
           while !run.advance() { yieldCore() }
           if let failure = run.failure { failures.add("rank \(rank): \(failure)") }

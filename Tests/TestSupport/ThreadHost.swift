@@ -54,9 +54,10 @@ package enum ThreadHost {
       isInPlace: Bool
     ) -> HostCall {
       lines.call += 1
+      let call = Call(
+        .allReduce, operation, type, count: count, segment: isInPlace ? 1 : 0)
       return HostCall(
-        number: lines.call, collective: collective, operation: operation, type: type,
-        count: count, isInPlace: isInPlace)
+        number: lines.call, signature: call.hash, collective: collective, count: count)
     }
   }
 
@@ -79,8 +80,11 @@ package enum ThreadHost {
       group.enter()
       Thread {
         defer { group.leave() }
+        let traffic = TrafficCounters.allocate()
+        defer { traffic.deinitialize(count: 1).deallocate() }
         let lines = HostLines(
-          rank: rank, areas: areas.map { UnsafeMutableRawPointer(bitPattern: $0)! }, patience: 20
+          rank: rank, areas: areas.map { UnsafeMutableRawPointer(bitPattern: $0)! }, patience: 20,
+          traffic: traffic
         ) { _, since in
           // A few looks, then sleep, so that both are seen.
           yieldCore()

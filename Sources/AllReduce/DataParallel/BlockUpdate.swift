@@ -9,7 +9,6 @@ internal import AllReduceNN
 /// here, after its backward pass.
 final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   let updates: [ParameterUpdate<Scalar>]
-  let bytesEachUpdate: ExchangedBytes
   var times: ExchangeTimes { queue.times }
   private let buckets: [Range<Int>]
   private let weights: UnsafeMutableBufferPointer<Scalar>
@@ -33,9 +32,6 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
         range: bucket.lowerBound + own.lowerBound..<bucket.lowerBound + own.upperBound)
     }
     queue = BucketQueue(capacity: buckets.count, over: communicator)
-    bytesEachUpdate = buckets.reduce(into: ExchangedBytes()) {
-      $0 += communicator.blockBytes(.allGather, count: $1.count, of: Scalar.self)
-    }
   }
 
   func record(_ recorder: SpanRecorder?) {
@@ -60,9 +56,10 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
         update.range,
         weights: weights.baseAddress.unsafelyUnwrapped + update.range.lowerBound,
         gradient: gradient.baseAddress.unsafelyUnwrapped + update.range.lowerBound, step)
-      queue.start {
-        communicator.startByRing(
-          .allGather, UnsafeMutableBufferPointer(rebasing: weights[buckets[number]]))
+      try queue.start {
+        try communicator.start(
+          .allGather, UnsafeMutableBufferPointer(rebasing: weights[buckets[number]]), .sum,
+          using: .ring, named: CallName.bucket(number))
       }
       try queue.makeProgress()
     }
@@ -71,6 +68,8 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   func makeProgress() throws { try queue.makeProgress() }
 
   func finish() throws { try finish(from: 0) }
+
+  func letGo() { queue.letGo() }
 
   /// Waits for the weights of a bucket and of all behind it, which were started before.
   private func finish(from bucket: Int) throws {
@@ -108,22 +107,5 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
         try finish(from: bucket(of: start + range.lowerBound))
       }
     }
-  }
-}
-
-extension Communicator {
-  /// Starts a reduce-scatter or all-gather, by which each block crosses each link once.
-  func startByRing<Scalar: ReducibleScalar>(
-    _ collective: Collective, _ values: UnsafeMutableBufferPointer<Scalar>,
-    wireFormat: WireFormat = .full
-  ) -> PendingReduction {
-    guard size > 1, let base = UnsafeMutableRawPointer(values.baseAddress), !values.isEmpty else {
-      return PendingReduction(communicator: self)
-    }
-    let run = start(
-      collective, on: base, count: values.count, ReductionKernel.of(.sum, Scalar.scalarType),
-      using: .ring, wireFormat: wireFormat)
-    add(run)
-    return PendingReduction(run: run, communicator: self)
   }
 }

@@ -42,6 +42,12 @@ final class BucketQueue {
     startedAt = nil
   }
 
+  /// How many were started since the last ``reset()``.
+  var startedCount: Int { pending.startedCount }
+
+  /// Lets go of what is under way, before its memory goes.
+  func letGo() { pending.letGo() }
+
   /// Starts with the next bucket.
   ///
   /// - Parameter exchange: Starts its exchange; nil if somebody else ends that, within a later ``wait(_:)``.

@@ -21,6 +21,13 @@ extension DataParallel {
     microBatches: Int = 1,
     _ forward: (_ part: Int) throws -> (own: BatchScore, gradient: Tensor<Scalar>)
   ) throws -> BatchScore {
+    try tally.counting { try countedStep(microBatches, forward) }
+  }
+
+  private func countedStep(
+    _ microBatches: Int,
+    _ forward: (_ part: Int) throws -> (own: BatchScore, gradient: Tensor<Scalar>)
+  ) throws -> BatchScore {
     requireNetwork()
     precondition(microBatches >= 1, "a step has 1 or more micro-batches, not \(microBatches)")
     precondition(

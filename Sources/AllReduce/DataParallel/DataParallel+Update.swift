@@ -28,7 +28,7 @@ extension DataParallel {
     let isMeasured = usesNorms || clipping != nil
     if isMeasured {
       squares.values.update(repeating: 0)
-      try scheme.measure(squares.values)
+      try tally.counting { try scheme.measure(squares.values) }
       if let clipping {
         guard
           let scale = clipping.scale(
@@ -43,10 +43,9 @@ extension DataParallel {
         }
       }
     }
-    try scheme.update(step, isMeasured: isMeasured)
+    try tally.counting { try scheme.update(step, isMeasured: isMeasured) }
     if finishing { try scheme.finish() }
     updateCount += 1
-    ownUpdates += 1
     return true
   }
 

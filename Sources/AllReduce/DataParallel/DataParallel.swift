@@ -56,24 +56,14 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     return reducer.times + scheme.times
   }
 
-  /// What all steps so far made this rank move, statistics of batch norm included.
-  public var exchangedBytes: ExchangedBytes {
-    var bytes = combined.total
-    bytes.network += reducer.reductions * reducer.bytesEachReduction.network
-    bytes.memory += reducer.reductions * reducer.bytesEachReduction.memory
-    if let each = scheme?.bytesEachUpdate {
-      bytes.network += ownUpdates * each.network
-      bytes.memory += ownUpdates * each.memory
-    }
-    return bytes
-  }
+  /// What all steps and updates so far made this rank move: gradients, new weights, statistics of batch
+  /// norm, norms.
+  public var traffic: Traffic { reducer.traffic + tally.traffic }
 
   /// What this rank updates, with what the optimizer remembers of it: parts of the flat memory, ascending.
   /// Empty without an optimizer.
   public var parameterUpdates: [ParameterUpdate<Scalar>] { scheme?.updates ?? [] }
 
-  /// The updates of this object, those of the run that a checkpoint is from left out.
-  var ownUpdates = 0
   let scheme: (any UpdateScheme<Scalar>)?
   var totals = BatchScore()
   /// Sums of squares, where an update must know those of the whole gradient.
@@ -84,7 +74,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   private let host: Communicator?
   /// Whether this rank answers for the weights that it computes with: its own, or its host's.
   var answersForWeights: Bool { host == nil || writers != nil }
-  private let combined = CombinedBytes()
+  /// Counts what steps and updates move besides gradients.
+  let tally = TrafficTally()
   var spans: PassSpans?
   var outputGradient = Scratch<Scalar>()
   let reportReady: (Parameter<Scalar>, Range<Int>) throws -> Void
@@ -152,6 +143,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
       tree = nil
     }
     let algorithm = virtualShards == nil ? algorithm : .recursiveDoubling
+    try DataParallel.requireMemory(layout, update, optimizer, communicator)
     squares = TensorMemory(
       count: optimizer?.usesNorms == true ? 2 * layout.parameters.count : 1)
     // One rank has nobody to share with.
@@ -212,15 +204,11 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     }
     scheme?.finishBeforeUse(in: network)
     if communicator.size > 1 {
-      network.pass.combine = { [combined, unowned pass = network.pass] numbers in
+      network.pass.combine = { [unowned pass = network.pass] numbers in
         let start = pass.recorder.map { _ in SpanRecorder.now() }
         try communicator.allReduce(numbers, .sum, using: algorithm)
         if let start, let recorder = pass.recorder {
           recorder.add(recorder.name("statistics of all ranks"), from: start)
-        }
-        combined.add(numbers.count) {
-          communicator.exchangedBytes(
-            count: numbers.count, of: Scalar.self, using: algorithm, inArena: false)
         }
       }
     }
@@ -229,7 +217,8 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   deinit {
-    try? finishUpdate()
+    // Not finishUpdate(): where an error is on its way to the user, others may never come.
+    scheme?.letGo()
     // It is no longer this one; what the one that took its place has set stays.
     if network.trainer == nil { network.pass.forgetRanks() }
   }

@@ -29,6 +29,9 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   /// lines.
   private let streams: Bool
 
+  /// Whether ``measure(_:)`` puts sums into this rank's own memory, where ``finish(_:)`` finds them.
+  var keepsSums: Bool { sums.count > 1 }
+
   /// Elements that are added up while they are in the nearest cache.
   private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
 
@@ -69,7 +72,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
       update.addFigures(
         of: block, weights: weights[0] + block.lowerBound, gradient: sum, to: squares)
       // Others read their slices of this memory, and only this rank its own.
-      if sums.count > 1 { (own + block.lowerBound).update(from: sum, count: block.count) }
+      if keepsSums { (own + block.lowerBound).update(from: sum, count: block.count) }
     }
   }
 
@@ -77,7 +80,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   package func finish(_ step: OptimizerStep) {
     forEachBlock { block in
       update(
-        block, with: sums.count > 1 ? UnsafePointer(own + block.lowerBound) : sum(block), step)
+        block, with: keepsSums ? UnsafePointer(own + block.lowerBound) : sum(block), step)
     }
   }
 

@@ -30,10 +30,10 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let gradient: UnsafeMutableBufferPointer<Scalar>
   /// Where the sum is afterwards.
   let outcome: ReductionOutcome
-  /// What one reduction makes this rank move.
-  public let bytesEachReduction: ExchangedBytes
   /// How many reductions there have been.
   public private(set) var reductions = 0
+  /// What reductions have made this rank move so far.
+  public var traffic: Traffic { tally.traffic }
   /// Seconds spent in reductions so far.
   public var times: ExchangeTimes { queue.times }
   /// Notes when each bucket was under way, and when the rank waited; nil for not.
@@ -50,6 +50,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   private let headerIsAlone: Bool
   private var buckets: GradientBuckets
   private let queue: BucketQueue
+  private let tally = TrafficTally()
 
   /// Examples, the sum of losses, right answers.
   private static var headerNumbers: Int { 3 }
@@ -121,19 +122,6 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     compressed = try CompressedReduction(
       compression, memory, buckets: buckets.ranges, matrices: matrices, over: communicator,
       algorithm: algorithm)
-    var bytes = compressed?.bytesEachReduction ?? ExchangedBytes()
-    var known: [Int: ExchangedBytes] = [:]
-    for bucket in buckets.ranges where compressed == nil {
-      let each =
-        known[bucket.count]
-        ?? communicator.bytes(
-          of: bucket.count, Scalar.self, using: algorithm, wireFormat: wireFormat,
-          leaving: outcome)
-      known[bucket.count] = each
-      bytes += each
-    }
-    if first > 0 { bytes += communicator.exchangedBytes(count: header, of: Scalar.self) }
-    bytesEachReduction = bytes
   }
 
   /// The bytes of a bucket, unless the caller says otherwise.
@@ -218,7 +206,9 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     guard start == .duringBackward, communicator.size > 1, outcome != .nowhere else { return }
     try queue.work {
       buckets.complete(range)
-      while let bucket = buckets.nextComplete() { try startReducing(bucket) }
+      try tally.counting {
+        while let bucket = buckets.nextComplete() { try startReducing(bucket) }
+      }
     }
   }
 
@@ -235,15 +225,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     reductions += 1
     if communicator.size > 1 {
       let from = recorder.map { _ in SpanRecorder.now() }
-      try queue.wait {
-        while outcome != .nowhere, let bucket = buckets.nextLeft() { try startReducing(bucket) }
-        try queue.end()
-        try compressed?.finish()
-        if headerIsAlone {
-          try communicator.allReduce(
-            memory[0..<header], .sum, using: outcome == .nowhere ? .sharedMemory : .automatic)
-        }
-      }
+      try queue.wait { try tally.counting { try finishExchange() } }
       if let from, let recorder { recorder.add(recorder.name("wait"), from: from) }
     }
     return BatchScore(
@@ -251,8 +233,19 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       correct: Int(memory.values[2]))
   }
 
+  private func finishExchange() throws {
+    while outcome != .nowhere, let bucket = buckets.nextLeft() { try startReducing(bucket) }
+    try queue.end()
+    try compressed?.finish()
+    if headerIsAlone {
+      try communicator.allReduce(
+        memory[0..<header], .sum, using: outcome == .nowhere ? .sharedMemory : .automatic)
+    }
+  }
+
   private func startReducing(_ bucket: Range<Int>) throws {
     let slice = memory[bucket]
+    let name = CallName.bucket(bucket.lowerBound)
     try queue.start {
       if let compressed {
         try compressed.startNext()
@@ -261,15 +254,19 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       switch (outcome, start) {
       case (.firstOfHost, _):
         return try communicator.startAllReduceOntoHosts(
-          slice, using: algorithm, wireFormat: wireFormat)
+          slice, using: algorithm, wireFormat: wireFormat, named: name)
       case (.blocks, _):
-        return communicator.startByRing(.reduceScatter, slice.values, wireFormat: wireFormat)
+        // Each block crosses each link once.
+        return try communicator.start(
+          .reduceScatter, slice.values, .sum, using: .ring, wireFormat: wireFormat, named: name)
       case (_, .duringBackward):
         return try communicator.startAllReduce(
-          slice, .sum, using: algorithm, wireFormat: wireFormat)
+          slice, .sum, using: algorithm, wireFormat: wireFormat, named: name)
       case (_, .afterBackward):
         // There is nothing to compute meanwhile.
-        try communicator.allReduce(slice, .sum, using: algorithm, wireFormat: wireFormat)
+        try communicator.allReduce(
+          slice.arena.memory, slice.range, Scalar.scalarType, .sum, using: algorithm,
+          wireFormat: wireFormat, name: name)
         return PendingReduction(communicator: communicator)
       }
     }

@@ -8,12 +8,15 @@ internal import AllReduceNN
 /// the first rank's part of the gradients' arena (``ReductionOutcome/firstOfHost``).
 final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   let updates: [ParameterUpdate<Scalar>]
-  let bytesEachUpdate: ExchangedBytes
   private let pass: FusedUpdate<Scalar>
   private let communicator: Communicator
   /// The ranks of this host.
   private let host: Communicator
   private let ended = TensorMemory<Float>(count: 1)
+  /// Bytes that a pass reads from gradients of other ranks.
+  private let readBytes: Int
+  /// Bytes that a pass writes to weights of other ranks.
+  private let writtenBytes: Int
 
   /// Collective.
   ///
@@ -52,12 +55,13 @@ final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
       gradients: sources.map { part(gradients, $0) }, own: part(gradients, ranks[host.rank]),
       weights: ([ranks[host.rank]] + others).map { part(weights, $0) }, update: update,
       othersRead: host.size > 1)
-    let read = isAlone ? ranks.count - 1 : (host.rank == 0 ? 0 : 1)
-    bytesEachUpdate = ExchangedBytes(memory: (read + others.count) * own.count * stride)
+    readBytes = sources.count { $0 != ranks[host.rank] } * own.count * stride
+    writtenBytes = others.count * own.count * stride
   }
 
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
     pass.measure(squares)
+    TrafficCounters.ofProcess.pointee.addMemory(readBytes)
     if host.size > 1 { try host.allReduce(squares, .sum, using: .sharedMemory) }
     // Hosts with other numbers of ranks add up in another order.
     if host.size < communicator.size { try communicator.broadcast(squares, from: 0) }
@@ -65,6 +69,9 @@ final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
 
   func update(_ step: OptimizerStep, isMeasured: Bool) throws {
     if isMeasured { pass.finish(step) } else { pass.run(step) }
+    // The first of two passes has put sums into this rank's own memory.
+    let readsAgain = !isMeasured || !pass.keepsSums
+    TrafficCounters.ofProcess.pointee.addMemory(writtenBytes + (readsAgain ? readBytes : 0))
     if host.size > 1 { try host.allReduce(ended.values, .sum, using: .sharedMemory) }
   }
 }

@@ -32,6 +32,12 @@ struct PendingQueue: ~Copyable {
   /// How many have ended or were waited for since the last ``reset()``.
   var endedCount: Int { first }
 
+  /// Lets go of all, which waits a second for them at most (``PendingReduction``).
+  mutating func letGo() {
+    (memory + first).deinitialize(count: end - first)
+    (first, end) = (0, 0)
+  }
+
   /// Waits for the one that was started first.
   mutating func waitForFirst() throws {
     precondition(first < end, "no reduction is under way")

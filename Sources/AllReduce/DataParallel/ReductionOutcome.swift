@@ -1,5 +1,3 @@
-internal import AllReduceMPI
-
 /// Where the sum of the ranks' gradients is after a reduction; the totals are everywhere.
 enum ReductionOutcome {
   /// In every rank's memory.
@@ -19,24 +17,5 @@ enum ReductionOutcome {
       case .sharded: isOneHost ? .nowhere : .blocks
       case .shared: isOneHost ? .nowhere : .firstOfHost
       }
-  }
-}
-
-extension Communicator {
-  /// What reducing a bucket of so many elements makes this rank move.
-  func bytes<Scalar: ReducibleScalar>(
-    of count: Int, _ type: Scalar.Type, using algorithm: ReductionAlgorithm,
-    wireFormat: WireFormat, leaving outcome: ReductionOutcome
-  ) -> ExchangedBytes {
-    switch outcome {
-    case .everywhere:
-      exchangedBytes(count: count, of: type, using: algorithm, wireFormat: wireFormat)
-    case .firstOfHost:
-      hierarchicalBytes(
-        count: count, Scalar.scalarType, using: algorithm, wireFormat: wireFormat, isCopied: false)
-    case .blocks:
-      blockBytes(.reduceScatter, count: count, of: type, wireFormat: wireFormat)
-    case .nowhere: ExchangedBytes()
-    }
   }
 }

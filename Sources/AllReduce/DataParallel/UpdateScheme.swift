@@ -8,9 +8,6 @@ protocol UpdateScheme<Scalar>: AnyObject {
   /// What this rank updates: parts of the flat memory, ascending.
   var updates: [ParameterUpdate<Scalar>] { get }
 
-  /// What an update makes this rank move, besides what the reducer moves.
-  var bytesEachUpdate: ExchangedBytes { get }
-
   /// Makes the sums of squares, which are zero before, those of the whole gradient, the same on all ranks.
   ///
   /// Collective. `update` follows, and finds the gradient added up.
@@ -21,6 +18,9 @@ protocol UpdateScheme<Scalar>: AnyObject {
 
   /// Waits until this rank has all new weights.
   func finish() throws
+
+  /// Lets go of what is under way, before its memory goes.
+  func letGo()
 
   /// Moves what is under way.
   func makeProgress() throws
@@ -39,6 +39,7 @@ protocol UpdateScheme<Scalar>: AnyObject {
 /// Of schemes whose update ends with all ranks having the weights.
 extension UpdateScheme {
   func finish() {}
+  func letGo() {}
   func makeProgress() {}
   func finishBeforeUse(in network: Network<Scalar>) {}
   var times: ExchangeTimes { ExchangeTimes() }
@@ -48,7 +49,6 @@ extension UpdateScheme {
 /// Every rank has the gradient of all and updates all of its weights.
 final class ReplicatedUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   let updates: [ParameterUpdate<Scalar>]
-  let bytesEachUpdate = ExchangedBytes()
   private let weights: UnsafeMutablePointer<Scalar>
   private let gradient: UnsafeMutablePointer<Scalar>
 

@@ -35,7 +35,7 @@ public final class AllGatherReduceScatter<Scalar: NetworkScalar & ReducibleScala
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     rows = try communicator.allGatherNatively(input.rows)
     let turn = TransitionTurn(rows.map { 0..<$0 })
-    try exchange.startGather(input, turn, in: 0)
+    try exchange.startGather(input, turn, in: 0, gathering, pass)
     let all = try exchange.finishGather(gathering, pass)
     return all.reshaped(input.shape.example.batch(of: all.rows))
   }
@@ -50,7 +50,7 @@ public final class AllGatherReduceScatter<Scalar: NetworkScalar & ReducibleScala
     let shares = try exchange.gradientMemory(turn, width: width, in: 1)
     _ = shares.values.update(fromContentsOf: gradient.values)
     let own = part.tensor(gradient.shape.example.batch(of: rows[communicator.rank]))
-    try exchange.startScatter(turn, width: width, in: 1)
+    try exchange.startScatter(turn, width: width, in: 1, scattering, pass)
     try exchange.finishScatter(to: own, scattering, pass)
     return own
   }

@@ -41,11 +41,10 @@ struct ColumnExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if let slice = buffer.slice(blocks.count) {
       let clock = ContinuousClock()
       let from = clock.now
-      try communicator.allGather(slice)
+      try record.counting(pass) { try communicator.allGather(slice) }
       if pass.isTraining {
         let seconds = (clock.now - from) / .seconds(1)
         record.add(seconds: seconds, waited: seconds)
-        record.add(.allGather, count: blocks.count, of: Scalar.self, over: communicator)
       }
     }
     let whole = whole.tensor([rows, partition.total])

@@ -63,7 +63,7 @@ public final class ColumnParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
     guard let shared = sharedGradient else {
       let result = try buffer.tensor(shape)
       products.multiplyBack(gradient, weight.values, to: result)
-      let pending = try buffer.startSum()
+      let pending = try buffer.startSum(record, pass)
       try learn(gradient, pass)
       try buffer.finishSum(pending, record, pass)
       return result

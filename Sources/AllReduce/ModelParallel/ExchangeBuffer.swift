@@ -45,31 +45,29 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
   func sum(_ record: LayerExchange, _ pass: Pass<Scalar>) throws {
     guard let last, let slice = slice(last.count) else { return }
     let from = clock.now
-    try communicator.allReduce(slice, .sum)
+    try record.counting(pass) { try communicator.allReduce(slice, .sum) }
     guard pass.isTraining else { return }
     let seconds = (clock.now - from) / .seconds(1)
     record.add(seconds: seconds, waited: seconds)
-    record.add(.allReduce, count: last.count, of: Scalar.self, over: communicator)
   }
 
   /// Starts ``sum(_:_:)``.
-  func startSum() throws -> PendingReduction? {
+  func startSum(_ record: LayerExchange, _ pass: Pass<Scalar>) throws -> PendingReduction? {
     guard let last, let slice = slice(last.count) else { return nil }
     startedAt = clock.now
-    return try communicator.startAllReduce(slice, .sum)
+    return try record.counting(pass) { try communicator.startAllReduce(slice, .sum) }
   }
 
-  /// Ends what ``startSum()`` started.
+  /// Ends what ``startSum(_:_:)`` started.
   func finishSum(
     _ pending: consuming PendingReduction?, _ record: LayerExchange, _ pass: Pass<Scalar>
   ) throws {
-    guard let last, let pending = consume pending else { return }
+    guard let pending = consume pending else { return }
     let from = clock.now
     try pending.wait()
     let end = clock.now
     guard pass.isTraining, let startedAt else { return }
     record.add(
       seconds: (end - startedAt) / .seconds(1), waited: (end - from) / .seconds(1))
-    record.add(.allReduce, count: last.count, of: Scalar.self, over: communicator)
   }
 }

@@ -1,7 +1,7 @@
-internal import AllReduceMPI
+public import AllReduceMPI
 public import AllReduceNN
 
-/// What one layer exchanges in one direction, with its bytes and times so far.
+/// What one layer exchanges in one direction, with its traffic and times so far.
 ///
 /// Passes of evaluation are not counted.
 public final class LayerExchange {
@@ -19,32 +19,28 @@ public final class LayerExchange {
   /// Whether it belongs to the backward pass.
   public let isBackward: Bool
   /// What this rank has moved by it.
-  public private(set) var bytes = ExchangedBytes()
+  public var traffic: Traffic { tally.traffic }
   /// Seconds spent on it.
   public private(set) var times = ExchangeTimes()
 
-  private var known: [Key: ExchangedBytes] = [:]
-
-  private struct Key: Hashable {
-    let collective: Collective
-    let count: Int
-  }
+  private let tally = TrafficTally()
 
   init(_ kind: Kind, backward: Bool = false) {
     self.kind = kind
     isBackward = backward
   }
 
-  /// Notes an exchange of `count` elements.
-  func add<Scalar: ReducibleScalar>(
-    _ collective: Collective, count: Int, of type: Scalar.Type, over communicator: Communicator
-  ) {
-    let key = Key(collective: collective, count: count)
-    let each =
-      known[key]
-      ?? communicator.exchangedBytes(of: collective, count: count, Scalar.scalarType)
-    known[key] = each
-    bytes += each
+  /// Runs or starts an exchange, and counts what it moves while training.
+  func counting<Result: ~Copyable>(
+    _ pass: Pass<some Any>, _ exchange: () throws -> Result
+  ) throws -> Result {
+    if pass.isTraining { return try counting(exchange) }
+    return try exchange()
+  }
+
+  /// Runs or starts an exchange, and counts what it moves.
+  func counting<Result: ~Copyable>(_ exchange: () throws -> Result) throws -> Result {
+    try tally.counting(exchange)
   }
 
   /// Notes the time from the start of an exchange to its end, of which so much was spent waiting.

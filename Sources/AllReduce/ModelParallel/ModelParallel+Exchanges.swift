@@ -1,27 +1,34 @@
-internal import AllReduceMPI
+public import AllReduceMPI
 internal import AllReduceNN
 
 extension ModelParallel {
-  /// What this rank exchanged, by layer: activations and their gradients, the loss, parameters' gradients.
-  public var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] {
+  /// What this rank exchanged in all steps and updates so far, by layer: activations and their gradients,
+  /// the loss, parameters' gradients; then, if there are any, statistics of batch norm and norms of weights.
+  public var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
+    let rest = tally.traffic
+    if rest.payloadBytes == 0 { return ofLayers }
+    return ofLayers + [("statistics and norms", "all-reduce", rest)]
+  }
+
+  private var ofLayers: [(layer: String, kind: String, traffic: Traffic)] {
     var all = layers.allExchanges.map {
       (
         $0.layer, $0.exchange.kind.rawValue + ($0.exchange.isBackward ? " backward" : ""),
-        $0.exchange.bytes
+        $0.exchange.traffic
       )
     }
-    if let loss = dividedLoss { all.append(("loss", "all-reduce", loss.exchange.bytes)) }
+    if let loss = dividedLoss { all.append(("loss", "all-reduce", loss.exchange.traffic)) }
     for (name, reducer) in [
       ("gradients of divided layers", backReducer), ("gradients of other layers", frontReducer),
     ] {
-      if let reducer { all.append((name, "all-reduce", reducer.bytes)) }
+      if let reducer { all.append((name, "all-reduce", reducer.traffic)) }
     }
     return all
   }
 
-  /// What this rank moved in all steps so far.
-  public var exchangedBytes: ExchangedBytes {
-    exchanges.reduce(into: ExchangedBytes()) { $0 += $1.bytes }
+  /// What this rank moved in all steps and updates so far.
+  public var traffic: Traffic {
+    ofLayers.reduce(into: tally.traffic) { $0 += $1.traffic }
   }
 
   /// Where the time of exchanges went.

@@ -37,12 +37,13 @@ extension ModelParallel {
     }
     nextStep += 1
     network.pass.examples = examples
-    let total =
+    let total = try tally.counting {
       if let front = layers.front {
         try stepInTurns(front, inputs, labels, examples, afterTurn)
       } else {
         try stepAtOnce(inputs, labels, examples, beforeBackward)
       }
+    }
     let spent = exchangeTimes
     computeSeconds +=
       (clock.now - from) / .seconds(1)
@@ -84,7 +85,8 @@ extension ModelParallel {
     let replacesInput = layers.transition == .c && turns.count > 1
     func startGather(_ index: Int) throws {
       guard index < turns.count else { return }
-      try exchange.startGather(activations, turns[index], in: index % 2)
+      try exchange.startGather(
+        activations, turns[index], in: index % 2, layers.gathering, backPass)
     }
     try startGather(0)
     for (index, turn) in turns.enumerated() {
@@ -111,7 +113,8 @@ extension ModelParallel {
           try exchange.gradientMemory(turn, width: layers.joint, in: buffer)
         },
         isWritten: { [self] in
-          try exchange.startScatter(turn, width: layers.joint, in: buffer)
+          try exchange.startScatter(
+            turn, width: layers.joint, in: buffer, layers.scattering, backPass)
         })
       defer { layers.firstDivided?.sharedGradient = nil }
       _ = try layers.back.backward(gradient!, backPass, needsInputGradient: learnsInFront)

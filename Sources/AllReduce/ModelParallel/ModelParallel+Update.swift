@@ -42,7 +42,7 @@ extension ModelParallel {
         squares[2 * number] = 0
         squares[2 * number + 1] = 0
       }
-      try grid.model.allReduce(&squares, .sum)
+      try tally.counting { try grid.model.allReduce(&squares, .sum) }
       squares.withUnsafeBufferPointer {
         update.useNorms($0, gradientScale: step.gradientScale)
       }

@@ -20,7 +20,7 @@ extension ModelParallel {
     where range.contains(elements.lowerBound) && (parameter.shard != nil || grid.modelIndex == 0) {
       sum += ParameterUpdate<Scalar>.squares(of: parameter.gradient)
     }
-    return try grid.model.allReduce(sum, .sum)
+    return try tally.counting { try grid.model.allReduce(sum, .sum) }
   }
 
   /// The checksum of all weights, after making sure that ranks that hold the same have the same bits: those

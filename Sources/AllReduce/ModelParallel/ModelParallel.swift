@@ -50,6 +50,8 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
   let dividedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
   let backReducer: RangeReducer<Scalar>?
   let frontReducer: RangeReducer<Scalar>?
+  /// Counts what steps and updates move besides ``exchanges``' other entries.
+  let tally = TrafficTally()
   let backPass = Pass<Scalar>()
   var outputGradient = Scratch<Scalar>()
   var frontGradient = Scratch<Scalar>()
@@ -81,7 +83,7 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
     let split = try SplitNetwork(
       layers, input: input, over: grid.model, transition: transition)
     self.layers = split
-    let network = try Network(split, input: input, seed: seed)
+    let network = try Network(split, input: input, seed: seed, takesMemory: false)
     self.network = network
     wholeLoss = SoftmaxCrossEntropy(labelSmoothing: labelSmoothing)
     dividedLoss = try split.dividedOutputs.map {
@@ -98,9 +100,17 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
       Int(truncatingIfNeeded: network.wholeFingerprint), "layers or seed of the network"
     ) { WeightChecksum.text(UInt64(bitPattern: Int64($0))) }
 
+    try grid.world.requireMemory(
+      2 * layout.count * MemoryLayout<Scalar>.stride,
+      for: "memory for the weights and gradients of \(layout.count) numbers a rank")
     guard grid.data.size > 1 || (split.front != nil && grid.world.size > 1) else {
       (backReducer, frontReducer, reportReady) = (nil, nil, nil)
       backPass.seed = seed
+      let memory = TensorMemory<Scalar>(count: 2 * layout.count)
+      network.bind(
+        values: UnsafeMutableBufferPointer(rebasing: memory.values[..<layout.count]),
+        gradients: UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...]),
+        owner: memory)
       return
     }
     // One memory for both groups; shards of different ranks may differ in size.

@@ -11,10 +11,11 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
   private let memory: Arena<Scalar>
   private var buckets: GradientBuckets
   private let queue: BucketQueue
-  private(set) var bytes = ExchangedBytes()
-  private let bytesEach: ExchangedBytes
+  private let tally = TrafficTally()
 
   var times: ExchangeTimes { queue.times }
+  /// What this rank has moved for it.
+  var traffic: Traffic { tally.traffic }
 
   /// Prepares to add up `range` of a memory, of which `parts` will be reported as ready, in buckets of at most
   /// so many bytes. What lies between parts travels too.
@@ -31,11 +32,6 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
       range, parts: parts.sorted { $0.lowerBound < $1.lowerBound },
       bucketCount: bucketBytes / stride, perLine: 64 / stride)
     queue = BucketQueue(capacity: buckets.ranges.count, over: communicator)
-    var bytes = ExchangedBytes()
-    for bucket in buckets.ranges {
-      bytes += communicator.exchangedBytes(count: bucket.count, of: Scalar.self)
-    }
-    bytesEach = bytes
   }
 
   /// Begins a new backward pass.
@@ -60,10 +56,16 @@ final class RangeReducer<Scalar: NetworkScalar & ReducibleScalar> {
       while let bucket = buckets.nextLeft() { try start(bucket) }
       try queue.end()
     }
-    bytes += bytesEach
   }
 
   private func start(_ bucket: Range<Int>) throws {
-    try queue.start { try communicator.startAllReduce(memory[bucket], .sum) }
+    // Shards have other sizes on other ranks, so buckets begin elsewhere there.
+    let name = CallName.bucket(queue.startedCount)
+    try queue.start {
+      try tally.counting {
+        try communicator.startAllReduce(
+          memory[bucket], .sum, using: .automatic, wireFormat: .full, named: name)
+      }
+    }
   }
 }

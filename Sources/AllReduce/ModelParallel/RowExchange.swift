@@ -45,7 +45,10 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Starts to give all ranks a turn's examples in a buffer, of which this rank has `examples`,
   /// `[batch, ...]`.
-  func startGather(_ examples: Tensor<Scalar>, _ turn: TransitionTurn, in number: Int) throws {
+  func startGather(
+    _ examples: Tensor<Scalar>, _ turn: TransitionTurn, in number: Int, _ record: LayerExchange,
+    _ pass: Pass<Scalar>
+  ) throws {
     precondition(gathering == nil, "a gather of examples is under way")
     let width = examples.shape.example.count
     let buffer = buffers[number]
@@ -58,10 +61,9 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
     gathering = Moving(turn: turn, width: width, buffer: buffer, startedAt: clock.now)
     if let slice = buffer.slice(all) {
-      if let root = turn.root {
-        pendingGather = try communicator.startBroadcast(slice, from: root)
-      } else {
-        pendingGather = try communicator.startAllGather(slice)
+      pendingGather = try record.counting(pass) {
+        if let root = turn.root { return try communicator.startBroadcast(slice, from: root) }
+        return try communicator.startAllGather(slice)
       }
     }
   }
@@ -72,9 +74,7 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
       preconditionFailure("no gather of examples is under way")
     }
     let (turn, width) = (moving.turn, moving.width)
-    try wait(
-      pendingGather.take(), moving,
-      turn.root.map { .broadcast(root: $0) } ?? .allGather, record, pass)
+    try wait(pendingGather.take(), moving, record, pass)
     let all = try moving.buffer.tensor([capacity(turn, width)])
     if turn.root == nil, !turn.isEven {
       var to = turn.rows[0].count * width
@@ -96,7 +96,10 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// Starts to add up the shares in ``gradientMemory(_:width:in:)``.
-  func startScatter(_ turn: TransitionTurn, width: Int, in number: Int) throws {
+  func startScatter(
+    _ turn: TransitionTurn, width: Int, in number: Int, _ record: LayerExchange,
+    _ pass: Pass<Scalar>
+  ) throws {
     precondition(scattering == nil, "a scatter of gradients is under way")
     let buffer = buffers[number]
     let all = capacity(turn, width)
@@ -111,24 +114,21 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
     scattering = Moving(turn: turn, width: width, buffer: buffer, startedAt: clock.now)
     if let slice = buffer.slice(all) {
-      if let root = turn.root {
-        pendingScatter = try communicator.startReduce(slice, .sum, to: root)
-      } else {
-        pendingScatter = try communicator.startReduceScatter(slice, .sum)
+      pendingScatter = try record.counting(pass) {
+        if let root = turn.root { return try communicator.startReduce(slice, .sum, to: root) }
+        return try communicator.startReduceScatter(slice, .sum)
       }
     }
   }
 
-  /// Ends what ``startScatter(_:width:in:)`` started, if anything: of the gradient of this rank's examples,
+  /// Ends what ``startScatter(_:width:in:_:_:)`` started, if anything: of the gradient of this rank's examples,
   /// those of the turn are set.
   func finishScatter(
     to gradient: Tensor<Scalar>, _ record: LayerExchange, _ pass: Pass<Scalar>
   ) throws {
     guard let moving = scattering.take() else { return }
     let (turn, width) = (moving.turn, moving.width)
-    try wait(
-      pendingScatter.take(), moving,
-      turn.root.map { .reduce(root: $0) } ?? .reduceScatter, record, pass)
+    try wait(pendingScatter.take(), moving, record, pass)
     let own = turn.rows[rank]
     guard !own.isEmpty, width > 0 else { return }
     let all = try moving.buffer.tensor([capacity(turn, width)])
@@ -137,8 +137,8 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func wait(
-    _ pending: consuming PendingReduction?, _ moving: Moving, _ collective: Collective,
-    _ record: LayerExchange, _ pass: Pass<Scalar>
+    _ pending: consuming PendingReduction?, _ moving: Moving, _ record: LayerExchange,
+    _ pass: Pass<Scalar>
   ) throws {
     guard let pending = consume pending else { return }
     let from = clock.now
@@ -147,7 +147,5 @@ final class RowExchange<Scalar: NetworkScalar & ReducibleScalar> {
     let end = clock.now
     record.add(
       seconds: (end - moving.startedAt) / .seconds(1), waited: (end - from) / .seconds(1))
-    record.add(
-      collective, count: capacity(moving.turn, moving.width), of: Scalar.self, over: communicator)
   }
 }

@@ -129,10 +129,11 @@ public struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScalar
   ) throws {
     let clock = ContinuousClock()
     let from = clock.now
-    try communicator.allReduce(values, operation)
-    guard isTraining, communicator.size > 1 else { return }
+    guard isTraining, communicator.size > 1 else {
+      return try communicator.allReduce(values, operation)
+    }
+    try exchange.counting { try communicator.allReduce(values, operation) }
     let seconds = (clock.now - from) / .seconds(1)
     exchange.add(seconds: seconds, waited: seconds)
-    exchange.add(.allReduce, count: values.count, of: Scalar.self, over: communicator)
   }
 }

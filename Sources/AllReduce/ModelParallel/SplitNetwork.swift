@@ -99,7 +99,8 @@ public final class SplitNetwork<Scalar: NetworkScalar & ReducibleScalar>: Exchan
     guard let front else { return try back.forward(input, pass) }
     let activations = try front.forward(input, pass)
     let rows = try communicator.allGatherNatively(input.rows)
-    try exchange.startGather(activations, TransitionTurn(rows.map { 0..<$0 }), in: 0)
+    try exchange.startGather(
+      activations, TransitionTurn(rows.map { 0..<$0 }), in: 0, gathering, pass)
     return try back.forward(try exchange.finishGather(gathering, pass), pass)
   }
 

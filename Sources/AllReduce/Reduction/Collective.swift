@@ -19,6 +19,29 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+extension Collective {
+  /// What ranks compare of a call.
+  @inline(__always)
+  func call(
+    _ operation: ReductionOperation, _ type: ScalarType, count: Int,
+    by algorithm: ReductionAlgorithm,
+    wireFormat: WireFormat, arena: UInt64 = 0, name: UInt64
+  ) -> Call {
+    let (kind, reduces, root): (Call.Kind, Bool, Int) =
+      switch self {
+      case .allReduce: (.allReduce, true, 0)
+      case .reduceScatter: (.reduceScatter, true, 0)
+      case .allGather: (.allGather, false, 0)
+      case .broadcast(let root): (.broadcast, false, root)
+      case .reduce(let root): (.reduce, true, root)
+      }
+    return Call(
+      kind, reduces ? operation : nil, type, count: count, algorithm: algorithm.kind,
+      wireFormat: wireFormat,
+      root: root, segment: algorithm.segmentBytes ?? 0, arena: arena, name: name)
+  }
+}
+
 extension ReductionAlgorithm.Kind {
   /// The algorithm whose form of a collective this one takes: itself, where it has a form of its own.
   ///

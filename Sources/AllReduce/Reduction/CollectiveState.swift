@@ -6,26 +6,35 @@ final class CollectiveState {
   let choices: Choices
   /// Schedules that have run and can run again.
   let runs = MessageRuns()
-  private var madeHost: HostGroup?
+  let window = HostRunWindow()
   private var arena: ArenaMemory?
   private var pieces: [ScalarType: AnyObject] = [:]
-  private var carriers: Communicator?
-  private var hasCarriers = false
   /// Collectives in arenas that are under way, in the order in which they were started.
   private var hostRuns: [HostRun] = [] {
     didSet { path?.pointee.hasRuns = !hostRuns.isEmpty }
   }
   /// Those that have ended, to be used again.
   private var endedHostRuns: [HostRun] = []
-  /// Made with the host.
+  /// Made at the first call that needs it.
   private var path: UnsafeMutablePointer<HostPath>?
+  /// What lies beyond this host; nil if there is one host only.
+  let carriers: CarrierGroup?
+  /// Where an empty call's messages have an element to carry.
+  let nothing: UnsafeMutableRawPointer
 
-  private init(_ communicator: Communicator) { choices = Choices(for: communicator) }
+  private init(_ communicator: Communicator) {
+    choices = Choices(ranksPerHost: communicator.hosts.map(\.count))
+    carriers = CarrierGroup(of: communicator)
+    nothing = .allocate(byteCount: 64, alignment: 64)
+    nothing.initializeMemory(as: UInt64.self, repeating: 0, count: 8)
+  }
 
   deinit {
     path?.pointee.deallocate()
     path?.deallocate()
     choices.deallocate()
+    carriers?.choices.deallocate()
+    nothing.deallocate()
   }
 
   /// The state of a communicator.
@@ -39,19 +48,20 @@ final class CollectiveState {
     return made
   }
 
-  /// The ranks on this host, and what their collectives need at every call. Collective at the first
-  /// call.
+  /// The ranks on this host, and what their collectives need at every call. No messages: the
+  /// communicator has made what takes other ranks.
   func host(
     of communicator: Communicator
-  ) throws -> (group: HostGroup, path: UnsafeMutablePointer<HostPath>) {
-    if let madeHost, let path { return (madeHost, path) }
-    let made = try HostGroup(of: communicator)
-    madeHost = made
+  ) -> (group: HostGroup, path: UnsafeMutablePointer<HostPath>) {
+    guard let group = communicator.hostGroup else {
+      preconditionFailure("A communicator of one rank has nothing to share.")
+    }
+    if let path { return (group, path) }
     let path = UnsafeMutablePointer<HostPath>.allocate(capacity: 1)
-    path.initialize(to: HostPath(made.lines, choices))
+    path.initialize(to: HostPath(group.lines, communicator.counter, choices))
     self.path = path
     if communicator.isOnOneHost { communicator.shortcut.pointee = UnsafeMutableRawPointer(path) }
-    return (made, path)
+    return (group, path)
   }
 
   /// Finds out where the parts of an arena begin, for the path of this host.
@@ -61,7 +71,7 @@ final class CollectiveState {
     precondition(
       !arena.isSingle,
       "A single arena holds one value for all ranks of a host: there is nothing to reduce.")
-    let (group, path) = try host(of: communicator)
+    let (group, path) = host(of: communicator)
     for (index, rank) in group.worldRanks.enumerated() {
       guard let part = arena.part(ofWorldRank: rank) else {
         path.pointee.arena = nil
@@ -77,10 +87,6 @@ final class CollectiveState {
     self.arena = arena
   }
 
-  /// Most arena collectives under way at once: a call line must not be written again before all have
-  /// read it.
-  private static let mostHostRuns = HostLines.depth / 2
-
   /// The arena collective that was started last, if it may still be under way.
   var lastHostRun: HostRun? { hostRuns.last }
 
@@ -92,13 +98,9 @@ final class CollectiveState {
     endedHostRuns.lastIndex(where: \.isIdle).map { endedHostRuns.remove(at: $0) }
   }
 
-  /// Waits until fewer than ``mostHostRuns`` are under way.
-  func makeRoomForHostRun(_ communicator: Communicator) throws {
-    while let first = hostRuns.first,
-      first.isEnded || hostRuns.count >= CollectiveState.mostHostRuns
-    {
-      endFirstHostRun(communicator)
-    }
+  /// Puts aside those that have ended.
+  func sweepHostRuns(_ communicator: Communicator) {
+    while let first = hostRuns.first, first.isEnded { endFirstHostRun(communicator) }
   }
 
   /// Waits until all arena collectives that were started have ended. Their own waits throw what they
@@ -113,24 +115,6 @@ final class CollectiveState {
     hostRuns.first?.forgetPrevious()
     // All are kept: there are never more than callers have held at once.
     endedHostRuns.append(run)
-  }
-
-  /// What lies beyond this host; nil if there is one host only. Collective at the first call.
-  func network(
-    of communicator: Communicator, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
-  ) throws -> HostRun.Network? {
-    let hosts = communicator.hosts
-    if hosts.count == 1 { return nil }
-    let carrierCount = hosts.map(\.count).min() ?? 1
-    if !hasCarriers {
-      let place = hosts.lazy.compactMap { $0.firstIndex(of: communicator.rank) }.first ?? 0
-      carriers = try communicator.split(
-        optionalColor: place < carrierCount ? place : nil)
-      hasCarriers = true
-    }
-    return HostRun.Network(
-      carriers: carriers, carrierCount: carrierCount, size: communicator.size,
-      algorithm: algorithm, wireFormat: wireFormat)
   }
 
   /// An arena for memory that is in none. Collective at the first call for a type.

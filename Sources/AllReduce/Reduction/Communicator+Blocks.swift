@@ -11,12 +11,14 @@ extension Communicator {
   ///   - algorithm: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the root's own
   ///     are rounded too, so that all ranks hold the same bits.
-  /// - Throws: ``MPIError``, also where ranks disagree about the count.
+  ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
+  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
   ///
   /// `MPI_Bcast`
   public func broadcast<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, from root: Int,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     checkRoot(root)
     try run(
@@ -24,16 +26,17 @@ extension Communicator {
       count: values.count, Scalar.scalarType, .sum,
       using: algorithm.kind == .automatic
         ? ReductionAlgorithm(.tree, segmentBytes: algorithm.segmentBytes) : algorithm,
-      wireFormat: wireFormat)
+      wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
   /// As `broadcast` of a buffer.
   public func broadcast<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], from root: Int,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try values.withUnsafeMutableBufferPointer {
-      try broadcast($0, from: root, using: algorithm, wireFormat: wireFormat)
+      try broadcast($0, from: root, using: algorithm, wireFormat: wireFormat, name: name)
     }
   }
 
@@ -48,12 +51,14 @@ extension Communicator {
   ///   - root: The rank that gets the result.
   ///   - algorithm: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel; the result itself keeps 32 bits.
-  /// - Throws: ``MPIError``, also where ranks disagree about the count.
+  ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
+  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
   ///
   /// `MPI_Reduce`
   public func reduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation, to root: Int,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     checkRoot(root)
     try run(
@@ -61,16 +66,17 @@ extension Communicator {
       Scalar.scalarType, operation,
       using: algorithm.kind == .automatic
         ? ReductionAlgorithm(.tree, segmentBytes: algorithm.segmentBytes) : algorithm,
-      wireFormat: wireFormat)
+      wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
   /// As `reduce` of a buffer.
   public func reduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation, to root: Int,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try values.withUnsafeMutableBufferPointer {
-      try reduce($0, operation, to: root, using: algorithm, wireFormat: wireFormat)
+      try reduce($0, operation, to: root, using: algorithm, wireFormat: wireFormat, name: name)
     }
   }
 
@@ -85,28 +91,32 @@ extension Communicator {
   ///   - algorithm: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel; the block itself keeps 32 bits, unless
   ///     it had to be sent to this rank at the end.
+  ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: This rank's block, `BlockPartition(count: values.count, parts: size)[rank]`.
-  /// - Throws: ``MPIError``, also where ranks disagree about the count.
+  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
   ///
   /// `MPI_Reduce_scatter`
   public func reduceScatter<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws -> Range<Int> {
     try run(
       .reduceScatter, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, operation, using: algorithm, wireFormat: wireFormat)
+      Scalar.scalarType, operation, using: algorithm, wireFormat: wireFormat,
+      name: CallName.hash(of: name))
     return BlockPartition(count: values.count, parts: size)[rank]
   }
 
   /// As `reduceScatter` of a buffer; returns the elements of this rank's block.
   public func reduceScatter<Scalar: ReducibleScalar>(
     _ values: [Scalar], _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws -> [Scalar] {
     var values = values
     let block = try values.withUnsafeMutableBufferPointer {
-      try reduceScatter($0, operation, using: algorithm, wireFormat: wireFormat)
+      try reduceScatter($0, operation, using: algorithm, wireFormat: wireFormat, name: name)
     }
     return Array(values[block])
   }
@@ -121,16 +131,19 @@ extension Communicator {
   ///   - algorithm: How the blocks travel.
   ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the rank's own
   ///     block is rounded too, so that all ranks hold the same bits.
-  /// - Throws: ``MPIError``, also where ranks disagree about the count.
+  ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
+  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
   ///
   /// `MPI_Allgatherv`
   public func allGather<Scalar: ReducibleScalar>(
     inPlace values: UnsafeMutableBufferPointer<Scalar>,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try run(
       .allGather, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count,
-      Scalar.scalarType, .sum, using: algorithm, wireFormat: wireFormat)
+      Scalar.scalarType, .sum, using: algorithm, wireFormat: wireFormat,
+      name: CallName.hash(of: name))
   }
 
   /// The elements of all ranks, one after the other in rank order; ranks may have different counts.
@@ -138,15 +151,21 @@ extension Communicator {
   /// Collective. `MPI_Allgather` of the counts, `MPI_Allgatherv`
   ///
   /// - Throws: ``MPIError``.
-  public func allGather<Scalar: ReducibleScalar>(_ values: [Scalar]) throws -> [Scalar] {
-    let counts = try allGatherNatively(values.count)
-    let start = counts[..<rank].reduce(0, +)
-    var all = [Scalar](repeating: 0, count: counts.reduce(0, +))
-    all.replaceSubrange(start..<start + values.count, with: values)
-    try all.withUnsafeMutableBytes {
-      try allGatherNatively($0.baseAddress, counts: counts, type: Scalar.scalarType)
+  public func allGather<Scalar: ReducibleScalar>(
+    _ values: [Scalar], name: String? = nil
+  ) throws -> [Scalar] {
+    try asOneCall {
+      let (type, name) = (Scalar.scalarType, CallName.hash(of: name))
+      let counts = try allGatherNatively(
+        values.count, for: Call(.allGather, nil, type, count: -1, algorithm: .native, name: name))
+      let start = counts[..<rank].reduce(0, +)
+      var all = [Scalar](repeating: 0, count: counts.reduce(0, +))
+      all.replaceSubrange(start..<start + values.count, with: values)
+      try all.withUnsafeMutableBytes {
+        try allGatherNatively($0.baseAddress, counts: counts, type: type, name: name)
+      }
+      return all
     }
-    return all
   }
 
   /// The elements of all ranks, one after the other in rank order, on the root; nil elsewhere.
@@ -154,18 +173,24 @@ extension Communicator {
   /// Collective. Ranks may have different counts. `MPI_Gatherv`
   ///
   /// - Throws: ``MPIError``.
-  public func gather<Scalar: ReducibleScalar>(_ values: [Scalar], to root: Int) throws -> [Scalar]?
-  {
-    checkRoot(root)
-    let counts = try allGatherNatively(values.count)
-    var all = [Scalar](repeating: 0, count: rank == root ? counts.reduce(0, +) : 0)
-    try values.withUnsafeBytes { values in
-      try all.withUnsafeMutableBytes {
-        try gatherNatively(
-          values, into: $0.baseAddress, counts: counts, type: Scalar.scalarType, to: root)
+  public func gather<Scalar: ReducibleScalar>(
+    _ values: [Scalar], to root: Int, name: String? = nil
+  ) throws -> [Scalar]? {
+    try asOneCall {
+      checkRoot(root)
+      let (type, name) = (Scalar.scalarType, CallName.hash(of: name))
+      let counts = try allGatherNatively(
+        values.count,
+        for: Call(.gather, nil, type, count: -1, algorithm: .native, root: root, name: name))
+      var all = [Scalar](repeating: 0, count: rank == root ? counts.reduce(0, +) : 0)
+      try values.withUnsafeBytes { values in
+        try all.withUnsafeMutableBytes {
+          try gatherNatively(
+            values, into: $0.baseAddress, counts: counts, type: type, to: root, name: name)
+        }
       }
+      return rank == root ? all : nil
     }
-    return rank == root ? all : nil
   }
 
   /// This rank's part of the root's elements.
@@ -177,27 +202,36 @@ extension Communicator {
   ///   - counts: How many each rank gets, the same on all ranks; nil for blocks that differ by one at
   ///     most (``BlockPartition``), whose total the root tells the others.
   ///   - root: The rank that has them.
+  ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: `counts[rank]` elements.
   /// - Throws: ``MPIError``.
   public func scatter<Scalar: ReducibleScalar>(
-    _ values: [Scalar], counts: [Int]? = nil, from root: Int
+    _ values: [Scalar], counts: [Int]? = nil, from root: Int, name: String? = nil
   ) throws -> [Scalar] {
-    checkRoot(root)
-    let total = try counts == nil ? allGatherNatively(values.count)[root] : 0
-    let counts = counts ?? BlockPartition(count: total, parts: size).counts
-    precondition(
-      counts.count == size, "\(counts.count) counts were given for \(size) ranks.")
-    precondition(
-      rank != root || values.count == counts.reduce(0, +),
-      "The counts add up to \(counts.reduce(0, +)), but there are \(values.count) elements.")
-    var mine = [Scalar](repeating: 0, count: counts[rank])
-    try values.withUnsafeBytes { values in
-      try mine.withUnsafeMutableBytes {
-        try scatterNatively(
-          values.baseAddress, counts: counts, into: $0, type: Scalar.scalarType, from: root)
+    try asOneCall {
+      checkRoot(root)
+      let (type, name) = (Scalar.scalarType, CallName.hash(of: name))
+      let total =
+        counts == nil
+        ? try allGatherNatively(
+          values.count,
+          for: Call(.scatter, nil, type, count: -1, algorithm: .native, root: root, name: name)
+        )[root] : 0
+      let counts = counts ?? BlockPartition(count: total, parts: size).counts
+      precondition(
+        counts.count == size, "\(counts.count) counts were given for \(size) ranks.")
+      precondition(
+        rank != root || values.count == counts.reduce(0, +),
+        "The counts add up to \(counts.reduce(0, +)), but there are \(values.count) elements.")
+      var mine = [Scalar](repeating: 0, count: counts[rank])
+      try values.withUnsafeBytes { values in
+        try mine.withUnsafeMutableBytes {
+          try scatterNatively(
+            values.baseAddress, counts: counts, into: $0, type: type, from: root, name: name)
+        }
       }
+      return mine
     }
-    return mine
   }
 
   /// Sends block i of this rank's elements to rank i, and returns the blocks that the ranks sent here,
@@ -207,7 +241,9 @@ extension Communicator {
   /// `MPI_Alltoall`
   ///
   /// - Throws: ``MPIError``.
-  public func allToAll<Scalar: ReducibleScalar>(_ values: [Scalar]) throws -> [Scalar] {
+  public func allToAll<Scalar: ReducibleScalar>(
+    _ values: [Scalar], name: String? = nil
+  ) throws -> [Scalar] {
     precondition(
       values.count % size == 0,
       "\(values.count) elements cannot be dealt out evenly to \(size) ranks.")
@@ -217,7 +253,8 @@ extension Communicator {
         try allToAllNatively(
           values.baseAddress, into: $0.baseAddress,
           countPerRank: values.count
-            / MemoryLayout<Scalar>.stride / size, type: Scalar.scalarType)
+            / MemoryLayout<Scalar>.stride / size, type: Scalar.scalarType,
+          name: CallName.hash(of: name))
       }
     }
     return received

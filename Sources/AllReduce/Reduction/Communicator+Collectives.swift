@@ -47,45 +47,50 @@ extension Communicator {
   func resolveToSchedule(
     _ requested: ReductionAlgorithm, _ collective: Collective = .allReduce, bytes: Int
   ) -> ReductionAlgorithm {
-    switch requested.kind {
-    case .automatic, .sharedMemory, .hierarchical:
-      let chosen =
-        if case .allReduce = collective {
-          choices.algorithm(bytes: bytes, over: .messages)
-        } else {
-          choices.algorithmOfOthers(bytes: bytes)
-        }
-      return requested.segmentBytes.map { chosen.segmented(bytes: $0) } ?? chosen
-    default: return requested
-    }
+    choices.schedule(for: requested, collective, bytes: bytes)
   }
 
   /// Runs a collective on memory of the caller and waits for its end.
   func run(
     _ collective: Collective, on base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
-    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
+    name: UInt64
   ) throws {
     operation.checkIsDefined(for: type)
     let bytes = count &* wireFormat.stride(of: type)
     checkCanNarrow(algorithm, wireFormat)
-    guard let base, count > 0, size > 1 else { return }
+    if size == 1 { return }
     let chosen =
       if case .allReduce = collective {
         resolve(algorithm, bytes: bytes, over: .array)
       } else {
         resolveToSchedule(algorithm, collective, bytes: bytes)
       }
+    let call = collective.call(
+      operation, type, count: count, by: chosen, wireFormat: wireFormat, name: name)
+    guard let base, count > 0 else {
+      try meet(call)
+      return try counter.end()
+    }
     switch chosen.kind {
-    case .native: try runNatively(collective, on: base, count: count, type, operation)
-    case .sharedMemory: try reduceInSharedMemory(base, count: count, type, operation)
+    case .native:
+      try runNatively(collective, on: base, count: count, type, operation, name: name)
+      try counter.end()
+    case .sharedMemory: try reduceInSharedMemory(base, count: count, type, operation, call)
     case .hierarchical:
-      try reduceHierarchically(
-        base, count: count, type, operation, using: algorithm, wireFormat: wireFormat)
+      try asOneCall {
+        // Its pieces carry the hash over this call, too.
+        _ = try counter.begin(call)
+        try reduceHierarchically(
+          base, count: count, type, operation, using: algorithm, wireFormat: wireFormat)
+      }
     default:
+      let ticket = try counter.begin(call)
       try wait(
         for: start(
-          collective, on: base, count: count, ReductionKernel.of(operation, type), using: chosen,
-          wireFormat: wireFormat))
+          collective, ticket, on: base, count: count, ReductionKernel.of(operation, type),
+          using: chosen, wireFormat: wireFormat))
+      try counter.end()
     }
   }
 
@@ -100,42 +105,53 @@ extension Communicator {
   /// Starts a collective that has a schedule.
   @inline(__always)
   func start(
-    _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int,
+    _ collective: Collective, _ ticket: Ticket, on base: UnsafeMutableRawPointer, count: Int,
     _ kernel: ReductionKernel, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
   ) -> MessageRuns.Run {
-    let bytes =
-      algorithm.segmentBytes
-      ?? AutomaticChoice.segmentBytes(of: algorithm.kind, hosts: hosts.count)
-    let segment = max(1, bytes / (wireFormat == .full ? kernel.stride : 2))
+    agreement.endOldCalls()
     return CollectiveState.of(self).runs.start(
       MessageRuns.Key(
-        collective: collective, algorithm: algorithm.kind, count: count, segment: segment,
-        stride: kernel.stride, wireFormat: wireFormat),
-      on: base, kernel, over: self)
+        collective, algorithm, count: count, stride: kernel.stride, wireFormat: wireFormat,
+        hosts: hosts.count),
+      ticket, on: base, kernel, over: self)
+  }
+
+  /// Starts a call of no elements: messages that carry one number only, so that ranks that call something
+  /// else find out.
+  func startEmpty(_ call: Call) throws -> PendingReduction {
+    var call = call
+    if isOnOneHost { call.isStarted = true }
+    let ticket = try counter.begin(call)
+    let run = start(
+      .allReduce, ticket, on: CollectiveState.of(self).nothing, count: 1,
+      ReductionKernel.of(.maximum, .int32), using: .recursiveDoubling, wireFormat: .full)
+    add(run)
+    return PendingReduction(run: run, communicator: self)
   }
 
   private func runNatively(
     _ collective: Collective, on base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
-    _ operation: ReductionOperation
+    _ operation: ReductionOperation, name: UInt64
   ) throws {
     let kernel = ReductionKernel.of(operation, type)
     let blocks = BlockPartition(count: count, parts: size)
     switch collective {
     case .allReduce:
-      try allReduceNatively(base, count: count, type: type, operation: operation)
+      try allReduceNatively(base, count: count, type: type, operation: operation, name: name)
       kernel.finish?(base, count, size)
     case .reduce(let root):
-      try reduceNatively(base, count: count, type: type, operation: operation, to: root)
+      try reduceNatively(base, count: count, type: type, operation: operation, to: root, name: name)
       if rank == root { kernel.finish?(base, count, size) }
     case .broadcast(let root):
       try broadcastNatively(
-        UnsafeMutableRawBufferPointer(start: base, count: count * type.stride), from: root)
+        UnsafeMutableRawBufferPointer(start: base, count: count * type.stride), from: root,
+        of: type, name: name)
     case .reduceScatter:
       try reduceScatterNatively(
-        base, counts: blocks.counts, type: type, operation: operation)
+        base, counts: blocks.counts, type: type, operation: operation, name: name)
       kernel.finish?(base + blocks[rank].lowerBound * type.stride, blocks[rank].count, size)
     case .allGather:
-      try allGatherNatively(base, counts: blocks.counts, type: type)
+      try allGatherNatively(base, counts: blocks.counts, type: type, name: name)
     }
   }
 }
@@ -143,8 +159,8 @@ extension Communicator {
 extension Communicator {
   /// Combines every rank's elements and gives each the result, in place.
   ///
-  /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm
-  /// and wire format. The result is bitwise the same on all ranks and in every run with as many ranks and
+  /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm,
+  /// wire format and name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise the same on all ranks and in every run with as many ranks and
   /// the same algorithm. Nothing is allocated after the first call of a kind.
   ///
   /// - Parameters:
@@ -158,37 +174,43 @@ extension Communicator {
   ///     doubling and halving-doubling where p is no power of two. In `hierarchical` hosts count instead of
   ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is
   ///     rounded. A precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
-  /// - Throws: ``MPIError``, also where ranks disagree about the count.
+  ///   - name: A name for the call, the same on all ranks, by which equal calls in another order are told
+  ///     apart.
+  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
   ///
   /// `MPI_Allreduce`
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try allReduce(
       UnsafeMutableRawPointer(values.baseAddress), count: values.count, Scalar.scalarType,
-      operation, using: algorithm, wireFormat: wireFormat)
+      operation, using: algorithm, wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
   /// As `allReduce` of a buffer, which is generic.
   @usableFromInline
   func allReduce(
     _ base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
-    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
+    name: UInt64
   ) throws {
     try run(
-      .allReduce, on: base, count: count, type, operation, using: algorithm, wireFormat: wireFormat)
+      .allReduce, on: base, count: count, type, operation, using: algorithm, wireFormat: wireFormat,
+      name: name)
   }
 
   /// As `allReduce` of a buffer.
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try values.withUnsafeMutableBufferPointer {
-      try allReduce($0, operation, using: algorithm, wireFormat: wireFormat)
+      try allReduce($0, operation, using: algorithm, wireFormat: wireFormat, name: name)
     }
   }
 
@@ -196,27 +218,38 @@ extension Communicator {
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout MutableSpan<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try values.withUnsafeMutableBufferPointer {
-      try allReduce($0, operation, using: algorithm, wireFormat: wireFormat)
+      try allReduce($0, operation, using: algorithm, wireFormat: wireFormat, name: name)
     }
+  }
+
+  /// MPI's own all-reduce without our agreement, to measure it: ranks that disagree get wrong numbers.
+  package func allReduceBare<Scalar: ReducibleScalar>(
+    _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation
+  ) throws {
+    let type = Scalar.scalarType
+    guard let base = UnsafeMutableRawPointer(values.baseAddress), size > 1 else { return }
+    try allReduceBare(base, count: values.count, type: type, operation: operation)
+    ReductionKernel.of(operation, type).finish?(base, values.count, size)
   }
 
   /// Combines one number of each rank. Collective.
   public func allReduce<Scalar: ReducibleScalar>(
-    _ value: Scalar, _ operation: ReductionOperation
+    _ value: Scalar, _ operation: ReductionOperation, name: String? = nil
   ) throws -> Scalar {
     var value = value
     try withUnsafeMutablePointer(to: &value) {
-      try allReduce(UnsafeMutableBufferPointer(start: $0, count: 1), operation)
+      try allReduce(UnsafeMutableBufferPointer(start: $0, count: 1), operation, name: name)
     }
     return value
   }
 
   /// Starts an all-reduce and returns; ``PendingReduction/wait()`` ends it.
   ///
-  /// Collective, as ``allReduce(_:_:using:wireFormat:)-(UnsafeMutableBufferPointer<Scalar>,_,_,_)``;
+  /// Collective, as ``allReduce(_:_:using:wireFormat:name:)-(UnsafeMutableBufferPointer<Scalar>,_,_,_,_)``;
   /// ranks must start them in the same order, and may end them in any. Several may be under way; all of them
   /// move whenever this rank waits for anything. They travel as messages; elements in an ``Arena`` need
   /// none on a host. MPI's own algorithm (`native`) has ended when this returns.
@@ -226,27 +259,35 @@ extension Communicator {
   ///   - operation: How the elements are combined.
   ///   - requested: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel, as there.
+  ///   - name: A name for the call, as there.
   /// - Returns: What the end is waited for by.
   /// - Throws: ``MPIError``.
   ///
   /// `MPI_Iallreduce`
   public func startAllReduce<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    using requested: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using requested: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
+  ) throws -> PendingReduction {
+    try startAllReduce(
+      values, operation, using: requested, wireFormat: wireFormat, named: CallName.hash(of: name))
+  }
+
+  func startAllReduce<Scalar: ReducibleScalar>(
+    _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
+    using requested: ReductionAlgorithm, wireFormat: WireFormat, named name: UInt64
   ) throws -> PendingReduction {
     let type = Scalar.scalarType
-    let kernel = ReductionKernel.of(operation, type)
-    guard let base = UnsafeMutableRawPointer(values.baseAddress), values.count > 0, size > 1,
-      requested.kind != .native
-    else {
-      try allReduce(values, operation, using: requested, wireFormat: wireFormat)
+    if size == 1 || requested.kind == .native {
+      try run(
+        .allReduce, on: UnsafeMutableRawPointer(values.baseAddress), count: values.count, type,
+        operation, using: requested, wireFormat: wireFormat, name: name)
       return PendingReduction(communicator: self)
     }
+    operation.checkIsDefined(for: type)
     let algorithm = resolveToSchedule(
       requested, bytes: values.count * wireFormat.stride(of: type))
-    let run = start(
-      .allReduce, on: base, count: values.count, kernel, using: algorithm, wireFormat: wireFormat)
-    add(run)
-    return PendingReduction(run: run, communicator: self)
+    return try start(
+      .allReduce, values, operation, using: algorithm, wireFormat: wireFormat, named: name)
   }
 }

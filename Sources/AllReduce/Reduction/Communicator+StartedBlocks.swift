@@ -11,55 +11,53 @@ extension Communicator {
   ///
   /// `MPI_Iallgatherv`
   public func startAllGather<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>
+    _ slice: ArenaSlice<Scalar>, name: String? = nil
   ) throws -> PendingReduction {
-    try start(.allGather, slice, .sum)
+    try start(.allGather, slice, .sum, name)
   }
 
   /// Starts to combine every rank's slice, so that this rank's block of the result is in its place.
   ///
-  /// Collective, as ``reduceScatter(_:_:)`` and ``startAllGather(_:)``. `MPI_Ireduce_scatter`
+  /// Collective, as ``reduceScatter(_:_:name:)`` and ``startAllGather(_:name:)``. `MPI_Ireduce_scatter`
   ///
   /// - Throws: ``MPIError``.
   public func startReduceScatter<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation, name: String? = nil
   ) throws -> PendingReduction {
-    try start(.reduceScatter, slice, operation)
+    try start(.reduceScatter, slice, operation, name)
   }
 
   /// Starts to give every rank the root's slice.
   ///
-  /// Collective, as `broadcast` of a slice and ``startAllGather(_:)``. `MPI_Ibcast`
+  /// Collective, as `broadcast` of a slice and ``startAllGather(_:name:)``. `MPI_Ibcast`
   ///
   /// - Throws: ``MPIError``.
   public func startBroadcast<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, from root: Int
+    _ slice: ArenaSlice<Scalar>, from root: Int, name: String? = nil
   ) throws -> PendingReduction {
-    try start(.broadcast(root: root), slice, .sum)
+    try start(.broadcast(root: root), slice, .sum, name)
   }
 
   /// Starts to combine every rank's slice on the root; elsewhere it holds partial results afterwards.
   ///
-  /// Collective, as `reduce` of a buffer and ``startAllGather(_:)``. `MPI_Ireduce`
+  /// Collective, as `reduce` of a buffer and ``startAllGather(_:name:)``. `MPI_Ireduce`
   ///
   /// - Throws: ``MPIError``.
   public func startReduce<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation, to root: Int
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation, to root: Int, name: String? = nil
   ) throws -> PendingReduction {
-    try start(.reduce(root: root), slice, operation)
+    try start(.reduce(root: root), slice, operation, name)
   }
 
   private func start<Scalar: ReducibleScalar>(
-    _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation
+    _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
+    _ name: String?
   ) throws -> PendingReduction {
-    guard size > 1, let base = UnsafeMutableRawPointer(slice.values.baseAddress),
-      !slice.range.isEmpty
-    else { return PendingReduction(communicator: self) }
+    if size == 1 { return PendingReduction(communicator: self) }
+    let (type, name) = (Scalar.scalarType, CallName.hash(of: name))
     if isOnOneHost {
-      let run = try startInArena(
-        collective, slice.arena.memory, slice.range, Scalar.scalarType, operation)
-      add(run)
-      return PendingReduction(hostRun: run, communicator: self)
+      return try startInArena(
+        collective, slice.arena.memory, slice.range, type, operation, name: name)
     }
     let algorithm: ReductionAlgorithm =
       switch collective {
@@ -67,9 +65,26 @@ extension Communicator {
       // Each block crosses each link once; what is gathered here is seldom small.
       default: .ring
       }
+    return try start(collective, slice.values, operation, using: algorithm, named: name)
+  }
+
+  /// Starts a collective that travels as messages, on memory of the caller.
+  func start<Scalar: ReducibleScalar>(
+    _ collective: Collective, _ values: UnsafeMutableBufferPointer<Scalar>,
+    _ operation: ReductionOperation, using algorithm: ReductionAlgorithm,
+    wireFormat: WireFormat = .full, named name: UInt64
+  ) throws -> PendingReduction {
+    if size == 1 { return PendingReduction(communicator: self) }
+    let type = Scalar.scalarType
+    let call = collective.call(
+      operation, type, count: values.count, by: algorithm, wireFormat: wireFormat, name: name)
+    guard let base = UnsafeMutableRawPointer(values.baseAddress), !values.isEmpty else {
+      return try startEmpty(call)
+    }
+    let ticket = try counter.begin(call)
     let run = start(
-      collective, on: base, count: slice.range.count,
-      ReductionKernel.of(operation, Scalar.scalarType), using: algorithm, wireFormat: .full)
+      collective, ticket, on: base, count: values.count, ReductionKernel.of(operation, type),
+      using: algorithm, wireFormat: wireFormat)
     add(run)
     return PendingReduction(run: run, communicator: self)
   }

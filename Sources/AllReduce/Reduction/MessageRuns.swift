@@ -14,67 +14,121 @@ final class MessageRuns {
     var segment: Int
     var stride: Int
     var wireFormat: WireFormat
+    /// Whether the carriers of the hosts run it, and not all ranks.
+    var isOfCarriers = false
+
+    @inline(__always)
+    init(
+      _ collective: Collective, _ algorithm: ReductionAlgorithm, count: Int, stride: Int,
+      wireFormat: WireFormat, hosts: Int, isOfCarriers: Bool = false
+    ) {
+      self.collective = collective
+      self.algorithm = algorithm.kind
+      self.count = count
+      let bytes =
+        algorithm.segmentBytes ?? AutomaticChoice.segmentBytes(of: algorithm.kind, hosts: hosts)
+      segment = max(1, bytes / (wireFormat == .full ? stride : 2))
+      self.stride = stride
+      self.wireFormat = wireFormat
+      self.isOfCarriers = isOfCarriers
+    }
+  }
+
+  /// All runs of a schedule.
+  private struct Family {
+    let program: ScheduleProgram
+    var runs: [Run] = []
   }
 
   /// More combinations than this are unlikely to come back; the oldest idle ones are let go.
   private static let capacity = 256
-  /// The tags of one collective's messages on a channel; the rest of a tag numbers collectives.
-  private static let tagsPerCollective: Int32 = 1 << 20
 
-  private var runs: [Key: [Run]] = [:]
+  private var families: [Key: Family] = [:]
   private var order: [Key] = []
   private var lastKey: Key?
   private var lastRun: Run?
-  private var sequence: Int32 = 0
+  private let pool = ScratchPool()
+  /// The carriers' runs take memory when their host is ready, and not in the order of the calls: they have
+  /// a pool of their own.
+  private let carriersPool = ScratchPool()
 
   /// Starts a collective on `buffer` and returns its run, which the caller waits for.
+  ///
+  /// - Parameters:
+  ///   - key: What runs.
+  ///   - ticket: The call.
+  ///   - buffer: `key.count` elements.
+  ///   - kernel: How they are combined.
+  ///   - communicator: All ranks.
+  ///   - carriers: The ranks that run it, where these are not all.
+  /// - Returns: The run.
   func start(
-    _ key: Key, on buffer: UnsafeMutableRawPointer, _ kernel: ReductionKernel,
-    over communicator: Communicator
+    _ key: Key, _ ticket: Ticket, on buffer: UnsafeMutableRawPointer, _ kernel: ReductionKernel,
+    over communicator: Communicator, carriers: CarrierGroup? = nil
   ) -> Run {
-    let run = idleRun(key, communicator)
-    // Ranks call collectives in the same order, so they number them alike.
-    sequence = (sequence &+ 1) & 0x7FF
-    run.start(on: buffer, combining: kernel, firstTag: sequence &* MessageRuns.tagsPerCollective)
+    if pool.hasFailures || carriersPool.hasFailures { takeBackScratch() }
+    let run = idleRun(key, communicator, carriers)
+    run.messages.useCurrentTally()
+    run.start(on: buffer, combining: kernel, ticket: ticket)
     return run
   }
 
   @inline(__always)
-  private func idleRun(_ key: Key, _ communicator: Communicator) -> Run {
+  private func idleRun(
+    _ key: Key, _ communicator: Communicator, _ carriers: CarrierGroup?
+  ) -> Run {
     if let lastRun, lastKey == key, lastRun.isIdle { return lastRun }
-    return otherRun(key, communicator)
+    return otherRun(key, communicator, carriers)
   }
 
-  private func otherRun(_ key: Key, _ communicator: Communicator) -> Run {
-    let run = runs[key]?.first { $0.isIdle } ?? makeRun(key, communicator)
+  private func otherRun(
+    _ key: Key, _ communicator: Communicator, _ carriers: CarrierGroup?
+  ) -> Run {
+    let run =
+      families[key]?.runs.first { $0.isIdle } ?? makeRun(key, communicator, carriers)
     lastKey = key
     lastRun = run
     return run
   }
 
-  private func makeRun(_ key: Key, _ communicator: Communicator) -> Run {
-    let schedule = Schedule(
-      key.collective, by: key.algorithm, rank: communicator.rank, size: communicator.size,
-      count: key.count, segment: key.segment, wireFormat: key.wireFormat)
-    precondition(
-      schedule.messageCount < MessageRuns.tagsPerCollective,
-      "\(schedule.messageCount) messages are too many for one collective: choose larger segments "
-        + "than \(key.segment * key.stride) bytes for \(key.count * key.stride) bytes.")
+  private func makeRun(
+    _ key: Key, _ communicator: Communicator, _ carriers: CarrierGroup?
+  ) -> Run {
+    let size = carriers?.ranks.count ?? communicator.size
+    if families[key] == nil {
+      let schedule = Schedule(
+        key.collective, by: key.algorithm, rank: carriers?.index ?? communicator.rank, size: size,
+        count: key.count, segment: key.segment, wireFormat: key.wireFormat)
+      families[key] = Family(program: ScheduleProgram(schedule))
+      order.append(key)
+    }
+    let program = families[key].unsafelyUnwrapped.program
     let run = Run(
-      schedule, stride: key.stride,
-      over: MessageSet(on: communicator, capacity: schedule.messageCount),
-      title: "\(key.collective) of \(key.count * key.stride) bytes by \(key.algorithm) over "
-        + "\(communicator.size) ranks"
+      program, stride: key.stride,
+      over: MessageSet(
+        on: communicator, capacity: program.schedule.mostUnderWay, group: carriers?.ranks),
+      pool: carriers == nil ? pool : carriersPool,
+      title: "\(key.collective) of \(key.count * key.stride) bytes by \(key.algorithm.name) over "
+        + "\(size) \(carriers == nil ? "ranks" : "hosts")"
         + (key.wireFormat == .full ? "" : ", sent as \(key.wireFormat)"))
-    if runs[key] == nil { order.append(key) }
-    runs[key, default: []].append(run)
+    families[key]?.runs.append(run)
     if order.count > MessageRuns.capacity { forgetOldest() }
     return run
   }
 
+  private func takeBackScratch() {
+    var isLeft = false
+    for family in families.values {
+      for run in family.runs where run.giveBackIfEnded() { isLeft = true }
+    }
+    pool.hasFailures = isLeft
+    carriersPool.hasFailures = isLeft
+  }
+
   private func forgetOldest() {
-    guard let index = order.firstIndex(where: { runs[$0]?.allSatisfy(\.isIdle) ?? true })
+    guard
+      let index = order.firstIndex(where: { families[$0]?.runs.allSatisfy(\.isIdle) ?? true })
     else { return }
-    runs[order.remove(at: index)] = nil
+    families[order.remove(at: index)] = nil
   }
 }

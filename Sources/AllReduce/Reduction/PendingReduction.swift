@@ -1,6 +1,9 @@
 internal import AllReduceMPI
 
-/// A reduction under way. Ends by ``wait()``, once; letting go of it waits too.
+/// A reduction under way. Ends by ``wait()``, once.
+///
+/// One that is let go of without a wait is waited for, for a second at most. If it has not ended by
+/// then it is given up: what is under way on its communicator fails, on every rank.
 public struct PendingReduction: ~Copyable {
   private let run: MessageRuns.Run?
   private let hostRun: HostRun?
@@ -16,10 +19,23 @@ public struct PendingReduction: ~Copyable {
     self.communicator = communicator
   }
 
-  deinit { try? finish() }
+  deinit {
+    if let run, run.isHeld {
+      communicator.letGo(of: run)
+      run.isHeld = false
+    }
+    if let hostRun, hostRun.isHeld {
+      communicator.letGo(of: hostRun)
+      hostRun.isHeld = false
+    }
+  }
 
   /// Whether the result is there. Moves what can be moved and never waits (`MPI_Test`).
-  public var isComplete: Bool { run?.advance() ?? hostRun?.advance() ?? true }
+  public var isComplete: Bool {
+    if run?.advance() ?? hostRun?.advance() ?? true { return true }
+    communicator.engine.glance()
+    return false
+  }
 
   /// Waits until the result is there, moving everything in flight meanwhile.
   ///
@@ -37,5 +53,6 @@ public struct PendingReduction: ~Copyable {
       hostRun.isHeld = false
       try communicator.wait(for: hostRun)
     }
+    try communicator.counter.end()
   }
 }

@@ -1,12 +1,11 @@
+package import AllReduceMPI
+
 /// How a collective operation moves its data.
 ///
 /// A struct with static members, so that algorithms can be added without breaking anyone's switch.
 /// `docs/algorithms.md` gives steps and bytes of each.
 public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
-  package enum Kind: UInt8, Sendable {
-    case automatic, ring, tree, flatTree, doubleTree, recursiveDoubling, halvingDoubling,
-      gatherAndReduce, sharedMemory, hierarchical, native
-  }
+  package typealias Kind = AlgorithmKind
 
   package let kind: Kind
   /// The most bytes a message carries; nil for the algorithm's own choice.
@@ -14,7 +13,8 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
 
   package init(_ kind: Kind, segmentBytes: Int? = nil) {
     precondition(
-      segmentBytes ?? 1 > 0, "A segment must have at least one byte, not \(segmentBytes ?? 0).")
+      (1...1 << 30).contains(segmentBytes ?? 1),
+      "A segment must have 1 to \(1 << 30) bytes, not \(segmentBytes ?? 0).")
     self.kind = kind
     self.segmentBytes = segmentBytes
   }
@@ -66,21 +66,7 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The name used in options and output.
-  public var name: String {
-    switch kind {
-    case .automatic: "automatic"
-    case .ring: "ring"
-    case .tree: "tree"
-    case .flatTree: "flatTree"
-    case .doubleTree: "doubleTree"
-    case .recursiveDoubling: "recursiveDoubling"
-    case .halvingDoubling: "halvingDoubling"
-    case .gatherAndReduce: "gatherAndReduce"
-    case .sharedMemory: "sharedMemory"
-    case .hierarchical: "hierarchical"
-    case .native: "native"
-    }
-  }
+  public var name: String { kind.name }
 
   /// The name used in options and output.
   public var description: String { name }

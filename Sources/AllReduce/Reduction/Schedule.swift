@@ -44,6 +44,8 @@ package struct Schedule: Sendable {
   package let wireFormat: WireFormat
   /// Elements of scratch memory.
   package let scratchCount: Int
+  /// The most messages that are under way at once.
+  package let mostUnderWay: Int
   /// The steps, in the order in which a rank that did one thing at a time would do them.
   package let steps: [Step]
   /// How many steps each step waits for.

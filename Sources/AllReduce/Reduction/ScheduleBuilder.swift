@@ -205,7 +205,8 @@ package struct ScheduleBuilder {
     }
     return Schedule(
       rank: rank, size: size, count: count, wireFormat: wireFormat,
-      scratchCount: slotCount * segment, steps: steps,
+      scratchCount: slotCount * segment,
+      mostUnderWay: (outgoing.count + incoming.count) * window, steps: steps,
       dependencyCounts: counts, successorStarts: starts, successors: successors)
   }
 

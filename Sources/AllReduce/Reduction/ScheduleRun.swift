@@ -6,27 +6,26 @@ package import AllReduceMPI
 /// at its successors; one that reaches zero is started at once: messages are posted, arithmetic is
 /// done. All memory is taken when the run is made; running allocates nothing.
 package final class ScheduleRun<Messages: Transport>: InFlight {
-  package let schedule: Schedule
+  private let program: ScheduleProgram
   /// What the run is doing, for messages to people.
   private let title: String
-  private let messages: Messages
+  let messages: Messages
+  private let pool: ScratchPool?
   private let stride: Int
   /// Bytes an element in scratch memory: as it travels.
   private let wireStride: Int
   /// What narrows and widens; nil where elements travel as they are.
   private let wire: WireKernel?
   private let size: Int
-  private let scratch: UnsafeMutableRawPointer
+  private let stepCount: Int
+  private let scratchBytes: Int
   private let steps: UnsafeMutablePointer<Schedule.Step>
   private let successorStarts: UnsafeMutablePointer<Int32>
   private let successors: UnsafeMutablePointer<Int32>
-  /// How many steps each step waits for: at the start, and now.
-  private let initialWaits: UnsafeMutablePointer<Int32>
+  /// How many steps each step still waits for.
   private let waits: UnsafeMutablePointer<Int32>
   /// Steps in the order in which they became ready.
   private let queue: UnsafeMutablePointer<Int32>
-  private let initialQueue: UnsafeMutablePointer<Int32>
-  private let initiallyReady: Int
   /// In memory of its own: a class's properties would be checked at every access.
   private let state: UnsafeMutablePointer<State>
   package private(set) var failure: (any Error)?
@@ -35,80 +34,110 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
 
   private struct State {
     var isActive = false
+    /// Whether it waits for scratch memory.
+    var isQueued = false
     var next = 0
     var ready = 0
     var ended = 0
     var buffer: UnsafeMutableRawPointer?
     var kernel: ReductionKernel?
-    var firstTag: Int32 = 0
+    var scratch: UnsafeMutableRawPointer?
   }
 
-  /// Prepares to run `schedule` on elements of `stride` bytes; with a 16-bit wire format, of `Float`.
-  package init(_ schedule: Schedule, stride: Int, over messages: Messages, title: String) {
-    self.schedule = schedule
+  /// Prepares to run a schedule on elements of `stride` bytes; with a 16-bit wire format, of `Float`.
+  ///
+  /// - Parameters:
+  ///   - program: The schedule.
+  ///   - stride: Bytes an element.
+  ///   - messages: What moves its messages.
+  ///   - pool: Where it gets scratch memory when it runs; nil if it keeps memory of its own.
+  ///   - title: What it is, for people.
+  package init(
+    _ program: ScheduleProgram, stride: Int, over messages: Messages, pool: ScratchPool? = nil,
+    title: String
+  ) {
+    let schedule = program.schedule
+    self.program = program
     self.title = title
     self.messages = messages
+    self.pool = pool
     self.stride = stride
     wire = WireKernel.of(schedule.wireFormat)
     wireStride = wire == nil ? stride : 2
     precondition(wire == nil || stride == 4, "16-bit wire formats are for Float elements.")
     size = schedule.size
-    let count = schedule.steps.count
-    scratch = .allocate(byteCount: max(schedule.scratchCount * wireStride, 1), alignment: 64)
-    steps = .allocate(capacity: count)
-    steps.initialize(from: schedule.steps, count: count)
-    successorStarts = .allocate(capacity: count + 1)
-    successorStarts.initialize(from: schedule.successorStarts, count: count + 1)
-    successors = .allocate(capacity: max(schedule.successors.count, 1))
-    successors.initialize(from: schedule.successors, count: schedule.successors.count)
-    initialWaits = .allocate(capacity: count)
-    initialWaits.initialize(from: schedule.dependencyCounts, count: count)
-    waits = .allocate(capacity: count)
-    queue = .allocate(capacity: count)
-    let roots = schedule.stepsWithoutDependencies
-    initiallyReady = roots.count
-    initialQueue = .allocate(capacity: max(roots.count, 1))
-    initialQueue.initialize(from: roots, count: roots.count)
+    stepCount = schedule.steps.count
+    scratchBytes = schedule.scratchCount * wireStride
+    (steps, successors) = (program.steps, program.successors)
+    successorStarts = program.successorStarts
+    waits = .allocate(capacity: stepCount)
+    queue = .allocate(capacity: stepCount)
     state = .allocate(capacity: 1)
     state.initialize(to: State())
+    if pool == nil || scratchBytes <= ScratchPool.worthPooling {
+      state.pointee.scratch = .allocate(byteCount: max(scratchBytes, 1), alignment: 64)
+    }
   }
 
   deinit {
-    scratch.deallocate()
-    steps.deinitialize(count: schedule.steps.count).deallocate()
-    successorStarts.deallocate()
-    successors.deallocate()
-    initialWaits.deallocate()
+    giveBackScratch()
+    state.pointee.scratch?.deallocate()
     waits.deallocate()
     queue.deallocate()
-    initialQueue.deallocate()
     state.deallocate()
+  }
+
+  private var isPooled: Bool { pool != nil && scratchBytes > ScratchPool.worthPooling }
+
+  private func giveBackScratch() {
+    guard isPooled, let scratch = state.pointee.scratch else { return }
+    pool.unsafelyUnwrapped.giveBack(scratch, bytes: scratchBytes)
+    state.pointee.scratch = nil
   }
 
   /// Whether the run has been started and has not ended.
   package var isActive: Bool { state.pointee.isActive }
 
   /// Whether it may be started.
-  package var isIdle: Bool { !isActive && !isHeld }
+  package var isIdle: Bool { !isActive && !isHeld && messages.isIdle }
 
   /// Starts the run. The buffer must stay until it has ended.
   ///
   /// - Parameters:
-  ///   - buffer: `schedule.count` elements.
+  ///   - buffer: As many elements as the schedule has.
   ///   - kernel: How elements are combined.
-  ///   - firstTag: The tag of every channel's first message; no other run that is under way on the
-  ///     transport may use it or the `messageCount` tags after it.
+  ///   - ticket: The call; no other run that is under way on the transport has the same number.
   package func start(
-    on buffer: UnsafeMutableRawPointer, combining kernel: ReductionKernel, firstTag: Int32
+    on buffer: UnsafeMutableRawPointer, combining kernel: ReductionKernel, ticket: Ticket
   ) {
     precondition(!isActive, "\(title) is under way already.")
     precondition(kernel.stride == stride)
     if failure != nil { failure = nil }
+    let scratch = state.pointee.scratch
+    let ready = program.initiallyReady
     state.pointee = State(
-      isActive: true, next: 0, ready: initiallyReady, ended: 0, buffer: buffer,
-      kernel: kernel, firstTag: firstTag)
-    waits.update(from: initialWaits, count: schedule.steps.count)
-    queue.update(from: initialQueue, count: initiallyReady)
+      isActive: true, next: 0, ready: ready, ended: 0, buffer: buffer, kernel: kernel,
+      scratch: scratch)
+    waits.update(from: program.initialWaits, count: stepCount)
+    queue.update(from: program.initialQueue, count: ready)
+    messages.begin(ticket)
+    if isPooled && scratch == nil {
+      state.pointee.scratch = pool.unsafelyUnwrapped.take(scratchBytes, for: self)
+      if state.pointee.scratch == nil {
+        state.pointee.isQueued = true
+        return
+      }
+    }
+    attempt { try startReadySteps() }
+  }
+
+  /// Starts what had to wait for scratch memory, if there is some now.
+  private func leaveQueue() {
+    let pool = pool.unsafelyUnwrapped
+    // A call that has failed is found by the look at its messages.
+    guard let scratch = pool.takeInTurn(scratchBytes, for: self) else { return }
+    state.pointee.scratch = scratch
+    state.pointee.isQueued = false
     attempt { try startReadySteps() }
   }
 
@@ -117,6 +146,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   @_specialize(where Messages == MessageSet)
   package func advance() -> Bool {
     if !isActive { return true }
+    if state.pointee.isQueued { leaveQueue() }
     attempt {
       while let label = try messages.nextFinished() {
         end(label)
@@ -127,17 +157,37 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   }
 
   package var summary: String { title }
+  package var call: (agreement: Agreement, number: UInt64)? { messages.call }
   package var awaitedRanks: [Int] { messages.awaitedRanks }
 
   @inline(__always)
   private func attempt(_ work: () throws -> Void) {
     do {
       try work()
-      if state.pointee.ended == schedule.steps.count { state.pointee.isActive = false }
+      // A ticket that was sent ahead ends with no step.
+      if state.pointee.ended == stepCount && messages.isIdle {
+        state.pointee.isActive = false
+        giveBackScratch()
+      }
     } catch {
       failure = error
       state.pointee.isActive = false
+      if state.pointee.isQueued {
+        state.pointee.isQueued = false
+        pool?.forget(self)
+      }
+      // Messages may still arrive in its scratch memory.
+      pool?.hasFailures = true
     }
+  }
+
+  /// Gives back the scratch memory of a failed run into which nothing can arrive any more. Returns
+  /// whether the run still has some.
+  func giveBackIfEnded() -> Bool {
+    if isActive || state.pointee.scratch == nil || !isPooled { return false }
+    if !messages.isIdle { return true }
+    giveBackScratch()
+    return false
   }
 
   private func startReadySteps() throws {
@@ -152,28 +202,28 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   @inline(__always)
   private func start(_ label: Int32) throws -> Bool {
     let buffer = state.pointee.buffer.unsafelyUnwrapped
-    let firstTag = state.pointee.firstTag
+    let scratch = state.pointee.scratch.unsafelyUnwrapped
     let kernel = state.pointee.kernel.unsafelyUnwrapped
     switch steps[Int(label)] {
     case .send(let range, let peer, let message):
       try messages.send(
         buffer + range.lowerBound &* stride, count: range.count &* stride, to: Int32(peer),
-        tag: firstTag &+ Int32(message), label: label)
+        message: Int32(truncatingIfNeeded: message), label: label)
       return false
     case .receive(let range, let peer, let message):
       try messages.receive(
         into: buffer + range.lowerBound &* stride, count: range.count &* stride,
-        from: Int32(peer), tag: firstTag &+ Int32(message), label: label)
+        from: Int32(peer), message: Int32(truncatingIfNeeded: message), label: label)
       return false
     case .receiveToScratch(let range, let peer, let message):
       try messages.receive(
         into: scratch + range.lowerBound &* wireStride, count: range.count &* wireStride,
-        from: Int32(peer), tag: firstTag &+ Int32(message), label: label)
+        from: Int32(peer), message: Int32(truncatingIfNeeded: message), label: label)
       return false
     case .sendEncoded(let range, let offset, let peer, let message):
       try messages.send(
         scratch + offset &* wireStride, count: range.count &* wireStride, to: Int32(peer),
-        tag: firstTag &+ Int32(message), label: label)
+        message: Int32(truncatingIfNeeded: message), label: label)
       return false
     case .reduce(let range, let offset, let isExchange):
       let (values, arrived) = (

@@ -50,7 +50,7 @@ extension ScheduleVerifier {
     package var elementsSent: [Int]
     /// Every message, by round.
     package var transfers: [Transfer] = []
-    /// What each rank holds at the end of each round: `states[round][rank][element]`.
+    /// What each rank holds at the end of each round: `states[round][rank][place]`.
     package var states: [[[Value]]] = []
   }
 }

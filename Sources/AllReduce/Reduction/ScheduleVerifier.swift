@@ -30,9 +30,10 @@ package struct ScheduleVerifier {
   private var rounds: [[(rank: Int, step: Int)]] = []
   private var round = 0
   private var matched: [Message] = []
-  /// What was written, when, if the states are to be kept.
+  /// What was written, when, to those elements whose states are kept.
   var changes: [Change] = []
-  let keepStates: Bool
+  /// The elements whose states are kept, ascending.
+  let places: [Int]
   /// The round in which a rank can next send, and next receive.
   private var sendFree: [Int]
   private var receiveFree: [Int]
@@ -52,12 +53,13 @@ package struct ScheduleVerifier {
     var content: [Value]
   }
 
-  /// What a range of a rank's buffer is from the start of a round on.
+  /// What an element of a rank's buffer is from the start of a round on.
   struct Change {
     var round: Int
     var rank: Int
-    var start: Int
-    var values: ArraySlice<Value>
+    /// Which of the places.
+    var place: Int
+    var value: Value
   }
 
   private struct Channel: Hashable {
@@ -72,28 +74,28 @@ package struct ScheduleVerifier {
   ///   - collective: What they are meant to do.
   ///   - schedules: One a rank, in rank order.
   ///   - order: The order of steps that could run at once.
-  ///   - keepStates: Whether to note what each rank holds after every round.
+  ///   - places: Elements, ascending, of which to note what each rank holds after every round.
   /// - Returns: What was counted.
   /// - Throws: What is wrong, in a sentence.
   package static func verify(
     _ collective: Collective, _ schedules: [Schedule], order: Order = .byRound,
-    keepStates: Bool = false
+    statesOf places: [Int] = []
   ) throws(Failure) -> Measures {
-    var verifier = ScheduleVerifier(collective, schedules, order, keepStates)
+    var verifier = ScheduleVerifier(collective, schedules, order, places)
     try verifier.run()
     verifier.measures.roundings = try verifier.checkOutcome()
-    if keepStates { verifier.measures.states = verifier.statesByRound() }
+    if !places.isEmpty { verifier.measures.states = verifier.statesByRound() }
     return verifier.measures
   }
 
   private init(
-    _ collective: Collective, _ schedules: [Schedule], _ order: Order, _ keepStates: Bool
+    _ collective: Collective, _ schedules: [Schedule], _ order: Order, _ places: [Int]
   ) {
     precondition(schedules.count <= 64, "The verifier keeps ranks in the bits of a word: 64.")
     self.collective = collective
     self.schedules = schedules
     self.order = order
-    self.keepStates = keepStates
+    self.places = places
     buffers = schedules.map { ScheduleVerifier.initialBuffer(collective, $0) }
     scratch = schedules.map { [Value?](repeating: nil, count: $0.scratchCount) }
     waits = schedules.map(\.dependencyCounts)

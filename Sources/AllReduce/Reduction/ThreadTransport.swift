@@ -1,4 +1,4 @@
-internal import AllReduceMPI
+package import AllReduceMPI
 
 /// Messages between threads of one process: the same executor without MPI.
 ///
@@ -49,6 +49,7 @@ package final class ThreadTransport: Transport {
   private var arrived: [Arriving] = []
   private var sending: [Int32: Int32] = [:]
   private var finished: [Int32] = []
+  private var firstTag: Int32 = 0
 
   /// The end of rank `rank`, to be used by one thread.
   package init(rank: Int, hub: Hub) {
@@ -56,17 +57,26 @@ package final class ThreadTransport: Transport {
     self.hub = hub
   }
 
+  package func begin(_ ticket: Ticket) {
+    firstTag = Int32(truncatingIfNeeded: ticket.number) << 16
+  }
+
+  package var isIdle: Bool { expected.isEmpty && sending.isEmpty }
+  package var call: (agreement: Agreement, number: UInt64)? { nil }
+
   package func send(
-    _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, tag: Int32, label: Int32
+    _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, message: Int32, label: Int32
   ) {
+    let tag = firstTag &+ message
     sending[label] = peer
     let message = Arriving(source: rank, tag: tag, bytes: bytes, count: count, label: label)
     hub.inboxes[Int(peer)].content.withLock { $0.arriving.append(message) }
   }
 
   package func receive(
-    into bytes: UnsafeMutableRawPointer, count: Int, from peer: Int32, tag: Int32, label: Int32
+    into bytes: UnsafeMutableRawPointer, count: Int, from peer: Int32, message: Int32, label: Int32
   ) {
+    let tag = firstTag &+ message
     expected.append(Expected(peer: peer, tag: tag, bytes: bytes, count: count, label: label))
   }
 

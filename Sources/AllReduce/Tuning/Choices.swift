@@ -18,9 +18,9 @@ struct Choices {
   /// Those of the job's table for this placement of ranks, else the built-in ones.
   ///
   /// No messages: all ranks hold the same tables. Ends the job if they cannot be used.
-  init(for communicator: Communicator) {
-    let (ranks, hosts) = (communicator.size, communicator.hosts)
-    let table = Choices.tables().first { $0.isFor(ranksPerHost: hosts.map(\.count)) }
+  init(ranksPerHost hosts: [Int]) {
+    let ranks = hosts.reduce(0, +)
+    let table = Choices.tables().first { $0.isFor(ranksPerHost: hosts) }
     func list(_ path: AutomaticChoice.Path) -> UnsafeMutablePointer<Limited> {
       Choices.list(
         table?.steps[path] ?? AutomaticChoice.steps(ranks: ranks, hosts: hosts.count, over: path))
@@ -40,6 +40,23 @@ struct Choices {
     case .arena: Choices.find(bytes, in: arena)
     case .array: Choices.find(bytes, in: array)
     case .messages: Choices.find(bytes, in: messages)
+    }
+  }
+
+  /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
+  func schedule(
+    for requested: ReductionAlgorithm, _ collective: Collective, bytes: Int
+  ) -> ReductionAlgorithm {
+    switch requested.kind {
+    case .automatic, .sharedMemory, .hierarchical:
+      let chosen =
+        if case .allReduce = collective {
+          algorithm(bytes: bytes, over: .messages)
+        } else {
+          algorithmOfOthers(bytes: bytes)
+        }
+      return requested.segmentBytes.map { chosen.segmented(bytes: $0) } ?? chosen
+    default: return requested
     }
   }
 

@@ -2,7 +2,8 @@
 ///
 /// A symmetric arena gives each rank a part of its own, which the other ranks of the host can read
 /// and write during a reduction: an all-reduce is then one pass over memory, without a copy. A
-/// single arena is one part that all ranks of a host share. The memory belongs to the host and goes
+/// single arena is one part that all ranks of a host share. Ranks of one machine that cannot share memory
+/// (containers of their own) count as hosts of their own. The memory belongs to the host and goes
 /// when the last rank lets go of it; nothing has a name, so nothing can be left behind.
 ///
 /// One arena serves any group of its ranks: a reduction names the communicator.
@@ -26,27 +27,29 @@ public final class Arena<Scalar: ReducibleScalar> {
 
   /// Makes an arena.
   ///
-  /// Collective: all ranks must call it with the same count. Takes `count` elements of memory a rank
-  /// (symmetric) or a host (single), touched now.
+  /// Collective: all ranks must call it with the same count, type and sharing, which are compared before
+  /// anything is made. Takes `count` elements of memory a rank (symmetric) or a host (single), touched now.
+  /// Cost besides: three all-gathers of a few numbers a rank.
   ///
   /// - Parameters:
   ///   - count: Elements of a part.
   ///   - communicator: The ranks that get one.
   ///   - sharing: How the memory is divided.
-  /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
+  /// - Throws: ``AgreedError`` if ranks ask for different arenas, or a host has not enough memory (it says
+  ///   how much is needed and how much there is); ``MPIError``.
   public convenience init(
     count: Int, over communicator: Communicator, sharing: Sharing = .symmetric
   ) throws {
-    try self.init(count: count, over: communicator, sharing: sharing, source: .memoryFile)
+    try self.init(count: count, over: communicator, sharing: sharing, ways: nil)
   }
 
   package init(
-    count: Int, over communicator: Communicator, sharing: Sharing, source: HostSegment.Source
+    count: Int, over communicator: Communicator, sharing: Sharing, ways: [HostMemoryWay]?
   ) throws {
     precondition(count >= 0, "An arena cannot have \(count) elements.")
     memory = try ArenaMemory(
-      bytes: count * Scalar.scalarType.stride, over: communicator, isSingle: sharing == .single,
-      source: source)
+      count: count, of: Scalar.scalarType, over: communicator, isSingle: sharing == .single,
+      ways: ways)
     self.count = count
     values = UnsafeMutableBufferPointer(
       start: memory.own.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)

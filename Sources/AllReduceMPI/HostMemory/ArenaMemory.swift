@@ -5,6 +5,8 @@ package final class ArenaMemory {
   package let isSingle: Bool
   /// This rank's part; in a single arena all ranks' part.
   package let own: UnsafeMutableRawPointer
+  /// The same on all ranks that made the arena together, and another for every other arena.
+  package let identity: UInt64
 
   private let segment: HostSegment
   /// The host's ranks as world ranks, one a part.
@@ -13,20 +15,27 @@ package final class ArenaMemory {
   /// Makes the memory. Collective.
   ///
   /// - Parameters:
-  ///   - bytes: The size of a part, zero at first.
+  ///   - count: Elements of a part, zero at first.
+  ///   - type: What they are.
   ///   - communicator: The ranks that get one.
   ///   - isSingle: Whether a host has one part, or each of its ranks.
-  ///   - source: The way to try first.
-  /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
+  ///   - ways: The ways to share it, in order; nil for those that work.
+  /// - Throws: ``AgreedError`` if ranks ask for different arenas, or one cannot get the memory;
+  ///   ``MPIError``.
   init(
-    bytes: Int, over communicator: Communicator, isSingle: Bool, source: HostSegment.Source
+    count: Int, of type: ScalarType, over communicator: Communicator, isSingle: Bool,
+    ways: [HostMemoryWay]?
   ) throws {
-    let node = try communicator.splitByHost()
-    segment = try HostSegment(bytes: bytes, isSingle: isSingle, over: node, source: source)
+    let (bytes, isTooMuch) = count.multipliedReportingOverflow(by: type.stride)
+    precondition(!isTooMuch, "An arena cannot have \(count) elements.")
+    try communicator.meet(Call(.arena))
+    segment = try HostSegment(
+      HostMemoryRequest(.arena(count: count, type: type), bytes: bytes, isSingle: isSingle),
+      over: communicator, ways: ways)
+    identity = segment.identity
     self.isSingle = isSingle
-    owners = node.worldRanks
-    own = segment.parts[isSingle ? 0 : node.rank]
-    try node.barrier()
+    owners = communicator.hostRanks.map { communicator.worldRanks[$0] }
+    own = segment.parts[isSingle ? 0 : communicator.hostIndex]
   }
 
   /// What tells it from other memory while it lives.

@@ -1,6 +1,6 @@
 /// The ranks of a communicator that share this host, and their lines.
 ///
-/// Made at the first collective that needs it; all ranks of the communicator make it together.
+/// Made with the communicator, so that no call has to make it while another rank waits elsewhere.
 package final class HostGroup {
   package let layout: HostLayout
   package let lines: HostLines
@@ -11,29 +11,34 @@ package final class HostGroup {
   /// Collective over `communicator`.
   package init(of communicator: Communicator) throws {
     layout = try HostLayout(of: communicator)
-    let node = layout.node
-    worldRanks = node.worldRanks
+    let host = communicator.hostRanks
+    worldRanks = host.map { communicator.worldRanks[$0] }
     segment = try HostSegment(
-      bytes: HostLines.areaBytes, isSingle: false, over: node, populate: node.size > 1)
+      HostMemoryRequest(.collectives, bytes: HostLines.areaBytes, isSingle: false),
+      over: communicator, populate: host.count > 1)
     if layout.isOversubscribed { communicator.engine.givesWay = true }
     let (engine, names) = (communicator.engine, worldRanks)
+    let agreement = communicator.agreement
     // Where ranks outnumber processors, looking on keeps the rank from running that is waited for: with 64
     // looks 3, 4 and 5 ranks on 2 cores took twice as long.
     lines = HostLines(
-      rank: node.rank, areas: segment.parts, patience: layout.isOversubscribed ? 1 : 4000
-    ) { owner, since in
+      rank: communicator.hostIndex, areas: segment.parts,
+      patience: layout.isOversubscribed ? 1 : 4000
+    ) { owner, since throws(CallFailed) in
+      let status = agreement.status
+      if status & 1 == 1 { throw CallFailed() }
       // The rank that is waited for may itself wait for a message of this one.
       engine.poll()
       let now = monotonicNanoseconds()
+      engine.lookAround(
+        agreement, agreement.number, since: since, now: now, awaiting: [names[owner]],
+        agreement.lastCall.map { "\($0)" } ?? "a collective in shared memory")
+      if agreement.status != status { throw CallFailed(generation: status >> 1) }
       let since = since == 0 ? now : since
-      engine.endJobIfOverdue(
-        "a collective in shared memory", awaiting: [names[owner]], since: since, now: now)
       let maySleep = engine.maySleep(since: since, now: now)
       if !maySleep { yieldCore() }
       return (since, maySleep)
     }
-    try node.barrier()
-    if node.size == communicator.size { communicator.hostLines = lines }
   }
 
   deinit { lines.deallocate() }

@@ -14,8 +14,10 @@ public import Synchronization
 @usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited for and
-  /// since when (0 at first); returns since when, and whether to sleep now.
-  package typealias Idle = (_ owner: Int, _ since: UInt64) -> (since: UInt64, maySleep: Bool)
+  /// since when (0 at first); returns since when, and whether to sleep now. Throws if the call must not go on.
+  package typealias Idle = (_ owner: Int, _ since: UInt64) throws(CallFailed) -> (
+    since: UInt64, maySleep: Bool
+  )
 
   /// A number that its owner raises and the others wait for.
   @usableFromInline
@@ -38,8 +40,8 @@ package struct HostLines {
 
   /// How many calls may be under way: so many call lines a rank has.
   @inlinable package static var depth: Int { 16 }
-  /// A call line is a cache line: number, signature, count, place, and this many bytes of payload.
-  @inlinable package static var inlineBytes: Int { 32 }
+  /// A call line is a cache line: number, signature, place, and this many bytes of payload.
+  @inlinable package static var inlineBytes: Int { 40 }
   /// A slot for a small vector that is sent whole; there are two.
   @inlinable package static var slotBytes: Int { 16 << 10 }
   /// A slot for a piece of a large one; there are two.
@@ -56,6 +58,8 @@ package struct HostLines {
   private let patience: Int
   private let idle: Unmanaged<IdleFunction>
   @usableFromInline package let counters: UnsafeMutablePointer<Counters>
+  /// Counts what this rank reads from and writes to memory of the others.
+  package let traffic: UnsafeMutablePointer<TrafficCounters>
 
   private final class IdleFunction {
     let call: Idle
@@ -67,7 +71,24 @@ package struct HostLines {
     @usableFromInline package var call: UInt64 = 0
     @usableFromInline package var exchange: UInt64 = 0
     @usableFromInline package var piece: UInt64 = 0
-    var barrier: UInt64 = 0
+    @usableFromInline package var meeting: UInt64 = 0
+
+    @usableFromInline
+    package init(call: UInt64 = 0, exchange: UInt64 = 0, piece: UInt64 = 0, meeting: UInt64 = 0) {
+      self.call = call
+      self.exchange = exchange
+      self.piece = piece
+      self.meeting = meeting
+    }
+
+    /// Counters of ranks that disagreed: the higher ones, with which all can go on.
+    mutating func advance(to other: Counters) {
+      call = max(call, other.call)
+      // Ranks may have stopped in front of the next one.
+      exchange = max(exchange, other.exchange)
+      piece = max(piece, other.piece)
+      meeting = max(meeting, other.meeting)
+    }
   }
 
   /// The number of the last call.
@@ -97,9 +118,11 @@ package struct HostLines {
   ///   - rank: This rank's number.
   ///   - areas: One a rank, all zero at first.
   ///   - patience: How often a flag is looked at before the wait becomes slow.
+  ///   - traffic: Counts what this rank moves.
   ///   - idle: What is done in a slow wait.
   package init(
     rank: Int, areas: [UnsafeMutableRawPointer], patience: Int,
+    traffic: UnsafeMutablePointer<TrafficCounters> = TrafficCounters.ofProcess,
     idle: @escaping Idle
   ) {
     self.rank = rank
@@ -107,6 +130,7 @@ package struct HostLines {
     self.areas = .allocate(capacity: areas.count)
     self.areas.initialize(from: areas, count: areas.count)
     self.patience = patience
+    self.traffic = traffic
     self.idle = .passRetained(IdleFunction(idle))
     counters = .allocate(capacity: 1)
     counters.initialize(to: Counters())
@@ -150,8 +174,15 @@ package struct HostLines {
   @inlinable @inline(__always)
   package func taken(_ owner: Int) -> Flag { flag(owner, 20) }
 
-  /// The number of the last barrier to which a rank has come.
-  private func arrived(_ owner: Int) -> Flag { flag(owner, 21) }
+  /// The number of the last even or odd meeting to which a rank has come.
+  private func arrived(_ owner: Int, _ number: UInt64) -> Flag {
+    flag(owner, number & 1 == 0 ? 21 : 24)
+  }
+
+  /// What the rank came to it with, in the same line.
+  private func arrivedSignature(_ owner: Int, _ number: UInt64) -> UnsafeMutablePointer<UInt64> {
+    (areas[owner] + (number & 1 == 0 ? 21 : 24) &* 64 + 8).assumingMemoryBound(to: UInt64.self)
+  }
 
   /// How many ranks sleep until a rank raises some flag.
   @inlinable @inline(__always)
@@ -187,13 +218,20 @@ package struct HostLines {
       + Int(piece & 1) &* HostLines.pieceBytes
   }
 
-  /// Waits until all ranks have come here: what each wrote before, all can read.
-  package func barrier() {
-    counters.pointee.barrier &+= 1
-    let number = counters.pointee.barrier
-    raise(arrived(rank), to: number)
+  /// Waits until all ranks have come here with the same signature: what each wrote before, all can read.
+  ///
+  /// Two lines take turns: a rank that comes to the next meeting but one knows that all have read what it
+  /// wrote at this one.
+  ///
+  /// - Throws: ``CallFailed`` if a rank came with another signature, or the wait must end.
+  package func meet(_ signature: UInt64) throws(CallFailed) {
+    counters.pointee.meeting &+= 1
+    let number = counters.pointee.meeting
+    arrivedSignature(rank, number).pointee = signature
+    raise(arrived(rank, number), to: number)
     for owner in 0..<size where owner != rank {
-      wait(for: arrived(owner), toReach: number, of: owner)
+      try wait(for: arrived(owner, number), toReach: number, of: owner)
+      if arrivedSignature(owner, number).pointee != signature { throw CallFailed() }
     }
   }
 
@@ -211,12 +249,14 @@ package struct HostLines {
 
   /// Waits until a flag has grown to `number`.
   @inlinable @inline(__always)
-  package func wait(for flag: Flag, toReach number: UInt64, of owner: Int) {
-    if flag.value < number { waitLonger(for: flag, toReach: number, of: owner) }
+  package func wait(for flag: Flag, toReach number: UInt64, of owner: Int) throws(CallFailed) {
+    if flag.value < number { try waitLonger(for: flag, toReach: number, of: owner) }
   }
 
   @inline(never) @usableFromInline
-  package func waitLonger(for flag: Flag, toReach number: UInt64, of owner: Int) {
+  package func waitLonger(
+    for flag: Flag, toReach number: UInt64, of owner: Int
+  ) throws(CallFailed) {
     var looks = patience
     while looks > 0 {
       ck_pause()
@@ -225,7 +265,7 @@ package struct HostLines {
     }
     var since: UInt64 = 0
     while flag.value < number {
-      let step = idle._withUnsafeGuaranteedRef { $0.call }(owner, since)
+      let step = try idle._withUnsafeGuaranteedRef { $0.call }(owner, since)
       since = step.since
       if step.maySleep { sleep(until: flag, reaches: number, of: owner) }
     }
@@ -256,29 +296,22 @@ package struct HostLines {
     @inlinable @inline(__always)
     package var number: Flag { Flag(at: base) }
 
-    /// What is called, in the caller's encoding, and with how many elements.
+    /// The hash over all calls up to this one (``Ticket/running``).
     @inlinable @inline(__always)
     package var signature: UInt64 {
       get { base.load(fromByteOffset: 8, as: UInt64.self) }
       nonmutating set { base.storeBytes(of: newValue, toByteOffset: 8, as: UInt64.self) }
     }
 
-    /// The number of elements.
+    /// Where in the owner's part of the arena the elements are.
     @inlinable @inline(__always)
-    package var count: Int {
+    package var place: Int {
       get { base.load(fromByteOffset: 16, as: Int.self) }
       nonmutating set { base.storeBytes(of: newValue, toByteOffset: 16, as: Int.self) }
     }
 
-    /// Where in the owner's part of the arena the elements are.
-    @inlinable @inline(__always)
-    package var place: Int {
-      get { base.load(fromByteOffset: 24, as: Int.self) }
-      nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: Int.self) }
-    }
-
     /// Room for ``HostLines/inlineBytes`` bytes of data.
     @inlinable @inline(__always)
-    package var payload: UnsafeMutableRawPointer { base + 32 }
+    package var payload: UnsafeMutableRawPointer { base + 24 }
   }
 }

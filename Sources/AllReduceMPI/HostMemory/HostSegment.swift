@@ -1,122 +1,170 @@
 internal import CKernels
-internal import CMPI
 
 /// Memory of a host that several of its ranks map.
 ///
-/// A nameless file in memory (memfd): nothing is left behind whatever happens, and no /dev/shm can be
-/// too small. The owner makes it and touches it first, so that its pages lie near the owner; the
-/// others open it through the owner's process. Where that is not allowed, `MPI_Win_allocate_shared`
-/// takes its place.
+/// Every part is proven to be its owner's before it is used (``HostPart``). Where one way to share does
+/// not work for some rank, all ranks of the communicator take the next one. Nothing has a name, so nothing is
+/// left behind whatever happens. A rank that is alone on its host has private memory.
 package final class HostSegment {
   /// Where the parts are mapped: one a rank of the host, in rank order; or the one that all share.
   package let parts: [UnsafeMutableRawPointer]
-  /// Bytes a part, a multiple of the page size.
-  package let partBytes: Int
+  /// Random; the same on all ranks that made the segment together.
+  package let identity: UInt64
 
-  private var window: MPI_Win?
   /// The addresses that were set aside for the parts, and how many.
-  private var reserved: UnsafeMutableRawPointer?
-  private let reservedBytes: Int
+  private let region: UnsafeMutableRawPointer
+  private let regionBytes: Int
 
-  /// Which way the memory is had; tests force the second.
-  package enum Source: Sendable {
-    case memoryFile, window
-  }
-
-  /// Maps memory. Collective over `node`, whose ranks must be on one host.
+  /// Maps memory, zero at first. Collective over `communicator`.
+  ///
+  /// Cost: three all-gathers of a few numbers a rank, and the time to take the pages.
   ///
   /// - Parameters:
-  ///   - bytes: The size of a part.
-  ///   - isSingle: Whether there is one part for all, owned by the first rank, or one a rank.
-  ///   - node: The ranks that map it.
-  ///   - source: The way to try first.
+  ///   - request: What is asked for; the same on all ranks.
+  ///   - communicator: The ranks that map it; those of each host share its parts.
+  ///   - ways: The ways to try, in order; nil for those that were found to work at the start.
   ///   - populate: Whether to take all pages now.
-  /// - Throws: ``AgreedError`` if a rank cannot get the memory.
+  /// - Throws: ``AgreedError`` if ranks ask for different things, or a rank cannot get the memory.
   package init(
-    bytes: Int, isSingle: Bool, over node: Communicator, source: Source = .memoryFile,
+    _ request: HostMemoryRequest, over communicator: Communicator, ways: [HostMemoryWay]? = nil,
     populate: Bool = true
   ) throws {
-    let size = (Swift.max(bytes, 1) + 4095) & ~4095
-    partBytes = size
-    let owners = isSingle ? 1 : node.size
-    let isOwner = node.rank < owners
-    // Parts whose addresses are a power of two apart would share the caches' ways: a pass over two
-    // of them took up to ten times as long (AMD Zen 4, parts of 256 MiB). So their distance is odd.
-    let distance = ((size + 0xFFFFF) & ~0xFFFFF) + 45 * 4096
-    reservedBytes = distance * owners
-    let mapped =
-      source == .memoryFile
-      ? try HostSegment.mapFiles(size, distance, owners, isOwner, node, populate) : nil
-    if let mapped {
-      parts = mapped
-      reserved = mapped[0]
-    } else {
-      (parts, window) = try HostSegment.mapWindow(size, owners, isOwner, node)
-    }
-  }
-
-  deinit {
-    if window != nil {
-      var finalized: Int32 = 0
-      MPI_Finalized(&finalized)
-      if finalized == 0 { MPI_Win_free(&window) }
-    }
-    if let reserved { ck_unmap(reserved, reservedBytes) }
-  }
-
-  /// Nil where some rank may not open another's file: then all ranks take the other way.
-  private static func mapFiles(
-    _ bytes: Int, _ distance: Int, _ owners: Int, _ isOwner: Bool, _ node: Communicator,
-    _ populate: Bool
-  ) throws -> [UnsafeMutableRawPointer]? {
-    let file = isOwner ? ck_memory_file(bytes) : -1
-    defer { if file >= 0 { ck_close(file) } }
-    let processes = try node.allGatherNatively(Int(ck_process()))
-    let files = try node.allGatherNatively(Int(file))
-    var parts: [UnsafeMutableRawPointer] = []
-    let region = ck_reserve(distance * owners)
-    if let region, files[..<owners].allSatisfy({ $0 >= 0 }) {
-      for owner in 0..<owners {
-        let opened =
-          owner == node.rank ? file : ck_open_of(Int64(processes[owner]), Int32(files[owner]))
-        guard opened >= 0 else { break }
-        defer { if opened != file { ck_close(opened) } }
-        guard let start = ck_map_shared(region + owner * distance, opened, bytes) else { break }
-        parts.append(start)
-        // The owner touches its part first.
-        if owner == node.rank && populate { ck_populate(start, bytes) }
+    identity = try request.agree(over: communicator)
+    let plan = Plan(request, communicator, populate: populate)
+    var failure: HostPart.Failure?
+    let ways = ways ?? MPI.current.hostMemoryWays
+    // Without a way every rank is alone on its host.
+    for way in ways.isEmpty ? [.memoryFile] : ways {
+      let outcome = try plan.map(by: way, &failure)
+      if case .mapped(let region) = outcome {
+        (self.region, regionBytes) = (region, plan.regionBytes)
+        parts = plan.addresses(in: region)
+        return
       }
+      if case .shortage = outcome { break }
     }
-    let failures = try node.allGatherNatively(parts.count == owners ? 0 : 1)
-    guard !failures.contains(1) else {
-      if let region { ck_unmap(region, distance * owners) }
+    try communicator.agreeing { if let failure { throw plan.error(failure) } }
+    throw MPIError(operation: "host memory", message: "no way is left to share \(request)")
+  }
+
+  deinit { ck_unmap(region, regionBytes) }
+
+  private enum Outcome {
+    case mapped(UnsafeMutableRawPointer)
+    /// Some rank can't reach another's part.
+    case unreachable
+    /// Some rank gets no memory.
+    case shortage
+  }
+
+  /// How the parts lie in a rank's addresses.
+  private struct Plan {
+    let request: HostMemoryRequest
+    let communicator: Communicator
+    let populate: Bool
+    /// The host's ranks that own a part.
+    let owners: [Int]
+    /// Bytes of a part, whole pages.
+    let partBytes: Int
+    /// From one part to the next.
+    let distance: Int
+    let regionBytes: Int
+
+    init(_ request: HostMemoryRequest, _ communicator: Communicator, populate: Bool) {
+      self.request = request
+      self.communicator = communicator
+      self.populate = populate
+      let host = communicator.hostRanks
+      owners = request.isSingle ? [host[0]] : host
+      let page = ck_page_size()
+      partBytes = (Swift.max(request.bytes, 1) + page - 1) / page * page
+      // Parts whose addresses are a power of two apart would share the caches' ways: a pass over two
+      // of them took up to ten times as long (AMD Zen 4, parts of 256 MiB). So their distance is odd.
+      let whole = partBytes + HostPart.pageOfWord
+      distance = (whole + 0xFFFFF) / 0x100000 * 0x100000 + 45 * page
+      regionBytes = distance * owners.count
+    }
+
+    /// This rank shares its part with no other.
+    var isAlone: Bool { communicator.hostRanks.count == 1 }
+
+    func addresses(in region: UnsafeMutableRawPointer) -> [UnsafeMutableRawPointer] {
+      owners.indices.map { region + $0 * distance }
+    }
+
+    /// Makes, proves and maps all parts, or none on any rank. Collective.
+    func map(by way: HostMemoryWay, _ failure: inout HostPart.Failure?) throws -> Outcome {
+      let region = ck_reserve(regionBytes)
+      let code = ck_errno()
+      var isMapped = false
+      defer { if !isMapped, let region { ck_unmap(region, regionBytes) } }
+
+      var own: HostPart?
+      defer { own?.close() }
+      var mine: HostPart.Failure?
+      do throws(HostPart.Failure) {
+        guard let region else { throw HostPart.Failure("mmap", code: code) }
+        own = try make(by: way, in: region)
+      } catch { mine = error }
+      var rows = try communicator.allGatherBare(
+        [kind(of: mine)] + (own?.words ?? [Int](repeating: 0, count: HostPart.wordCount)))
+      if rows.allSatisfy({ $0[0] == 0 }), let region {
+        do throws(HostPart.Failure) {
+          for (index, owner) in owners.enumerated() where owner != communicator.rank {
+            try HostPart(words: rows[owner].dropFirst()).reach(mappingAt: region + index * distance)
+          }
+        } catch { mine = error }
+        // Behind it no part is opened any more, and all are mapped.
+        rows = try communicator.allGatherBare([kind(of: mine)])
+        if rows.allSatisfy({ $0[0] == 0 }) {
+          if populate {
+            for (index, owner) in owners.enumerated() where owner != communicator.rank {
+              ck_map_pages(region + index * distance, partBytes)
+            }
+          }
+          isMapped = true
+          return .mapped(region)
+        }
+      }
+      failure = mine ?? failure
+      return rows.contains { $0[0] == 2 } ? .shortage : .unreachable
+    }
+
+    /// 0 for none, 2 for a shortage of memory, 1 for any other.
+    private func kind(of failure: HostPart.Failure?) -> Int {
+      failure.map { $0.isShortage ? 2 : 1 } ?? 0
+    }
+
+    /// This rank's part, if it owns one that others are to reach.
+    private func make(
+      by way: HostMemoryWay, in region: UnsafeMutableRawPointer
+    ) throws(HostPart.Failure) -> HostPart? {
+      guard let index = owners.firstIndex(of: communicator.rank) else { return nil }
+      let address = region + index * distance
+      if !isAlone {
+        return try HostPart(by: way, bytes: partBytes, at: address, populate: populate)
+      }
+      if ck_map_private(address, partBytes) == nil { throw HostPart.Failure("mmap") }
+      if populate && ck_populate(address, partBytes, -1) != 0 {
+        throw HostPart.Failure("taking pages")
+      }
       return nil
     }
-    if populate {
-      for owner in 0..<owners where owner != node.rank { ck_populate(parts[owner], bytes) }
-    }
-    return parts
-  }
 
-  private static func mapWindow(
-    _ bytes: Int, _ owners: Int, _ isOwner: Bool, _ node: Communicator
-  ) throws -> ([UnsafeMutableRawPointer], MPI_Win?) {
-    var window: MPI_Win?
-    var base: UnsafeMutableRawPointer?
-    try node.agreeing {
-      try MPIError.check(
-        MPI_Win_allocate_shared(
-          isOwner ? bytes : 0, 1, cmpi_info_null(), node.internalHandle, &base, &window),
-        "MPI_Win_allocate_shared of \(bytes) bytes a rank")
+    /// What this rank throws for its failure.
+    func error(_ failure: HostPart.Failure) -> MPIError {
+      let host = communicator.hostRanks
+      let needed = partBytes * owners.count
+      var message =
+        "\(request) on \(communicator.describeWorldRanks(host)) of \(communicator.processorName) "
+        + "needs \(byteText(needed)), but rank \(communicator.worldRank) cannot have it: \(failure)"
+      let room = ck_memory_room()
+      if room.addresses < .max {
+        message += "; \(byteText(Int(room.addresses))) of addresses are left (ulimit -v)"
+      }
+      let available = Swift.min(room.system, room.group)
+      if available < .max { message += "; \(byteText(Int(available))) are available" }
+      return MPIError(operation: "host memory", message: message)
     }
-    let parts = try (0..<owners).map { owner in
-      var size: MPI_Aint = 0
-      var unit: Int32 = 0
-      var start: UnsafeMutableRawPointer?
-      try MPIError.check(
-        MPI_Win_shared_query(window, Int32(owner), &size, &unit, &start), "MPI_Win_shared_query")
-      return start!
-    }
-    return (parts, window)
   }
 }

@@ -9,16 +9,22 @@ public final class TensorMemory<Scalar> {
   private let mappedBytes: Int?
 
   /// Allocates memory for `count` numbers. Large memory takes none before it is touched.
+  ///
+  /// Where there is not enough, a sentence says how much is needed and how much there is, and the process
+  /// ends with exit code 70.
   public init(count: Int) {
     precondition(count >= 0, "there is no memory for \(count) numbers")
-    let bytes = Swift.max(count, 1) * MemoryLayout<Scalar>.stride
+    let (bytes, isTooMuch) = Swift.max(count, 1).multipliedReportingOverflow(
+      by: MemoryLayout<Scalar>.stride)
+    if isTooMuch { MemoryShortage.end(needing: .max) }
     // Products run through large weights a stretch of a row at a time: with small pages each is another.
     let largePage = 2 << 20
     let raw: UnsafeMutableRawPointer
     if bytes >= 2 * largePage {
+      MemoryShortage.check(bytes)
       let whole = (bytes + largePage - 1) / largePage * largePage
       guard let zeros = ck_zeros(whole, largePage) else {
-        preconditionFailure("the system has no \(whole) bytes of memory")
+        MemoryShortage.end(needing: whole)
       }
       (raw, mappedBytes) = (zeros, whole)
     } else {

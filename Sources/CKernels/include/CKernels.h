@@ -10,6 +10,7 @@
 #include "compression.h"
 #include "layers.h"
 #include "optimizers.h"
+#include "processes.h"
 #include "reduce.h"
 #include "streams.h"
 #include "wire.h"
@@ -29,11 +30,43 @@ static inline void ck_prefetch(const void *start, size_t bytes) {
     __builtin_prefetch((const char *)start + offset);
 }
 
-/// A nameless file in memory of so many bytes, all zero; -1 and errno on failure.
+/// Bytes of a page of memory.
+size_t ck_page_size(void);
+
+/// A random number that no other process has; -1 and errno on failure.
+int ck_random_word(uint64_t *word);
+
+/// A nameless file in memory of so many bytes, all zero; -1 and errno on failure (EFBIG above RLIMIT_FSIZE).
 int ck_memory_file(size_t bytes);
 
-/// Opens a file of another process of this user by its number there; -1 and errno on failure.
-int ck_open_of(int64_t process, int file);
+/// What tells a file from all others of this system.
+struct ck_identity {
+  uint64_t device;
+  uint64_t inode;
+  int64_t bytes;
+};
+
+/// Finds out a file's identity; -1 and errno on failure.
+int ck_identify(int file, struct ck_identity *identity);
+
+/// Opens a file of another process of this user by its number there, if it is the one that is expected; -1 and
+/// errno on failure (ESTALE if it is another file). Nothing but that file is ever opened.
+int ck_open_of(int64_t process, int file, struct ck_identity expected);
+
+/// Whether a file has a word at an offset: 0, or -1 and errno (ESTALE).
+int ck_file_holds(int file, size_t offset, uint64_t word);
+
+/// A segment of System V shared memory, all zero; -1 and errno on failure.
+int ck_system_v_make(size_t bytes);
+
+/// Lets the system free a segment when the last process that has attached it ends; until then others can attach it.
+void ck_system_v_remove(int segment);
+
+/// Whether a segment has a size, and a word at an offset: 0, or -1 and errno (ESTALE). Changes nothing in it.
+int ck_system_v_holds(int segment, size_t bytes, size_t offset, uint64_t word);
+
+/// Maps a segment for reading and writing at an address that was set aside; NULL and errno on failure.
+void *ck_system_v_map(void *address, int segment, size_t bytes);
 
 /// Sets addresses aside, without memory; NULL and errno on failure.
 void *ck_reserve(size_t bytes);
@@ -41,6 +74,9 @@ void *ck_reserve(size_t bytes);
 /// Maps all of a file for reading and writing, shared, at an address that was set
 /// aside; NULL and errno on failure.
 void *ck_map_shared(void *address, int file, size_t bytes);
+
+/// Maps memory of this process alone, zero, at an address that was set aside; NULL and errno on failure.
+void *ck_map_private(void *address, size_t bytes);
 
 /// Memory of this process alone that is zero, in large pages where they are to be had, and takes none before
 /// it is touched; NULL on failure. Whole pages at a multiple of `alignment`, a power of two; `ck_unmap` ends it.
@@ -50,8 +86,30 @@ void *ck_zeros(size_t bytes, size_t alignment);
 /// or whose policy is "never", keeps to small ones.
 void ck_prefer_large_pages(void *start, size_t bytes);
 
-/// Takes the pages of a range now rather than at the first touch.
-void ck_populate(void *start, size_t bytes);
+/// Takes the pages of a range, which begins at one, now rather than at the first touch; -1 and errno if there are none. `file` is what is
+/// mapped there from its beginning, or -1. No other process may be writing there.
+int ck_populate(void *start, size_t bytes, int file);
+
+/// Maps pages that another process has taken, so that the first touch need not. A hint: it may do nothing.
+void ck_map_pages(void *start, size_t bytes);
+
+/// What memory this process may still take, in bytes; INT64_MAX where there is no limit or none is known.
+struct ck_memory_room {
+  /// Memory and swap space of the whole system that is free or can be freed at once.
+  int64_t system;
+  /// What the tightest control group (cgroup, version 1 or 2) of this process leaves.
+  int64_t group;
+  /// Which group that is: the same number in all processes of it; 0 for none.
+  uint64_t group_number;
+  /// Addresses that RLIMIT_AS leaves (`ulimit -v`).
+  int64_t addresses;
+};
+
+/// Finds out what memory there is. Reads files of /proc and of control groups: 0.5 ms.
+struct ck_memory_room ck_memory_room(void);
+
+/// Writes a number of bytes as people read it: "24.0 GB".
+void ck_byte_text(int64_t bytes, char text[32]);
 
 void ck_unmap(void *start, size_t bytes);
 void ck_close(int file);

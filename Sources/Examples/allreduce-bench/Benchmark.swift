@@ -153,7 +153,11 @@ final class Benchmark<Scalar: BenchScalar> {
       if isInArena {
         try world.allReduce(arena[0..<count], operation, using: algorithm, wireFormat: wireFormat)
       } else {
-        try world.allReduce(result, operation, using: algorithm, wireFormat: wireFormat)
+        if algorithm == .native {
+          try world.allReduceBare(result, operation)
+        } else {
+          try world.allReduce(result, operation, using: algorithm, wireFormat: wireFormat)
+        }
       }
     }
     let end = monotonicNanoseconds()

@@ -22,7 +22,7 @@ struct ListPanel: Panel {
 
   init(_ story: ScheduleStory) {
     self.story = story
-    hasCells = story.ranks <= 8 && story.pieces.count <= 32
+    hasCells = !story.contents.isEmpty && story.pieces.count <= 32
     rowHeight = hasCells ? 20 : 14
     head = hasCells ? 42 : 32
     painter = CellPainter(story: story, size: 14)

@@ -1,4 +1,5 @@
 import AllReduce
+import ArgumentParser
 
 /// What happens in a collective operation, round by round, in the words of the picture.
 struct ScheduleStory {
@@ -24,7 +25,8 @@ struct ScheduleStory {
   /// The messages of each round.
   let rounds: [[Message]]
   /// The ranks whose values a piece contains, as bits, before the first round and after each:
-  /// `contents[round][rank][piece]`.
+  /// `contents[round][rank][piece]`. Empty where no picture shows it: for more than ``mostRanksWithCells``
+  /// ranks or ``mostPiecesWithCells`` pieces.
   let contents: [[[UInt64]]]
 
   /// Builds the schedules of all ranks and runs them with symbols for numbers.
@@ -42,11 +44,16 @@ struct ScheduleStory {
     }
     var plans = schedules(segment: max(count, 1))
     if segments > 1 {
-      let longest = try ScheduleVerifier.verify(collective, plans).transfers.map(\.range.count)
-        .max()
+      let longest = plans.flatMap(ScheduleStory.messages).max()
       plans = schedules(segment: max(1, ((longest ?? 1) + segments - 1) / segments))
     }
-    let measures = try ScheduleVerifier.verify(collective, plans, keepStates: true)
+    let messages = plans.reduce(0) { $0 + ScheduleStory.messages(of: $1).count }
+    if messages > ScheduleStory.mostMessages {
+      throw ValidationError(
+        "The picture would have \(messages) messages, and \(ScheduleStory.mostMessages) are the most; "
+          + "take fewer ranks, segments or elements.")
+    }
+    let measures = try ScheduleVerifier.verify(collective, plans)
     let pieces = Pieces(collective, measures.transfers, count: count, ranks: ranks)
 
     self.collective = collective
@@ -70,11 +77,38 @@ struct ScheduleStory {
             isAdded: transfer.isReduced)
         }
     }
-    let start = ScheduleVerifier.initialStates(collective, plans)
-    contents = ([start] + measures.states).map { ranks in
-      ranks.map { buffer in pieces.ranges.map { buffer[$0.lowerBound].ranks } }
+    guard ranks <= ScheduleStory.mostRanksWithCells,
+      pieces.count <= ScheduleStory.mostPiecesWithCells
+    else {
+      contents = []
+      return
+    }
+    // Kept for one element of a piece alone: all elements of all rounds would be gigabytes.
+    let places = pieces.ranges.map(\.lowerBound)
+    let states = try ScheduleVerifier.verify(collective, plans, statesOf: places).states
+    let start = ScheduleVerifier.initialStates(collective, plans).map { buffer in
+      places.map { buffer[$0] }
+    }
+    contents = ([start] + states).map { ranks in ranks.map { $0.map(\.ranks) } }
+  }
+
+  /// More would take minutes and gigabytes to draw, and none would be found in them.
+  static let mostMessages = 100_000
+
+  /// The elements of each message that a rank sends.
+  private static func messages(of schedule: Schedule) -> [Int] {
+    schedule.steps.compactMap {
+      switch $0 {
+      case .send(let range, _, _), .sendEncoded(let range, _, _, _): range.count
+      default: nil
+      }
     }
   }
+
+  /// Pictures of more ranks have no cells.
+  static let mostRanksWithCells = 8
+  /// Pictures of more pieces have no cells: they are wider than a page.
+  static let mostPiecesWithCells = 40
 
   /// Whether values are added up, not only passed on.
   var isReduction: Bool {

@@ -69,8 +69,8 @@ struct SplitWeights: ParsableCommand {
         network, OptimizerStep(number: step, learningRate: 0.1, gradientScale: score.gradientScale))
     }
 
-    let bytes = second.exchanges[0].bytes
-    let sent = try world.allGather([Int64((bytes.network + bytes.memory) / steps)])
+    let moved = second.exchanges[0].traffic.payloadBytes
+    let sent = try world.allGather([Int64(moved / steps)])
     console.print("\nA step of \(batch) examples moves:")
     for rank in 0..<world.size {
       console.print(

@@ -18,6 +18,7 @@ struct ClassifierResult {
   /// What every rank tells of itself.
   struct RankFigures {
     let networkBytes: [Int]
+    let agreementBytes: [Int]
     let memoryBytes: [Int]
     let peakBytes: [Int]
     let proportionalBytes: [Int]
@@ -25,10 +26,11 @@ struct ClassifierResult {
 
     /// Gathers them. Collective.
     init(_ trainer: any Trainer) throws {
-      let bytes = trainer.exchangedBytes
+      let traffic = trainer.traffic
       let own = [
-        bytes.network, bytes.memory, peakResidentBytes(), trainer.ownParameterCount,
-        proportionalSetBytes() ?? -1,
+        traffic.networkBytesSent, traffic.memoryBytesExchanged, peakResidentBytes(),
+        trainer.ownParameterCount,
+        proportionalSetBytes() ?? -1, traffic.agreementBytesSent,
       ]
       let all = try trainer.world.allGather(own.map(Int64.init))
       func every(_ first: Int) -> [Int] {
@@ -36,12 +38,14 @@ struct ClassifierResult {
       }
       (networkBytes, memoryBytes) = (every(0), every(1))
       (peakBytes, parameters) = (every(2), every(3))
-      proportionalBytes = every(4)
+      (proportionalBytes, agreementBytes) = (every(4), every(5))
     }
   }
 
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
   private var algorithm: ReductionAlgorithm { trainer.algorithm }
+  /// Whether the bytes of exchanges are known: MPI's own algorithms do not tell them.
+  private var isCounted: Bool { algorithm != .native }
 
   /// One object with the keys of docs/schemas.md.
   var json: JSONValue {
@@ -68,8 +72,9 @@ struct ClassifierResult {
       ("hidden_seconds", .number(exchange.hiddenSeconds)),
       ("wait_seconds", .number(exchange.waitSeconds)),
       ("update_seconds", .number(trainer.updateSeconds)),
-      ("network_bytes_sent", .integers(ranks.networkBytes)),
-      ("memory_bytes_exchanged", .integers(ranks.memoryBytes)),
+      ("network_bytes_sent", isCounted ? .integers(ranks.networkBytes) : .null),
+      ("agreement_bytes_sent", .integers(ranks.agreementBytes)),
+      ("memory_bytes_exchanged", isCounted ? .integers(ranks.memoryBytes) : .null),
       ("peak_resident_bytes", .integers(ranks.peakBytes)),
       (
         "proportional_bytes",
@@ -88,7 +93,7 @@ struct ClassifierResult {
     return trainer.exchanges.map {
       .object([
         ("layer", .text($0.layer)), ("kind", .text($0.kind)),
-        ("bytes", .integer(($0.bytes.network + $0.bytes.memory) / steps)),
+        ("bytes", isCounted ? .integer($0.traffic.payloadBytes / steps) : .null),
       ])
     }
   }
@@ -167,7 +172,7 @@ struct ClassifierResult {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])
     }
     let bytes = ranks.networkBytes[0] + ranks.memoryBytes[0]
-    table.add(["bytes exchanged", (bytes / stepCount).grouped])
+    table.add(["bytes exchanged", isCounted ? (bytes / stepCount).grouped : "not known"])
     table.add(["peak memory, MB", (Double(ranks.peakBytes[0]) / 1e6).formatted(decimals: 0)])
     return table
   }

@@ -39,9 +39,9 @@ final class DataTrainer: Trainer {
   var algorithm: ReductionAlgorithm { parallel.reducer.chosenAlgorithm }
   var computeSeconds: Double { parallel.computeSeconds }
   var exchangeTimes: ExchangeTimes { parallel.exchangeTimes }
-  var exchangedBytes: ExchangedBytes { parallel.exchangedBytes }
-  var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] {
-    [("gradients of all layers", "all-reduce", exchangedBytes)]
+  var traffic: Traffic { parallel.traffic }
+  var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
+    [("gradients of all layers", "all-reduce", traffic)]
   }
 
   var nextStep: UInt64 {

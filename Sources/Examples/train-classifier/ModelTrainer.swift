@@ -33,6 +33,9 @@ final class ModelTrainer: Trainer {
       transition == nil ? (grid.dataIndex, grid.data.size) : (world.rank, world.size)
     loader = BatchLoader(data, plan.sampler, rank: part, of: parts)
     batch = (plan.globalBatchSize + parts - 1) / parts
+    let remembered = options.learning.rule.vectorCount * parallel.network.layout.count
+    try world.requireMemory(
+      remembered * MemoryLayout<Float>.stride, for: "what the optimizer remembers")
     update = ParameterUpdate(options.learning.rule, layout: parallel.network.layout)
     clipping = options.learning.clip.map { GradientClipping(maximumNorm: $0) }
     turns = sharing.variableBatch ? grid.model.size : 1
@@ -49,8 +52,8 @@ final class ModelTrainer: Trainer {
   var computeSeconds: Double { parallel.computeSeconds - updatedInTurns }
   var updateSeconds: Double { clippingSeconds + parallel.updateSeconds }
   var exchangeTimes: ExchangeTimes { parallel.exchangeTimes }
-  var exchangedBytes: ExchangedBytes { parallel.exchangedBytes }
-  var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] { parallel.exchanges }
+  var traffic: Traffic { parallel.traffic }
+  var exchanges: [(layer: String, kind: String, traffic: Traffic)] { parallel.exchanges }
 
   var nextStep: UInt64 {
     get { parallel.nextStep }

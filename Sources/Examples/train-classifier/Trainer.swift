@@ -19,9 +19,9 @@ protocol Trainer: AnyObject {
   /// Seconds spent on updates of the weights.
   var updateSeconds: Double { get }
   /// What this rank has moved.
-  var exchangedBytes: ExchangedBytes { get }
+  var traffic: Traffic { get }
   /// That, by layer and exchange.
-  var exchanges: [(layer: String, kind: String, bytes: ExchangedBytes)] { get }
+  var exchanges: [(layer: String, kind: String, traffic: Traffic)] { get }
 
   /// The number of the next step, on which dropout masks depend.
   var nextStep: UInt64 { get set }

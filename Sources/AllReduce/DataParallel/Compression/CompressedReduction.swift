@@ -6,9 +6,6 @@ internal import AllReduceMPI
 /// get ready; the first rank of each host takes part in the compressed exchange, and the others copy the
 /// result from it. Elsewhere, on one host too, each rank counts as a host.
 final class CompressedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
-  /// What a reduction makes this rank move.
-  let bytesEachReduction: ExchangedBytes
-
   private let memory: Arena<Scalar>
   private let buckets: [Range<Int>]
   /// This host's ranks, if hosts have several.
@@ -45,14 +42,6 @@ final class CompressedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     self.host = host
     self.exchange = exchange
     pending = PendingQueue(capacity: buckets.count)
-    var bytes = exchange?.bytesEachReduction ?? ExchangedBytes()
-    if let host {
-      for bucket in buckets {
-        bytes += host.exchangedBytes(count: bucket.count, of: Scalar.self)
-        if !host.isRoot { bytes.memory += bucket.count * MemoryLayout<Scalar>.stride }
-      }
-    }
-    bytesEachReduction = bytes
   }
 
   /// Begins with the next bucket, which is complete.

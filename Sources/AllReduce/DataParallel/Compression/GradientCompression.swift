@@ -36,9 +36,6 @@ public protocol CompressedExchange<Scalar>: AnyObject {
   /// The gradient's numbers.
   associatedtype Scalar: ReducibleScalar & BinaryFloatingPoint
 
-  /// What a sum makes this rank move.
-  var bytesEachReduction: ExchangedBytes { get }
-
   /// Begins with a bucket that is complete; buckets come in order. Collective in effect.
   ///
   /// - Throws: ``MPIError``.

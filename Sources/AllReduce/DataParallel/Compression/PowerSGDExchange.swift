@@ -3,8 +3,6 @@ internal import AllReduceNN
 
 /// The sum of a group's gradients, near enough, from narrow matrices: see ``PowerSGD``.
 final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
-  let bytesEachReduction: ExchangedBytes
-
   private let plan: CompressionPlan<Scalar>
   private let method: PowerSGD
   private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
@@ -50,12 +48,6 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
     // The same on all ranks, whoever draws them.
     let random = Philox(seed: 0x9E37_79B9_7F4A_7C15)
     for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
-    var bytes = ExchangedBytes()
-    for count in [columns.values.count, q] {
-      bytes += plan.communicator.exchangedBytes(
-        count: count, of: Scalar.self, using: plan.algorithm, inArena: false)
-    }
-    bytesEachReduction = bytes
   }
 
   /// All is done at the end: the two sums of narrow matrices are too short to hide anything behind.

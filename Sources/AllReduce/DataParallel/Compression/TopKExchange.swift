@@ -3,8 +3,6 @@ internal import AllReduceNN
 
 /// The sum of what each rank of a group sends of its gradient: see ``TopK``.
 final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
-  let bytesEachReduction: ExchangedBytes
-
   private let plan: CompressionPlan<Scalar>
   private let method: TopK
   private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
@@ -30,12 +28,6 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
         ranks: communicator.size)
     }
     pending = PendingQueue(capacity: messages.count)
-    var bytes = ExchangedBytes()
-    for message in messages {
-      bytes += communicator.allGatherBytes(
-        count: message.words.values.count, of: Int32.self, using: plan.algorithm)
-    }
-    bytesEachReduction = bytes
   }
 
   func start(bucket: Int) throws {
@@ -53,7 +45,12 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
       wanted: message.count, places: message.places(of: rank), numbers: message.numbers(of: rank),
       scratch: scratch)
     pending.append(
-      plan.communicator.startAllGather(inPlace: message.words.values, using: plan.algorithm))
+      try plan.communicator.start(
+        .allGather, message.words.values, .sum,
+        using: plan.communicator.resolveToSchedule(
+          plan.algorithm,
+          bytes: message.words.values.count * MemoryLayout<Int32>.stride),
+        named: CallName.bucket(range.lowerBound)))
   }
 
   func finish() throws {

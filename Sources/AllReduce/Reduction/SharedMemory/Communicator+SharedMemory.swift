@@ -4,81 +4,116 @@ extension Communicator {
   /// All-reduce of memory that only this process can reach, on one host.
   func reduceInSharedMemory(
     _ base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
-    _ operation: ReductionOperation
+    _ operation: ReductionOperation, _ words: Call
   ) throws {
     let path = try freePath()
     let (lines, kernel) = (path.pointee.lines, path.pointee.kernels[operation, type])
+    let counter = path.pointee.counter
+    let ticket = try counter.begin(words)
     lines.call &+= 1
     let call = HostCall(
-      number: lines.call, collective: .allReduce, operation: operation, type: type, count: count,
-      isInPlace: false)
-    if count &* type.stride <= WholeExchange.limit(ranks: lines.size) {
-      try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(base)
-    } else {
-      try StagedReduction(lines: lines, kernel: kernel, call: call)
-        .allReduce(base, pieceBytes: StagedReduction.pieceBytes)
+      number: lines.call, signature: ticket.running, collective: .allReduce, count: count)
+    do throws(CallFailed) {
+      if count &* type.stride <= WholeExchange.limit(ranks: lines.size) {
+        try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(base)
+      } else {
+        try StagedReduction(lines: lines, kernel: kernel, call: call)
+          .allReduce(base, pieceBytes: StagedReduction.pieceBytes)
+      }
+    } catch {
+      throw agreement.failure()
     }
+    try counter.end()
   }
 
   /// A collective on an arena's slice, on one host.
   @inline(__always)
   private func runInArena(
     _ collective: Collective, _ memory: ArenaMemory, _ range: Range<Int>, _ type: ScalarType,
-    _ operation: ReductionOperation
+    _ operation: ReductionOperation, name: UInt64
   ) throws {
     let path = try freePath()
     if path.pointee.arena != memory.address {
       try CollectiveState.of(self).findParts(of: memory, self)
     }
     let (lines, kernel) = (path.pointee.lines, path.pointee.kernels[operation, type])
-    let parts = path.pointee.parts
+    let (parts, counter) = (path.pointee.parts, path.pointee.counter)
     let (place, count) = (range.lowerBound &* type.stride, range.count)
+    let ticket = try counter.begin(
+      collective.call(
+        operation, type, count: count, by: .sharedMemory, wireFormat: .full,
+        arena: memory.identity, name: name))
     lines.call &+= 1
     let call = HostCall(
-      number: lines.call, collective: collective, operation: operation, type: type, count: count,
-      isInPlace: true)
-    if case .allReduce = collective, count &* type.stride <= WholeExchange.arenaLimit {
-      try WholeExchange(lines: lines, kernel: kernel, call: call)
-        .allReduce(parts[lines.rank] + place)
-      return
+      number: lines.call, signature: ticket.running, collective: collective, count: count)
+    do throws(CallFailed) {
+      if case .allReduce = collective, count &* type.stride <= WholeExchange.arenaLimit {
+        try WholeExchange(lines: lines, kernel: kernel, call: call)
+          .allReduce(parts[lines.rank] + place)
+      } else {
+        call.announce(lines, place: place)
+        try InPlaceReduction(
+          lines: lines, kernel: kernel, call: call, parts: parts, elements: path.pointee.elements
+        ).run()
+      }
+    } catch {
+      throw agreement.failure()
     }
-    call.announce(lines, place: place)
-    try InPlaceReduction(
-      lines: lines, kernel: kernel, call: call, parts: parts, elements: path.pointee.elements
-    ).run()
+    try counter.end()
   }
 
   /// Starts a collective on an arena's slice: an all-reduce on any number of hosts, others on one.
   func startInArena(
     _ collective: Collective, _ memory: ArenaMemory, _ range: Range<Int>, _ type: ScalarType,
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm = .automatic,
-    wireFormat: WireFormat = .full, isCopied: Bool = true
-  ) throws -> HostRun {
+    wireFormat: WireFormat = .full, isCopied: Bool = true, name: UInt64 = 0
+  ) throws -> PendingReduction {
     let state = CollectiveState.of(self)
-    let (host, path) = try state.host(of: self)
-    var network = try state.network(of: self, using: algorithm, wireFormat: wireFormat)
-    network?.isCopied = isCopied
+    var words = collective.call(
+      operation, type, count: range.count, by: algorithm, wireFormat: wireFormat,
+      arena: memory.identity, name: name)
+    if algorithm.kind == .automatic {
+      words = collective.call(
+        operation, type, count: range.count, by: isOnOneHost ? .sharedMemory : .hierarchical,
+        wireFormat: wireFormat, arena: memory.identity, name: name)
+    }
+    if range.isEmpty { return try startEmpty(words) }
+    // A small one that is waited for at once is exchanged in another way.
+    if isOnOneHost, case .allReduce = collective,
+      range.count * type.stride <= WholeExchange.arenaLimit
+    {
+      words.isStarted = true
+    }
+    let (host, path) = state.host(of: self)
     if path.pointee.arena != memory.address { try state.findParts(of: memory, self) }
     let parts = path.pointee.parts
-    try state.makeRoomForHostRun(self)
+    state.sweepHostRuns(self)
     let lines = host.lines
+    let ticket = try counter.begin(words)
+    agreement.endOldCalls()
     lines.call &+= 1
-    let call = HostCall(
-      number: lines.call, collective: collective, operation: operation, type: type,
-      count: range.count, isInPlace: true, leader: network == nil ? nil : 0,
-      wireFormat: wireFormat)
-    call.announce(lines, place: range.lowerBound * type.stride)
-    let kernel = ReductionKernel.of(operation, type)
-    if let run = state.idleHostRun() {
-      run.take(call, kernel: kernel, parts: parts, network: network, after: state.lastHostRun)
-      state.append(run)
-      return run
+    let network = state.carriers.map {
+      HostRun.Network(
+        carriers: $0, algorithm: algorithm, wireFormat: wireFormat, isCopied: isCopied)
     }
-    let run = HostRun(
-      call, lines: lines, kernel: kernel, parts: parts, worldRanks: host.worldRanks,
-      network: network, after: state.lastHostRun)
+    let task = HostRun.Task(
+      call: HostCall(
+        number: lines.call, signature: ticket.running, collective: collective, count: range.count,
+        leader: network == nil ? nil : 0),
+      ticket: ticket, kernel: ReductionKernel.of(operation, type), type: type,
+      place: range.lowerBound * type.stride, network: network)
+    let run: HostRun
+    if let idle = state.idleHostRun() {
+      idle.take(task, parts: parts, after: state.lastHostRun)
+      run = idle
+    } else {
+      run = HostRun(
+        task, over: self, lines: lines, parts: parts, worldRanks: host.worldRanks, state: state,
+        after: state.lastHostRun)
+    }
     state.append(run)
-    return run
+    add(run)
+    return PendingReduction(hostRun: run, communicator: self)
   }
 
   /// Combines every rank's slice of an arena and gives each the result, in place.
@@ -93,15 +128,17 @@ extension Communicator {
   ///   - algorithm: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
   ///     buffer; on one host nothing travels.
+  ///   - name: A name for the call, as in `allReduce` of a buffer.
   /// - Throws: ``MPIError``, also where ranks disagree about the call.
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws {
     try allReduce(
       slice.arena.memory, slice.range, Scalar.scalarType, operation, using: algorithm,
-      wireFormat: wireFormat)
+      wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
   /// All-reduce of a range of an arena. Neither generic nor given anything to count references to: that took
@@ -109,30 +146,31 @@ extension Communicator {
   @usableFromInline
   func allReduce(
     _ memory: ArenaMemory, _ range: Range<Int>, _ type: ScalarType, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+    using algorithm: ReductionAlgorithm, wireFormat: WireFormat, name: UInt64
   ) throws {
     let count = range.count
-    guard count > 0, size > 1 else { return }
+    if size == 1 { return }
     let chosen = resolve(algorithm, bytes: count &* wireFormat.stride(of: type), over: .arena)
     switch chosen.kind {
-    case .sharedMemory: try runInArena(.allReduce, memory, range, type, operation)
+    case .sharedMemory where count > 0:
+      try runInArena(.allReduce, memory, range, type, operation, name: name)
     case .hierarchical:
-      let run = try startInArena(
-        .allReduce, memory, range, type, operation, using: algorithm, wireFormat: wireFormat)
-      add(run)
-      try wait(for: run)
+      try startInArena(
+        .allReduce, memory, range, type, operation, using: algorithm, wireFormat: wireFormat,
+        name: name
+      ).wait()
     default:
       try run(
         .allReduce, on: memory.own + range.lowerBound * type.stride, count: count, type, operation,
-        using: chosen, wireFormat: wireFormat)
+        using: chosen, wireFormat: wireFormat, name: name)
     }
   }
 
   /// Starts an all-reduce on a slice of an arena and returns; ``PendingReduction/wait()`` ends it.
   ///
-  /// Collective; ranks must start them in the same order, and may end them in any. Up to eight may be
-  /// under way on a communicator; starting another waits for the first. They move whenever this rank
-  /// waits for anything, or asks whether one is complete.
+  /// Collective; ranks must start them in the same order, and may end them in any. Up to eight move at
+  /// once on a communicator, others follow them. They move whenever this rank waits for anything, or
+  /// asks whether one is complete.
   ///
   /// - Parameters:
   ///   - slice: This rank's elements, not to be touched until the wait is over.
@@ -140,38 +178,45 @@ extension Communicator {
   ///   - algorithm: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
   ///     buffer; on one host nothing travels.
+  ///   - name: A name for the call, as in `allReduce` of a buffer.
   /// - Returns: What the end is waited for by.
   /// - Throws: ``MPIError``.
   public func startAllReduce<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full
+    using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
+    name: String? = nil
   ) throws -> PendingReduction {
-    let count = slice.range.count
-    let bytes = count &* wireFormat.stride(of: Scalar.scalarType)
-    guard count > 0, size > 1 else { return PendingReduction(communicator: self) }
+    try startAllReduce(
+      slice, operation, using: algorithm, wireFormat: wireFormat, named: CallName.hash(of: name))
+  }
+
+  func startAllReduce<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
+    using algorithm: ReductionAlgorithm, wireFormat: WireFormat, named name: UInt64
+  ) throws -> PendingReduction {
+    let bytes = slice.range.count &* wireFormat.stride(of: Scalar.scalarType)
+    if size == 1 { return PendingReduction(communicator: self) }
     let chosen = resolve(algorithm, bytes: bytes, over: .arena)
     switch chosen.kind {
     case .sharedMemory, .hierarchical:
-      let run = try startInArena(
+      return try startInArena(
         .allReduce, slice.arena.memory, slice.range, Scalar.scalarType, operation, using: algorithm,
-        wireFormat: wireFormat)
-      add(run)
-      return PendingReduction(hostRun: run, communicator: self)
+        wireFormat: wireFormat, name: name)
     default:
-      return try startAllReduce(slice.values, operation, using: chosen, wireFormat: wireFormat)
+      return try startAllReduce(
+        slice.values, operation, using: chosen, wireFormat: wireFormat, named: name)
     }
   }
 
   /// Starts to add up slices of all ranks on several hosts; the sum will be in the part of each host's
   /// first rank, for the others of that host to read there.
   func startAllReduceOntoHosts<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
+    _ slice: ArenaSlice<Scalar>, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
+    named name: UInt64 = 0
   ) throws -> PendingReduction {
-    let run = try startInArena(
+    try startInArena(
       .allReduce, slice.arena.memory, slice.range, Scalar.scalarType, .sum, using: algorithm,
-      wireFormat: wireFormat, isCopied: false)
-    add(run)
-    return PendingReduction(hostRun: run, communicator: self)
+      wireFormat: wireFormat, isCopied: false, name: name)
   }
 
   /// Combines every rank's slice and leaves on each rank one block of the result, in place.
@@ -181,14 +226,15 @@ extension Communicator {
   /// - Returns: This rank's block, within the slice.
   /// - Throws: ``MPIError``.
   public func reduceScatter<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation, name: String? = nil
   ) throws -> Range<Int> {
     if isOnOneHost, size > 1, !slice.range.isEmpty {
       try runInArena(
-        .reduceScatter, slice.arena.memory, slice.range, Scalar.scalarType, operation)
+        .reduceScatter, slice.arena.memory, slice.range, Scalar.scalarType, operation,
+        name: CallName.hash(of: name))
       return BlockPartition(count: slice.range.count, parts: size)[rank]
     }
-    return try reduceScatter(slice.values, operation)
+    return try reduceScatter(slice.values, operation, name: name)
   }
 
   /// Gives every rank all blocks of the slice, of which each rank has one, in place.
@@ -196,11 +242,15 @@ extension Communicator {
   /// Collective, as `allGather(inPlace:)` of a buffer.
   ///
   /// - Throws: ``MPIError``.
-  public func allGather<Scalar: ReducibleScalar>(_ slice: ArenaSlice<Scalar>) throws {
+  public func allGather<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, name: String? = nil
+  ) throws {
     if isOnOneHost, size > 1, !slice.range.isEmpty {
-      try runInArena(.allGather, slice.arena.memory, slice.range, Scalar.scalarType, .sum)
+      try runInArena(
+        .allGather, slice.arena.memory, slice.range, Scalar.scalarType, .sum,
+        name: CallName.hash(of: name))
     } else {
-      try allGather(inPlace: slice.values)
+      try allGather(inPlace: slice.values, name: name)
     }
   }
 
@@ -208,13 +258,14 @@ extension Communicator {
   ///
   /// - Throws: ``MPIError``.
   public func broadcast<Scalar: ReducibleScalar>(
-    _ slice: ArenaSlice<Scalar>, from root: Int
+    _ slice: ArenaSlice<Scalar>, from root: Int, name: String? = nil
   ) throws {
     if isOnOneHost, size > 1, !slice.range.isEmpty {
       try runInArena(
-        .broadcast(root: root), slice.arena.memory, slice.range, Scalar.scalarType, .sum)
+        .broadcast(root: root), slice.arena.memory, slice.range, Scalar.scalarType, .sum,
+        name: CallName.hash(of: name))
     } else {
-      try broadcast(slice.values, from: root)
+      try broadcast(slice.values, from: root, name: name)
     }
   }
 }

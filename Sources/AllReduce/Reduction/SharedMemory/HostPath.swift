@@ -7,6 +7,7 @@ internal import AllReduceMPI
 /// than going through objects would.
 struct HostPath {
   let lines: HostLines
+  let counter: CallCounter
   let kernels = ReductionKernels.widest
   /// What `automatic` takes.
   let choices: Choices
@@ -19,8 +20,9 @@ struct HostPath {
   /// Room for an address a rank.
   let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
-  init(_ lines: HostLines, _ choices: Choices) {
+  init(_ lines: HostLines, _ counter: CallCounter, _ choices: Choices) {
     self.lines = lines
+    self.counter = counter
     self.choices = choices
     parts = .allocate(capacity: lines.size)
     elements = .allocate(capacity: lines.size)
@@ -55,7 +57,7 @@ extension Communicator {
           + "one; use hierarchical or automatic")
     }
     let state = CollectiveState.of(self)
-    let path = try state.host(of: self).path
+    let path = state.host(of: self).path
     state.endHostRuns(self)
     return path
   }

@@ -11,67 +11,102 @@ internal import AllReduceMPI
 /// the one in front has left it, so that the flags grow. They may be waited for in any order.
 final class HostRun: InFlight {
   private enum Phase: Int {
-    case announced, reduced, gathered, carrying, carried, copied, ended
+    case queued, announced, reduced, gathered, carrying, carried, copied, ended
   }
 
   private var reduction: InPlaceReduction
-  private var network: Network?
+  private var task: Task
+  private unowned let communicator: Communicator
+  private let runs: MessageRuns
+  private let window: HostRunWindow
   /// Where each rank's part of the arena begins; kept, since the next call may name another arena.
   private let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let worldRanks: [Int]
   private weak var previous: HostRun?
-  private var phase = Phase.announced
+  private var phase = Phase.queued
   private var carrying: MessageRuns.Run?
+  /// ``MessageEndpoint/status`` when the call began.
+  private var status: UInt64 = 0
+  /// The number of the run among the communicator's.
+  private var index = 0
+  /// Counts what this run moves, whenever it is moved.
+  private var tally = TrafficTally.current
   private(set) var failure: (any Error)?
   /// Whether someone will still ask this run for its outcome.
   var isHeld = false
 
-  /// What lies beyond the host.
+  /// What is to be done.
+  struct Task {
+    let call: HostCall
+    let ticket: Ticket
+    let kernel: ReductionKernel
+    let type: ScalarType
+    /// Where in this rank's part the elements begin, in bytes.
+    let place: Int
+    /// What lies beyond the host; nil if there is one host.
+    var network: Network?
+  }
+
+  /// How hosts exchange their results.
   struct Network {
-    /// The ranks that carry the same slice, one a host; nil on ranks that carry none.
-    let carriers: Communicator?
-    /// How many ranks of each host carry.
-    let carrierCount: Int
-    /// All ranks of all hosts.
-    let size: Int
+    let carriers: CarrierGroup
     let algorithm: ReductionAlgorithm
     /// How elements travel between hosts.
     let wireFormat: WireFormat
     /// Whether every rank copies the result into its own part; otherwise all find it in the part of their
     /// host's first rank.
     var isCopied = true
+
+    var carries: Bool { !carriers.ranks.isEmpty }
   }
 
-  /// Takes a call that this rank has announced.
   init(
-    _ call: HostCall, lines: HostLines, kernel: ReductionKernel,
-    parts: UnsafePointer<UnsafeMutableRawPointer>, worldRanks: [Int], network: Network?,
+    _ task: Task, over communicator: Communicator, lines: HostLines,
+    parts: UnsafePointer<UnsafeMutableRawPointer>, worldRanks: [Int], state: CollectiveState,
     after previous: HostRun?
   ) {
     elements = .allocate(capacity: lines.size)
     self.parts = .allocate(capacity: lines.size)
     self.parts.initialize(from: parts, count: lines.size)
     reduction = InPlaceReduction(
-      lines: lines, kernel: kernel, call: call, parts: self.parts, elements: elements)
-    self.network = network
+      lines: lines, kernel: task.kernel, call: task.call, parts: self.parts, elements: elements)
+    self.task = task
+    self.communicator = communicator
+    runs = state.runs
+    window = state.window
     self.worldRanks = worldRanks
-    self.previous = previous
+    begin(after: previous)
   }
 
   /// Takes another call, after the one before has ended and nobody will ask for its outcome.
   func take(
-    _ call: HostCall, kernel: ReductionKernel, parts: UnsafePointer<UnsafeMutableRawPointer>,
-    network: Network?, after previous: HostRun?
+    _ task: Task, parts: UnsafePointer<UnsafeMutableRawPointer>, after previous: HostRun?
   ) {
     precondition(isIdle, "\(summary) is under way.")
     self.parts.update(from: parts, count: reduction.lines.size)
     reduction = InPlaceReduction(
-      lines: reduction.lines, kernel: kernel, call: call, parts: self.parts, elements: elements)
-    self.network = network
-    self.previous = previous
+      lines: reduction.lines, kernel: task.kernel, call: task.call, parts: self.parts,
+      elements: elements)
+    self.task = task
+    tally = .current
     carrying = nil
     failure = nil
+    phase = .queued
+    begin(after: previous)
+  }
+
+  private func begin(after previous: HostRun?) {
+    self.previous = previous
+    status = communicator.agreement.status & ~1
+    index = window.enter()
+    announceIfRoom()
+  }
+
+  /// A call line must not be written again before all have read it: so many are under way at most.
+  private func announceIfRoom() {
+    guard window.hasRoom(for: index) else { return }
+    task.call.announce(reduction.lines, place: task.place)
     phase = .announced
   }
 
@@ -87,6 +122,10 @@ final class HostRun: InFlight {
   var isIdle: Bool { isEnded && !isHeld }
 
   func advance() -> Bool {
+    if phase != .ended && communicator.agreement.status != status {
+      failure = CallFailed(generation: status >> 1)
+      end()
+    }
     if let previous, !previous.isEnded {
       _ = previous.advance()
       // Never in front of the run that was started before.
@@ -98,14 +137,19 @@ final class HostRun: InFlight {
     return phase == .ended
   }
 
-  var summary: String { "\(reduction.call)" }
-  var isMovedByLooking: Bool { network != nil }
+  var summary: String {
+    "\(task.call.collective) of \(task.call.count) \(task.type) in shared memory"
+  }
+  var isMovedByLooking: Bool { task.network != nil }
+  var call: (agreement: Agreement, number: UInt64)? {
+    (communicator.agreement, task.ticket.number)
+  }
 
   var awaitedRanks: [Int] {
     let (lines, number) = (reduction.lines, reduction.call.number)
     let flags: ((Int) -> HostLines.Flag)? =
       switch phase {
-      case .announced: { lines.line($0, number).number }
+      case .queued, .announced: { lines.line($0, number).number }
       case .reduced: lines.finished
       case .carrying: nil
       case .gathered, .carried: lines.carried
@@ -119,27 +163,45 @@ final class HostRun: InFlight {
   private func step() -> Bool {
     do {
       guard let next = try nextPhase() else { return false }
-      phase = next
+      if next == .ended { end() } else { phase = next }
       return true
     } catch {
-      failure = error
-      phase = .ended
+      failure = error is CallFailed ? CallFailed(generation: status >> 1) : error
+      // Its own messages may have ended the generation already.
+      if error is CallFailed, communicator.agreement.status == status {
+        communicator.agreement.fail(isTold: true)
+      }
+      end()
       return true
     }
+  }
+
+  private func end() {
+    if phase == .ended { return }
+    phase = .ended
+    if let carrying {
+      // Where this call has failed, so has it.
+      _ = carrying.advance()
+      carrying.isHeld = false
+    }
+    window.leave()
   }
 
   private func nextPhase() throws -> Phase? {
     let (lines, call) = (reduction.lines, reduction.call)
     switch phase {
+    case .queued:
+      announceIfRoom()
+      return phase == .announced ? .announced : nil
     case .announced:
       guard reduction.isAnnounced else { return nil }
-      try reduction.doShare()
+      try tally.counting { try reduction.doShare() }
       return .reduced
     case .reduced:
       guard reduction.isFinished else { return nil }
-      return network == nil ? .ended : .gathered
+      return task.network == nil ? .ended : .gathered
     case .gathered:
-      carrying = startCarrying()
+      carrying = tally.counting { startCarrying() }
       return .carrying
     case .carrying:
       if let carrying {
@@ -149,16 +211,17 @@ final class HostRun: InFlight {
         finishSlice()
       }
       // Also where the slice is empty: here, since a number must not be raised out of turn.
-      if network?.carriers != nil { lines.raise(lines.carried(lines.rank), to: call.number) }
+      if task.network?.carries ?? false { lines.raise(lines.carried(lines.rank), to: call.number) }
       return .carried
     case .carried:
-      let carriers = network?.carrierCount ?? 0
+      let carriers = task.network?.carriers.carrierCount ?? 0
       guard (0..<carriers).allSatisfy({ lines.carried($0).value >= call.number }) else {
         return nil
       }
-      if lines.rank != 0, network?.isCopied ?? true {
-        elements[lines.rank].copyMemory(
-          from: elements[0], byteCount: call.count * reduction.kernel.stride)
+      if lines.rank != 0, task.network?.isCopied ?? true {
+        let bytes = call.count * reduction.kernel.stride
+        elements[lines.rank].copyMemory(from: elements[0], byteCount: bytes)
+        tally.counting { lines.traffic.pointee.addMemory(bytes) }
       }
       lines.raise(lines.taken(lines.rank), to: call.number)
       return .copied
@@ -174,30 +237,53 @@ final class HostRun: InFlight {
 
   /// The slice that this rank carries.
   private var slice: Range<Int> {
-    guard let network, network.carriers != nil else { return 0..<0 }
+    guard let network = task.network, network.carries else { return 0..<0 }
     return HostSlices(
-      count: reduction.call.count, stride: reduction.kernel.stride, ranks: network.carrierCount
+      count: reduction.call.count, stride: reduction.kernel.stride,
+      ranks: network.carriers.carrierCount
     )[reduction.lines.rank]
   }
 
   private func startCarrying() -> MessageRuns.Run? {
-    guard let network, let carriers = network.carriers, !slice.isEmpty else { return nil }
+    guard let network = task.network, network.carries, !slice.isEmpty else { return nil }
     let kernel = reduction.kernel
-    let algorithm = carriers.resolveToSchedule(
-      network.algorithm,
-      bytes: slice.count * network.wireFormat.stride(of: reduction.call.type))
-    let sum = kernel.finish == nil ? kernel : ReductionKernel.of(.sum, reduction.call.type)
-    let run = carriers.start(
-      .allReduce, on: elements[0] + slice.lowerBound * kernel.stride, count: slice.count, sum,
-      using: algorithm, wireFormat: network.wireFormat)
+    let algorithm = network.carriers.choices.schedule(
+      for: network.algorithm, .allReduce,
+      bytes: slice.count * network.wireFormat.stride(of: task.type))
+    let sum = kernel.finish == nil ? kernel : ReductionKernel.of(.sum, task.type)
+    let key = MessageRuns.Key(
+      .allReduce, algorithm, count: slice.count, stride: kernel.stride,
+      wireFormat: network.wireFormat, hosts: network.carriers.ranks.count, isOfCarriers: true)
+    var ticket = task.ticket
+    ticket.lane = 1
+    let run = runs.start(
+      key, ticket, on: elements[0] + slice.lowerBound * kernel.stride, sum, over: communicator,
+      carriers: network.carriers)
     run.isHeld = true
     return run
   }
 
   /// Divides by the number of all ranks, where that is wanted.
   private func finishSlice() {
-    guard let network else { return }
+    guard task.network != nil else { return }
     let kernel = reduction.kernel
-    kernel.finish?(elements[0] + slice.lowerBound * kernel.stride, slice.count, network.size)
+    kernel.finish?(
+      elements[0] + slice.lowerBound * kernel.stride, slice.count, communicator.size)
   }
+}
+
+/// How many arena collectives of a communicator may be under way: as many as half its call lines.
+final class HostRunWindow {
+  private var entered = 0
+  private var left = 0
+
+  /// Counts a run; returns its number.
+  func enter() -> Int {
+    entered += 1
+    return entered - 1
+  }
+
+  func hasRoom(for index: Int) -> Bool { index - left < HostLines.depth / 2 }
+
+  func leave() { left += 1 }
 }

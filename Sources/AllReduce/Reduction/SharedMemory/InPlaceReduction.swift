@@ -32,13 +32,13 @@ package struct InPlaceReduction {
   }
 
   /// Waits for all, does this rank's share, and waits until all have done theirs.
-  package func run() throws {
+  package func run() throws(CallFailed) {
     for owner in 0..<lines.size where owner != lines.rank {
-      lines.wait(for: lines.line(owner, call.number).number, toReach: call.number, of: owner)
+      try lines.wait(for: lines.line(owner, call.number).number, toReach: call.number, of: owner)
     }
     try doShare()
     for owner in 0..<lines.size where owner != lines.rank {
-      lines.wait(for: lines.finished(owner), toReach: call.number, of: owner)
+      try lines.wait(for: lines.finished(owner), toReach: call.number, of: owner)
     }
   }
 
@@ -54,11 +54,11 @@ package struct InPlaceReduction {
 
   /// Does this rank's share of the call, which all ranks have announced, and says so.
   ///
-  /// - Throws: ``MPIError`` if another rank called something else.
-  func doShare() throws {
+  /// - Throws: ``CallFailed`` if another rank called something else.
+  func doShare() throws(CallFailed) {
     for owner in 0..<lines.size {
       let line = lines.line(owner, call.number)
-      if owner != lines.rank { try call.check(line, owner) }
+      if owner != lines.rank { try call.check(line) }
       elements[owner] = parts[owner] + line.place
     }
     switch call.collective {
@@ -87,6 +87,9 @@ package struct InPlaceReduction {
     let (rank, size, stride) = (lines.rank, lines.size, kernel.stride)
     let own = elements[rank]
     let finish = call.leader == nil ? kernel.finish : nil
+    // Read from all others, and written to those of them that get the result.
+    let others = size &- 1 &+ targets.count &- (targets.contains(rank) ? 1 : 0)
+    lines.traffic.pointee.addMemory(others &* slice.count &* stride)
     if size == 2, targets.count == 2 {
       let offset = slice.lowerBound &* stride
       kernel.combineBoth(own + offset, elements[1 - rank] + offset, slice.count)
@@ -112,6 +115,7 @@ package struct InPlaceReduction {
 
   private func copy(_ range: Range<Int>, from owner: Int) {
     let offset = range.lowerBound * kernel.stride
+    lines.traffic.pointee.addMemory(range.count * kernel.stride)
     (elements[lines.rank] + offset).copyMemory(
       from: elements[owner] + offset, byteCount: range.count * kernel.stride)
   }

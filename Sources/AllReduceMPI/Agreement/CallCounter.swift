@@ -1,0 +1,52 @@
+/// Counts the calls on a communicator: what is done at every call.
+///
+/// A value of addresses alone, so that a small reduction counts no references.
+@usableFromInline
+package struct CallCounter {
+  @usableFromInline package let state: UnsafeMutablePointer<Agreement.State>
+  @usableFromInline package let record: CallRecord
+
+  @usableFromInline
+  package init(state: UnsafeMutablePointer<Agreement.State>, record: CallRecord) {
+    self.state = state
+    self.record = record
+  }
+
+  /// Counts a call and notes it in the record.
+  ///
+  /// - Returns: What its messages carry.
+  /// - Throws: ``MPIError``, if the communicator's calls failed before and this one must fail too.
+  @inlinable @inline(__always)
+  package func begin(_ call: Call) throws -> Ticket {
+    if state.pointee.obstacles != 0 { try clearAway() }
+    state.pointee.number &+= 1
+    state.pointee.position &+= state.pointee.positionStep
+    let running = call.running(after: state.pointee.running)
+    state.pointee.running = running
+    record.note(
+      call, communicator: state.pointee.id, number: state.pointee.number, running: running)
+    if state.pointee.obstacles != 0 { try compareWithDoubts() }
+    return Ticket(number: state.pointee.number, running: running)
+  }
+
+  /// After a call that went well: throws the error of an earlier one, if this rank owes it.
+  @inlinable @inline(__always)
+  package func end() throws {
+    if state.pointee.obstacles != 0 { try throwOwed() }
+  }
+
+  /// Whether the present generation has failed.
+  @inlinable @inline(__always)
+  package var hasFailed: Bool { state.pointee.obstacles & 1 != 0 }
+
+  @inline(never) @usableFromInline
+  package func clearAway() throws { try state.pointee.owner.takeUnretainedValue().clear() }
+
+  @inline(never) @usableFromInline
+  package func compareWithDoubts() throws {
+    try state.pointee.owner.takeUnretainedValue().compareWithDoubts()
+  }
+
+  @inline(never) @usableFromInline
+  package func throwOwed() throws { try state.pointee.owner.takeUnretainedValue().throwOwed() }
+}

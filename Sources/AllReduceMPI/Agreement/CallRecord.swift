@@ -1,0 +1,80 @@
+/// The last calls of this rank on all its communicators, in memory that is taken once.
+///
+/// A store of one cache line a call. Doubts of other ranks are answered from it, and errors say from
+/// it what a rank called.
+@usableFromInline
+package struct CallRecord {
+  /// One call.
+  @usableFromInline
+  package struct Entry {
+    /// The communicator (``Agreement/id``).
+    @usableFromInline package var communicator: UInt64
+    /// The number of the call on it, from 1.
+    @usableFromInline package var number: UInt64
+    /// The hash over all calls on it, this one included.
+    @usableFromInline package var running: UInt64
+    @usableFromInline package var call: Call
+
+    @inlinable
+    package init(communicator: UInt64, number: UInt64, running: UInt64, call: Call) {
+      self.communicator = communicator
+      self.number = number
+      self.running = running
+      self.call = call
+    }
+  }
+
+  /// How many calls are kept.
+  @inlinable package static var capacity: Int { 1024 }
+
+  @usableFromInline package let entries: UnsafeMutablePointer<Entry>
+  /// The number of calls noted so far.
+  @usableFromInline package let noted: UnsafeMutablePointer<Int>
+
+  /// The record of this process; used by the thread that owns MPI alone.
+  nonisolated(unsafe) static let ofProcess = CallRecord()
+
+  private init() {
+    entries = .allocate(capacity: CallRecord.capacity)
+    entries.initialize(
+      repeating: Entry(
+        communicator: 0, number: 0, running: 0,
+        call: Call(head: 0, count: 0, segment: 0, arena: 0, name: 0)),
+      count: CallRecord.capacity)
+    noted = .allocate(capacity: 1)
+    noted.initialize(to: 0)
+  }
+
+  /// Notes a call; the oldest one is forgotten.
+  @inlinable @inline(__always)
+  package func note(_ call: Call, communicator: UInt64, number: UInt64, running: UInt64) {
+    let place = noted.pointee
+    noted.pointee = place &+ 1
+    entries[place & (CallRecord.capacity &- 1)] = Entry(
+      communicator: communicator, number: number, running: running, call: call)
+  }
+
+  /// The call of some number on a communicator, if it is still kept.
+  func find(communicator: UInt64, number: UInt64) -> Entry? {
+    latest(of: communicator) { $0.number == number ? $0 : nil }
+  }
+
+  /// The last `count` calls on a communicator, the latest first.
+  func recent(of communicator: UInt64, count: Int) -> [Entry] {
+    var found: [Entry] = []
+    _ = latest(of: communicator) { entry -> Entry? in
+      found.append(entry)
+      return found.count == count ? entry : nil
+    }
+    return found
+  }
+
+  private func latest(of communicator: UInt64, _ body: (Entry) -> Entry?) -> Entry? {
+    let count = min(noted.pointee, CallRecord.capacity)
+    for back in 1...max(count, 1) where count > 0 {
+      let entry = entries[(noted.pointee &- back) & (CallRecord.capacity &- 1)]
+      if entry.communicator == communicator, let result = body(entry) { return result }
+    }
+    return nil
+  }
+}

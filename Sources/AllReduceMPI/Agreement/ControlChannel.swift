@@ -1,0 +1,157 @@
+internal import CMPI
+
+/// Where ranks tell each other what they called and what they wait for: one communicator of all
+/// ranks of the job, apart from all other messages, with one receive that is always posted.
+///
+/// It is looked at only in waits that have become slow, so a call that goes well pays nothing for it.
+final class ControlChannel {
+  private let handle: MPI_Comm
+  private let rank: Int
+  private let incoming: ControlMessage
+  private var request: MPI_Request?
+  private var outgoing: [Outgoing] = []
+  private var spare: [Outgoing] = []
+  private var agreements: [UInt64: Agreement] = [:]
+  /// What was told of communicators that this rank has not made yet.
+  private var early: [(communicator: UInt64, doubt: Agreement.Doubt)] = []
+  private var earlyNotices: [(communicator: UInt64, notice: Notice)] = []
+  private unowned let engine: ProgressEngine
+  private var isLooking = false
+  private let meter: TrafficMeter
+
+  private final class Outgoing {
+    let message = ControlMessage(words: .allocate(capacity: ControlMessage.wordCount))
+    var request: MPI_Request?
+    deinit { message.words.deallocate() }
+  }
+
+  /// Collective over all ranks of the job, whose duplicated communicator it takes.
+  ///
+  /// - Parameters:
+  ///   - handle: The duplicate.
+  ///   - hosts: Which host each rank is on.
+  ///   - engine: What waits.
+  /// - Throws: ``MPIError``.
+  init(owning handle: MPI_Comm, hosts: [Int], engine: ProgressEngine) throws(MPIError) {
+    self.handle = handle
+    self.engine = engine
+    let rank = Communicator.rank(in: handle)
+    self.rank = rank
+    meter = TrafficMeter(isFar: hosts.map { $0 != hosts[rank] })
+    incoming = ControlMessage(words: .allocate(capacity: ControlMessage.wordCount))
+    MPI_Comm_set_errhandler(handle, cmpi_errors_return())
+    try post()
+  }
+
+  deinit {
+    incoming.words.deallocate()
+    meter.deallocate()
+  }
+
+  private func post() throws(MPIError) {
+    try MPIError.check(
+      MPI_Irecv(
+        incoming.words, Int32(ControlMessage.byteCount), cmpi_byte(), MPI_ANY_SOURCE, 0, handle,
+        &request), "MPI_Irecv")
+  }
+
+  /// Gives the communicator and the receive back to MPI. Local; MPI may still hold messages.
+  func end() {
+    if request != nil && request != cmpi_request_null() {
+      MPI_Cancel(&request)
+      MPI_Wait(&request, cmpi_status_ignore())
+    }
+    // MPI may read them to its end.
+    for one in outgoing { _ = Unmanaged.passRetained(one) }
+    var handle: MPI_Comm? = handle
+    MPI_Comm_free(&handle)
+  }
+
+  // MARK: - Communicators
+
+  func add(_ agreement: Agreement) {
+    agreements[agreement.id] = agreement
+    for (id, doubt) in early where id == agreement.id { agreement.take(doubt) }
+    early.removeAll { $0.communicator == agreement.id }
+    for (id, notice) in earlyNotices where id == agreement.id { agreement.take(notice) }
+    earlyNotices.removeAll { $0.communicator == agreement.id }
+  }
+
+  func remove(_ agreement: Agreement) { agreements[agreement.id] = nil }
+
+  func agreement(_ id: UInt64) -> Agreement? { agreements[id] }
+
+  /// At the end of the job: waits until what has failed is settled.
+  func settleAll() {
+    look()
+    for agreement in agreements.values where agreement.hasFailed { agreement.settleQuietly() }
+  }
+
+  /// At the end of the job: throws what this rank still owes.
+  func throwOwed() throws {
+    for agreement in agreements.values { try agreement.throwOwed() }
+  }
+
+  // MARK: - Messages
+
+  func send(to worldRank: Int, _ write: (ControlMessage) -> Void) {
+    let out = spare.popLast() ?? Outgoing()
+    out.message.words.initialize(repeating: 0, count: ControlMessage.wordCount)
+    write(out.message)
+    out.message.sender = rank
+    MPI_Isend(
+      out.message.words, Int32(ControlMessage.byteCount), cmpi_byte(), Int32(worldRank), 0, handle,
+      &out.request)
+    meter.countAgreement(ControlMessage.byteCount, to: worldRank)
+    outgoing.append(out)
+  }
+
+  /// Takes what has arrived and forgets what has left. Never waits.
+  func look() {
+    if isLooking { return }
+    isLooking = true
+    defer { isLooking = false }
+    while true {
+      var hasEnded: Int32 = 0
+      if MPI_Test(&request, &hasEnded, cmpi_status_ignore()) != MPI_SUCCESS || hasEnded == 0 {
+        break
+      }
+      take(incoming)
+      do throws(MPIError) { try post() } catch { break }
+    }
+    outgoing.removeAll { out in
+      var hasEnded: Int32 = 0
+      MPI_Test(&out.request, &hasEnded, cmpi_status_ignore())
+      if hasEnded != 0 { spare.append(out) }
+      return hasEnded != 0
+    }
+  }
+
+  /// Whether all messages have left.
+  var isQuiet: Bool { outgoing.isEmpty }
+
+  private func take(_ message: ControlMessage) {
+    switch message.kind {
+    case .question:
+      let question = Question(message)
+      engine.detective.answer(question, about: agreements[question.communicator])
+      let doubt = Agreement.Doubt(
+        number: question.number, running: question.running, generation: question.generation)
+      if let agreement = agreements[question.communicator] {
+        agreement.take(doubt)
+      } else if early.count < 1024 {
+        early.append((question.communicator, doubt))
+      }
+    case .answer:
+      engine.detective.take(Answer(message))
+    case .notice:
+      let notice = Notice(message)
+      if let agreement = agreements[message.communicator] {
+        agreement.take(notice)
+      } else {
+        earlyNotices.append((message.communicator, notice))
+      }
+    case nil: break
+    }
+  }
+}

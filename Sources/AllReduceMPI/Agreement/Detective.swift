@@ -1,0 +1,230 @@
+/// Finds out what a long wait is for: ranks that called something else, the rank at the root of a
+/// chain of waiting, and cycles across communicators.
+///
+/// A rank that has waited 10 ms in a call tells those it waits for what it called; each compares. From
+/// 200 ms on it also asks, every 200 ms, from rank to rank: has this rank made the call that the other
+/// waits in, and if not, which call does it wait in? Two rounds that find the same cycle, in the same
+/// waits, prove a deadlock.
+final class Detective {
+  /// A call that ranks wait in, at one rank.
+  private struct Node: Hashable {
+    let rank: Int
+    let communicator: UInt64
+    let number: UInt64
+
+    init(rank: Int, communicator: UInt64, number: UInt64) {
+      self.rank = rank
+      self.communicator = communicator
+      self.number = number
+    }
+
+    init(_ rank: Int, _ blocked: BlockedCall) {
+      self.init(rank: rank, communicator: blocked.communicator, number: blocked.number)
+    }
+  }
+
+  /// How a node was reached.
+  private struct Step {
+    let from: Node?
+    /// The call that the rank before waits in.
+    let call: Call
+    let serial: UInt64
+  }
+
+  /// One more rank of a cycle: it waits in a call for the next one.
+  private struct Link: Equatable {
+    let rank: Int
+    let call: Call
+    let serial: UInt64
+  }
+
+  private static let firstDoubt: UInt64 = 10_000_000
+  private static let period: UInt64 = 200_000_000
+
+  private unowned let engine: ProgressEngine
+  private var wait: BlockedCall?
+  private var hasDoubted = false
+  private var roundStart: UInt64 = 0
+  private var steps: [Node: Step] = [:]
+  private var answered: [Node: Answer] = [:]
+  private var lastCycle: [Link]?
+  /// Ranks at the ends of chains, as the last whole round found them.
+  private var lastRoots: [Int] = []
+
+  init(_ engine: ProgressEngine) { self.engine = engine }
+
+  /// A wait has ended.
+  func forget() {
+    wait = nil
+    hasDoubted = false
+    roundStart = 0
+    steps.removeAll()
+    answered.removeAll()
+    lastCycle = nil
+    lastRoots.removeAll()
+  }
+
+  /// Goes on finding out about a wait that has lasted `waited` nanoseconds.
+  func look(at blocked: BlockedCall, waited: UInt64, now: UInt64) {
+    if blocked.serial != wait?.serial { forget() }
+    wait = blocked
+    if waited < Detective.firstDoubt { return }
+    if !hasDoubted {
+      hasDoubted = true
+      for rank in blocked.awaited { ask(Node(rank, blocked)) }
+    }
+    if waited < Detective.period || now &- roundStart < Detective.period { return }
+    endRound()
+    roundStart = now
+    steps.removeAll()
+    answered.removeAll()
+    for rank in blocked.awaited {
+      visit(Node(rank, blocked), Step(from: nil, call: blocked.call, serial: blocked.serial))
+    }
+  }
+
+  /// The world ranks that a wait is for in the end; nil while that is not known.
+  var roots: [Int]? {
+    // Who was asked just now has had no time to answer.
+    if monotonicNanoseconds() &- roundStart > Detective.period / 2 { endRound() }
+    return lastRoots.isEmpty ? nil : lastRoots
+  }
+
+  // MARK: - Asking
+
+  private func ask(_ node: Node) {
+    guard let agreement = engine.control?.agreement(node.communicator) else {
+      return askOfOther(node, running: 0, generation: 0)
+    }
+    let running =
+      CallRecord.ofProcess.find(communicator: node.communicator, number: node.number)?.running ?? 0
+    // Of an earlier generation there is nothing to compare any more.
+    let isOld = node.number <= agreement.startNumber
+    askOfOther(node, running: isOld ? 0 : running, generation: agreement.generation)
+  }
+
+  private func askOfOther(_ node: Node, running: UInt64, generation: UInt64) {
+    let question = Question(
+      sender: engine.worldRank, communicator: node.communicator,
+      // A question without a hash is no doubt.
+      generation: running == 0 ? .max : generation, number: node.number, running: running)
+    engine.control?.send(to: node.rank) { question.write(to: $0) }
+  }
+
+  private func visit(_ node: Node, _ step: Step) {
+    if steps[node] != nil || node.rank == engine.worldRank { return }
+    if steps.count >= 256 { return }
+    steps[node] = step
+    ask(node)
+  }
+
+  /// Takes an answer and asks on.
+  func take(_ answer: Answer) {
+    let node = Node(
+      rank: answer.sender, communicator: answer.communicator, number: answer.number)
+    guard let step = steps[node], answered[node] == nil else { return }
+    answered[node] = answer
+    switch answer.standing {
+    case .finished: break
+    case .underWay where !step.call.isRooted:
+      // What it waits for in the same call keeps this rank waiting too.
+      for rank in answer.awaited {
+        visit(
+          Node(rank: rank, communicator: node.communicator, number: node.number),
+          Step(from: node, call: step.call, serial: 0))
+      }
+    case .underWay: break
+    case .notCalled:
+      guard let blocked = answer.blocked else { break }
+      for rank in blocked.awaited {
+        if rank == engine.worldRank {
+          closeCycle(at: node, blocked)
+        } else {
+          visit(
+            Node(rank, blocked), Step(from: node, call: blocked.call, serial: blocked.serial))
+        }
+      }
+    }
+  }
+
+  /// The last rank of a path waits for this one, which has not made that call.
+  private func closeCycle(at end: Node, _ blocked: BlockedCall) {
+    guard let wait, wait.call.isCollective, blocked.call.isCollective else { return }
+    if let own = engine.control?.agreement(blocked.communicator), own.number >= blocked.number {
+      return
+    }
+    var links = [Link(rank: end.rank, call: blocked.call, serial: blocked.serial)]
+    var node = end
+    while let step = steps[node], let from = step.from {
+      if !step.call.isCollective { return }
+      if step.serial != 0 {
+        links.append(Link(rank: from.rank, call: step.call, serial: step.serial))
+      }
+      node = from
+    }
+    links.append(Link(rank: engine.worldRank, call: wait.call, serial: wait.serial))
+    links.reverse()
+    if links == lastCycle {
+      engine.endJob(Detective.describe(links))
+    }
+    lastCycle = links
+  }
+
+  private static func describe(_ links: [Link]) -> String {
+    var text = "a deadlock: rank \(links[0].rank) waits in \(links[0].call)"
+    for link in links.dropFirst() {
+      text +=
+        " for \(describePeers([link.rank])), which waits in \(link.call) on another communicator"
+    }
+    return text + " for rank \(links[0].rank). All ranks must make the calls of several "
+      + "communicators in the same order, or start them (startAllReduce) and wait afterwards"
+  }
+
+  // MARK: - Roots
+
+  private func endRound() {
+    guard !steps.isEmpty else { return }
+    var roots: Set<Int> = []
+    for node in steps.keys {
+      let answer = answered[node]
+      // No answer: it computes, or is stopped, or gone. Not called and in no collective: it waits for
+      // something else.
+      if answer == nil || (answer?.standing == .notCalled && answer?.blocked == nil) {
+        roots.insert(node.rank)
+      }
+    }
+    lastRoots = roots.sorted()
+  }
+
+  // MARK: - Answering
+
+  /// Answers another rank.
+  func answer(_ question: Question, about agreement: Agreement?) {
+    var standing = Answer.Standing.notCalled
+    var awaited: [Int] = []
+    if let agreement, agreement.number >= question.number {
+      standing = .finished
+      if let found = engine.awaitedRanks(of: agreement, number: question.number) {
+        standing = .underWay
+        awaited = found
+      }
+    }
+    let answer = Answer(
+      sender: engine.worldRank, communicator: question.communicator, number: question.number,
+      standing: standing, awaited: awaited, blocked: engine.blockedCall)
+    engine.control?.send(to: question.sender) { answer.write(to: $0) }
+  }
+}
+
+extension Call {
+  /// Whether it is a call of all ranks of a communicator. Of others, a message may be on its way.
+  var isCollective: Bool { Kind(rawValue: UInt8(truncatingIfNeeded: head)) != .message }
+
+  /// Whether some ranks may finish before others have begun.
+  var isRooted: Bool {
+    switch Kind(rawValue: UInt8(truncatingIfNeeded: head)) {
+    case .broadcast, .reduce, .gather, .scatter: true
+    default: false
+    }
+  }
+}

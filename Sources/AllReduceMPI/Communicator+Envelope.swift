@@ -1,0 +1,48 @@
+internal import CMPI
+
+/// What a message is known by: ranks and tags.
+extension Communicator {
+  /// The largest tag of a message, which depends on the network: 32,767 or more (`MPI_TAG_UB`).
+  package static let largestTag = Int(cmpi_largest_tag(cmpi_comm_world()))
+
+  // fatalError prints its sentence in a release build; a precondition would not.
+
+  func checkRank(_ other: Int, _ role: String) {
+    guard (0..<size).contains(other) else {
+      fatalError("The \(role) is rank \(other), but ranks are 0..<\(size).")
+    }
+  }
+
+  func checkTag(_ tag: Int) {
+    guard (0...Communicator.largestTag).contains(tag) else {
+      fatalError(
+        "The tag is \(tag), but on this network tags are 0...\(Communicator.largestTag).")
+    }
+  }
+
+  /// A source as MPI takes it; nil is any.
+  func sourceConstant(_ source: Int?) -> Int32 {
+    guard let source else { return MPI_ANY_SOURCE }
+    checkRank(source, "source")
+    return Int32(source)
+  }
+
+  /// A tag as MPI takes it; nil is any.
+  func tagConstant(_ tag: Int?) -> Int32 {
+    guard let tag else { return MPI_ANY_TAG }
+    checkTag(tag)
+    return Int32(tag)
+  }
+
+  /// The world ranks that a message of this source may come from.
+  func awaitedRanks(of source: Int32) -> [Int] {
+    source == MPI_ANY_SOURCE
+      ? worldRanks.filter { $0 != worldRank } : [worldRanks[Int(source)]]
+  }
+
+  /// A rank's number here, and in the job if that is another.
+  func describe(_ rank: Int) -> String {
+    let inJob = worldRanks[rank]
+    return inJob == rank ? "rank \(rank)" : "rank \(rank) (\(inJob) of the job)"
+  }
+}

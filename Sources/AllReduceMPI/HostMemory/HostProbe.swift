@@ -1,0 +1,137 @@
+internal import CKernels
+internal import CMPI
+
+/// Finds out at the start which ranks can share memory, and how.
+///
+/// MPI says which ranks are on one machine. Where these are in containers of their own, process numbers
+/// and segments mean other things for each. So every rank makes a page of memory and looks whether it can
+/// reach the others' (``HostPart``). Ranks that reach each other's are a host; the way that makes fewer
+/// hosts is taken.
+struct HostProbe {
+  /// Which host each world rank is on: the lowest world rank there.
+  let hostOfWorldRank: [Int]
+  /// The ways to share memory, the first one to be tried first.
+  let ways: [HostMemoryWay]
+
+  private init(hostOfWorldRank: [Int], ways: [HostMemoryWay]) {
+    self.hostOfWorldRank = hostOfWorldRank
+    self.ways = ways
+  }
+
+  /// Finds it out. Collective over all ranks, right after MPI was initialised.
+  ///
+  /// Cost: a page and an open file for each pair of ranks of a machine, and four all-gathers.
+  ///
+  /// `MPI_Comm_split_type(MPI_COMM_TYPE_SHARED)`, `MPI_Allgather`
+  static func run(rank: Int, size: Int, host: String) throws(MPIError) -> HostProbe {
+    var made: MPI_Comm?
+    try MPIError.check(
+      MPI_Comm_split_type(
+        cmpi_comm_world(), Int32(MPI_COMM_TYPE_SHARED), Int32(rank), cmpi_info_null(), &made),
+      "MPI_Comm_split_type")
+    defer { MPI_Comm_free(&made) }
+    guard let node = made, size > 1 else {
+      return HostProbe(hostOfWorldRank: [0], ways: HostMemoryWay.allowed(warning: rank == 0))
+    }
+    let members = try gather([rank], node).map { $0[0] }
+
+    // What one rank may not do, none does: all must do the same.
+    let mine = HostMemoryWay.allowed(warning: rank == 0)
+    let allowed = try gather(
+      HostMemoryWay.allCases.map { mine.contains($0) ? 1 : 0 }, cmpi_comm_world())
+    let ways = HostMemoryWay.allCases.filter { way in
+      allowed.allSatisfy { $0[way.rawValue] == 1 }
+    }
+
+    var failure: HostPart.Failure?
+    var best: (way: HostMemoryWay, hosts: [Int])?
+    for way in ways {
+      let lowest = try lowestSharer(of: rank, members, by: way, node, &failure)
+      let rows = try gather([lowest, members[0]], cmpi_comm_world())
+      let hosts = rows.map { $0[0] }
+      if best == nil || Set(hosts).count < Set(best!.hosts).count { best = (way, hosts) }
+      if rows.allSatisfy({ $0[0] == $0[1] }) { break }
+    }
+    guard let best else {
+      return HostProbe(hostOfWorldRank: Array(0..<size), ways: [])
+    }
+    if rank == members[0] {
+      warn(of: members.map { best.hosts[$0] }, members, host, failure)
+    }
+    return HostProbe(
+      hostOfWorldRank: best.hosts, ways: [best.way] + ways.filter { $0 != best.way })
+  }
+
+  /// The lowest of those ranks of a machine that can share memory with this one. Collective over `node`.
+  private static func lowestSharer(
+    of rank: Int, _ members: [Int], by way: HostMemoryWay, _ node: MPI_Comm,
+    _ failure: inout HostPart.Failure?
+  ) throws(MPIError) -> Int {
+    if members.count == 1 { return rank }
+    var own: HostPart?
+    let region = ck_reserve(HostPart.pageOfWord)
+    if let region {
+      do throws(HostPart.Failure) {
+        own = try HostPart(by: way, bytes: 0, at: region, populate: true)
+      } catch { failure = failure ?? error }
+    }
+    defer {
+      own?.close()
+      if let region { ck_unmap(region, HostPart.pageOfWord) }
+    }
+    let parts = try gather(
+      own.map { [1] + $0.words } ?? [Int](repeating: 0, count: 1 + HostPart.wordCount), node)
+    var reached = [Int](repeating: 1, count: members.count)
+    for (index, words) in parts.enumerated() where members[index] != rank {
+      guard words[0] == 1 else {
+        reached[index] = 0
+        continue
+      }
+      do throws(HostPart.Failure) {
+        try HostPart(words: words.dropFirst()).reach()
+      } catch {
+        failure = failure ?? error
+        reached[index] = 0
+      }
+    }
+    // Behind it no rank looks at another's page any more.
+    let all = try gather(reached, node)
+    var groups: [[Int]] = []
+    for index in members.indices {
+      let place = groups.firstIndex { group in
+        group.allSatisfy { all[$0][index] == 1 && all[index][$0] == 1 }
+      }
+      if let place { groups[place].append(index) } else { groups.append([index]) }
+    }
+    let mine = groups.first { group in group.contains { members[$0] == rank } }
+    return mine.map { members[$0[0]] } ?? rank
+  }
+
+  private static func warn(
+    of hosts: [Int], _ members: [Int], _ host: String, _ failure: HostPart.Failure?
+  ) {
+    let groups = Dictionary(grouping: members.indices) { hosts[$0] }.values
+      .map { $0.map { members[$0] } }.sorted { $0[0] < $1[0] }
+    if groups.count < 2 { return }
+    let who =
+      groups.allSatisfy { $0.count == 1 }
+      ? "\(describeRanks(members)) on \(host) cannot share memory"
+      : groups.map { describeRanks($0) }.joined(separator: "; ")
+        + " on \(host) cannot share memory with each other"
+    let why = failure.map { " (\($0))" } ?? ""
+    writeToStandardError(
+      "warning: \(who)\(why); they exchange messages as if on hosts of their own.\n")
+  }
+
+  /// Numbers of each rank, a row a rank.
+  private static func gather(_ words: [Int], _ handle: MPI_Comm) throws(MPIError) -> [[Int]] {
+    let own = words.map { Int64($0) }
+    let (size, count) = (Communicator.size(of: handle), words.count)
+    var all = [Int64](repeating: 0, count: size * count)
+    try MPIError.check(
+      MPI_Allgather(
+        own, Int32(count), cmpi_int64(), &all, Int32(count), cmpi_int64(), handle),
+      "MPI_Allgather")
+    return (0..<size).map { rank in all[rank * count..<(rank + 1) * count].map { Int($0) } }
+  }
+}

@@ -1,0 +1,102 @@
+internal import CMPI
+
+/// A communicator's own end of all messages that schedules send: how many went each way, and what is
+/// under way.
+///
+/// The numbers let ranks that disagree clean up: each tells the others how many messages it sent
+/// them, and receives as many as it was sent (``Closing``).
+package final class MessageEndpoint {
+  let handle: MPI_Comm
+  let worldRanks: [Int]
+  let pool = SlotPool.ofProcess
+  /// Messages sent to, and received from, each rank in the present generation.
+  let sent: UnsafeMutablePointer<UInt64>
+  let received: UnsafeMutablePointer<UInt64>
+  /// Twice the generation, and one more once it has failed: what a call's messages must find as it was
+  /// when they began.
+  package let status: UnsafeMutablePointer<UInt64>
+  private var sets: [Unmanaged<MessageSet>] = []
+  /// Sets that had messages under way when the generation failed.
+  private var closingSets: [MessageSet] = []
+
+  init(_ handle: MPI_Comm, worldRanks: [Int]) {
+    self.handle = handle
+    self.worldRanks = worldRanks
+    sent = .allocate(capacity: worldRanks.count)
+    received = .allocate(capacity: worldRanks.count)
+    sent.initialize(repeating: 0, count: worldRanks.count)
+    received.initialize(repeating: 0, count: worldRanks.count)
+    status = .allocate(capacity: 1)
+    status.initialize(to: 0)
+  }
+
+  deinit {
+    status.deallocate()
+    sent.deallocate()
+    received.deallocate()
+  }
+
+  func add(_ set: MessageSet) { sets.append(Unmanaged.passUnretained(set)) }
+
+  func remove(_ set: MessageSet) {
+    let pointer = Unmanaged.passUnretained(set).toOpaque()
+    if let index = sets.lastIndex(where: { $0.toOpaque() == pointer }) {
+      sets.swapAt(index, sets.count - 1)
+      sets.removeLast()
+    }
+  }
+
+  /// Gives up all receives whose messages have not begun to arrive; nothing is posted any more.
+  func close() {
+    status.pointee |= 1
+    closingSets = sets.map { $0.takeUnretainedValue() }.filter { $0.close() }
+  }
+
+  /// Moves what is still under way. Returns whether nothing is.
+  func advanceClosing() -> Bool {
+    closingSets.removeAll { $0.advanceClosing() }
+    return closingSets.isEmpty
+  }
+
+  /// Whether nothing arrives any more in memory of failed calls.
+  var isDeaf: Bool { closingSets.allSatisfy { !$0.isReceiving } }
+
+  /// A new generation begins.
+  func reopen() {
+    status.pointee += 1
+    sent.update(repeating: 0, count: worldRanks.count)
+    received.update(repeating: 0, count: worldRanks.count)
+  }
+}
+
+/// Memory for messages of up to ``bytes`` bytes: tickets, and small payloads behind them.
+///
+/// One pool a process, used by the thread that owns MPI alone. It grows with the messages that are
+/// under way and keeps what it has.
+final class SlotPool {
+  /// The largest payload that travels in the same message as its ticket.
+  static let largestPayload = 4096
+  /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
+  static let ticketBytes = 32
+  /// Bytes of a slot.
+  static let bytes = ticketBytes + largestPayload
+
+  nonisolated(unsafe) static let ofProcess = SlotPool()
+
+  private var free: [UnsafeMutableRawPointer] = []
+  private static let slotsTogether = 8
+
+  func take() -> UnsafeMutableRawPointer {
+    if free.isEmpty { grow() }
+    return free.removeLast()
+  }
+
+  func giveBack(_ slot: UnsafeMutableRawPointer) { free.append(slot) }
+
+  private func grow() {
+    let distance = (SlotPool.bytes + 63) & ~63
+    let chunk = UnsafeMutableRawPointer.allocate(
+      byteCount: distance * SlotPool.slotsTogether, alignment: 64)
+    for index in (0..<SlotPool.slotsTogether).reversed() { free.append(chunk + index * distance) }
+  }
+}

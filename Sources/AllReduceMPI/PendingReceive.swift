@@ -1,0 +1,35 @@
+/// A message being received. Ends by ``wait()``.
+///
+/// Letting go of it instead, as a thrown error does, waits for nothing. If its message has not come by
+/// then, the receive is given up and the message goes to the next receive that asks for it. If it is
+/// coming in, it is received and dropped, whenever this rank waits or makes progress.
+public struct PendingReceive<Scalar: BitwiseCopyable>: ~Copyable {
+  private let request: ReceiveRequest
+  private let engine: ProgressEngine
+
+  init(_ request: ReceiveRequest, in engine: ProgressEngine) {
+    self.request = request
+    self.engine = engine
+    engine.add(request)
+  }
+
+  deinit {
+    request.giveUp()
+    engine.abandon(request)
+  }
+
+  /// Whether the message is there. Moves everything in flight once and never waits (`MPI_Test`).
+  public var isComplete: Bool {
+    engine.poll()
+    return request.advance()
+  }
+
+  /// Waits for the message and returns its elements, moving everything in flight meanwhile
+  /// (`MPI_Wait`).
+  ///
+  /// - Throws: ``MPIError``; if the message has another size than was expected, it names both.
+  public consuming func wait() throws -> [Scalar] {
+    try engine.wait(for: request)
+    return Array(request.buffer.bindMemory(to: Scalar.self))
+  }
+}

@@ -1,0 +1,68 @@
+internal import CMPI
+
+/// A message on its way out.
+///
+/// It holds its communicator, so that MPI gives that one's context to no other while the message is
+/// under way. A message that nobody receives stays, with its memory, until the process ends: the
+/// engine holds it, and it holds the engine through its communicator. MPI may touch it to the last.
+final class SendRequest: InFlight {
+  private let communicator: Communicator
+  private let destination: Int
+  private let tag: Int
+  private let bytes: UnsafeRawBufferPointer
+  /// The memory of `bytes`, where it belongs to this object.
+  private let copy: UnsafeMutableRawBufferPointer?
+  private let type: MessageType
+  private var request: MPI_Request?
+  private var hasEnded = false
+  private(set) var failure: (any Error)?
+
+  /// Starts to send.
+  ///
+  /// - Parameters:
+  ///   - values: The message. Unless it is copied, it must stay as it is until the end.
+  ///   - copies: Whether to send a copy, so that the caller's memory is free at once.
+  ///   - destination: The receiver's rank.
+  ///   - tag: The message's tag.
+  ///   - communicator: Whose ranks these are.
+  /// - Throws: ``MPIError``.
+  init(
+    _ values: UnsafeRawBufferPointer, copies: Bool, to destination: Int, tag: Int,
+    on communicator: Communicator
+  ) throws {
+    communicator.checkRank(destination, "destination")
+    communicator.checkTag(tag)
+    self.communicator = communicator
+    self.destination = destination
+    self.tag = tag
+    type = try MessageType(bytes: values.count, largestCount: communicator.largestCount)
+    if copies {
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: values.count, alignment: 64)
+      copy.copyMemory(from: values)
+      self.copy = copy
+      bytes = UnsafeRawBufferPointer(copy)
+    } else {
+      copy = nil
+      bytes = values
+    }
+    communicator.meter.count(values.count, to: destination)
+    try MPIError.check(
+      MPI_Isend(
+        bytes.baseAddress, type.count, type.datatype, Int32(destination), Int32(tag),
+        communicator.handle, &request), "MPI_Isend")
+  }
+
+  deinit { copy?.deallocate() }
+
+  var summary: String { "send of \(bytes.count) bytes with tag \(tag)" }
+  var awaitedRanks: [Int] { [communicator.worldRanks[destination]] }
+
+  func advance() -> Bool {
+    if hasEnded { return true }
+    var flag: Int32 = 0
+    let code = MPI_Test(&request, &flag, cmpi_status_ignore())
+    if code != MPI_SUCCESS { failure = MPIError("send", code: code) }
+    hasEnded = flag != 0 || code != MPI_SUCCESS
+    return hasEnded
+  }
+}

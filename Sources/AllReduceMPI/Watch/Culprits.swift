@@ -1,0 +1,111 @@
+/// Finds the ranks that a wait is in vain for, once it has lasted longer than the deadline.
+///
+/// It looks at the processes of this host and at what they show, and talks to no one. Ranks that only
+/// wait too are not named where another one keeps them waiting.
+struct Culprits {
+  /// The world rank that waits.
+  let me: Int
+  /// How far it has come.
+  let stage: Stage
+  /// What it waits in.
+  let operation: String
+  /// The world ranks that it waits for; nil for all others.
+  let awaited: [Int]?
+  /// The number of ranks in the job, if known.
+  let size: Int?
+  /// Where the ranks run, once that is known.
+  let peers: Peers?
+  /// The number of ranks on this host, if the launcher has said so.
+  let sizeOnHost: Int?
+  /// This host's name.
+  let host: String
+  /// The ranks of this host, as far as they can be seen.
+  let here: [Int: HostRank]
+  /// Those that were stopped at half the deadline.
+  let wereStopped: [HostRank]
+  /// Whether this rank shows something itself: if not, it must not expect it of others.
+  let isShowing: Bool
+  /// The monotonic clock.
+  let now: UInt64
+
+  /// For whom it waits, in words.
+  var words: String {
+    let isAwaited = awaited.map { ranks in { ranks.contains($0) } } ?? { _ in true }
+    let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }
+    let awaitedHere = others.filter { isAwaited($0.rank) }
+
+    // What does not run keeps all others waiting, those that this rank waits for included.
+    for dead in [stopped, others.filter(hasEnded)] where !dead.isEmpty {
+      let nearest = dead.filter { isAwaited($0.rank) }
+      return named(nearest.isEmpty ? dead : nearest) { rank in
+        if hasEnded(rank) { return "has ended" }
+        return here[rank.rank]?.isStopped == true ? "is stopped" : "was stopped until now"
+      }
+    }
+    let late = awaitedHere.filter { lateRemark($0) != nil }
+    if !late.isEmpty { return named(late) { lateRemark($0)! } }
+    if let unseen = unseenRanks(isAwaited) { return unseen }
+    let apart = awaitedHere.filter { waitOf($0) != "waits in \(operation)" }
+    return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "cannot be looked into" }
+  }
+
+  /// Ranks of this host, each with its process and a remark: "rank 2 (process 4711 on node1, which is
+  /// stopped)".
+  private func named(_ ranks: [HostRank], _ remark: (HostRank) -> String) -> String {
+    if ranks.isEmpty {
+      return awaited.map(describePeers) ?? "the launcher: no other rank is missing"
+    }
+    let byRank = Dictionary(uniqueKeysWithValues: ranks.map { ($0.rank, $0) })
+    return describeRanks(ranks.map(\.rank), joinedBy: "and") { rank in
+      let found = byRank[rank]!
+      return "\(rank) (process \(found.process) on \(host), which \(remark(found)))"
+    }
+  }
+
+  /// The ranks that are stopped, or were when this rank looked at half the deadline.
+  private var stopped: [HostRank] {
+    let are = here.values.filter { $0.rank != me && $0.isStopped }
+    let were = wereStopped.filter { here[$0.rank]?.isStopped != true }
+    return (are + were).sorted { $0.rank < $1.rank }
+  }
+
+  /// Whether a rank's process is no more. At the job's end that is as it should be.
+  private func hasEnded(_ rank: HostRank) -> Bool { rank.state == nil && stage < .finishing }
+
+  /// Whether a rank of this host has ended and none is stopped: then the job is being ended, and those
+  /// who saw the reason have said it.
+  var isJobEnding: Bool {
+    if !stopped.isEmpty { return false }
+    if peers == nil, let sizeOnHost, here.count < sizeOnHost { return true }
+    return here.values.contains(where: hasEnded)
+  }
+
+  /// Why a rank is not where this one waits for it; nil if it waits too.
+  private func lateRemark(_ rank: HostRank) -> String? {
+    guard rank.state != nil else { return nil }
+    guard rank.record != nil else {
+      return isShowing && stage < .running ? "has not come to MPI.run" : nil
+    }
+    if waitOf(rank) != nil { return nil }
+    return stage == .finishing ? "has not come to MPI_Finalize" : "waits for no other rank"
+  }
+
+  private func waitOf(_ rank: HostRank) -> String? { rank.record?.wait(now: now) }
+
+  /// The ranks whose processes are not seen, in words: it must be one of them. Nil if there is none.
+  private func unseenRanks(_ isAwaited: (Int) -> Bool) -> String? {
+    guard let size else { return "a rank whose process cannot be seen from here" }
+    let unseen = (0..<size).filter { $0 != me && here[$0] == nil && isAwaited($0) }
+    if unseen.isEmpty { return nil }
+    let ranks = describePeers(unseen, joinedBy: "or")
+    if let peers {
+      if unseen.count == 1 { return ranks }
+      let areElsewhere = !unseen.contains { peers.isHere($0) }
+      return "one of \(ranks)" + (areElsewhere ? ", for no rank of this host is missing" : "")
+    }
+    let names = unseen.count == 1 ? "\(ranks), which is" : "one of \(ranks), which are"
+    guard let sizeOnHost, here.count >= sizeOnHost else { return "\(names) not seen from here" }
+    let place = unseen.count == 1 ? "another host" : "other hosts"
+    return "\(names) on \(place), for no rank of this host is missing"
+  }
+}

@@ -1,0 +1,73 @@
+/// What the launcher's environment says of this process's place in the job, before MPI starts.
+///
+/// Known are Open MPI's variables, those of PMIx and PMI, and Slurm's.
+struct Launch: Sendable {
+  /// The world rank.
+  let rank: Int
+  /// The number of ranks, if the launcher says so.
+  let size: Int?
+  /// The number of ranks on this host, if the launcher says so.
+  let sizeOnHost: Int?
+  /// The variable that holds the rank.
+  let rankVariable: String
+  /// Variables, as `NAME=value`, that all processes of this job on this host share and no other
+  /// process has.
+  let marks: [String]
+
+  /// Nil if the process was started without a launcher.
+  static let current = Launch(variable: environmentVariable)
+
+  /// Reads an environment.
+  ///
+  /// - Parameter variable: The value of a variable, or nil.
+  init?(variable: @escaping (String) -> String?) {
+    func number(_ names: [String]) -> Int? {
+      names.lazy.compactMap { variable($0).flatMap { Int($0) } }.first { $0 >= 0 }
+    }
+    // In a batch script Slurm sets its rank too, but no step: nothing was launched there.
+    let isStep = variable("SLURM_STEP_ID") != nil
+    let names = Launch.rankVariables + (isStep ? ["SLURM_PROCID"] : [])
+    guard let name = names.first(where: { number([$0]) != nil }), let rank = number([name])
+    else { return nil }
+    self.rank = rank
+    rankVariable = name
+    size = number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"] + (isStep ? ["SLURM_STEP_NUM_TASKS"] : []))
+    sizeOnHost = number(["OMPI_COMM_WORLD_LOCAL_SIZE"])
+    let isNamed = Launch.jobVariables.contains { variable($0) != nil }
+    marks =
+      isNamed
+      ? (Launch.jobVariables + Launch.hostVariables).compactMap { name in
+        variable(name).map { "\(name)=\($0)" }
+      } : []
+  }
+
+  private static let rankVariables = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]
+
+  /// Variables that name a job; without one of them its processes cannot be told from others.
+  private static let jobVariables = [
+    "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "PMI_JOBID", "SLURM_STEP_ID",
+  ]
+
+  /// Variables that tell one host's processes of a job from another's: a launcher has one daemon a
+  /// host.
+  private static let hostVariables = [
+    "SLURM_JOB_ID", "SLURM_NODEID", "PMIX_HOSTNAME", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4",
+    "PMIX_SERVER_URI3", "PMIX_SERVER_URI21", "PMIX_SERVER_URI2",
+  ]
+
+  /// The rank that another process's environment gives it, if it is of the same job on this host.
+  ///
+  /// - Parameter environment: `NAME=value`, each ended by a zero byte, as in /proc/PID/environ.
+  /// - Returns: Its rank, or nil.
+  func rank(inEnvironment environment: [UInt8]) -> Int? {
+    if marks.isEmpty { return nil }
+    var missing = Set(marks)
+    var rank: Int?
+    for entry in environment.split(separator: 0) {
+      let text = String(decoding: entry, as: UTF8.self)
+      missing.remove(text)
+      if text.hasPrefix("\(rankVariable)=") { rank = Int(text.dropFirst(rankVariable.count + 1)) }
+    }
+    return missing.isEmpty ? rank : nil
+  }
+}

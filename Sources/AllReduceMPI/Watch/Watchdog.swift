@@ -1,0 +1,185 @@
+internal import Synchronization
+
+/// Looks after calls that block inside MPI, where the rank itself cannot look at a clock.
+///
+/// A thread of its own that never calls MPI, from before `MPI_Init_thread` to after `MPI_Finalize`. It
+/// notices that one call has lasted longer than the deadline, says which and for whom it waits, and
+/// ends the process; the launcher then ends the job. A guarded call costs two atomic additions and no
+/// clock.
+package final class Watchdog: @unchecked Sendable {
+  /// There is one a process.
+  static let shared = Watchdog()
+
+  /// Odd while a guarded call is under way; it grows by one at each end of one.
+  private let edge = Atomic<UInt64>(0)
+  /// The name of the call under way: the address and length of a static string.
+  private let name = Atomic<UInt>(0)
+  /// What the other ranks of this host see of this one.
+  private let record = OwnRecord()
+  private let isWatching = Atomic<Bool>(false)
+  private let known: Locked<Known>
+
+  private struct Known {
+    var who: String
+    var peers: Peers?
+    /// The world ranks of the guarded call under way; nil for all.
+    var group: [Int]?
+    /// The wait that was looked into at half the deadline, by its beginning, and who was stopped then.
+    var halfway: (since: UInt64, stopped: [HostRank]) = (0, [])
+  }
+
+  /// Half the deadline in nanoseconds.
+  private let half = Deadline.seconds.map { UInt64(min($0, 1e9) / 2 * 1e9) } ?? .max
+
+  private init() {
+    let rank = Launch.current?.rank ?? 0
+    known = Locked(Known(who: "rank \(rank) on \(hostName())", peers: nil))
+  }
+
+  /// "rank 2 on node1".
+  var who: String { known.withLock { $0.who } }
+
+  /// Where the ranks run; nil before MPI has started.
+  var peers: Peers? { known.withLock { $0.peers } }
+
+  /// How far this rank has come.
+  var stage: Stage {
+    get { Stage(rawValue: record[.stage]) ?? .starting }
+    set { record[.stage] = newValue.rawValue }
+  }
+
+  /// Tells it the ranks, once MPI knows them.
+  func know(_ peers: Peers, who: String) {
+    known.withLock { $0 = Known(who: who, peers: peers) }
+  }
+
+  /// Starts the thread, if there are others to wait for and a deadline, and it does not run yet.
+  ///
+  /// - Parameter size: The number of ranks, if it is known.
+  func start(size: Int?) {
+    guard let deadline = Deadline.seconds, size != 1 else { return }
+    if isWatching.exchange(true, ordering: .acquiringAndReleasing) { return }
+    startDetachedThread { [self] in
+      blockSignalsInThread()
+      watch(deadline)
+    }
+  }
+
+  /// Ends the thread, within a second.
+  func stop() { isWatching.store(false, ordering: .releasing) }
+
+  private func watch(_ deadline: Double) {
+    let period = max(0.01, min(1, deadline / 10))
+    var seen: UInt64 = 0
+    var since = monotonicNanoseconds()
+    var last = since
+    while isWatching.load(ordering: .acquiring) {
+      let edge = edge.load(ordering: .acquiring)
+      let now = monotonicNanoseconds()
+      record[.watched] = now
+      // While the whole process was stopped, it waited for no one.
+      if now - last > UInt64((period + 2) * 1e9) { since += now - last }
+      last = now
+      if edge != seen || edge % 2 == 0 {
+        seen = edge
+        since = now
+        record[.callSince] = 0
+      } else {
+        if record[.callSince] != since {
+          record.write(operation, to: .call)
+          record[.callSince] = since
+        }
+        lookHalfway(since: since, now: now)
+        let waited = Double(now - since) / 1e9
+        if waited > deadline {
+          JobEnd.endAtDeadline(
+            operation, awaiting: known.withLock { $0.group }, waited: waited, mayCallMPI: false)
+        }
+      }
+      sleepThread(seconds: period)
+    }
+  }
+
+  private var operation: String {
+    let address = UnsafePointer<CChar>(bitPattern: name.load(ordering: .relaxed))
+    return address.map { String(cString: $0) } ?? "a call of MPI"
+  }
+
+  /// Runs a call that may block inside MPI. One inside of another belongs to that.
+  @discardableResult @inline(__always)
+  func guarding<Result, Failure: Error>(
+    _ operation: StaticString, _ call: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    if edge.load(ordering: .relaxed) % 2 == 1 { return try call() }
+    name.store(UInt(bitPattern: operation.utf8Start), ordering: .relaxed)
+    edge.wrappingAdd(1, ordering: .releasing)
+    defer { edge.wrappingAdd(1, ordering: .releasing) }
+    return try call()
+  }
+
+  /// As ``guarding(_:_:)``, for a call that is not hot: a report looks among these world ranks only.
+  @discardableResult
+  func guarding<Result, Failure: Error>(
+    _ operation: StaticString, among ranks: [Int], _ call: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let outer = known.withLock { known in
+      defer { known.group = ranks }
+      return known.group
+    }
+    defer { known.withLock { $0.group = outer } }
+    return try guarding(operation, call)
+  }
+
+  /// Notes for the other ranks of this host that this one waits outside MPI, and looks.
+  ///
+  /// - Parameters:
+  ///   - operation: What waits; asked for once, when the wait has become long.
+  ///   - since: When the wait began, by the monotonic clock.
+  ///   - now: The clock.
+  func noteLook(_ operation: @autoclosure () -> String, since: UInt64, now: UInt64) {
+    let before = record[.looked]
+    record[.looked] = now
+    // At the step past a tenth of a second; a wait that is looked at seldom may miss it by one look.
+    let long: UInt64 = 100_000_000
+    if now - since > long && (before < since || before - since <= long) {
+      record.write(operation(), to: .wait)
+    }
+    lookHalfway(since: since, now: now)
+  }
+
+  /// Notes at half the deadline who is stopped: when a rank ends the job at the deadline, the launcher
+  /// lets those run before it ends them, and a rank whose deadline is a moment later would not see
+  /// them.
+  private func lookHalfway(since: UInt64, now: UInt64) {
+    if now - since < half { return }
+    let isNew = known.withLock { known in
+      defer { if known.halfway.since != since { known.halfway = (since, []) } }
+      return known.halfway.since != since
+    }
+    if !isNew { return }
+    // On a thread of its own: where the system is in trouble, a look at another process can hang.
+    startDetachedThread { [self] in
+      let stopped = ranksHere().values.filter(\.isStopped)
+      known.withLock { if $0.halfway.since == since { $0.halfway.stopped = stopped } }
+    }
+  }
+
+  /// The ranks of this host whose processes can be seen, others' at least.
+  private func ranksHere() -> [Int: HostRank] {
+    guard let peers else { return Launch.current.map { HostRank.all(of: $0) } ?? [:] }
+    let others = (0..<peers.hosts.count).filter { $0 != peers.me }
+    return Dictionary(
+      uniqueKeysWithValues: others.compactMap { rank in peers.look(at: rank).map { (rank, $0) } })
+  }
+
+  /// Finds out for whom a call waits that has lasted too long.
+  func findCulprits(_ operation: String, awaiting awaited: [Int]?) -> Culprits {
+    let launch = Launch.current
+    let peers = peers
+    return Culprits(
+      me: peers?.me ?? launch?.rank ?? 0, stage: stage, operation: operation, awaited: awaited,
+      size: peers?.hosts.count ?? launch?.size, peers: peers, sizeOnHost: launch?.sizeOnHost,
+      host: hostName(), here: ranksHere(), wereStopped: known.withLock { $0.halfway.stopped },
+      isShowing: record.isVisible, now: monotonicNanoseconds())
+  }
+}

@@ -1,0 +1,45 @@
+internal import CKernels
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// What a process does that has no memory for its numbers: it cannot go on.
+enum MemoryShortage {
+  /// Smaller memory is taken without a look: a look takes half a millisecond.
+  private static let least = 64 << 20
+
+  /// Ends the process if so much memory is more than there is. Memory is taken at the touch, where the
+  /// system would end some process without a word.
+  static func check(_ bytes: Int) {
+    if bytes < least { return }
+    let room = ck_memory_room()
+    if bytes > Swift.min(room.system, room.group, room.addresses) { end(needing: bytes) }
+  }
+
+  /// Says how much is needed and how much there is, and ends the process with exit code 70.
+  static func end(needing bytes: Int) -> Never {
+    let room = ck_memory_room()
+    let memory = Swift.min(room.system, room.group)
+    var available: [String] = []
+    if memory < .max { available.append("\(text(Int(memory))) are available") }
+    if room.addresses < .max {
+      available.append("\(text(Int(room.addresses))) of addresses are left (ulimit -v)")
+    }
+    let words = available.isEmpty ? "" : ", and " + available.joined(separator: ", and ")
+    var sentence =
+      "error: memory: weights, gradients or results need \(text(bytes))\(words)\n"
+    fflush(nil)
+    sentence.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    _exit(70)
+  }
+
+  private static func text(_ bytes: Int) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) {
+      ck_byte_text(Int64(bytes), $0.baseAddress!)
+      return String(cString: $0.baseAddress!)
+    }
+  }
+}
