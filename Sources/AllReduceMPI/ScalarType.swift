@@ -14,7 +14,7 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// Whether elements are floating-point numbers.
-  @inlinable
+  @inlinable @inline(__always)
   public var isFloatingPoint: Bool { self == .float || self == .double }
 
   /// The name used in options and output.

@@ -2,6 +2,7 @@
 ///
 /// In memory of their own, so that counting is plain additions. Only the thread that calls MPI counts, so
 /// nothing is locked. A test with threads for ranks gives each thread counters of its own.
+@usableFromInline
 package struct TrafficCounters {
   /// Everything that was moved.
   @usableFromInline package var total = Traffic()

@@ -83,6 +83,7 @@ final class CollectiveState {
       path.pointee.parts[index] = part
     }
     path.pointee.arena = arena.address
+    path.pointee.arenaIdentity = arena.identity
     // Kept, so that no other arena can be at that address.
     self.arena = arena
   }

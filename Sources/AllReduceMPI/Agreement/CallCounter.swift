@@ -18,16 +18,36 @@ package struct CallCounter {
   /// - Throws: ``MPIError``, if the communicator's calls failed before and this one must fail too.
   @inlinable @inline(__always)
   package func begin(_ call: Call) throws -> Ticket {
+    let ticket = try count(call)
+    note(call, ticket)
+    if state.pointee.obstacles != 0 { try compareWithDoubts() }
+    return ticket
+  }
+
+  /// The first half of ``begin(_:)``. ``note(_:_:)`` must follow before this rank waits.
+  ///
+  /// In shared memory the record is written once the call has been announced: until its line has come
+  /// from a farther cache, the announcement would not be visible to the others.
+  @inlinable @inline(__always)
+  package func count(_ call: Call) throws -> Ticket {
     if state.pointee.obstacles != 0 { try clearAway() }
     state.pointee.number &+= 1
     state.pointee.position &+= state.pointee.positionStep
     let running = call.running(after: state.pointee.running)
     state.pointee.running = running
-    record.note(
-      call, communicator: state.pointee.id, number: state.pointee.number, running: running)
-    if state.pointee.obstacles != 0 { try compareWithDoubts() }
     return Ticket(number: state.pointee.number, running: running)
   }
+
+  /// Notes a counted call in the record.
+  @inlinable @inline(__always)
+  package func note(_ call: Call, _ ticket: Ticket) {
+    record.note(
+      call, communicator: state.pointee.id, number: ticket.number, running: ticket.running)
+  }
+
+  /// Whether something stands in the way of this call or the next; then ``begin(_:)`` is to be used.
+  @inlinable @inline(__always)
+  package var hasObstacles: Bool { state.pointee.obstacles != 0 }
 
   /// After a call that went well: throws the error of an earlier one, if this rank owes it.
   @inlinable @inline(__always)

@@ -36,7 +36,7 @@ final class StartLine {
     }
     // The latest rank's instant holds: no rank can know it before all have come here.
     instant[0] = Int64(monotonicNanoseconds()) + slack
-    try world.allReduce(instant, .maximum, using: .native)
+    try world.allReduceBare(instant, .maximum)
     let start = UInt64(instant[0])
     var now = monotonicNanoseconds()
     while now < start { now = monotonicNanoseconds() }

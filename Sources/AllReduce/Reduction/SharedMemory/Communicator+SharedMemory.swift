@@ -9,14 +9,17 @@ extension Communicator {
     let path = try freePath()
     let (lines, kernel) = (path.pointee.lines, path.pointee.kernels[operation, type])
     let counter = path.pointee.counter
-    let ticket = try counter.begin(words)
+    let isObstructed = counter.hasObstacles
+    let ticket = isObstructed ? try counter.begin(words) : try counter.count(words)
     lines.call &+= 1
     let call = HostCall(
       number: lines.call, signature: ticket.running, collective: .allReduce, count: count)
     do throws(CallFailed) {
       if count &* type.stride <= WholeExchange.limit(ranks: lines.size) {
-        try WholeExchange(lines: lines, kernel: kernel, call: call).allReduce(base)
+        try WholeExchange(lines: lines, kernel: kernel, call: call)
+          .allReduce(base) { if !isObstructed { counter.note(words, ticket) } }
       } else {
+        if !isObstructed { counter.note(words, ticket) }
         try StagedReduction(lines: lines, kernel: kernel, call: call)
           .allReduce(base, pieceBytes: StagedReduction.pieceBytes)
       }
@@ -39,19 +42,23 @@ extension Communicator {
     let (lines, kernel) = (path.pointee.lines, path.pointee.kernels[operation, type])
     let (parts, counter) = (path.pointee.parts, path.pointee.counter)
     let (place, count) = (range.lowerBound &* type.stride, range.count)
-    let ticket = try counter.begin(
-      collective.call(
-        operation, type, count: count, by: .sharedMemory, wireFormat: .full,
-        arena: memory.identity, name: name))
+    let words = collective.call(
+      operation, type, count: count, by: .sharedMemory, wireFormat: .full,
+      arena: path.pointee.arenaIdentity, name: name)
+    let isObstructed = counter.hasObstacles
+    let ticket = isObstructed ? try counter.begin(words) : try counter.count(words)
     lines.call &+= 1
     let call = HostCall(
       number: lines.call, signature: ticket.running, collective: collective, count: count)
     do throws(CallFailed) {
       if case .allReduce = collective, count &* type.stride <= WholeExchange.arenaLimit {
         try WholeExchange(lines: lines, kernel: kernel, call: call)
-          .allReduce(parts[lines.rank] + place)
+          .allReduce(parts[lines.rank] + place) {
+            if !isObstructed { counter.note(words, ticket) }
+          }
       } else {
         call.announce(lines, place: place)
+        if !isObstructed { counter.note(words, ticket) }
         try InPlaceReduction(
           lines: lines, kernel: kernel, call: call, parts: parts, elements: path.pointee.elements
         ).run()

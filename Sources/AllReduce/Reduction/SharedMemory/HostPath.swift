@@ -15,6 +15,8 @@ struct HostPath {
   var hasRuns = false
   /// The arena whose parts are known.
   var arena: UnsafeRawPointer?
+  /// Its ``ArenaMemory/identity``.
+  var arenaIdentity: UInt64 = 0
   /// Where its parts begin, in the order of the host's ranks.
   let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
   /// Room for an address a rank.
