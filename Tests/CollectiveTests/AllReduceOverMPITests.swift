@@ -155,14 +155,16 @@ final class AllReduceOverMPITests: CollectiveTestCase {
   func testTenThousandSmallOnesKeepNoMemory() throws {
     let world = try world()
     var values: [Float] = [1, 2, 3, 4]
-    for algorithm in world.usableAlgorithms {
-      try world.allReduce(&values, .mean, using: algorithm)
-    }
-    let before = residentBytes()
     let algorithms = world.usableAlgorithms
-    for turn in 0..<10_000 {
-      try world.allReduce(&values, .mean, using: algorithms[turn % algorithms.count])
+    func run(_ count: Int) throws {
+      for turn in 0..<count {
+        try world.allReduce(&values, .mean, using: algorithms[turn % algorithms.count])
+      }
     }
+    // Networks take memory for messages as they need it, and keep it.
+    try run(2000)
+    let before = residentBytes()
+    try run(10_000)
     XCTAssertEqual(values, [1, 2, 3, 4])
     XCTAssertLessThan(residentBytes() - before, 1 << 20, "memory grows with the number of calls")
   }

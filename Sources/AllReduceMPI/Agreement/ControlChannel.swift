@@ -1,16 +1,22 @@
 internal import CMPI
 
 /// Where ranks tell each other what they called and what they wait for: one communicator of all
-/// ranks of the job, apart from all other messages, with one receive that is always posted.
+/// ranks of the job, apart from all other messages, with receives that are always posted.
 ///
 /// It is looked at only in waits that have become slow, so a call that goes well pays nothing for it.
+/// A rank that does not look, as it computes or waits inside MPI, has one question of each other rank to
+/// read at most, and a receive for it: over some networks (libfabric's tcp) a message that no
+/// receive waits for holds up all that its sender sent after it.
 final class ControlChannel {
   private let handle: MPI_Comm
   private let rank: Int
-  private let incoming: ControlMessage
-  private var request: MPI_Request?
-  private var outgoing: [Outgoing] = []
-  private var spare: [Outgoing] = []
+  /// Receives, in the order in which they were posted from ``next`` on.
+  private var incoming: [Transfer] = []
+  private var next = 0
+  private var outgoing: [Transfer] = []
+  private var spare: [Transfer] = []
+  /// World ranks that owe an answer, each with the questions to ask it afterwards.
+  private var unanswered: [Int: [Question]] = [:]
   private var agreements: [UInt64: Agreement] = [:]
   /// What was told of communicators that this rank has not made yet.
   private var early: [(communicator: UInt64, doubt: Agreement.Doubt)] = []
@@ -19,7 +25,7 @@ final class ControlChannel {
   private var isLooking = false
   private let meter: TrafficMeter
 
-  private final class Outgoing {
+  private final class Transfer {
     let message = ControlMessage(words: .allocate(capacity: ControlMessage.wordCount))
     var request: MPI_Request?
     deinit { message.words.deallocate() }
@@ -38,28 +44,34 @@ final class ControlChannel {
     let rank = Communicator.rank(in: handle)
     self.rank = rank
     meter = TrafficMeter(isFar: hosts.map { $0 != hosts[rank] })
-    incoming = ControlMessage(words: .allocate(capacity: ControlMessage.wordCount))
     MPI_Comm_set_errhandler(handle, cmpi_errors_return())
-    try post()
+    // A question, an answer and a notice of each other rank.
+    for _ in 0..<min(3 * (hosts.count - 1), ControlChannel.mostReceives) {
+      let transfer = Transfer()
+      try post(transfer)
+      incoming.append(transfer)
+    }
   }
 
+  /// Networks look through receives from any rank at each message that arrives.
+  private static let mostReceives = 32
+
   deinit {
-    incoming.words.deallocate()
     meter.deallocate()
   }
 
-  private func post() throws(MPIError) {
+  private func post(_ transfer: Transfer) throws(MPIError) {
     try MPIError.check(
       MPI_Irecv(
-        incoming.words, Int32(ControlMessage.byteCount), cmpi_byte(), MPI_ANY_SOURCE, 0, handle,
-        &request), "MPI_Irecv")
+        transfer.message.words, Int32(ControlMessage.byteCount), cmpi_byte(), MPI_ANY_SOURCE, 0,
+        handle, &transfer.request), "MPI_Irecv")
   }
 
-  /// Gives the communicator and the receive back to MPI. Local; MPI may still hold messages.
+  /// Gives the communicator and the receives back to MPI. Local; MPI may still hold messages.
   func end() {
-    if request != nil && request != cmpi_request_null() {
-      MPI_Cancel(&request)
-      MPI_Wait(&request, cmpi_status_ignore())
+    for one in incoming where one.request != nil && one.request != cmpi_request_null() {
+      MPI_Cancel(&one.request)
+      MPI_Wait(&one.request, cmpi_status_ignore())
     }
     // MPI may read them to its end.
     for one in outgoing { _ = Unmanaged.passRetained(one) }
@@ -94,8 +106,32 @@ final class ControlChannel {
 
   // MARK: - Messages
 
+  /// Asks a rank, once it has answered what it was asked before.
+  func ask(_ question: Question, of worldRank: Int) {
+    if unanswered[worldRank] == nil {
+      unanswered[worldRank] = []
+      send(to: worldRank) { question.write(to: $0) }
+    } else if unanswered[worldRank]?.contains(question) == false {
+      unanswered[worldRank]?.append(question)
+    }
+  }
+
+  /// A wait has ended: what has not been asked about it need not be.
+  func dropQuestions() {
+    for rank in unanswered.keys { unanswered[rank] = [] }
+  }
+
+  private func noteAnswer(of worldRank: Int) {
+    guard var questions = unanswered.removeValue(forKey: worldRank), !questions.isEmpty else {
+      return
+    }
+    let question = questions.removeFirst()
+    unanswered[worldRank] = questions
+    send(to: worldRank) { question.write(to: $0) }
+  }
+
   func send(to worldRank: Int, _ write: (ControlMessage) -> Void) {
-    let out = spare.popLast() ?? Outgoing()
+    let out = spare.popLast() ?? Transfer()
     out.message.words.initialize(repeating: 0, count: ControlMessage.wordCount)
     write(out.message)
     out.message.sender = rank
@@ -111,13 +147,15 @@ final class ControlChannel {
     if isLooking { return }
     isLooking = true
     defer { isLooking = false }
-    while true {
+    while !incoming.isEmpty {
+      let one = incoming[next]
       var hasEnded: Int32 = 0
-      if MPI_Test(&request, &hasEnded, cmpi_status_ignore()) != MPI_SUCCESS || hasEnded == 0 {
+      if MPI_Test(&one.request, &hasEnded, cmpi_status_ignore()) != MPI_SUCCESS || hasEnded == 0 {
         break
       }
-      take(incoming)
-      do throws(MPIError) { try post() } catch { break }
+      take(one.message)
+      do throws(MPIError) { try post(one) } catch { break }
+      next = (next + 1) % incoming.count
     }
     outgoing.removeAll { out in
       var hasEnded: Int32 = 0
@@ -143,7 +181,9 @@ final class ControlChannel {
         early.append((question.communicator, doubt))
       }
     case .answer:
-      engine.detective.take(Answer(message))
+      let answer = Answer(message)
+      noteAnswer(of: answer.sender)
+      engine.detective.take(answer)
     case .notice:
       let notice = Notice(message)
       if let agreement = agreements[message.communicator] {

@@ -55,6 +55,7 @@ final class Detective {
 
   /// A wait has ended.
   func forget() {
+    engine.control?.dropQuestions()
     wait = nil
     hasDoubted = false
     roundStart = 0
@@ -108,7 +109,7 @@ final class Detective {
       sender: engine.worldRank, communicator: node.communicator,
       // A question without a hash is no doubt.
       generation: running == 0 ? .max : generation, number: node.number, running: running)
-    engine.control?.send(to: node.rank) { question.write(to: $0) }
+    engine.control?.ask(question, of: node.rank)
   }
 
   private func visit(_ node: Node, _ step: Step) {

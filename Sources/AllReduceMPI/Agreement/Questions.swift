@@ -1,5 +1,5 @@
 /// What a waiting rank asks another: has it made this call, and what does it wait for itself?
-struct Question {
+struct Question: Equatable {
   let sender: Int
   let communicator: UInt64
   let generation: UInt64
