@@ -13,7 +13,7 @@ internal import CMPI
 package final class MessageSet {
   enum Role: UInt8 {
     case send
-    /// A ticket that was sent ahead; its label is nobody's.
+    /// A ticket that was sent ahead; it has no label.
     case ticket
     case receive
     /// A first message, which is received into a slot.

@@ -3,7 +3,7 @@ internal import CMPI
 /// A message on its way out.
 ///
 /// It holds its communicator, so that MPI gives that one's context to no other while the message is
-/// under way. A message that nobody receives stays, with its memory, until the process ends: the
+/// under way. A message that is never received stays, with its memory, until the process ends: the
 /// engine holds it, and it holds the engine through its communicator. MPI may touch it to the last.
 final class SendRequest: InFlight {
   private let communicator: Communicator

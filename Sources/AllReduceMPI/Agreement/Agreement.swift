@@ -2,7 +2,7 @@
 ///
 /// Every call has a number and a hash over all calls so far. The hash travels with the first message
 /// of each channel (``MessageSet``) or stands in the line of shared memory that announces the call
-/// (``HostLines``); whoever receives another one than its own finds the disagreement. Calls whose
+/// (``HostLines``); a rank that receives another hash than its own has found a disagreement. Calls whose
 /// messages never meet are found by doubts: a rank that has waited 10 ms tells those it waits for what
 /// it called (``ControlChannel``).
 ///

@@ -28,7 +28,7 @@ struct Culprits {
   /// The monotonic clock.
   let now: UInt64
 
-  /// For whom it waits, in words.
+  /// The ranks that it waits for, in words.
   var words: String {
     let isAwaited = awaited.map { ranks in { ranks.contains($0) } } ?? { _ in true }
     let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }

@@ -6,7 +6,7 @@ enum JobEnd {
   /// An exit code that a shell sees as it is: 1...255, the nearest.
   static func exitCode(_ code: Int32) -> Int32 { max(1, min(255, code)) }
 
-  /// Ends this process with a code in so many seconds, whatever it does until then.
+  /// Ends this process with a code after `seconds`, whatever it does until then.
   static func limit(
     _ seconds: Double, exitCode: Int32, _ before: @escaping @Sendable () -> Void = {}
   ) {

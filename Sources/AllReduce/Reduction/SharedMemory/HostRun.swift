@@ -103,7 +103,7 @@ final class HostRun: InFlight {
     announceIfRoom()
   }
 
-  /// A call line must not be written again before all have read it: so many are under way at most.
+  /// A call line must not be written again before all ranks have read it.
   private func announceIfRoom() {
     guard window.hasRoom(for: index) else { return }
     task.call.announce(reduction.lines, place: task.place)
