@@ -22,7 +22,7 @@ enum JobEnd {
     }
   }
 
-  /// Prints an error and ends the job with its code: within so many seconds, though `MPI_Abort` may
+  /// Prints an error and ends the job with its code within `seconds`, though `MPI_Abort` may
   /// hang.
   ///
   /// Only the thread that calls MPI may call it.

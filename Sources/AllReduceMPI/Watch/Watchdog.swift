@@ -3,7 +3,7 @@ internal import Synchronization
 /// Looks after calls that block inside MPI, where the rank itself cannot look at a clock.
 ///
 /// A thread of its own that never calls MPI, from before `MPI_Init_thread` to after `MPI_Finalize`. It
-/// notices that one call has lasted longer than the deadline, says which and for whom it waits, and
+/// notices that one call has lasted longer than the deadline, says which call it is and which ranks it waits for, and
 /// ends the process; the launcher then ends the job. A guarded call costs two atomic additions and no
 /// clock.
 package final class Watchdog: @unchecked Sendable {
@@ -172,7 +172,7 @@ package final class Watchdog: @unchecked Sendable {
       uniqueKeysWithValues: others.compactMap { rank in peers.look(at: rank).map { (rank, $0) } })
   }
 
-  /// Finds out for whom a call waits that has lasted too long.
+  /// Finds the ranks that a call which has lasted too long waits for.
   func findCulprits(_ operation: String, awaiting awaited: [Int]?) -> Culprits {
     let launch = Launch.current
     let peers = peers
