@@ -4,7 +4,7 @@ import Foundation
 import XCTest
 
 /// Files as `safetensors.numpy.save` wrote them (safetensors for Python), and what is done to them.
-final class SafetensorsTests: XCTestCase {
+final class SafetensorsTests: TensorFileTestCase {
   /// "b" F64 [3]: 0 1 2; "a.weight" F32 [2, 3]: 1 2 3 4 5 -0.5; "empty" F32 [0, 4]; "half" F16 [1]: 1.5; and two
   /// texts of metadata.
   private let written = Array(
@@ -17,26 +17,14 @@ final class SafetensorsTests: XCTestCase {
         + "X29mZnNldHMiOls0OCw1MF19fSAAAAAAAAAAAAAAAAAAAPA/AAAAAAAAAEAAAIA/AAAAQAAAQEAAAIBAAACgQAAAAL8A"
         + "Pg==")!)
 
-  private var path = ""
-
-  override func setUp() {
-    path =
-      FileManager.default.temporaryDirectory
-      .appendingPathComponent("allreduce-\(UUID().uuidString).safetensors").path
-  }
-
-  override func tearDown() { try? FileManager.default.removeItem(atPath: path) }
-
   private func read(_ bytes: [UInt8]) throws -> SafetensorsFile {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
     return try SafetensorsFile(path: path)
   }
 
-  /// A file of a header and so many bytes behind it.
+  /// A file of a header and so many zeros behind it.
   private func file(_ header: String, _ count: Int) -> [UInt8] {
-    let json = Array(header.utf8)
-    return (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json
-      + [UInt8](repeating: 0, count: count)
+    file(header, [UInt8](repeating: 0, count: count))
   }
 
   private func assertRefused(

@@ -34,7 +34,7 @@ public struct Checkpoint: Sendable {
   public var path: String { "\(directory)/checkpoint.safetensors" }
 
   /// What the metadata calls a file of this kind, and the version of its contents.
-  private static let (format, version) = ("allreduce.checkpoint", "1")
+  static let (format, version) = ("allreduce.checkpoint", "1")
 
   /// Makes the folder if its parent is there, and makes sure that it can be written to. Not collective:
   /// for rank 0, before the training.
@@ -66,7 +66,8 @@ public struct Checkpoint: Sendable {
     let type = SafetensorsEntry.type(of: Scalar.self)
     let header = SafetensorsHeader(
       metadata: [
-        ("format", Checkpoint.format), ("version", Checkpoint.version), ("training", state.encoded),
+        ("format", Checkpoint.format), ("version", Checkpoint.version),
+        ("layout", WeightLayout.name), ("training", state.encoded),
       ], tensors: tensors.map { ($0.name, type, $0.shape) })
     let file = try communicator.agreeing {
       guard communicator.isRoot else { return nil as ReplacingFile? }
@@ -112,7 +113,7 @@ public struct Checkpoint: Sendable {
     let (file, entries) = try communicator.agreeing {
       guard communicator.isRoot else { return (nil as SafetensorsFile?, [SafetensorsEntry]()) }
       let file = try openState().file
-      return (file, try matches(of: tensors, in: file))
+      return (file, try file.entries(for: tensors))
     }
     let most = tensors.reduce(0) { max($0, $1.shape.count) }
     let room = min(most, StateOwners<Scalar>.chunkCount)
@@ -121,12 +122,7 @@ public struct Checkpoint: Sendable {
       for start in stride(from: 0, to: tensor.shape.count, by: max(room, 1)) {
         let range = start..<min(start + room, tensor.shape.count)
         let values = UnsafeMutableBufferPointer(rebasing: chunk.values[0..<range.count])
-        file?.withBytes(of: entries[number]) { bytes in
-          let first = range.lowerBound * MemoryLayout<Scalar>.stride
-          let target = UnsafeMutableRawBufferPointer(values)
-          target.copyMemory(
-            from: UnsafeRawBufferPointer(rebasing: bytes[first..<first + target.count]))
-        }
+        file?.copy(entries[number], from: range.lowerBound, into: values)
         try communicator.broadcastNatively(UnsafeMutableRawBufferPointer(values), from: 0)
         for (piece, target) in tensor.parts {
           piece.forEachRun(within: range) { element, place, count in
@@ -153,6 +149,7 @@ public struct Checkpoint: Sendable {
         "the format \"\(Checkpoint.format)\" in the metadata",
         file.metadata["format"].map { "\"\($0)\"" } ?? "none")
     }
+    try WeightLayout.require(in: file)
     guard file.metadata["version"] == Checkpoint.version, let text = file.metadata["training"]
     else {
       throw foreign(
@@ -163,36 +160,5 @@ public struct Checkpoint: Sendable {
     } catch {
       throw foreign(error.expected + " of the training's state", error.found)
     }
-  }
-
-  /// The file's tensor for each of the state's.
-  ///
-  /// - Throws: ``DataError`` that names both, if one is missing, has another shape or type, or is too much.
-  private func matches<Scalar: NetworkScalar>(
-    of tensors: [StateTensor<Scalar>], in file: SafetensorsFile
-  ) throws(DataError) -> [SafetensorsEntry] {
-    func other(_ expected: String, _ found: String) -> DataError {
-      DataError(
-        file: path, expected: expected, found: found,
-        advice: "it is of another network or optimizer: take the options that it was trained with")
-    }
-    let names = Set(tensors.map(\.name))
-    let surplus = file.entries.first { !names.contains($0.name) }
-    let type = SafetensorsEntry.type(of: Scalar.self)
-    var entries: [SafetensorsEntry] = []
-    for tensor in tensors {
-      let wanted = "\"\(tensor.name)\" \(type) \(tensor.shape)"
-      guard let entry = file[tensor.name] else {
-        throw other(wanted, surplus.map { "\($0.summary) in its place" } ?? "no such tensor")
-      }
-      guard entry.shape == tensor.shape, entry.type == type else {
-        throw other(wanted, entry.summary)
-      }
-      entries.append(entry)
-    }
-    if let surplus {
-      throw other("only the \(tensors.count) tensors of this network", surplus.summary)
-    }
-    return entries
   }
 }

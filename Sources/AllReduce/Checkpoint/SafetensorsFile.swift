@@ -37,7 +37,7 @@ public final class SafetensorsFile {
   public subscript(name: String) -> SafetensorsEntry? { places[name].map { entries[$0] } }
 
   /// Lets `body` see a tensor's bytes, which need not be aligned.
-  public func withBytes<Result>(
+  package func withBytes<Result>(
     of entry: SafetensorsEntry, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) rethrows -> Result {
     let place = dataStart + entry.bytes.lowerBound

@@ -1,0 +1,80 @@
+public import AllReduceNN
+
+extension SafetensorsFile {
+  /// The file's tensor for each of a network's or a state's.
+  ///
+  /// - Parameters:
+  ///   - tensors: What is wanted.
+  ///   - left: What the names of tensors begin with that may be there besides.
+  /// - Returns: One for each of `tensors`, in their order.
+  /// - Throws: ``DataError`` that names both, if one is missing, has another shape or type, or is too much.
+  func entries<Scalar: NetworkScalar>(
+    for tensors: [StateTensor<Scalar>], leavingOut left: String? = nil
+  ) throws(DataError) -> [SafetensorsEntry] {
+    func other(_ expected: String, _ found: String) -> DataError {
+      DataError(
+        file: path, expected: expected, found: found,
+        advice: "it is of another network or optimizer: take the options that it was trained with")
+    }
+    let names = Set(tensors.map(\.name))
+    let surplus = entries.first { entry in
+      !names.contains(entry.name) && left.map { entry.name.hasPrefix($0) } != true
+    }
+    let type = SafetensorsEntry.type(of: Scalar.self)
+    var matches: [SafetensorsEntry] = []
+    for tensor in tensors {
+      let wanted = "\"\(tensor.name)\" \(type) \(tensor.shape)"
+      guard let entry = self[tensor.name] else {
+        throw other(wanted, surplus.map { "\($0.summary) in its place" } ?? "no such tensor")
+      }
+      guard entry.shape == tensor.shape, entry.type == type else {
+        throw other(wanted, entry.summary)
+      }
+      matches.append(entry)
+    }
+    if let surplus {
+      throw other("only the \(tensors.count) tensors of this network", surplus.summary)
+    }
+    return matches
+  }
+
+  /// Copies as many elements of a tensor as `values` has room for, from one on.
+  func copy<Scalar: NetworkScalar>(
+    _ entry: SafetensorsEntry, from element: Int, into values: UnsafeMutableBufferPointer<Scalar>
+  ) {
+    withBytes(of: entry) { bytes in
+      let first = element * MemoryLayout<Scalar>.stride
+      let target = UnsafeMutableRawBufferPointer(values)
+      target.copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: bytes[first..<first + target.count]))
+    }
+  }
+}
+
+extension Network {
+  /// Takes over the weights of a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or a
+  /// safetensors file that says in its metadata that its weights lie as here, `"layout": "channelsLast"`.
+  ///
+  /// Parameters and running averages are read, what an optimizer remembers is left out. Not collective: for
+  /// networks that compute on their own, and before a trainer is made for one. Where ranks cannot all read
+  /// the file, ``Checkpoint/read(into:over:)`` reads it on rank 0.
+  ///
+  /// - Parameter path: The file.
+  /// - Throws: ``DataError`` if it cannot be read, is of another network, or does not say how its weights lie;
+  ///   then nothing has changed.
+  public func load(weights path: String) throws(DataError) {
+    let file = try SafetensorsFile(path: path)
+    try WeightLayout.require(in: file)
+    let tensors = stateTensors
+    let entries = try file.entries(for: tensors, leavingOut: "optimizer/")
+    for (tensor, entry) in zip(tensors, entries) {
+      for (piece, values) in tensor.parts {
+        piece.forEachRun(within: 0..<tensor.shape.count) { element, place, count in
+          file.copy(
+            entry, from: element,
+            into: UnsafeMutableBufferPointer(rebasing: values[place..<place + count]))
+        }
+      }
+    }
+  }
+}
