@@ -76,6 +76,7 @@ let package = Package(
 
     .target(
       name: "TestSupport", dependencies: roof, path: "Tests/TestSupport",
+      resources: [.copy("States")],
       swiftSettings: strict),
     tests("CollectiveTests"),
     tests("AllReduceNNTests"),
