@@ -171,3 +171,79 @@ struct JSONReader {
     }
   }
 }
+
+extension JSONNode {
+  func mistake(_ reason: String) -> JSONReader.Mistake {
+    JSONReader.Mistake(line: line, reason: reason)
+  }
+
+  func member(_ name: String) throws(JSONReader.Mistake) -> JSONNode {
+    guard case .object(let members) = value else {
+      throw mistake("has \(summary) where an object with \(name) has to be")
+    }
+    guard let found = members.first(where: { $0.name == name }) else {
+      throw mistake("begins an object without \(name)")
+    }
+    return found.node
+  }
+
+  func elements(_ name: String) throws(JSONReader.Mistake) -> [JSONNode] {
+    guard case .list(let elements) = value else {
+      throw mistake("has \(summary) for \(name), and not a list")
+    }
+    return elements
+  }
+
+  func text(_ name: String) throws(JSONReader.Mistake) -> String {
+    guard case .text(let text) = value else {
+      throw mistake("has \(summary) for \(name), and not a text")
+    }
+    return text
+  }
+
+  func count(_ name: String) throws(JSONReader.Mistake) -> Int {
+    guard case .integer(let count) = value, count > 0 else {
+      throw mistake("has \(summary) for \(name), and not a whole number from 1")
+    }
+    return count
+  }
+
+  func countOrNull(_ name: String) throws(JSONReader.Mistake) -> Int? {
+    if case .null = value { return nil }
+    return try count(name)
+  }
+
+  func optional(_ name: String) -> JSONNode? {
+    guard case .object(let members) = value else { return nil }
+    return members.first { $0.name == name }?.node
+  }
+
+  /// Makes sure that an object has no other members than these.
+  func allow(_ names: [String]) throws(JSONReader.Mistake) {
+    guard case .object(let members) = value else {
+      throw mistake("has \(summary) where an object has to be")
+    }
+    guard let other = members.first(where: { !names.contains($0.name) }) else { return }
+    throw other.node.mistake(
+      "has \"\(other.name)\", which is none of \(names.joined(separator: ", "))")
+  }
+
+  func boolean(_ name: String) throws(JSONReader.Mistake) -> Bool {
+    guard case .boolean(let value) = value else {
+      throw mistake("has \(summary) for \(name), and not true or false")
+    }
+    return value
+  }
+
+  /// A text that is one of an enumeration's names.
+  func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ name: String
+  ) throws(JSONReader.Mistake) -> Choice {
+    let text = try text(name)
+    guard let choice = Choice(rawValue: text) else {
+      let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+      throw mistake("has \"\(text)\" for \(name), and none of \(names)")
+    }
+    return choice
+  }
+}

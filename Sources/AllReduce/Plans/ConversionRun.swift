@@ -1,0 +1,86 @@
+internal import AllReduceMPI
+
+/// How the examples of all ranks of a model group get to layers whose weights are sharded: the all-gather in
+/// front of a layer placed by columns, everything behind it, and the way back.
+///
+/// p ranks with b examples of D features each: whatever the order, a rank sends (p - 1) b D elements forward,
+/// and as many back. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014,
+/// calls the orders a, b and c.
+public struct ConversionRun: Hashable, Sendable {
+  /// The order in which examples are exchanged and computed.
+  public enum Order: String, Sendable, CaseIterable {
+    /// All ranks gather all examples, and the layers behind see them at once: p b examples. The largest
+    /// products, and memory for p b examples and their gradients; nothing is computed while examples are on
+    /// their way. Scheme a.
+    case atOnce
+    /// In turn each rank broadcasts its examples: p turns of b examples. The next turn's are on their way
+    /// while the present ones are computed; but one rank alone sends. Scheme b.
+    case broadcastInTurn
+    /// In each of p turns every rank sends 1/p of its examples to all: p turns of b examples, all links in
+    /// use, and the next turn's on their way. A p-th of the memory of `atOnce`, what is on its way included.
+    /// Scheme c.
+    case scatterInTurn
+
+    /// What each turn takes from each rank, of which each has so many examples.
+    func turns(_ rows: [Int]) -> [ExampleTurn] {
+      switch self {
+      case .atOnce: [ExampleTurn(rows.map { 0..<$0 })]
+      case .broadcastInTurn:
+        rows.indices.map { owner in
+          ExampleTurn(
+            rows.indices.map { $0 == owner ? 0..<rows[$0] : 0..<0 }, root: owner)
+        }
+      case .scatterInTurn:
+        rows.indices.map { turn in
+          ExampleTurn(rows.map { BlockPartition(count: $0, parts: rows.count)[turn] })
+        }
+      }
+    }
+
+    /// The most examples that go through the layers behind at once, of ranks that have `rows` of them: what
+    /// their memory for activations grows with.
+    public func largestTurn(_ rows: [Int]) -> Int { turns(rows).map(\.count).max() ?? 0 }
+  }
+
+  /// When the weights behind the conversion change.
+  public enum Update: String, Sendable, CaseIterable {
+    /// Once a step, with the sum over all turns.
+    case step
+    /// After each turn, with a smaller batch and a learning rate that is smaller by as much.
+    case turn
+  }
+
+  /// The path of the layer in front of which it stands; nil for the first dense layer.
+  public var before: String?
+  /// How it runs.
+  public var order: Order
+  /// When the weights behind it change.
+  public var update: Update
+
+  /// Describes a run.
+  public init(before: String?, order: Order, update: Update = .step) {
+    self.before = before
+    self.order = order
+    self.update = update
+  }
+}
+
+/// The examples of one turn of a ``ConversionRun``.
+struct ExampleTurn: Equatable {
+  /// Which of its own examples each rank contributes.
+  let rows: [Range<Int>]
+  /// The only rank that contributes; nil if all do.
+  let root: Int?
+
+  init(_ rows: [Range<Int>], root: Int? = nil) {
+    self.rows = rows
+    self.root = root
+  }
+
+  /// The examples of all ranks.
+  var count: Int { rows.reduce(0) { $0 + $1.count } }
+  /// The most examples of a rank.
+  var most: Int { rows.map(\.count).max() ?? 0 }
+  /// Whether all ranks contribute equally many.
+  var isEven: Bool { rows.allSatisfy { $0.count == most } }
+}

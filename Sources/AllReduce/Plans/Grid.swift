@@ -1,0 +1,85 @@
+public import AllReduceMPI
+
+/// How many ranks share the data, and how many the weights: 2 x 4 is two model groups of four ranks.
+public struct GridShape: Hashable, Sendable, CustomStringConvertible {
+  /// The model groups, which have other examples.
+  public let data: Int
+  /// The ranks of a model group, which share the weights.
+  public let model: Int
+
+  /// Describes a grid.
+  ///
+  /// - Precondition: Both are 1 or more.
+  public init(data: Int = 1, model: Int = 1) {
+    precondition(data > 0 && model > 0, "there is no grid of \(data) x \(model) ranks")
+    self.data = data
+    self.model = model
+  }
+
+  /// "2 x 4".
+  public var description: String { "\(data) x \(model)" }
+
+  /// Makes sure that the grid has that many ranks.
+  func check(ranks: Int) throws {
+    guard data * model == ranks else {
+      throw PlanError(
+        "A grid of \(data) x \(model) needs \(data * model) ranks, but there "
+          + "\(ranks == 1 ? "is 1" : "are \(ranks)").")
+    }
+  }
+}
+
+/// Ranks as a rectangle: those of a row share the weights of a layer, those of a column its data.
+///
+/// A rank is data index x model size + model index, so that the ranks of a model group are neighbours,
+/// mostly of one host: they exchange in every layer, the others once a step.
+///
+/// ```
+///              model 0   model 1
+///     data 0   rank 0    rank 1     <- one copy of the model, in two shards
+///     data 1   rank 2    rank 3     <- another, for other examples
+/// ```
+public struct Grid {
+  /// All ranks.
+  public let world: Communicator
+  /// The ranks with the same shard and other examples: gradients are added up over them.
+  public let data: Communicator
+  /// The ranks with the other shards and the same examples.
+  public let model: Communicator
+
+  /// Arranges the ranks. Collective.
+  ///
+  /// - Parameters:
+  ///   - world: All ranks.
+  ///   - shape: How many model groups there are, and of how many ranks.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 64, if they are not as many as there are ranks;
+  ///   ``MPIError``.
+  public init(_ world: Communicator, _ shape: GridShape) throws {
+    try world.requireEqual(shape.data, "data size of the grid")
+    try world.requireEqual(shape.model, "model size of the grid")
+    try world.agreeing { try shape.check(ranks: world.size) }
+    let model = shape.model
+    self.world = world
+    self.data = try world.split(color: world.rank % model)
+    self.model = try world.split(color: world.rank / model)
+  }
+
+  /// Arranges the ranks. Collective.
+  ///
+  /// - Parameters:
+  ///   - world: All ranks.
+  ///   - data: How many model groups there are.
+  ///   - model: How many ranks share a model; nil for all that `data` leaves.
+  /// - Throws: As ``init(_:_:)``.
+  public init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {
+    try self.init(world, GridShape(data: data, model: model ?? max(world.size / data, 1)))
+  }
+
+  /// How many model groups there are, and of how many ranks.
+  public var shape: GridShape { GridShape(data: data.size, model: model.size) }
+
+  /// Which model group this rank is in, from 0.
+  public var dataIndex: Int { data.rank }
+  /// Which shard this rank has, from 0.
+  public var modelIndex: Int { model.rank }
+}

@@ -1,0 +1,195 @@
+public import AllReduceMPI
+internal import AllReduceNN
+
+extension Plan {
+  /// The version of what the file says.
+  static let version = 1
+
+  /// Reads a plan.
+  ///
+  /// - Parameters:
+  ///   - json: What ``json`` writes; layers on single elements, and all but version and layers, may be left
+  ///     out. `docs/schemas.md` has the form.
+  ///   - file: Its name, for errors.
+  /// - Throws: ``PlanError`` with the line and what is wrong.
+  public init(json: String, file: String) throws(PlanError) {
+    do throws(JSONReader.Mistake) {
+      let root = try JSONReader.read(json)
+      let version = try root.member("version")
+      guard case .integer(Plan.version) = version.value else {
+        throw version.mistake("is of version \(version.summary), and not \(Plan.version)")
+      }
+      try root.allow([
+        "version", "grid", "layers", "conversions", "update", "wire_format", "compression",
+        "overlap",
+        "bucket_bytes", "meet",
+      ])
+      self.init(layers: .listed(try Plan.placements(root.member("layers"))))
+      if let node = root.optional("grid") {
+        try node.allow(["data", "model"])
+        grid = GridShape(
+          data: try node.member("data").count("data"),
+          model: try node.member("model").count("model"))
+      }
+      for node in try root.optional("conversions")?.elements("conversions") ?? [] {
+        try node.allow(["before", "run", "update"])
+        conversions.append(
+          ConversionRun(
+            before: try node.member("before").text("before"),
+            order: try node.member("run").choice("run"),
+            update: try node.optional("update")?.choice("update") ?? .step))
+      }
+      update = try root.optional("update")?.choice("update")
+      if let node = root.optional("wire_format") {
+        let name = try node.text("wire_format")
+        guard let format = WireFormat.allCases.first(where: { $0.description == name }) else {
+          throw node.mistake("has \"\(name)\" for wire_format, and not full, bfloat16 or float16")
+        }
+        compression = WholeGradient(as: format)
+      }
+      if let node = root.optional("compression") {
+        let name = try node.text("compression")
+        guard let found = Plan.compression(named: name) else {
+          throw node.mistake(
+            "has \"\(name)\" for compression, and not none, bfloat16, float16, topK:FRACTION or "
+              + "powerSGD:RANK")
+        }
+        compression = found
+      }
+      overlap = try root.optional("overlap")?.boolean("overlap") ?? true
+      bucketBytes = try root.optional("bucket_bytes")?.count("bucket_bytes")
+      if let node = root.optional("meet") { meeting = try Plan.meeting(node) }
+    } catch {
+      throw PlanError("\(file): line \(error.line) \(error.reason).", exitCode: 65)
+    }
+  }
+
+  private static func placements(
+    _ list: JSONNode
+  ) throws(JSONReader.Mistake) -> [String: Placement] {
+    var placements: [String: Placement] = [:]
+    for node in try list.elements("layers") {
+      try node.allow(["layer", "placement"])
+      let path = try node.member("layer").text("layer")
+      if placements[path] != nil { throw node.mistake("places layer \(path) a second time") }
+      placements[path] = try node.member("placement").choice("placement")
+    }
+    return placements
+  }
+
+  private static func meeting(_ node: JSONNode) throws(JSONReader.Mistake) -> Meeting {
+    try node.allow(["every", "replica_ranks", "through", "fragments", "overlap_steps"])
+    var meeting = Meeting()
+    if let node = node.optional("every") { meeting.every = try node.count("every") }
+    if let node = node.optional("replica_ranks") {
+      meeting.replicaRanks = try node.count("replica_ranks")
+    }
+    if let node = node.optional("through") { meeting.through = try node.choice("through") }
+    if let node = node.optional("fragments") { meeting.fragments = try node.count("fragments") }
+    if let node = node.optional("overlap_steps") {
+      guard case .integer(let steps) = node.value, steps >= 0 else {
+        throw node.mistake("has \(node.summary) for overlap_steps, and not a whole number from 0")
+      }
+      meeting.overlapSteps = steps
+    }
+    return meeting
+  }
+
+  private static func compression(named name: String) -> (any GradientCompression)? {
+    let whole = WireFormat.allCases.map { WholeGradient(as: $0) }
+    if let found = whole.first(where: { $0.name == name }) { return found }
+    let words = name.split(separator: ":", maxSplits: 1).map(String.init)
+    guard words.count == 2 else { return nil }
+    if words[0] == "topK", let fraction = Double(words[1]), TopK.fractions(fraction) {
+      return .topK(fraction)
+    }
+    if words[0] == "powerSGD", let rank = Int(words[1]), PowerSGD.ranks.contains(rank) {
+      return .powerSGD(rank)
+    }
+    return nil
+  }
+
+  /// The plan as JSON; reading it gives the same plan. Placements by name are only known once a network is:
+  /// they are left out.
+  public var json: String {
+    var members: [(String, JSONValue)] = [("version", .integer(Plan.version))]
+    if let grid {
+      members.append(
+        ("grid", .object([("data", .integer(grid.data)), ("model", .integer(grid.model))])))
+    }
+    if case .listed(let placements) = layers {
+      members.append(
+        (
+          "layers",
+          .list(
+            placements.sorted { Plan.isBefore($0.key, $1.key) }.map {
+              .object([("layer", .text($0.key)), ("placement", .text($0.value.rawValue))])
+            })
+        ))
+    }
+    let runs = conversions.filter { $0.before != nil }
+    if !runs.isEmpty {
+      members.append(
+        (
+          "conversions",
+          .list(
+            runs.map {
+              .object([
+                ("before", .text($0.before ?? "")), ("run", .text($0.order.rawValue)),
+                ("update", .text($0.update.rawValue)),
+              ])
+            })
+        ))
+    }
+    if let update { members.append(("update", .text(update.rawValue))) }
+    if compression is any PartialCompression {
+      members.append(("compression", .text(compression.name)))
+    } else {
+      members.append(("wire_format", .text("\(compression.wireFormat)")))
+    }
+    if !overlap { members.append(("overlap", .boolean(false))) }
+    if let bucketBytes { members.append(("bucket_bytes", .integer(bucketBytes))) }
+    if meeting != Meeting() {
+      members.append(
+        (
+          "meet",
+          .object([
+            ("every", .integer(meeting.every)), ("replica_ranks", .integer(meeting.replicaRanks)),
+            ("through", .text(meeting.through.rawValue)),
+            ("fragments", .integer(meeting.fragments)),
+            ("overlap_steps", .integer(meeting.overlapSteps)),
+          ])
+        ))
+    }
+    return JSONValue.object(members).encoded()
+  }
+
+  /// Whether a path comes earlier in a network: places are compared as numbers.
+  static func isBefore(_ a: String, _ b: String) -> Bool {
+    let (left, right) = (a.split(separator: "."), b.split(separator: "."))
+    for (one, other) in zip(left, right) where one != other {
+      if let one = Int(one), let other = Int(other) { return one < other }
+      return one < other
+    }
+    return left.count < right.count
+  }
+}
+
+extension Plan {
+  /// Reads a plan on rank 0 and gives it to all ranks. Collective.
+  ///
+  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or is no plan.
+  public init(file: String, over world: Communicator) throws {
+    var text: [UInt8] = []
+    try world.agreeing {
+      if world.isRoot { text = Array(try FileBytes(path: file, unpacks: false).bytes) }
+    }
+    var count = text.count
+    try withUnsafeMutableBytes(of: &count) { try world.broadcastNatively($0, from: 0) }
+    if !world.isRoot { text = Array(repeating: 0, count: count) }
+    if count > 0 { try text.withUnsafeMutableBytes { try world.broadcastNatively($0, from: 0) } }
+    self = try world.agreeing {
+      try Plan(json: String(decoding: text, as: UTF8.self), file: file)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+internal import AllReduceNN
+
+extension ResolvedPlan {
+  /// A line for each layer with a placement: where its weights are, the layouts, and what is exchanged before
+  /// the next. Then what holds for all.
+  var table: String {
+    var rows = [["layer", "placement", "takes", "gives", "and then"]]
+    var isFirst = true
+    for layer in singles {
+      let conversion = layer.boundary.forward.map { words($0, layer.run) }
+      if let conversion {
+        if isFirst {
+          rows.append(["input", "-", "-", "\(layer.boundary.given)", conversion])
+        } else {
+          rows[rows.count - 1][4] = conversion
+        }
+      }
+      guard case .single(.some(let placement)) = layer.content else { continue }
+      isFirst = false
+      let title = layer.path.isEmpty ? layer.layer.summary : "\(layer.path) \(layer.layer.summary)"
+      rows.append([title, "\(placement)", "\(layer.boundary.taken)", "\(layer.gives)", "-"])
+    }
+    if let conversion = end.forward { rows[rows.count - 1][4] = words(conversion, nil) }
+    let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    let lines = rows.map { row in
+      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count + 2) }.joined()
+        + row[4]
+    }
+    return (lines + [summary]).joined(separator: "\n")
+  }
+
+  private func words(_ conversion: Conversion, _ run: ConversionRun?) -> String {
+    switch run?.order {
+    case .broadcastInTurn: "\(conversion.name), broadcast in turn"
+    case .scatterInTurn: "\(conversion.name), scatter in turn"
+    case .atOnce, nil: conversion.name
+    }
+  }
+
+  private var summary: String {
+    var words = ["grid \(grid)"]
+    if let update = plan.update { words.append("update \(update.rawValue)") }
+    words.append(
+      plan.compression is any PartialCompression
+        ? "compression \(plan.compression.name)" : "wire \(plan.compression.wireFormat)")
+    if !plan.overlap { words.append("no overlap") }
+    words.append(
+      plan.meeting.every == 1
+        ? "replicas meet every step" : "replicas meet every \(plan.meeting.every) steps")
+    return words.joined(separator: " · ")
+  }
+}
+
+extension Plan {
+  /// The plan as a table for a network: each layer's placement, the layouts that it takes and gives, and what
+  /// is exchanged before the next.
+  ///
+  /// - Parameters:
+  ///   - root: The network's layers.
+  ///   - input: The shape of one example's input.
+  ///   - ranks: All ranks.
+  /// - Returns: Lines, the last without a break.
+  /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
+  public func table<Scalar: NetworkScalar>(
+    for root: any Layer<Scalar>, input: Shape, ranks: Int
+  ) throws -> String {
+    try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
+      .table
+  }
+
+  /// The plan with the placement of each layer of a network written out, and the grid.
+  ///
+  /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
+  public func writtenOut<Scalar: NetworkScalar>(
+    for root: any Layer<Scalar>, input: Shape, ranks: Int
+  ) throws -> Plan {
+    try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
+      .plan
+  }
+}

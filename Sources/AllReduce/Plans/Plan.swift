@@ -1,0 +1,123 @@
+/// How ranks train a network together: a placement for each layer, and what holds for all of them.
+///
+/// A plan is a value. It is made by name (``dataParallel``, ``modelParallel``, ``hybrid(_:update:)``), by
+/// hand from the placement of each layer, or read from a JSON file (``init(json:file:)``). Whatever the plan,
+/// a step computes what one rank would with the whole batch.
+///
+/// ```swift
+/// let plan = Plan(layers: ["0": .data, "4": .columns, "6": .rows], grid: GridShape(data: 2, model: 2))
+/// ```
+public struct Plan: Sendable {
+  /// The placements of a network's layers.
+  public enum Layers: Equatable, Sendable {
+    /// Every layer by data.
+    case data
+    /// Dense layers in turn by columns and by rows; the others replicated.
+    case weights
+    /// What stands before the first dense layer by data, the others as in `weights`.
+    case hybrid
+    /// By the layers' paths in the network, such as "3.shortcut.0". Layers that work on single elements may
+    /// be left out: they take what comes.
+    case listed([String: Placement])
+  }
+
+  /// The placement of each layer.
+  public var layers: Layers
+  /// How many ranks share the data, and how many the weights; nil makes all ranks one group: of data where
+  /// every layer is placed so, else of weights.
+  public var grid: GridShape?
+  /// How an all-gather of examples runs, where it is not one exchange and one turn.
+  public var conversions: [ConversionRun]
+  /// How gradients become new weights; nil chooses `shared` where ranks share a host, else `sharded`, and
+  /// `replicated` where these cannot be.
+  public var update: UpdateMode?
+  /// How gradients are made smaller between hosts.
+  public var compression: any GradientCompression
+  /// Whether gradients are exchanged while others are still computed.
+  public var overlap: Bool
+  /// The most bytes of gradients that are exchanged at once; nil for
+  /// ``GradientReducer/defaultBucketBytes(hosts:)``.
+  public var bucketBytes: Int?
+  /// How often replicas meet.
+  public var meeting: Meeting
+
+  /// Makes a plan by hand.
+  public init(
+    layers: Layers, grid: GridShape? = nil, conversions: [ConversionRun] = [],
+    update: UpdateMode? = nil, compression: any GradientCompression = .none, overlap: Bool = true,
+    bucketBytes: Int? = nil, meeting: Meeting = Meeting()
+  ) {
+    self.layers = layers
+    self.grid = grid
+    self.conversions = conversions
+    self.update = update
+    self.compression = compression
+    self.overlap = overlap
+    self.bucketBytes = bucketBytes
+    self.meeting = meeting
+  }
+
+  /// Makes a plan by hand from the placement of each layer that has weights or mixes elements.
+  public init(layers: [String: Placement], grid: GridShape? = nil) {
+    self.init(layers: .listed(layers), grid: grid)
+  }
+
+  /// Every rank has all weights and its own examples.
+  public static var dataParallel: Plan { Plan(layers: .data) }
+
+  /// The ranks of a model group have the same examples, and each a shard of every dense layer: in turn by
+  /// columns and by rows, which costs one all-reduce each way for two layers. Shoeybi et al., "Megatron-LM",
+  /// 2019.
+  public static var modelParallel: Plan { Plan(layers: .weights) }
+
+  /// What stands before the first dense layer has all weights and each rank's own examples; the dense layers
+  /// are sharded. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
+  ///
+  /// - Parameters:
+  ///   - run: How all ranks get the examples of all.
+  ///   - update: When the weights behind change.
+  /// - Returns: The plan, for any network with a dense layer.
+  public static func hybrid(
+    _ run: ConversionRun.Order = .scatterInTurn, update: ConversionRun.Update = .step
+  ) -> Plan {
+    Plan(layers: .hybrid, conversions: [ConversionRun(before: nil, order: run, update: update)])
+  }
+
+  /// As this one, on another grid.
+  public func on(_ grid: GridShape) -> Plan {
+    var plan = self
+    plan.grid = grid
+    return plan
+  }
+
+  /// The grid on so many ranks.
+  ///
+  /// - Throws: ``PlanError`` if the grid needs another number.
+  func grid(ranks: Int) throws -> GridShape {
+    let grid = grid ?? (layers == .data ? GridShape(data: ranks) : GridShape(model: ranks))
+    try grid.check(ranks: ranks)
+    return grid
+  }
+}
+
+/// How often the replicas of a network meet.
+public struct Meeting: Hashable, Sendable {
+  /// What replicas meet through.
+  public enum Way: String, Sendable, CaseIterable {
+    case allReduce, servers
+  }
+
+  /// The steps from one meeting to the next.
+  public var every = 1
+  /// The ranks that form one replica.
+  public var replicaRanks = 1
+  /// What they meet through.
+  public var through = Way.allReduce
+  /// The pieces of the weights that are exchanged in turn.
+  public var fragments = 1
+  /// The steps that an exchange may take.
+  public var overlapSteps = 0
+
+  /// All ranks meet in every step.
+  public init() {}
+}

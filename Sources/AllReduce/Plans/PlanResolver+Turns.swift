@@ -1,0 +1,94 @@
+internal import AllReduceNN
+
+extension PlanResolver {
+  /// Notes in front of which layers the plan says how an all-gather runs, and refuses what cannot run so.
+  ///
+  /// - Returns: The runs, each with the path of its layer.
+  func note(
+    _ runs: [ConversionRun], in layers: inout [PlannedLayer<Scalar>], output: Layout
+  ) throws -> [ConversionRun] {
+    try runs.map { run in
+      let path = try run.before ?? firstGathering(layers)
+      let named = ConversionRun(before: path, order: run.order, update: run.update)
+      if run.order == .atOnce, run.update == .turn {
+        throw PlanError(
+          "Weights cannot change after each turn where examples are gathered at once: choose "
+            + "broadcastInTurn or scatterInTurn.")
+      }
+      guard let index = layers.firstIndex(where: { $0.path == path }) else {
+        if run.order == .atOnce, gathers(path, layers) { return named }
+        throw PlanError(
+          "There is no layer \(path) in the network's outermost row, in front of which examples could be "
+            + "gathered \(run.order.rawValue).")
+      }
+      let layer = layers[index]
+      guard layer.boundary.forward == .gatherExamples else {
+        throw PlanError(
+          "In front of layer \(title(layer)) nothing gathers examples: it takes \(layer.boundary.taken) "
+            + "activations, and was given \(layer.boundary.given) ones.")
+      }
+      if run.order != .atOnce { try check(run, layer, behind: layers[index...], output) }
+      if layers.contains(where: { $0.run.map { $0.order != .atOnce } ?? false }) {
+        throw PlanError(
+          "Examples can be gathered in turn in front of one layer only, not \(path) too.")
+      }
+      layers[index].run = named
+      return named
+    }
+  }
+
+  private func title(_ layer: PlannedLayer<Scalar>) -> String {
+    "\(layer.path) (\(layer.layer.summary))"
+  }
+
+  private func all(_ layers: some Sequence<PlannedLayer<Scalar>>) -> [PlannedLayer<Scalar>] {
+    layers.flatMap { layer -> [PlannedLayer<Scalar>] in
+      switch layer.content {
+      case .single: [layer]
+      case .row(let inner): all(inner)
+      case .sum(let body, let shortcut): all(body.layers) + all(shortcut.layers)
+      }
+    }
+  }
+
+  private func gathers(_ path: String, _ layers: [PlannedLayer<Scalar>]) -> Bool {
+    all(layers).contains { $0.path == path && $0.boundary.forward == .gatherExamples }
+  }
+
+  private func firstGathering(_ layers: [PlannedLayer<Scalar>]) throws -> String {
+    let all = all(layers)
+    if let found = all.first(where: { $0.boundary.forward == .gatherExamples }) {
+      return found.path
+    }
+    throw PlanError(
+      "None of the \(all.count) layers is dense: there are no weights to shard over the ranks of a model "
+        + "group.")
+  }
+
+  /// Turns are passes of their own through all that stands behind: each with some of the examples.
+  private func check(
+    _ run: ConversionRun, _ layer: PlannedLayer<Scalar>,
+    behind layers: ArraySlice<PlannedLayer<Scalar>>, _ output: Layout
+  ) throws {
+    func refused(_ reason: String) -> PlanError {
+      PlanError(
+        "Examples cannot be gathered \(run.order.rawValue) in front of layer \(title(layer)): \(reason)"
+      )
+    }
+    guard case .single(.columns) = layer.content else {
+      throw refused("it has to be placed by columns.")
+    }
+    for other in all(layers) {
+      if other.boundary.taken == .batchSharded || other.gives == .batchSharded {
+        throw refused(
+          "layer \(title(other)) behind it takes \(other.boundary.taken) activations, and a turn has no "
+            + "rank's own examples.")
+      }
+      if other.layer is BatchNorm<Scalar> {
+        throw refused(
+          "layer \(title(other)) behind it takes statistics of the whole batch. Gather atOnce.")
+      }
+    }
+    if output == .batchSharded { throw refused("the output is batchSharded.") }
+  }
+}

@@ -1,0 +1,77 @@
+internal import AllReduceNN
+
+/// A layer with its place in a plan: what stands in front of it, and what it gives.
+struct PlannedLayer<Scalar: NetworkScalar> {
+  /// What the layer is made of, as far as the plan looks into it.
+  enum Content {
+    /// It is run as it is. Without a placement it works on single elements, and takes what comes.
+    case single(Placement?)
+    /// Layers one after the other.
+    case row([PlannedLayer])
+    /// The sum of two branches.
+    case sum(body: PlannedBranch<Scalar>, shortcut: PlannedBranch<Scalar>)
+  }
+
+  /// The path in the network.
+  let path: String
+  /// The layer as the user made it.
+  let layer: any Layer<Scalar>
+  let content: Content
+  /// What happens to activations on their way from the layer before, and to gradients on their way there.
+  let boundary: Boundary
+  /// The layout of what it gives.
+  let gives: Layout
+  /// The shape of one example's input, all features.
+  let input: Shape
+  /// How the all-gather in front runs, if the plan says so.
+  var run: ConversionRun?
+}
+
+/// Layers beside others, from the same input to a sum.
+struct PlannedBranch<Scalar: NetworkScalar> {
+  /// None for a shortcut that is the input itself.
+  let layers: [PlannedLayer<Scalar>]
+  /// What happens between the last layer and the sum.
+  let end: Boundary
+  /// The shape of one example's output, all features.
+  let output: Shape
+}
+
+/// A plan worked out for a network.
+struct ResolvedPlan<Scalar: NetworkScalar> {
+  /// The plan, with each layer's placement and the grid.
+  let plan: Plan
+  /// How many ranks share the data, and how many the weights.
+  let grid: GridShape
+  /// The layers; of a network that is no ``Sequential``, one.
+  let layers: [PlannedLayer<Scalar>]
+  /// The layout of the input: batchSharded where each rank gives its own examples, replicated where all ranks
+  /// of a model group give the same.
+  let input: Layout
+  /// What happens between the last layer and the loss.
+  let end: Boundary
+  /// The shape of one example's output, all features.
+  let output: Shape
+
+  /// All layers that are run as they are, in the order of the forward pass, each with what stands in front.
+  var singles: [PlannedLayer<Scalar>] {
+    func all(_ layers: [PlannedLayer<Scalar>]) -> [PlannedLayer<Scalar>] {
+      layers.flatMap { layer -> [PlannedLayer<Scalar>] in
+        switch layer.content {
+        case .single: [layer]
+        case .row(let layers): all(layers)
+        case .sum(let body, let shortcut): all(body.layers) + all(shortcut.layers)
+        }
+      }
+    }
+    return all(layers)
+  }
+
+  /// Whether no weight is sharded and nothing changes its layout: the network can run as it is.
+  var isDataParallel: Bool {
+    input == .batchSharded
+      && singles.allSatisfy {
+        if case .single(let placement) = $0.content { placement ?? .data == .data } else { false }
+      }
+  }
+}
