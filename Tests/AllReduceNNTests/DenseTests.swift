@@ -78,7 +78,7 @@ final class DenseTests: XCTestCase {
   /// Results so large that they are written past the caches are the same.
   /// Weights that change while their gradient is computed get the bits of an update after it.
   func testStepsWithinTheProductHaveTheSameBits() throws {
-    let rules: [any Optimizer<Float>] = [
+    let rules: [any UpdateRule] = [
       SGD(weightDecay: 0.1), Momentum(0.9, nesterov: true), Adam(weightDecay: 0.01),
     ]
     for (inputs, outputs, batch) in [(5, 3, 8), (70, 200, 9), (64, 6, 130), (513, 66, 16)] {
@@ -90,7 +90,7 @@ final class DenseTests: XCTestCase {
             let layer = Dense<Float>(inputs, outputs)
             layer.loops = loops
             let network = try Network(layer, input: [inputs], seed: 5)
-            let update = ParameterUpdate(rule, layout: network.layout)
+            let update = Optimizer(rule, layout: network.layout)
             let random = Philox(seed: 3)
             for step in 1...3 {
               let move = OptimizerStep(number: step, learningRate: 0.1, gradientScale: 0.125)

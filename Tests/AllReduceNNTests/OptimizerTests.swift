@@ -1,179 +1,188 @@
 import AllReduceNN
 import XCTest
 
-/// Every optimizer against its formula, written out in Double, over several steps.
-final class OptimizerTests: XCTestCase {
-  /// One weight with what is remembered of it.
-  private struct Weight {
-    var value: Double
-    var first = 0.0
-    var second = 0.0
-  }
+/// A rule of one's own: steps of one length along the sign of a gradient, which it remembers.
+private struct SignDescent: UpdateRule {
+  var stateNames: [String] { ["last"] }
+  var weightDecay: Double { 0.1 }
 
-  private let count = 37
-  private let scale = 0.25
-
-  private func start(_ index: Int) -> Double { Double((index * 7) % 11) * 0.3 - 1.5 }
-
-  private func gradient(_ index: Int, _ step: Int) -> Double {
-    Double((index * 5 + step * 3) % 13) * 0.5 - 2.75
-  }
-
-  private func rate(_ step: Int) -> Double { 0.125 / Double(step) }
-
-  /// Runs an optimizer and a formula of a weight, its gradient (scaled), the step and the rate.
-  private func check<Scalar: NetworkScalar>(
-    _ optimizer: any Optimizer<Scalar>, decays: Bool = true, rateFactor: Double = 1,
-    accuracy: Double, at line: UInt = #line,
-    _ formula: (inout Weight, _ g: Double, _ step: Int, _ rate: Double) -> Void
+  func update<Scalar: NetworkScalar>(
+    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
   ) {
-    var expected = (0..<count).map { Weight(value: start($0)) }
-    let weights = TensorMemory<Scalar>(count: count)
-    let gradients = TensorMemory<Scalar>(count: count)
-    let state = TensorMemory<Scalar>(count: 2 * count)
-    for index in 0..<count { weights.values[index] = Scalar(start(index)) }
-    for step in 1...5 {
-      for index in 0..<count { gradients.values[index] = Scalar(gradient(index, step)) }
-      optimizer.update(
-        weights: weights.values.baseAddress!, gradient: gradients.values.baseAddress!,
-        state: StateVectors(first: state.values.baseAddress!, distance: count), count: count,
-        step: OptimizerStep(
-          number: step, learningRate: rate(step), gradientScale: scale, decays: decays,
-          rateFactor: rateFactor))
-      for index in 0..<count {
-        formula(&expected[index], scale * gradient(index, step), step, rate(step))
+    let (rate, decay) = (Scalar(step.learningRate), Scalar(step.decays ? weightDecay : 0))
+    for index in 0..<count {
+      state[0][index] = gradient[index] * Scalar(step.gradientScale)
+      weights[index] -= rate * ((state[0][index] < 0 ? -1 : 1) + decay * weights[index])
+    }
+  }
+}
+
+final class OptimizerTests: XCTestCase {
+  /// Parameters of which every second does not decay, with memory of their own.
+  private struct Memory<Scalar: NetworkScalar> {
+    let layout: ParameterLayout<Scalar>
+    let weights: TensorMemory<Scalar>
+    let gradients: TensorMemory<Scalar>
+
+    init(_ sizes: [Int] = [100, 7, 64, 3, 40, 16]) {
+      layout = ParameterLayout(
+        sizes.enumerated().map { number, size in
+          Parameter(
+            "\(number)", shape: [size], initialization: .constant(0), decays: number % 2 == 0)
+        }, reserved: 5)
+      weights = TensorMemory(count: layout.count)
+      gradients = TensorMemory(count: layout.count)
+      let random = Philox(seed: 8)
+      for elements in layout.ranges {
+        for index in elements {
+          weights.values[index] = Scalar(random.gaussian(at: UInt64(index)))
+          gradients.values[index] = Scalar(random.gaussian(at: UInt64(index), stream: 1))
+        }
+      }
+    }
+
+    var all: Range<Int> { layout.reserved..<layout.count }
+
+    func update(_ update: Optimizer<Scalar>, _ piece: Range<Int>, _ step: OptimizerStep) {
+      update.update(
+        piece, weights: weights.values.baseAddress! + piece.lowerBound,
+        gradient: gradients.values.baseAddress! + piece.lowerBound, step)
+    }
+  }
+
+  private let optimizers: [any UpdateRule] = [
+    SGD(weightDecay: 0.1), Momentum(), Momentum(nesterov: true, weightDecay: 0.1), Adagrad(),
+    Adam(weightDecay: 0.1), Adam.decoupled(), LARS(weightDecay: 0.1),
+    SignDescent(),
+  ]
+
+  private func step(_ number: Int) -> OptimizerStep {
+    OptimizerStep(number: number, learningRate: 0.1, gradientScale: 0.5)
+  }
+
+  func testARuleOfOnesOwn() {
+    let memory = Memory<Double>([4, 3])
+    let before = Array(memory.weights.values)
+    let optimizer = Optimizer(SignDescent(), layout: memory.layout)
+    memory.update(optimizer, memory.all, step(1))
+    XCTAssertEqual(optimizer.state.map(\.name), ["last"])
+    for (elements, parameter) in zip(memory.layout.ranges, memory.layout.parameters) {
+      let decay = parameter.decays ? 0.1 : 0
+      for index in elements {
+        let gradient = memory.gradients.values[index]
         XCTAssertEqual(
-          Double(weights.values[index]), expected[index].value, accuracy: accuracy,
-          "step \(step), element \(index)", line: line)
-        // What is remembered counts too: checkpoints hold it.
-        let remembered = [expected[index].first, expected[index].second]
-        for (vector, value) in remembered.prefix(optimizer.vectorCount).enumerated() {
-          XCTAssertEqual(
-            Double(state.values[vector * count + index]), value, accuracy: accuracy,
-            "\(optimizer.stateNames[vector])", line: line)
-        }
+          memory.weights.values[index],
+          before[index] - 0.1 * ((gradient < 0 ? -1 : 1) + decay * before[index]), accuracy: 1e-15)
+        XCTAssertEqual(
+          optimizer.state[0].values[index - optimizer.range.lowerBound], 0.5 * gradient)
       }
     }
   }
 
-  private func checkAll<Scalar: NetworkScalar>(_ type: Scalar.Type, accuracy: Double) {
-    check(SGD<Scalar>(), accuracy: accuracy) { w, g, _, rate in w.value -= rate * g }
-    check(SGD<Scalar>(weightDecay: 0.1), accuracy: accuracy) { w, g, _, rate in
-      w.value -= rate * (g + 0.1 * w.value)
-    }
-    check(SGD<Scalar>(weightDecay: 0.1), decays: false, accuracy: accuracy) { w, g, _, rate in
-      w.value -= rate * g
-    }
-    check(Momentum<Scalar>(0.9, weightDecay: 0.1), accuracy: accuracy) { w, g, _, rate in
-      w.first = 0.9 * w.first + g + 0.1 * w.value
-      w.value -= rate * w.first
-    }
-    check(Momentum<Scalar>(0.8, nesterov: true), accuracy: accuracy) { w, g, _, rate in
-      w.first = 0.8 * w.first + g
-      w.value -= rate * (g + 0.8 * w.first)
-    }
-    check(Adagrad<Scalar>(epsilon: 1e-3, weightDecay: 0.1), accuracy: accuracy) { w, g, _, rate in
-      let d = g + 0.1 * w.value
-      w.first += d * d
-      w.value -= rate * d / (w.first.squareRoot() + 1e-3)
-    }
-    func adam(_ w: inout Weight, _ d: Double, _ step: Int, _ rate: Double) {
-      w.first = 0.9 * w.first + 0.1 * d
-      w.second = 0.99 * w.second + 0.01 * d * d
-      let mean = w.first / (1 - pow(0.9, Double(step)))
-      let square = w.second / (1 - pow(0.99, Double(step)))
-      w.value -= rate * mean / (square.squareRoot() + 1e-3)
-    }
-    check(
-      Adam<Scalar>(betas: (0.9, 0.99), epsilon: 1e-3, weightDecay: 0.1), accuracy: accuracy
-    ) { w, g, step, rate in adam(&w, g + 0.1 * w.value, step, rate) }
-    check(
-      Adam<Scalar>(betas: (0.9, 0.99), epsilon: 1e-3, weightDecay: 0.1, decoupled: true),
-      accuracy: accuracy
-    ) { w, g, step, rate in
-      w.value *= 1 - rate * 0.1
-      adam(&w, g, step, rate)
-    }
-    check(
-      Adam<Scalar>(betas: (0.9, 0.99), epsilon: 1e-3, weightDecay: 0.1, decoupled: true),
-      decays: false, accuracy: accuracy
-    ) { w, g, step, rate in adam(&w, g, step, rate) }
-    check(
-      LARS<Scalar>(momentum: 0.9, weightDecay: 0.1), rateFactor: 0.5, accuracy: accuracy
-    ) { w, g, _, rate in
-      w.first = 0.9 * w.first + 0.5 * rate * (g + 0.1 * w.value)
-      w.value -= w.first
-    }
-  }
-
-  func testFormulasInFloat() { checkAll(Float.self, accuracy: 2e-6) }
-
-  func testFormulasInDouble() { checkAll(Double.self, accuracy: 1e-13) }
-
-  func testVariantsGiveEqualBits() {
-    checkVariants(Float.self)
-    checkVariants(Double.self)
-  }
-
-  private func checkVariants<Scalar: NetworkScalar>(_ type: Scalar.Type) {
-    let random = Philox(seed: 4)
-    // Lengths around those of vectors and their multiples, and one of many.
-    for count in Array(0...70) + [1_003] {
-      func numbers(_ stream: UInt64, positive: Bool = false) -> Tensor<Scalar> {
-        let numbers = (0..<count).map { Scalar(random.gaussian(at: UInt64($0), stream: stream)) }
-        return Tensor(positive ? numbers.map { abs($0) } : numbers, shape: [count])
+  func testPiecesAndPartsGiveTheBitsOfTheWhole() {
+    for optimizer in optimizers {
+      let (whole, parts) = (Memory<Float>(), Memory<Float>())
+      let update = Optimizer(optimizer, layout: whole.layout)
+      // Three ranks' parts, that begin and end within parameters, each in pieces of 17, last first.
+      let cuts = [whole.all.lowerBound, 99, 180, whole.all.upperBound]
+      let updates = (0..<3).map {
+        Optimizer(optimizer, layout: parts.layout, range: cuts[$0]..<cuts[$0 + 1])
       }
-      for rule in OptimizerKernel.Rule.allCases {
-        var numbersOfStep = OptimizerKernel.Coefficients(scale: 0.3, rate: 0.01)
-        numbersOfStep.decay = 0.1
-        numbersOfStep.shrink = 0.999
-        (numbersOfStep.keep, numbersOfStep.gain) = (0.9, 0.1)
-        (numbersOfStep.secondKeep, numbersOfStep.secondGain) = (0.99, 0.01)
-        (numbersOfStep.root, numbersOfStep.epsilon) = (1.3, 1e-8)
-        let results = OptimizerKernel.Variant.allCases.compactMap { variant -> [[Scalar]]? in
-          guard let kernel = OptimizerKernel(type, variant) else { return nil }
-          let (w, g) = (numbers(0), numbers(3))
-          let first = numbers(1, positive: rule == .adagrad)
-          let second = numbers(2, positive: true)
-          kernel.update(
-            rule, weights: w.base, gradient: g.base, first: first.base, second: second.base,
-            count: count, numbersOfStep)
-          // The same past the caches, from any place within a line.
-          for start in 0...min(count, 17) {
-            let (streamed, again) = (numbers(0), numbers(1, positive: rule == .adagrad))
-            let squares = numbers(2, positive: true)
-            var numbersOfStep = numbersOfStep
-            for (from, to) in [(0, start), (start, count)] {
-              numbersOfStep.streams = from > 0 || start == 0
-              kernel.update(
-                rule, weights: streamed.base + from, gradient: g.base + from,
-                first: again.base + from, second: squares.base + from, count: to - from,
-                numbersOfStep)
-            }
-            XCTAssertEqual(streamed.elements, w.elements, "\(rule) of \(count) from \(start)")
-            XCTAssertEqual(again.elements, first.elements, "\(rule) of \(count) from \(start)")
+      for number in 1...3 {
+        whole.update(update, whole.all, step(number))
+        for part in updates {
+          for start in stride(from: part.range.lowerBound, to: part.range.upperBound, by: 17)
+            .reversed()
+          {
+            parts.update(part, start..<min(start + 17, part.range.upperBound), step(number))
           }
-          let squares = Scalar(kernel.sumOfSquares(g.base, count: count))
-          return [w.elements, first.elements, second.elements, [squares]]
         }
-        for result in results {
-          XCTAssertEqual(result, results[0], "\(rule) of \(count) \(type)")
-          XCTAssertTrue(count == 0 || result[0] != numbers(0).elements, "\(rule) moved nothing")
-        }
+      }
+      XCTAssertEqual(Array(whole.weights.values), Array(parts.weights.values), "\(optimizer)")
+      for (vector, state) in update.state.enumerated() {
+        XCTAssertEqual(
+          Array(state.values), updates.flatMap { Array($0.state[vector].values) }, state.name)
+      }
+      withExtendedLifetime(Memory<Float>()) { fresh in
+        XCTAssertNotEqual(Array(whole.weights.values), Array(fresh.weights.values))
       }
     }
   }
 
-  func testSumsOfSquares() {
-    for count in [0, 1, 31, 32, 33, 100] {
-      let values = (0..<count).map { Float($0) }
+  func testOnlyWhatDecaysDecays() {
+    let (plain, decayed) = (Memory<Double>(), Memory<Double>())
+    plain.update(Optimizer(SGD(), layout: plain.layout), plain.all, step(1))
+    decayed.update(
+      Optimizer(SGD(weightDecay: 0.5), layout: decayed.layout), decayed.all, step(1))
+    for (parameter, elements) in zip(plain.layout.parameters, plain.layout.ranges) {
       XCTAssertEqual(
-        OptimizerKernel.of(Float.self).sumOfSquares(values, count: count),
-        values.reduce(0) { $0 + Double($1) * Double($1) })
+        Array(plain.weights.values[elements]) == Array(decayed.weights.values[elements]),
+        !parameter.decays, parameter.name)
     }
-    // In Float the squares would be infinite.
+  }
+
+  func testGapsAndWhatLiesInFrontStayAsTheyAre() {
+    for optimizer in optimizers {
+      let memory = Memory<Float>()
+      for index in 0..<memory.layout.reserved {
+        memory.weights.values[index] = 3
+        memory.gradients.values[index] = 3
+      }
+      let used = Set(memory.layout.ranges.flatMap { $0 })
+      memory.update(Optimizer(optimizer, layout: memory.layout), memory.all, step(1))
+      for index in 0..<memory.layout.count where !used.contains(index) {
+        XCTAssertEqual(memory.weights.values[index], index < memory.layout.reserved ? 3 : 0)
+      }
+    }
+  }
+
+  func testLARSFollowsTheNormsOfEachParameter() {
+    let optimizer = LARS(momentum: 0, trust: 0.01, weightDecay: 0.1)
+    let (before, after) = (Memory<Double>(), Memory<Double>())
+    let update = Optimizer(optimizer, layout: after.layout)
+    // The sums come in two parts, as from two ranks.
+    var squares = [Double](repeating: 0, count: update.squareCount)
+    for piece in [after.all.lowerBound..<100, 100..<after.all.upperBound] {
+      squares.withUnsafeMutableBufferPointer {
+        update.addSquares(
+          of: piece, weights: after.weights.values.baseAddress! + piece.lowerBound,
+          gradient: after.gradients.values.baseAddress! + piece.lowerBound, to: $0)
+      }
+    }
+    squares.withUnsafeBufferPointer { update.useNorms($0, gradientScale: 0.5) }
+    after.update(update, after.all, step(1))
+    for (parameter, elements) in zip(before.layout.parameters, before.layout.ranges) {
+      let (w, g) = (before.weights.values[elements], before.gradients.values[elements])
+      func norm(_ values: Slice<UnsafeMutableBufferPointer<Double>>) -> Double {
+        values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      }
+      let decay = parameter.decays ? 0.1 : 0
+      let factor =
+        parameter.decays ? 0.01 * norm(w) / (0.5 * norm(g) + decay * norm(w)) : 1
+      for index in elements {
+        XCTAssertEqual(
+          after.weights.values[index],
+          w[index] - 0.1 * factor * (0.5 * g[index] + decay * w[index]), accuracy: 1e-12,
+          parameter.name)
+      }
+    }
+  }
+
+  func testSquaresOfGradientsLeaveOutGapsAndAddUp() {
+    let memory = Memory<Float>()
+    let update = Optimizer(SGD(), layout: memory.layout)
+    memory.gradients.values[0] = 100
+    let gradients = UnsafePointer(memory.gradients.values.baseAddress!)
+    let expected = memory.layout.ranges.joined().reduce(0.0) {
+      $0 + Double(gradients[$1]) * Double(gradients[$1])
+    }
     XCTAssertEqual(
-      OptimizerKernel.of(Float.self).sumOfSquares([1e30, 1e30] as [Float], count: 2), 2e60,
-      accuracy: 1e54)
+      update.gradientSquares(of: memory.all, gradients + memory.all.lowerBound), expected,
+      accuracy: 1e-10)
+    XCTAssertEqual(
+      update.gradientSquares(of: memory.all.lowerBound..<90, gradients + memory.all.lowerBound)
+        + update.gradientSquares(of: 90..<memory.all.upperBound, gradients + 90), expected,
+      accuracy: 1e-10)
   }
 }

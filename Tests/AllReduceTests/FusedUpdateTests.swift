@@ -26,13 +26,13 @@ final class FusedUpdateTests: XCTestCase {
 
   /// What one thread finds, adding up along the same tree.
   private func expected(
-    _ optimizer: any Optimizer<Float>, ranks: Int, isMeasured: Bool
+    _ optimizer: any UpdateRule, ranks: Int, isMeasured: Bool
   ) -> [Float] {
     let layout = FusedUpdateTests.layout
     let (weights, gradient) = (
       TensorMemory<Float>(count: layout.count), TensorMemory<Float>(count: layout.count)
     )
-    let update = ParameterUpdate(optimizer, layout: layout)
+    let update = Optimizer(optimizer, layout: layout)
     func sum(_ ranks: Range<Int>, _ index: Int) -> Float {
       if ranks.count == 1 {
         return FusedUpdateTests.gradient(
@@ -61,7 +61,7 @@ final class FusedUpdateTests: XCTestCase {
   }
 
   private func check(
-    _ optimizer: any Optimizer<Float>, ranks: Int, isMeasured: Bool, copies: Bool
+    _ optimizer: any UpdateRule, ranks: Int, isMeasured: Bool, copies: Bool
   ) {
     let count = FusedUpdateTests.layout.count
     let weights = (0..<(copies ? ranks : 1)).map { _ in TensorMemory<Float>(count: count) }
@@ -74,7 +74,7 @@ final class FusedUpdateTests: XCTestCase {
       let targets = order.map { UnsafeMutablePointer<Float>(bitPattern: addresses[$0])! }
       let perRank = (layout.count - layout.reserved) / 16
       let cut = { layout.reserved + 16 * ($0 * perRank / ranks) }
-      let update = ParameterUpdate(
+      let update = Optimizer(
         optimizer, layout: layout,
         range: cut(rank)..<(rank + 1 == ranks ? layout.count : cut(rank + 1)))
       let pass = FusedUpdate(

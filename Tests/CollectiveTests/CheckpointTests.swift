@@ -119,8 +119,8 @@ final class CheckpointTests: CollectiveTestCase {
     let all = layout.reserved..<layout.count
     let own = BlockPartition(count: all.count, parts: ranks)[group.rank]
     let range = own.lowerBound + all.lowerBound..<own.upperBound + all.lowerBound
-    let optimizer = Adam<Double>()
-    let update = ParameterUpdate(optimizer, layout: layout)
+    let optimizer = Adam()
+    let update = Optimizer(optimizer, layout: layout)
     var losses: [Double] = []
     var at = state()
     func tensors() -> [StateTensor<Double>] {
@@ -285,7 +285,7 @@ final class CheckpointTests: CollectiveTestCase {
       assertRefused(["\"0.weight\" F64 [13, 6]", "\"0.weight\" F64 [12, 6]"]) {
         try checkpoint.read(into: other.stateTensors, over: world)
       }
-      let vectors = ParameterUpdate(Momentum<Double>(0.9), layout: other.layout)
+      let vectors = Optimizer(Momentum(0.9), layout: other.layout)
       assertRefused(["\"0.weight\"", "[13, 6]"]) {
         try checkpoint.read(
           into: other.stateTensors

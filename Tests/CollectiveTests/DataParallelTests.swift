@@ -85,7 +85,7 @@ final class DataParallelTests: CollectiveTestCase {
           single.network.initialize(seed: 5)
           single.nextStep = 0
           let updates = [single, parallel].map {
-            ParameterUpdate(Momentum<Double>(0.9), layout: $0.network.layout)
+            Optimizer(Momentum(0.9), layout: $0.network.layout)
           }
           for step in 1...4 {
             let expected = try single.step { _ in try forward(single, whole) }

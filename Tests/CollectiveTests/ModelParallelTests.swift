@@ -106,8 +106,8 @@ final class ModelParallelTests: CollectiveTestCase {
       ? BlockPartition(count: examples, parts: grid.data.size)[grid.dataIndex]
       : BlockPartition(count: examples, parts: world.size)[world.rank]
     let updates = (
-      ParameterUpdate(SGD<Double>(), layout: reference.layout),
-      ParameterUpdate(SGD<Double>(), layout: parallel.network.layout)
+      Optimizer(SGD(), layout: reference.layout),
+      Optimizer(SGD(), layout: parallel.network.layout)
     )
     for number in 0..<steps {
       let expected = try step(
@@ -206,7 +206,7 @@ final class ModelParallelTests: CollectiveTestCase {
     for transition in [Transition.b, .c] {
       let parallel = try ModelParallel(
         item.layers(), input: item.input, over: Grid(world), transition: transition, seed: 3)
-      let update = ParameterUpdate(SGD<Double>(), layout: parallel.network.layout)
+      let update = Optimizer(SGD(), layout: parallel.network.layout)
       var losses: [Double] = []
       for number in 1...40 {
         let part = Part(
@@ -239,15 +239,15 @@ final class ModelParallelTests: CollectiveTestCase {
 
   func testStepsThatUpdateHaveTheBitsOfAnUpdateAfterThem() throws {
     let world = try world()
-    let rules: [any Optimizer<Double>] = [
+    let rules: [any UpdateRule] = [
       SGD(), Momentum(0.9, weightDecay: 0.1), Adam(), LARS(),
     ]
     for grid in [try Grid(world), try Grid(world, data: world.size, model: 1)] {
       for (number, rule) in rules.enumerated() {
         let item = cases[3]
-        func make() throws -> (ModelParallel<Double>, ParameterUpdate<Double>) {
+        func make() throws -> (ModelParallel<Double>, Optimizer<Double>) {
           let parallel = try ModelParallel(item.layers(), input: item.input, over: grid, seed: 3)
-          return (parallel, ParameterUpdate(rule, layout: parallel.network.layout))
+          return (parallel, Optimizer(rule, layout: parallel.network.layout))
         }
         let ((one, oneUpdate), (two, twoUpdate)) = (try make(), try make())
         let own = BlockPartition(count: 12 * grid.data.size, parts: grid.data.size)[grid.dataIndex]
@@ -276,7 +276,7 @@ final class ModelParallelTests: CollectiveTestCase {
     let world = try world()
     let parallel = try ModelParallel<Float>(
       [Dense(6, 20), ReLU(), Dense(20, 7)], input: [6], over: Grid(world))
-    let update = ParameterUpdate(SGD<Float>(), layout: parallel.network.layout)
+    let update = Optimizer(SGD(), layout: parallel.network.layout)
     let before = Array(parallel.network.values)
     let labels = [Int32](repeating: 1, count: 8)
     let total = try labels.withUnsafeBufferPointer {

@@ -78,7 +78,7 @@ final class SplitCheckpointTests: CollectiveTestCase {
       let parallel = try ModelParallel(
         layers(), input: SplitCheckpointTests.input, over: grid, transition: phase.transition,
         seed: 5)
-      let update = ParameterUpdate(Adam<Double>(), layout: parallel.network.layout)
+      let update = Optimizer(Adam(), layout: parallel.network.layout)
       if at.steps > 0 {
         try checkpoint.read(into: parallel.stateTensors(of: update), over: group)
         parallel.nextStep = at.randomStep
@@ -220,10 +220,10 @@ final class SplitCheckpointTests: CollectiveTestCase {
     try withFolders(1, world) { folders in
       let checkpoint = Checkpoint(directory: folders[0])
       if world.isRoot { try checkpoint.prepare() }
-      func make(_ width: Int) throws -> (ModelParallel<Double>, ParameterUpdate<Double>) {
+      func make(_ width: Int) throws -> (ModelParallel<Double>, Optimizer<Double>) {
         let parallel = try ModelParallel<Double>(
           [Dense(6, width), ReLU(), Dense(width, 5)], input: [6], over: Grid(world), seed: 5)
-        return (parallel, ParameterUpdate(Momentum(), layout: parallel.network.layout))
+        return (parallel, Optimizer(Momentum(), layout: parallel.network.layout))
       }
       let (parallel, update) = try make(12)
       try checkpoint.write(parallel.stateTensors(of: update), start, over: world)

@@ -31,7 +31,7 @@ final class UpdateModeTests: CollectiveTestCase {
   }
 
   private func alone(
-    _ world: Communicator, _ optimizer: any Optimizer<Double>, virtualShards: Int? = nil
+    _ world: Communicator, _ optimizer: any UpdateRule, virtualShards: Int? = nil
   ) throws -> DataParallel<Double> {
     try DataParallel(
       try network(), over: try world.split(color: world.rank), optimizer: optimizer,
@@ -50,7 +50,7 @@ final class UpdateModeTests: CollectiveTestCase {
   func testAllModesLearnWhatOneRankLearns() throws {
     let world = try world()
     let own = BlockPartition(count: UpdateModeTests.examples, parts: world.size)[world.rank]
-    let optimizers: [any Optimizer<Double>] = [
+    let optimizers: [any UpdateRule] = [
       SGD(), Momentum(weightDecay: 0.01), Adam(), LARS(trust: 0.1),
     ]
     for optimizer in optimizers {

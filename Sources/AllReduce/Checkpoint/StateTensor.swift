@@ -157,7 +157,7 @@ extension Network {
 extension ParameterLayout {
   /// Vectors that run along with the flat memory, cut into the parameters that they belong to.
   ///
-  /// Such as what an optimizer remembers (``ParameterUpdate/state``), of all parameters or of a rank's
+  /// Such as what an optimizer remembers (``Optimizer/state``), of all parameters or of a rank's
   /// slice: `optimizer/momentum/0.weight`.
   ///
   /// - Parameters:

@@ -8,7 +8,7 @@ internal import AllReduceNN
 /// the others are on their way. Nobody else writes this rank's weights but the messages that it asks for
 /// here, after its backward pass.
 final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
-  let updates: [ParameterUpdate<Scalar>]
+  let updates: [Optimizer<Scalar>]
   var times: ExchangeTimes { queue.times }
   private let buckets: [Range<Int>]
   private let weights: UnsafeMutableBufferPointer<Scalar>
@@ -18,7 +18,7 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   private let queue: BucketQueue
 
   init(
-    _ optimizer: any Optimizer<Scalar>, _ network: Network<Scalar>, buckets: [Range<Int>],
+    _ optimizer: any UpdateRule, _ network: Network<Scalar>, buckets: [Range<Int>],
     over communicator: Communicator
   ) {
     self.buckets = buckets
@@ -27,7 +27,7 @@ final class BlockUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     gradient = network.gradients
     updates = buckets.map { bucket in
       let own = BlockPartition(count: bucket.count, parts: communicator.size)[communicator.rank]
-      return ParameterUpdate(
+      return Optimizer(
         optimizer, layout: network.layout,
         range: bucket.lowerBound + own.lowerBound..<bucket.lowerBound + own.upperBound)
     }

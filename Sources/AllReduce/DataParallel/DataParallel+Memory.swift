@@ -9,7 +9,7 @@ extension DataParallel {
   ///
   /// - Throws: ``AgreedError`` that says how much is needed and how much there is.
   static func requireMemory(
-    _ layout: ParameterLayout<Scalar>, _ update: UpdateMode, _ optimizer: (any Optimizer<Scalar>)?,
+    _ layout: ParameterLayout<Scalar>, _ update: UpdateMode, _ optimizer: (any UpdateRule)?,
     _ communicator: Communicator
   ) throws {
     let one = layout.count * MemoryLayout<Scalar>.stride

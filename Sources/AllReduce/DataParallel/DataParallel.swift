@@ -62,7 +62,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// What this rank updates, with what the optimizer remembers of it: parts of the flat memory, ascending.
   /// Empty without an optimizer.
-  public var parameterUpdates: [ParameterUpdate<Scalar>] { scheme?.updates ?? [] }
+  public var parameterUpdates: [Optimizer<Scalar>] { scheme?.updates ?? [] }
 
   let scheme: (any UpdateScheme<Scalar>)?
   var totals = BatchScore()
@@ -107,7 +107,7 @@ public final class DataParallel<Scalar: NetworkScalar & ReducibleScalar> {
     _ network: Network<Scalar>, over communicator: Communicator,
     algorithm: ReductionAlgorithm = .automatic, compression: any GradientCompression = .none,
     start: ReductionStart = .duringBackward, bucketBytes: Int? = nil,
-    update: UpdateMode = .replicated, optimizer: (any Optimizer<Scalar>)? = nil,
+    update: UpdateMode = .replicated, optimizer: (any UpdateRule)? = nil,
     virtualShards: Int? = nil
   ) throws {
     self.network = network

@@ -24,7 +24,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   private let own: UnsafeMutablePointer<Scalar>
   /// The weights that are updated, then the copies that others have of them.
   private let weights: [UnsafeMutablePointer<Scalar>]
-  private let update: ParameterUpdate<Scalar>
+  private let update: Optimizer<Scalar>
   /// Whether new weights are stored past the caches: where there is one copy, the other ranks hold its old
   /// lines.
   private let streams: Bool
@@ -45,7 +45,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - othersRead: Whether other ranks read weights from the same memory.
   package init(
     gradients: [UnsafeMutablePointer<Scalar>], own: UnsafeMutablePointer<Scalar>,
-    weights: [UnsafeMutablePointer<Scalar>], update: ParameterUpdate<Scalar>, othersRead: Bool
+    weights: [UnsafeMutablePointer<Scalar>], update: Optimizer<Scalar>, othersRead: Bool
   ) {
     sums = GradientSum(
       of: gradients, ReductionKernel.of(.sum, Scalar.scalarType),
@@ -65,7 +65,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The first of two passes: adds up gradients, and what an update must know of all of them.
   ///
-  /// - Parameter squares: See ``ParameterUpdate/addFigures(of:weights:gradient:to:)``.
+  /// - Parameter squares: See ``Optimizer/addFigures(of:weights:gradient:to:)``.
   package func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
     forEachBlock { block in
       let sum = sum(block)
@@ -113,7 +113,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-extension ParameterUpdate {
+extension Optimizer {
   /// Adds up squares of a piece: of all its gradients where there is room for one sum, otherwise as
   /// ``addSquares(of:weights:gradient:to:)`` does.
   package func addFigures(

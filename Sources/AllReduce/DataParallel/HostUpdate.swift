@@ -7,7 +7,7 @@ internal import AllReduceNN
 /// On one host the gradients are those of its ranks, added up here. On several, the hosts' sum is in
 /// the first rank's part of the gradients' arena (``ReductionOutcome/firstOfHost``).
 final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
-  let updates: [ParameterUpdate<Scalar>]
+  let updates: [Optimizer<Scalar>]
   private let pass: FusedUpdate<Scalar>
   private let communicator: Communicator
   /// The ranks of this host.
@@ -28,7 +28,7 @@ final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
   ///   - communicator: All ranks.
   ///   - host: Those of this host; `communicator` where it is the only one.
   init(
-    _ optimizer: any Optimizer<Scalar>, _ layout: ParameterLayout<Scalar>,
+    _ optimizer: any UpdateRule, _ layout: ParameterLayout<Scalar>,
     gradients: Arena<Scalar>, weights: Arena<Scalar>, over communicator: Communicator,
     host: Communicator
   ) {
@@ -37,7 +37,7 @@ final class HostUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
     let stride = MemoryLayout<Scalar>.stride
     let own = HostSlices(
       count: layout.count - layout.reserved, stride: stride, ranks: host.size)[host.rank]
-    let update = ParameterUpdate(
+    let update = Optimizer(
       optimizer, layout: layout,
       range: layout.reserved + own.lowerBound..<layout.reserved + own.upperBound)
     updates = [update]

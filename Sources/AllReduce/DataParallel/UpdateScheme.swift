@@ -6,7 +6,7 @@ protocol UpdateScheme<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
   /// What this rank updates: parts of the flat memory, ascending.
-  var updates: [ParameterUpdate<Scalar>] { get }
+  var updates: [Optimizer<Scalar>] { get }
 
   /// Makes the sums of squares, which are zero before, those of the whole gradient, the same on all ranks.
   ///
@@ -48,14 +48,14 @@ extension UpdateScheme {
 
 /// Every rank has the gradient of all and updates all of its weights.
 final class ReplicatedUpdate<Scalar: NetworkScalar & ReducibleScalar>: UpdateScheme {
-  let updates: [ParameterUpdate<Scalar>]
+  let updates: [Optimizer<Scalar>]
   private let weights: UnsafeMutablePointer<Scalar>
   private let gradient: UnsafeMutablePointer<Scalar>
 
   init(
-    _ optimizer: any Optimizer<Scalar>, _ network: Network<Scalar>
+    _ optimizer: any UpdateRule, _ network: Network<Scalar>
   ) {
-    let update = ParameterUpdate(optimizer, layout: network.layout)
+    let update = Optimizer(optimizer, layout: network.layout)
     updates = [update]
     weights = network.values.baseAddress.unsafelyUnwrapped + update.range.lowerBound
     gradient = network.gradients.baseAddress.unsafelyUnwrapped + update.range.lowerBound

@@ -10,7 +10,7 @@ extension ModelParallel {
   ///
   /// - Parameter update: Made for the network's layout.
   /// - Returns: The same names and shapes on all ranks.
-  public func stateTensors(of update: ParameterUpdate<Scalar>) -> [StateTensor<Scalar>] {
+  public func stateTensors(of update: Optimizer<Scalar>) -> [StateTensor<Scalar>] {
     network.stateTensors + network.layout.stateTensors(of: update.state, range: update.range)
   }
 }

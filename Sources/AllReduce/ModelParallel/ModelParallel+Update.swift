@@ -10,7 +10,7 @@ extension ModelParallel {
   ///   - step: Which step; the gradients are of the sum over the global batch.
   /// - Throws: ``MPIError``.
   public func update(
-    _ update: ParameterUpdate<Scalar>, _ range: Range<Int>? = nil, _ step: OptimizerStep
+    _ update: Optimizer<Scalar>, _ range: Range<Int>? = nil, _ step: OptimizerStep
   ) throws {
     try timingUpdate {
       try updateNow(update, range ?? backRange.lowerBound..<frontRange.upperBound, step)
@@ -25,13 +25,13 @@ extension ModelParallel {
   }
 
   private func updateNow(
-    _ update: ParameterUpdate<Scalar>, _ range: Range<Int>, _ step: OptimizerStep
+    _ update: Optimizer<Scalar>, _ range: Range<Int>, _ step: OptimizerStep
   ) throws {
     guard let values = network.values.baseAddress, let gradients = network.gradients.baseAddress,
       !range.isEmpty
     else { return }
     let (weights, gradient) = (values + range.lowerBound, gradients + range.lowerBound)
-    if update.optimizer.usesNorms {
+    if update.rule.usesNorms {
       var squares = [Double](repeating: 0, count: update.squareCount)
       squares.withUnsafeMutableBufferPointer {
         update.addSquares(of: range, weights: weights, gradient: gradient, to: $0)
@@ -68,7 +68,7 @@ extension ModelParallel {
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(
     _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, examples: [Int] = [],
-    updatingWith update: ParameterUpdate<Scalar>, number: Int, learningRate: Double
+    updatingWith update: Optimizer<Scalar>, number: Int, learningRate: Double
   ) throws -> BatchScore {
     func move(_ total: BatchScore) -> OptimizerStep {
       OptimizerStep(

@@ -18,7 +18,7 @@ extension ModelParallel {
     var sum = 0.0
     for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges)
     where range.contains(elements.lowerBound) && (parameter.shard != nil || grid.modelIndex == 0) {
-      sum += ParameterUpdate<Scalar>.squares(of: parameter.gradient)
+      sum += Optimizer<Scalar>.squares(of: parameter.gradient)
     }
     return try tally.counting { try grid.model.allReduce(sum, .sum) }
   }

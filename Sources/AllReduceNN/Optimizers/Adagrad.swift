@@ -2,7 +2,7 @@
 ///
 /// s += g²; w -= rate g / (√s + epsilon). Weight decay is L2. Duchi, Hazan and Singer, "Adaptive
 /// subgradient methods for online learning and stochastic optimization", 2011.
-public struct Adagrad<Scalar: NetworkScalar>: Optimizer {
+public struct Adagrad: UpdateRule {
   /// What is added to the divisor.
   public let epsilon: Double
   /// How strongly weights are pulled to zero.
@@ -21,20 +21,10 @@ public struct Adagrad<Scalar: NetworkScalar>: Optimizer {
 
   /// The sum of squares.
   public var stateNames: [String] { ["squares"] }
-
-  /// Takes a step for a range of weights, in one pass over memory.
-  public func update(
-    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
-    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
-  ) {
-    let (rule, numbers) = pass(step)
-    OptimizerKernel.of(Scalar.self).update(
-      rule, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
-  }
 }
 
-extension Adagrad: PassOptimizer {
-  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
+extension Adagrad: FusedRule {
+  package func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     numbers.epsilon = epsilon
     return (.adagrad, numbers)

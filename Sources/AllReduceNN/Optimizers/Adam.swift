@@ -10,7 +10,7 @@
 /// m and s over 1 - βᵗ, since both start at zero. Kingma and Ba, "Adam: a method for stochastic
 /// optimization", 2015. Weight decay is L2, or with `decoupled` it is AdamW's: w *= 1 - rate decay, past
 /// the division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
-public struct Adam<Scalar: NetworkScalar>: Optimizer {
+public struct Adam: UpdateRule {
   /// How much of the mean of gradients stays, β₁, and of that of squares, β₂.
   public let betas: (Double, Double)
   /// What is added to the divisor.
@@ -43,21 +43,10 @@ public struct Adam<Scalar: NetworkScalar>: Optimizer {
 
   /// The running means of gradients and of their squares.
   public var stateNames: [String] { ["mean", "squares"] }
-
-  /// Takes a step for a range of weights, in one pass over memory.
-  public func update(
-    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
-    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
-  ) {
-    let (rule, numbers) = pass(step)
-    OptimizerKernel.of(Scalar.self).update(
-      rule, weights: weights, gradient: gradient, first: state[0], second: state[1],
-      count: count, numbers)
-  }
 }
 
-extension Adam: PassOptimizer {
-  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
+extension Adam: FusedRule {
+  package func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     let decay = step.decays ? weightDecay : 0
     let (first, second) = betas
     var numbers = OptimizerKernel.Coefficients(

@@ -4,7 +4,7 @@
 /// factor = trust |w| / (|g| + decay |w|); v = momentum v + rate factor (g + decay w); w -= v. For
 /// large batches. You, Gitman and Ginsburg, "Large batch training of convolutional networks", 2017.
 /// Parameters that do not decay (biases, norms) take the plain rate, as those do whose norm is zero.
-public struct LARS<Scalar: NetworkScalar>: Optimizer {
+public struct LARS: UpdateRule {
   /// How much of the velocity stays from step to step.
   public let momentum: Double
   /// The trust coefficient: the length of a step over that of the weights, at rate 1.
@@ -26,7 +26,7 @@ public struct LARS<Scalar: NetworkScalar>: Optimizer {
 
   /// The velocity.
   public var stateNames: [String] { ["momentum"] }
-  /// Yes.
+  /// True: a parameter's rate depends on its norm and its gradient's.
   public var usesNorms: Bool { true }
 
   /// The factor above; 1 where a norm is zero.
@@ -34,19 +34,16 @@ public struct LARS<Scalar: NetworkScalar>: Optimizer {
     guard weightNorm > 0, gradientNorm > 0 else { return 1 }
     return trust * weightNorm / (gradientNorm + weightDecay * weightNorm)
   }
+}
 
-  /// Takes a step for a range of weights, in one pass over memory.
-  public func update(
-    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
-    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
-  ) {
+extension LARS: FusedRule {
+  package func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     // The rate is within the velocity here: the kernel's own is 1.
     let rate = step.learningRate * step.rateFactor
     var numbers = OptimizerKernel.Coefficients(scale: rate * step.gradientScale, rate: 1)
     numbers.decay = step.decays ? rate * weightDecay : 0
     numbers.keep = momentum
     numbers.streams = step.streams
-    OptimizerKernel.of(Scalar.self).update(
-      .momentum, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
+    return (.momentum, numbers)
   }
 }

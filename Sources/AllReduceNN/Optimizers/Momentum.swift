@@ -3,7 +3,7 @@
 /// Nesterov's form looks ahead: w -= rate (g + momentum v). The learning rate stands outside the
 /// velocity, so that a schedule changes what the past has gathered too. Weight decay is L2. Sutskever,
 /// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
-public struct Momentum<Scalar: NetworkScalar>: Optimizer {
+public struct Momentum: UpdateRule {
   /// How much of the velocity stays from step to step.
   public let momentum: Double
   /// Whether it is Nesterov's form.
@@ -25,20 +25,10 @@ public struct Momentum<Scalar: NetworkScalar>: Optimizer {
 
   /// The velocity.
   public var stateNames: [String] { ["momentum"] }
-
-  /// Takes a step for a range of weights, in one pass over memory.
-  public func update(
-    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
-    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
-  ) {
-    let (rule, numbers) = pass(step)
-    OptimizerKernel.of(Scalar.self).update(
-      rule, weights: weights, gradient: gradient, first: state[0], count: count, numbers)
-  }
 }
 
-extension Momentum: PassOptimizer {
-  func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
+extension Momentum: FusedRule {
+  package func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass {
     var numbers = OptimizerKernel.Coefficients(step, weightDecay: weightDecay)
     numbers.keep = momentum
     return (isNesterov ? .nesterov : .momentum, numbers)

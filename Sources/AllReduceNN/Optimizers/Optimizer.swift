@@ -1,91 +1,111 @@
-/// A rule that turns gradients into better weights, as one pass over a range of flat memory.
+/// Updates a range of a network's flat memory by a rule, and keeps what that remembers.
 ///
-/// Rules hold settings only; what they remember between steps is passed in. So a rank may update any
-/// part of the weights, in any pieces, in any order: each element's result depends on that element
-/// alone. ``ParameterUpdate`` keeps the memory and calls the rule.
-public protocol Optimizer<Scalar>: Sendable {
-  associatedtype Scalar: NetworkScalar
+/// The range is all parameters, or on a rank that updates a part, that part: memory is kept for it
+/// alone. It may be updated in pieces, as gradients arrive. Parameters that lie side by side and are
+/// treated alike are one pass. Nothing is allocated after the creation.
+///
+/// Weight decay applies where ``Parameter/decays`` says so: not to biases and the scales of norms, which
+/// it only harms (PyTorch's optimizers decay whatever they are given).
+public final class Optimizer<Scalar: NetworkScalar> {
+  /// The rule.
+  public let rule: any UpdateRule
+  /// The elements of the flat memory that are updated here.
+  public let range: Range<Int>
+  let layout: ParameterLayout<Scalar>
+  private let runs: [Run]
+  private let memory: TensorMemory<Scalar>
+  var rateFactors: [Double]
 
-  /// What it remembers, a name for each vector as long as the weights: `["momentum"]`.
-  var stateNames: [String] { get }
+  /// Neighbouring elements that are updated alike.
+  private struct Run {
+    var elements: Range<Int>
+    let decays: Bool
+    /// In the layout, for a run that is one parameter.
+    let parameter: Int
+  }
 
-  /// How strongly weights are pulled to zero; 0 for not.
-  var weightDecay: Double { get }
-
-  /// Whether the rule wants the norms of each whole parameter and its gradient before a step.
-  var usesNorms: Bool { get }
-
-  /// What a parameter's learning rate is multiplied by, if ``usesNorms``.
+  /// Prepares updates; what the rule remembers is zero.
   ///
   /// - Parameters:
-  ///   - weightNorm: The Euclidean norm of the parameter.
-  ///   - gradientNorm: That of its gradient, scaled by ``OptimizerStep/gradientScale``.
-  /// - Returns: A factor for ``OptimizerStep/rateFactor``.
-  func rateFactor(weightNorm: Double, gradientNorm: Double) -> Double
-
-  /// Takes a step for a range of weights.
-  ///
-  /// - Parameters:
-  ///   - weights: The range; changed in place.
-  ///   - gradient: Its gradient, of the sum over the global batch.
-  ///   - state: What the rule remembers of the range, one vector a name; zero before the first step.
-  ///   - count: The elements in the range.
-  ///   - step: What holds for the range in this step.
-  func update(
-    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
-    state: StateVectors<Scalar>, count: Int, step: OptimizerStep)
-}
-
-extension Optimizer {
-  /// The number of vectors that the rule remembers.
-  public var vectorCount: Int { stateNames.count }
-  /// No.
-  public var usesNorms: Bool { false }
-  /// 1.
-  public func rateFactor(weightNorm: Double, gradientNorm: Double) -> Double { 1 }
-}
-
-/// What holds for a range of weights in one step of an optimizer.
-public struct OptimizerStep: Hashable, Sendable {
-  /// The number of the step, from 1.
-  public var number: Int
-  /// How far to go.
-  public var learningRate: Double
-  /// What gradients are multiplied by: 1 over the examples of the global batch, since gradients are
-  /// sums over it; times what clipping asks for.
-  public var gradientScale: Double
-  /// Whether weight decay applies to the range.
-  public var decays: Bool
-  /// What the optimizer's ``Optimizer/rateFactor(weightNorm:gradientNorm:)`` gave for the range.
-  public var rateFactor: Double
-  /// Whether new weights should be stored past the caches, since other processors hold the old ones.
-  package var streams = false
-
-  /// Describes a step.
+  ///   - rule: How weights change.
+  ///   - layout: Where the parameters lie.
+  ///   - range: Which elements of the flat memory are updated here; nil for all parameters.
+  /// - Precondition: The range is within the parameters' part of the memory.
   public init(
-    number: Int, learningRate: Double, gradientScale: Double, decays: Bool = true,
-    rateFactor: Double = 1
+    _ rule: any UpdateRule, layout: ParameterLayout<Scalar>, range: Range<Int>? = nil
   ) {
-    precondition(number >= 1, "steps count from 1, not from \(number)")
-    self.number = number
-    self.learningRate = learningRate
-    self.gradientScale = gradientScale
-    self.decays = decays
-    self.rateFactor = rateFactor
+    let all = layout.reserved..<layout.count
+    let range = range ?? all
+    precondition(
+      range.lowerBound >= all.lowerBound && range.upperBound <= all.upperBound,
+      "elements \(range) are not within those of the parameters, \(all)")
+    self.rule = rule
+    self.layout = layout
+    self.range = range
+    memory = TensorMemory(count: rule.vectorCount * range.count)
+    rateFactors = [Double](repeating: 1, count: layout.parameters.count)
+    var runs: [Run] = []
+    for (number, elements) in layout.ranges.enumerated() {
+      let elements = elements.clamped(to: range)
+      guard !elements.isEmpty else { continue }
+      let decays = layout.parameters[number].decays
+      let isAlike =
+        !rule.usesNorms
+        && (rule.weightDecay == 0 || runs.last?.decays == decays)
+      if isAlike, !runs.isEmpty {
+        // The gap between is updated too: its zeros stay zeros.
+        runs[runs.count - 1].elements =
+          runs[runs.count - 1].elements.lowerBound..<elements.upperBound
+      } else {
+        runs.append(Run(elements: elements, decays: decays, parameter: number))
+      }
+    }
+    self.runs = runs
   }
-}
 
-/// What an optimizer remembers of a range: vectors at equal distances in memory.
-public struct StateVectors<Scalar> {
-  private let first: UnsafeMutablePointer<Scalar>
-  private let distance: Int
-
-  /// Views vectors, each `distance` elements after the one before it.
-  public init(first: UnsafeMutablePointer<Scalar>, distance: Int) {
-    self.first = first
-    self.distance = distance
+  /// What the rule remembers of ``range``, by name; for checkpoints.
+  public var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
+    rule.stateNames.enumerated().map { number, name in
+      let start = number * range.count
+      return (
+        name, UnsafeMutableBufferPointer(rebasing: memory.values[start..<start + range.count])
+      )
+    }
   }
 
-  /// Where a vector starts.
-  public subscript(vector: Int) -> UnsafeMutablePointer<Scalar> { first + vector * distance }
+  /// Updates a piece of the range.
+  ///
+  /// If the rule ``UpdateRule/usesNorms``, ``useNorms(_:gradientScale:)`` comes first in every step.
+  ///
+  /// - Parameters:
+  ///   - piece: Elements of the flat memory.
+  ///   - weights: Where the piece's weights are; changed in place.
+  ///   - gradient: Where its gradients are, of the sum over the global batch.
+  ///   - step: Which step; what varies from parameter to parameter is filled in.
+  /// - Precondition: The piece is within ``range``.
+  public func update(
+    _ piece: Range<Int>, weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    _ step: OptimizerStep
+  ) {
+    precondition(
+      piece.lowerBound >= range.lowerBound && piece.upperBound <= range.upperBound,
+      "elements \(piece) are not within those that are updated here, \(range)")
+    var step = step
+    for run in runs where run.elements.overlaps(piece) {
+      let elements = run.elements.clamped(to: piece)
+      step.decays = run.decays
+      step.rateFactor = rateFactors[run.parameter]
+      let offset = elements.lowerBound - piece.lowerBound
+      rule.update(
+        weights: weights + offset, gradient: gradient + offset,
+        state: vectors(from: elements.lowerBound), count: elements.count, step: step)
+    }
+  }
+
+  /// What the rule remembers, from an element of the flat memory on.
+  func vectors(from element: Int) -> StateVectors<Scalar> {
+    StateVectors(
+      first: memory.values.baseAddress.unsafelyUnwrapped + (element - range.lowerBound),
+      distance: range.count)
+  }
 }

@@ -11,6 +11,15 @@ package struct OptimizerKernel: Sendable {
   /// Which pass.
   package enum Rule: Int32, Sendable, CaseIterable {
     case sgd, momentum, nesterov, adagrad, adam
+
+    /// How many vectors it keeps between steps.
+    var vectors: Int {
+      switch self {
+      case .sgd: 0
+      case .momentum, .nesterov, .adagrad: 1
+      case .adam: 2
+      }
+    }
   }
 
   /// The numbers of a pass; see `ck_update`.
@@ -114,8 +123,21 @@ package struct OptimizerKernel: Sendable {
   }
 }
 
-/// A rule that is a pass of the kernel's, whatever else is known of the gradient.
-protocol PassOptimizer<Scalar>: Optimizer {
+/// A rule that is one of the kernel's passes: all of the library's own.
+package protocol FusedRule: UpdateRule {
   /// The pass of a step.
   func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass
+}
+
+extension FusedRule {
+  /// Takes a step for a range of weights, in one pass over memory.
+  public func update<Scalar: NetworkScalar>(
+    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
+  ) {
+    let (rule, numbers) = pass(step)
+    OptimizerKernel.of(Scalar.self).update(
+      rule, weights: weights, gradient: gradient, first: rule.vectors > 0 ? state[0] : nil,
+      second: rule.vectors > 1 ? state[1] : nil, count: count, numbers)
+  }
 }

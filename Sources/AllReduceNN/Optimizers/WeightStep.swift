@@ -6,18 +6,18 @@ package struct WeightStep<Scalar: NetworkScalar> {
   let kernel: ck_step
 }
 
-extension ParameterUpdate {
+extension Optimizer {
   /// The step for one parameter, for who computes its gradient; the same bits as an update after that.
   ///
   /// - Parameters:
   ///   - parameter: One of the layout's, with memory.
   ///   - step: Which step; its scale has to be known before the gradient is.
-  /// - Returns: Nil if the optimizer needs more than the gradient of an element, such as norms, or the
+  /// - Returns: Nil if the rule needs more than the gradient of an element, such as norms, or the
   ///   parameter is not all updated here.
   package func weightStep(
     _ parameter: Parameter<Scalar>, _ step: OptimizerStep
   ) -> WeightStep<Scalar>? {
-    guard let rule = optimizer as? any PassOptimizer<Scalar>,
+    guard !rule.usesNorms, let rule = rule as? any FusedRule,
       let number = layout.parameters.firstIndex(where: { $0 === parameter })
     else { return nil }
     let elements = layout.ranges[number]
@@ -25,10 +25,10 @@ extension ParameterUpdate {
     var step = step
     step.decays = parameter.decays
     let state = vectors(from: elements.lowerBound)
+    let pass = rule.pass(step)
     return WeightStep(
       kernel: OptimizerKernel.of(Scalar.self).step(
-        rule.pass(step), weights: parameter.values.base,
-        first: rule.vectorCount > 0 ? state[0] : nil,
-        second: rule.vectorCount > 1 ? state[1] : nil))
+        pass, weights: parameter.values.base, first: pass.rule.vectors > 0 ? state[0] : nil,
+        second: pass.rule.vectors > 1 ? state[1] : nil))
   }
 }

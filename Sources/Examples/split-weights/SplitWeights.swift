@@ -56,7 +56,7 @@ struct SplitWeights: ParsableCommand {
 
     let (examples, labels) = made()
     let loss = SoftmaxCrossEntropy<Float>()
-    let update = ParameterUpdate(SGD<Float>(), layout: network.layout)
+    let update = Optimizer(SGD(), layout: network.layout)
     var score = BatchScore()
     for step in 1...steps {
       let outputs = try network.forward(examples)  // the all-reduce is in here

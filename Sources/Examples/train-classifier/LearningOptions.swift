@@ -54,7 +54,7 @@ struct LearningOptions: ParsableArguments {
   }
 
   /// The rule.
-  var rule: any Optimizer<Float> {
+  var rule: any UpdateRule {
     let decay = weightDecay ?? 0
     return switch optimizer {
     case .sgd: SGD(weightDecay: decay)

@@ -5,7 +5,7 @@ import ExampleSupport
 final class ModelTrainer: Trainer {
   private let parallel: ModelParallel<Float>
   private let loader: BatchLoader<Float>
-  private let update: ParameterUpdate<Float>
+  private let update: Optimizer<Float>
   private let clipping: GradientClipping?
   private let turns: Int
   private let batch: Int
@@ -36,7 +36,7 @@ final class ModelTrainer: Trainer {
     let remembered = options.learning.rule.vectorCount * parallel.network.layout.count
     try world.requireMemory(
       remembered * MemoryLayout<Float>.stride, for: "what the optimizer remembers")
-    update = ParameterUpdate(options.learning.rule, layout: parallel.network.layout)
+    update = Optimizer(options.learning.rule, layout: parallel.network.layout)
     clipping = options.learning.clip.map { GradientClipping(maximumNorm: $0) }
     turns = sharing.variableBatch ? grid.model.size : 1
   }

@@ -1,4 +1,4 @@
-extension ParameterUpdate {
+extension Optimizer {
   /// How many sums of squares ``addSquares(of:weights:gradient:to:)`` makes: two a parameter.
   public var squareCount: Int { 2 * layout.parameters.count }
 
@@ -25,7 +25,7 @@ extension ParameterUpdate {
     return OptimizerKernel.of(Scalar.self).sumOfSquares(base, count: gradient.count)
   }
 
-  /// The first pass of an optimizer that ``Optimizer/usesNorms``: adds up squares in a piece.
+  /// The first pass of a rule that ``UpdateRule/usesNorms``: adds up squares in a piece.
   ///
   /// Ranks that update parts add theirs up, element by element, before ``useNorms(_:gradientScale:)``.
   ///
@@ -59,14 +59,14 @@ extension ParameterUpdate {
     precondition(
       squares.count == squareCount, "there are \(squareCount) sums, not \(squares.count)")
     for (number, parameter) in layout.parameters.enumerated() where parameter.decays {
-      rateFactors[number] = optimizer.rateFactor(
+      rateFactors[number] = rule.rateFactor(
         weightNorm: squares[2 * number].squareRoot(),
         gradientNorm: squares[2 * number + 1].squareRoot() * gradientScale)
     }
   }
 
-  /// Updates all parameters in a network's own memory: one pass, or two if the optimizer
-  /// ``Optimizer/usesNorms``.
+  /// Updates all parameters in a network's own memory: one pass, or two if the rule
+  /// ``UpdateRule/usesNorms``.
   ///
   /// - Parameters:
   ///   - network: Whose layout this was made for; its gradients are of the sum over the global batch.
@@ -81,7 +81,7 @@ extension ParameterUpdate {
     guard let values = network.values.baseAddress, let gradients = network.gradients.baseAddress
     else { return }
     let (weights, gradient) = (values + range.lowerBound, gradients + range.lowerBound)
-    if optimizer.usesNorms {
+    if rule.usesNorms {
       withUnsafeTemporaryAllocation(of: Double.self, capacity: squareCount) { squares in
         squares.initialize(repeating: 0)
         addSquares(of: range, weights: weights, gradient: gradient, to: squares)
