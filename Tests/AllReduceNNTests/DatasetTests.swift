@@ -101,7 +101,7 @@ final class DatasetTests: XCTestCase {
       for batch in [one, other] {
         XCTAssertEqual(batch.inputs.elements, inputs)
         XCTAssertEqual(batch.inputs.shape, [batch.count, 3, 3, 1])
-        XCTAssertEqual(Array(batch.labels), labels)
+        XCTAssertEqual(batch.labels, labels)
       }
     }
   }

@@ -7,12 +7,10 @@ final class LossTests: XCTestCase {
   private func evaluate<Scalar: NetworkScalar>(
     _ loss: some Loss<Scalar>, _ output: [Scalar], _ shape: Shape, classes: [Int32]
   ) throws -> (score: BatchScore, gradient: [Scalar]) {
-    try classes.withUnsafeBufferPointer {
-      let gradient = Tensor<Scalar>(shape: shape)
-      let score = try loss.evaluate(
-        Tensor(output, shape: shape), .classes($0), gradient: gradient)
-      return (score, gradient.elements)
-    }
+    let gradient = Tensor<Scalar>(shape: shape)
+    let score = try loss.evaluate(
+      Tensor(output, shape: shape), .classes(classes), gradient: gradient)
+    return (score, gradient.elements)
   }
 
   private func evaluate<Scalar: NetworkScalar>(
@@ -159,19 +157,17 @@ final class LossTests: XCTestCase {
         SoftmaxCrossEntropy<Scalar>(labelSmoothing: 0.1), MeanSquaredError<Scalar>(),
         BinaryCrossEntropy<Scalar>(),
       ] as [any Loss<Scalar>] {
-        try classes.withUnsafeBufferPointer { classes in
-          let tensor = Tensor(output.map { Scalar($0) }, shape: [rows, width])
-          let targets: Targets<Scalar> =
-            loss is SoftmaxCrossEntropy<Scalar>
-            ? .classes(classes)
-            : .values(Tensor(values.map { Scalar($0) }, shape: [rows, width]))
-          let alone = try loss.evaluate(tensor, targets, gradient: nil)
-          let beside = Tensor<Scalar>(shape: [rows, width])
-          XCTAssertEqual(try loss.evaluate(tensor, targets, gradient: beside), alone)
-          XCTAssertEqual(try loss.evaluate(tensor, targets, gradient: tensor), alone)
-          XCTAssertEqual(tensor.elements, beside.elements)
-          numbers += [alone.loss, Double(alone.correct)] + beside.elements.map { Double($0) }
-        }
+        let tensor = Tensor(output.map { Scalar($0) }, shape: [rows, width])
+        let targets: Targets<Scalar> =
+          loss is SoftmaxCrossEntropy<Scalar>
+          ? .classes(classes)
+          : .values(Tensor(values.map { Scalar($0) }, shape: [rows, width]))
+        let alone = try loss.evaluate(tensor, targets, gradient: nil)
+        let beside = Tensor<Scalar>(shape: [rows, width])
+        XCTAssertEqual(try loss.evaluate(tensor, targets, gradient: beside), alone)
+        XCTAssertEqual(try loss.evaluate(tensor, targets, gradient: tensor), alone)
+        XCTAssertEqual(tensor.elements, beside.elements)
+        numbers += [alone.loss, Double(alone.correct)] + beside.elements.map { Double($0) }
       }
       return numbers
     }

@@ -154,9 +154,7 @@ final class CheckpointTests: CollectiveTestCase {
         shape: [numbers.count, 6])
       let labels = numbers.map { Int32($0 % 4) }
       parallel.network.pass.examples = numbers
-      let total = try labels.withUnsafeBufferPointer {
-        try parallel.step(inputs, .classes($0), SoftmaxCrossEntropy())
-      }
+      let total = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
       losses.append(total.meanLoss)
       update.update(
         parallel.network,
@@ -202,9 +200,8 @@ final class CheckpointTests: CollectiveTestCase {
         },
         shape: [numbers.count, 6])
       parallel.network.pass.examples = numbers
-      let total = try numbers.map { Int32($0 % 4) }.withUnsafeBufferPointer {
-        try parallel.step(inputs, .classes($0), SoftmaxCrossEntropy())
-      }
+      let total = try parallel.step(
+        inputs, .classes(numbers.map { Int32($0 % 4) }), SoftmaxCrossEntropy())
       try parallel.update(learningRate: 0.01)
       return total.meanLoss
     }

@@ -39,9 +39,8 @@ final class DataParallelTests: CollectiveTestCase {
     _ parallel: DataParallel<Double>, _ part: Part
   ) throws -> (own: BatchScore, gradient: Tensor<Double>) {
     parallel.network.pass.examples = part.numbers
-    return try part.labels.withUnsafeBufferPointer {
-      try parallel.forward(part.inputs, .classes($0), SoftmaxCrossEntropy(labelSmoothing: 0.1))
-    }
+    return try parallel.forward(
+      part.inputs, .classes(part.labels), SoftmaxCrossEntropy(labelSmoothing: 0.1))
   }
 
   /// The examples of each rank: even parts, parts that grow with the rank, and some without any.

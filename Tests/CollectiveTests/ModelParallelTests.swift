@@ -79,10 +79,8 @@ final class ModelParallelTests: CollectiveTestCase {
     network.pass.examples = part.numbers
     let output = try network.forward(part.inputs)
     let gradient = Tensor<Double>(shape: output.shape)
-    let score = try part.labels.withUnsafeBufferPointer {
-      try SoftmaxCrossEntropy<Double>(labelSmoothing: smoothing).evaluate(
-        output, .classes($0), gradient: gradient)
-    }
+    let score = try SoftmaxCrossEntropy<Double>(labelSmoothing: smoothing).evaluate(
+      output, .classes(part.labels), gradient: gradient)
     try network.backward(gradient)
     return score
   }
@@ -114,9 +112,7 @@ final class ModelParallelTests: CollectiveTestCase {
         reference, Part(0..<examples, step: number, input: item.input), number,
         smoothing: smoothing)
       let part = Part(own, step: number, input: item.input)
-      let total = try part.labels.withUnsafeBufferPointer {
-        try parallel.step(part.inputs, $0, examples: part.numbers)
-      }
+      let total = try parallel.step(part.inputs, part.labels, examples: part.numbers)
       XCTAssertEqual(total.examples, examples, what, line: line)
       XCTAssertEqual(total.correct, expected.correct, what, line: line)
       XCTAssertEqual(
@@ -144,13 +140,11 @@ final class ModelParallelTests: CollectiveTestCase {
     reference.pass.isTraining = false
     let all = Part(0..<examples, step: 0, input: item.input)
     let outputs = try reference.forward(all.inputs)
-    let expected = try all.labels.withUnsafeBufferPointer {
-      try SoftmaxCrossEntropy<Double>(labelSmoothing: smoothing).evaluate(
-        outputs, .classes($0), gradient: nil)
-    }
+    let expected = try SoftmaxCrossEntropy<Double>(labelSmoothing: smoothing).evaluate(
+      outputs, .classes(all.labels), gradient: nil)
     let part = Part(own, step: 0, input: item.input)
     let score = try parallel.sum(
-      part.labels.withUnsafeBufferPointer { try parallel.score(part.inputs, $0) })
+      parallel.score(part.inputs, part.labels))
     XCTAssertEqual(score.correct, expected.correct, what, line: line)
     XCTAssertEqual(score.loss, expected.loss, accuracy: 1e-9 * expected.loss, what, line: line)
   }
@@ -212,17 +206,15 @@ final class ModelParallelTests: CollectiveTestCase {
         let part = Part(
           4 * world.rank..<4 * world.rank + 4, step: 0, input: item.input)
         var (turns, seen) = (0, 0)
-        let total = try part.labels.withUnsafeBufferPointer { labels in
-          try parallel.step(part.inputs, labels, examples: part.numbers) { score in
-            turns += 1
-            seen += score.examples
-            XCTAssertLessThanOrEqual(score.examples, parallel.largestTurn)
-            try parallel.update(
-              update, parallel.backRange,
-              OptimizerStep(
-                number: number, learningRate: 0.3 / Double(world.size),
-                gradientScale: score.gradientScale))
-          }
+        let total = try parallel.step(part.inputs, part.labels, examples: part.numbers) { score in
+          turns += 1
+          seen += score.examples
+          XCTAssertLessThanOrEqual(score.examples, parallel.largestTurn)
+          try parallel.update(
+            update, parallel.backRange,
+            OptimizerStep(
+              number: number, learningRate: 0.3 / Double(world.size),
+              gradientScale: score.gradientScale))
         }
         XCTAssertEqual(turns, world.size)
         XCTAssertEqual(total.examples, 4 * world.size)
@@ -253,18 +245,13 @@ final class ModelParallelTests: CollectiveTestCase {
         let own = BlockPartition(count: 12 * grid.data.size, parts: grid.data.size)[grid.dataIndex]
         for step in 1...4 {
           let part = Part(own, step: step, input: item.input)
-          let (first, second) = try part.labels.withUnsafeBufferPointer {
-            let total = try one.step(part.inputs, $0, examples: part.numbers)
-            try one.update(
-              oneUpdate, nil,
-              OptimizerStep(number: step, learningRate: 0.1, gradientScale: total.gradientScale))
-            return (
-              total,
-              try two.step(
-                part.inputs, $0, examples: part.numbers, updatingWith: twoUpdate, number: step,
-                learningRate: 0.1)
-            )
-          }
+          let first = try one.step(part.inputs, part.labels, examples: part.numbers)
+          try one.update(
+            oneUpdate, nil,
+            OptimizerStep(number: step, learningRate: 0.1, gradientScale: first.gradientScale))
+          let second = try two.step(
+            part.inputs, part.labels, examples: part.numbers, updatingWith: twoUpdate,
+            number: step, learningRate: 0.1)
           XCTAssertEqual(first, second)
           XCTAssertEqual(try one.checksum(), try two.checksum(), "rule \(number), step \(step)")
         }
@@ -279,11 +266,9 @@ final class ModelParallelTests: CollectiveTestCase {
     let update = Optimizer(SGD(), layout: parallel.network.layout)
     let before = Array(parallel.network.values)
     let labels = [Int32](repeating: 1, count: 8)
-    let total = try labels.withUnsafeBufferPointer {
-      try parallel.step(
-        Tensor(repeating: .infinity, shape: [8, 6]), $0, updatingWith: update, number: 1,
-        learningRate: 0.1)
-    }
+    let total = try parallel.step(
+      Tensor(repeating: .infinity, shape: [8, 6]), labels, updatingWith: update, number: 1,
+      learningRate: 0.1)
     XCTAssertFalse(total.loss.isFinite)
     XCTAssertEqual(Array(parallel.network.values), before)
   }
@@ -298,9 +283,7 @@ final class ModelParallelTests: CollectiveTestCase {
         item.layers(), input: item.input, over: Grid(world), transition: transition)
       let part = Part(
         world.rank * batch..<(world.rank + 1) * batch, step: 0, input: item.input)
-      _ = try part.labels.withUnsafeBufferPointer {
-        try parallel.step(part.inputs, $0, examples: part.numbers)
-      }
+      _ = try parallel.step(part.inputs, part.labels, examples: part.numbers)
       largest[transition] = parallel.largestTurn
       // All examples and all gradients with a; 1/p of that with c, what is on its way included; with b the
       // next examples besides.
@@ -325,7 +308,7 @@ final class ModelParallelTests: CollectiveTestCase {
     let layers: [any Layer<Double>] = [Dense(6, 20), ReLU(), Dense(20, 30), ReLU(), Dense(30, 7)]
     let parallel = try ModelParallel(layers, input: [6], over: Grid(world))
     let part = Part(0..<16, step: 0, input: [6])
-    _ = try part.labels.withUnsafeBufferPointer { try parallel.step(part.inputs, $0) }
+    _ = try parallel.step(part.inputs, part.labels)
     // The input needs no gradient, the row-parallel layer no exchange backward.
     let moved = parallel.layers.allExchanges.map(\.exchange).filter { $0.traffic != Traffic() }
     XCTAssertEqual(moved.map(\.isBackward), world.size == 1 ? [] : [false, true])

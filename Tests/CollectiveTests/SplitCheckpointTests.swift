@@ -88,9 +88,7 @@ final class SplitCheckpointTests: CollectiveTestCase {
         ? (grid.dataIndex, grid.data.size) : (group.rank, group.size)
       for step in steps {
         let (inputs, labels, numbers) = batch(at, step, rank: rank, of: ranks)
-        let total = try labels.withUnsafeBufferPointer {
-          try parallel.step(inputs, $0, examples: numbers)
-        }
+        let total = try parallel.step(inputs, labels, examples: numbers)
         try parallel.update(
           update, nil,
           OptimizerStep(
@@ -110,9 +108,7 @@ final class SplitCheckpointTests: CollectiveTestCase {
       for step in steps {
         let (inputs, labels, numbers) = batch(at, step, rank: group.rank, of: group.size)
         parallel.network.pass.examples = numbers
-        let total = try labels.withUnsafeBufferPointer {
-          try parallel.step(inputs, .classes($0), SoftmaxCrossEntropy())
-        }
+        let total = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
         try parallel.update(learningRate: 0.01)
         losses.append(total.meanLoss)
       }

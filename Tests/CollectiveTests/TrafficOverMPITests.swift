@@ -133,9 +133,7 @@ final class TrafficOverMPITests: CollectiveTestCase {
       let steps = 3
       let all = try moved {
         for _ in 0..<steps {
-          _ = try labels.withUnsafeBufferPointer {
-            try parallel.step(inputs, .classes($0), SoftmaxCrossEntropy())
-          }
+          _ = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
           try parallel.update(
             learningRate: 0.1, clipping: GradientClipping(maximumNorm: 1))
         }

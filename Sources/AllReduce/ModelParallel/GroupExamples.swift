@@ -11,7 +11,7 @@ struct GroupExamples {
 
   /// Tells all ranks of the others' examples. Collective; one number an example.
   init(
-    _ own: UnsafeBufferPointer<Int32>, _ numbers: [Int], over communicator: Communicator
+    _ own: [Int32], _ numbers: [Int], over communicator: Communicator
   ) throws {
     precondition(
       own.count == numbers.count, "\(own.count) classes are not those of \(numbers.count) examples")

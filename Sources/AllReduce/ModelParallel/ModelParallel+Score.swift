@@ -3,7 +3,7 @@ public import AllReduceNN
 
 extension ModelParallel {
   func evaluate(
-    _ output: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, withGradient: Bool
+    _ output: Tensor<Scalar>, _ labels: [Int32], withGradient: Bool
   ) throws -> (own: BatchScore, gradient: Tensor<Scalar>?) {
     let gradient = withGradient ? outputGradient.tensor(output.shape) : nil
     let targets = Targets<Scalar>.classes(labels)
@@ -18,7 +18,7 @@ extension ModelParallel {
   ///
   /// - Returns: The score of the model group's examples.
   public func score(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>
+    _ inputs: Tensor<Scalar>, _ labels: [Int32]
   ) throws -> BatchScore {
     network.pass.isTraining = false
     let output = try network.forward(inputs)
@@ -27,9 +27,7 @@ extension ModelParallel {
     }
     let group = try GroupExamples(
       labels, Array(repeating: 0, count: labels.count), over: layers.communicator)
-    return try group.labels.withUnsafeBufferPointer {
-      try evaluate(output, $0, withGradient: false).own
-    }
+    return try evaluate(output, group.labels, withGradient: false).own
   }
 
   /// Adds up the scores of the model groups. Collective.

@@ -16,7 +16,7 @@ extension ModelParallel {
   /// - Returns: The totals over all ranks; update with ``BatchScore/gradientScale``.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, examples: [Int] = [],
+    _ inputs: Tensor<Scalar>, _ labels: [Int32], examples: [Int] = [],
     afterTurn: ((BatchScore) throws -> Void)? = nil
   ) throws -> BatchScore {
     try step(inputs, labels, examples, afterTurn, beforeBackward: nil)
@@ -25,7 +25,7 @@ extension ModelParallel {
   /// The step, with what happens between the totals of all examples and the pass back, in a network without
   /// a transition.
   func step(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, _ examples: [Int],
+    _ inputs: Tensor<Scalar>, _ labels: [Int32], _ examples: [Int],
     _ afterTurn: ((BatchScore) throws -> Void)?, beforeBackward: ((BatchScore) -> Void)?
   ) throws -> BatchScore {
     let from = clock.now
@@ -52,7 +52,7 @@ extension ModelParallel {
   }
 
   private func stepAtOnce(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, _ examples: [Int],
+    _ inputs: Tensor<Scalar>, _ labels: [Int32], _ examples: [Int],
     _ beforeBackward: ((BatchScore) -> Void)?
   ) throws -> BatchScore {
     largestTurn = max(largestTurn, inputs.rows)
@@ -66,7 +66,7 @@ extension ModelParallel {
   }
 
   private func stepInTurns(
-    _ front: Sequential<Scalar>, _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>,
+    _ front: Sequential<Scalar>, _ inputs: Tensor<Scalar>, _ labels: [Int32],
     _ examples: [Int], _ afterTurn: ((BatchScore) throws -> Void)?
   ) throws -> BatchScore {
     let group = try GroupExamples(
@@ -97,9 +97,8 @@ extension ModelParallel {
       largestTurn = max(largestTurn, turn.count)
       backPass.examples = group.examples(of: turn)
       backPass.accumulatesGradients = index > 0 && afterTurn == nil
-      let (score, gradient) = try group.labels(of: turn).withUnsafeBufferPointer {
-        try evaluate(layers.back.forward(gathered, backPass), $0, withGradient: true)
-      }
+      let (score, gradient) = try evaluate(
+        layers.back.forward(gathered, backPass), group.labels(of: turn), withGradient: true)
       own += score
       if isLast || afterTurn != nil { begin(afterTurn == nil ? own : score) }
       let buffer = replacesInput ? index % 2 : 2

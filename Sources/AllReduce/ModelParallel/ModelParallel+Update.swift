@@ -67,7 +67,7 @@ extension ModelParallel {
   /// - Returns: The totals over all ranks. If the loss is no finite number, no weight has changed.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(
-    _ inputs: Tensor<Scalar>, _ labels: UnsafeBufferPointer<Int32>, examples: [Int] = [],
+    _ inputs: Tensor<Scalar>, _ labels: [Int32], examples: [Int] = [],
     updatingWith update: Optimizer<Scalar>, number: Int, learningRate: Double
   ) throws -> BatchScore {
     func move(_ total: BatchScore) -> OptimizerStep {

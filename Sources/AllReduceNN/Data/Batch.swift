@@ -3,23 +3,11 @@ public struct Batch<Scalar: NetworkScalar> {
   /// `[examples.count]` and then an example's shape.
   public let inputs: Tensor<Scalar>
   /// The class of each example.
-  public let labels: UnsafeMutableBufferPointer<Int32>
+  public let labels: [Int32]
   /// The data set's numbers of the examples: for ``Pass/examples``.
   public let examples: [Int]
   /// The examples of the global batch, all ranks' parts together.
   public let globalCount: Int
-  /// What keeps the labels alive.
-  private let owner: AnyObject
-
-  init(
-    inputs: Tensor<Scalar>, labels: TensorMemory<Int32>, examples: [Int], globalCount: Int
-  ) {
-    self.inputs = inputs
-    self.labels = UnsafeMutableBufferPointer(rebasing: labels.values[0..<examples.count])
-    self.examples = examples
-    self.globalCount = globalCount
-    owner = labels
-  }
 
   /// The examples of this part; 0 for an empty one.
   public var count: Int { examples.count }

@@ -2,22 +2,19 @@
 final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
   private var inputs = Scratch<Scalar>()
   private var numbers = Scratch<Float>()
-  private var labels = TensorMemory<Int32>(count: 0)
+  /// Filled in place, unless the batch before still has it.
+  private var labels: [Int32] = []
 
   /// Fills the memory with examples.
   func make(_ data: any Dataset, _ examples: [Int], globalCount: Int) -> Batch<Scalar> {
     let shape = data.exampleShape.batch(of: examples.count)
-    if labels.values.count < examples.count { labels = TensorMemory(count: examples.count) }
-    let batch = Batch(
-      inputs: inputs.tensor(shape), labels: labels, examples: examples, globalCount: globalCount)
-    if let inputs = batch.inputs as? Tensor<Float> {
-      data.fill(examples, inputs: inputs, labels: batch.labels)
-    } else {
-      let inputs = numbers.tensor(shape)
-      data.fill(examples, inputs: inputs, labels: batch.labels)
-      if let wide = batch.inputs as? Tensor<Double> { BatchSlot.widen(inputs, to: wide) }
-    }
-    return batch
+    let tensor = inputs.tensor(shape)
+    let filled = tensor as? Tensor<Float> ?? numbers.tensor(shape)
+    labels.removeAll(keepingCapacity: true)
+    labels.append(contentsOf: repeatElement(0, count: examples.count))
+    labels.withUnsafeMutableBufferPointer { data.fill(examples, inputs: filled, labels: $0) }
+    if let wide = tensor as? Tensor<Double> { BatchSlot.widen(filled, to: wide) }
+    return Batch(inputs: tensor, labels: labels, examples: examples, globalCount: globalCount)
   }
 
   private static func widen(_ numbers: Tensor<Float>, to wide: Tensor<Double>) {

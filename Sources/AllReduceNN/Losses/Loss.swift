@@ -1,7 +1,7 @@
 /// What a batch's outputs should have been.
 public enum Targets<Scalar: NetworkScalar> {
   /// The number of the right class, from 0, of every example.
-  case classes(UnsafeBufferPointer<Int32>)
+  case classes([Int32])
   /// The right numbers, in the shape of the outputs.
   case values(Tensor<Scalar>)
 }

@@ -78,7 +78,7 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
   }
 
   /// Refuses classes that there are not.
-  package static func check(_ classes: UnsafeBufferPointer<Int32>, below width: Int) throws {
+  package static func check(_ classes: [Int32], below width: Int) throws {
     if let example = classes.firstIndex(where: { $0 < 0 || $0 >= width }) {
       throw DataError(
         file: "the targets",

@@ -6,8 +6,8 @@
 public struct Tensor<Scalar: NetworkScalar> {
   /// The sizes of its dimensions.
   public let shape: Shape
-  /// The elements, row by row.
-  public let values: UnsafeMutableBufferPointer<Scalar>
+  /// The elements, row by row: only as long as the tensor, or another view of its memory, lives.
+  package let values: UnsafeMutableBufferPointer<Scalar>
   /// What keeps the memory alive.
   private let owner: AnyObject?
 
@@ -50,20 +50,28 @@ public struct Tensor<Scalar: NetworkScalar> {
   /// A copy of the elements.
   public var elements: [Scalar] { withExtendedLifetime(owner) { Array(values) } }
 
+  /// Lets `body` read and write the elements, row by row, where they are; the pointer is valid in `body`
+  /// alone.
+  public func withValues<Result>(
+    _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+  ) rethrows -> Result {
+    try withExtendedLifetime(owner) { try body(values) }
+  }
+
   /// Where the elements are.
   ///
   /// - Precondition: There is an element.
-  public var base: UnsafeMutablePointer<Scalar> {
+  package var base: UnsafeMutablePointer<Scalar> {
     guard let base = values.baseAddress else {
       preconditionFailure("a tensor of \(shape) has no memory")
     }
     return base
   }
 
-  /// One element, by its place in ``values``.
+  /// One element, by its place, counted row by row. For many elements ``withValues(_:)`` is faster.
   public subscript(index: Int) -> Scalar {
-    get { values[index] }
-    nonmutating set { values[index] = newValue }
+    get { withExtendedLifetime(owner) { values[index] } }
+    nonmutating set { withExtendedLifetime(owner) { values[index] = newValue } }
   }
 
   /// The same elements with other dimensions.

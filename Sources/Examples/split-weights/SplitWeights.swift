@@ -61,9 +61,7 @@ struct SplitWeights: ParsableCommand {
     for step in 1...steps {
       let outputs = try network.forward(examples)  // the all-reduce is in here
       let gradient = Tensor<Float>(shape: outputs.shape)
-      score = try labels.withUnsafeBufferPointer {
-        try loss.evaluate(outputs, .classes($0), gradient: gradient)
-      }
+      score = try loss.evaluate(outputs, .classes(labels), gradient: gradient)
       try network.backward(gradient)  // nothing crosses: each rank has its weights' whole gradient
       update.update(
         network, OptimizerStep(number: step, learningRate: 0.1, gradientScale: score.gradientScale))

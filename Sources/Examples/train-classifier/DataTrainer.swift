@@ -59,7 +59,7 @@ final class DataTrainer: Trainer {
           epoch: epoch, step: parts.lowerBound + part / loaders.count)
       }
       parallel.network.pass.examples = batch.examples
-      return try parallel.forward(batch.inputs, .classes(UnsafeBufferPointer(batch.labels)), loss)
+      return try parallel.forward(batch.inputs, .classes(batch.labels), loss)
     }
     guard total.loss.isFinite else { return nil }
     let reduced = clock.now

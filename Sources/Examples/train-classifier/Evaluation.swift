@@ -14,17 +14,16 @@ enum Evaluation {
   /// - Throws: What `body` throws.
   static func run(
     on data: any Dataset, _ own: Range<Int>, batch: Int, turns: Int?,
-    _ body: (Tensor<Float>, UnsafeBufferPointer<Int32>) throws -> Void
+    _ body: (Tensor<Float>, [Int32]) throws -> Void
   ) throws {
     var inputs = Scratch<Float>()
-    let labels = TensorMemory<Int32>(count: batch)
     for turn in 0..<(turns ?? (own.count + batch - 1) / batch) {
       let start = min(own.lowerBound + turn * batch, own.upperBound)
       let examples = Array(start..<min(start + batch, own.upperBound))
       let tensor = inputs.tensor(data.exampleShape.batch(of: examples.count))
-      let truth = UnsafeMutableBufferPointer(rebasing: labels.values[0..<examples.count])
-      data.fill(examples, inputs: tensor, labels: truth)
-      try body(tensor, UnsafeBufferPointer(truth))
+      var labels = [Int32](repeating: 0, count: examples.count)
+      labels.withUnsafeMutableBufferPointer { data.fill(examples, inputs: tensor, labels: $0) }
+      try body(tensor, labels)
     }
   }
 }

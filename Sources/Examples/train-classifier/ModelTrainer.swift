@@ -73,7 +73,7 @@ final class ModelTrainer: Trainer {
     let batch = records.span("input") { loader.batch(epoch: epoch, step: parts.lowerBound) }
     if turns == 1, clipping == nil {
       let total = try parallel.step(
-        batch.inputs, UnsafeBufferPointer(batch.labels), examples: batch.examples,
+        batch.inputs, batch.labels, examples: batch.examples,
         updatingWith: update, number: number, learningRate: rate)
       return total.loss.isFinite ? total : nil
     }
@@ -94,7 +94,7 @@ final class ModelTrainer: Trainer {
           updatedInTurns += updateSeconds - before
         }
       let total = try parallel.step(
-        batch.inputs, UnsafeBufferPointer(batch.labels), examples: batch.examples,
+        batch.inputs, batch.labels, examples: batch.examples,
         afterTurn: afterTurn)
       guard turns > 1 else {
         try apply(total, nil, number: number, rate: rate)
