@@ -106,6 +106,20 @@ final class DatasetTests: XCTestCase {
     }
   }
 
+  func testLabelsAreTheBatchsOwn() {
+    let data = SyntheticImages(count: 64, shape: [3, 3, 1])
+    let loader = BatchLoader<Float>(data, EpochSampler(count: 64, globalBatchSize: 16, seed: 5))
+    let kept = loader.batch(epoch: 0, step: 0)
+    let labels = kept.labels
+    XCTAssertNotEqual(loader.batch(epoch: 0, step: 1).labels, labels)
+    XCTAssertEqual(kept.labels, labels)
+    // Their memory is used again where no batch is kept.
+    func place(_ step: Int) -> UnsafePointer<Int32>? {
+      loader.batch(epoch: 1, step: step).labels.withUnsafeBufferPointer { $0.baseAddress }
+    }
+    XCTAssertEqual(place(0), place(1))
+  }
+
   func testEmptyPartsAndDoubles() {
     let data = SyntheticImages(count: 5, shape: [2, 2, 1])
     let sampler = EpochSampler(count: 5, globalBatchSize: 4)

@@ -64,7 +64,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer {
     guard let input, input.count * width == gradient.count else {
       preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
     }
-    if !pass.accumulatesGradients { weight.gradient.values.update(repeating: 0) }
+    weight.startGradient(in: pass)
     for (place, number) in input.values.enumerated() {
       let row = weight.gradient.base + Int(number) * width
       Scalar.vectorFunctions.add(row, gradient.base + place * width, row, count: width)

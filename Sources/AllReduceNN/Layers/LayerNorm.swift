@@ -63,10 +63,8 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer {
       preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
     }
     let rows = input.count / width
-    if !pass.accumulatesGradients {
-      weight.gradient.values.update(repeating: 0)
-      bias.gradient.values.update(repeating: 0)
-    }
+    weight.startGradient(in: pass)
+    bias.startGradient(in: pass)
     let statistics = statistics.tensor([2, rows])
     if rows > 0 {
       Scalar.normalization.rowsParameters(

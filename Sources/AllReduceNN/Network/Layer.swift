@@ -41,8 +41,15 @@ public protocol Layer<Scalar>: AnyObject {
 
   /// Computes the gradients of the parameters, then that of the input of the latest `forward`.
   ///
-  /// The weight gradient comes first, and ``Pass/finish(_:)`` is called for it before the input gradient is
-  /// computed, so that its exchange can start. Gradients are of the sum over the batch.
+  /// The weight gradient comes first, and ``Pass/finish(_:)`` is called once for each parameter before the
+  /// input gradient is computed, so that its exchange can start. Gradients are of the sum over the batch,
+  /// which may have no rows.
+  ///
+  /// Where ``Pass/accumulatesGradients`` is false, every element of a parameter's gradient is set: what is
+  /// there is left over from another step. Where it is true, the batch is a further part of one that is
+  /// computed in parts, or an empty one, and its gradient is added to what is there. A layer that does
+  /// otherwise learns from wrong gradients, and nothing says so. ``Parameter/startGradient(in:)`` makes both
+  /// cases one: after it, a layer adds. The input's gradient belongs to this batch alone: it is always set.
   ///
   /// - Parameters:
   ///   - gradient: The gradient of the output, `[batch, ...]`; the layer may overwrite it.

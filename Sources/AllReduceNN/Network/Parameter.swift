@@ -49,6 +49,13 @@ public final class Parameter<Scalar: NetworkScalar> {
       source: source)
   }
 
+  /// Prepares the gradient for a layer that adds to it: zero, unless a pass accumulates gradients.
+  ///
+  /// For a layer's `backward`, before it adds; it costs a pass over the gradient.
+  public func startGradient(in pass: Pass<Scalar>) {
+    if !pass.accumulatesGradients { gradient.values.update(repeating: 0) }
+  }
+
   /// The sizes of the whole parameter.
   public var wholeShape: Shape { shard?.whole ?? shape }
 
