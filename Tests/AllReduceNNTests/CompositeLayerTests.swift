@@ -90,7 +90,10 @@ final class CompositeLayerTests: XCTestCase {
       BatchNorm(4), Residual(LayerNorm(4), shortcut: LayerNorm(4)), LayerNorm(4))
     let network = try Network(layers, input: [4])
     var ready: [String] = []
-    network.pass.gradientIsReady = { parameter, range in
+    let sink = TestSink<Float>()
+    defer { withExtendedLifetime(sink) {} }
+    network.pass.sink = sink
+    sink.onReady = { parameter, range in
       XCTAssertEqual(range, 0..<parameter.shape.count)
       ready.append(parameter.name)
     }

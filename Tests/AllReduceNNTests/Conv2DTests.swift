@@ -125,7 +125,10 @@ final class Conv2DTests: XCTestCase {
   func testParametersAreFinishedInTheOrderOfTheirMemory() throws {
     let check = try GradientCheck(cases[1].layer(Double.self), input: [5, 4, 1], batch: 2)
     var finished: [String] = []
-    check.network.pass.gradientIsReady = { parameter, _ in finished.append(parameter.name) }
+    let sink = TestSink<Double>()
+    defer { withExtendedLifetime(sink) {} }
+    check.network.pass.sink = sink
+    sink.onReady = { parameter, _ in finished.append(parameter.name) }
     _ = try check.computed()
     XCTAssertEqual(finished, check.network.layout.parameters.map(\.name))
   }

@@ -98,12 +98,12 @@ final class DenseTests: XCTestCase {
                 (0..<batch * inputs).map { Float(random.gaussian(at: UInt64($0 * step))) },
                 shape: [batch, inputs])
               let output = try network.forward(input)
-              if within {
-                network.pass.weightStep = {
-                  $0.name == "weight" ? update.weightStep($0, move) : nil
-                }
-              }
+              let sink = TestSink<Float>()
+              defer { withExtendedLifetime(sink) {} }
+              sink.step = { $0.name == "weight" ? update.weightStep($0, move) : nil }
+              network.pass.sink = within ? sink : nil
               try network.backward(output)
+              XCTAssertEqual(sink.updated, within ? ["weight"] : [], what)
               if within {
                 let bias = network.layout.ranges[0]
                 XCTAssertEqual(network.layout.parameters[0].name, "bias")
@@ -177,10 +177,13 @@ final class DenseTests: XCTestCase {
         return layer.weight.gradient.elements
       }
       let whole = try backward()
+      let sink = TestSink<Float>()
+      defer { withExtendedLifetime(sink) {} }
+      network.pass.sink = sink
       for atOnce in [1, 37, 3 * 37 + 1, 50 * 37, 10_000] {
-        network.pass.elementsAtOnce = atOnce
+        sink.pieceElements = atOnce
         var next = 0
-        network.pass.gradientIsReady = { parameter, range in
+        sink.onReady = { parameter, range in
           guard parameter === layer.weight else { return }
           XCTAssertEqual(range.lowerBound, next)
           XCTAssertEqual(range.count % inputs, 0)
@@ -204,11 +207,14 @@ final class DenseTests: XCTestCase {
         (0..<batch * inputs).map { Double($0 % 11) / 7 }, shape: [batch, inputs])
       let whole = try network.forward(input).elements
       let values = network.layout.parameters.map { ($0, $0.values.elements) }
+      let sink = TestSink<Double>()
+      defer { withExtendedLifetime(sink) {} }
+      network.pass.sink = sink
       for atOnce in [nil, 1, 100 * inputs, 10_000] {
         for (parameter, _) in values { parameter.values.values.update(repeating: .nan) }
         var next = outputs * inputs
-        network.pass.elementsAtOnce = atOnce
-        network.pass.willUsePart = { parameter, range in
+        sink.pieceElements = atOnce
+        sink.onUse = { parameter, range in
           let all = try XCTUnwrap(values.first { $0.0 === parameter }).1
           for index in range { parameter.values.values[index] = all[index] }
           guard parameter === layer.weight else { return }
@@ -230,7 +236,10 @@ final class DenseTests: XCTestCase {
   func testParametersAreFinishedInTheOrderOfTheirMemory() throws {
     let check = try GradientCheck(Dense<Double>(4, 3), input: [4], batch: 2)
     var finished: [String] = []
-    check.network.pass.gradientIsReady = { parameter, range in
+    let sink = TestSink<Double>()
+    defer { withExtendedLifetime(sink) {} }
+    check.network.pass.sink = sink
+    sink.onReady = { parameter, range in
       XCTAssertEqual(range, 0..<parameter.shape.count)
       finished.append(parameter.name)
     }

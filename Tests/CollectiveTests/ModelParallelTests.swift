@@ -96,17 +96,14 @@ final class ModelParallelTests: CollectiveTestCase {
     let reference = try whole(item)
     let parallel = try ModelParallel(
       item.layers(), input: item.input, over: grid, transition: transition,
-      labelSmoothing: smoothing, seed: ModelParallelTests.seed)
+      labelSmoothing: smoothing, seed: ModelParallelTests.seed, optimizer: SGD())
     XCTAssertEqual(parallel.parameterCount, reference.parameterCount, what)
     let world = grid.world
     let own =
       transition == nil
       ? BlockPartition(count: examples, parts: grid.data.size)[grid.dataIndex]
       : BlockPartition(count: examples, parts: world.size)[world.rank]
-    let updates = (
-      Optimizer(SGD(), layout: reference.layout),
-      Optimizer(SGD(), layout: parallel.network.layout)
-    )
+    let update = Optimizer(SGD(), layout: reference.layout)
     for number in 0..<steps {
       let expected = try step(
         reference, Part(0..<examples, step: number, input: item.input), number,
@@ -132,8 +129,8 @@ final class ModelParallelTests: CollectiveTestCase {
       }
       let move = OptimizerStep(
         number: number + 1, learningRate: 0.1, gradientScale: expected.gradientScale)
-      updates.0.update(reference, move)
-      try parallel.update(updates.1, nil, move)
+      update.update(reference, move)
+      try parallel.update(move)
       _ = try parallel.checksum()
     }
     // Evaluation sees the same, too.
@@ -199,8 +196,8 @@ final class ModelParallelTests: CollectiveTestCase {
     let item = cases[5]
     for transition in [Transition.b, .c] {
       let parallel = try ModelParallel(
-        item.layers(), input: item.input, over: Grid(world), transition: transition, seed: 3)
-      let update = Optimizer(SGD(), layout: parallel.network.layout)
+        item.layers(), input: item.input, over: Grid(world), transition: transition, seed: 3,
+        optimizer: SGD())
       var losses: [Double] = []
       for number in 1...40 {
         let part = Part(
@@ -211,21 +208,70 @@ final class ModelParallelTests: CollectiveTestCase {
           seen += score.examples
           XCTAssertLessThanOrEqual(score.examples, parallel.largestTurn)
           try parallel.update(
-            update, parallel.backRange,
             OptimizerStep(
               number: number, learningRate: 0.3 / Double(world.size),
-              gradientScale: score.gradientScale))
+              gradientScale: score.gradientScale), parallel.backRange)
         }
         XCTAssertEqual(turns, world.size)
         XCTAssertEqual(total.examples, 4 * world.size)
         XCTAssertEqual(seen, total.examples)
         try parallel.update(
-          update, parallel.frontRange,
-          OptimizerStep(number: number, learningRate: 0.3, gradientScale: total.gradientScale))
+          OptimizerStep(number: number, learningRate: 0.3, gradientScale: total.gradientScale),
+          parallel.frontRange)
         losses.append(total.loss)
         _ = try parallel.checksum()
       }
       XCTAssertLessThan(losses[39], 0.7 * losses[0], "\(transition)")
+    }
+  }
+
+  /// Every way in which gradients become weights, of shards and of what all ranks hold; norms count each once.
+  func testEveryUpdateLearnsWhatOneRankLearns() throws {
+    let world = try world()
+    let rules: [any UpdateRule] = [Momentum(weightDecay: 0.01), LARS(trust: 0.1)]
+    for data in 1...world.size where world.size % data == 0 {
+      let grid = try Grid(world, data: data, model: world.size / data)
+      for (item, transition) in [(cases[3], nil), (cases[5], .c)] as [(Case, Transition?)] {
+        let parts = transition == nil ? (grid.dataIndex, data) : (world.rank, world.size)
+        let own = BlockPartition(count: 20, parts: parts.1)[parts.0]
+        for (rule, clipping) in rules.flatMap({
+          [($0, nil), ($0, GradientClipping(maximumNorm: 0.1))]
+        }) {
+          let reference = try whole(item)
+          let update = Optimizer(rule, layout: reference.layout)
+          let all = try UpdateMode.allCases.map {
+            try ModelParallel(
+              item.layers(), input: item.input, over: grid, transition: transition,
+              seed: ModelParallelTests.seed, update: $0, optimizer: rule, bucketBytes: 512)
+          }
+          for number in 0..<4 {
+            let expected = try step(
+              reference, Part(0..<20, step: number, input: item.input), number, smoothing: 0)
+            var move = OptimizerStep(
+              number: number + 1, learningRate: 0.1, gradientScale: expected.gradientScale)
+            for parallel in all {
+              let what = "\(item.name), \(data) x \(grid.model.size), step \(number)"
+              let part = Part(own, step: number, input: item.input)
+              let total = try parallel.step(part.inputs, part.labels, examples: part.numbers)
+              XCTAssertEqual(total.loss, expected.loss, accuracy: 1e-9 * expected.loss, what)
+              XCTAssertTrue(try parallel.update(move, clipping: clipping))
+              _ = try parallel.checksum()
+            }
+            let squares = reference.gradients.reduce(0) { $0 + $1 * $1 }
+            move.gradientScale =
+              clipping?.scale(sumOfSquares: squares, gradientScale: move.gradientScale)
+              ?? move.gradientScale
+            update.update(reference, move)
+          }
+          for (mode, parallel) in zip(UpdateMode.allCases, all) {
+            let what = "\(mode), \(item.name), \(data) x \(grid.model.size), \(type(of: rule))"
+            for (parameter, found) in zip(reference.parameters, try parallel.gatheredParameters()) {
+              assertClose(
+                found.values, parameter.values.values, 1e-9, "\(what), \(found.name)")
+            }
+          }
+        }
+      }
     }
   }
 
@@ -237,21 +283,19 @@ final class ModelParallelTests: CollectiveTestCase {
     for grid in [try Grid(world), try Grid(world, data: world.size, model: 1)] {
       for (number, rule) in rules.enumerated() {
         let item = cases[3]
-        func make() throws -> (ModelParallel<Double>, Optimizer<Double>) {
-          let parallel = try ModelParallel(item.layers(), input: item.input, over: grid, seed: 3)
-          return (parallel, Optimizer(rule, layout: parallel.network.layout))
+        func make() throws -> ModelParallel<Double> {
+          try ModelParallel(
+            item.layers(), input: item.input, over: grid, seed: 3, optimizer: rule)
         }
-        let ((one, oneUpdate), (two, twoUpdate)) = (try make(), try make())
+        let (one, two) = (try make(), try make())
         let own = BlockPartition(count: 12 * grid.data.size, parts: grid.data.size)[grid.dataIndex]
         for step in 1...4 {
           let part = Part(own, step: step, input: item.input)
           let first = try one.step(part.inputs, part.labels, examples: part.numbers)
           try one.update(
-            oneUpdate, nil,
             OptimizerStep(number: step, learningRate: 0.1, gradientScale: first.gradientScale))
           let second = try two.step(
-            part.inputs, part.labels, examples: part.numbers, updatingWith: twoUpdate,
-            number: step, learningRate: 0.1)
+            part.inputs, part.labels, examples: part.numbers, updating: step, learningRate: 0.1)
           XCTAssertEqual(first, second)
           XCTAssertEqual(try one.checksum(), try two.checksum(), "rule \(number), step \(step)")
         }
@@ -262,12 +306,11 @@ final class ModelParallelTests: CollectiveTestCase {
   func testALossThatIsNoNumberChangesNoWeight() throws {
     let world = try world()
     let parallel = try ModelParallel<Float>(
-      [Dense(6, 20), ReLU(), Dense(20, 7)], input: [6], over: Grid(world))
-    let update = Optimizer(SGD(), layout: parallel.network.layout)
+      [Dense(6, 20), ReLU(), Dense(20, 7)], input: [6], over: Grid(world), optimizer: SGD())
     let before = Array(parallel.network.values)
     let labels = [Int32](repeating: 1, count: 8)
     let total = try parallel.step(
-      Tensor(repeating: .infinity, shape: [8, 6]), labels, updatingWith: update, number: 1,
+      Tensor(repeating: .infinity, shape: [8, 6]), labels, updating: 1,
       learningRate: 0.1)
     XCTAssertFalse(total.loss.isFinite)
     XCTAssertEqual(Array(parallel.network.values), before)

@@ -77,10 +77,9 @@ final class SplitCheckpointTests: CollectiveTestCase {
       let grid = try Grid(group, data: phase.ranks / model, model: model)
       let parallel = try ModelParallel(
         layers(), input: SplitCheckpointTests.input, over: grid, transition: phase.transition,
-        seed: 5)
-      let update = Optimizer(Adam(), layout: parallel.network.layout)
+        seed: 5, update: steps.lowerBound % 2 == 0 ? .sharded : .replicated, optimizer: Adam())
       if at.steps > 0 {
-        try checkpoint.read(into: parallel.stateTensors(of: update), over: group)
+        try checkpoint.read(into: parallel.stateTensors, over: group)
         parallel.nextStep = at.randomStep
       }
       let (rank, ranks) =
@@ -90,13 +89,12 @@ final class SplitCheckpointTests: CollectiveTestCase {
         let (inputs, labels, numbers) = batch(at, step, rank: rank, of: ranks)
         let total = try parallel.step(inputs, labels, examples: numbers)
         try parallel.update(
-          update, nil,
           OptimizerStep(
             number: step + 1, learningRate: 0.01, gradientScale: total.gradientScale))
         losses.append(total.meanLoss)
       }
       (at.steps, at.randomStep) = (steps.upperBound, parallel.nextStep)
-      try checkpoint.write(parallel.stateTensors(of: update), at, over: group)
+      try checkpoint.write(parallel.stateTensors, at, over: group)
     } else {
       let parallel = try DataParallel(
         Network(Sequential(layers()), input: SplitCheckpointTests.input, seed: 5), over: group,
@@ -216,17 +214,17 @@ final class SplitCheckpointTests: CollectiveTestCase {
     try withFolders(1, world) { folders in
       let checkpoint = Checkpoint(directory: folders[0])
       if world.isRoot { try checkpoint.prepare() }
-      func make(_ width: Int) throws -> (ModelParallel<Double>, Optimizer<Double>) {
-        let parallel = try ModelParallel<Double>(
-          [Dense(6, width), ReLU(), Dense(width, 5)], input: [6], over: Grid(world), seed: 5)
-        return (parallel, Optimizer(Momentum(), layout: parallel.network.layout))
+      func make(_ width: Int) throws -> ModelParallel<Double> {
+        try ModelParallel(
+          [Dense(6, width), ReLU(), Dense(width, 5)], input: [6], over: Grid(world), seed: 5,
+          optimizer: Momentum())
       }
-      let (parallel, update) = try make(12)
-      try checkpoint.write(parallel.stateTensors(of: update), start, over: world)
-      let (other, otherUpdate) = try make(13)
+      let parallel = try make(12)
+      try checkpoint.write(parallel.stateTensors, start, over: world)
+      let other = try make(13)
       let before = Array(other.network.values)
       XCTAssertThrowsError(
-        try checkpoint.read(into: other.stateTensors(of: otherUpdate), over: world)
+        try checkpoint.read(into: other.stateTensors, over: world)
       ) { error in
         XCTAssertEqual((error as? AgreedError)?.exitCode, 65, "\(error)")
         for part in ["\"0.weight\" F64 [13, 6]", "\"0.weight\" F64 [12, 6]"] {

@@ -56,6 +56,28 @@ public struct StatePiece: Hashable, Sendable {
   /// How many elements there are.
   public var count: Int { runLength * runs }
 
+  /// What holds some of its own elements, counted from 0: a cut run, whole runs, and a cut run at most.
+  func pieces(of own: Range<Int>) -> [StatePiece] {
+    guard !own.isEmpty else { return [] }
+    func start(of run: Int) -> Int { first + run * distance }
+    let (head, tail) = (own.lowerBound / runLength, (own.upperBound - 1) / runLength)
+    let (skipped, end) = (own.lowerBound - head * runLength, own.upperBound - tail * runLength)
+    if head == tail { return [StatePiece(start(of: head) + skipped..<start(of: head) + end)] }
+    let whole = (skipped == 0 ? head : head + 1)..<(end == runLength ? tail + 1 : tail)
+    var pieces: [StatePiece] = []
+    if skipped > 0 {
+      pieces.append(StatePiece(start(of: head) + skipped..<start(of: head) + runLength))
+    }
+    if !whole.isEmpty {
+      pieces.append(
+        StatePiece(
+          first: start(of: whole.lowerBound), runLength: runLength, distance: distance,
+          runs: whole.count))
+    }
+    if end < runLength { pieces.append(StatePiece(start(of: tail)..<start(of: tail) + end)) }
+    return pieces
+  }
+
   /// The end of the last run, in the whole tensor.
   var end: Int { count == 0 ? first : first + (runs - 1) * distance + runLength }
 
@@ -165,7 +187,6 @@ extension ParameterLayout {
   ///   - range: The elements of the flat memory that this rank has.
   ///   - prefix: What names begin with.
   /// - Returns: A tensor for each vector and parameter, on every rank, with what this one has of it.
-  /// - Precondition: `range` cuts no parameter that is a shard.
   public func stateTensors(
     of vectors: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)], range: Range<Int>,
     prefix: String = "optimizer"
@@ -177,18 +198,15 @@ extension ParameterLayout {
         guard !own.isEmpty else {
           return StateTensor(tensor, shape: parameter.wholeShape, parts: [])
         }
-        precondition(
-          parameter.shard == nil || own == elements,
-          "elements \(range) cut the shard \(parameter.name) at \(elements)")
         let first = own.lowerBound - elements.lowerBound
-        let piece =
-          parameter.shard == nil ? StatePiece(first..<first + own.count) : parameter.piece
-        let start = own.lowerBound - range.lowerBound
-        return StateTensor(
-          tensor, shape: parameter.wholeShape,
-          parts: [
-            (piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + own.count]))
-          ])
+        var start = own.lowerBound - range.lowerBound
+        let parts = parameter.piece.pieces(of: first..<first + own.count).map { piece in
+          defer { start += piece.count }
+          return (
+            piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + piece.count])
+          )
+        }
+        return StateTensor(tensor, shape: parameter.wholeShape, parts: parts)
       }
     }
   }

@@ -10,20 +10,11 @@ extension DataParallel {
   /// Read it when updates have ended: after ``finishUpdate()``, where they may not have.
   public var stateTensors: [StateTensor<Scalar>] {
     let weights = network.parameters.map {
-      answersForWeights
+      exchange.memory.answersForWeights
         ? StateTensor($0.name, whole: $0.values)
         : StateTensor<Scalar>($0.name, shape: $0.shape, parts: [])
     }
     let buffers = network.root.allBuffers.map { StateTensor($0.name, whole: $0.tensor) }
-    // Each update of a part has the same tensors, in the same order, with other pieces.
-    let updates = parameterUpdates.map {
-      network.layout.stateTensors(of: $0.state, range: $0.range)
-    }
-    let remembered = (updates.first ?? []).indices.map { number in
-      StateTensor<Scalar>(
-        updates[0][number].name, shape: updates[0][number].shape,
-        parts: updates.flatMap { $0[number].parts })
-    }
-    return weights + buffers + remembered
+    return weights + buffers + exchange.stateTensors
   }
 }

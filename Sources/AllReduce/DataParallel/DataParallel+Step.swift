@@ -21,7 +21,7 @@ extension DataParallel {
     microBatches: Int = 1,
     _ forward: (_ part: Int) throws -> (own: BatchScore, gradient: Tensor<Scalar>)
   ) throws -> BatchScore {
-    try tally.counting { try countedStep(microBatches, forward) }
+    try exchange.tally.counting { try countedStep(microBatches, forward) }
   }
 
   private func countedStep(
@@ -50,11 +50,7 @@ extension DataParallel {
       let isFirst = part == 0 || tree != nil
       if isFirst, isEmpty { network.gradients.update(repeating: 0) }
       pass.accumulatesGradients = !isFirst || isEmpty
-      if part == microBatches - 1 {
-        reducer.begin(own)
-        if tree == nil { pass.gradientIsReady = reportReady }
-      }
-      defer { pass.gradientIsReady = nil }
+      if part == microBatches - 1 { exchange.begin(own, listens: tree == nil) }
       let start = spans.map { _ in SpanRecorder.now() }
       try network.backward(gradient)
       if let start { spans?.endBackward(from: start) }
@@ -64,7 +60,7 @@ extension DataParallel {
     }
     let end = clock.now
     computeSeconds += (end - from) / .seconds(1) - (exchangeTimes.ownSeconds - before)
-    totals = try reducer.finishSum()
+    totals = try exchange.finishSum()
     return totals
   }
 

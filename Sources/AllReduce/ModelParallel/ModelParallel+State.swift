@@ -1,5 +1,5 @@
 internal import AllReduceMPI
-public import AllReduceNN
+internal import AllReduceNN
 
 extension ModelParallel {
   /// What a ``Checkpoint`` keeps of the training, with this rank's part of each: parameters and running
@@ -8,9 +8,8 @@ extension ModelParallel {
   /// The names and shapes are those of the whole network, as ``DataParallel/stateTensors`` has them: a
   /// training may go on with weights divided over other ranks, or not divided.
   ///
-  /// - Parameter update: Made for the network's layout.
-  /// - Returns: The same names and shapes on all ranks.
-  public func stateTensors(of update: Optimizer<Scalar>) -> [StateTensor<Scalar>] {
-    network.stateTensors + network.layout.stateTensors(of: update.state, range: update.range)
+  /// The same names and shapes on all ranks.
+  public var stateTensors: [StateTensor<Scalar>] {
+    network.stateTensors + exchange.stateTensors
   }
 }

@@ -19,14 +19,13 @@ extension ModelParallel {
     _ inputs: Tensor<Scalar>, _ labels: [Int32], examples: [Int] = [],
     afterTurn: ((BatchScore) throws -> Void)? = nil
   ) throws -> BatchScore {
-    try step(inputs, labels, examples, afterTurn, beforeBackward: nil)
+    try step(inputs, labels, examples, afterTurn, rate: nil)
   }
 
-  /// The step, with what happens between the totals of all examples and the pass back, in a network without
-  /// a transition.
+  /// The step; with the number and the rate of an update that follows, whatever the gradient is.
   func step(
     _ inputs: Tensor<Scalar>, _ labels: [Int32], _ examples: [Int],
-    _ afterTurn: ((BatchScore) throws -> Void)?, beforeBackward: ((BatchScore) -> Void)?
+    _ afterTurn: ((BatchScore) throws -> Void)?, rate: (number: Int, learningRate: Double)?
   ) throws -> BatchScore {
     let from = clock.now
     let busy = exchangeTimes
@@ -37,11 +36,11 @@ extension ModelParallel {
     }
     nextStep += 1
     network.pass.examples = examples
-    let total = try tally.counting {
+    let total = try exchange.tally.counting {
       if let front = layers.front {
         try stepInTurns(front, inputs, labels, examples, afterTurn)
       } else {
-        try stepAtOnce(inputs, labels, examples, beforeBackward)
+        try stepAtOnce(inputs, labels, examples, rate)
       }
     }
     let spent = exchangeTimes
@@ -53,14 +52,17 @@ extension ModelParallel {
 
   private func stepAtOnce(
     _ inputs: Tensor<Scalar>, _ labels: [Int32], _ examples: [Int],
-    _ beforeBackward: ((BatchScore) -> Void)?
+    _ rate: (number: Int, learningRate: Double)?
   ) throws -> BatchScore {
     largestTurn = max(largestTurn, inputs.rows)
     backPass.examples = examples
     let (own, gradient) = try evaluate(
       layers.back.forward(inputs, backPass), labels, withGradient: true)
-    begin(own)
-    beforeBackward?(own)
+    let step = rate.map {
+      OptimizerStep(
+        number: $0.number, learningRate: $0.learningRate, gradientScale: own.gradientScale)
+    }
+    exchange.begin(own, ModelParallel.back, stepping: own.loss.isFinite ? step : nil)
     _ = try layers.back.backward(gradient!, backPass, needsInputGradient: false)
     return try finishBack(own)
   }
@@ -72,7 +74,7 @@ extension ModelParallel {
     let group = try GroupExamples(
       labels, examples.isEmpty ? Array(0..<labels.count) : examples, over: layers.communicator)
     let turns = (layers.transition ?? .a).turns(group.counts)
-    let exchange = layers.exchange
+    let rows = layers.exchange
     let activations = try front.forward(inputs, network.pass)
     let learnsInFront = !front.allParameters.isEmpty
     let back = frontGradient.tensor(activations.shape)
@@ -85,13 +87,13 @@ extension ModelParallel {
     let replacesInput = layers.transition == .c && turns.count > 1
     func startGather(_ index: Int) throws {
       guard index < turns.count else { return }
-      try exchange.startGather(
+      try rows.startGather(
         activations, turns[index], in: index % 2, layers.gathering, backPass)
     }
     try startGather(0)
     for (index, turn) in turns.enumerated() {
       let isLast = index == turns.count - 1
-      let gathered = try exchange.finishGather(layers.gathering, backPass)
+      let gathered = try rows.finishGather(layers.gathering, backPass)
       let gathersLater = replacesInput && learnsInFront && index > 0
       if !gathersLater { try startGather(index + 1) }
       largestTurn = max(largestTurn, turn.count)
@@ -100,19 +102,21 @@ extension ModelParallel {
       let (score, gradient) = try evaluate(
         layers.back.forward(gathered, backPass), group.labels(of: turn), withGradient: true)
       own += score
-      if isLast || afterTurn != nil { begin(afterTurn == nil ? own : score) }
+      if isLast || afterTurn != nil {
+        exchange.begin(afterTurn == nil ? own : score, ModelParallel.back)
+      }
       let buffer = replacesInput ? index % 2 : 2
       layers.firstDivided?.sharedGradient = SharedInputGradient(
         replacesInput: replacesInput,
         begin: { [self] in
-          try exchange.finishScatter(to: back, layers.scattering, backPass)
+          try rows.finishScatter(to: back, layers.scattering, backPass)
           if gathersLater { try startGather(index + 1) }
         },
         memory: { [self] _ in
-          try exchange.gradientMemory(turn, width: layers.joint, in: buffer)
+          try rows.gradientMemory(turn, width: layers.joint, in: buffer)
         },
         isWritten: { [self] in
-          try exchange.startScatter(
+          try rows.startScatter(
             turn, width: layers.joint, in: buffer, layers.scattering, backPass)
         })
       defer { layers.firstDivided?.sharedGradient = nil }
@@ -124,40 +128,25 @@ extension ModelParallel {
       }
     }
     if learnsInFront {
-      try exchange.finishScatter(to: back, layers.scattering, backPass)
-      frontReducer?.begin()
-      network.pass.gradientIsReady = reportReady
-      defer { network.pass.gradientIsReady = nil }
+      try rows.finishScatter(to: back, layers.scattering, backPass)
+      exchange.begin(own, ModelParallel.front)
       if inputs.rows == 0 {
         UnsafeMutableBufferPointer(rebasing: network.gradients[frontRange]).update(repeating: 0)
       }
       network.pass.accumulatesGradients = inputs.rows == 0
       _ = try front.backward(back, network.pass, needsInputGradient: false)
       if afterTurn == nil { total = try finishBack(own) }
-      try frontReducer?.finish()
+      _ = try exchange.finishSum(ModelParallel.front)
     } else if afterTurn == nil {
       total = try finishBack(own)
     }
     return total
   }
 
-  /// Lets the gradients of the divided layers be added up as they get ready in the next backward pass.
-  fileprivate func begin(_ own: BatchScore) {
-    guard let backReducer else { return }
-    network.gradients[0] = Scalar(own.examples)
-    network.gradients[1] = Scalar(own.loss)
-    network.gradients[2] = Scalar(own.correct)
-    backReducer.begin()
-    backPass.gradientIsReady = reportReady
-  }
-
-  /// Ends that, and gives the totals of all groups.
+  /// Ends the exchange of the divided layers' gradients, and gives the totals of all groups.
   private func finishBack(_ own: BatchScore) throws -> BatchScore {
-    backPass.gradientIsReady = nil
-    guard let backReducer, grid.data.size > 1 else { return own }
-    try backReducer.finish()
-    return BatchScore(
-      examples: Int(network.gradients[0]), loss: Double(network.gradients[1]),
-      correct: Int(network.gradients[2]))
+    let total = try exchange.finishSum(ModelParallel.back)
+    // One group's need not be rounded.
+    return grid.data.size > 1 ? total : own
   }
 }

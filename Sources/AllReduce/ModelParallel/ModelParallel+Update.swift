@@ -1,53 +1,31 @@
-internal import AllReduceMPI
 public import AllReduceNN
 
 extension ModelParallel {
-  /// Updates a range of this rank's weights. Collective if the optimizer uses norms.
+  /// Updates a range of this rank's weights. Collective over the model group with clipping, or if the optimizer
+  /// uses norms.
   ///
   /// - Parameters:
-  ///   - update: Made for the network's layout.
-  ///   - range: ``backRange``, ``frontRange``, or nil for both.
   ///   - step: Which step; the gradients are of the sum over the global batch.
+  ///   - range: ``backRange``, ``frontRange``, or nil for both.
+  ///   - clipping: Shortens gradients whose norm, over all ranks and each parameter once, is larger.
+  /// - Returns: False if the gradient has elements that are not finite, which only clipping sees; no weight has
+  ///   changed then.
   /// - Throws: ``MPIError``.
+  /// - Precondition: There is an optimizer.
+  @discardableResult
   public func update(
-    _ update: Optimizer<Scalar>, _ range: Range<Int>? = nil, _ step: OptimizerStep
-  ) throws {
-    try timingUpdate {
-      try updateNow(update, range ?? backRange.lowerBound..<frontRange.upperBound, step)
-    }
-  }
-
-  private func timingUpdate(_ body: () throws -> Void) rethrows {
+    _ step: OptimizerStep, _ range: Range<Int>? = nil, clipping: GradientClipping? = nil
+  ) throws -> Bool {
+    let which =
+      layers.front == nil
+      ? ModelParallel.back
+      : range.map { $0 == backRange ? ModelParallel.back : ModelParallel.front }
     let (from, start) = (clock.now, recorder.map { _ in SpanRecorder.now() })
-    try body()
+    let isTaken = try exchange.update(step, clipping: clipping, which)
+    try exchange.finish()
     if let start, let recorder { recorder.add(recorder.name("update"), from: start) }
     updateSeconds += (clock.now - from) / .seconds(1)
-  }
-
-  private func updateNow(
-    _ update: Optimizer<Scalar>, _ range: Range<Int>, _ step: OptimizerStep
-  ) throws {
-    guard let values = network.values.baseAddress, let gradients = network.gradients.baseAddress,
-      !range.isEmpty
-    else { return }
-    let (weights, gradient) = (values + range.lowerBound, gradients + range.lowerBound)
-    if update.rule.usesNorms {
-      var squares = [Double](repeating: 0, count: update.squareCount)
-      squares.withUnsafeMutableBufferPointer {
-        update.addSquares(of: range, weights: weights, gradient: gradient, to: $0)
-      }
-      // What every rank has is counted by one.
-      for (number, parameter) in network.layout.parameters.enumerated()
-      where parameter.shard == nil && grid.modelIndex > 0 {
-        squares[2 * number] = 0
-        squares[2 * number + 1] = 0
-      }
-      try tally.counting { try grid.model.allReduce(&squares, .sum) }
-      squares.withUnsafeBufferPointer {
-        update.useNorms($0, gradientScale: step.gradientScale)
-      }
-    }
-    update.update(range, weights: weights, gradient: gradient, step)
+    return isTaken
   }
 
   /// Computes the gradient of a global batch, as ``step(_:_:examples:afterTurn:)``, and updates all weights of
@@ -61,45 +39,19 @@ extension ModelParallel {
   ///   - inputs: `[batch, ...]`.
   ///   - labels: The class of each example.
   ///   - examples: The data set's numbers of them, for dropout masks; empty to count from 0.
-  ///   - update: Made for the network's layout.
   ///   - number: Of the update, from 1.
   ///   - learningRate: How far to go.
-  /// - Returns: The totals over all ranks. If the loss is no finite number, no weight has changed.
+  /// - Returns: The totals over all ranks. If the loss is not finite, no weight has changed.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(
     _ inputs: Tensor<Scalar>, _ labels: [Int32], examples: [Int] = [],
-    updatingWith update: Optimizer<Scalar>, number: Int, learningRate: Double
+    updating number: Int, learningRate: Double
   ) throws -> BatchScore {
-    func move(_ total: BatchScore) -> OptimizerStep {
-      OptimizerStep(
-        number: number, learningRate: learningRate, gradientScale: total.gradientScale)
-    }
-    guard layers.front == nil, grid.data.size == 1 else {
-      let total = try step(inputs, labels, examples: examples)
-      if total.loss.isFinite { try self.update(update, nil, move(total)) }
-      return total
-    }
-    updatedEarly.removeAll(keepingCapacity: true)
-    defer { backPass.weightStep = nil }
-    let total = try step(inputs, labels, examples, nil) { [self] total in
-      guard total.loss.isFinite else { return }
-      let now = move(total)
-      backPass.weightStep = { [unowned self] parameter in
-        guard let step = update.weightStep(parameter, now) else { return nil }
-        updatedEarly.insert(ObjectIdentifier(parameter))
-        return step
-      }
-    }
-    guard total.loss.isFinite else { return total }
-    if updatedEarly.isEmpty {
-      try self.update(update, nil, move(total))
-    } else {
-      try timingUpdate {
-        for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges)
-        where !updatedEarly.contains(ObjectIdentifier(parameter)) {
-          try updateNow(update, elements, move(total))
-        }
-      }
+    let total = try step(inputs, labels, examples, nil, rate: (number, learningRate))
+    if total.loss.isFinite {
+      try update(
+        OptimizerStep(
+          number: number, learningRate: learningRate, gradientScale: total.gradientScale))
     }
     return total
   }

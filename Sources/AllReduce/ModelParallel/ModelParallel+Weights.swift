@@ -10,18 +10,10 @@ extension ModelParallel {
   /// The sum of the squares of the whole gradient, each parameter counted once, for clipping by the global
   /// norm. Collective.
   ///
-  /// - Parameter range: ``backRange``, ``frontRange``, or nil for both.
   /// - Returns: The same on all ranks.
   /// - Throws: ``MPIError``.
-  public func gradientSquares(_ range: Range<Int>? = nil) throws -> Double {
-    let range = range ?? backRange.lowerBound..<frontRange.upperBound
-    var sum = 0.0
-    for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges)
-    where range.contains(elements.lowerBound) && (parameter.shard != nil || grid.modelIndex == 0) {
-      sum += Optimizer<Scalar>.squares(of: parameter.gradient)
-    }
-    return try tally.counting { try grid.model.allReduce(sum, .sum) }
-  }
+  /// - Precondition: There is an optimizer.
+  public func gradientSquares() throws -> Double { try exchange.gradientSquares() }
 
   /// The checksum of all weights, after making sure that ranks that hold the same have the same bits: those
   /// with the same shard, and all ranks for what is not divided. Collective.

@@ -11,9 +11,9 @@ public import AllReduceNN
 ///
 /// ```swift
 /// let grid = try Grid(world)
-/// let parallel = try ModelParallel<Float>(layers, input: [784], over: grid)
+/// let parallel = try ModelParallel<Float>(layers, input: [784], over: grid, optimizer: Momentum())
 /// let total = try parallel.step(inputs, labels)
-/// parallel.update(update, step)       // with total.gradientScale
+/// try parallel.update(OptimizerStep(number: 1, learningRate: 0.1, gradientScale: total.gradientScale))
 /// ```
 ///
 /// The loss is softmax cross-entropy. Nothing that is divided is ever whole on a rank.
@@ -35,6 +35,7 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
     didSet {
       network.pass.recorder = recorder
       backPass.recorder = recorder
+      exchange.record(recorder)
       recorder?.nameLayers(below: network.root)
     }
   }
@@ -48,16 +49,14 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
 
   let wholeLoss: SoftmaxCrossEntropy<Scalar>
   let dividedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
-  let backReducer: RangeReducer<Scalar>?
-  let frontReducer: RangeReducer<Scalar>?
-  /// Counts what steps and updates move besides ``exchanges``' other entries.
-  let tally = TrafficTally()
+  /// Of the back's gradients and weights, then of the front's, if there is one.
+  let exchange: NetworkExchange<Scalar>
+  /// The numbers of both.
+  static var back: Range<Int> { 0..<1 }
+  static var front: Range<Int> { 1..<2 }
   let backPass = Pass<Scalar>()
   var outputGradient = Scratch<Scalar>()
   var frontGradient = Scratch<Scalar>()
-  let reportReady: ((Parameter<Scalar>, Range<Int>) throws -> Void)?
-  /// The weights that were updated in the pass back.
-  var updatedEarly: Set<ObjectIdentifier> = []
   let clock = ContinuousClock()
 
   /// Divides a network and draws this rank's first values.
@@ -72,12 +71,15 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
   ///     divide by weights only.
   ///   - labelSmoothing: Of the loss.
   ///   - seed: Of the first values and dropout masks.
+  ///   - update: Who updates which weights, of those that several ranks hold.
+  ///   - optimizer: What ``update(_:_:clipping:)`` does.
   ///   - bucketBytes: The most bytes of gradients that are added up at once.
   /// - Throws: ``AgreedError`` on every rank if ranks disagree, or layers cannot be divided over so many;
   ///   ``ShapeError``; ``MPIError``.
   public init(
     _ layers: [any Layer<Scalar>], input: Shape, over grid: Grid, transition: Transition? = nil,
-    labelSmoothing: Double = 0, seed: UInt64 = 0, bucketBytes: Int? = nil
+    labelSmoothing: Double = 0, seed: UInt64 = 0, update: UpdateMode = .replicated,
+    optimizer: (any UpdateRule)? = nil, bucketBytes: Int? = nil
   ) throws {
     self.grid = grid
     let split = try SplitNetwork(
@@ -101,61 +103,21 @@ public final class ModelParallel<Scalar: NetworkScalar & ReducibleScalar> {
     ) { WeightChecksum.text(UInt64(bitPattern: Int64($0))) }
 
     try grid.world.requireMemory(
-      2 * layout.count * MemoryLayout<Scalar>.stride,
-      for: "memory for the weights and gradients of \(layout.count) numbers a rank")
-    guard grid.data.size > 1 || (split.front != nil && grid.world.size > 1) else {
-      (backReducer, frontReducer, reportReady) = (nil, nil, nil)
-      backPass.seed = seed
-      let memory = TensorMemory<Scalar>(count: 2 * layout.count)
-      network.bind(
-        values: UnsafeMutableBufferPointer(rebasing: memory.values[..<layout.count]),
-        gradients: UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...]),
-        owner: memory)
-      return
-    }
-    // One memory for both groups; shards of different ranks may differ in size.
-    let counts = try grid.world.allGatherNatively(layout.count)
-    let memory = try Arena<Scalar>(count: counts.max() ?? 0, over: grid.world)
-    let gradients = UnsafeMutableBufferPointer(rebasing: memory.values[..<layout.count])
-    let values = TensorMemory<Scalar>(count: layout.count)
-    network.bind(
-      values: values.values, gradients: gradients, owner: Owner(values: values, gradients: memory))
-    let bytes =
-      bucketBytes ?? GradientReducer<Float>.defaultBucketBytes(hosts: grid.data.hosts.count)
-    // The totals of the groups travel with the divided layers' gradients.
-    let back = RangeReducer(
-      memory, 0..<end, parts: layout.ranges, over: grid.data, bucketBytes: bytes)
-    let front = RangeReducer(
-      memory, end..<layout.count, parts: layout.ranges, over: grid.world, bucketBytes: bytes)
-    (backReducer, frontReducer) = (back, front)
-    reportReady = { parameter, range in
-      guard let base = gradients.baseAddress else { return }
-      let place = parameter.gradient.base - base
-      try (place < end ? back : front)
-        .isReady(place + range.lowerBound..<place + range.upperBound)
-    }
+      (2 + (optimizer?.vectorCount ?? 0)) * layout.count * MemoryLayout<Scalar>.stride,
+      for: "memory for the training of \(layout.count) numbers a rank")
     backPass.seed = seed
-    if split.front != nil { network.pass.combine = { try grid.world.allReduce($0, .sum) } }
-    if grid.data.size > 1 {
-      let combine: (UnsafeMutableBufferPointer<Scalar>) throws -> Void = {
-        try grid.data.allReduce($0, .sum)
-      }
-      backPass.combine = combine
-      if split.front == nil { network.pass.combine = combine }
+    // The totals of the groups travel with the divided layers' gradients.
+    var parts = [
+      NetworkPart(
+        elements: backRange, groups: ParameterGroups(copies: grid.data, isSharded: true))
+    ]
+    if split.front != nil {
+      parts.append(
+        NetworkPart(elements: frontRange, groups: ParameterGroups(copies: grid.world)))
     }
-  }
-
-  deinit {
-    network.pass.combine = nil
-    backPass.combine = nil
-  }
-
-  /// Keeps both memories alive for the network.
-  private final class Owner {
-    let values: TensorMemory<Scalar>
-    let gradients: Arena<Scalar>
-    init(values: TensorMemory<Scalar>, gradients: Arena<Scalar>) {
-      (self.values, self.gradients) = (values, gradients)
-    }
+    exchange = try NetworkExchange(
+      network, over: grid.world, parts: parts, pieces: grid.model, update, optimizer,
+      GradientTransport(bucketBytes: bucketBytes))
+    backPass.sink = exchange
   }
 }

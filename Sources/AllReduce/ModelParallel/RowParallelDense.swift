@@ -54,7 +54,7 @@ public final class RowParallelDense<Scalar: NetworkScalar & ReducibleScalar>:
     let shape = inputShape(for: gradient)
     // Where the weight may change, the gradient of the inputs, which needs the old one, comes first; else
     // the parameters' come first, which may be on their way meanwhile.
-    let isLast = !needsInputGradient || pass.weightStep != nil
+    let isLast = !needsInputGradient || pass.sink?.weightStep(for: weight) != nil
     if !isLast { try learn(gradient, pass, isLast: false) }
     var result: Tensor<Scalar>?
     if needsInputGradient {

@@ -2,7 +2,7 @@
 /// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
 ///
 /// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
-/// channels]` are normalized alike. Where ranks share the batch (``Pass/combine``) all must call the passes,
+/// channels]` are normalized alike. Where ranks share the batch (``GradientSink/combine(_:for:)``) all must call the passes,
 /// with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
 /// them, `backward` 2 channels, and the results are those of one rank with the whole batch, up to rounding.
 ///
@@ -80,7 +80,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer {
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     if pass.isTraining {
-      total = try statistics.measure(input, around: runningMean, pass.combine)
+      total = try statistics.measure(input, around: runningMean, pass, weight)
       if total > 0 { moveAverages() }
     } else {
       total = 0
@@ -117,7 +117,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer {
     try pass.finish(weight)
     guard needsInputGradient else { return nil }
     if total > 0 {
-      try statistics.combineProducts(over: total, pass.combine)
+      try statistics.combineProducts(over: total, pass, weight)
     } else {
       statistics.clearProducts()
     }

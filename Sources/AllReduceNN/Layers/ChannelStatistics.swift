@@ -31,18 +31,19 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     products = variance
   }
 
-  /// Finds mean and variance over all ranks; returns the number of rows, 0 if there are none.
+  /// Finds mean and variance over the ranks that share the batch of a parameter; returns the number of rows,
+  /// 0 if there are none.
   mutating func measure(
     _ input: Tensor<Scalar>, around center: Tensor<Scalar>,
-    _ combine: ((UnsafeMutableBufferPointer<Scalar>) throws -> Void)?
+    _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws -> Double {
-    var total = try add(input, around: center, combine)
+    var total = try add(input, around: center, pass, parameter)
     if total > 0, isFar(total) {
       // The sums are relative to the center, which they now move to the mean.
       for channel in 0..<channels {
         mean[channel] = Scalar(Double(center[channel]) + sums[channel] / total)
       }
-      total = try add(input, around: mean, combine)
+      total = try add(input, around: mean, pass, parameter)
       finish(total, around: mean)
     } else if total > 0 {
       finish(total, around: center)
@@ -78,9 +79,9 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
 
   /// What the input's gradient is corrected by, as mean and variance depend on all rows.
   mutating func combineProducts(
-    over total: Double, _ combine: ((UnsafeMutableBufferPointer<Scalar>) throws -> Void)?
+    over total: Double, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {
-    try exchange(2 * channels, combine)
+    try exchange(2 * channels, pass, parameter)
     for channel in 0..<channels {
       let factor = Double(scale[channel]) / total
       offset[channel] = Scalar(factor * sums[channel])
@@ -101,7 +102,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
   /// Sums over all ranks of the distances from a center and of their squares; returns the rows.
   private mutating func add(
     _ input: Tensor<Scalar>, around center: Tensor<Scalar>,
-    _ combine: ((UnsafeMutableBufferPointer<Scalar>) throws -> Void)?
+    _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws -> Double {
     clear()
     if input.count > 0 {
@@ -110,20 +111,21 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
         sums: &sums, squares: &products)
     }
     exchanged[2 * channels] = Scalar(input.count / channels)
-    try exchange(2 * channels + 1, combine)
+    try exchange(2 * channels + 1, pass, parameter)
     return Double(exchanged[2 * channels])
   }
 
   /// Adds the sums and products of all ranks, and what else is exchanged.
   private mutating func exchange(
-    _ count: Int, _ combine: ((UnsafeMutableBufferPointer<Scalar>) throws -> Void)?
+    _ count: Int, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {
-    guard let combine else { return }
+    guard let sink = pass.sink else { return }
     for channel in 0..<channels {
       exchanged[channel] = Scalar(sums[channel])
       exchanged[channels + channel] = Scalar(products[channel])
     }
-    try combine(UnsafeMutableBufferPointer(rebasing: exchanged.values[0..<count]))
+    let all = UnsafeMutableBufferPointer(rebasing: exchanged.values[0..<count])
+    guard try sink.combine(all, for: parameter) else { return }
     for channel in 0..<channels {
       sums[channel] = Double(exchanged[channel])
       products[channel] = Double(exchanged[channels + channel])

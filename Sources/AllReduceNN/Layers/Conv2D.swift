@@ -109,12 +109,13 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     let start = start.tensor([columns])
     if let bias { start.base.update(from: bias.values.base, count: outputChannels) }
 
+    let sink = pass.sink
     for image in 0..<input.rows {
       loops.convolve(
         &windows, windowed(input, image, plan), panels.base, bias == nil ? nil : start.base,
         outputChannels, output.base + image * plan.output.count,
         plan.columns.output * outputChannels, outputChannels)
-      try pass.makeProgress?()
+      try sink?.makeProgress()
     }
     return output
   }
@@ -144,6 +145,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     let columns = LayerKernels.rounded(outputChannels)
     let panels = panels.tensor([plan.kernelCount, columns])
     panels.values.update(repeating: 0)
+    let sink = pass.sink
     for image in 0..<input.rows {
       var rows = gradient.base + image * plan.output.count
       if columns != outputChannels {
@@ -155,7 +157,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
       }
       loops.correlate(
         &windows, windowed(input, image, plan), rows, columns, outputChannels, panels.base)
-      try pass.makeProgress?()
+      try sink?.makeProgress()
     }
     loops.unpack(
       panels.base, &indices, outputChannels, plan.kernelCount,
@@ -175,6 +177,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
         weight.values.base + phase.firstElement, &indices, inputChannels, 1,
         panels.base + phase.panels)
     }
+    let sink = pass.sink
     for image in 0..<input.rows {
       var rows = gradient.base + image * plan.output.count
       if !plan.spansOutput && plan.spannedCount > 0 {
@@ -192,7 +195,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
           result.base + image * plan.image.count + phase.to,
           stride.height * plan.columns.input * inputChannels, stride.width * inputChannels)
       }
-      try pass.makeProgress?()
+      try sink?.makeProgress()
     }
     return result
   }

@@ -5,7 +5,7 @@
 ///
 /// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
 /// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
-public final class Dense<Scalar: NetworkScalar>: PartwiseLayer {
+public final class Dense<Scalar: NetworkScalar>: Layer {
   /// The numbers of an example's input.
   public let inputs: Int
   /// The numbers of an example's output.
@@ -57,6 +57,9 @@ public final class Dense<Scalar: NetworkScalar>: PartwiseLayer {
 
   /// "weight" and "bias", if there is one.
   public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
+
+  /// True: a large weight is used in pieces, each as soon as it is there.
+  public var announcesUse: Bool { true }
 
   /// The shape of an example's output, `[outputs]`.
   ///

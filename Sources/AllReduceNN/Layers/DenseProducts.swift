@@ -35,24 +35,25 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   }
 
   /// As ``multiply(_:_:from:to:)``, of a weight and a bias that may still be on their way from other ranks: of
-  /// a large one in parts, each as soon as it is there.
+  /// a large one in pieces, each as soon as it is there.
   ///
-  /// - Throws: What ``Pass/willUsePart`` throws.
+  /// - Throws: What ``GradientSink/willUse(_:_:)`` throws.
   package mutating func multiply(
     _ input: Tensor<Scalar>, _ weight: Parameter<Scalar>, from start: Parameter<Scalar>?,
     to output: Tensor<Scalar>, _ pass: Pass<Scalar>
   ) throws {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-    let most = pass.elementsAtOnce.map { max($0 / inputs / panelRows, 1) * panelRows } ?? outputs
-    guard let willUsePart = pass.willUsePart, most < outputs else {
-      try pass.willUsePart?(weight, 0..<weight.shape.count)
-      if let start { try pass.willUsePart?(start, 0..<start.shape.count) }
+    let sink = pass.sink
+    let most = sink?.pieceElements.map { max($0 / inputs / panelRows, 1) * panelRows } ?? outputs
+    guard let sink, most < outputs else {
+      try sink?.willUse(weight, 0..<weight.shape.count)
+      if let start { try sink?.willUse(start, 0..<start.shape.count) }
       multiply(input, weight.values, from: start?.values, to: output)
       return
     }
     for first in stride(from: 0, to: outputs, by: most).reversed() {
       let rows = first..<min(first + most, outputs)
-      try willUsePart(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
+      try sink.willUse(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
       let part = columns.tensor([input.rows, rows.count])
       multiply(input, weight.values.rows(rows), from: nil, to: part)
       for row in 0..<input.rows {
@@ -62,7 +63,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     }
     // The bias comes last: it lies in front of the weight.
     guard let start else { return }
-    try willUsePart(start, 0..<start.shape.count)
+    try sink.willUse(start, 0..<start.shape.count)
     for row in 0..<input.rows {
       let values = output.base + row * outputs
       for column in 0..<outputs { values[column] += start.values.base[column] }
@@ -111,9 +112,9 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   ///   - bias: `[outputs]`; nil for none.
   ///   - input: The batch's.
   ///   - gradient: Of the outputs.
-  ///   - pass: May take the optimizer's step for the weight instead (``Pass/weightStep``).
+  ///   - pass: Its sink may give the optimizer's step for the weight instead (``GradientSink/weightStep(for:)``).
   ///   - isLast: Whether nobody needs the weight any more in this pass, so that it may change.
-  /// - Throws: What ``Pass/gradientIsReady`` throws.
+  /// - Throws: What ``GradientSink/isReady(_:_:)`` throws.
   package mutating func learn(
     _ weight: Parameter<Scalar>, _ bias: Parameter<Scalar>?, from input: Tensor<Scalar>,
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, isLast: Bool
@@ -123,25 +124,27 @@ package struct DenseProducts<Scalar: NetworkScalar> {
       try pass.finish(bias)
     }
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    let sink = pass.sink
     if isLast, !pass.accumulatesGradients, usesLoops(input.rows),
-      let step = pass.weightStep?(weight)
+      let sink, let step = sink.weightStep(for: weight)
     {
       let scratch = outerScratch(input.rows, outputs, inputs)
       withUnsafePointer(to: step.kernel) {
         loops.table.pointee.outer_update(
           gradient.base, input.base, input.rows, outputs, inputs, $0, scratch)
       }
+      sink.didUpdate(weight)
       return
     }
     // Rows whose exchange can start while the next are computed.
-    let most = pass.elementsAtOnce.map { max($0 / inputs, 1) } ?? outputs
+    let most = sink?.pieceElements.map { max($0 / inputs, 1) } ?? outputs
     for start in stride(from: 0, to: outputs, by: most) {
       let rows = start..<min(start + most, outputs)
       let part = rows.count == outputs ? gradient : columns(rows, of: gradient)
       setWeightGradient(
         of: input, part, keep: pass.accumulatesGradients,
         to: rows.count == outputs ? weight.gradient : weight.gradient.rows(rows))
-      try pass.gradientIsReady?(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
+      try sink?.isReady(weight, rows.lowerBound * inputs..<rows.upperBound * inputs)
     }
   }
 

@@ -26,6 +26,9 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// If the last layer's may be.
   public var outputMayBeOverwritten: Bool { layers.last?.outputMayBeOverwritten ?? false }
 
+  /// True: it tells of each layer's parameters when it gets there.
+  public var announcesUse: Bool { true }
+
   /// The last layer's output shape.
   ///
   /// - Throws: ``ShapeError`` if a layer does not take what the one before gives.
@@ -36,8 +39,8 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   /// Runs the layers one after the other.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var values = input
-    for layer in layers {
-      try pass.willUse?(layer)
+    for (index, layer) in layers.enumerated() {
+      try pass.willUse(announced[index])
       let start = pass.recorder.map { _ in SpanRecorder.now() }
       values = try layer.forward(values, pass)
       if let start { pass.recorder?.add(layer, from: start) }
@@ -62,6 +65,9 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
     }
     return needsInputGradient ? gradient : nil
   }
+
+  /// Of each layer the parameters to tell of before it computes.
+  private lazy var announced = layers.map { $0.announcesUse ? [] : $0.allParameters }
 
   /// The first layer that learns anything.
   private lazy var firstLearning =

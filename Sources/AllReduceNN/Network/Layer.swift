@@ -25,6 +25,10 @@ public protocol Layer<Scalar>: AnyObject {
   /// does not read it. The next layer can then work in place.
   var outputMayBeOverwritten: Bool { get }
 
+  /// Whether the layer itself tells the pass's sink which parameters it is about to use, its own and its
+  /// children's (``GradientSink/willUse(_:_:)``). For all others, who calls their `forward` does.
+  var announcesUse: Bool { get }
+
   /// The shape of an example's output for an example's input.
   ///
   /// - Throws: ``ShapeError`` that names the layer and both shapes, if such an input does not fit.
@@ -71,4 +75,6 @@ extension Layer {
   public var children: [(name: String, layer: any Layer<Scalar>)] { [] }
   /// No, which is always safe.
   public var outputMayBeOverwritten: Bool { false }
+  /// No: all parameters are there when `forward` is called.
+  public var announcesUse: Bool { false }
 }

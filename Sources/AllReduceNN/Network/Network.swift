@@ -20,8 +20,6 @@ public final class Network<Scalar: NetworkScalar> {
   public private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
   /// What holds for all layers in the next pass.
   public let pass = Pass<Scalar>()
-  /// Whom the pass calls for other ranks: of those made to train the network the last; nil once it is gone.
-  package weak var trainer: AnyObject?
   private let seed: UInt64
   private var owner: AnyObject?
 
@@ -111,7 +109,7 @@ public final class Network<Scalar: NetworkScalar> {
     precondition(
       input.shape.example == inputShape,
       "the network takes \(inputShape) an example, not \(input.shape.example)")
-    try pass.willUse?(root)
+    if !root.announcesUse { try pass.willUse(parameters) }
     return try root.forward(input, pass)
   }
 

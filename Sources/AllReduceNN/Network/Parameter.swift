@@ -12,6 +12,8 @@ public final class Parameter<Scalar: NetworkScalar> {
   public let shard: ParameterShard?
   /// The whole parameter's values to begin with, instead of drawn ones.
   let source: Tensor<Scalar>?
+  /// Where its elements begin in the network's flat memory.
+  public internal(set) var place = 0
   /// The values; bound by ``ParameterLayout/bind(values:gradients:owner:)``.
   public internal(set) var values: Tensor<Scalar>
   /// The gradient of the sum of the batch's losses.

@@ -47,6 +47,7 @@ public struct ParameterLayout<Scalar: NetworkScalar> {
       values.count == count && gradients.count == count,
       "the parameters need \(count) elements, not \(values.count) and \(gradients.count)")
     for (parameter, range) in zip(parameters, ranges) {
+      parameter.place = range.lowerBound
       parameter.values = Tensor(
         UnsafeMutableBufferPointer(rebasing: values[range]), shape: parameter.shape, owner: owner)
       parameter.gradient = Tensor(

@@ -12,17 +12,16 @@ extension Optimizer {
   public func gradientSquares(of piece: Range<Int>, _ gradient: UnsafePointer<Scalar>) -> Double {
     let kernel = OptimizerKernel.of(Scalar.self)
     var sum = 0.0
-    for elements in layout.ranges where elements.overlaps(piece) {
+    for (number, elements) in layout.ranges.enumerated()
+    where elements.overlaps(piece) && counts(number) {
       let part = elements.clamped(to: piece)
       sum += kernel.sumOfSquares(gradient + (part.lowerBound - piece.lowerBound), count: part.count)
     }
     return sum
   }
 
-  /// The sum of the squares of a parameter's gradient.
-  package static func squares(of gradient: Tensor<Scalar>) -> Double {
-    guard let base = gradient.values.baseAddress else { return 0 }
-    return OptimizerKernel.of(Scalar.self).sumOfSquares(base, count: gradient.count)
+  private func counts(_ parameter: Int) -> Bool {
+    !skipsWhole || layout.parameters[parameter].shard != nil
   }
 
   /// The first pass of a rule that ``UpdateRule/usesNorms``: adds up squares in a piece.
@@ -42,7 +41,8 @@ extension Optimizer {
     precondition(
       squares.count == squareCount, "there are \(squareCount) sums, not \(squares.count)")
     let kernel = OptimizerKernel.of(Scalar.self)
-    for (number, elements) in layout.ranges.enumerated() where elements.overlaps(piece) {
+    for (number, elements) in layout.ranges.enumerated()
+    where elements.overlaps(piece) && counts(number) {
       let part = elements.clamped(to: piece)
       let offset = part.lowerBound - piece.lowerBound
       squares[2 * number] += kernel.sumOfSquares(weights + offset, count: part.count)

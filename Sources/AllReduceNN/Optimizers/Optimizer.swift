@@ -11,6 +11,8 @@ public final class Optimizer<Scalar: NetworkScalar> {
   public let rule: any UpdateRule
   /// The elements of the flat memory that are updated here.
   public let range: Range<Int>
+  /// Whether sums of squares leave out parameters that are no shards, as other ranks count these.
+  package var skipsWhole = false
   let layout: ParameterLayout<Scalar>
   private let runs: [Run]
   private let memory: TensorMemory<Scalar>

@@ -36,7 +36,7 @@ final class DataTrainer: Trainer {
   var parameterCount: Int { parallel.network.parameterCount }
   var ownParameterCount: Int { parameterCount }
   var mode: UpdateMode { parallel.mode }
-  var algorithm: ReductionAlgorithm { parallel.reducer.chosenAlgorithm }
+  var algorithm: ReductionAlgorithm { parallel.chosenAlgorithm }
   var computeSeconds: Double { parallel.computeSeconds }
   var exchangeTimes: ExchangeTimes { parallel.exchangeTimes }
   var traffic: Traffic { parallel.traffic }

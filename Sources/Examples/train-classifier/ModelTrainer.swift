@@ -5,14 +5,10 @@ import ExampleSupport
 final class ModelTrainer: Trainer {
   private let parallel: ModelParallel<Float>
   private let loader: BatchLoader<Float>
-  private let update: Optimizer<Float>
   private let clipping: GradientClipping?
   private let turns: Int
   private let batch: Int
   private let records: RunRecords
-  /// Seconds of norms for clipping.
-  private var clippingSeconds = 0.0
-  private let clock = ContinuousClock()
 
   init(
     _ layers: [any Layer<Float>], over world: Communicator, _ data: any Dataset,
@@ -25,7 +21,7 @@ final class ModelTrainer: Trainer {
     let parallel = try ModelParallel(
       layers, input: data.exampleShape, over: grid, transition: transition,
       labelSmoothing: options.learning.labelSmoothing, seed: options.seed,
-      bucketBytes: options.bucketBytes?.bytes)
+      optimizer: options.learning.rule, bucketBytes: options.bucketBytes?.bytes)
     self.parallel = parallel
     parallel.recorder = records.recorder
     // With a transition every rank has examples of its own, in rank order; without, every group.
@@ -33,10 +29,6 @@ final class ModelTrainer: Trainer {
       transition == nil ? (grid.dataIndex, grid.data.size) : (world.rank, world.size)
     loader = BatchLoader(data, plan.sampler, rank: part, of: parts)
     batch = (plan.globalBatchSize + parts - 1) / parts
-    let remembered = options.learning.rule.vectorCount * parallel.network.layout.count
-    try world.requireMemory(
-      remembered * MemoryLayout<Float>.stride, for: "what the optimizer remembers")
-    update = Optimizer(options.learning.rule, layout: parallel.network.layout)
     clipping = options.learning.clip.map { GradientClipping(maximumNorm: $0) }
     turns = sharing.variableBatch ? grid.model.size : 1
   }
@@ -50,7 +42,7 @@ final class ModelTrainer: Trainer {
     world.algorithm(for: .automatic, count: parallel.network.layout.count, of: Float.self)
   }
   var computeSeconds: Double { parallel.computeSeconds - updatedInTurns }
-  var updateSeconds: Double { clippingSeconds + parallel.updateSeconds }
+  var updateSeconds: Double { parallel.updateSeconds }
   var exchangeTimes: ExchangeTimes { parallel.exchangeTimes }
   var traffic: Traffic { parallel.traffic }
   var exchanges: [(layer: String, kind: String, traffic: Traffic)] { parallel.exchanges }
@@ -59,7 +51,7 @@ final class ModelTrainer: Trainer {
     get { parallel.nextStep }
     set { parallel.nextStep = newValue }
   }
-  var stateTensors: [StateTensor<Float>] { parallel.stateTensors(of: update) }
+  var stateTensors: [StateTensor<Float>] { parallel.stateTensors }
 
   /// Updates between turns, which are within a step of the network.
   private var updatedInTurns = 0.0
@@ -74,7 +66,7 @@ final class ModelTrainer: Trainer {
     if turns == 1, clipping == nil {
       let total = try parallel.step(
         batch.inputs, batch.labels, examples: batch.examples,
-        updatingWith: update, number: number, learningRate: rate)
+        updating: number, learningRate: rate)
       return total.loss.isFinite ? total : nil
     }
     do {
@@ -111,19 +103,12 @@ final class ModelTrainer: Trainer {
   private func apply(
     _ total: BatchScore, _ range: Range<Int>?, number: Int, rate: Double
   ) throws {
-    var scale = total.gradientScale
-    if let clipping {
-      let from = clock.now
-      let squares = try parallel.gradientSquares(range)
-      clippingSeconds += (clock.now - from) / .seconds(1)
-      guard let clipped = clipping.scale(sumOfSquares: squares, gradientScale: scale) else {
-        throw NotFinite()
-      }
-      scale = clipped
-    }
-    guard total.loss.isFinite else { throw NotFinite() }
-    try parallel.update(
-      update, range, OptimizerStep(number: number, learningRate: rate, gradientScale: scale))
+    guard total.loss.isFinite,
+      try parallel.update(
+        OptimizerStep(
+          number: number, learningRate: rate, gradientScale: total.gradientScale), range,
+        clipping: clipping)
+    else { throw NotFinite() }
   }
 
   func score(on data: any Dataset) throws -> BatchScore {

@@ -16,6 +16,9 @@ public protocol GradientCompression: Sendable {
 
 /// A compression that sends less than a number for each of the gradient's.
 public protocol PartialCompression: GradientCompression {
+  /// Whether what did not travel is added to the next gradient. Without it, it is lost.
+  var errorFeedback: Bool { get }
+
   /// Makes what exchanges gradients. Collective over the plan's ranks.
   ///
   /// - Parameter plan: What is exchanged among whom.

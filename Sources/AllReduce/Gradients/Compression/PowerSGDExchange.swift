@@ -4,8 +4,6 @@ internal import AllReduceNN
 /// The sum of a group's gradients, near enough, from narrow matrices: see ``PowerSGD``.
 final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
   private let plan: CompressionPlan<Scalar>
-  private let method: PowerSGD
-  private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
   private let factors: [MatrixFactors]
   /// What travels whole: what is no matrix, or would not get smaller.
   private let whole: [Range<Int>]
@@ -13,12 +11,12 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   private let columns: TensorMemory<Scalar>
   /// Q of every matrix, `[rank, columns]`: this rank's, the sum's, and the next first guess.
   private let own, sum, guess: TensorMemory<Scalar>
-  /// What this rank has kept of the matrices, one after the other.
-  private let kept: TensorMemory<Scalar>
+  /// Of the matrices, one after the other.
+  private let memory: KeptGradient<Scalar>
+  private let keptCount: Int
 
   init(_ plan: CompressionPlan<Scalar>, _ method: PowerSGD) {
     self.plan = plan
-    self.method = method
     var factors: [MatrixFactors] = []
     var whole: [Range<Int>] = []
     var (p, q, kept) = (0, 0, 0)
@@ -44,7 +42,8 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
     own = TensorMemory(count: q)
     sum = TensorMemory(count: q)
     guess = TensorMemory(count: q)
-    self.kept = TensorMemory(count: kept)
+    keptCount = kept
+    memory = KeptGradient(plan, method, count: kept)
     // The same on all ranks, whoever draws them.
     let random = Philox(seed: 0x9E37_79B9_7F4A_7C15)
     for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
@@ -54,36 +53,37 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   func start(bucket: Int) throws {}
 
   func finish() throws {
-    guard let gradient = plan.memory.baseAddress, let columns = columns.values.baseAddress
-    else { return }
-    if !method.errorFeedback { kept.values.update(repeating: 0) }
+    guard let columns = columns.values.baseAddress else { return }
+    let kernels = memory.kernels
+    memory.begin(0..<keptCount)
     for factor in factors {
       kernels.project(
-        at(kept, factor.kept), adding: gradient + factor.start, factor.sizes, at(guess, factor.q),
+        memory.kept(factor.kept), adding: memory.gradient(factor.start), factor.sizes,
+        at(guess, factor.q),
         to: columns + factor.p)
     }
     var place = self.columns.values.count - whole.reduce(0) { $0 + $1.count }
     for range in whole {
-      (columns + place).update(from: gradient + range.lowerBound, count: range.count)
+      (columns + place).update(from: memory.gradient(range.lowerBound), count: range.count)
       place += range.count
     }
     try plan.communicator.allReduce(self.columns.values, .sum, using: plan.algorithm)
     for range in whole.reversed() {
       place -= range.count
-      (gradient + range.lowerBound).update(from: columns + place, count: range.count)
+      memory.gradient(range.lowerBound).update(from: columns + place, count: range.count)
     }
     guard !factors.isEmpty else { return }
     for factor in factors {
       kernels.orthonormalize(
         columns + factor.p, count: factor.sizes.rows, rank: factor.sizes.rank)
       kernels.projectBack(
-        at(kept, factor.kept), factor.sizes, columns + factor.p, to: at(own, factor.q))
+        memory.kept(factor.kept), factor.sizes, columns + factor.p, to: at(own, factor.q))
     }
     _ = sum.values.update(fromContentsOf: own.values)
     try plan.communicator.allReduce(sum.values, .sum, using: plan.algorithm)
     for factor in factors {
       kernels.reconstruct(
-        at(kept, factor.kept), gradient + factor.start, factor.sizes, columns + factor.p,
+        memory.kept(factor.kept), memory.gradient(factor.start), factor.sizes, columns + factor.p,
         own: at(own, factor.q), at(sum, factor.q))
       kernels.normalize(
         at(guess, factor.q), from: at(sum, factor.q), count: factor.sizes.columns,

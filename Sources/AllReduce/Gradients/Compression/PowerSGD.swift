@@ -15,7 +15,7 @@ internal import AllReduceNN
 public struct PowerSGD: PartialCompression {
   /// The columns of P and Q.
   public let rank: Int
-  /// Whether what did not travel is added to the next gradient. Without it, it is lost.
+  /// Whether what did not travel is added to the next gradient.
   public let errorFeedback: Bool
 
   /// Lets two matrices of so many columns travel: see ``ranks``.

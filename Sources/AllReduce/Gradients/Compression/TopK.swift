@@ -13,7 +13,7 @@ public import AllReduceMPI
 public struct TopK: PartialCompression {
   /// The part of a bucket's numbers that travels.
   public let fraction: Double
-  /// Whether what did not travel is added to the next gradient. Without it, it is lost.
+  /// Whether what did not travel is added to the next gradient.
   public let errorFeedback: Bool
 
   /// Lets a part of the numbers travel: above 0, at most 1; of each bucket at least one.

@@ -4,23 +4,20 @@ internal import AllReduceNN
 /// The sum of what each rank of a group sends of its gradient: see ``TopK``.
 final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
   private let plan: CompressionPlan<Scalar>
-  private let method: TopK
-  private let kernels = CompressionKernels(ofDouble: Scalar.self == Double.self)
-  /// What this rank has kept, place by place as the gradient.
-  private let kept: TensorMemory<Scalar>
+  /// Place by place as the gradient.
+  private let memory: KeptGradient<Scalar>
   private let scratch: TensorMemory<UInt32>
   private let messages: [SparseMessage]
   private var pending: PendingQueue
 
   init(_ plan: CompressionPlan<Scalar>, _ method: TopK) {
     self.plan = plan
-    self.method = method
     let communicator = plan.communicator
     let largest = plan.buckets.map(\.count).max() ?? 0
     precondition(
       largest <= UInt32.max,
       "a bucket that is compressed has at most \(UInt32.max) numbers, not \(largest)")
-    kept = TensorMemory(count: plan.memory.count)
+    memory = KeptGradient(plan, method, count: plan.memory.count)
     scratch = TensorMemory(count: largest)
     messages = plan.buckets.map {
       SparseMessage(
@@ -33,15 +30,11 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
   func start(bucket: Int) throws {
     let range = plan.buckets[bucket]
     let message = messages[bucket]
-    guard let gradient = plan.memory.baseAddress, let kept = kept.values.baseAddress,
-      let scratch = scratch.values.baseAddress, !range.isEmpty
-    else { return }
+    guard let scratch = scratch.values.baseAddress, !range.isEmpty else { return }
     let rank = plan.communicator.rank
-    if !method.errorFeedback {
-      (kept + range.lowerBound).update(repeating: 0, count: range.count)
-    }
-    kernels.takeLargest(
-      kept + range.lowerBound, adding: gradient + range.lowerBound, count: range.count,
+    memory.begin(range)
+    memory.kernels.takeLargest(
+      memory.kept(range.lowerBound), adding: memory.gradient(range.lowerBound), count: range.count,
       wanted: message.count, places: message.places(of: rank), numbers: message.numbers(of: rank),
       scratch: scratch)
     pending.append(
@@ -55,14 +48,13 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
 
   func finish() throws {
     try pending.waitForAll()
-    guard let gradient = plan.memory.baseAddress else { return }
     for (range, message) in zip(plan.buckets, messages) {
-      (gradient + range.lowerBound).update(repeating: 0, count: range.count)
+      let sum = memory.gradient(range.lowerBound)
+      sum.update(repeating: 0, count: range.count)
       // In the ranks' order, so that all get the same bits.
       for rank in 0..<plan.communicator.size {
-        kernels.add(
-          message.numbers(of: rank), to: gradient + range.lowerBound, at: message.places(of: rank),
-          count: message.count)
+        memory.kernels.add(
+          message.numbers(of: rank), to: sum, at: message.places(of: rank), count: message.count)
       }
     }
   }

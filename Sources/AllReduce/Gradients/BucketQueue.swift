@@ -1,28 +1,28 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Buckets whose exchange is under way, first in, first out, with their spans in a trace and the rank's time.
+/// Buckets whose exchange is under way, first in, first out, with their spans in a trace.
 ///
 /// All that a rank does for their exchange it does in ``work(_:)``, between pieces of the passes, or in
 /// ``wait(_:)``, when there is nothing else to do.
 final class BucketQueue {
-  /// Where the time went so far.
-  private(set) var times = ExchangeTimes()
   private let communicator: Communicator
+  private let clock: ExchangeClock
   private var pending: PendingQueue
-  /// Since when buckets have been under way; nil while none is.
-  private var startedAt: ContinuousClock.Instant?
   private var spans: BucketSpans?
-  private let clock = ContinuousClock()
 
-  /// Takes memory for so many buckets.
-  init(capacity: Int, over communicator: Communicator) {
+  /// Allocates room for `capacity` buckets.
+  init(capacity: Int, over communicator: Communicator, _ clock: ExchangeClock) {
     self.communicator = communicator
+    self.clock = clock
     pending = PendingQueue(capacity: capacity)
   }
 
   /// Whether none is under way.
   var isEmpty: Bool { pending.isEmpty }
+
+  /// How many were started since the last ``reset()``.
+  var startedCount: Int { pending.startedCount }
 
   /// How many have ended for this rank since the last ``reset()``.
   var endedCount: Int { pending.endedCount }
@@ -37,24 +37,22 @@ final class BucketQueue {
   }
 
   /// Makes room for as many as at first; none is under way.
-  func reset() {
-    pending.reset()
-    startedAt = nil
-  }
-
-  /// How many were started since the last ``reset()``.
-  var startedCount: Int { pending.startedCount }
+  func reset() { pending.reset() }
 
   /// Lets go of what is under way, before its memory goes.
-  func letGo() { pending.letGo() }
+  func letGo() {
+    clock.letGo(pending.startedCount - pending.endedCount)
+    pending.letGo()
+  }
 
   /// Starts with the next bucket.
   ///
   /// - Parameter exchange: Starts its exchange; nil if somebody else ends that, within a later ``wait(_:)``.
   func start(_ exchange: () throws -> PendingReduction?) rethrows {
-    if startedAt == nil { startedAt = clock.now }
     spans?.begin(pending.startedCount)
-    if let started = try exchange() { pending.append(started) }
+    guard let started = try exchange() else { return }
+    pending.append(started)
+    clock.start()
   }
 
   /// Moves what is under way, if anything is.
@@ -64,39 +62,26 @@ final class BucketQueue {
 
   /// Does something for the exchange, then moves what is under way, and lets go of what has ended.
   func work(_ body: () throws -> Void) throws {
-    let from = clock.now
-    try body()
-    let isUnderWay = !isEmpty
-    communicator.makeProgress()
-    while try pending.endFirstIfComplete() { spans?.end(endedCount - 1) }
-    let now = clock.now
-    let seconds = (now - from) / .seconds(1)
-    times.busySeconds += seconds
-    if isUnderWay { times.busyUnderWaySeconds += seconds }
-    noteEnd(at: now)
+    try clock.working {
+      try body()
+      communicator.makeProgress()
+      while try pending.endFirstIfComplete() { noteEnd() }
+    }
   }
 
   /// Does something for the exchange that is waiting, such as ``end(first:)``.
-  func wait(_ body: () throws -> Void) rethrows {
-    let from = clock.now
-    if startedAt == nil { startedAt = from }
-    try body()
-    let now = clock.now
-    times.waitSeconds += (now - from) / .seconds(1)
-    noteEnd(at: now)
-  }
+  func wait(_ body: () throws -> Void) rethrows { try clock.waiting(body) }
 
   /// Waits for the first so many since the last ``reset()``, as far as they were started.
   func end(first count: Int = .max) throws {
     while !isEmpty, endedCount < count {
       try pending.waitForFirst()
-      spans?.end(endedCount - 1)
+      noteEnd()
     }
   }
 
-  private func noteEnd(at now: ContinuousClock.Instant) {
-    guard isEmpty, let start = startedAt else { return }
-    times.exchangeSeconds += (now - start) / .seconds(1)
-    startedAt = nil
+  private func noteEnd() {
+    clock.end()
+    spans?.end(endedCount - 1)
   }
 }

@@ -1,0 +1,83 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Each rank updates its block of every bucket, of which it has the sum, and gives the others the new
+/// weights by messages while it updates the next.
+///
+/// The buckets that the next forward pass needs first come first, and it can begin with their layers while
+/// the others are on their way. Nobody else writes this rank's weights but the messages that it asks for
+/// here, after its backward pass.
+final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
+  let groups: ParameterGroups
+  let reduction: BucketedReduction<Scalar>
+  let updates: [Optimizer<Scalar>]
+  private let memory: ParameterMemory<Scalar>
+  /// The last bucket's weights, then those of the one before it.
+  private let queue: BucketQueue
+
+  init(_ site: ExchangeSite<Scalar>) throws {
+    let copies = site.groups.copies
+    groups = site.groups
+    memory = site.memory
+    // Where several ranks add up the same, a block of the sum's ranks is more than one of the copies'.
+    reduction = try site.reduction(
+      to: copies.size == groups.sum.size ? .blocks : .everywhere, headerIsApart: true)
+    updates = reduction.ranges.compactMap { bucket in
+      let own = BlockPartition(count: bucket.count, parts: copies.size)[copies.rank]
+      return site.update(
+        bucket.lowerBound + own.lowerBound..<bucket.lowerBound + own.upperBound)
+    }
+    queue = BucketQueue(capacity: reduction.ranges.count, over: copies, site.clock)
+  }
+
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
+    for update in updates {
+      update.addFigures(
+        of: update.range, weights: memory.weights(update.range),
+        gradient: memory.gradient(update.range), to: squares)
+    }
+    try groups.copies.allReduce(squares, .sum)
+  }
+
+  func update(_ step: OptimizerStep, isMeasured: Bool) throws {
+    try finish(from: 0)
+    queue.reset()
+    for number in updates.indices.reversed() {
+      let (bucket, update) = (reduction.ranges[number], updates[number])
+      update.update(
+        update.range, weights: memory.weights(update.range),
+        gradient: memory.gradient(update.range), step)
+      try queue.start {
+        try groups.copies.start(
+          .allGather, memory.values(bucket), .sum, using: .ring,
+          named: CallName.bucket(queue.startedCount))
+      }
+      try queue.makeProgress()
+    }
+  }
+
+  func makeProgress() throws {
+    try reduction.makeProgress()
+    try queue.makeProgress()
+  }
+
+  /// Waits for the weights of a bucket and of all behind it, which were started before.
+  func finish(from element: Int) throws {
+    guard !queue.isEmpty else { return }
+    let buckets = reduction.ranges
+    let bucket = max(0, element - buckets[0].lowerBound) / buckets[0].count
+    let wanted = buckets.count - bucket
+    guard queue.endedCount < wanted else { return }
+    try queue.wait { try queue.end(first: wanted) }
+  }
+
+  func letGo() {
+    reduction.letGo()
+    queue.letGo()
+  }
+
+  func record(_ recorder: SpanRecorder?) {
+    reduction.record(recorder)
+    queue.record(recorder, reduction.ranges.indices.reversed().map { "weights of bucket \($0)" })
+  }
+}

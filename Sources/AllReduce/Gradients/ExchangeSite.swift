@@ -1,0 +1,66 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// What an exchange is made for: a range of a network's parameters, who holds it, and how its gradients travel.
+struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
+  let layout: ParameterLayout<Scalar>
+  let memory: ParameterMemory<Scalar>
+  /// The parameters: elements of the flat memory, whole buckets of it.
+  let elements: Range<Int>
+  let groups: ParameterGroups
+  /// Nil where somebody else updates the weights.
+  let optimizer: (any UpdateRule)?
+  var transport = GradientTransport()
+  /// The step's totals, which travel with these gradients; empty if they do with others.
+  var header: Range<Int> = 0..<0
+  let clock: ExchangeClock
+  /// Whether sums of squares leave out parameters that are no shards, as another rank counts these.
+  var skipsWhole = false
+
+  /// The exchange that a mode of update means here. Collective.
+  func makeExchange(_ mode: UpdateMode) throws -> any GradientExchange<Scalar> {
+    // One rank has nobody to share with.
+    let mode = groups.copies.size == 1 ? .replicated : mode
+    precondition(
+      optimizer != nil || mode == .replicated, "an update that is \(mode) needs an optimizer")
+    precondition(
+      mode == .replicated || !(transport.compression is any PartialCompression),
+      "an update that is \(mode) adds up whole gradients, not \(transport.compression.name)")
+    switch mode {
+    case .replicated: return try ReplicatedExchange(self)
+    case .sharded where groups.copies.hosts.count > 1: return try BlockExchange(self)
+    case .sharded, .shared: return try HostExchange(self)
+    }
+  }
+
+  /// What adds up the gradients. Collective.
+  func reduction(
+    to goal: BucketedReduction<Scalar>.Goal, headerIsApart: Bool = false
+  ) throws -> BucketedReduction<Scalar> {
+    try BucketedReduction(
+      memory.gradientArena, elements, header: header, headerIsApart: headerIsApart,
+      parts: layout.ranges,
+      matrices: layout.matrices.filter { elements.contains($0.start) }, over: groups.sum, to: goal,
+      transport, clock)
+  }
+
+  /// What updates some of the parameters; nil without an optimizer.
+  func update(_ range: Range<Int>) -> Optimizer<Scalar>? {
+    optimizer.map {
+      let update = Optimizer($0, layout: layout, range: range)
+      update.skipsWhole = skipsWhole
+      return update
+    }
+  }
+}
+
+extension ParameterLayout {
+  /// The parameters that are matrices: `[first size, all others]`.
+  var matrices: [GradientMatrix] {
+    zip(parameters, ranges).filter { $0.0.shape.rank > 1 && !$0.1.isEmpty }.map {
+      let rows = $0.shape.sizes[0]
+      return GradientMatrix(
+        start: $1.lowerBound, rows: rows, columns: $1.count / rows)
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/// Where the time of exchanges went, of gradients or of new weights, on one rank, in seconds.
+///
+/// A bucket is under way from when its exchange starts until this rank knows that it has ended: buckets
+/// end for it in the order in which they started, and it looks whenever a part of the gradient is ready.
+public struct ExchangeTimes: Sendable, Equatable {
+  /// While any bucket was under way.
+  public internal(set) var exchangeSeconds = 0.0
+  /// That part of it in which the rank did nothing but wait and reduce.
+  public internal(set) var waitSeconds = 0.0
+  /// Spent on exchange between pieces of the passes.
+  public internal(set) var busySeconds = 0.0
+  /// That part of it while a bucket was under way.
+  var busyUnderWaySeconds = 0.0
+
+  /// That part of the exchange behind which the network computed.
+  public var hiddenSeconds: Double {
+    max(0, exchangeSeconds - waitSeconds - busyUnderWaySeconds)
+  }
+
+  /// What the rank itself spent on the exchange.
+  var ownSeconds: Double { waitSeconds + busySeconds }
+
+  static func + (left: ExchangeTimes, right: ExchangeTimes) -> ExchangeTimes {
+    var sum = left
+    sum.exchangeSeconds += right.exchangeSeconds
+    sum.waitSeconds += right.waitSeconds
+    sum.busySeconds += right.busySeconds
+    sum.busyUnderWaySeconds += right.busyUnderWaySeconds
+    return sum
+  }
+}
+
+/// Counts the seconds of exchanges as they pass.
+///
+/// All exchanges of a trainer may have one: what is under way at once is counted once.
+final class ExchangeClock {
+  /// Where the time went so far.
+  private(set) var times = ExchangeTimes()
+  /// How many exchanges are under way.
+  private var underWay = 0
+  /// Since when any has been; nil while none is.
+  private var since: ContinuousClock.Instant?
+  private let clock = ContinuousClock()
+
+  /// An exchange starts.
+  func start() {
+    if since == nil { since = clock.now }
+    underWay += 1
+  }
+
+  /// One has ended; ``working(_:)`` and ``waiting(_:)`` look at the clock when they are done.
+  func end() { underWay -= 1 }
+
+  /// Some were let go of.
+  func letGo(_ count: Int) {
+    underWay -= count
+    if underWay == 0 { since = nil }
+  }
+
+  /// Does something for exchanges, between pieces of the passes.
+  func working(_ body: () throws -> Void) rethrows {
+    let from = clock.now
+    try body()
+    let now = clock.now
+    let seconds = (now - from) / .seconds(1)
+    times.busySeconds += seconds
+    if since != nil { times.busyUnderWaySeconds += seconds }
+    noteEnd(at: now)
+  }
+
+  /// Does something for exchanges that is waiting, and reducing meanwhile.
+  func waiting(_ body: () throws -> Void) rethrows {
+    let from = clock.now
+    if since == nil { since = from }
+    try body()
+    let now = clock.now
+    times.waitSeconds += (now - from) / .seconds(1)
+    noteEnd(at: now)
+  }
+
+  private func noteEnd(at now: ContinuousClock.Instant) {
+    guard underWay == 0, let since else { return }
+    times.exchangeSeconds += (now - since) / .seconds(1)
+    self.since = nil
+  }
+}

@@ -1,0 +1,105 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// How the gradients of some parameters become new weights on all ranks that hold them: who adds up, who
+/// updates what, and how others get it. The one place where that is decided.
+///
+/// | conformer | the sum of the gradients | the update | the new weights |
+/// |---|---|---|---|
+/// | ``ReplicatedExchange`` | all-reduce: every rank has all of it | every rank, all | are there |
+/// | ``BlockExchange`` | reduce-scatter: a block a rank | every rank, its block | all-gather |
+/// | ``HostExchange`` | read from the memory of the host's ranks, a slice a rank | in the same pass | are written there |
+///
+/// A step calls, on all ranks of the groups, in this order: ``begin(_:)``, then ``isReady(_:)`` during the backward
+/// pass, ``finishSum()``, ``measure(_:)`` where the update needs norms, ``update(_:isMeasured:)``, and
+/// ``finish(from:)`` before weights are used.
+///
+/// Several exchanges, each of a range of the parameters with its own groups, make a ``NetworkExchange``. All ranges
+/// are of the network's flat memory.
+protocol GradientExchange<Scalar>: AnyObject {
+  associatedtype Scalar: NetworkScalar & ReducibleScalar
+
+  /// Which ranks hold and which add up these parameters.
+  var groups: ParameterGroups { get }
+  /// The buckets in which gradients travel, which hold all the parameters.
+  var reduction: BucketedReduction<Scalar> { get }
+  /// What this rank updates, ascending; none without an optimizer.
+  var updates: [Optimizer<Scalar>] { get }
+
+  /// Begins a step.
+  ///
+  /// - Parameter step: The optimizer's step, if it is known already, will follow, and needs no norms: it may
+  ///   then be taken for some weights within the backward pass (``weightStep(for:)``).
+  func begin(_ step: OptimizerStep?)
+
+  /// Elements of the gradient are complete.
+  func isReady(_ elements: Range<Int>) throws
+
+  /// The step for a weight whose gradient need not be computed first (``GradientSink/weightStep(for:)``).
+  func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>?
+
+  /// That step was taken.
+  func didUpdate(_ parameter: Parameter<Scalar>)
+
+  /// Ends the exchange of gradients: returns on no rank before every rank has ended its backward pass.
+  func finishSum() throws
+
+  /// Adds the sums of squares of the parameters, each element once, the same on all ranks that hold copies
+  /// (``Optimizer/addFigures(of:weights:gradient:to:)``). Collective over ``ParameterGroups/copies``.
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws
+
+  /// Takes the optimizer's step, and gives all ranks the new weights or begins to. Collective over
+  /// ``ParameterGroups/copies``.
+  func update(_ step: OptimizerStep, isMeasured: Bool) throws
+
+  /// Waits until this rank has the new weights from an element on.
+  func finish(from element: Int) throws
+
+  /// Moves what is under way.
+  func makeProgress() throws
+
+  /// Lets go of what is under way, before its memory goes.
+  func letGo()
+
+  /// Notes in a trace when buckets were under way; nil for not.
+  func record(_ recorder: SpanRecorder?)
+}
+
+/// What most exchanges do.
+extension GradientExchange {
+  func begin(_ step: OptimizerStep?) { reduction.begin() }
+  func isReady(_ elements: Range<Int>) throws { try reduction.isReady(elements) }
+  func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? { nil }
+  func didUpdate(_ parameter: Parameter<Scalar>) {}
+  func finishSum() throws { try reduction.finish() }
+  func finish(from element: Int) throws {}
+  func makeProgress() throws { try reduction.makeProgress() }
+  func letGo() { reduction.letGo() }
+  func record(_ recorder: SpanRecorder?) { reduction.record(recorder) }
+}
+
+/// The ranks that a range of the parameters concerns.
+struct ParameterGroups {
+  /// Those that hold the same piece of the parameters.
+  let copies: Communicator
+  /// Those with other examples, whose gradients are added up: all of `copies`, or where several compute the same,
+  /// one of each kind.
+  let sum: Communicator
+  /// Whether `copies` hold a piece only, and other ranks the others.
+  let isSharded: Bool
+
+  init(copies: Communicator, sum: Communicator? = nil, isSharded: Bool = false) {
+    self.copies = copies
+    self.sum = sum ?? copies
+    self.isSharded = isSharded
+  }
+}
+
+/// How gradients travel.
+struct GradientTransport {
+  var algorithm = ReductionAlgorithm.automatic
+  var compression: any GradientCompression = .none
+  var start = ReductionStart.duringBackward
+  /// Nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
+  var bucketBytes: Int?
+}

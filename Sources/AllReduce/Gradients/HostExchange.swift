@@ -1,0 +1,93 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Each rank of a host updates a slice of the weights, which are once a host or in memory that the
+/// host's ranks can write, from gradients that they can read: a ``FusedUpdate``.
+///
+/// On one host the gradients are those of its ranks, added up here, and none travel during the backward pass. On
+/// several, the hosts' sum is in the first rank's part of the gradients' arena.
+final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
+  let groups: ParameterGroups
+  let reduction: BucketedReduction<Scalar>
+  let updates: [Optimizer<Scalar>]
+  private let pass: FusedUpdate<Scalar>
+  /// The ranks of this host that hold the parameters.
+  private let host: Communicator
+  private let small = TensorMemory<Float>(count: 1)
+  /// Whether the totals that travel after the backward pass keep ranks from going on too early.
+  private let totalsWait: Bool
+  /// Bytes that a pass reads from gradients of other ranks.
+  private let readBytes: Int
+  /// Bytes that a pass writes to weights of other ranks.
+  private let writtenBytes: Int
+
+  /// Collective.
+  ///
+  /// - Precondition: There is an optimizer, and the weights are in an arena.
+  init(_ site: ExchangeSite<Scalar>) throws {
+    groups = site.groups
+    let (copies, sum) = (groups.copies, groups.sum)
+    host = copies.hosts.count == 1 ? copies : try copies.splitByHost()
+    let isAlone = sum.hosts.count == 1
+    reduction = try site.reduction(to: isAlone ? .memory : .firstOfHost)
+    totalsWait = !site.header.isEmpty && sum.size == copies.size
+
+    let stride = MemoryLayout<Scalar>.stride
+    let (first, count) = (site.elements.lowerBound, site.elements.count)
+    let own = HostSlices(count: count, stride: stride, ranks: host.size)[host.rank]
+    guard let weights = site.memory.weightArena,
+      let update = site.update(first + own.lowerBound..<first + own.upperBound)
+    else { preconditionFailure("a host's ranks update weights in an arena, by an optimizer") }
+    updates = [update]
+
+    let ranks = host.worldRanks
+    // Behind shards of other sizes the same parameters begin elsewhere in other ranks' memory.
+    let starts = try host.allGatherNatively(first)
+    func part(_ arena: Arena<Scalar>, _ rank: Int) -> UnsafeMutablePointer<Scalar> {
+      guard let part = arena.memory.part(ofWorldRank: rank) else {
+        preconditionFailure("rank \(rank) has no part in the arena of its host")
+      }
+      let start = ranks.firstIndex(of: rank).map { starts[$0] } ?? first
+      return part.assumingMemoryBound(to: Scalar.self) + (start - first)
+    }
+    let this = ranks[host.rank]
+    let adding = sum.worldRanks.filter { ranks.contains($0) }
+    let sources = isAlone ? adding : [adding[0]]
+    let others = weights.sharing == .single ? [] : ranks.filter { $0 != this }
+    guard let gradients = site.memory.gradientArena else {
+      preconditionFailure("a host's ranks read gradients in an arena")
+    }
+    pass = FusedUpdate(
+      gradients: sources.map { part(gradients, $0) }, own: part(gradients, this),
+      weights: ([this] + others).map { part(weights, $0) }, update: update,
+      othersRead: host.size > 1)
+    readBytes = sources.count { $0 != this } * own.count * stride
+    writtenBytes = others.count * own.count * stride
+  }
+
+  func finishSum() throws {
+    try reduction.finish()
+    if !totalsWait { try waitForHost() }
+  }
+
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
+    pass.measure(squares)
+    TrafficCounters.ofProcess.pointee.addMemory(readBytes)
+    if host.size > 1 { try host.allReduce(squares, .sum, using: .sharedMemory) }
+    // Hosts with other numbers of ranks add up in another order.
+    if host.size < groups.copies.size { try groups.copies.broadcast(squares, from: 0) }
+  }
+
+  func update(_ step: OptimizerStep, isMeasured: Bool) throws {
+    if isMeasured { pass.finish(step) } else { pass.run(step) }
+    // The first of two passes has put sums into this rank's own memory.
+    let readsAgain = !isMeasured || !pass.keepsSums
+    TrafficCounters.ofProcess.pointee.addMemory(writtenBytes + (readsAgain ? readBytes : 0))
+    try waitForHost()
+  }
+
+  /// Returns on no rank of the host before every one has entered.
+  private func waitForHost() throws {
+    if host.size > 1 { try host.allReduce(small.values, .sum, using: .sharedMemory) }
+  }
+}

@@ -1,0 +1,234 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// What a network's passes tell of gradients, and the update of all its parameters: one ``GradientExchange`` for all,
+/// or one for each range whose groups of ranks are others.
+///
+/// The network's pass refers to it weakly; who trains the network keeps it.
+final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSink {
+  /// Each of the ranges, in the order of the memory; the first takes the totals along.
+  let exchanges: [any GradientExchange<Scalar>]
+  /// Where weights and gradients lie.
+  let memory: ParameterMemory<Scalar>
+  /// Seconds of all of them.
+  let clock: ExchangeClock
+  /// Sums of squares of the latest update that needed some.
+  private let squares: TensorMemory<Double>
+  private let figures: TensorMemory<Double>
+  private let ranges: [Range<Int>]
+  private let totals: UnsafeMutableBufferPointer<Scalar>
+  private let layout: ParameterLayout<Scalar>
+  /// The ranks that hold the other pieces of what is sharded; nil if nothing is.
+  private let pieces: Communicator?
+  private let algorithm: ReductionAlgorithm
+  /// Counts what steps and updates move besides gradients: weights, statistics, norms. Who trains the network
+  /// has its steps counted here.
+  let tally = TrafficTally()
+  /// Whether a backward pass's gradients are exchanged as they get ready.
+  private var isListening = false
+  private var recorder: SpanRecorder?
+
+  /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
+  /// fast as it is filled, so only a network between hosts gains from it.
+  private let overlaps: Bool
+  let pieceElements: Int?
+
+  /// Takes the exchanges of a network's ranges.
+  ///
+  /// - Parameters:
+  ///   - network: What is trained.
+  ///   - memory: Where its weights and gradients lie.
+  ///   - exchanges: With the range of each.
+  ///   - usesNorms: Whether the optimizer does.
+  ///   - pieces: The ranks that hold the other pieces of what is sharded; nil if nothing is.
+  ///   - transport: How gradients travel.
+  ///   - clock: That of the exchanges.
+  init(
+    _ network: Network<Scalar>, _ memory: ParameterMemory<Scalar>,
+    _ exchanges: [(range: Range<Int>, exchange: any GradientExchange<Scalar>)], usesNorms: Bool,
+    pieces: Communicator? = nil, _ transport: GradientTransport, _ clock: ExchangeClock
+  ) {
+    self.exchanges = exchanges.map(\.exchange)
+    ranges = exchanges.map(\.range)
+    layout = network.layout
+    self.memory = memory
+    self.clock = clock
+    self.pieces = pieces
+    algorithm = transport.algorithm
+    totals = UnsafeMutableBufferPointer(
+      rebasing: network.gradients[..<min(network.layout.reserved, network.gradients.count)])
+    let count = usesNorms ? 2 * layout.parameters.count : 1
+    squares = TensorMemory(count: count)
+    figures = TensorMemory(count: count)
+    overlaps =
+      transport.start == .duringBackward
+      && self.exchanges.contains { $0.groups.sum.hosts.count > 1 }
+    pieceElements =
+      overlaps ? self.exchanges.compactMap { $0.reduction.ranges.first?.count }.min() : nil
+  }
+
+  /// What this rank updates, with what the optimizer remembers of it, ascending.
+  var updates: [Optimizer<Scalar>] { exchanges.flatMap { $0.updates } }
+  /// What the optimizer remembers, with this rank's part of each.
+  var stateTensors: [StateTensor<Scalar>] {
+    // Each update of a part has the same tensors, in the same order, with other pieces.
+    let parts = updates.map { layout.stateTensors(of: $0.state, range: $0.range) }
+    return (parts.first ?? []).indices.map { number in
+      StateTensor(
+        parts[0][number].name, shape: parts[0][number].shape,
+        parts: parts.flatMap { $0[number].parts })
+    }
+  }
+  /// The algorithm that carries the most.
+  var chosenAlgorithm: ReductionAlgorithm { exchanges[0].reduction.algorithm }
+  /// What this rank has moved.
+  var traffic: Traffic { exchanges.reduce(into: tally.traffic) { $0 += $1.reduction.traffic } }
+
+  // MARK: A step
+
+  /// Begins a step, before the backward pass whose gradients are exchanged.
+  ///
+  /// - Parameters:
+  ///   - own: This rank's totals.
+  ///   - which: The exchanges that take part; nil for all.
+  ///   - step: The optimizer's step, if it will follow whatever the gradient is.
+  ///   - listens: Whether gradients are exchanged as they get ready.
+  func begin(
+    _ own: BatchScore, _ which: Range<Int>? = nil, stepping step: OptimizerStep? = nil,
+    listens: Bool = true
+  ) {
+    let which = which ?? exchanges.indices
+    if which.contains(0) { own.write(to: totals) }
+    for exchange in exchanges[which] { exchange.begin(step) }
+    isListening = listens
+  }
+
+  /// Ends the exchange of gradients after the backward pass; the totals are those of all ranks.
+  func finishSum(_ which: Range<Int>? = nil) throws -> BatchScore {
+    isListening = false
+    for exchange in exchanges[which ?? exchanges.indices] { try exchange.finishSum() }
+    return BatchScore(totals: totals)
+  }
+
+  /// Takes the optimizer's step. Collective.
+  ///
+  /// - Parameters:
+  ///   - step: Which; its scale is that of the mean.
+  ///   - clipping: Shortens gradients whose norm is larger.
+  ///   - which: The exchanges that take part; nil for all.
+  /// - Returns: False if the gradient has elements that are not finite, which only clipping sees; nothing is changed.
+  /// - Throws: ``MPIError``.
+  func update(
+    _ step: OptimizerStep, clipping: GradientClipping? = nil, _ which: Range<Int>? = nil
+  ) throws -> Bool {
+    let which = which ?? exchanges.indices
+    let usesNorms = squares.values.count > 1
+    let isMeasured = usesNorms || clipping != nil
+    var step = step
+    if isMeasured {
+      try tally.counting { try measure(which) }
+      if let clipping {
+        guard
+          let scale = clipping.scale(
+            sumOfSquares: allGradientSquares, gradientScale: step.gradientScale)
+        else { return false }
+        step.gradientScale = scale
+      }
+      if usesNorms {
+        for exchange in exchanges[which] {
+          for update in exchange.updates {
+            update.useNorms(UnsafeBufferPointer(squares.values), gradientScale: step.gradientScale)
+          }
+        }
+      }
+    }
+    try tally.counting {
+      for exchange in exchanges[which] { try exchange.update(step, isMeasured: isMeasured) }
+    }
+    return true
+  }
+
+  /// Waits until this rank has all new weights.
+  func finish() throws {
+    for exchange in exchanges { try exchange.finish(from: 0) }
+  }
+
+  // Not finish(): where an error is on its way to the user, others may never come.
+  deinit {
+    for exchange in exchanges { exchange.letGo() }
+  }
+
+  /// Notes in a trace when buckets were under way; nil for not.
+  func record(_ recorder: SpanRecorder?) {
+    self.recorder = recorder
+    for exchange in exchanges { exchange.record(recorder) }
+  }
+
+  /// The sum of the squares of the whole gradient, each element counted once. Collective.
+  func gradientSquares() throws -> Double {
+    try tally.counting { try measure(exchanges.indices) }
+    return allGradientSquares
+  }
+
+  /// Adds up sums of squares, each shard once.
+  private func measure(_ which: Range<Int>) throws {
+    squares.values.update(repeating: 0)
+    for exchange in exchanges[which] {
+      figures.values.update(repeating: 0)
+      try exchange.measure(figures.values)
+      // What all ranks of `pieces` hold is counted by the first.
+      if let pieces, pieces.rank > 0, !exchange.groups.isSharded { continue }
+      for index in squares.values.indices { squares.values[index] += figures.values[index] }
+    }
+    try pieces?.allReduce(squares.values, .sum)
+  }
+
+  /// Of all gradients: of the parameters' pairs of sums the second ones.
+  private var allGradientSquares: Double {
+    squares.values.count == 1
+      ? squares.values[0]
+      : stride(from: 1, to: squares.values.count, by: 2).reduce(0) { $0 + squares.values[$1] }
+  }
+
+  // MARK: What layers say
+
+  /// The exchange of a parameter.
+  private func exchange(of parameter: Parameter<Scalar>) -> any GradientExchange<Scalar> {
+    exchanges[
+      ranges.count == 1 ? 0 : ranges.firstIndex { $0.contains(parameter.place) } ?? 0]
+  }
+
+  func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws {
+    try exchange(of: parameter).finish(from: parameter.place + range.lowerBound)
+  }
+
+  func isReady(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws {
+    guard isListening else { return }
+    let place = parameter.place
+    try exchange(of: parameter).isReady(place + range.lowerBound..<place + range.upperBound)
+  }
+
+  func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {
+    isListening ? exchange(of: parameter).weightStep(for: parameter) : nil
+  }
+
+  func didUpdate(_ parameter: Parameter<Scalar>) {
+    exchange(of: parameter).didUpdate(parameter)
+  }
+
+  func combine(
+    _ numbers: UnsafeMutableBufferPointer<Scalar>, for parameter: Parameter<Scalar>
+  ) throws -> Bool {
+    let group = exchange(of: parameter).groups.sum
+    guard group.size > 1 else { return false }
+    let from = recorder.map { _ in SpanRecorder.now() }
+    try group.allReduce(numbers, .sum, using: algorithm)
+    if let from, let recorder { recorder.add(recorder.name("statistics of all ranks"), from: from) }
+    return true
+  }
+
+  func makeProgress() throws {
+    guard overlaps else { return }
+    for exchange in exchanges { try exchange.makeProgress() }
+  }
+}

@@ -1,0 +1,61 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Every rank gets the sum of the gradients and updates all of its weights.
+///
+/// Where there is nothing to add up, the step for a weight may be taken as its gradient is computed, tile by
+/// tile: the gradient is then never written.
+final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
+  let groups: ParameterGroups
+  let reduction: BucketedReduction<Scalar>
+  let updates: [Optimizer<Scalar>]
+  private let layout: ParameterLayout<Scalar>
+  private let memory: ParameterMemory<Scalar>
+  /// The step that is taken during the backward pass, if one is.
+  private var step: OptimizerStep?
+  /// The parameters for which it was taken.
+  private var updated: Set<ObjectIdentifier> = []
+
+  init(_ site: ExchangeSite<Scalar>) throws {
+    groups = site.groups
+    layout = site.layout
+    memory = site.memory
+    reduction = try site.reduction(to: .everywhere)
+    updates = site.update(site.elements).map { [$0] } ?? []
+  }
+
+  func begin(_ step: OptimizerStep?) {
+    self.step = groups.sum.size == 1 ? step : nil
+    updated.removeAll(keepingCapacity: true)
+    reduction.begin()
+  }
+
+  func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {
+    step.flatMap { updates[0].weightStep(parameter, $0) }
+  }
+
+  func didUpdate(_ parameter: Parameter<Scalar>) { updated.insert(ObjectIdentifier(parameter)) }
+
+  func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
+    let all = updates[0].range
+    updates[0].addFigures(
+      of: all, weights: memory.weights(all), gradient: memory.gradient(all), to: squares)
+  }
+
+  func update(_ step: OptimizerStep, isMeasured: Bool) {
+    let update = updates[0]
+    if updated.isEmpty {
+      update.update(
+        update.range, weights: memory.weights(update.range),
+        gradient: memory.gradient(update.range), step)
+      return
+    }
+    for (parameter, elements) in zip(layout.parameters, layout.ranges)
+    where update.range.contains(elements.lowerBound)
+      && !updated.contains(ObjectIdentifier(parameter))
+    {
+      update.update(
+        elements, weights: memory.weights(elements), gradient: memory.gradient(elements), step)
+    }
+  }
+}
