@@ -18,7 +18,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let wire: WireKernel?
   private let size: Int
   private let stepCount: Int
-  private let scratchBytes: Int
+  private let need: ScratchPool.Need
   private let steps: UnsafeMutablePointer<Schedule.Step>
   private let successorStarts: UnsafeMutablePointer<Int32>
   private let successors: UnsafeMutablePointer<Int32>
@@ -67,15 +67,16 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     precondition(wire == nil || stride == 4, "16-bit wire formats are for Float elements.")
     size = schedule.size
     stepCount = schedule.steps.count
-    scratchBytes = schedule.scratchCount * wireStride
+    need = ScratchPool.Need(
+      scratch: schedule.scratchCount * wireStride, values: schedule.count * wireStride)
     (steps, successors) = (program.steps, program.successors)
     successorStarts = program.successorStarts
     waits = .allocate(capacity: stepCount)
     queue = .allocate(capacity: stepCount)
     state = .allocate(capacity: 1)
     state.initialize(to: State())
-    if pool == nil || scratchBytes <= ScratchPool.worthPooling {
-      state.pointee.scratch = .allocate(byteCount: max(scratchBytes, 1), alignment: 64)
+    if pool == nil || need.charge <= ScratchPool.worthPooling {
+      state.pointee.scratch = .allocate(byteCount: max(need.scratch, 1), alignment: 64)
     }
   }
 
@@ -87,11 +88,11 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     state.deallocate()
   }
 
-  private var isPooled: Bool { pool != nil && scratchBytes > ScratchPool.worthPooling }
+  private var isPooled: Bool { pool != nil && need.charge > ScratchPool.worthPooling }
 
   private func giveBackScratch() {
     guard isPooled, let scratch = state.pointee.scratch else { return }
-    pool.unsafelyUnwrapped.giveBack(scratch, bytes: scratchBytes)
+    pool.unsafelyUnwrapped.giveBack(scratch, need)
     state.pointee.scratch = nil
   }
 
@@ -122,7 +123,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     queue.update(from: program.initialQueue, count: ready)
     messages.begin(ticket)
     if isPooled && scratch == nil {
-      state.pointee.scratch = pool.unsafelyUnwrapped.take(scratchBytes, for: self)
+      state.pointee.scratch = pool.unsafelyUnwrapped.take(need, for: self)
       if state.pointee.scratch == nil {
         state.pointee.isQueued = true
         return
@@ -135,7 +136,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private func leaveQueue() {
     let pool = pool.unsafelyUnwrapped
     // A call that has failed is found by the look at its messages.
-    guard let scratch = pool.takeInTurn(scratchBytes, for: self) else { return }
+    guard let scratch = pool.takeInTurn(need, for: self) else { return }
     state.pointee.scratch = scratch
     state.pointee.isQueued = false
     attempt { try startReadySteps() }

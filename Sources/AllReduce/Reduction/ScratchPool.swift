@@ -1,18 +1,22 @@
 /// Scratch memory for the runs of a communicator: taken when a run starts to move, given back when it
 /// has ended.
 ///
-/// At most ``capacity`` bytes are in use at once; runs that find no room wait in the order in which they
-/// were started. All ranks start their calls in the same order, so the oldest call that is under way has
-/// its memory on every rank, and ends. A run that needs more than all runs alone.
+/// A run is charged for its scratch memory, or for what it sends before it hears from others, if that is
+/// more: leaves of trees need no scratch, and MPI keeps at the receiver what arrives early. At most
+/// ``capacity`` bytes are charged at once; runs that find no room wait in the order in which they were
+/// started. All ranks start their calls in the same order, so the oldest call that is under way has its
+/// memory on every rank, and ends. A run that is charged more than the capacity runs alone.
 package final class ScratchPool {
-  /// Bytes in use at once, but for a single run that needs more.
+  /// Bytes charged at once, but for a single run that needs more.
   static let capacity = 4 << 20
-  /// A run keeps up to this many bytes for itself.
+  /// A run that is charged no more than this keeps its memory for itself.
   static let worthPooling = 4 << 10
+  /// What a run without scratch memory is charged at most, so that some large ones overlap.
+  private static let mostSentAhead = 1 << 20
 
   private var free: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
   private var freeBytes = 0
-  private var usedBytes = 0
+  private var chargedBytes = 0
   private var waiting: [ObjectIdentifier] = []
   /// Whether runs have failed that may still have memory of the pool.
   var hasFailures = false
@@ -21,16 +25,33 @@ package final class ScratchPool {
 
   deinit { for one in free { one.memory.deallocate() } }
 
+  /// What a run needs.
+  struct Need {
+    /// Scratch memory, in bytes.
+    let scratch: Int
+    /// Bytes charged while it is under way.
+    let charge: Int
+
+    /// - Parameters:
+    ///   - scratch: Bytes of scratch memory.
+    ///   - values: Bytes of the values that are reduced.
+    init(scratch: Int, values: Int) {
+      self.scratch = scratch <= ScratchPool.worthPooling ? scratch : ScratchPool.rounded(scratch)
+      // Twice: two children may send ahead to one parent.
+      charge = max(self.scratch, min(2 * values, ScratchPool.mostSentAhead))
+    }
+  }
+
   /// Memory for a run; nil if it must wait.
-  func take(_ bytes: Int, for run: AnyObject) -> UnsafeMutableRawPointer? {
-    if waiting.isEmpty, let memory = take(bytes) { return memory }
+  func take(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
+    if waiting.isEmpty, let memory = take(need) { return memory }
     waiting.append(ObjectIdentifier(run))
     return nil
   }
 
   /// Memory for a run that waits; nil if it is not its turn, or there is none yet.
-  func takeInTurn(_ bytes: Int, for run: AnyObject) -> UnsafeMutableRawPointer? {
-    guard waiting.first == ObjectIdentifier(run), let memory = take(bytes) else { return nil }
+  func takeInTurn(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
+    guard waiting.first == ObjectIdentifier(run), let memory = take(need) else { return nil }
     waiting.removeFirst()
     return memory
   }
@@ -38,33 +59,32 @@ package final class ScratchPool {
   /// The run waits no more.
   func forget(_ run: AnyObject) { waiting.removeAll { $0 == ObjectIdentifier(run) } }
 
-  func giveBack(_ memory: UnsafeMutableRawPointer, bytes: Int) {
-    let bytes = ScratchPool.rounded(bytes)
-    usedBytes -= bytes
-    free.append((memory, bytes))
-    freeBytes += bytes
+  func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
+    chargedBytes -= need.charge
+    free.append((memory, need.scratch))
+    freeBytes += need.scratch
     // What many small runs have left is not kept for ever.
-    while usedBytes + freeBytes > ScratchPool.capacity, let first = free.first {
-      first.memory.deallocate()
-      freeBytes -= first.bytes
-      free.removeFirst()
-    }
+    makeRoom()
   }
 
-  private func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
-    let bytes = ScratchPool.rounded(bytes)
-    if usedBytes > 0 && usedBytes + bytes > ScratchPool.capacity { return nil }
-    usedBytes += bytes
-    if let index = free.lastIndex(where: { $0.bytes == bytes }) {
-      freeBytes -= bytes
+  private func take(_ need: Need) -> UnsafeMutableRawPointer? {
+    if chargedBytes > 0 && chargedBytes + need.charge > ScratchPool.capacity { return nil }
+    chargedBytes += need.charge
+    if let index = free.lastIndex(where: { $0.bytes == need.scratch }) {
+      freeBytes -= need.scratch
       return free.remove(at: index).memory
     }
-    while !free.isEmpty && usedBytes + freeBytes > ScratchPool.capacity {
+    makeRoom()
+    return .allocate(byteCount: max(need.scratch, 1), alignment: 64)
+  }
+
+  /// Frees memory that no run uses, the oldest first, until all is within the capacity.
+  private func makeRoom() {
+    while !free.isEmpty && chargedBytes + freeBytes > ScratchPool.capacity {
       let first = free.removeFirst()
       first.memory.deallocate()
       freeBytes -= first.bytes
     }
-    return .allocate(byteCount: bytes, alignment: 64)
   }
 
   /// Sizes that many runs have in common.
