@@ -4,22 +4,28 @@
 /// they are there.
 @usableFromInline
 package struct ReductionKernels: @unchecked Sendable {
-  @usableFromInline let table: UnsafePointer<ReductionKernel>
+  @usableFromInline let table: UnsafePointer<ReductionKernel.Entry>
   @usableFromInline let operationCount = ReductionOperation.allCases.count
 
-  /// Those of the widest variant.
-  package static let widest = ReductionKernels(
-    ReductionKernel.Variant.allCases.last { ReductionKernel(.sum, .float, $0) != nil }!)
+  /// Those of each variant that this processor has.
+  static let all = Dictionary(
+    uniqueKeysWithValues: ReductionKernel.Variant.allCases.compactMap { variant in
+      ReductionKernels(variant).map { (variant, $0) }
+    })
 
-  private init(_ variant: ReductionKernel.Variant) {
-    let kernels = ScalarType.allCases.flatMap { type in
-      ReductionOperation.allCases.map { operation in
+  /// Those of the widest variant.
+  package static let widest = ReductionKernel.Variant.allCases.compactMap { all[$0] }.last!
+
+  private init?(_ variant: ReductionKernel.Variant) {
+    let entries = ScalarType.allCases.flatMap { type in
+      ReductionOperation.allCases.compactMap { operation in
         // The entry of an operation that is not defined is never handed out.
-        ReductionKernel(operation.isDefined(for: type) ? operation : .sum, type, variant)!
+        ReductionKernel.Entry(operation.isDefined(for: type) ? operation : .sum, type, variant)
       }
     }
-    let table = UnsafeMutablePointer<ReductionKernel>.allocate(capacity: kernels.count)
-    table.initialize(from: kernels, count: kernels.count)
+    if entries.isEmpty { return nil }
+    let table = UnsafeMutablePointer<ReductionKernel.Entry>.allocate(capacity: entries.count)
+    table.initialize(from: entries, count: entries.count)
     self.table = UnsafePointer(table)
   }
 
@@ -28,7 +34,8 @@ package struct ReductionKernels: @unchecked Sendable {
     @inlinable @inline(__always)
     get {
       operation.checkIsDefined(for: type)
-      return table[Int(type.rawValue) &* operationCount &+ Int(operation.rawValue)]
+      return ReductionKernel(
+        table + (Int(type.rawValue) &* operationCount &+ Int(operation.rawValue)))
     }
   }
 }

@@ -197,6 +197,11 @@ extension Communicator {
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
     name: UInt64
   ) throws {
+    if try reduceFewInSharedMemory(
+      base, count: count, type, operation, using: algorithm, wireFormat: wireFormat, name: name)
+    {
+      return
+    }
     try run(
       .allReduce, on: base, count: count, type, operation, using: algorithm, wireFormat: wireFormat,
       name: name)

@@ -18,10 +18,6 @@ package final class Agreement {
     @usableFromInline package var number: UInt64 = 0
     /// The hash over them.
     @usableFromInline package var running: UInt64
-    /// How many calls the program has made, and by how much it grows with the next one: calls that the
-    /// library makes within one of the program's do not count.
-    @usableFromInline package var position: UInt64 = 0
-    @usableFromInline package var positionStep: UInt64 = 1
     /// What stands in the way of the next call; 0 for nothing.
     @usableFromInline package var obstacles: UInt8 = 0
     @usableFromInline package let id: UInt64
@@ -58,6 +54,11 @@ package final class Agreement {
   private(set) var startNumber: UInt64 = 0
   /// How many calls of the program other ranks have made before the generation ended, and this one has not.
   private var deadCalls: UInt64 = 0
+  /// Of the calls made those that the program did not make: parts of one of its calls. They wrap, for there
+  /// are calls of the program that never became one.
+  private var uncounted: UInt64 = 0
+  /// ``position`` during a call of the program that makes several.
+  private var innerPosition: UInt64?
   /// The generation in which the program's call began that is under way; for calls within it.
   private var innerGeneration: UInt64 = 0
   /// Messages of calls that are in flight from before this number have ended.
@@ -108,7 +109,7 @@ package final class Agreement {
   var number: UInt64 { state.pointee.number }
 
   /// Calls made by the program.
-  var position: UInt64 { state.pointee.position }
+  var position: UInt64 { innerPosition ?? (number &- uncounted) }
 
   /// What this rank called last.
   var lastCall: Call? {
@@ -127,7 +128,7 @@ package final class Agreement {
     if isInner && generation != innerGeneration { throw error(of: innerGeneration) }
     if deadCalls > 0 {
       deadCalls -= 1
-      state.pointee.position += 1
+      uncounted &-= 1
       if deadCalls == 0 { state.pointee.obstacles &= ~Obstacle.dead }
       throw error(of: generation - 1)
     }
@@ -139,13 +140,14 @@ package final class Agreement {
     if state.pointee.obstacles & Obstacle.inner != 0 { return try body() }
     if state.pointee.obstacles != 0 { try clear() }
     innerGeneration = generation
-    state.pointee.position += 1
-    state.pointee.positionStep = 0
+    uncounted &-= 1
+    innerPosition = position
     state.pointee.obstacles |= Obstacle.inner
     let result: Result
     do {
       defer {
-        state.pointee.positionStep = 1
+        uncounted = number &- position
+        innerPosition = nil
         state.pointee.obstacles &= ~Obstacle.inner
       }
       result = try body()
@@ -259,8 +261,10 @@ package final class Agreement {
     endpoint.reopen()
     hostCounters?.pointee = host
     startNumber = notices.map(\.lastNumber).max() ?? number
+    let position = position
     state.pointee.number = startNumber
-    deadCalls = (notices.map(\.position).max() ?? 0) - state.pointee.position
+    uncounted = startNumber &- position
+    deadCalls = (notices.map(\.position).max() ?? 0) - position
     state.pointee.running = Call.fold(id ^ generation, 0x9E37_79B9_7F4A_7C15)
     self.closing = nil
     engine.forget(closing)

@@ -62,6 +62,11 @@ package struct Call: Equatable {
     self.name = name
   }
 
+  /// No call.
+  @usableFromInline package static var none: Call {
+    Call(head: 0, count: 0, segment: 0, arena: 0, name: 0)
+  }
+
   /// Folds a 128-bit product: each bit of the result depends on most bits of both factors.
   @inlinable @inline(__always)
   package static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {

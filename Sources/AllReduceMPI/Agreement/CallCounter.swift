@@ -24,23 +24,24 @@ package struct CallCounter {
     return ticket
   }
 
-  /// The first half of ``begin(_:)``. ``note(_:_:)`` must follow before this rank waits.
+  /// The first half of ``begin(_:)``: what the call's messages carry. ``note(_:_:)`` must follow before this
+  /// rank waits.
   ///
-  /// In shared memory the record is written once the call has been announced: until its line has come
-  /// from a farther cache, the announcement would not be visible to the others.
+  /// In shared memory all that can be done after the call has been announced is done there, while this
+  /// rank waits: until the line of the announcement has come from the other core, no later store ends, and
+  /// no earlier one may stand before it.
   @inlinable @inline(__always)
   package func count(_ call: Call) throws -> Ticket {
     if state.pointee.obstacles != 0 { try clearAway() }
-    state.pointee.number &+= 1
-    state.pointee.position &+= state.pointee.positionStep
-    let running = call.running(after: state.pointee.running)
-    state.pointee.running = running
-    return Ticket(number: state.pointee.number, running: running)
+    return Ticket(
+      number: state.pointee.number &+ 1, running: call.running(after: state.pointee.running))
   }
 
-  /// Notes a counted call in the record.
+  /// The second half: counts the call, and notes it in the record.
   @inlinable @inline(__always)
   package func note(_ call: Call, _ ticket: Ticket) {
+    state.pointee.number = ticket.number
+    state.pointee.running = ticket.running
     record.note(
       call, communicator: state.pointee.id, number: ticket.number, running: ticket.running)
   }

@@ -38,8 +38,7 @@ package struct CallRecord {
     entries = .allocate(capacity: CallRecord.capacity)
     entries.initialize(
       repeating: Entry(
-        communicator: 0, number: 0, running: 0,
-        call: Call(head: 0, count: 0, segment: 0, arena: 0, name: 0)),
+        communicator: 0, number: 0, running: 0, call: .none),
       count: CallRecord.capacity)
     noted = .allocate(capacity: 1)
     noted.initialize(to: 0)
@@ -50,8 +49,16 @@ package struct CallRecord {
   package func note(_ call: Call, communicator: UInt64, number: UInt64, running: UInt64) {
     let place = noted.pointee
     noted.pointee = place &+ 1
-    entries[place & (CallRecord.capacity &- 1)] = Entry(
-      communicator: communicator, number: number, running: running, call: call)
+    let entry = entries + (place & (CallRecord.capacity &- 1))
+    entry.pointee.communicator = communicator
+    entry.pointee.number = number
+    entry.pointee.running = running
+    entry.pointee.call.head = call.head
+    entry.pointee.call.count = call.count
+    // What a call lacks mostly lacks in the entry already: a load is cheaper here than a store.
+    if entry.pointee.call.segment != call.segment { entry.pointee.call.segment = call.segment }
+    if entry.pointee.call.arena != call.arena { entry.pointee.call.arena = call.arena }
+    if entry.pointee.call.name != call.name { entry.pointee.call.name = call.name }
   }
 
   /// The call of some number on a communicator, if it is still kept.

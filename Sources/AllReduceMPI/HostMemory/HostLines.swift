@@ -8,9 +8,9 @@ public import Synchronization
 /// before, its load acquires it. The areas may belong to processes (``HostSegment``) or to threads of one
 /// process (tests, the thread sanitizer).
 ///
-/// A value of addresses and numbers alone: a small reduction takes less time than counting references
-/// to an object would. Inlinable for the same reason: the collectives are in another module. Who makes
-/// one calls ``deallocate()`` at the end.
+/// A value of one address: a small reduction takes less time than counting references to an object would.
+/// Inlinable for the same reason: the collectives are in another module. Who makes one calls
+/// ``deallocate()`` at the end.
 @usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited for and
@@ -52,16 +52,40 @@ package struct HostLines {
   @inlinable package static var dataStart: Int { 4096 }
 
   /// This rank's number among those of the host.
-  @usableFromInline package let rank: Int
-  @usableFromInline package let size: Int
-  @usableFromInline package let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
-  private let patience: Int
-  private let idle: Unmanaged<IdleFunction>
-  @usableFromInline package let counters: UnsafeMutablePointer<Counters>
+  @inlinable @inline(__always)
+  package var rank: Int { state.pointee.rank }
+  @inlinable @inline(__always)
+  package var size: Int { state.pointee.size }
+  @inlinable @inline(__always)
+  package var areas: UnsafeMutablePointer<UnsafeMutableRawPointer> { state.pointee.areas }
   /// Counts what this rank reads from and writes to memory of the others.
-  package let traffic: UnsafeMutablePointer<TrafficCounters>
+  @inlinable @inline(__always)
+  package var traffic: UnsafeMutablePointer<TrafficCounters> { state.pointee.traffic }
+  /// How far this rank is.
+  @inlinable @inline(__always)
+  package var counters: UnsafeMutablePointer<Counters> {
+    // The first of the state.
+    UnsafeMutableRawPointer(state).assumingMemoryBound(to: Counters.self)
+  }
 
-  private final class IdleFunction {
+  @usableFromInline package let state: UnsafeMutablePointer<State>
+  private var patience: Int { state.pointee.patience }
+  private var idle: Unmanaged<IdleFunction> { state.pointee.idle }
+
+  /// In memory of its own, so that one address is all that is kept and copied: what a small reduction stores
+  /// on its stack waits behind the line of its announcement.
+  @usableFromInline
+  package struct State {
+    @usableFromInline var counters = Counters()
+    @usableFromInline let rank: Int
+    @usableFromInline let size: Int
+    @usableFromInline let areas: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    @usableFromInline let traffic: UnsafeMutablePointer<TrafficCounters>
+    fileprivate let patience: Int
+    fileprivate let idle: Unmanaged<IdleFunction>
+  }
+
+  fileprivate final class IdleFunction {
     let call: Idle
     init(_ call: @escaping Idle) { self.call = call }
   }
@@ -125,22 +149,20 @@ package struct HostLines {
     traffic: UnsafeMutablePointer<TrafficCounters> = TrafficCounters.ofProcess,
     idle: @escaping Idle
   ) {
-    self.rank = rank
-    size = areas.count
-    self.areas = .allocate(capacity: areas.count)
-    self.areas.initialize(from: areas, count: areas.count)
-    self.patience = patience
-    self.traffic = traffic
-    self.idle = .passRetained(IdleFunction(idle))
-    counters = .allocate(capacity: 1)
-    counters.initialize(to: Counters())
+    let copies = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: areas.count)
+    copies.initialize(from: areas, count: areas.count)
+    state = .allocate(capacity: 1)
+    state.initialize(
+      to: State(
+        rank: rank, size: areas.count, areas: copies, traffic: traffic, patience: patience,
+        idle: .passRetained(IdleFunction(idle))))
   }
 
   /// Lets go of what this rank keeps; the areas stay.
   package func deallocate() {
     areas.deallocate()
-    counters.deallocate()
     idle.release()
+    state.deallocate()
   }
 
   /// A call line of a rank.
