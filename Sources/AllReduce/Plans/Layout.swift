@@ -23,7 +23,7 @@ public enum Layout: String, Sendable, CaseIterable, CustomStringConvertible {
 /// An exchange that changes the layout of activations or of their gradients.
 ///
 /// p ranks, B examples of the group, F features an example: what a rank sends.
-enum Conversion: Sendable {
+package enum Conversion: Sendable, CaseIterable {
   /// From batchSharded to replicated: (p - 1) B F / p.
   case gatherExamples
   /// From batchSharded to featureSharded: (p - 1) B F / p².
@@ -44,7 +44,7 @@ enum Conversion: Sendable {
   case scatterFeatures
 
   /// What makes one layout the other; nil where they are equal, and for none makes partial sums.
-  init?(from: Layout, to: Layout) {
+  package init?(from: Layout, to: Layout) {
     switch (from, to) {
     case (.batchSharded, .replicated): self = .gatherExamples
     case (.batchSharded, .featureSharded): self = .examplesToFeatures
@@ -62,7 +62,7 @@ enum Conversion: Sendable {
   }
 
   /// The name in printed plans and in reports of what was exchanged.
-  var name: String {
+  package var name: String {
     switch self {
     case .gatherExamples: "all-gather"
     case .examplesToFeatures, .featuresToExamples: "all-to-all"

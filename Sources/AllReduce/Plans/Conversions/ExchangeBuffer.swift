@@ -44,11 +44,7 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
   /// Adds up the latest tensor over the ranks, in place.
   func sum(_ record: LayerExchange, _ pass: Pass<Scalar>) throws {
     guard let last, let slice = slice(last.count) else { return }
-    let from = clock.now
-    try record.counting(pass) { try communicator.allReduce(slice, .sum) }
-    guard pass.isTraining else { return }
-    let seconds = (clock.now - from) / .seconds(1)
-    record.add(seconds: seconds, waited: seconds)
+    try record.timing(pass) { try communicator.allReduce(slice, .sum) }
   }
 
   /// Starts ``sum(_:_:)``.

@@ -12,6 +12,7 @@ public final class LayerExchange {
     case reduceScatter = "reduce-scatter"
     case broadcast = "broadcast"
     case reduce = "reduce"
+    case allToAll = "all-to-all"
   }
 
   /// Which exchange.
@@ -41,6 +42,16 @@ public final class LayerExchange {
   /// Runs or starts an exchange, and counts what it moves.
   func counting<Result: ~Copyable>(_ exchange: () throws -> Result) throws -> Result {
     try tally.counting(exchange)
+  }
+
+  /// Runs an exchange that is waited for: counts what it moves, and its seconds, while training.
+  func timing(_ pass: Pass<some Any>, _ exchange: () throws -> Void) throws {
+    guard pass.isTraining else { return try exchange() }
+    let clock = ContinuousClock()
+    let from = clock.now
+    try counting(exchange)
+    let seconds = (clock.now - from) / .seconds(1)
+    add(seconds: seconds, waited: seconds)
   }
 
   /// Notes the time from the start of an exchange to its end, of which so much was spent waiting.
