@@ -20,9 +20,16 @@ final class Reporting: Layer {
   }
 }
 
+/// No loss.
+struct Nothing: Loss {
+  func evaluate(
+    _ output: Tensor<Float>, _ targets: Targets<Float>, gradient: Tensor<Float>?
+  ) -> BatchScore { BatchScore(examples: 1) }
+}
+
 // Counts what the calls after the first allocate: a line a way of reducing and size, from rank 0.
 try MPI.run { world in
-  func count(_ name: String, _ bytes: Int, _ call: () throws -> Void) throws {
+  func measure(_ name: String, _ bytes: Int, _ call: () throws -> Void) throws {
     for _ in 0..<200 { try call() }
     let before = allocation_count()
     for _ in 0..<100 { try call() }
@@ -32,13 +39,13 @@ try MPI.run { world in
   }
   for mode in UpdateMode.allCases {
     for clipping in [nil, GradientClipping(maximumNorm: 1)] {
-      let network = try Network<Float>(Reporting(), input: [1], takesMemory: false)
-      let parallel = try DataParallel(
-        network, over: world, bucketBytes: 64 << 10, update: mode, optimizer: Momentum())
+      let trainer = try Trainer(
+        Reporting(), input: [1], plan: Plan(layers: .data, update: mode, bucketBytes: 64 << 10),
+        over: world, optimizer: Momentum(), loss: Nothing(), clipping: clipping)
       let none = Tensor<Float>([0], shape: [1, 1])
-      try count("step-\(mode)\(clipping == nil ? "" : "-clipped")", 4 * network.layout.count) {
-        _ = try parallel.step { _ in (BatchScore(examples: 1), none) }
-        try parallel.update(learningRate: 0.01, clipping: clipping)
+      let count = 4 * trainer.network.layout.count
+      try measure("step-\(mode)\(clipping == nil ? "" : "-clipped")", count) {
+        _ = try trainer.step(none, .values(none), learningRate: 0.01)
       }
     }
   }
@@ -48,20 +55,20 @@ try MPI.run { world in
     defer { values.deallocate() }
     for algorithm in ReductionAlgorithm.all where algorithm != .native {
       if algorithm == .sharedMemory && world.hosts.count > 1 { continue }
-      try count("\(algorithm)", bytes) { try world.allReduce(values, .mean, using: algorithm) }
+      try measure("\(algorithm)", bytes) { try world.allReduce(values, .mean, using: algorithm) }
       for operation in [ReductionOperation.mean, .maximum] {
-        try count("\(algorithm)-bfloat16", bytes) {
+        try measure("\(algorithm)-bfloat16", bytes) {
           try world.allReduce(values, operation, using: algorithm, wireFormat: .bfloat16)
         }
       }
     }
     let arena = try Arena<Float>(count: bytes / 4, over: world)
-    try count("arena", bytes) { try world.allReduce(arena.all, .mean) }
-    try count("startInArena", bytes) { try world.startAllReduce(arena.all, .mean).wait() }
+    try measure("arena", bytes) { try world.allReduce(arena.all, .mean) }
+    try measure("startInArena", bytes) { try world.startAllReduce(arena.all, .mean).wait() }
     for start in ReductionStart.allCases {
       let reducer = try GradientReducer<Float>(
         count: bytes / 4, over: world, start: start, bucketBytes: 64 << 10)
-      try count("reducer-\(start)", bytes) {
+      try measure("reducer-\(start)", bytes) {
         reducer.begin(BatchScore(examples: 1))
         try reducer.isReady(0..<bytes / 4)
         _ = try reducer.finishSum()
@@ -73,12 +80,12 @@ try MPI.run { world in
         count: bytes / 4, over: world, compression: compression,
         matrices: bytes < 100 ? [] : [GradientMatrix(start: 0, rows: 10, columns: bytes / 40)],
         start: .duringBackward, bucketBytes: 64 << 10)
-      try count(compression.name, bytes) {
+      try measure(compression.name, bytes) {
         reducer.begin(BatchScore(examples: 1))
         try reducer.isReady(0..<bytes / 4)
         _ = try reducer.finishSum()
       }
     }
-    try count("start", bytes) { try world.startAllReduce(values, .mean).wait() }
+    try measure("start", bytes) { try world.startAllReduce(values, .mean).wait() }
   }
 }

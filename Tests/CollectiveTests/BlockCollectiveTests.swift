@@ -83,4 +83,37 @@ final class BlockCollectiveTests: CollectiveTestCase {
     let expected = (0..<world.size * 3).map { Double(world.rank * 100 + $0 / 3) }
     XCTAssertEqual(try world.allToAll(sent), expected)
   }
+
+  func testStartedBlockCollectivesMayOverlap() throws {
+    let world = try world()
+    let count = world.size * 1000
+    let arenas = try (0..<4).map { _ in try Arena<Double>(count: count, over: world) }
+    let blocks = BlockPartition(count: count, parts: world.size)
+    for root in 0..<world.size {
+      for index in 0..<count {
+        arenas[0].values[index] = blocks[world.rank].contains(index) ? Double(index) : -1
+        arenas[1].values[index] = Double(index + world.rank)
+        arenas[2].values[index] = world.rank == root ? Double(index) : -1
+        arenas[3].values[index] = Double(index - world.rank)
+      }
+      let gather = try world.startAllGather(arenas[0].all)
+      let scatter = try world.startReduceScatter(arenas[1].all, .sum)
+      let broadcast = try world.startBroadcast(arenas[2].all, from: root)
+      let reduce = try world.startReduce(arenas[3].all, .sum, to: root)
+      try reduce.wait()
+      try scatter.wait()
+      try gather.wait()
+      try broadcast.wait()
+      let ranks = Double(world.size * (world.size - 1) / 2)
+      XCTAssertTrue((0..<count).allSatisfy { arenas[0].values[$0] == Double($0) })
+      XCTAssertTrue((0..<count).allSatisfy { arenas[2].values[$0] == Double($0) })
+      XCTAssertTrue(
+        blocks[world.rank].allSatisfy {
+          arenas[1].values[$0] == Double($0 * world.size) + ranks
+        })
+      XCTAssertTrue(
+        world.rank != root
+          || (0..<count).allSatisfy { arenas[3].values[$0] == Double($0 * world.size) - ranks })
+    }
+  }
 }

@@ -16,10 +16,12 @@ final class CheckpointTests: CollectiveTestCase {
     try body(path)
   }
 
+  private func layers(width: Int = 12) -> Sequential<Double> {
+    Sequential(Dense(6, width), BatchNorm(width), ReLU(), Dropout(0.3), Dense(width, 4))
+  }
+
   private func network(width: Int = 12) throws -> Network<Double> {
-    try Network(
-      Sequential(Dense(6, width), BatchNorm(width), ReLU(), Dropout(0.3), Dense(width, 4)),
-      input: [6], seed: 5)
+    try Network(layers(width: width), input: [6], seed: 5)
   }
 
   private func state(schedule: LearningRateSchedule = .constant(0.1)) -> TrainingState {
@@ -105,66 +107,35 @@ final class CheckpointTests: CollectiveTestCase {
     }
   }
 
+  private func trainer(
+    over world: Communicator, _ update: UpdateMode
+  ) throws -> Trainer<Double> {
+    try Trainer(
+      layers(), input: [6], plan: Plan(layers: .data, update: update, bucketBytes: 256),
+      over: world, optimizer: Adam(), loss: SoftmaxCrossEntropy(), seed: 5)
+  }
+
   /// Trains some ranks from a step on and returns the losses; others of the world do nothing.
   private func train(
     _ world: Communicator, ranks: Int, steps: Range<Int>, _ checkpoint: Checkpoint,
-    shards: Bool = false
+    _ update: UpdateMode = .replicated
   ) throws -> [Double] {
     let group = try world.split(optionalColor: world.rank < ranks ? 0 : nil)
     defer { try? world.barrier() }
     guard let group else { return [] }
-    let parallel = try DataParallel(try network(), over: group)
-    let layout = parallel.network.layout
-    // As a rank that updates a part of the weights remembers that part alone.
-    let all = layout.reserved..<layout.count
-    let own = BlockPartition(count: all.count, parts: ranks)[group.rank]
-    let range = own.lowerBound + all.lowerBound..<own.upperBound + all.lowerBound
-    let optimizer = Adam()
-    let update = Optimizer(optimizer, layout: layout)
-    var losses: [Double] = []
+    let trainer = try trainer(over: group, update)
     var at = state()
-    func tensors() -> [StateTensor<Double>] {
-      let vectors = update.state.map { name, values in
-        let start = range.lowerBound - all.lowerBound
-        return (
-          name,
-          shards
-            ? UnsafeMutableBufferPointer(rebasing: values[start..<start + range.count]) : values
-        )
-      }
-      return parallel.network.stateTensors
-        + layout.stateTensors(of: vectors, range: shards ? range : all)
-    }
     if steps.lowerBound > 0 {
       at = try checkpoint.readState(over: group)
       XCTAssertEqual(at.steps, steps.lowerBound)
-      try checkpoint.read(
-        into: parallel.network.stateTensors + layout.stateTensors(of: update.state, range: all),
-        over: group)
-      parallel.nextStep = at.randomStep
+      try checkpoint.read(into: trainer.state, over: group)
+      (trainer.nextStep, trainer.updates) = (at.randomStep, at.steps)
     }
-    let random = Philox(seed: 11)
-    for step in steps {
-      let place = at.sampler.stepsPerEpoch
-      let numbers = at.sampler.examples(
-        epoch: step / place, step: step % place, rank: group.rank, of: ranks)
-      let inputs = Tensor<Double>(
-        numbers.flatMap { example in (0..<6).map { random.gaussian(at: UInt64(example * 6 + $0)) }
-        },
-        shape: [numbers.count, 6])
-      let labels = numbers.map { Int32($0 % 4) }
-      parallel.network.pass.examples = numbers
-      let total = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
-      losses.append(total.meanLoss)
-      update.update(
-        parallel.network,
-        OptimizerStep(
-          number: step + 1, learningRate: at.schedule.rate(afterSteps: step),
-          gradientScale: total.gradientScale))
-    }
-    (at.steps, at.randomStep) = (steps.upperBound, parallel.nextStep)
+    let losses = try take(steps, trainer, at)
+    (at.steps, at.randomStep) = (steps.upperBound, trainer.nextStep)
     if group.isRoot { try checkpoint.prepare() }
-    try checkpoint.write(tensors(), at, over: group)
+    try trainer.finish()
+    try checkpoint.write(trainer.state, at, over: group)
     return losses
   }
 
@@ -176,7 +147,8 @@ final class CheckpointTests: CollectiveTestCase {
       var losses: [Double] = []
       for (ranks, steps) in [(1, 0..<3), (2, 3..<7), (3, 7..<10), (1, 10..<12)] {
         losses += try train(
-          world, ranks: min(ranks, world.size), steps: steps, parts, shards: ranks > 1)
+          world, ranks: min(ranks, world.size), steps: steps, parts,
+          ranks > 1 ? .sharded : .replicated)
       }
       guard world.isRoot else { return }
       XCTAssertEqual(losses.count, reference.count)
@@ -186,53 +158,50 @@ final class CheckpointTests: CollectiveTestCase {
     }
   }
 
-  /// Takes steps on all ranks, with an optimizer of the library's own.
+  /// Takes steps on all ranks of a trainer.
   private func take(
-    _ steps: Range<Int>, _ parallel: DataParallel<Double>, _ at: TrainingState
+    _ steps: Range<Int>, _ trainer: Trainer<Double>, _ at: TrainingState
   ) throws -> [Double] {
     let random = Philox(seed: 11)
+    let share = trainer.share
+    let place = at.sampler.stepsPerEpoch
     return try steps.map { step in
       let numbers = at.sampler.examples(
-        epoch: 0, step: step % at.sampler.stepsPerEpoch, rank: parallel.communicator.rank,
-        of: parallel.communicator.size)
+        epoch: step / place, step: step % place, rank: share.index, of: share.count)
       let inputs = Tensor<Double>(
         numbers.flatMap { example in (0..<6).map { random.gaussian(at: UInt64(example * 6 + $0)) }
         },
         shape: [numbers.count, 6])
-      parallel.network.pass.examples = numbers
-      let total = try parallel.step(
-        inputs, .classes(numbers.map { Int32($0 % 4) }), SoftmaxCrossEntropy())
-      try parallel.update(learningRate: 0.01)
-      return total.meanLoss
+      return try trainer.step(
+        inputs, .classes(numbers.map { Int32($0 % 4) }), examples: numbers,
+        learningRate: at.schedule.rate(afterSteps: step)
+      ).meanLoss
     }
   }
 
   func testEveryModeOfUpdateGoesOnFromEveryOther() throws {
     let world = try world()
-    func make(_ mode: UpdateMode) throws -> DataParallel<Double> {
-      try DataParallel(
-        try network(), over: world, bucketBytes: 256, update: mode, optimizer: Adam())
-    }
     for first in UpdateMode.allCases {
       try withFolder(world) { path in
         let checkpoint = Checkpoint(directory: path)
         if world.isRoot { try checkpoint.prepare() }
-        let whole = try make(first)
+        let whole = try trainer(over: world, first)
         var at = state()
         _ = try take(0..<3, whole, at)
         (at.steps, at.randomStep) = (3, whole.nextStep)
-        try checkpoint.write(whole.stateTensors, at, over: world)
+        try whole.finish()
+        try checkpoint.write(whole.state, at, over: world)
         let reference = try take(3..<6, whole, at)
         for second in UpdateMode.allCases {
-          let parallel = try make(second)
+          let trainer = try trainer(over: world, second)
           at = try checkpoint.readState(over: world)
-          try checkpoint.read(into: parallel.stateTensors, over: world)
-          (parallel.nextStep, parallel.updateCount) = (at.randomStep, at.steps)
-          let losses = try take(3..<6, parallel, at)
+          try checkpoint.read(into: trainer.state, over: world)
+          (trainer.nextStep, trainer.updates) = (at.randomStep, at.steps)
+          let losses = try take(3..<6, trainer, at)
           for (a, b) in zip(losses, reference) {
             XCTAssertEqual(a, b, accuracy: first == second ? 0 : 1e-10, "\(first) \(second)")
           }
-          if first == second { XCTAssertEqual(try parallel.checksum(), try whole.checksum()) }
+          if first == second { XCTAssertEqual(try trainer.checksum(), try whole.checksum()) }
         }
       }
     }

@@ -4,7 +4,7 @@ import AllReduceNN
 import Foundation
 import XCTest
 
-/// States of divided weights, which other ranks go on with, divided otherwise or not at all.
+/// States of sharded weights, which other ranks go on with, sharded otherwise or not at all.
 final class SplitCheckpointTests: CollectiveTestCase {
   private static let input: Shape = [6, 6, 1]
   private static let classes = 7
@@ -13,24 +13,28 @@ final class SplitCheckpointTests: CollectiveTestCase {
   /// Who trains for some steps.
   private struct Phase: CustomStringConvertible {
     let ranks: Int
-    /// Nil for whole weights.
-    var model: Int?
-    var transition: Transition?
+    let plan: Plan
 
-    static func data(_ ranks: Int) -> Phase { Phase(ranks: ranks) }
-    static func model(_ ranks: Int) -> Phase { Phase(ranks: ranks, model: ranks) }
-    static func hybrid(_ ranks: Int, _ transition: Transition) -> Phase {
-      Phase(ranks: ranks, model: ranks, transition: transition)
+    static func data(_ ranks: Int) -> Phase { Phase(ranks: ranks, plan: .dataParallel) }
+    static func model(_ ranks: Int) -> Phase { Phase(ranks: ranks, plan: .modelParallel) }
+    static func hybrid(_ ranks: Int, _ order: ConversionRun.Order) -> Phase {
+      Phase(ranks: ranks, plan: .hybrid(order))
     }
     /// 2 x 2 ranks.
-    static func grid(_ transition: Transition?) -> Phase {
-      Phase(ranks: 4, model: 2, transition: transition)
+    static func grid(_ plan: Plan) -> Phase {
+      Phase(ranks: 4, plan: plan.on(GridShape(data: 2, model: 2)))
+    }
+    /// Placements that no name has: the first dense layer by rows, the last by data.
+    static func mixed(_ ranks: Int) -> Phase {
+      var plan = Plan(
+        layers: [
+          "0": .data, "1": .data, "4": .rows, "5": .replicated, "8": .columns, "10": .data,
+        ])
+      plan.update = .sharded
+      return Phase(ranks: ranks, plan: plan)
     }
 
-    var description: String {
-      "\(ranks) ranks, \(model.map { "\($0) a model" } ?? "whole weights"), "
-        + "transition \(transition?.rawValue ?? "none")"
-    }
+    var description: String { "\(ranks) ranks, \(plan.layers), \(plan.conversions)" }
   }
 
   /// Dense layers with what wants all columns between them, after layers with running averages.
@@ -65,6 +69,14 @@ final class SplitCheckpointTests: CollectiveTestCase {
     )
   }
 
+  private func trainer(
+    _ root: Sequential<Double>, _ plan: Plan, over group: Communicator, input: Shape? = nil
+  ) throws -> Trainer<Double> {
+    try Trainer(
+      root, input: input ?? SplitCheckpointTests.input, plan: plan, over: group,
+      optimizer: Adam(), loss: SoftmaxCrossEntropy(), seed: 5)
+  }
+
   /// Goes on from a state, if there is one, and keeps the new one.
   private func train(
     _ phase: Phase, _ steps: Range<Int>, _ checkpoint: Checkpoint, over group: Communicator
@@ -73,46 +85,22 @@ final class SplitCheckpointTests: CollectiveTestCase {
     var at = steps.lowerBound > 0 ? try checkpoint.readState(over: group) : start
     XCTAssertEqual(at.steps, steps.lowerBound, "\(phase)")
     var losses: [Double] = []
-    if let model = phase.model {
-      let grid = try Grid(group, data: phase.ranks / model, model: model)
-      let parallel = try ModelParallel(
-        layers(), input: SplitCheckpointTests.input, over: grid, transition: phase.transition,
-        seed: 5, update: steps.lowerBound % 2 == 0 ? .sharded : .replicated, optimizer: Adam())
-      if at.steps > 0 {
-        try checkpoint.read(into: parallel.stateTensors, over: group)
-        parallel.nextStep = at.randomStep
-      }
-      let (rank, ranks) =
-        phase.transition == nil
-        ? (grid.dataIndex, grid.data.size) : (group.rank, group.size)
-      for step in steps {
-        let (inputs, labels, numbers) = batch(at, step, rank: rank, of: ranks)
-        let total = try parallel.step(inputs, labels, examples: numbers)
-        try parallel.update(
-          OptimizerStep(
-            number: step + 1, learningRate: 0.01, gradientScale: total.gradientScale))
-        losses.append(total.meanLoss)
-      }
-      (at.steps, at.randomStep) = (steps.upperBound, parallel.nextStep)
-      try checkpoint.write(parallel.stateTensors, at, over: group)
-    } else {
-      let parallel = try DataParallel(
-        Network(Sequential(layers()), input: SplitCheckpointTests.input, seed: 5), over: group,
-        optimizer: Adam())
-      if at.steps > 0 {
-        try checkpoint.read(into: parallel.stateTensors, over: group)
-        (parallel.nextStep, parallel.updateCount) = (at.randomStep, at.steps)
-      }
-      for step in steps {
-        let (inputs, labels, numbers) = batch(at, step, rank: group.rank, of: group.size)
-        parallel.network.pass.examples = numbers
-        let total = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
-        try parallel.update(learningRate: 0.01)
-        losses.append(total.meanLoss)
-      }
-      (at.steps, at.randomStep) = (steps.upperBound, parallel.nextStep)
-      try checkpoint.write(parallel.stateTensors, at, over: group)
+    let trainer = try trainer(Sequential(layers()), phase.plan, over: group)
+    if at.steps > 0 {
+      try checkpoint.read(into: trainer.state, over: group)
+      (trainer.nextStep, trainer.updates) = (at.randomStep, at.steps)
     }
+    let share = trainer.share
+    for step in steps {
+      let (inputs, labels, numbers) = batch(at, step, rank: share.index, of: share.count)
+      losses.append(
+        try trainer.step(
+          inputs, .classes(labels), examples: numbers, learningRate: 0.01
+        ).meanLoss)
+    }
+    (at.steps, at.randomStep) = (steps.upperBound, trainer.nextStep)
+    try trainer.finish()
+    try checkpoint.write(trainer.state, at, over: group)
     return losses
   }
 
@@ -184,15 +172,17 @@ final class SplitCheckpointTests: CollectiveTestCase {
 
   func testOtherShardsGoOn() throws {
     try assertGoesOn([
-      .model(2), .model(1), .model(2), .model(3), .data(2), .model(4), .model(3), .model(5),
+      .model(2), .model(1), .mixed(2), .model(3), .mixed(3), .data(2), .model(4), .model(3),
+      .model(5),
       .data(1),
     ])
   }
 
   func testTheMixAndGridsGoOn() throws {
     try assertGoesOn([
-      .hybrid(2, .c), .model(2), .grid(nil), .hybrid(3, .b), .grid(.c), .data(3), .hybrid(2, .a),
-      .grid(.a), .hybrid(5, .c), .hybrid(1, .c),
+      .hybrid(2, .scatterInTurn), .model(2), .grid(.modelParallel), .hybrid(3, .broadcastInTurn),
+      .grid(.hybrid(.scatterInTurn)), .data(3), .hybrid(2, .atOnce),
+      .grid(.hybrid(.atOnce)), .hybrid(5, .scatterInTurn), .hybrid(1, .scatterInTurn),
     ])
   }
 
@@ -200,7 +190,7 @@ final class SplitCheckpointTests: CollectiveTestCase {
     let world = try world()
     let size = world.size
     try withFolders(2, world) { folders in
-      for phase: Phase in [.model(size), .hybrid(size, .c)] {
+      for phase: Phase in [.model(size), .hybrid(size, .scatterInTurn)] {
         let whole = try train(
           phase, 0..<6, Checkpoint(directory: folders[0]), over: world)
         let parts = try train([phase, phase], folders[1], in: world)
@@ -214,17 +204,16 @@ final class SplitCheckpointTests: CollectiveTestCase {
     try withFolders(1, world) { folders in
       let checkpoint = Checkpoint(directory: folders[0])
       if world.isRoot { try checkpoint.prepare() }
-      func make(_ width: Int) throws -> ModelParallel<Double> {
-        try ModelParallel(
-          [Dense(6, width), ReLU(), Dense(width, 5)], input: [6], over: Grid(world), seed: 5,
-          optimizer: Momentum())
+      func make(_ width: Int) throws -> Trainer<Double> {
+        try trainer(
+          Sequential(Dense(6, width), ReLU(), Dense(width, 5)), .modelParallel, over: world,
+          input: [6])
       }
-      let parallel = try make(12)
-      try checkpoint.write(parallel.stateTensors, start, over: world)
+      try checkpoint.write(make(12).state, start, over: world)
       let other = try make(13)
       let before = Array(other.network.values)
       XCTAssertThrowsError(
-        try checkpoint.read(into: other.stateTensors, over: world)
+        try checkpoint.read(into: other.state, over: world)
       ) { error in
         XCTAssertEqual((error as? AgreedError)?.exitCode, 65, "\(error)")
         for part in ["\"0.weight\" F64 [13, 6]", "\"0.weight\" F64 [12, 6]"] {

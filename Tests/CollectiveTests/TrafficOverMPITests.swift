@@ -123,31 +123,59 @@ final class TrafficOverMPITests: CollectiveTestCase {
   func testAStepCountsAllThatItMoves() throws {
     let world = try world()
     for mode in UpdateMode.allCases {
-      let network = try Network<Float>(
-        Sequential(Dense(32, 512), ReLU(), Dense(512, 8), BatchNorm(8)), input: [32], seed: 1)
-      let parallel = try DataParallel(
-        network, over: world, update: mode, optimizer: Momentum())
-      XCTAssertEqual(parallel.traffic, Traffic(), "\(mode)")
+      let trainer = try Trainer<Float>(
+        Sequential(Dense(32, 512), ReLU(), Dense(512, 8), BatchNorm(8)), input: [32],
+        plan: Plan(layers: .data, update: mode), over: world, optimizer: Momentum(),
+        loss: SoftmaxCrossEntropy(), clipping: GradientClipping(maximumNorm: 1), seed: 1)
+      XCTAssertEqual(trainer.traffic, Traffic(), "\(mode)")
       let inputs = Tensor<Float>(repeating: 0.5, shape: [4, 32])
       let labels = [Int32](repeating: 1, count: 4)
       let steps = 3
       let all = try moved {
         for _ in 0..<steps {
-          _ = try parallel.step(inputs, .classes(labels), SoftmaxCrossEntropy())
-          try parallel.update(
-            learningRate: 0.1, clipping: GradientClipping(maximumNorm: 1))
+          _ = try trainer.step(inputs, .classes(labels), learningRate: 0.1)
         }
+        try trainer.finish()
       }
-      XCTAssertEqual(parallel.traffic, all, "\(mode)")
+      XCTAssertEqual(trainer.traffic, all, "\(mode)")
       // Of the gradient a rank reads its part from all others; it writes to them the sum, the new weights,
       // or nothing. Statistics and norms are small beside that.
-      let numbers = Double((world.size - 1) * parallel.network.parameterCount * 4 * steps)
+      let numbers = Double((world.size - 1) * trainer.network.parameterCount * 4 * steps)
       let total = Double(try sum(all.payloadBytes, world))
       guard world.hosts.count == 1 else { continue }
       let least = mode == .shared ? numbers : 2 * numbers
       XCTAssertGreaterThanOrEqual(total, least, "\(mode)")
       XCTAssertLessThanOrEqual(total, 1.1 * least, "\(mode)")
       XCTAssertEqual(all.networkBytesSent, 0, "\(mode)")
+    }
+  }
+
+  /// Whatever a plan exchanges, its trainer says, all told and by layer.
+  func testEveryPlanCountsAllThatItMoves() throws {
+    let world = try world()
+    let divisor = (2...5).first { world.size % $0 == 0 } ?? 1
+    let placements: [[Placement]] = [
+      [.data, .columns, .rows, .data], [.columns, .rows, .columns, .data],
+      [.rows, .data, .rows, .replicated], [.data, .rows, .rows, .columns],
+    ]
+    for (number, row) in placements.enumerated() {
+      for update in UpdateMode.allCases {
+        let plan = Plan(
+          layers: .listed(Dictionary(uniqueKeysWithValues: zip(["0", "2", "3", "4"], row))),
+          grid: GridShape(data: world.size / divisor, model: divisor), update: update)
+        let trainer = try Trainer<Float>(
+          Sequential(Dense(12, 20), ReLU(), Dense(20, 14), Dense(14, 9), Dense(9, 8)), input: [12],
+          plan: plan, over: world, optimizer: Momentum(), loss: SoftmaxCrossEntropy(),
+          clipping: GradientClipping(maximumNorm: 1), seed: 1)
+        let inputs = Tensor<Float>(repeating: 0.5, shape: [4, 12])
+        let all = try moved {
+          for _ in 0..<3 {
+            _ = try trainer.step(inputs, .classes([1, 2, 3, 4]), learningRate: 0.1)
+          }
+          try trainer.finish()
+        }
+        XCTAssertEqual(trainer.traffic, all, "plan \(number), \(update)")
+      }
     }
   }
 }

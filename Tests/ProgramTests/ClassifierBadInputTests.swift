@@ -25,10 +25,12 @@ final class ClassifierBadInputTests: ProgramTestCase {
       (["--strategy", "model", "--transition", "a"], ["--transition a", "model"]),
       (["--grid", "2x2"], ["--grid 2x2", "data"]), (["--grid", "2"], ["--grid"]),
       (["--strategy", "hybrid", "--transition", "a", "--variable-batch"], ["--variable-batch"]),
-      (["--strategy", "model", "--accumulate", "2"], ["--accumulate", "model"]),
-      (["--strategy", "model", "--update", "replicated"], ["--update", "model"]),
+      (
+        ["--strategy", "hybrid", "--variable-batch", "--accumulate", "2"],
+        ["--variable-batch", "--accumulate 2"]
+      ),
+      (["--plan", "x.json", "--update", "shared"], ["--plan x.json", "--update"]),
       (["--strategy", "hybrid", "--reproducible", "2"], ["--reproducible", "hybrid"]),
-      (["--strategy", "model", "--compress", "topK:0.1"], ["--compress", "model"]),
       (["--update", "shared", "--compress", "topK:0.1"], ["--update shared", "topK:0.1"]),
       (["--update", "sharded", "--compress", "bfloat16"], ["--update sharded", "bfloat16"]),
       (["--update", "shared", "--wire-format", "bfloat16"], ["--wire-format bfloat16"]),

@@ -13,7 +13,7 @@ public struct TrainingState: Equatable, Sendable {
   public var stepsOfEpoch = 0
   /// The score of these steps.
   public var epochScore = BatchScore()
-  /// The number that the next step's dropout masks depend on (``DataParallel/nextStep``).
+  /// The number that the next step's dropout masks depend on (``Trainer/nextStep``).
   public var randomStep: UInt64 = 0
   /// Which examples are in which step; its batch is the global one, which is kept.
   public var sampler: EpochSampler

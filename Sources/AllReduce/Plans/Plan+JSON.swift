@@ -182,7 +182,9 @@ extension Plan {
   public init(file: String, over world: Communicator) throws {
     var text: [UInt8] = []
     try world.agreeing {
-      if world.isRoot { text = Array(try FileBytes(path: file, unpacks: false).bytes) }
+      guard world.isRoot else { return }
+      let bytes = try FileBytes(path: file, unpacks: false)
+      text = withExtendedLifetime(bytes) { Array(bytes.bytes) }
     }
     var count = text.count
     try withUnsafeMutableBytes(of: &count) { try world.broadcastNatively($0, from: 0) }

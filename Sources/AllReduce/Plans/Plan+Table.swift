@@ -1,4 +1,5 @@
-internal import AllReduceNN
+public import AllReduceMPI
+public import AllReduceNN
 
 extension ResolvedPlan {
   /// A line for each layer with a placement: where its weights are, the layouts, and what is exchanged before
@@ -76,5 +77,28 @@ extension Plan {
   ) throws -> Plan {
     try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
       .plan
+  }
+
+  /// The plan as it would run: with each layer's placement, the grid, and the update. Collective.
+  ///
+  /// - Parameters:
+  ///   - root: The network's layers.
+  ///   - input: The shape of one example's input.
+  ///   - world: All ranks.
+  ///   - algorithm: How gradients travel.
+  ///   - virtualShards: As of a ``Trainer``.
+  /// - Returns: The same on all ranks.
+  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.
+  public func settled<Scalar: NetworkScalar & ReducibleScalar>(
+    for root: any Layer<Scalar>, input: Shape, over world: Communicator,
+    algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil
+  ) throws -> Plan {
+    try world.agreeing {
+      let resolved = try PlanResolver.resolve(
+        self, for: root, input: input, ranks: world.size, lossTakesShards: true)
+      return try TrainerSetting(
+        resolved, over: world, algorithm: algorithm, virtualShards: virtualShards
+      ).plan
+    }
   }
 }

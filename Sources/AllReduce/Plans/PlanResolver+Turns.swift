@@ -27,7 +27,9 @@ extension PlanResolver {
           "In front of layer \(title(layer)) nothing gathers examples: it takes \(layer.boundary.taken) "
             + "activations, and was given \(layer.boundary.given) ones.")
       }
-      if run.order != .atOnce { try check(run, layer, behind: layers[index...], output) }
+      if run.order != .atOnce {
+        try check(run, layer, before: layers[..<index], behind: layers[index...], output)
+      }
       if layers.contains(where: { $0.run.map { $0.order != .atOnce } ?? false }) {
         throw PlanError(
           "Examples can be gathered in turn in front of one layer only, not \(path) too.")
@@ -68,7 +70,8 @@ extension PlanResolver {
   /// Turns are passes of their own through all that stands behind: each with some of the examples.
   private func check(
     _ run: ConversionRun, _ layer: PlannedLayer<Scalar>,
-    behind layers: ArraySlice<PlannedLayer<Scalar>>, _ output: Layout
+    before front: ArraySlice<PlannedLayer<Scalar>>, behind layers: ArraySlice<PlannedLayer<Scalar>>,
+    _ output: Layout
   ) throws {
     func refused(_ reason: String) -> PlanError {
       PlanError(
@@ -77,6 +80,9 @@ extension PlanResolver {
     }
     guard case .single(.columns) = layer.content else {
       throw refused("it has to be placed by columns.")
+    }
+    if let other = all(front).first(where: { $0.gives != .batchSharded }) {
+      throw refused("layer \(title(other)) in front of it gives \(other.gives) activations.")
     }
     for other in all(layers) {
       if other.boundary.taken == .batchSharded || other.gives == .batchSharded {

@@ -1,12 +1,15 @@
 /// Memory for one batch, kept from step to step; used by one thread at a time.
-final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
+package final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
   private var inputs = Scratch<Scalar>()
   private var numbers = Scratch<Float>()
   /// Filled in place, unless the batch before still has it.
   private var labels: [Int32] = []
 
+  /// Makes a slot without memory.
+  package init() {}
+
   /// Fills the memory with examples.
-  func make(_ data: any Dataset, _ examples: [Int], globalCount: Int) -> Batch<Scalar> {
+  package func make(_ data: any Dataset, _ examples: [Int], globalCount: Int) -> Batch<Scalar> {
     let shape = data.exampleShape.batch(of: examples.count)
     let tensor = inputs.tensor(shape)
     let filled = tensor as? Tensor<Float> ?? numbers.tensor(shape)

@@ -33,9 +33,19 @@ public final class Network<Scalar: NetworkScalar> {
   ///   - takesMemory: False for a network that has no values, and does nothing, before it is bound to
   ///     memory; then they are drawn there.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
-  public init(
+  public convenience init(
     _ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16,
     takesMemory: Bool = true
+  ) throws {
+    try self.init(root, input: input, seed: seed, reserved: reserved, takesMemory: takesMemory) {
+      _ in 0
+    }
+  }
+
+  /// As the other, with parameters of one group side by side in memory, the lowest group in front.
+  package init(
+    _ root: any Layer<Scalar>, input: Shape, seed: UInt64, reserved: Int = 16, takesMemory: Bool,
+    group: (Parameter<Scalar>) -> Int
   ) throws {
     self.root = root
     inputShape = input
@@ -43,7 +53,10 @@ public final class Network<Scalar: NetworkScalar> {
     var randomLayers = 0
     Network.name(root, "", &randomLayers)
     parameters = root.allParameters
-    layout = ParameterLayout(parameters, reserved: reserved)
+    // A layout has the last one first.
+    let groups = Dictionary(grouping: parameters, by: group)
+    layout = ParameterLayout(
+      groups.keys.sorted(by: >).flatMap { groups[$0] ?? [] }, reserved: reserved)
     values = UnsafeMutableBufferPointer(start: nil, count: 0)
     gradients = values
     self.seed = seed

@@ -108,7 +108,7 @@ public final class SpanRecorder {
   }
 
   /// Notes a layer's pass.
-  func add<Scalar>(_ layer: any Layer<Scalar>, from start: Int64) {
+  package func add<Scalar>(_ layer: any Layer<Scalar>, from start: Int64) {
     let end = SpanRecorder.now()
     let name = layers[ObjectIdentifier(layer)] ?? self.name(layer.summary)
     add(name, from: start, to: end)

@@ -2,16 +2,16 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// A network of two layers whose weights no rank has as a whole, put together by hand: what each rank
+/// A network of two layers whose weights no rank has as a whole, by a plan made by hand: what each rank
 /// holds, what crosses between them, and that it learns what one rank would.
 @main
 struct SplitWeights: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "split-weights",
     abstract:
-      "Divides the weights of a network over the ranks and shows what each holds and sends.",
+      "Shards the weights of a network over the ranks and shows what each holds and sends.",
     discussion: """
-      The first layer is divided by columns (each rank computes some outputs of all inputs), the second by \
+      The first layer is placed by columns (each rank computes some outputs of all inputs), the second by \
       rows (each computes a share of all outputs from its inputs); the shares are added up by the only \
       exchange of a step. The loss printed does not depend on how many ranks there are.
 
@@ -48,26 +48,25 @@ struct SplitWeights: ParsableCommand {
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {
-    let first = try ColumnParallelDense<Float>(inputs: inputs, outputs: hidden, over: world)
-    let second = try RowParallelDense<Float>(
-      inputs: hidden, outputs: SplitWeights.classes, over: world)
-    let network = try Network(Sequential(first, ReLU(), second), input: [inputs], seed: 1)
-    try describe(first, second, network, world, console)
+    let trainer = try Trainer(
+      Sequential<Float>(Dense(inputs, hidden), ReLU(), Dense(hidden, SplitWeights.classes)),
+      input: [inputs], plan: Plan(layers: ["0": .columns, "2": .rows]), over: world,
+      optimizer: SGD(), loss: SoftmaxCrossEntropy(), seed: 1)
+    let network = trainer.network
+    console.print(
+      try trainer.plan.table(
+        for: Sequential<Float>(Dense(inputs, hidden), ReLU(), Dense(hidden, SplitWeights.classes)),
+        input: [inputs], ranks: world.size) + "\n")
+    try describe(network, world, console)
 
     let (examples, labels) = made()
-    let loss = SoftmaxCrossEntropy<Float>()
-    let update = Optimizer(SGD(), layout: network.layout)
     var score = BatchScore()
-    for step in 1...steps {
-      let outputs = try network.forward(examples)  // the all-reduce is in here
-      let gradient = Tensor<Float>(shape: outputs.shape)
-      score = try loss.evaluate(outputs, .classes(labels), gradient: gradient)
-      try network.backward(gradient)  // nothing crosses: each rank has its weights' whole gradient
-      update.update(
-        network, OptimizerStep(number: step, learningRate: 0.1, gradientScale: score.gradientScale))
+    for _ in 1...steps {
+      // All ranks give the same examples: the first layer takes them replicated.
+      score = try trainer.step(examples, .classes(labels), learningRate: 0.1)
     }
 
-    let moved = second.exchanges[0].traffic.payloadBytes
+    let moved = trainer.exchanges.first { $0.kind == "all-reduce" }?.traffic.payloadBytes ?? 0
     let sent = try world.allGather([Int64(moved / steps)])
     console.print("\nA step of \(batch) examples moves:")
     for rank in 0..<world.size {
@@ -86,13 +85,11 @@ struct SplitWeights: ParsableCommand {
 
   /// Prints each rank's shards.
   private func describe(
-    _ first: ColumnParallelDense<Float>, _ second: RowParallelDense<Float>,
-    _ network: Network<Float>,
-    _ world: Communicator, _ console: RankConsole
+    _ network: Network<Float>, _ world: Communicator, _ console: RankConsole
   ) throws {
-    let own = [first.ownOutputs.lowerBound, first.ownOutputs.upperBound, network.parameterCount]
-    let all = try world.allGather(own.map(Int64.init))
-    console.print("\(first.summary)\n\(second.summary)\n")
+    let own = network.parameters[0].shard?.range ?? 0..<hidden
+    let all = try world.allGather(
+      [own.lowerBound, own.upperBound, network.parameterCount].map(Int64.init))
     for rank in 0..<world.size {
       let (from, to, count) = (all[3 * rank], all[3 * rank + 1], Int(all[3 * rank + 2]))
       console.print(

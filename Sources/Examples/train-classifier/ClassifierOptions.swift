@@ -28,7 +28,16 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "What is split over the ranks.")
   var strategy: Strategy = .data
 
-  @OptionGroup(title: "What is divided by weights") var sharing: SharingOptions
+  @Option(
+    help: ArgumentHelp(
+      "Runs the plan in a file, instead of --strategy: docs/schemas.md.", valueName: "file"))
+  var plan: String?
+
+  @Flag(
+    help: "Prints the plan that would run, as a table or with --format json, and trains nothing.")
+  var printPlan = false
+
+  @OptionGroup(title: "What is sharded by weights") var sharing: SharingOptions
 
   @OptionGroup(title: "Who updates") var updating: UpdateOptions
 
@@ -36,7 +45,7 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Examples a step of a rank; with --strategy model or --grid, of a model group (default: 64).",
+      "Examples a step of a rank: all ranks together take as many times it (default: 64).",
       valueName: "count"))
   var batchSize: Int?
 
@@ -120,12 +129,22 @@ struct ClassifierOptions: ParsableArguments {
         "--strategy \(strategy.rawValue) is not there yet: data, model and hybrid are.")
     }
     try sharing.validate(strategy)
+    if sharing.variableBatch, accumulate != 1 {
+      throw ValidationError(
+        "--variable-batch changes weights after each turn: leave out --accumulate \(accumulate).")
+    }
+    if let plan {
+      for (name, isGiven) in [
+        ("strategy \(strategy.rawValue)", strategy != .data),
+        ("update", updating.update != nil), ("wire-format", requestedWireFormat != nil),
+        ("compress", compress != nil), ("bucket-bytes", bucketBytes != nil),
+      ] where isGiven {
+        throw ValidationError("--plan \(plan) says that itself: leave out --\(name).")
+      }
+    }
     if strategy != .data {
       for (name, isGiven) in [
-        ("accumulate", accumulate != 1), ("wire-format", wireFormat != .full),
-        ("compress", compress != nil), ("update", updating.update != nil),
-        ("reproducible", updating.reproducible != nil),
-        ("algorithm", algorithm != .automatic),
+        ("reproducible", updating.reproducible != nil)
       ] where isGiven {
         throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
       }

@@ -8,7 +8,7 @@ struct ClassifierResult {
   let model: String
   let data: ClassificationData
   let world: Communicator
-  let trainer: any Trainer
+  let trainer: Trainer<Float>
   let training: Training
   /// Of the whole program.
   let seconds: Double
@@ -25,14 +25,14 @@ struct ClassifierResult {
     let parameters: [Int]
 
     /// Gathers them. Collective.
-    init(_ trainer: any Trainer) throws {
+    init(_ trainer: Trainer<Float>) throws {
       let traffic = trainer.traffic
       let own = [
         traffic.networkBytesSent, traffic.memoryBytesExchanged, peakResidentBytes(),
-        trainer.ownParameterCount,
+        trainer.network.parameterCount,
         proportionalSetBytes() ?? -1, traffic.agreementBytesSent,
       ]
-      let all = try trainer.world.allGather(own.map(Int64.init))
+      let all = try trainer.grid.world.allGather(own.map(Int64.init))
       func every(_ first: Int) -> [Int] {
         stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
       }
@@ -43,7 +43,7 @@ struct ClassifierResult {
   }
 
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
-  private var algorithm: ReductionAlgorithm { trainer.algorithm }
+  private var algorithm: ReductionAlgorithm { trainer.chosenAlgorithm }
   /// Whether the bytes of exchanges are known: MPI's own algorithms do not tell them.
   private var isCounted: Bool { algorithm != .native }
 
@@ -55,10 +55,10 @@ struct ClassifierResult {
       ("model", .text(model)),
       ("parameters", .integer(trainer.parameterCount)),
       ("strategy", .text(options.strategy.rawValue)),
-      ("update", .text(trainer.mode.rawValue)),
+      ("update", .text(trainer.update.rawValue)),
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
-      ("compression", .text(options.compression.name)),
+      ("compression", .text(trainer.plan.compression.name)),
       ("epochs", .integer(plan.epochs)),
       ("steps", .integer(training.steps)),
       ("global_batch_size", .integer(plan.globalBatchSize)),
@@ -123,8 +123,8 @@ struct ClassifierResult {
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
     facts.add(["  strategy", strategy])
-    facts.add(["  exchange", "\(algorithm), \(trainer.mode.rawValue) update"])
-    facts.add(["  compression", options.compression.name])
+    facts.add(["  exchange", "\(algorithm), \(trainer.update.rawValue) update"])
+    facts.add(["  compression", trainer.plan.compression.name])
     if training.firstStep > 0 {
       facts.add(["  went on", "after step \(training.firstStep.grouped)"])
     }
@@ -140,7 +140,7 @@ struct ClassifierResult {
     let most = (ranks.parameters.max() ?? 0).grouped
     return switch options.strategy {
     case .hybrid:
-      "hybrid, transition \(options.sharing.transition ?? .c), "
+      "hybrid, transition \(options.sharing.transition ?? .scatterInTurn), "
         + (options.sharing.variableBatch ? "variable batch, " : "")
         + "up to \(most) parameters a rank"
     case .model: "model, up to \(most) parameters a rank"

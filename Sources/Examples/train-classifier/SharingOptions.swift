@@ -7,21 +7,6 @@ enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
 }
 
-/// A rectangle of ranks, such as 2x2.
-struct GridShape: ExpressibleByArgument, CustomStringConvertible {
-  let data: Int
-  let model: Int
-
-  init?(argument: String) {
-    let numbers = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard numbers.count == 2, let data = numbers[0], let model = numbers[1], data > 0, model > 0
-    else { return nil }
-    (self.data, self.model) = (data, model)
-  }
-
-  var description: String { "\(data)x\(model)" }
-}
-
 /// The options of strategies that divide weights.
 struct SharingOptions: ParsableArguments {
   @Option(
@@ -32,7 +17,7 @@ struct SharingOptions: ParsableArguments {
 
   @Option(
     help: "How activations get from convolutions to dense layers with hybrid (default: c).")
-  var transition: Transition?
+  var transition: ConversionRun.Order?
 
   @Flag(
     help: "With hybrid, updates the dense layers after each turn of the transition, not each step.")
@@ -41,24 +26,38 @@ struct SharingOptions: ParsableArguments {
   /// Checks them against the strategy.
   func validate(_ strategy: Strategy) throws {
     if strategy == .data, let grid {
-      throw ValidationError("--grid \(grid) needs --strategy model or hybrid, not data.")
+      throw ValidationError(
+        "--grid \(grid.data)x\(grid.model) needs --strategy model or hybrid, not data.")
     }
     if strategy != .hybrid, let transition {
       throw ValidationError(
-        "--transition \(transition) needs --strategy hybrid, not \(strategy.rawValue).")
+        "--transition \(transition.rawValue) needs --strategy hybrid, not \(strategy.rawValue).")
     }
-    if variableBatch, strategy != .hybrid || transition == .a {
+    if variableBatch, strategy != .hybrid || transition == .atOnce {
       throw ValidationError(
         "--variable-batch needs --strategy hybrid and --transition b or c: others take one turn.")
     }
   }
+}
 
-  /// How many ranks or groups --batch-size is for.
-  func shares(_ strategy: Strategy, ranks: Int) -> (count: Int, name: String) {
-    if strategy == .data || (strategy == .hybrid && grid == nil) {
-      return (ranks, ranks == 1 ? "rank" : "ranks")
-    }
-    let groups = grid?.data ?? 1
-    return (groups, groups == 1 ? "model group" : "model groups")
+extension ClassifierOptions {
+  /// The plan that the options name, without `--plan`.
+  ///
+  /// - Throws: ``ClassifierError`` if who updates does not fit the ranks or other options.
+  func makePlan(in world: Communicator) throws -> Plan {
+    var plan: Plan =
+      switch strategy {
+      case .model: .modelParallel
+      case .hybrid:
+        .hybrid(
+          sharing.transition ?? .scatterInTurn, update: sharing.variableBatch ? .turn : .step)
+      default: .dataParallel
+      }
+    plan.grid = sharing.grid
+    plan.update = try updateMode(in: world)
+    plan.compression = compression
+    plan.overlap = overlap
+    plan.bucketBytes = bucketBytes?.bytes
+    return plan
   }
 }

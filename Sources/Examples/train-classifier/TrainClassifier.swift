@@ -36,9 +36,9 @@ struct TrainClassifier: ParsableCommand {
     let start = clock.now
     let records = try RunRecords(options.keeping, over: world)
     let resumed = records.resumed
-    let (data, plan, layers, update) = try world.agreeing {
+    let (data, training, layers, planned) = try world.agreeing {
       let data = try DataSource.load(options)
-      let plan = try TrainingPlan(
+      let training = try TrainingPlan(
         options, data: data.training, ranks: world.size, goingOnFrom: resumed)
       let layers = try makeLayers(for: data.training)
       if options.updating.reproducible != nil, layers.contains(where: { $0.hasBatchStatistics }) {
@@ -46,32 +46,25 @@ struct TrainClassifier: ParsableCommand {
           "--reproducible cannot hold with batchnorm, whose statistics are of as many examples as all "
             + "ranks have at once: use layernorm.")
       }
-      return (data, plan, layers, try options.updateMode(in: world))
+      return (data, training, layers, try options.makePlan(in: world))
     }
-    let trainer: any Trainer =
-      if options.strategy == .data {
-        try DataTrainer(
-          Network(
-            Sequential(layers), input: data.training.exampleShape, seed: options.seed,
-            takesMemory: false),
-          over: world, data.training, plan, options, update, records)
-      } else {
-        try ModelTrainer(layers, over: world, data.training, plan, options, records)
-      }
+    let plan = try options.plan.map { try Plan(file: $0, over: world) } ?? planned
+    if options.printPlan { return try print(plan, layers, data.training, world, console) }
+    let learner = try Learner(layers, over: world, data.training, plan, training, options, records)
     if let resumed {
       console.note(
-        "Goes on after step \(resumed.steps.grouped), with \(plan.globalBatchSize.grouped) examples of "
+        "Goes on after step \(resumed.steps.grouped), with \(training.globalBatchSize.grouped) examples of "
           + "all ranks a step.")
     }
-    let training = Training(trainer, on: data, plan, options, console, records)
-    try training.restore()
+    let run = Training(learner, on: data, training, options, console, records)
+    try run.restore()
     // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
     let log = try world.agreeing {
       try MetricsLog(
         path: options.log, isRoot: world.isRoot, keepingSteps: resumed?.steps ?? 0)
     }
     do {
-      try training.run(log)
+      try run.run(log)
     } catch let error as ClassifierError {
       // The same on all ranks, since it comes of the loss of all.
       try world.agreeing { throw error }
@@ -81,12 +74,27 @@ struct TrainClassifier: ParsableCommand {
       console.note("The trace is full: \(leftOut.grouped) later spans are not in it.")
     }
     let result = ClassifierResult(
-      options: options, plan: plan, model: options.layers ?? model.rawValue, data: data,
-      world: world, trainer: trainer, training: training,
-      seconds: (clock.now - start) / .seconds(1), ranks: try .init(trainer))
+      options: options, plan: training, model: options.layers ?? model.rawValue, data: data,
+      world: world, trainer: learner.trainer, training: run,
+      seconds: (clock.now - start) / .seconds(1), ranks: try .init(learner.trainer))
     switch options.format {
     case .text: console.print(result.text)
     case .json: console.print(result.json.encoded())
+    }
+  }
+
+  private func print(
+    _ plan: Plan, _ layers: [any Layer<Float>], _ data: any Dataset, _ world: Communicator,
+    _ console: RankConsole
+  ) throws {
+    let root = Sequential(layers)
+    let settled = try plan.settled(
+      for: root, input: data.exampleShape, over: world, algorithm: options.algorithm,
+      virtualShards: options.updating.reproducible)
+    switch options.format {
+    case .text:
+      console.print(try settled.table(for: root, input: data.exampleShape, ranks: world.size))
+    case .json: console.print(settled.json)
     }
   }
 

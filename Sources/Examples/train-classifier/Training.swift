@@ -16,7 +16,8 @@ final class Training {
   /// Those of them that an earlier run did.
   private(set) var firstStep = 0
 
-  private let trainer: any Trainer
+  private let learner: Learner
+  private var trainer: Trainer<Float> { learner.trainer }
   private let data: ClassificationData
   private let plan: TrainingPlan
   private let options: ClassifierOptions
@@ -30,10 +31,10 @@ final class Training {
   private let start: ContinuousClock.Instant
 
   init(
-    _ trainer: any Trainer, on data: ClassificationData, _ plan: TrainingPlan,
+    _ learner: Learner, on data: ClassificationData, _ plan: TrainingPlan,
     _ options: ClassifierOptions, _ console: RankConsole, _ records: RunRecords
   ) {
-    self.trainer = trainer
+    self.learner = learner
     self.data = data
     self.plan = plan
     self.options = options
@@ -81,9 +82,9 @@ final class Training {
   ///
   /// - Throws: ``AgreedError`` if that is of another network, or damaged.
   func restore() throws {
-    try records.restore(trainer.stateTensors, over: trainer.world)
+    try records.restore(trainer.state, over: trainer.grid.world)
     (steps, firstStep) = (state.steps, state.steps)
-    trainer.nextStep = state.randomStep
+    (trainer.nextStep, trainer.updates) = (state.randomStep, state.steps)
     (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
   }
 
@@ -93,16 +94,15 @@ final class Training {
     (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
     // Whoever goes on finds the lines of all steps up to the state's.
     log?.flush()
-    try trainer.finishUpdate()
-    try records.write(trainer.stateTensors, state, over: trainer.world)
+    try trainer.finish()
+    try records.write(trainer.state, state, over: trainer.grid.world)
   }
 
   private func takeStep(_ step: Int, epoch: Int) throws -> BatchScore {
     let begin = clock.now
     let rate = rates.rate(afterSteps: steps)
     guard
-      let total = try trainer.takeStep(
-        plan.parts(ofStep: step), epoch: epoch, number: steps + 1, rate: rate)
+      let total = try learner.takeStep(plan.parts(ofStep: step), epoch: epoch, rate: rate)
     else {
       throw ClassifierError.diverged(epoch: epoch + 1, step: step + 1, rate: rate)
     }
@@ -117,7 +117,7 @@ final class Training {
   /// The part of the test examples that are classified right; each rank tries its part. Collective.
   @discardableResult
   private func evaluate(epoch: Int) throws -> Double {
-    let total = try records.span("evaluation") { try trainer.score(on: data.test) }
+    let total = try records.span("evaluation") { try learner.score(on: data.test) }
     log?.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
       testAccuracy: total.accuracy)

@@ -21,7 +21,6 @@ struct TrainingPlan {
     goingOnFrom state: TrainingState? = nil
   ) throws {
     try state.map { try TrainingPlan.check($0, options, data) }
-    let shares = options.sharing.shares(options.strategy, ranks: ranks)
     let (batch, option) =
       if let kept = state?.sampler.globalBatchSize {
         (kept, "the checkpoint")
@@ -29,8 +28,8 @@ struct TrainingPlan {
         (global, "--global-batch-size \(global)")
       } else {
         (
-          (options.batchSize ?? 64) * shares.count,
-          "--batch-size \(options.batchSize ?? 64) on \(shares.count) \(shares.name)"
+          (options.batchSize ?? 64) * ranks,
+          "--batch-size \(options.batchSize ?? 64) on \(ranks) \(ranks == 1 ? "rank" : "ranks")"
         )
       }
     guard batch <= data.count else {

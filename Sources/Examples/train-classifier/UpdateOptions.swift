@@ -63,7 +63,8 @@ extension ClassifierOptions {
   /// Who updates the weights.
   ///
   /// - Throws: ``ClassifierError`` if that does not fit the ranks or other options.
-  func updateMode(in world: Communicator) throws -> UpdateMode {
+  func updateMode(in world: Communicator) throws -> UpdateMode? {
+    guard strategy == .data else { return updating.update }
     let hosts = world.hosts.count
     let reproducible = updating.reproducible
     if let reproducible, reproducible % world.size != 0 {

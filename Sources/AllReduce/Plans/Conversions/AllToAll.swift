@@ -107,6 +107,7 @@ extension Communicator {
   ///   - block: What a rank gets.
   ///   - count: How many elements come from a rank.
   ///   - take: Gets what has come.
+  /// - Throws: ``MPIError``.
   fileprivate func exchangeBlocks<Scalar: ReducibleScalar>(
     of type: Scalar.Type, sending block: (_ rank: Int) -> [Scalar],
     receiving count: (_ rank: Int) -> Int, _ take: (_ rank: Int, _ block: [Scalar]) -> Void

@@ -21,7 +21,7 @@ package final class GatherExamples<Scalar: NetworkScalar & ReducibleScalar>: Lay
 
   package func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
     example = input.shape.example
-    try exchange.startGather(input, batch.turn, in: 0, exchanged, pass)
+    try exchange.startGather(input, batch.wholeTurn, in: 0, exchanged, pass)
   }
 
   package func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
@@ -49,14 +49,14 @@ package final class ScatterExamples<Scalar: NetworkScalar & ReducibleScalar>: La
   }
 
   package func memory(_ shape: Shape) throws -> Tensor<Scalar>? {
-    try exchange.gradientMemory(batch.turn, width: shape.example.count, in: 0).reshaped(shape)
+    try exchange.gradientMemory(batch.wholeTurn, width: shape.example.count, in: 0).reshaped(shape)
   }
 
   package func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
     example = input.shape.example
-    let shares = try exchange.gradientMemory(batch.turn, width: example.count, in: 0)
+    let shares = try exchange.gradientMemory(batch.wholeTurn, width: example.count, in: 0)
     input.copy(to: shares)
-    try exchange.startScatter(batch.turn, width: example.count, in: 0, exchanged, pass)
+    try exchange.startScatter(batch.wholeTurn, width: example.count, in: 0, exchanged, pass)
   }
 
   package func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
@@ -76,7 +76,9 @@ package final class TakeExamples<Scalar: NetworkScalar & ReducibleScalar>: Layou
   package func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) { self.input = input }
 
   package func finish(_ pass: Pass<Scalar>) -> Tensor<Scalar> {
-    guard let input = input.take() else { preconditionFailure("no examples were given to take from") }
+    guard let input = input.take() else {
+      preconditionFailure("no examples were given to take from")
+    }
     return input.rows(batch.own)
   }
 }
@@ -120,7 +122,7 @@ package final class SumOfAddends<Scalar: NetworkScalar & ReducibleScalar>: Layou
 
 extension GroupBatch {
   /// All examples in one turn.
-  fileprivate var turn: ExampleTurn { ExampleTurn(counts.map { 0..<$0 }) }
+  fileprivate var wholeTurn: ExampleTurn { ExampleTurn(counts.map { 0..<$0 }) }
 }
 
 extension Tensor {

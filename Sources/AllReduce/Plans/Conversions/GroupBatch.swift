@@ -16,6 +16,13 @@ package final class GroupBatch {
   /// The classes of all, where ranks told each other theirs.
   package private(set) var labels: [Int32] = []
   private var starts: [Int]
+  /// Whether gradients are added to those of earlier parts of the batch.
+  var accumulates = false
+  /// What of the group's examples is computed now; nil for all.
+  var turn: ExampleTurn? {
+    didSet { turnNumbers = turn.map { pick(numbers, $0) } ?? [] }
+  }
+  private var turnNumbers: [Int] = []
 
   package init(over communicator: Communicator) {
     self.communicator = communicator
@@ -31,12 +38,30 @@ package final class GroupBatch {
   /// Those of a rank, counted within the group's.
   func rows(of rank: Int) -> Range<Int> { starts[rank]..<starts[rank] + counts[rank] }
 
+  /// Tells a pass which examples the next layer has: this rank's own, or the group's of this turn.
+  ///
+  /// A layer without examples adds nothing to gradients that are zero, whatever it makes of them.
+  func enter(isOwn: Bool, _ pass: Pass<some Any>) {
+    pass.examples = isOwn ? ownNumbers : turn == nil ? numbers : turnNumbers
+    let rows = isOwn ? counts[communicator.rank] : turn?.count ?? count
+    pass.accumulatesGradients = accumulates || rows == 0
+  }
+
   /// All ranks have all examples: each takes an equal block as its own. Not collective.
   package func share(_ rows: Int, _ numbers: [Int]) {
     setCounts(BlockPartition(count: rows, parts: communicator.size).counts)
     self.numbers = numbers
     ownNumbers = numbers.isEmpty ? [] : Array(numbers[own])
     labels = []
+  }
+
+  /// Nobody needs the others' examples: those of this rank are all. Not collective.
+  func keep(_ rows: Int, _ numbers: [Int]) {
+    for rank in counts.indices {
+      counts[rank] = rank == communicator.rank ? rows : 0
+      starts[rank] = rank > communicator.rank ? rows : 0
+    }
+    ownNumbers = numbers
   }
 
   /// Each rank has examples of its own, and tells the others how many. Collective.
@@ -51,6 +76,7 @@ package final class GroupBatch {
   /// - Parameters:
   ///   - own: The classes of this rank's examples; empty for targets that are no classes.
   ///   - numbers: The examples' numbers.
+  /// - Throws: ``MPIError``.
   package func gather(_ own: some Collection<Int32>, _ numbers: [Int]) throws {
     precondition(
       own.isEmpty || own.count == numbers.count,
@@ -90,9 +116,6 @@ package final class GroupBatch {
 
   /// The classes of a turn's examples.
   func labels(of turn: ExampleTurn) -> [Int32] { pick(labels, turn) }
-
-  /// The numbers of a turn's examples.
-  func numbers(of turn: ExampleTurn) -> [Int] { pick(numbers, turn) }
 
   private func pick<Value>(_ values: [Value], _ turn: ExampleTurn) -> [Value] {
     turn.rows.enumerated().flatMap { owner, rows in

@@ -45,6 +45,8 @@ extension Conversion {
   ///   - shape: Of one example, all features.
   ///   - batch: Whose examples the ranks of the group have.
   ///   - isBackward: Whether it belongs to the backward pass.
+  ///   - type: The elements' type.
+  /// - Returns: An exchange with memory of its own.
   package func exchange<Scalar: NetworkScalar & ReducibleScalar>(
     of shape: Shape, _ batch: GroupBatch, isBackward: Bool, as type: Scalar.Type = Scalar.self
   ) -> any LayoutExchange<Scalar> {

@@ -1,0 +1,126 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Makes a rank's layers from the user's, as a plan places them: dense layers become shards, and rows get what
+/// stands between their layers. Other layers are the user's own.
+struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
+  /// The network's root on this rank.
+  let root: PlannedRow<Scalar>
+  /// Which group each parameter belongs to.
+  let groups: [ObjectIdentifier: ParameterGroup]
+
+  /// Collective over the group.
+  init(_ plan: ResolvedPlan<Scalar>, _ batch: GroupBatch) throws {
+    var builder = Builder(batch: batch)
+    root = try builder.row(
+      plan.layers, end: plan.end, output: plan.output, path: "",
+      isTransparent: plan.layers.count == 1 && plan.layers[0].path.isEmpty)
+    groups = builder.groups
+  }
+
+  private struct Builder {
+    let batch: GroupBatch
+    var groups: [ObjectIdentifier: ParameterGroup] = [:]
+
+    /// What a rank has of an example in a layout.
+    private func local(_ shape: Shape, _ layout: Layout) -> Shape {
+      guard layout == .featureSharded else { return shape }
+      let group = batch.communicator
+      return [BlockPartition(count: shape.count, parts: group.size)[group.rank].count]
+    }
+
+    mutating func row(
+      _ layers: [PlannedLayer<Scalar>], end: Boundary, output: Shape, path: String,
+      isTransparent: Bool
+    ) throws -> PlannedRow<Scalar> {
+      var items: [PlannedRow<Scalar>.Item] = []
+      let last = BoundaryExchange<Scalar>(end, of: output, batch)
+      for (index, planned) in layers.enumerated() {
+        let boundary = BoundaryExchange<Scalar>(planned.boundary, of: planned.input, batch)
+        let turns = try planned.run.flatMap {
+          $0.order == .atOnce ? nil : try TurnExchange<Scalar>($0, of: planned.input, batch)
+        }
+        let layer = try layer(planned)
+        if let columns = layer as? ColumnShard<Scalar> {
+          columns.exchange = turns ?? boundary.backward
+        }
+        // A sum is written where it is exchanged.
+        if let rows = items.last?.layer as? RowShard<Scalar> { rows.exchange = boundary.forward }
+        if index == layers.count - 1, let rows = layer as? RowShard<Scalar> {
+          rows.exchange = last.forward
+        }
+        items.append(
+          PlannedRow.Item(
+            name: String(planned.path.split(separator: ".").last ?? ""), layer: layer,
+            boundary: boundary, turns: turns, isOwn: planned.takes == .batchSharded,
+            input: local(planned.input, planned.takes)))
+      }
+      return PlannedRow(
+        items, end: last, output: local(output, end.taken), batch, isTransparent: isTransparent)
+    }
+
+    private mutating func layer(_ planned: PlannedLayer<Scalar>) throws -> any Layer<Scalar> {
+      switch planned.content {
+      case .row(let layers):
+        return try row(
+          layers, end: .none(planned.gives),
+          output: try planned.layer.outputShape(for: planned.input),
+          path: planned.path, isTransparent: false)
+      case .sum(let body, let shortcut):
+        let ways = try [("body", body), ("shortcut", shortcut)].map { name, branch in
+          branch.layers.isEmpty
+            ? nil
+            : try row(
+              branch.layers, end: branch.end, output: branch.output,
+              path: "\(planned.path).\(name)",
+              isTransparent: branch.layers.count == 1
+                && branch.layers[0].path.split(separator: ".").last == Substring(name))
+        }
+        return Residual(ways[0] ?? planned.layer, shortcut: ways[1])
+      case .single(let placement): return single(planned, placement)
+      }
+    }
+
+    private mutating func single(
+      _ planned: PlannedLayer<Scalar>, _ placement: Placement?
+    ) -> any Layer<Scalar> {
+      if let dense = planned.layer as? Dense<Scalar>, placement == .columns {
+        let shard = ColumnShard(dense, over: batch.communicator)
+        note(shard.parameters, .sharded)
+        return shard
+      }
+      if let dense = planned.layer as? Dense<Scalar>, placement == .rows {
+        let shard = RowShard(dense, over: batch.communicator)
+        note([shard.weight], .sharded)
+        note(shard.bias.map { [$0] } ?? [], .replicated)
+        return shard
+      }
+      if let dropout = planned.layer as? Dropout<Scalar>, planned.takes == .featureSharded {
+        let group = batch.communicator
+        let own = BlockPartition(count: planned.input.count, parts: group.size)[group.rank]
+        return Dropout(dropout.rate, firstElement: own.lowerBound)
+      }
+      note(planned.layer.allParameters, placement == .replicated ? .replicated : .data)
+      return planned.layer
+    }
+
+    private mutating func note(_ parameters: [Parameter<Scalar>], _ group: ParameterGroup) {
+      for parameter in parameters { groups[ObjectIdentifier(parameter)] = group }
+    }
+  }
+}
+
+/// Who holds a parameter, and who has other examples for it.
+enum ParameterGroup: Int, CaseIterable {
+  /// All ranks hold it, and all have other examples.
+  case data
+  /// All ranks hold it, and those of a model group have the same examples.
+  case replicated
+  /// Ranks with the same place in their model group hold the same shard.
+  case sharded
+}
+
+extension PlannedLayer {
+  /// The layout that the layer takes, after what stands in front.
+  var takes: Layout { boundary.taken }
+}

@@ -1,0 +1,148 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// Layers one after the other as a plan places them, with what stands between.
+///
+/// It takes the place of the user's ``Sequential``: parameters have the same names, and random layers the same
+/// numbers. Where the layout changes, so do the examples of the pass.
+final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
+  /// A layer, and what is exchanged in front of it.
+  struct Item {
+    let name: String
+    let layer: any Layer<Scalar>
+    let boundary: BoundaryExchange<Scalar>
+    /// In front, where all that follows runs in turns.
+    let turns: TurnExchange<Scalar>?
+    /// Whether the layer takes its own examples, not the group's.
+    let isOwn: Bool
+    /// The shape of an example's input on this rank.
+    let input: Shape
+  }
+
+  let items: [Item]
+  /// What is exchanged behind the last layer.
+  let end: BoundaryExchange<Scalar>
+  /// Whether the row stands for a single layer of the user's, and adds no name to it.
+  private let isTransparent: Bool
+  private let output: Shape
+  private let batch: GroupBatch
+  /// Of each layer the parameters to tell of before it computes.
+  private let announced: [[Parameter<Scalar>]]
+  private let firstLearning: Int
+
+  init(
+    _ items: [Item], end: BoundaryExchange<Scalar>, output: Shape, _ batch: GroupBatch,
+    isTransparent: Bool
+  ) {
+    self.items = items
+    self.end = end
+    self.output = output
+    self.batch = batch
+    self.isTransparent = isTransparent
+    announced = items.map { $0.layer.announcesUse ? [] : $0.layer.allParameters }
+    firstLearning = items.firstIndex { !$0.layer.allParameters.isEmpty } ?? items.count
+    for (before, item) in zip(items, items.dropFirst()) where before.layer.outputMayBeOverwritten {
+      (item.layer as? any InPlaceLayer<Scalar>)?.worksInPlace = true
+    }
+  }
+
+  /// Which layer everything that follows runs in turns from; nil if it does not.
+  var cut: Int? { items.firstIndex { $0.turns != nil } }
+  /// Whether a layer in front of one learns anything.
+  func learns(before index: Int) -> Bool { firstLearning < index }
+
+  var summary: String { items.map(\.layer.summary).joined(separator: ", ") }
+  var announcesUse: Bool { true }
+  var outputMayBeOverwritten: Bool { items.last?.layer.outputMayBeOverwritten ?? false }
+  var parameters: [Parameter<Scalar>] { isTransparent ? items[0].layer.parameters : [] }
+  var buffers: [(name: String, tensor: Tensor<Scalar>)] {
+    isTransparent ? items[0].layer.buffers : []
+  }
+  var children: [(name: String, layer: any Layer<Scalar>)] {
+    isTransparent ? items[0].layer.children : items.map { ($0.name, $0.layer) }
+  }
+
+  func outputShape(for input: Shape) throws -> Shape {
+    for item in items { _ = try item.layer.outputShape(for: item.input) }
+    return output
+  }
+
+  func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    try forward(input, pass, items.indices)
+  }
+
+  /// Runs some of the layers, each after what stands in front of it.
+  func forward(
+    _ input: Tensor<Scalar>, _ pass: Pass<Scalar>, _ range: Range<Int>, startsTurn: Bool = false
+  ) throws -> Tensor<Scalar> {
+    var values = input
+    for index in range {
+      let item = items[index]
+      if let turns = item.turns {
+        if !startsTurn { values = try turns.gatherAll(values, pass) }
+      } else if let exchange = item.boundary.forward {
+        values = try exchange.run(values, pass)
+      }
+      batch.enter(isOwn: item.isOwn, pass)
+      try pass.willUse(announced[index])
+      let start = pass.recorder.map { _ in SpanRecorder.now() }
+      values = try item.layer.forward(values, pass)
+      if let start { pass.recorder?.add(item.layer, from: start) }
+    }
+    if range.upperBound == items.count, let exchange = end.forward {
+      values = try exchange.run(values, pass)
+    }
+    return values
+  }
+
+  func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    try backward(gradient, pass, items.indices, needsInputGradient: needsInputGradient)
+  }
+
+  /// Runs some of the layers backward, each with what stands in front of it after it.
+  func backward(
+    _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, _ range: Range<Int>,
+    needsInputGradient: Bool
+  ) throws -> Tensor<Scalar>? {
+    // What lies before the first parameter needs no gradient when the input needs none.
+    let first = needsInputGradient ? range.lowerBound : max(firstLearning, range.lowerBound)
+    var gradient = gradient
+    if range.upperBound == items.count, let exchange = end.backward, first < items.count {
+      gradient = try exchange.run(gradient, pass)
+    }
+    for index in range.reversed() where index >= first {
+      let item = items[index]
+      batch.enter(isOwn: item.isOwn, pass)
+      let start = pass.recorder.map { _ in SpanRecorder.now() }
+      let needs = needsInputGradient || index > first
+      let next = try item.layer.backward(gradient, pass, needsInputGradient: needs)
+      if let start { pass.recorder?.add(item.layer, from: start) }
+      guard var next else { return nil }
+      // A shard by columns does it itself, behind its products.
+      if let exchange = item.boundary.backward, !(item.layer is ColumnShard<Scalar>) {
+        next = try exchange.run(next, pass)
+      }
+      gradient = next
+    }
+    return needsInputGradient ? gradient : nil
+  }
+}
+
+extension PlannedRow {
+  /// What is exchanged in front of and behind each layer, with the layer's path and summary.
+  func exchanges(at path: String = "") -> [(layer: String, exchange: LayerExchange)] {
+    var all: [(layer: String, exchange: LayerExchange)] = []
+    for item in items {
+      let place = isTransparent ? path : path.isEmpty ? item.name : "\(path).\(item.name)"
+      let title = place.isEmpty ? item.layer.summary : "\(place) \(item.layer.summary)"
+      all += (item.turns?.records ?? item.boundary.records).map { (title, $0) }
+      if let row = item.layer as? PlannedRow { all += row.exchanges(at: place) }
+      for (name, child) in item.layer.children {
+        if let row = child as? PlannedRow { all += row.exchanges(at: "\(place).\(name)") }
+      }
+    }
+    return all + end.records.map { (path.isEmpty ? "output" : path, $0) }
+  }
+}

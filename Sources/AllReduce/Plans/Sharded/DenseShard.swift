@@ -1,0 +1,68 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// What ``ColumnShard`` and ``RowShard`` share: a rank's shard of a dense layer's parameters, and the products
+/// with it.
+///
+/// Parameters: "weight" and "bias", shards by ``BlockPartition``, whose first values are those that the whole
+/// ``Dense`` has there.
+class DenseShard<Scalar: NetworkScalar & ReducibleScalar> {
+  /// The whole layer.
+  final let dense: Dense<Scalar>
+  /// This rank's shard of the weight, `[outputs, inputs]`.
+  final let weight: Parameter<Scalar>
+  /// The bias, if there is one: this rank's shard where outputs are sharded, all of it where inputs are.
+  final let bias: Parameter<Scalar>?
+  /// The outputs or inputs of this rank.
+  final let own: Range<Int>
+
+  final var products = DenseProducts<Scalar>()
+  private let group: Communicator
+  private var input: Tensor<Scalar>?
+
+  /// Takes this rank's shard of a layer: of its outputs (dimension 0) or inputs (1).
+  init(_ dense: Dense<Scalar>, dimension: Int, over group: Communicator) {
+    self.dense = dense
+    self.group = group
+    own = BlockPartition(count: dense.weight.shape[dimension], parts: group.size)[group.rank]
+    weight = Parameter(sharding: dense.weight, dimension: dimension, range: own)
+    let own = own
+    bias = dense.bias.map {
+      dimension == 0
+        ? Parameter(sharding: $0, dimension: 0, range: own) : Parameter(like: $0)
+    }
+  }
+
+  /// "weight" and "bias", if there is one.
+  final var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
+  /// True: the output is memory of the layer's or of an exchange's, which `backward` does not read.
+  final var outputMayBeOverwritten: Bool { true }
+  /// True: a large weight is used in pieces, each as soon as it is there.
+  final var announcesUse: Bool { true }
+
+  /// output = start + input x the shard transposed; keeps the input for the backward pass.
+  final func multiply(
+    _ input: Tensor<Scalar>, from start: Parameter<Scalar>?, to output: Tensor<Scalar>,
+    _ pass: Pass<Scalar>
+  ) throws {
+    self.input = input
+    try products.multiply(input, weight, from: start, to: output, pass)
+  }
+
+  /// The shape of the latest input.
+  final func inputShape(for gradient: Tensor<Scalar>) -> Shape {
+    guard let input, input.rows == gradient.rows else {
+      preconditionFailure(
+        "a shard of \(dense.summary): a gradient of \(gradient.shape) follows no such batch")
+    }
+    return input.shape
+  }
+
+  /// The gradients of the shards, from those of the outputs of the latest input; moves what is under way.
+  final func learn(_ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, isLast: Bool) throws {
+    guard let input else { return }
+    group.makeProgress()
+    try products.learn(weight, bias, from: input, gradient, pass, isLast: isLast)
+    group.makeProgress()
+  }
+}

@@ -1,0 +1,37 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+extension Parameter {
+  /// A part of a whole parameter: drawn alike, or with its values if it has memory.
+  convenience init(sharding whole: Parameter, dimension: Int, range: Range<Int>) {
+    precondition(whole.shard == nil, "\(whole.name) is a part already")
+    self.init(
+      whole.name, shard: ParameterShard(of: whole.shape, dimension: dimension, range: range),
+      initialization: whole.initialization, source: whole.values, decays: whole.decays)
+  }
+}
+
+extension Parameter where Scalar: ReducibleScalar {
+  /// Puts the ranks' parts together: of the values, or of the gradient. Collective.
+  ///
+  /// - Returns: All elements of the whole parameter.
+  func gathered(
+    _ part: (Parameter) -> Tensor<Scalar>, over communicator: Communicator
+  ) throws -> [Scalar] {
+    let own = part(self).elements
+    guard let shard else { return own }
+    let all = try communicator.allGather(own)
+    var whole = [Scalar](repeating: 0, count: shard.whole.count)
+    var from = 0
+    for range in BlockPartition(count: shard.whole[shard.dimension], parts: communicator.size) {
+      let theirs = ParameterShard(of: shard.whole, dimension: shard.dimension, range: range)
+      theirs.forEachRun { elements, start in
+        whole.replaceSubrange(
+          start..<start + elements.count,
+          with: all[from + elements.lowerBound..<from + elements.upperBound])
+      }
+      from += theirs.shape.count
+    }
+    return whole
+  }
+}

@@ -1,0 +1,146 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+package import AllReduceMPI
+package import AllReduceNN
+
+/// Softmax cross-entropy of logits whose classes are sharded over ranks.
+///
+/// As ``SoftmaxCrossEntropy`` of the whole logits, but these are never gathered: two small all-reduces, the
+/// largest logit of each example, and its sums (of exponentials, the target's logit, whether it is right,
+/// and of the logits for label smoothing): 4 or 5 numbers an example instead of one a class. All ranks get
+/// the same score. Collective.
+package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScalar>: Loss {
+  /// How much of the target is spread evenly over all classes, from 0 to 1.
+  package let labelSmoothing: Double
+  /// The classes of all ranks.
+  package let classes: Int
+  /// The ranks that have them.
+  package let communicator: Communicator
+  /// What is exchanged.
+  package let exchange = LayerExchange(.allReduce)
+  private let memory = Memory()
+
+  private final class Memory {
+    var scratch = Scratch<Scalar>()
+  }
+
+  /// Creates the loss.
+  ///
+  /// - Parameters:
+  ///   - classes: Of all ranks, sharded as ``BlockPartition`` says.
+  ///   - communicator: The ranks that have them.
+  ///   - labelSmoothing: How much of the target is spread evenly over all classes.
+  /// - Throws: ``AgreedError`` on every rank if they disagree about the classes, or are more than these.
+  package init(
+    classes: Int, over communicator: Communicator, labelSmoothing: Double = 0
+  ) throws {
+    precondition(
+      labelSmoothing >= 0 && labelSmoothing <= 1,
+      "label smoothing is from 0 to 1, not \(labelSmoothing)")
+    try communicator.requireEqual(classes, "classes of a sharded loss")
+    try communicator.agreeing {
+      guard classes >= communicator.size else {
+        throw PlanError(
+          "\(classes) classes cannot be sharded over \(communicator.size) ranks: each needs 1 or more."
+        )
+      }
+    }
+    self.classes = classes
+    self.communicator = communicator
+    self.labelSmoothing = labelSmoothing
+  }
+
+  /// Which classes this rank has.
+  package var ownClasses: Range<Int> {
+    BlockPartition(count: classes, parts: communicator.size)[communicator.rank]
+  }
+
+  /// Computes the losses and this rank's part of the gradient of their sum. Collective.
+  ///
+  /// - Parameters:
+  ///   - output: This rank's logits, `[batch, own classes]`.
+  ///   - targets: Classes among all, the same on all ranks.
+  ///   - gradient: As `output`, or its own memory.
+  /// - Returns: The score of the batch, the same on all ranks.
+  /// - Throws: ``DataError`` for a class that there is not; ``MPIError``.
+  package func evaluate(
+    _ output: Tensor<Scalar>, _ targets: Targets<Scalar>, gradient: Tensor<Scalar>?
+  ) throws -> BatchScore {
+    guard case .classes(let labels) = targets else {
+      preconditionFailure("softmax cross-entropy compares outputs of \(output.shape) with classes")
+    }
+    let own = ownClasses
+    precondition(
+      output.shape == [labels.count, own.count],
+      "outputs of \(output.shape) are not those of \(labels.count) examples, \(own.count) classes")
+    precondition(
+      gradient == nil || gradient?.shape == output.shape,
+      "outputs of \(output.shape) have no gradient of another shape")
+    try SoftmaxCrossEntropy<Scalar>.check(labels, below: classes)
+    let rows = labels.count
+    guard rows > 0 else { return BatchScore() }
+    let kinds = labelSmoothing > 0 ? 4 : 3
+    let numbers = memory.scratch.tensor([rows * (1 + kinds)])
+    let largest = UnsafeMutableBufferPointer(rebasing: numbers.values[..<rows])
+    let sums = UnsafeMutableBufferPointer(rebasing: numbers.values[rows...])
+    let functions = Scalar.vectorFunctions
+    for row in 0..<rows {
+      largest[row] = functions.largest(output.base + row * own.count, count: own.count)
+    }
+    try reduce(largest, .maximum, isTraining: gradient != nil)
+    for row in 0..<rows {
+      let logits = output.base + row * own.count
+      let (label, top) = (Int(labels[row]), largest[row])
+      let isHere = own.contains(label)
+      // The gradient may take the logits' place, so what is needed of these comes first.
+      let right = isHere ? logits[label - own.lowerBound] : 0
+      var rank: Scalar = isHere && right == top ? 1 : 0
+      for place in 0..<max(0, min(own.count, label - own.lowerBound)) where logits[place] == top {
+        rank -= 1
+      }
+      sums[kinds * row + 1] = isHere ? right - top : 0
+      sums[kinds * row + 2] = rank
+      if kinds == 4 {
+        // From the largest on, so that the sum of large logits is as exact as that of small ones.
+        sums[kinds * row + 3] = Scalar(
+          functions.sum(logits, count: own.count) - Double(own.count) * Double(top))
+      }
+      sums[kinds * row] = functions.exponentials(
+        logits, minus: top, gradient.map { $0.base + row * own.count }, count: own.count)
+    }
+    try reduce(sums, .sum, isTraining: gradient != nil)
+    var score = BatchScore(examples: rows)
+    let spread = labelSmoothing / Double(classes)
+    for row in 0..<rows {
+      let sum = sums[kinds * row]
+      var loss = log(Double(sum)) - (1 - labelSmoothing) * Double(sums[kinds * row + 1])
+      if kinds == 4 { loss -= spread * Double(sums[kinds * row + 3]) }
+      score.loss += loss
+      score.correct += sums[kinds * row + 2] == 1 ? 1 : 0
+      guard let gradient else { continue }
+      let slopes = gradient.base + row * own.count
+      functions.scale(slopes, count: own.count, by: 1 / sum, minus: Scalar(spread))
+      let label = Int(labels[row])
+      if own.contains(label) { slopes[label - own.lowerBound] -= Scalar(1 - labelSmoothing) }
+    }
+    return score
+  }
+
+  private func reduce(
+    _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
+    isTraining: Bool
+  ) throws {
+    let clock = ContinuousClock()
+    let from = clock.now
+    guard isTraining, communicator.size > 1 else {
+      return try communicator.allReduce(values, operation)
+    }
+    try exchange.counting { try communicator.allReduce(values, operation) }
+    let seconds = (clock.now - from) / .seconds(1)
+    exchange.add(seconds: seconds, waited: seconds)
+  }
+}

@@ -1,0 +1,121 @@
+internal import AllReduceMPI
+public import AllReduceNN
+
+extension Trainer {
+  /// Tells the ranks of a model group of each other's examples, where a plan needs that, and gets ready for
+  /// gradients.
+  func begin(_ part: Part, accumulates: Bool) throws -> Tensor<Scalar> {
+    let rows = part.inputs.rows
+    precondition(
+      part.examples.isEmpty || part.examples.count == rows,
+      "a batch of \(part.inputs.shape) has no \(part.examples.count) example numbers")
+    largestBatch = max(largestBatch, rows)
+    batch.turn = nil
+    batch.accumulates = accumulates
+    if row == nil {
+      batch.keep(rows, part.examples)
+    } else if inputLayout == .batchSharded {
+      try tally.counting { try gather(part) }
+    } else {
+      batch.share(rows, part.examples)
+    }
+    if !accumulates, batch.own.isEmpty || batch.count == 0 {
+      network.gradients.update(repeating: 0)
+    }
+    if row == nil { batch.enter(isOwn: true, network.pass) }
+    return part.inputs
+  }
+
+  private func gather(_ part: Part) throws {
+    let rows = part.inputs.rows
+    let numbers = part.examples.isEmpty ? Array(0..<rows) : part.examples
+    if case .classes(let labels) = part.targets {
+      // A row of an example that has several classes counts by itself.
+      precondition(
+        labels.count == rows, "\(labels.count) classes are not those of \(rows) examples")
+      try batch.gather(labels, numbers)
+    } else {
+      try batch.gather([], numbers)
+    }
+  }
+
+  /// The targets of the examples that the loss is computed of.
+  func targets(of part: Part) throws -> Targets<Scalar> {
+    if lossIsOwn == (inputLayout == .batchSharded) { return part.targets }
+    switch part.targets {
+    case .classes(let labels):
+      return .classes(lossIsOwn ? Array(labels[batch.own]) : batch.labels)
+    case .values(let values):
+      if lossIsOwn { return .values(values.rows(batch.own)) }
+      let exchange =
+        targetExchange
+        ?? Conversion.gatherExamples.exchange(
+          of: values.shape.example, batch, isBackward: false, as: Scalar.self)
+      targetExchange = exchange
+      return .values(try exchange.run(values, network.pass))
+    }
+  }
+
+  func evaluate(
+    _ outputs: Tensor<Scalar>, _ targets: Targets<Scalar>, _ gradient: Tensor<Scalar>?
+  ) throws -> BatchScore {
+    try shardedLoss?.evaluate(outputs, targets, gradient: gradient)
+      ?? loss.evaluate(outputs, targets, gradient: gradient)
+  }
+
+  /// Tries the network on examples that it does not learn from, in evaluation mode. Collective; all ranks share
+  /// the work.
+  ///
+  /// - Parameters:
+  ///   - data: The examples.
+  ///   - batchSize: The most that this rank takes at once; nil for the size of the largest batch so far.
+  /// - Returns: The totals over all examples.
+  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  public func score(on data: any Dataset, batchSize: Int? = nil) throws -> BatchScore {
+    let share = share
+    let blocks = BlockPartition(count: data.count, parts: share.count)
+    let (own, size) = (blocks[share.index], batchSize ?? (row == nil ? 256 : max(largestBatch, 1)))
+    let slot = BatchSlot<Scalar>()
+    var score = BatchScore()
+    // As many batches on all ranks, which exchange activations; the last may be empty.
+    for number in 0..<(blocks[0].count + size - 1) / size {
+      let start = min(own.lowerBound + number * size, own.upperBound)
+      let examples = Array(start..<min(start + size, own.upperBound))
+      if row == nil, examples.isEmpty { break }
+      let batch = slot.make(data, examples, globalCount: data.count)
+      score += try scoreOwn(
+        (batch.inputs, .classes(batch.labels), examples))
+    }
+    return try sum(score)
+  }
+
+  /// As ``score(on:batchSize:)``, of one batch of which this rank has its ``share``.
+  public func score(_ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>) throws -> BatchScore {
+    try sum(scoreOwn((inputs, targets, [])))
+  }
+
+  private func scoreOwn(_ part: Part) throws -> BatchScore {
+    try exchange.finish()
+    let pass = network.pass
+    pass.isTraining = false
+    defer { pass.isTraining = true }
+    let inputs = try begin(part, forEvaluation: true)
+    return try evaluate(network.forward(inputs), targets(of: part), nil)
+  }
+
+  private func begin(_ part: Part, forEvaluation: Bool) throws -> Tensor<Scalar> {
+    batch.turn = nil
+    if row == nil {
+      batch.keep(part.inputs.rows, [])
+    } else if inputLayout == .batchSharded {
+      try gather(part)
+    } else {
+      batch.share(part.inputs.rows, [])
+    }
+    return part.inputs
+  }
+
+  private func sum(_ own: BatchScore) throws -> BatchScore {
+    try (lossIsOwn ? grid.world : grid.data).sum(own)
+  }
+}

@@ -1,0 +1,49 @@
+public import AllReduceMPI
+internal import AllReduceNN
+
+extension Trainer {
+  /// The algorithm that adds up the most at once.
+  public var chosenAlgorithm: ReductionAlgorithm { exchange.chosenAlgorithm }
+
+  /// What this rank exchanged in all steps and updates so far, by layer: activations and their gradients,
+  /// the loss, parameters' gradients; then, if there are any, new weights, statistics and norms.
+  public var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
+    let rest = otherTraffic
+    if rest.payloadBytes == 0 { return named }
+    return named + [("weights, statistics and norms", "all", rest)]
+  }
+
+  private var otherTraffic: Traffic { tally.traffic + exchange.tally.traffic }
+
+  private var named: [(layer: String, kind: String, traffic: Traffic)] {
+    var all = between.map {
+      (
+        $0.layer, $0.exchange.kind.rawValue + ($0.exchange.isBackward ? " backward" : ""),
+        $0.exchange.traffic
+      )
+    }
+    if let shardedLoss { all.append(("loss", "all-reduce", shardedLoss.exchange.traffic)) }
+    if let record = targetExchange?.record {
+      all.append(("targets", record.kind.rawValue, record.traffic))
+    }
+    for part in exchange.exchanges where part.groups.sum.size > 1 {
+      let isOwn = part.groups.sum.size == part.groups.copies.size
+      let layers =
+        row == nil ? "all" : part.groups.isSharded ? "sharded" : isOwn ? "data" : "replicated"
+      all.append(("gradients of \(layers) layers", "all-reduce", part.reduction.traffic))
+    }
+    return all
+  }
+
+  /// What this rank moved in all steps and updates so far.
+  public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
+
+  /// Where the time of exchanges went.
+  public var exchangeTimes: ExchangeTimes {
+    var times = exchange.clock.times
+    for (_, exchange) in between { times = times + exchange.times }
+    if let shardedLoss { times = times + shardedLoss.exchange.times }
+    if let record = targetExchange?.record { times = times + record.times }
+    return times
+  }
+}

@@ -1,0 +1,82 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+extension Trainer {
+  /// What a ``Checkpoint`` keeps of the training, with this rank's part of each: parameters and running averages,
+  /// and what the optimizer remembers.
+  ///
+  /// The names and shapes are those of the whole network, whatever the plan: a training may go on under another.
+  /// Weights that a host has once are its first rank's. Call ``finish()`` first.
+  public var state: [StateTensor<Scalar>] {
+    let weights = network.parameters.map {
+      $0.shard != nil || exchange.memory.answersForWeights
+        ? StateTensor($0) : StateTensor<Scalar>($0.name, shape: $0.wholeShape, parts: [])
+    }
+    let buffers = network.root.allBuffers.map { StateTensor($0.name, whole: $0.tensor) }
+    return weights + buffers + exchange.stateTensors
+  }
+
+  /// The checksum of all weights, after making sure that ranks that hold the same have the same bits. Collective.
+  ///
+  /// - Returns: The same on all ranks; it depends on how many ranks share the weights.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
+  public func checksum() throws -> UInt64 {
+    try finish()
+    let isSharded = network.parameters.contains { $0.shard != nil }
+    guard isSharded else {
+      let own = WeightChecksum.of(network)
+      try requireEqual(own, "weights", grid.world)
+      return own
+    }
+    let (whole, shards) = (checksum { $0.shard == nil }, checksum { $0.shard != nil })
+    try requireEqual(whole, "weights that are not sharded", grid.world)
+    try requireEqual(shards, "weights of the same shard", grid.data)
+    let all = try grid.model.allGatherNatively(Int(truncatingIfNeeded: shards))
+    return (all + [Int(truncatingIfNeeded: whole)]).withUnsafeBytes { WeightChecksum.of($0) }
+  }
+
+  private func requireEqual(_ sum: UInt64, _ what: String, _ group: Communicator) throws {
+    try group.requireEqual(Int(truncatingIfNeeded: sum), what) {
+      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
+  }
+
+  private func checksum(_ isMeant: (Parameter<Scalar>) -> Bool) -> UInt64 {
+    let sums = network.layout.parameters.filter(isMeant).map {
+      WeightChecksum.of(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer($0.values.values)))
+    }
+    return sums.withUnsafeBytes { WeightChecksum.of($0) }
+  }
+
+  /// Every parameter of the whole network, in the order of the forward pass. Collective; takes the memory of
+  /// the whole.
+  ///
+  /// - Returns: Names, values and gradients, the same on all ranks.
+  /// - Throws: ``MPIError``.
+  public func wholeParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])] {
+    try finish()
+    return try network.parameters.map {
+      (
+        $0.name, try $0.gathered(\.values, over: grid.model),
+        try $0.gathered(\.gradient, over: grid.model)
+      )
+    }
+  }
+
+  /// The sum of the squares of the whole gradient, each element counted once. Collective, after
+  /// ``computeGradient(parts:_:)``.
+  ///
+  /// - Returns: The same on all ranks.
+  /// - Throws: ``MPIError``.
+  public func gradientSquares() throws -> Double { try exchange.gradientSquares() }
+}
+
+extension Network {
+  /// Tells networks apart whose parameters, each taken whole, or seeds are different.
+  var wholeFingerprint: UInt64 {
+    let text =
+      parameters.map { "\($0.name) \($0.wholeShape)" }.joined(separator: "\n")
+      + " \(inputShape) \(pass.seed)"
+    return Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
+  }
+}

@@ -1,0 +1,229 @@
+internal import AllReduceMPI
+public import AllReduceNN
+
+extension Trainer {
+  /// Takes a step: forward, backward, combine, update. Collective.
+  ///
+  /// - Parameters:
+  ///   - batch: This rank's ``share`` of a global batch; it may be empty.
+  ///   - learningRate: How far to go.
+  /// - Returns: The totals over all ranks. Where the loss is not finite, or with clipping the gradient is not, no
+  ///   weight has changed, and ``skippedSteps`` is one more.
+  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  public func step(_ batch: Batch<Scalar>, learningRate: Double) throws -> BatchScore {
+    try step(parts: 1, learningRate: learningRate) { _ in
+      (batch.inputs, .classes(batch.labels), batch.examples)
+    }
+  }
+
+  /// As ``step(_:learningRate:)``, with any inputs and targets.
+  ///
+  /// - Parameters:
+  ///   - inputs: `[batch, ...]`; may have no rows.
+  ///   - targets: As many.
+  ///   - examples: The data set's numbers of the examples, for dropout masks; empty to count from 0.
+  ///   - learningRate: How far to go.
+  /// - Returns: As there.
+  /// - Throws: As there.
+  public func step(
+    _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, examples: [Int] = [], learningRate: Double
+  ) throws -> BatchScore {
+    try step(parts: 1, learningRate: learningRate) { _ in (inputs, targets, examples) }
+  }
+
+  /// As ``step(_:learningRate:)``, of a batch in parts, whose gradients are added up before they are exchanged.
+  ///
+  /// - Parameters:
+  ///   - parts: How many, equal on all ranks. With virtual shards, as many as this rank has of them.
+  ///   - learningRate: How far to go.
+  ///   - part: Makes a part: its inputs, targets and the examples' numbers.
+  /// - Returns: As there.
+  /// - Throws: As there.
+  public func step(
+    parts: Int, learningRate: Double, _ part: (Int) throws -> Part
+  ) throws -> BatchScore {
+    let number = updates + 1
+    if let run = turns?.run, run.update == .turn {
+      precondition(parts == 1, "weights that change after each turn cannot have \(parts) parts")
+      return try stepByTurns(part(0), number: number, learningRate: learningRate)
+    }
+    let total = try computeGradient(parts: parts, part, stepping: (number, learningRate))
+    guard total.loss.isFinite else {
+      skippedSteps += 1
+      return total
+    }
+    _ = try update(learningRate: learningRate, finishing: false)
+    return total
+  }
+
+  /// The inputs of a part of a batch, its targets, and the data set's numbers of its examples.
+  public typealias Part = (inputs: Tensor<Scalar>, targets: Targets<Scalar>, examples: [Int])
+
+  /// Computes the gradient of a global batch, the first half of a step. Collective.
+  ///
+  /// With the update `replicated` every rank then has the sum over all examples of each gradient that it holds,
+  /// in ``Parameter/gradient``; otherwise it is added up by the update.
+  ///
+  /// - Parameters:
+  ///   - parts: In how many parts the batch comes.
+  ///   - part: Makes a part.
+  /// - Returns: The totals over all ranks; what is called next is ``update(learningRate:)``.
+  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  public func computeGradient(
+    parts: Int = 1, _ part: (Int) throws -> Part
+  ) throws -> BatchScore {
+    try computeGradient(parts: parts, part, stepping: nil)
+  }
+
+  /// Updates the weights with the gradient of the latest batch, the second half of a step. Collective.
+  ///
+  /// - Parameter learningRate: How far to go.
+  /// - Returns: False if a gradient was not finite, which only clipping sees; no weight has changed then.
+  /// - Throws: ``MPIError``.
+  @discardableResult
+  public func update(learningRate: Double) throws -> Bool {
+    try update(learningRate: learningRate, finishing: true)
+  }
+
+  func update(learningRate: Double, finishing: Bool) throws -> Bool {
+    let isTaken = try apply(
+      OptimizerStep(
+        number: updates + 1, learningRate: learningRate, gradientScale: totals.gradientScale))
+    if finishing { try exchange.finish() }
+    if isTaken { updates += 1 } else { skippedSteps += 1 }
+    return isTaken
+  }
+
+  /// The optimizer's step for some of the exchanges.
+  func apply(_ step: OptimizerStep, _ which: Range<Int>? = nil) throws -> Bool {
+    let (from, start) = (clock.now, recorder.map { _ in SpanRecorder.now() })
+    let isTaken = try tally.counting {
+      try exchange.update(step, clipping: clipping, which)
+    }
+    if let start, let recorder { recorder.add(recorder.name("update"), from: start) }
+    updateSeconds += (clock.now - from) / .seconds(1)
+    return isTaken
+  }
+
+  private func computeGradient(
+    parts: Int, _ part: (Int) throws -> Part, stepping: (number: Int, learningRate: Double)?
+  ) throws -> BatchScore {
+    precondition(parts >= 1, "a batch has 1 or more parts, not \(parts)")
+    precondition(
+      tree.map { $0.shards == parts } ?? true,
+      "a batch has a part for each of \(tree?.shards ?? 0) shards, not \(parts)")
+    return try timingPasses {
+      var own = BatchScore()
+      for number in 0..<parts {
+        let isLast = number == parts - 1
+        let part = try part(number)
+        let inputs = try begin(part, accumulates: number > 0 && tree == nil)
+        // A gradient may be written in place of weights' only where it is that of all ranks and parts.
+        let step = parts == 1 ? stepping : nil
+        if let turns {
+          own += try runTurns(inputs, part, turns, before: own, endsStep: isLast)
+        } else {
+          own += try runAtOnce(inputs, part, before: own, endsStep: isLast, stepping: step)
+        }
+        // Not the totals in front: they are those of all shards.
+        tree?.add(
+          number,
+          UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
+      }
+      return own
+    }
+  }
+
+  private func runAtOnce(
+    _ inputs: Tensor<Scalar>, _ part: Part, before: BatchScore, endsStep: Bool,
+    stepping: (number: Int, learningRate: Double)?
+  ) throws -> BatchScore {
+    let start = spans.map { _ in SpanRecorder.now() }
+    let outputs = try network.forward(inputs)
+    let gradient = outputGradient.tensor(outputs.shape)
+    let own = try evaluate(outputs, targets(of: part), gradient)
+    if let start { spans?.endForward(from: start) }
+    // Where the forward pass was not the network's.
+    try exchange.finish()
+    if row == nil { batch.enter(isOwn: true, network.pass) }
+    if endsStep { beginExchange(before, own, stepping: stepping) }
+    let from = spans.map { _ in SpanRecorder.now() }
+    _ = try network.root.backward(gradient, network.pass, needsInputGradient: false)
+    if let from { spans?.endBackward(from: from) }
+    return own
+  }
+
+  /// Lets gradients be exchanged as the next backward pass finishes them.
+  private func beginExchange(
+    _ before: BatchScore, _ own: BatchScore, stepping: (number: Int, learningRate: Double)?
+  ) {
+    var total = before
+    total += own
+    // The scale of the step is known before the totals are, if these are this rank's.
+    let isKnown =
+      (lossIsOwn ? grid.world.size : grid.data.size) == 1 && clipping == nil && total.loss.isFinite
+    let step = stepping.flatMap {
+      isKnown
+        ? OptimizerStep(
+          number: $0.number, learningRate: $0.learningRate, gradientScale: total.gradientScale)
+        : nil
+    }
+    exchange.begin(counted(total), stepping: step, listens: tree == nil)
+  }
+
+  /// What of this rank's totals the ranks that add them up should count.
+  func counted(_ own: BatchScore) -> BatchScore {
+    let isCountedByOthers = !lossIsOwn && totalsAreOfAllRanks && grid.modelIndex > 0
+    return isCountedByOthers ? BatchScore() : own
+  }
+
+  /// Whether the exchange that takes the totals along adds up over all ranks.
+  private var totalsAreOfAllRanks: Bool {
+    exchange.exchanges[0].groups.sum.size == grid.world.size
+  }
+
+  /// Ends the exchange of gradients, of which some may have ended, and gives the totals over all ranks.
+  private func finishExchange(_ own: BatchScore, _ which: Range<Int>?) throws -> BatchScore {
+    if let which, which.isEmpty {
+      return try (lossIsOwn ? grid.world : grid.data).sum(own)
+    }
+    var total = try exchange.finishSum(which)
+    // One group's need not be rounded.
+    if !lossIsOwn, grid.data.size == 1 { return own }
+    if lossIsOwn, !totalsAreOfAllRanks { total = try grid.model.sum(total) }
+    return total
+  }
+
+  /// Runs passes, and counts their seconds and what they move.
+  ///
+  /// - Parameters:
+  ///   - which: The exchanges of gradients that end afterwards; nil for all.
+  ///   - body: Runs them, and returns this rank's totals.
+  /// - Returns: The totals over all ranks.
+  /// - Throws: What `body` throws; ``MPIError``.
+  func timingPasses(
+    finishing which: Range<Int>? = nil, _ body: () throws -> BatchScore
+  ) throws -> BatchScore {
+    precondition(
+      network.pass.sink === exchange, "the network is trained by another trainer by now")
+    let from = clock.now
+    let before = exchangeTimes.ownSeconds
+    network.pass.isTraining = true
+    network.pass.step = nextStep
+    nextStep += 1
+    let own = try tally.counting(body)
+    computeSeconds += (clock.now - from) / .seconds(1) - (exchangeTimes.ownSeconds - before)
+    totals = try tally.counting { try finishExchange(own, which) }
+    return totals
+  }
+}
+
+extension Communicator {
+  /// Adds up what ranks found. Collective; counts are exact.
+  func sum(_ own: BatchScore) throws -> BatchScore {
+    var numbers = [Double(own.examples), own.loss, Double(own.correct)]
+    try allReduce(&numbers, .sum)
+    return BatchScore(
+      examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
+  }
+}

@@ -1,0 +1,109 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+extension Trainer {
+  /// The exchange that runs in turns; nil if none does.
+  var turns: TurnExchange<Scalar>? {
+    row.flatMap { row in row.cut.flatMap { row.items[$0].turns } }
+  }
+
+  /// The elements of memory that it has for examples and their gradients.
+  package var turnCapacity: Int { turns?.capacity ?? 0 }
+
+  /// The exchanges of parameters behind it.
+  private var back: Range<Int> { front.upperBound..<exchange.exchanges.count }
+
+  /// Computes a batch's gradient in turns: the layers in front on this rank's own examples, those behind on some
+  /// of the group's at a time.
+  func runTurns(
+    _ inputs: Tensor<Scalar>, _ part: Part, _ turns: TurnExchange<Scalar>, before: BatchScore,
+    endsStep: Bool, afterTurn: ((BatchScore) throws -> Void)? = nil
+  ) throws -> BatchScore {
+    guard let row, let cut = row.cut else { return BatchScore() }
+    if case .values = part.targets {
+      preconditionFailure("examples that are gathered in turn need classes as targets")
+    }
+    let pass = network.pass
+    let activations = try row.forward(inputs, pass, 0..<cut)
+    let learnsInFront = row.learns(before: cut)
+    let gradient = learnsInFront ? frontGradient.tensor(activations.shape) : nil
+    let all = try turns.begin(activations, gradient: gradient, pass)
+    let accumulated = batch.accumulates
+    var own = BatchScore()
+    for (index, turn) in all.enumerated() {
+      let gathered = try turns.examples(of: index, pass)
+      largestTurn = max(largestTurn, turn.count)
+      batch.turn = turn
+      batch.accumulates = accumulated || (index > 0 && afterTurn == nil)
+      if turn.count == 0, !batch.accumulates { clearGradients(back) }
+      let outputs = try row.forward(gathered, pass, cut..<row.items.count, startsTurn: true)
+      let slopes = outputGradient.tensor(outputs.shape)
+      let score = try evaluate(outputs, .classes(batch.labels(of: turn)), slopes)
+      own += score
+      if afterTurn != nil {
+        exchange.begin(counted(score), back)
+      } else if endsStep, index == all.count - 1 {
+        var total = before
+        total += own
+        exchange.begin(counted(total), back)
+      }
+      _ = try row.backward(
+        slopes, pass, cut..<row.items.count, needsInputGradient: learnsInFront)
+      if let afterTurn {
+        _ = try exchange.finishSum(back)
+        try afterTurn(grid.data.size == 1 ? score : grid.data.sum(score))
+      }
+    }
+    batch.turn = nil
+    batch.accumulates = accumulated
+    try turns.end(pass)
+    guard let gradient else { return own }
+    if endsStep {
+      var total = before
+      total += own
+      exchange.begin(counted(total), front)
+    }
+    batch.enter(isOwn: true, pass)
+    _ = try row.backward(gradient, pass, 0..<cut, needsInputGradient: false)
+    return own
+  }
+
+  /// A step in which the weights behind the conversion change after each turn.
+  func stepByTurns(_ part: Part, number: Int, learningRate: Double) throws -> BatchScore {
+    guard let turns else { return BatchScore() }
+    let count = grid.model.size
+    var (turn, isFinite) = (0, true)
+    let total = try timingPasses(finishing: front) {
+      let inputs = try begin(part, accumulates: false)
+      return try runTurns(
+        inputs, part, turns, before: BatchScore(), endsStep: true,
+        afterTurn: { [self] score in
+          turn += 1
+          guard score.examples > 0 else { return }
+          // A turn has fewer examples than a step by a factor; so must its rate be (Krizhevsky, 2014).
+          let step = OptimizerStep(
+            number: (number - 1) * count + turn, learningRate: learningRate / Double(count),
+            gradientScale: score.gradientScale)
+          isFinite = try isFinite && score.loss.isFinite && apply(step, back)
+        })
+    }
+    // The examples of a step in front of the conversion are those of all groups and turns.
+    if isFinite, total.loss.isFinite, !front.isEmpty {
+      isFinite = try apply(
+        OptimizerStep(
+          number: number, learningRate: learningRate, gradientScale: total.gradientScale), front)
+    }
+    if isFinite { updates += 1 } else { skippedSteps += 1 }
+    return total
+  }
+
+  /// Zeros the gradients of some exchanges.
+  func clearGradients(_ which: Range<Int>) {
+    for exchange in exchange.exchanges[which] {
+      for range in exchange.reduction.ranges {
+        let range = max(range.lowerBound, network.layout.reserved)..<range.upperBound
+        UnsafeMutableBufferPointer(rebasing: network.gradients[range]).update(repeating: 0)
+      }
+    }
+  }
+}

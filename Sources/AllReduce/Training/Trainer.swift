@@ -1,0 +1,184 @@
+public import AllReduceMPI
+public import AllReduceNN
+
+/// Trains a network on many ranks as a ``Plan`` says, and computes what one rank would with the whole batch.
+///
+/// The trainer owns the network's memory and what the optimizer remembers. A step takes this rank's share of a
+/// global batch (``share``), computes the gradient of the sum of losses, brings it together with the others', and
+/// updates the weights with the mean over all examples; a rank may have no example.
+///
+/// ```swift
+/// let network = Sequential<Float>(Flatten(), Dense(64, 128), ReLU(), Dense(128, 10))
+/// let trainer = try Trainer(network, input: [8, 8, 1], plan: .dataParallel, over: world,
+///                           optimizer: Momentum(), loss: SoftmaxCrossEntropy())
+/// let score = try trainer.step(batch, learningRate: 0.05)
+/// let test = try trainer.score(on: data.test)
+/// ```
+///
+/// Every rank makes it alike, and calls its methods in the same order. After the first step nothing is allocated
+/// for exchanges.
+public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
+  /// This rank's network: the user's layers, or shards of them.
+  public let network: Network<Scalar>
+  /// The plan, with the placement of each layer and the grid.
+  public let plan: Plan
+  /// Who shares the data, and who the weights.
+  public let grid: Grid
+  /// How gradients become new weights that all ranks hold.
+  public let update: UpdateMode
+  /// Into how many shards a global batch is cut for weights that do not depend on the number of ranks; nil
+  /// where they may.
+  public let virtualShards: Int?
+  /// What shortens gradients whose norm is larger; nil for nothing.
+  public var clipping: GradientClipping?
+  /// The number of the next step, from 0; dropout masks depend on it. Set with the state of a checkpoint.
+  public var nextStep: UInt64 = 0
+  /// The updates so far; means of optimizers depend on it. Set with the state of a checkpoint.
+  public var updates = 0
+  /// The steps whose loss or gradient was not finite: they changed no weight.
+  public internal(set) var skippedSteps = 0
+  /// Seconds of forward and backward passes so far, exchange left out.
+  public internal(set) var computeSeconds = 0.0
+  /// Seconds of updates after passes so far.
+  public internal(set) var updateSeconds = 0.0
+  /// Notes when passes, layers and exchanges began and ended; nil for not.
+  public var recorder: SpanRecorder? {
+    didSet {
+      network.pass.recorder = recorder
+      exchange.record(recorder)
+      spans = recorder.map { PassSpans($0) }
+      recorder?.nameLayers(below: network.root)
+    }
+  }
+
+  let loss: any Loss<Scalar>
+  /// The loss of outputs whose features are sharded, if they are.
+  let shardedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
+  /// The layout that the loss is computed in: batchSharded, replicated or featureSharded.
+  let lossLayout: Layout
+  let inputLayout: Layout
+  /// The root, where the plan does not run the user's own.
+  let row: PlannedRow<Scalar>?
+  /// What is exchanged between the layers, by layer.
+  let between: [(layer: String, exchange: LayerExchange)]
+  let batch: GroupBatch
+  let exchange: NetworkExchange<Scalar>
+  /// Of the exchanges those of parameters that all ranks hold and have other examples for.
+  let front: Range<Int>
+  let tree: GradientTree<Scalar>?
+  /// Counts what steps move besides what exchanges count themselves.
+  let tally = TrafficTally()
+  var totals = BatchScore()
+  /// The most examples that a rank's batch had.
+  var largestBatch = 0
+  /// The most examples that one turn had.
+  package internal(set) var largestTurn = 0
+  var spans: PassSpans?
+  var outputGradient = Scratch<Scalar>()
+  var frontGradient = Scratch<Scalar>()
+  var targetExchange: (any LayoutExchange<Scalar>)?
+  let clock = ContinuousClock()
+
+  /// Gets ready to train a network. Collective.
+  ///
+  /// - Parameters:
+  ///   - root: The network's layers, whole and without memory. Layers that the plan shards are replaced.
+  ///   - input: The shape of one example's input.
+  ///   - plan: Who does what.
+  ///   - world: All ranks.
+  ///   - optimizer: The rule of the update.
+  ///   - loss: What is minimised. Softmax cross-entropy can be computed of outputs whose features are sharded;
+  ///     for others these are gathered.
+  ///   - clipping: Shortens gradients whose norm is larger.
+  ///   - algorithm: How gradients travel.
+  ///   - virtualShards: Cuts every global batch into so many shards, whose gradients are added up along one
+  ///     binary tree: the weights are then the same bits at any number of ranks that divides it. A power of two;
+  ///     plans in which every layer is placed by data, on one host or with the update `replicated`.
+  ///   - seed: Of the first values and dropout masks.
+  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out (exit code 64), if ranks have
+  ///   other networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
+  public init(
+    _ root: any Layer<Scalar>, input: Shape, plan: Plan = .dataParallel, over world: Communicator,
+    optimizer: any UpdateRule, loss: any Loss<Scalar>, clipping: GradientClipping? = nil,
+    algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil, seed: UInt64 = 0
+  ) throws {
+    let resolved = try world.agreeing {
+      try PlanResolver.resolve(
+        plan, for: root, input: input, ranks: world.size,
+        lossTakesShards: loss is SoftmaxCrossEntropy<Scalar>)
+    }
+    let setting = try world.agreeing {
+      try TrainerSetting(resolved, over: world, algorithm: algorithm, virtualShards: virtualShards)
+    }
+    self.plan = setting.plan
+    update = setting.update
+    self.virtualShards = virtualShards
+    self.loss = loss
+    self.clipping = clipping
+    (inputLayout, lossLayout) = (resolved.input, resolved.end.taken)
+    try world.requireEqual(Trainer.fingerprint(setting.plan.json), "plan") {
+      WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
+    grid = try Grid(world, resolved.grid)
+    batch = GroupBatch(over: grid.model)
+    let planned = resolved.isDataParallel ? nil : try PlannedNetwork(resolved, batch)
+    row = planned?.root
+    between = planned?.root.exchanges() ?? []
+    network = try Network(planned?.root ?? root, input: input, seed: seed, takesMemory: false) {
+      (planned?.groups[ObjectIdentifier($0)] ?? .data).rawValue
+    }
+    try world.requireEqual(
+      Int(truncatingIfNeeded: network.wholeFingerprint), "layers or seed of the network"
+    ) { WeightChecksum.text(UInt64(bitPattern: Int64($0))) }
+    shardedLoss = try Trainer.shardedLoss(loss, resolved, over: grid.model)
+    let layout = network.layout
+    tree = virtualShards.map {
+      GradientTree(shards: $0 / world.size, count: layout.count - layout.reserved)
+    }
+    try setting.requireMemory(for: layout, optimizer, over: world)
+    let (parts, hasFront) = setting.parts(layout, grid, planned?.groups ?? [:])
+    front = 0..<(hasFront ? 1 : 0)
+    exchange = try NetworkExchange(
+      network, over: world, parts: parts, pieces: row == nil ? nil : grid.model, setting.update,
+      optimizer, setting.transport)
+    _ = try checksum()
+  }
+
+  private static func shardedLoss(
+    _ loss: any Loss<Scalar>, _ plan: ResolvedPlan<Scalar>, over group: Communicator
+  ) throws -> ShardedSoftmaxCrossEntropy<Scalar>? {
+    guard plan.end.taken == .featureSharded, let whole = loss as? SoftmaxCrossEntropy<Scalar>
+    else { return nil }
+    return try ShardedSoftmaxCrossEntropy(
+      classes: plan.output.count, over: group, labelSmoothing: whole.labelSmoothing)
+  }
+
+  private static func fingerprint(_ text: String) -> Int {
+    Int(truncatingIfNeeded: Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) })
+  }
+}
+
+extension Trainer {
+  /// Which share of a global batch this rank gives a step: its place among so many. Where the first layers need
+  /// the examples of a whole model group, all ranks of a group give the same.
+  public var share: (index: Int, count: Int) {
+    inputLayout == .batchSharded
+      ? (grid.world.rank, grid.world.size) : (grid.dataIndex, grid.data.size)
+  }
+
+  /// The learned numbers, each counted once whoever holds it.
+  public var parameterCount: Int {
+    network.parameters.reduce(0) { $0 + $1.wholeShape.count }
+  }
+
+  /// Waits until this rank has the weights of the latest step.
+  ///
+  /// - Throws: ``MPIError``.
+  public func finish() throws { try exchange.finish() }
+
+  /// What updates this rank's pieces of the weights, ascending, with what it remembers of them.
+  package var optimizers: [Optimizer<Scalar>] { exchange.updates }
+
+  /// Whether the loss is computed on this rank's own examples, not on the model group's.
+  var lossIsOwn: Bool { lossLayout == .batchSharded }
+}

@@ -1,0 +1,96 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// What a trainer makes of a plan on its ranks: who updates, how gradients travel, and which ranges of the
+/// memory have which groups of ranks.
+struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
+  /// The plan, with what was left to choose.
+  let plan: Plan
+  let update: UpdateMode
+  let transport: GradientTransport
+  private let isDataParallel: Bool
+
+  /// Chooses, and refuses what cannot be. The same on all ranks.
+  init(
+    _ resolved: ResolvedPlan<Scalar>, over world: Communicator, algorithm: ReductionAlgorithm,
+    virtualShards: Int?
+  ) throws {
+    var plan = resolved.plan
+    isDataParallel = resolved.isDataParallel
+    guard plan.meeting == Meeting() else {
+      throw PlanError("Replicas can meet in every step only, all ranks through an all-reduce.")
+    }
+    let isOneHost = world.hosts.count == 1
+    let isCompressed = plan.compression.name != WholeGradient(as: .full).name
+    let chosen: UpdateMode =
+      !isDataParallel || isCompressed || virtualShards != nil
+        || ![.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+      ? .replicated : world.hosts.count < world.size ? .shared : .sharded
+    let update = plan.update ?? chosen
+    if update != .replicated, plan.compression is any PartialCompression {
+      throw PlanError(
+        "The update \(update.rawValue) adds up whole gradients, not \(plan.compression.name): choose "
+          + "replicated.")
+    }
+    var start = plan.overlap ? ReductionStart.duringBackward : .afterBackward
+    var algorithm = algorithm
+    if let shards = virtualShards {
+      guard isDataParallel else {
+        throw PlanError("Virtual shards need a plan in which every layer is placed by data.")
+      }
+      guard shards % world.size == 0, shards & (shards - 1) == 0 else {
+        throw PlanError(
+          "\(shards) virtual shards are no power of two that \(world.size) ranks divide.")
+      }
+      guard !isCompressed, isOneHost || update == .replicated else {
+        throw PlanError(
+          "With virtual shards gradients travel whole, and on several hosts to all ranks.")
+      }
+      (algorithm, start) = (.recursiveDoubling, .afterBackward)
+    }
+    plan.update = update
+    (self.plan, self.update) = (plan, update)
+    transport = GradientTransport(
+      algorithm: algorithm, compression: plan.compression, start: start,
+      bucketBytes: plan.bucketBytes)
+  }
+
+  /// Makes sure that all hosts have the memory for gradients, weights and what the optimizer remembers, which
+  /// is taken at the first touch. Collective.
+  func requireMemory(
+    for layout: ParameterLayout<Scalar>, _ optimizer: any UpdateRule, over world: Communicator
+  ) throws {
+    let one = layout.count * MemoryLayout<Scalar>.stride
+    // The least that every mode takes: a host's ranks may share weights, and all ranks what is remembered.
+    let weights = update == .shared ? one / world.hostRanks.count : one
+    let remembered = optimizer.vectorCount * one
+    try world.requireMemory(
+      one + weights + (update == .replicated ? remembered : remembered / world.size),
+      for: "the training of \(layout.count) numbers")
+  }
+
+  /// The ranges of the memory by their groups of ranks, in order; and whether the first is of parameters that all
+  /// ranks hold and have other examples for.
+  func parts(
+    _ layout: ParameterLayout<Scalar>, _ grid: Grid,
+    _ groups: [ObjectIdentifier: ParameterGroup]
+  ) -> (parts: [NetworkPart], hasFront: Bool) {
+    var found: [(group: ParameterGroup, start: Int)] = []
+    for (parameter, range) in zip(layout.parameters, layout.ranges) {
+      let group = groups[ObjectIdentifier(parameter)] ?? .data
+      if found.last?.group != group { found.append((group, range.lowerBound)) }
+    }
+    if found.isEmpty { found = [(.data, layout.reserved)] }
+    let parts = found.enumerated().map { number, part in
+      let end = number + 1 < found.count ? found[number + 1].start : layout.count
+      let ranks: ParameterGroups =
+        switch part.group {
+        case .data: ParameterGroups(copies: grid.world)
+        case .replicated: ParameterGroups(copies: grid.world, sum: grid.data)
+        case .sharded: ParameterGroups(copies: grid.data, isSharded: true)
+        }
+      return NetworkPart(elements: part.start..<end, groups: ranks)
+    }
+    return (parts, found[0].group == .data)
+  }
+}

@@ -1,0 +1,30 @@
+public import AllReduce
+public import ArgumentParser
+
+/// Such as 2x2: so many groups with other examples, of so many ranks that share the weights.
+extension GridShape: ExpressibleByArgument {
+  /// Reads DATAxMODEL.
+  public init?(argument: String) {
+    let numbers = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard numbers.count == 2, let data = numbers[0], let model = numbers[1], data > 0, model > 0
+    else { return nil }
+    self.init(data: data, model: model)
+  }
+}
+
+/// The orders by name, or as a, b and c.
+extension ConversionRun.Order: ExpressibleByArgument {
+  /// Reads a name or a letter.
+  public init?(argument: String) {
+    let letters: [String: ConversionRun.Order] = [
+      "a": .atOnce, "b": .broadcastInTurn, "c": .scatterInTurn,
+    ]
+    guard let order = letters[argument] ?? ConversionRun.Order(rawValue: argument) else {
+      return nil
+    }
+    self = order
+  }
+
+  /// The letters and the names.
+  public static var allValueStrings: [String] { ["a", "b", "c"] + allCases.map(\.rawValue) }
+}
