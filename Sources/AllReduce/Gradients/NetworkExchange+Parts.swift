@@ -36,7 +36,10 @@ extension NetworkExchange {
       ]
     let pieces = pieces.flatMap { $0.size > 1 ? $0 : nil }
     let memory = try ParameterMemory(
-      network, over: world, sharesGradients: parts.contains { $0.groups.copies.size > 1 },
+      network, over: world,
+      sharesGradients: parts.contains {
+        (mode == .replicated ? $0.groups.sum : $0.groups.copies).size > 1
+      },
       weights: try NetworkExchange.sharing(of: parts, pieces != nil, mode, over: world))
     let clock = ExchangeClock()
     self.init(
