@@ -121,7 +121,7 @@ final class SplitCheckpointRunTests: KeptRunTestCase {
     try assertFails(
       ["--layers", "64,21,relu,10"], 65, ["\"1.weight\"", "[21, 64]", "[4]", file.path])
     try assertFails(["--optimizer", "sgd"], 64, ["sgd", "adam"])
-    try assertFails(["--strategy", "hybrid", "--seed", "2"], 64, ["--seed is 2", "1"])
+    try assertFails(["--strategy", "hybrid", "--seed", "2"], 64, ["seed is 2", "1"])
     XCTAssertEqual(try Data(contentsOf: file), bytes)
     let damaged = bytes.prefix(bytes.count / 2)
     try damaged.write(to: file)

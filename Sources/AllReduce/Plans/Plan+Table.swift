@@ -87,17 +87,20 @@ extension Plan {
   ///   - world: All ranks.
   ///   - algorithm: How gradients travel.
   ///   - virtualShards: As of a ``Trainer``.
+  ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
   /// - Returns: The same on all ranks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.
   public func settled<Scalar: NetworkScalar & ReducibleScalar>(
     for root: any Layer<Scalar>, input: Shape, over world: Communicator,
-    algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil
+    algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil,
+    usesNorms: Bool = false
   ) throws -> Plan {
     try world.agreeing {
       let resolved = try PlanResolver.resolve(
         self, for: root, input: input, ranks: world.size, lossTakesShards: true)
       return try TrainerSetting(
-        resolved, over: world, algorithm: algorithm, virtualShards: virtualShards
+        resolved, over: world, algorithm: algorithm, virtualShards: virtualShards,
+        usesNorms: usesNorms
       ).plan
     }
   }

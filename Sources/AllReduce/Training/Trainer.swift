@@ -52,6 +52,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   let loss: any Loss<Scalar>
+  let rule: any UpdateRule
   /// The loss of outputs whose features are sharded, if they are.
   let shardedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
   /// The layout that the loss is computed in: batchSharded, replicated or featureSharded.
@@ -103,17 +104,25 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil, seed: UInt64 = 0
   ) throws {
     let resolved = try world.agreeing {
-      try PlanResolver.resolve(
+      if virtualShards != nil, root.hasBatchStatistics {
+        throw PlanError(
+          "Virtual shards give the same weights at any number of ranks, but batchnorm computes with as many "
+            + "examples as all ranks have at once: use layernorm.")
+      }
+      return try PlanResolver.resolve(
         plan, for: root, input: input, ranks: world.size,
         lossTakesShards: loss is SoftmaxCrossEntropy<Scalar>)
     }
     let setting = try world.agreeing {
-      try TrainerSetting(resolved, over: world, algorithm: algorithm, virtualShards: virtualShards)
+      try TrainerSetting(
+        resolved, over: world, algorithm: algorithm, virtualShards: virtualShards,
+        usesNorms: optimizer.usesNorms || clipping != nil)
     }
     self.plan = setting.plan
     update = setting.update
     self.virtualShards = virtualShards
     self.loss = loss
+    rule = optimizer
     self.clipping = clipping
     (inputLayout, lossLayout) = (resolved.input, resolved.end.taken)
     try world.requireEqual(Trainer.fingerprint(setting.plan.json), "plan") {
@@ -181,4 +190,11 @@ extension Trainer {
 
   /// Whether the loss is computed on this rank's own examples, not on the model group's.
   var lossIsOwn: Bool { lossLayout == .batchSharded }
+}
+
+extension Layer {
+  /// Whether this layer or one below it computes with statistics of the batch.
+  fileprivate var hasBatchStatistics: Bool {
+    self is BatchNorm<Scalar> || children.contains { $0.layer.hasBatchStatistics }
+  }
 }

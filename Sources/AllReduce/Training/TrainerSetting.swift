@@ -13,7 +13,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   /// Chooses, and refuses what cannot be. The same on all ranks.
   init(
     _ resolved: ResolvedPlan<Scalar>, over world: Communicator, algorithm: ReductionAlgorithm,
-    virtualShards: Int?
+    virtualShards: Int?, usesNorms: Bool
   ) throws {
     var plan = resolved.plan
     isDataParallel = resolved.isDataParallel
@@ -23,7 +23,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     let isOneHost = world.hosts.count == 1
     let isCompressed = plan.compression.name != WholeGradient(as: .full).name
     let chosen: UpdateMode =
-      !isDataParallel || isCompressed || virtualShards != nil
+      !isDataParallel || isCompressed || (virtualShards != nil && (usesNorms || !isOneHost))
         || ![.automatic, .sharedMemory, .hierarchical].contains(algorithm)
       ? .replicated : world.hosts.count < world.size ? .shared : .sharded
     let update = plan.update ?? chosen
@@ -31,6 +31,12 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       throw PlanError(
         "The update \(update.rawValue) adds up whole gradients, not \(plan.compression.name): choose "
           + "replicated.")
+    }
+    let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+    if update != .replicated, isDataParallel, !hasItsOwnWay {
+      throw PlanError(
+        "The update \(update.rawValue) adds up gradients in its own way, not by \(algorithm): leave the "
+          + "algorithm automatic, or choose replicated.")
     }
     var start = plan.overlap ? ReductionStart.duringBackward : .afterBackward
     var algorithm = algorithm
@@ -41,6 +47,11 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       guard shards % world.size == 0, shards & (shards - 1) == 0 else {
         throw PlanError(
           "\(shards) virtual shards are no power of two that \(world.size) ranks divide.")
+      }
+      guard !usesNorms || update == .replicated else {
+        throw PlanError(
+          "Clipping and LARS need norms, which are added up in another order at each number of ranks: with "
+            + "virtual shards choose the update replicated.")
       }
       guard !isCompressed, isOneHost || update == .replicated else {
         throw PlanError(

@@ -127,6 +127,14 @@ public final class Network<Scalar: NetworkScalar> {
     return try root.forward(input, pass)
   }
 
+  /// As ``forward(_:)``, in evaluation mode: dropout drops nothing, batch norm uses its running averages.
+  public func predict(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
+    let wasTraining = pass.isTraining
+    pass.isTraining = false
+    defer { pass.isTraining = wasTraining }
+    return try forward(input)
+  }
+
   /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
   ///
   /// - Parameter gradient: `[batch, ...]`; may be overwritten.

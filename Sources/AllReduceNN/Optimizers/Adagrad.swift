@@ -19,6 +19,8 @@ public struct Adagrad: UpdateRule {
     self.weightDecay = weightDecay
   }
 
+  /// "adagrad".
+  public var description: String { "adagrad" }
   /// The sum of squares.
   public var stateNames: [String] { ["squares"] }
 }

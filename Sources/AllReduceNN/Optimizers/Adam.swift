@@ -41,6 +41,8 @@ public struct Adam: UpdateRule {
     isDecoupled = decoupled
   }
 
+  /// "adam" or "adamw".
+  public var description: String { isDecoupled ? "adamw" : "adam" }
   /// The running means of gradients and of their squares.
   public var stateNames: [String] { ["mean", "squares"] }
 }

@@ -24,6 +24,8 @@ public struct LARS: UpdateRule {
     self.weightDecay = weightDecay
   }
 
+  /// "lars 0.9".
+  public var description: String { "lars \(momentum)" }
   /// The velocity.
   public var stateNames: [String] { ["momentum"] }
   /// True: a parameter's rate depends on its norm and its gradient's.

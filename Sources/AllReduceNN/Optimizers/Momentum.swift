@@ -23,6 +23,8 @@ public struct Momentum: UpdateRule {
     self.weightDecay = weightDecay
   }
 
+  /// "momentum 0.9" or "nesterov 0.9".
+  public var description: String { "\(isNesterov ? "nesterov" : "momentum") \(momentum)" }
   /// The velocity.
   public var stateNames: [String] { ["momentum"] }
 }

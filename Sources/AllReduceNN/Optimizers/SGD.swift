@@ -10,6 +10,8 @@ public struct SGD: UpdateRule {
   /// - Parameter weightDecay: How strongly weights are pulled to zero.
   public init(weightDecay: Double = 0) { self.weightDecay = weightDecay }
 
+  /// "sgd".
+  public var description: String { "sgd" }
   /// Empty: nothing is kept between steps.
   public var stateNames: [String] { [] }
 }

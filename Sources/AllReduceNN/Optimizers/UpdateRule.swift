@@ -4,7 +4,7 @@
 /// A rule is a value that holds settings only; what it remembers between steps is passed in, by the
 /// ``Optimizer`` that keeps it. So a rank may update any part of the weights, in any pieces, in any
 /// order: each element's result depends on that element alone.
-public protocol UpdateRule: Sendable {
+public protocol UpdateRule: Sendable, CustomStringConvertible {
   /// What it remembers, a name for each vector as long as the weights: `["momentum"]`.
   var stateNames: [String] { get }
 
@@ -37,6 +37,9 @@ public protocol UpdateRule: Sendable {
 }
 
 extension UpdateRule {
+  /// The name of the type; with the settings that tell such rules apart, but for weight decay, in the library's
+  /// own: "momentum 0.9". A state keeps it, and is resumed by the same rule only.
+  public var description: String { "\(Self.self)" }
   /// The number of vectors that the rule remembers.
   public var vectorCount: Int { stateNames.count }
   /// False: a step needs no norms.

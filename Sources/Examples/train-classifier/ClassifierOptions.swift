@@ -142,12 +142,8 @@ struct ClassifierOptions: ParsableArguments {
         throw ValidationError("--plan \(plan) says that itself: leave out --\(name).")
       }
     }
-    if strategy != .data {
-      for (name, isGiven) in [
-        ("reproducible", updating.reproducible != nil)
-      ] where isGiven {
-        throw ValidationError("--\(name) is for --strategy data, not \(strategy.rawValue).")
-      }
+    if strategy != .data, updating.reproducible != nil {
+      throw ValidationError("--reproducible is for --strategy data, not \(strategy.rawValue).")
     }
     if let compress, wireFormat != .full {
       throw ValidationError(

@@ -4,43 +4,23 @@ import ExampleSupport
 /// What a run found, for people and for programs.
 struct ClassifierResult {
   let options: ClassifierOptions
-  let plan: TrainingPlan
   let model: String
-  let data: ClassificationData
-  let world: Communicator
-  let trainer: Trainer<Float>
-  let training: Training
+  let training: Training<Float>
   /// Of the whole program.
   let seconds: Double
   /// Of each rank.
-  let ranks: RankFigures
+  private let ranks: RankFigures
 
-  /// What every rank tells of itself.
-  struct RankFigures {
-    let networkBytes: [Int]
-    let agreementBytes: [Int]
-    let memoryBytes: [Int]
-    let peakBytes: [Int]
-    let proportionalBytes: [Int]
-    let parameters: [Int]
-
-    /// Gathers them. Collective.
-    init(_ trainer: Trainer<Float>) throws {
-      let traffic = trainer.traffic
-      let own = [
-        traffic.networkBytesSent, traffic.memoryBytesExchanged, peakResidentBytes(),
-        trainer.network.parameterCount,
-        proportionalSetBytes() ?? -1, traffic.agreementBytesSent,
-      ]
-      let all = try trainer.grid.world.allGather(own.map(Int64.init))
-      func every(_ first: Int) -> [Int] {
-        stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
-      }
-      (networkBytes, memoryBytes) = (every(0), every(1))
-      (peakBytes, parameters) = (every(2), every(3))
-      (proportionalBytes, agreementBytes) = (every(4), every(5))
-    }
+  /// Gathers what ranks have to tell. Collective.
+  init(options: ClassifierOptions, model: String, training: Training<Float>, seconds: Double) throws
+  {
+    (self.options, self.model, self.training, self.seconds) = (options, model, training, seconds)
+    ranks = try RankFigures(of: training.trainer)
   }
+
+  private var trainer: Trainer<Float> { training.trainer }
+  private var world: Communicator { trainer.grid.world }
+  private var data: ClassificationData { training.data }
 
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
   private var algorithm: ReductionAlgorithm { trainer.chosenAlgorithm }
@@ -59,9 +39,9 @@ struct ClassifierResult {
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
       ("compression", .text(trainer.plan.compression.name)),
-      ("epochs", .integer(plan.epochs)),
+      ("epochs", .integer(options.epochs)),
       ("steps", .integer(training.steps)),
-      ("global_batch_size", .integer(plan.globalBatchSize)),
+      ("global_batch_size", .integer(training.globalBatchSize)),
       ("images_per_second", .number(orNull: training.times.examplesPerSecond)),
       ("step_seconds", .number(orNull: training.times.median)),
       ("train_loss", .numbers(training.trainLoss)),
@@ -115,8 +95,8 @@ struct ClassifierResult {
     facts.add(["  model", "\(model), \(trainer.parameterCount.grouped) parameters"])
     facts.add([
       "  batch",
-      "\(plan.globalBatchSize.grouped) examples of all ranks a step"
-        + (plan.parts == 1 ? "" : ", in \(plan.parts) parts"),
+      "\(training.globalBatchSize.grouped) examples of all ranks a step"
+        + (options.accumulate == 1 ? "" : ", in \(options.accumulate) parts"),
     ])
     facts.add([
       "  optimizer",

@@ -1,3 +1,4 @@
+import AllReduce
 import ArgumentParser
 
 /// The options for what a run keeps besides its result.
@@ -20,6 +21,11 @@ struct KeepingOptions: ParsableArguments {
     help: ArgumentHelp(
       "Writes a timeline of all ranks in Chrome's trace format, for Perfetto.", valueName: "file"))
   var trace: String?
+
+  /// What the library is told of them.
+  var checkpoints: Checkpoints? {
+    checkpoint.map { Checkpoints(folder: $0, everySteps: checkpointEvery, resumes: resume) }
+  }
 
   func validate() throws {
     if checkpoint == nil {

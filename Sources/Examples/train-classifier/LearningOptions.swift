@@ -67,17 +67,6 @@ struct LearningOptions: ParsableArguments {
     }
   }
 
-  /// The rule and what else shapes an update, in words that tell rules apart.
-  var ruleWords: String {
-    var words = optimizer.rawValue
-    if [.momentum, .nesterov, .lars].contains(optimizer) { words += " \(momentum)" }
-    let decay = weightDecay ?? (optimizer == .adamw ? 0.01 : 0)
-    if decay != 0 { words += ", weight decay \(decay)" }
-    if let clip { words += ", clip \(clip)" }
-    if labelSmoothing != 0 { words += ", label smoothing \(labelSmoothing)" }
-    return words
-  }
-
   /// The rate over the steps of a run.
   func rates(steps: Int) -> LearningRateSchedule {
     let after = max(steps - warmUp, 1)

@@ -42,9 +42,7 @@ struct SharingOptions: ParsableArguments {
 
 extension ClassifierOptions {
   /// The plan that the options name, without `--plan`.
-  ///
-  /// - Throws: ``ClassifierError`` if who updates does not fit the ranks or other options.
-  func makePlan(in world: Communicator) throws -> Plan {
+  func makePlan() -> Plan {
     var plan: Plan =
       switch strategy {
       case .model: .modelParallel
@@ -54,7 +52,7 @@ extension ClassifierOptions {
       default: .dataParallel
       }
     plan.grid = sharing.grid
-    plan.update = try updateMode(in: world)
+    plan.update = updating.update
     plan.compression = compression
     plan.overlap = overlap
     plan.bucketBytes = bucketBytes?.bytes

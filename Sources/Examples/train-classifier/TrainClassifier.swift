@@ -34,53 +34,46 @@ struct TrainClassifier: ParsableCommand {
   private func run(in world: Communicator, _ console: RankConsole) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let records = try RunRecords(options.keeping, over: world)
-    let resumed = records.resumed
-    let (data, training, layers, planned) = try world.agreeing {
-      let data = try DataSource.load(options)
-      let training = try TrainingPlan(
-        options, data: data.training, ranks: world.size, goingOnFrom: resumed)
-      let layers = try makeLayers(for: data.training)
-      if options.updating.reproducible != nil, layers.contains(where: { $0.hasBatchStatistics }) {
-        throw ClassifierError.usage(
-          "--reproducible cannot hold with batchnorm, whose statistics are of as many examples as all "
-            + "ranks have at once: use layernorm.")
-      }
-      return (data, training, layers, try options.makePlan(in: world))
+    let (data, layers, named) = try world.agreeing {
+      let data = try ClassificationData.named(
+        options.data, limit: options.dataLimit, seed: options.seed)
+      return (data, try makeLayers(for: data.training), options.makePlan())
     }
-    let plan = try options.plan.map { try Plan(file: $0, over: world) } ?? planned
+    let plan = try options.plan.map { try Plan(file: $0, over: world) } ?? named
     if options.printPlan { return try print(plan, layers, data.training, world, console) }
-    let learner = try Learner(layers, over: world, data.training, plan, training, options, records)
-    if let resumed {
-      console.note(
-        "Goes on after step \(resumed.steps.grouped), with \(training.globalBatchSize.grouped) examples of "
-          + "all ranks a step.")
-    }
-    let run = Training(learner, on: data, training, options, console, records)
-    try run.restore()
-    // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
-    let log = try world.agreeing {
-      try MetricsLog(
-        path: options.log, isRoot: world.isRoot, keepingSteps: resumed?.steps ?? 0)
-    }
-    do {
-      try run.run(log)
-    } catch let error as ClassifierError {
-      // The same on all ranks, since it comes of the loss of all.
-      try world.agreeing { throw error }
-    }
-    let leftOut = try records.finishTrace()
-    if leftOut > 0 {
-      console.note("The trace is full: \(leftOut.grouped) later spans are not in it.")
-    }
-    let result = ClassifierResult(
-      options: options, plan: training, model: options.layers ?? model.rawValue, data: data,
-      world: world, trainer: learner.trainer, training: run,
-      seconds: (clock.now - start) / .seconds(1), ranks: try .init(learner.trainer))
+    let trainer = try Trainer(
+      Sequential(layers), input: data.training.exampleShape, plan: plan, over: world,
+      optimizer: options.learning.rule,
+      loss: SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing),
+      clipping: options.learning.clip.map { GradientClipping(maximumNorm: $0) },
+      algorithm: options.algorithm, virtualShards: options.updating.reproducible,
+      seed: options.seed)
+    let training = makeTraining(trainer, data)
+    training.progress = { console.note($0) }
+    try training.run(epochs: options.epochs)
+    let result = try ClassifierResult(
+      options: options, model: options.layers ?? model.rawValue, training: training,
+      seconds: (clock.now - start) / .seconds(1))
     switch options.format {
     case .text: console.print(result.text)
     case .json: console.print(result.json.encoded())
     }
+  }
+
+  private func makeTraining(
+    _ trainer: Trainer<Float>, _ data: ClassificationData
+  ) -> Training<Float> {
+    let training =
+      options.globalBatchSize.map {
+        Training(trainer, data, globalBatchSize: $0, seed: options.seed)
+      } ?? Training(trainer, data, batchSize: options.batchSize ?? 64, seed: options.seed)
+    training.accumulation = options.accumulate
+    training.stepsPerEpoch = options.steps
+    training.evaluatesEverySteps = options.evaluateEvery
+    training.schedule = options.learning.rates(steps: training.stepCount(epochs: options.epochs))
+    training.checkpoints = options.keeping.checkpoints
+    (training.log, training.trace) = (options.log, options.keeping.trace)
+    return training
   }
 
   private func print(
@@ -90,7 +83,8 @@ struct TrainClassifier: ParsableCommand {
     let root = Sequential(layers)
     let settled = try plan.settled(
       for: root, input: data.exampleShape, over: world, algorithm: options.algorithm,
-      virtualShards: options.updating.reproducible)
+      virtualShards: options.updating.reproducible,
+      usesNorms: options.learning.rule.usesNorms || options.learning.clip != nil)
     switch options.format {
     case .text:
       console.print(try settled.table(for: root, input: data.exampleShape, ranks: world.size))
@@ -110,7 +104,7 @@ struct TrainClassifier: ParsableCommand {
       }
     let input = Shape(words.input)
     guard input.count == shape.count, input.rank == 1 || input == shape else {
-      throw ClassifierError.usage(
+      throw TrainingError.settings(
         "--layers begins with examples of \(input), but those of \(data.name) are \(shape), "
           + "\(shape.count) values.")
     }
@@ -118,20 +112,13 @@ struct TrainClassifier: ParsableCommand {
       let layers: [any Layer<Float>] = try words.layers(for: shape)
       let output = try layers.reduce(shape) { try $1.outputShape(for: $0) }
       guard output.rank == 1, output.count >= data.classCount else {
-        throw ClassifierError.usage(
+        throw TrainingError.settings(
           "--layers ends with \(output), but \(data.name) has \(data.classCount) classes."
         )
       }
       return layers
     } catch let error as ShapeError {
-      throw ClassifierError.usage(error.description)
+      throw TrainingError.settings(error.description)
     }
-  }
-}
-
-extension Layer {
-  /// Whether this layer or one below it computes with statistics of the batch.
-  fileprivate var hasBatchStatistics: Bool {
-    self is BatchNorm<Scalar> || children.contains { $0.layer.hasBatchStatistics }
   }
 }

@@ -59,35 +59,4 @@ extension ClassifierOptions {
 
   /// Whether a step needs figures of the whole gradient first.
   fileprivate var needsFigures: Bool { learning.clip != nil || learning.optimizer == .lars }
-
-  /// Who updates the weights.
-  ///
-  /// - Throws: ``ClassifierError`` if that does not fit the ranks or other options.
-  func updateMode(in world: Communicator) throws -> UpdateMode? {
-    guard strategy == .data else { return updating.update }
-    let hosts = world.hosts.count
-    let reproducible = updating.reproducible
-    if let reproducible, reproducible % world.size != 0 {
-      throw ClassifierError.usage(
-        "--reproducible \(reproducible) gives \(world.size) ranks no equal numbers of shards: start 1, 2, "
-          + "4 ... \(reproducible) ranks.")
-    }
-    let travelsItsOwnWay = ![.automatic, .sharedMemory, .hierarchical].contains(algorithm)
-    guard let update = updating.update else {
-      let mustBeReplicated =
-        isCompressed || travelsItsOwnWay || (reproducible != nil && (hosts > 1 || needsFigures))
-      return mustBeReplicated ? .replicated : hosts < world.size ? .shared : .sharded
-    }
-    if update == .replicated { return update }
-    guard reproducible == nil || hosts == 1 else {
-      throw ClassifierError.usage(
-        "--reproducible adds up gradients of \(hosts) hosts under --update replicated only.")
-    }
-    guard !travelsItsOwnWay else {
-      throw ClassifierError.usage(
-        "--update \(update.rawValue) adds up gradients in its own way: leave out --algorithm \(algorithm)."
-      )
-    }
-    return update
-  }
 }

@@ -220,7 +220,8 @@ extension Communicator {
       let path = try pathToArena(memory)
       if areFew(count, type) && !path.pointee.counter.hasObstacles {
         try swapFew(
-          path, path.pointee.parts[path.pointee.lines.rank] + range.lowerBound &* type.stride, count: count, type,
+          path, path.pointee.parts[path.pointee.lines.rank] + range.lowerBound &* type.stride,
+          count: count, type,
           operation,
           Collective.allReduce.call(
             operation, type, count: count, by: .sharedMemory, wireFormat: .full,

@@ -1,9 +1,8 @@
-import AllReduce
-import ArgumentParser
-import ExampleSupport
+public import AllReduce
+public import ArgumentParser
 
 /// A network with a name, made for the shape of the data.
-enum NamedModel: String, CaseIterable, ExpressibleByArgument {
+public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
   /// Two hidden layers of 512.
   case mlp
   /// Two hidden layers of 4096: 20 million parameters, and little arithmetic for each.
@@ -15,7 +14,7 @@ enum NamedModel: String, CaseIterable, ExpressibleByArgument {
   case alexnetSmall = "alexnet-small"
 
   /// The layers, for examples of a shape and so many classes.
-  func words(input: Shape, classes: Int) -> NetworkWords {
+  public func words(input: Shape, classes: Int) -> NetworkWords {
     let hidden =
       switch self {
       case .mlp: "512,relu,512,relu"

@@ -1,5 +1,6 @@
-import AllReduce
-import Foundation
+internal import AllReduceMPI
+internal import AllReduceNN
+internal import Foundation
 
 /// Writes a line of json for each step and evaluation, on the root.
 final class MetricsLog {
@@ -12,7 +13,7 @@ final class MetricsLog {
   ///   - path: The file; nil for none.
   ///   - isRoot: Whether this rank writes.
   ///   - kept: The lines of steps up to this one stay, where a run goes on.
-  /// - Throws: ``ClassifierError`` if it cannot be written.
+  /// - Throws: ``TrainingError`` if it cannot be written.
   init(path: String?, isRoot: Bool, keepingSteps kept: Int = 0) throws {
     guard let path, isRoot else {
       file = nil
@@ -22,7 +23,7 @@ final class MetricsLog {
     guard FileManager.default.createFile(atPath: path, contents: nil),
       let opened = FileHandle(forWritingAtPath: path)
     else {
-      throw ClassifierError.usage("--log \(path) cannot be written: check its folder.")
+      throw TrainingError.settings("The log \(path) cannot be written: check its folder.")
     }
     file = opened
   }
@@ -47,7 +48,7 @@ final class MetricsLog {
         ("step", .integer(step)), ("epoch", .integer(epoch)), ("seconds", .number(seconds)),
         ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: testAccuracy)),
       ]).encodedOnOneLine() + "\n"
-    // Whoever looks on wants to see the present, but not at the price of a call a step.
+    // A reader wants to see the present, but not at the price of a system call a step.
     if lines.utf8.count > 4096 || testAccuracy != nil { flush() }
   }
 

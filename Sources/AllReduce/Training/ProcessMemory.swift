@@ -1,0 +1,33 @@
+internal import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What this process takes of the machine's memory.
+public enum ProcessMemory {
+  /// The most memory that this process has had in use, in bytes (`getrusage`).
+  public static var peakResidentBytes: Int {
+    var usage = rusage()
+    #if canImport(Glibc)
+      // In kilobytes.
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      return Int(usage.ru_maxrss) << 10
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+      return Int(usage.ru_maxrss)
+    #endif
+  }
+
+  /// The memory that this process has in use now, in bytes, where n processes share a page each 1/n of it
+  /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not tell.
+  public static var proportionalBytes: Int? {
+    guard let text = try? String(contentsOfFile: "/proc/self/smaps_rollup", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),
+      let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+    else { return nil }
+    return kilobytes << 10
+  }
+}

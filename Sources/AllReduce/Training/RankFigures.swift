@@ -1,0 +1,36 @@
+public import AllReduceMPI
+public import AllReduceNN
+
+/// What each rank has sent, and what memory it takes: a number a rank.
+public struct RankFigures: Sendable {
+  /// Payload that each sent to other hosts, or as messages on its own.
+  public let networkBytes: [Int]
+  /// What each sent so that ranks agree.
+  public let agreementBytes: [Int]
+  /// What each moved from and to memory of other ranks of its host.
+  public let memoryBytes: [Int]
+  /// The most memory that each had in use.
+  public let peakBytes: [Int]
+  /// The memory in use, where n processes share a page each 1/n of it; -1 where the system does not tell.
+  public let proportionalBytes: [Int]
+  /// The learned numbers that each holds.
+  public let parameters: [Int]
+
+  /// Gathers them. Collective.
+  ///
+  /// - Throws: ``MPIError``.
+  public init<Scalar: NetworkScalar & ReducibleScalar>(of trainer: Trainer<Scalar>) throws {
+    let traffic = trainer.traffic
+    let own = [
+      traffic.networkBytesSent, traffic.memoryBytesExchanged, ProcessMemory.peakResidentBytes,
+      trainer.network.parameterCount, ProcessMemory.proportionalBytes ?? -1,
+      traffic.agreementBytesSent,
+    ]
+    let all = try trainer.grid.world.allGather(own.map(Int64.init))
+    func every(_ first: Int) -> [Int] {
+      stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
+    }
+    (networkBytes, memoryBytes, peakBytes) = (every(0), every(1), every(2))
+    (parameters, proportionalBytes, agreementBytes) = (every(3), every(4), every(5))
+  }
+}

@@ -1,0 +1,255 @@
+public import AllReduceMPI
+public import AllReduceNN
+
+/// Trains a network for some epochs: the loop around a ``Trainer``'s steps.
+///
+/// It makes each rank's batches, sets the learning rate, evaluates after every epoch on examples that are not
+/// learned from, and keeps what it is asked to: a log, a state to resume from, a timeline.
+///
+/// ```swift
+/// let training = Training(trainer, data, globalBatchSize: 60)
+/// training.schedule = .cosine(from: 0.01, over: 1000)
+/// training.checkpoints = Checkpoints(folder: "state", everySteps: 200)
+/// try training.run(epochs: 20)
+/// print(training.testAccuracy.last!)
+/// ```
+///
+/// Every rank makes it alike, with the same data.
+public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
+  /// What takes the steps.
+  public let trainer: Trainer<Scalar>
+  /// What is learned from, and what is evaluated on.
+  public let data: ClassificationData
+
+  // MARK: Settings, the same on all ranks; read when the run begins
+
+  /// The learning rate over the steps. A run that is resumed keeps the schedule that it had.
+  public var schedule: LearningRateSchedule = .constant(0.05)
+  /// In how many parts each rank computes a step, whose gradients are added up before they are exchanged.
+  public var accumulation = 1
+  /// Ends each epoch after so many steps; nil for all.
+  public var stepsPerEpoch: Int?
+  /// Also evaluates every so many steps.
+  public var evaluatesEverySteps: Int?
+  /// Ends the run when the test accuracy no longer grows.
+  public var earlyStopping: EarlyStopping?
+  /// Where the state is kept, and whether to resume from it.
+  public var checkpoints: Checkpoints?
+  /// A file for a line of JSON a step (`docs/schemas.md`).
+  public var log: String?
+  /// A file for a timeline of all ranks (``TraceFile``).
+  public var trace: String?
+  /// Gets lines that tell how far the run is, every few seconds, on rank 0.
+  public var progress: ((String) -> Void)?
+
+  // MARK: Results
+
+  /// The mean loss of each epoch.
+  public private(set) var trainLoss: [Double] = []
+  /// The accuracy on the test examples after each epoch.
+  public private(set) var testAccuracy: [Double] = []
+  /// Steps done, by earlier runs too.
+  public private(set) var steps = 0
+  /// The steps of earlier runs.
+  public private(set) var firstStep = 0
+  /// How long steps took.
+  public private(set) var times = StepTimes()
+  /// The checksum of the weights, equal on all ranks (``Trainer/checksum()``).
+  public private(set) var checksum: UInt64 = 0
+  /// The examples of all ranks a step.
+  public private(set) var globalBatchSize: Int
+
+  private let asksForBatch: Bool
+  private let seed: UInt64
+  private let clock = ContinuousClock()
+
+  /// Joins a trainer and data. Nothing is read yet.
+  ///
+  /// - Parameters:
+  ///   - trainer: What takes the steps.
+  ///   - data: What is learned from, and what is evaluated on. Its examples have the shape of the trainer's input.
+  ///   - globalBatchSize: The examples of all ranks a step.
+  ///   - seed: What the order of the examples depends on.
+  public init(
+    _ trainer: Trainer<Scalar>, _ data: ClassificationData, globalBatchSize: Int, seed: UInt64 = 1
+  ) {
+    (self.trainer, self.data, self.globalBatchSize, self.seed) = (
+      trainer, data, globalBatchSize, seed
+    )
+    asksForBatch = true
+  }
+
+  /// As ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
+  /// rank a step. A run that is resumed keeps the global batch that it had.
+  public init(
+    _ trainer: Trainer<Scalar>, _ data: ClassificationData, batchSize: Int = 64, seed: UInt64 = 1
+  ) {
+    (self.trainer, self.data, self.seed) = (trainer, data, seed)
+    globalBatchSize = batchSize * trainer.grid.world.size
+    asksForBatch = false
+  }
+
+  /// The steps of so many epochs, for a schedule over all of them.
+  public func stepCount(epochs: Int) -> Int {
+    let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
+    return min(stepsPerEpoch ?? all, all) * epochs
+  }
+
+  /// Runs all epochs, or those that are left of a run that is resumed. Collective.
+  ///
+  /// - Parameter epochs: Passes over the data.
+  /// - Throws: ``AgreedError`` of a ``TrainingError``, or of files that cannot be read or written; what
+  ///   ``Trainer/step(_:learningRate:)`` throws.
+  public func run(epochs: Int) throws {
+    let world = trainer.grid.world
+    let records = try TrainingRecords(checkpoints, trace: trace, over: world)
+    let course = try world.agreeing { try self.course(epochs, records.resumed) }
+    globalBatchSize = course.globalBatchSize
+    var state =
+      records.resumed
+      ?? TrainingState(sampler: course.sampler, optimizer: trainer.method, schedule: schedule)
+    trainer.recorder = records.recorder
+    try records.restore(trainer.state, over: world)
+    if let resumed = records.resumed { resume(resumed) }
+    // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
+    let log = try world.agreeing {
+      try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
+    }
+    var run = Run(
+      course: course, records: records, log: log, input: input(course),
+      progress: Progress(world.isRoot ? progress : nil, since: clock.now), start: clock.now)
+    checksum = try trainer.checksum()
+    for epoch in state.epoch..<max(epochs, state.epoch) {
+      try runEpoch(epoch, &state, &run)
+      if let earlyStopping, earlyStopping.ends(after: testAccuracy) { break }
+    }
+    log.flush()
+    let leftOut = try records.finishTrace()
+    if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
+  }
+
+  /// What holds during a run.
+  private struct Run {
+    let course: TrainingCourse
+    let records: TrainingRecords
+    let log: MetricsLog
+    /// One a shard that this rank computes one after the other.
+    let input: [BatchLoader<Scalar>]
+    var progress: Progress
+    let start: ContinuousClock.Instant
+  }
+
+  private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
+    if trainer.virtualShards != nil, accumulation > 1 {
+      throw TrainingError.settings(
+        "Virtual shards cut batches themselves: leave accumulation at 1, not \(accumulation).")
+    }
+    let kept = asksForBatch ? nil : resumed?.sampler.globalBatchSize
+    let course = try TrainingCourse(
+      data.training, globalBatchSize: kept ?? globalBatchSize,
+      kept == nil ? "A step of all ranks takes" : "A step of the state to resume from takes",
+      parts: accumulation, most: stepsPerEpoch, epochs: epochs, seed: seed)
+    try resumed.map { try course.check($0, data.training, method: trainer.method) }
+    return course
+  }
+
+  private func input(_ course: TrainingCourse) -> [BatchLoader<Scalar>] {
+    let share = trainer.share
+    let shards = (trainer.virtualShards ?? share.count) / share.count
+    return (0..<shards).map {
+      BatchLoader(
+        data.training, course.partSampler, rank: share.index * shards + $0, of: share.count * shards
+      )
+    }
+  }
+
+  private func resume(_ state: TrainingState) {
+    schedule = state.schedule
+    (steps, firstStep) = (state.steps, state.steps)
+    (trainer.nextStep, trainer.updates) = (state.randomStep, state.steps)
+    (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
+    progress?(
+      "Resumes after step \(steps), with \(globalBatchSize) examples of all ranks a step.")
+  }
+
+  private func runEpoch(_ epoch: Int, _ state: inout TrainingState, _ run: inout Run) throws {
+    let last = run.course.stepsPerEpoch
+    var total = state.epochScore
+    for step in min(state.stepsOfEpoch, last)..<last {
+      total += try run.records.span("step", steps + 1) { try takeStep(step, epoch, run) }
+      if let every = evaluatesEverySteps, steps % every == 0, step + 1 < last {
+        try evaluate(epoch, run)
+      }
+      let course = run.course
+      run.progress.update(clock.now) { passed in
+        "epoch \(epoch + 1) of \(course.epochs), step \(step + 1) of \(last): loss "
+          + "\(Progress.text(total.meanLoss)), \(Int(times.examplesPerSecond ?? 0)) examples/s, "
+          + Progress.left(passed, done: steps - firstStep, of: course.steps - firstStep)
+      }
+      (state.stepsOfEpoch, state.epochScore) = (step + 1, total)
+      if step + 1 < last { try keepIfDue(state, run, endsEpoch: false, endsRun: false) }
+    }
+    trainLoss.append(total.meanLoss)
+    checksum = try trainer.checksum()
+    testAccuracy.append(try evaluate(epoch, run))
+    (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
+    let ends = epoch + 1 == run.course.epochs || earlyStopping?.ends(after: testAccuracy) == true
+    try keepIfDue(state, run, endsEpoch: true, endsRun: ends)
+  }
+
+  private func takeStep(_ step: Int, _ epoch: Int, _ run: Run) throws -> BatchScore {
+    let begin = clock.now
+    let rate = schedule.rate(afterSteps: steps)
+    let (skipped, batches) = (trainer.skippedSteps, run.course.batches(ofStep: step))
+    let parts = batches.count * run.input.count
+    let score = try trainer.step(parts: parts, learningRate: rate) { part in
+      let batch = run.records.span("input") {
+        run.input[part % run.input.count].batch(
+          epoch: epoch, step: batches.lowerBound + part / run.input.count)
+      }
+      return (batch.inputs, .classes(batch.labels), batch.examples)
+    }
+    guard trainer.skippedSteps == skipped else {
+      // The same on all ranks, since it comes of the loss of all.
+      try trainer.grid.world.agreeing {
+        throw TrainingError.diverged(epoch: epoch + 1, step: step + 1, learningRate: rate)
+      }
+      return score
+    }
+    steps += 1
+    let end = clock.now
+    times.add(seconds: (end - begin) / .seconds(1), examples: score.examples)
+    run.log.add(
+      step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1), loss: score.meanLoss)
+    return score
+  }
+
+  @discardableResult
+  private func evaluate(_ epoch: Int, _ run: Run) throws -> Double {
+    let share = trainer.share.count
+    let score = try run.records.span("evaluation") {
+      try trainer.score(
+        on: data.test,
+        batchSize: trainer.row == nil ? nil : (globalBatchSize + share - 1) / share)
+    }
+    run.log.add(
+      step: steps, epoch: epoch + 1, seconds: (clock.now - run.start) / .seconds(1), loss: nil,
+      testAccuracy: score.accuracy)
+    return score.accuracy
+  }
+
+  private func keepIfDue(
+    _ state: TrainingState, _ run: Run, endsEpoch: Bool, endsRun: Bool
+  ) throws {
+    guard run.records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else {
+      return
+    }
+    var state = state
+    (state.steps, state.randomStep) = (steps, trainer.nextStep)
+    (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
+    // A run that resumes finds the lines of all steps up to the state's.
+    run.log.flush()
+    try trainer.finish()
+    try run.records.write(trainer.state, state, over: trainer.grid.world)
+  }
+}

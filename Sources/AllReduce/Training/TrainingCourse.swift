@@ -1,0 +1,75 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// How many examples a step has, and how many steps there are: the same on all ranks.
+struct TrainingCourse {
+  /// Examples of all ranks a step.
+  let globalBatchSize: Int
+  /// Parts of a step whose gradients are added up before they are exchanged.
+  let parts: Int
+  /// Which examples are in which part: a batch of this sampler is one part of a step.
+  let partSampler: EpochSampler
+  /// Which examples are in which step.
+  let sampler: EpochSampler
+  /// Steps an epoch.
+  let stepsPerEpoch: Int
+  let epochs: Int
+
+  /// All steps.
+  var steps: Int { stepsPerEpoch * epochs }
+
+  /// Plans a training.
+  ///
+  /// - Parameters:
+  ///   - data: What is learned from.
+  ///   - globalBatchSize: Examples of all ranks a step.
+  ///   - words: What asks for so many, for messages.
+  ///   - parts: In how many parts a step is computed.
+  ///   - most: An epoch ends after so many steps; nil for all.
+  ///   - epochs: Passes over the data.
+  ///   - seed: What the order of examples depends on.
+  /// - Throws: ``TrainingError`` if that cannot be.
+  init(
+    _ data: any Dataset, globalBatchSize: Int, _ words: String, parts: Int, most: Int?, epochs: Int,
+    seed: UInt64
+  ) throws {
+    guard globalBatchSize <= data.count else {
+      throw TrainingError.settings(
+        "\(words) \(globalBatchSize) examples, but \(data.name) has only \(data.count): take a smaller batch."
+      )
+    }
+    guard parts >= 1, globalBatchSize % parts == 0 else {
+      throw TrainingError.settings(
+        "The \(globalBatchSize) examples of a step cannot be cut into \(parts) equal parts to accumulate."
+      )
+    }
+    self.globalBatchSize = globalBatchSize
+    self.parts = parts
+    sampler = EpochSampler(count: data.count, globalBatchSize: globalBatchSize, seed: seed)
+    partSampler = EpochSampler(
+      count: data.count, globalBatchSize: globalBatchSize / parts, seed: seed)
+    stepsPerEpoch = min(most ?? sampler.stepsPerEpoch, sampler.stepsPerEpoch)
+    self.epochs = epochs
+  }
+
+  /// Makes sure that a run goes on from a state with the same examples and the same method.
+  func check(_ state: TrainingState, _ data: any Dataset, method: String) throws {
+    let kept = state.sampler
+    func require<Value: Equatable>(_ now: Value, _ before: Value, _ words: String) throws {
+      guard now == before else {
+        throw TrainingError.settings(
+          "\(words) \(now), but the state to go on from is of a run with \(before): go on with the same."
+        )
+      }
+    }
+    try require(globalBatchSize, kept.globalBatchSize, "The global batch size is")
+    try require(sampler.seed, kept.seed, "The seed is")
+    try require(data.count, kept.count, "The number of examples of \(data.name) is")
+    try require(method, state.optimizer, "The update is")
+  }
+
+  /// The part sampler's batches that make a step; fewer than ``parts`` where an epoch ends.
+  func batches(ofStep step: Int) -> Range<Int> {
+    step * parts..<min((step + 1) * parts, partSampler.stepsPerEpoch)
+  }
+}

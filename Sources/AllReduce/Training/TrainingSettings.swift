@@ -1,0 +1,76 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// A folder that keeps a training's latest state (``Checkpoint``).
+public struct Checkpoints: Sendable {
+  /// The folder; made if its parent is there.
+  public var folder: String
+  /// Writes the state every so many steps, and at the end; nil for after every epoch.
+  public var everySteps: Int?
+  /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
+  /// state is refused.
+  public var resumes: Bool
+
+  /// Names the folder.
+  public init(folder: String, everySteps: Int? = nil, resumes: Bool = false) {
+    (self.folder, self.everySteps, self.resumes) = (folder, everySteps, resumes)
+  }
+}
+
+/// Ends a training when the test accuracy has not grown for some epochs.
+public struct EarlyStopping: Sendable {
+  /// The epochs without growth after which it ends.
+  public var patience: Int
+  /// What counts as growth.
+  public var leastGain: Double
+
+  /// Sets how long to wait for growth, and for how much.
+  public init(patience: Int, leastGain: Double = 0) {
+    precondition(patience >= 1, "patience is 1 epoch or more, not \(patience)")
+    (self.patience, self.leastGain) = (patience, leastGain)
+  }
+
+  /// Whether it ends after epochs with these accuracies.
+  func ends(after accuracies: [Double]) -> Bool {
+    guard let first = accuracies.first else { return false }
+    var (best, since) = (first, 0)
+    for accuracy in accuracies.dropFirst() {
+      if accuracy > best + leastGain { (best, since) = (accuracy, 0) } else { since += 1 }
+    }
+    return since >= patience
+  }
+}
+
+/// Lines that tell how far long work is, every two seconds. Work that ends sooner writes none.
+struct Progress {
+  private let write: ((String) -> Void)?
+  private let start: ContinuousClock.Instant
+  private var last: ContinuousClock.Instant
+
+  init(_ write: ((String) -> Void)?, since start: ContinuousClock.Instant) {
+    (self.write, self.start, last) = (write, start, start)
+  }
+
+  /// Writes a line if it is time for one; `text` is given the time passed.
+  mutating func update(_ now: ContinuousClock.Instant, _ text: (Duration) -> String) {
+    guard let write, now - last >= .seconds(2) else { return }
+    last = now
+    write(text(now - start))
+  }
+
+  /// "1:05 left".
+  static func left(_ passed: Duration, done: Int, of all: Int) -> String {
+    let seconds = Int(passed / .seconds(1) / Double(max(done, 1)) * Double(all - done))
+    let rest = seconds % 60
+    return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest) left"
+  }
+
+  /// A loss, with four digits behind the point.
+  static func text(_ loss: Double) -> String {
+    guard loss.isFinite, abs(loss) < 1e12 else { return "\(loss)" }
+    let scaled = Int((abs(loss) * 10_000).rounded())
+    let digits = String(scaled % 10_000)
+    return (loss < 0 ? "-" : "") + "\(scaled / 10_000)."
+      + String(repeating: "0", count: 4 - digits.count) + digits
+  }
+}

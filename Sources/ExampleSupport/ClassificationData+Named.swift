@@ -1,0 +1,65 @@
+public import AllReduce
+import Foundation
+
+extension ClassificationData {
+  /// Reads the examples that a command line names.
+  ///
+  /// - Parameters:
+  ///   - name: `digits`, `synthetic`, or a directory of IDX files; nil for Fashion-MNIST where it is installed,
+  ///     else digits.
+  ///   - limit: The most examples to learn from; synthetic makes as many (10,000 if nil).
+  ///   - seed: Of synthetic examples.
+  /// - Returns: Examples to learn from and to test on.
+  /// - Throws: ``DataError``.
+  public static func named(_ name: String?, limit: Int?, seed: UInt64) throws -> ClassificationData
+  {
+    let name =
+      name ?? (hasIDX(directory: fashionMNISTDirectory) ? fashionMNISTDirectory : "digits")
+    if name == "synthetic" {
+      let count = limit ?? 10_000
+      return .synthetic(count: count, testCount: max(count / 10, 1), seed: seed)
+    }
+    let data =
+      name == "digits"
+      ? try ClassificationData(digits: digitsFile) : try ClassificationData(idx: name)
+    guard let limit, limit < data.training.count else { return data }
+    return try ClassificationData(
+      training: FirstExamples(of: data.training, count: limit), test: data.test)
+  }
+
+  /// The digits that travel with the project, seen from where the program stands or is started.
+  private static var digitsFile: String {
+    let file = "data/digits.csv.gz"
+    if FileManager.default.fileExists(atPath: file) { return file }
+    let program = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    var folder = program.deletingLastPathComponent()
+    while folder.path != "/" {
+      let found = folder.appendingPathComponent(file).path
+      if FileManager.default.fileExists(atPath: found) { return found }
+      folder.deleteLastPathComponent()
+    }
+    return file
+  }
+}
+
+/// The first examples of a data set.
+private struct FirstExamples: Dataset {
+  let name: String
+  let count: Int
+  private let all: any Dataset
+
+  init(of all: any Dataset, count: Int) {
+    self.all = all
+    self.count = min(count, all.count)
+    name = all.name
+  }
+
+  var exampleShape: Shape { all.exampleShape }
+  var classCount: Int { all.classCount }
+
+  func fill(
+    _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
+  ) {
+    all.fill(examples, inputs: inputs, labels: labels)
+  }
+}
