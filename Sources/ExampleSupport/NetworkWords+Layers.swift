@@ -79,3 +79,32 @@ extension NetworkWords {
     }
   }
 }
+
+extension NetworkWords {
+  /// The layers, for the examples and classes of a data set.
+  ///
+  /// - Parameter data: What they are to be trained on.
+  /// - Returns: The layers.
+  /// - Throws: ``TrainingError`` if the words do not fit it.
+  public func layers<Scalar: NetworkScalar>(
+    fitting data: any Dataset
+  ) throws -> [any Layer<Scalar>] {
+    let (shape, input) = (data.exampleShape, Shape(input))
+    guard input.count == shape.count, input.rank == 1 || input == shape else {
+      throw TrainingError.settings(
+        "--layers begins with examples of \(input), but those of \(data.name) are \(shape), "
+          + "\(shape.count) values.")
+    }
+    do {
+      let layers: [any Layer<Scalar>] = try layers(for: shape)
+      let output = try layers.reduce(shape) { try $1.outputShape(for: $0) }
+      guard output.rank == 1, output.count >= data.classCount else {
+        throw TrainingError.settings(
+          "--layers ends with \(output), but \(data.name) has \(data.classCount) classes.")
+      }
+      return layers
+    } catch let error as ShapeError {
+      throw TrainingError.settings(error.description)
+    }
+  }
+}

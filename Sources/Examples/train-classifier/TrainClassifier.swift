@@ -95,30 +95,8 @@ struct TrainClassifier: ParsableCommand {
   private var model: NamedModel { options.model ?? .mlp }
 
   private func makeLayers(for data: any Dataset) throws -> [any Layer<Float>] {
-    let shape = data.exampleShape
-    let words =
-      if let layers = options.layers {
-        try NetworkWords(layers)
-      } else {
-        model.words(input: shape, classes: data.classCount)
-      }
-    let input = Shape(words.input)
-    guard input.count == shape.count, input.rank == 1 || input == shape else {
-      throw TrainingError.settings(
-        "--layers begins with examples of \(input), but those of \(data.name) are \(shape), "
-          + "\(shape.count) values.")
-    }
-    do {
-      let layers: [any Layer<Float>] = try words.layers(for: shape)
-      let output = try layers.reduce(shape) { try $1.outputShape(for: $0) }
-      guard output.rank == 1, output.count >= data.classCount else {
-        throw TrainingError.settings(
-          "--layers ends with \(output), but \(data.name) has \(data.classCount) classes."
-        )
-      }
-      return layers
-    } catch let error as ShapeError {
-      throw TrainingError.settings(error.description)
-    }
+    try
+      (options.layers.map { try NetworkWords($0) }
+      ?? model.words(input: data.exampleShape, classes: data.classCount)).layers(fitting: data)
   }
 }
