@@ -145,18 +145,26 @@ struct RandomPlan {
   // MARK: The plan
 
   private mutating func place() {
-    for (index, words) in layers.enumerated() { place(words, "\(index)") }
+    for (index, words) in layers.enumerated() { place(words, "\(index)", Placement.allCases) }
     plan.layers = .listed(placements)
-    // Where the first dense layer follows own examples, in one of the three orders, if that can run.
-    guard random.chance(50),
-      let gather = layers.indices.first(where: { placements["\($0)"] == .columns })
-    else { return }
-    var inTurns = plan
-    inTurns.conversions = [
-      ConversionRun(before: "\(gather)", order: random.one(of: ConversionRun.Order.allCases))
+    guard random.chance(35), usesClasses, let first = firstDense else { return }
+    // The mix of both: own examples up to the first dense layer, from there in one of the three orders.
+    var mix = self
+    mix.placements = [:]
+    for (index, words) in layers.enumerated() {
+      let choices: [Placement] =
+        index < first ? [.data] : index == first ? [.columns] : [.replicated, .columns, .rows]
+      mix.place(words, "\(index)", choices)
+    }
+    mix.plan.layers = .listed(mix.placements)
+    mix.plan.conversions = [
+      ConversionRun(before: "\(first)", order: mix.random.one(of: ConversionRun.Order.allCases))
     ]
-    guard usesClasses, (try? check(inTurns)) != nil else { return }
-    plan = inTurns
+    if (try? check(mix.plan)) != nil { self = mix }
+  }
+
+  private var firstDense: Int? {
+    layers.firstIndex { if case .dense = $0 { true } else { false } }
   }
 
   private func check(_ plan: Plan) throws {
@@ -164,15 +172,17 @@ struct RandomPlan {
     _ = try plan.table(for: root(), input: input, ranks: grid.data * grid.model)
   }
 
-  private mutating func place(_ words: Words, _ path: String) {
+  private mutating func place(_ words: Words, _ path: String, _ choices: [Placement]) {
+    let whole = choices.filter { $0 == .data || $0 == .replicated }
     switch words {
     case .residual(let body, let shortcut):
-      for (index, inner) in body.enumerated() { place(inner, "\(path).body.\(index)") }
-      if let shortcut { place(shortcut, "\(path).shortcut") }
-    case .dense: placements[path] = random.one(of: Placement.allCases)
+      let choices = choices == [.columns] ? [.replicated] : choices
+      for (index, inner) in body.enumerated() { place(inner, "\(path).body.\(index)", choices) }
+      if let shortcut { place(shortcut, "\(path).shortcut", choices) }
+    case .dense: placements[path] = random.one(of: choices)
     case _ where words.worksOnElements:
-      if random.chance(8) { placements[path] = random.one(of: [.data, .replicated]) }
-    default: placements[path] = random.one(of: [.data, .data, .replicated])
+      if random.chance(8) { placements[path] = random.one(of: whole) }
+    default: placements[path] = random.one(of: whole + whole.prefix(1))
     }
   }
 }
