@@ -6,7 +6,7 @@ struct RandomPlan {
   /// A layer as it is drawn; made anew for each network, since layers hold what they computed.
   indirect enum Words {
     case dense(Int, Int, bias: Bool)
-    case convolution(Int, Int, kernel: Int)
+    case convolution(Int, Int, kernel: Int, bias: Bool)
     case maximum, average, flatten, layerNorm(Int), batchNorm(Int), dropout(Double)
     case relu, tanh, gelu, leaky
     case residual([Words], shortcut: Words?)
@@ -15,8 +15,8 @@ struct RandomPlan {
       switch self {
       case .dense(let inputs, let outputs, let bias):
         Dense(inputs: inputs, outputs: outputs, bias: bias)
-      case .convolution(let from, let to, let kernel):
-        Conv2D(inputChannels: from, outputChannels: to, kernel: Size2D(kernel))
+      case .convolution(let from, let to, let kernel, let bias):
+        Conv2D(inputChannels: from, outputChannels: to, kernel: Size2D(kernel), bias: bias)
       case .maximum: MaxPool2D(kernel: Size2D(2))
       case .average: AveragePool2D(kernel: Size2D(2))
       case .flatten: Flatten()
@@ -101,8 +101,10 @@ struct RandomPlan {
     var shape = input
     if isImage {
       let channels = random.within(2...4)
-      layers.append(.convolution(1, channels, kernel: 3))
-      if random.chance(50) { appendBatchNorm(channels) }
+      // In front of batch norm a bias has no gradient, and rounding would be all that moves it.
+      let isNormed = random.chance(50)
+      layers.append(.convolution(1, channels, kernel: 3, bias: !isNormed))
+      if isNormed { appendBatchNorm(channels) }
       if random.chance(70) { layers.append(random.one(of: [.relu, .tanh, .leaky])) }
       if random.chance(60) { layers.append(random.one(of: [.maximum, .average])) }
       if random.chance(30) { layers.append(.dropout(0.3)) }
@@ -113,9 +115,10 @@ struct RandomPlan {
     var width = shape.count
     for _ in 0..<random.within(1...4) {
       let next = random.within(5...17)
-      layers.append(.dense(width, next, bias: random.chance(80)))
+      let isNormed = random.chance(25)
+      layers.append(.dense(width, next, bias: !isNormed && random.chance(80)))
       width = next
-      if random.chance(25) { appendBatchNorm(width) }
+      if isNormed { appendBatchNorm(width) }
       if random.chance(20) { layers.append(.layerNorm(width)) }
       if random.chance(75) { layers.append(random.one(of: [.relu, .tanh, .gelu, .leaky])) }
       if random.chance(35) { layers.append(.dropout(0.25)) }

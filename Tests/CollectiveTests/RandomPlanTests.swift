@@ -69,7 +69,7 @@ final class RandomPlanTests: CollectiveTestCase {
   /// Trains both; says what differs first.
   private func difference(_ item: RandomPlan, seed: UInt64, _ world: Communicator) throws -> String?
   {
-    let rate = item.rule == 2 ? 0.01 : item.rule == 3 ? 0.5 : 0.05
+    let rate = item.rule == 2 ? 0.01 : item.rule == 3 ? 0.1 : 0.02
     let reference = try Network(item.root(), input: item.input, seed: seed)
     let update = Optimizer<Double>(rule(item.rule), layout: reference.layout)
     let trainer = try Trainer(
@@ -111,6 +111,8 @@ final class RandomPlanTests: CollectiveTestCase {
           part.numbers
         )
       }
+      // What diverges on one rank does so on all.
+      if !expected.loss.isFinite { return total.loss.isFinite ? "step \(step): \(total)" : nil }
       if total.examples != expected.examples || total.correct != expected.correct
         || differs(total.loss, expected.loss)
       {
