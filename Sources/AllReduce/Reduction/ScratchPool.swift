@@ -16,6 +16,8 @@ package final class ScratchPool {
 
   private var free: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
   private var freeBytes = 0
+  /// Scratch memory in use, and what the runs that use it are charged.
+  private var usedBytes = 0
   private var chargedBytes = 0
   private var waiting: [ObjectIdentifier] = []
   /// Whether runs have failed that may still have memory of the pool.
@@ -61,6 +63,7 @@ package final class ScratchPool {
 
   func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
     chargedBytes -= need.charge
+    usedBytes -= need.scratch
     free.append((memory, need.scratch))
     freeBytes += need.scratch
     // What many small runs have left is not kept for ever.
@@ -70,6 +73,7 @@ package final class ScratchPool {
   private func take(_ need: Need) -> UnsafeMutableRawPointer? {
     if chargedBytes > 0 && chargedBytes + need.charge > ScratchPool.capacity { return nil }
     chargedBytes += need.charge
+    usedBytes += need.scratch
     if let index = free.lastIndex(where: { $0.bytes == need.scratch }) {
       freeBytes -= need.scratch
       return free.remove(at: index).memory
@@ -80,7 +84,7 @@ package final class ScratchPool {
 
   /// Frees memory that no run uses, the oldest first, until all is within the capacity.
   private func makeRoom() {
-    while !free.isEmpty && chargedBytes + freeBytes > ScratchPool.capacity {
+    while !free.isEmpty && usedBytes + freeBytes > ScratchPool.capacity {
       let first = free.removeFirst()
       first.memory.deallocate()
       freeBytes -= first.bytes
