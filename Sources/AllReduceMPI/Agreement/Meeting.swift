@@ -37,6 +37,7 @@ final class Meeting: InFlight {
     isActive = true
     distance = 1
     underWay = 0
+    messages.useCurrentTally()
     messages.begin(ticket)
     attempt { try startRound() }
   }
