@@ -34,7 +34,7 @@ struct ClassifierResult {
       ("hosts", .integer(world.hosts.count)),
       ("model", .text(model)),
       ("parameters", .integer(trainer.parameterCount)),
-      ("strategy", .text(options.strategy.rawValue)),
+      ("strategy", .text(options.plan == nil ? options.strategy.rawValue : "plan")),
       ("update", .text(trainer.update.rawValue)),
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
@@ -118,6 +118,7 @@ struct ClassifierResult {
 
   private var strategy: String {
     let most = (ranks.parameters.max() ?? 0).grouped
+    if let plan = options.plan { return "the plan in \(plan), up to \(most) parameters a rank" }
     return switch options.strategy {
     case .hybrid:
       "hybrid, transition \(options.sharing.transition ?? .scatterInTurn), "
