@@ -5,7 +5,7 @@ internal import AllReduceNN
 /// weights by messages while it updates the next.
 ///
 /// The buckets that the next forward pass needs first come first, and it can begin with their layers while
-/// the others are on their way. Nobody else writes this rank's weights but the messages that it asks for
+/// the others are on their way. This rank's weights are written only by the messages that it asks for
 /// here, after its backward pass.
 final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
   let groups: ParameterGroups

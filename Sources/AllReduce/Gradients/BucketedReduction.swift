@@ -52,7 +52,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// Prepares to add up a range. Collective where gradients are compressed.
   ///
   /// - Parameters:
-  ///   - memory: What holds it; nil where a rank has nobody to add up with.
+  ///   - memory: What holds it; nil where the group has one rank.
   ///   - range: The gradient.
   ///   - header: The totals, just in front of the range; empty for none. They travel in the first bucket, but where
   ///     that may round them or leave them on some ranks, by themselves.

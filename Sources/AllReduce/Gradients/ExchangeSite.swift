@@ -19,7 +19,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The exchange that a mode of update means here. Collective.
   func makeExchange(_ mode: UpdateMode) throws -> any GradientExchange<Scalar> {
-    // One rank has nobody to share with.
+    // One rank shares with no other.
     let mode = groups.copies.size == 1 ? .replicated : mode
     precondition(
       optimizer != nil || mode == .replicated, "an update that is \(mode) needs an optimizer")

@@ -111,7 +111,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return totals
   }
 
-  /// As ``reduce(_:)``, for so many examples of this rank.
+  /// As ``reduce(_:)``, for a rank that tells its number of examples only. Collective.
+  ///
+  /// - Parameter examples: This rank's examples in the step; 0 if it had none.
+  /// - Returns: The examples of all ranks.
+  /// - Throws: As there.
   public func reduce(examples: Int) throws -> BatchScore {
     try reduce(BatchScore(examples: examples))
   }

@@ -70,7 +70,7 @@ final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
   /// Gives all ranks the weights of rank 0. Collective.
   func broadcast() throws {
     guard let host else { return try communicator.broadcast(values, from: 0) }
-    // Rank 0 is the first of its host. Nobody else writes what all ranks of a host read.
+    // Rank 0 is the first of its host. Only it writes what all ranks of a host read.
     try host.barrier()
     try writers?.broadcast(values, from: 0)
     try host.barrier()

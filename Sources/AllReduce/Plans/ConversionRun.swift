@@ -21,7 +21,10 @@ public struct ConversionRun: Hashable, Sendable {
     /// Scheme c.
     case scatterInTurn
 
-    /// What each turn takes from each rank, of which each has so many examples.
+    /// The examples that each turn takes from each rank.
+    ///
+    /// - Parameter rows: The number of examples of each rank.
+    /// - Returns: A turn at a time.
     func turns(_ rows: [Int]) -> [ExampleTurn] {
       switch self {
       case .atOnce: [ExampleTurn(rows.map { 0..<$0 })]

@@ -90,7 +90,7 @@ public struct Plan: Sendable {
     return plan
   }
 
-  /// The grid on so many ranks.
+  /// The grid for a number of ranks.
   ///
   /// - Throws: ``PlanError`` if the grid needs another number.
   func grid(ranks: Int) throws -> GridShape {

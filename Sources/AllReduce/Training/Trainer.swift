@@ -92,7 +92,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   ///     for others these are gathered.
   ///   - clipping: Shortens gradients whose norm is larger.
   ///   - algorithm: How gradients travel.
-  ///   - virtualShards: Cuts every global batch into so many shards, whose gradients are added up along one
+  ///   - virtualShards: Cuts every global batch into this many shards, whose gradients are added up along one
   ///     binary tree: the weights are then the same bits at any number of ranks that divides it. A power of two;
   ///     plans in which every layer is placed by data, on one host or with the update `replicated`.
   ///   - seed: Of the first values and dropout masks.
@@ -168,14 +168,14 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension Trainer {
-  /// Which share of a global batch this rank gives a step: its place among so many. Where the first layers need
-  /// the examples of a whole model group, all ranks of a group give the same.
+  /// Which share of a global batch this rank gives a step: its index, and the number of shares. Where the first
+  /// layers need the examples of a whole model group, all ranks of a group give the same.
   public var share: (index: Int, count: Int) {
     inputLayout == .batchSharded
       ? (grid.world.rank, grid.world.size) : (grid.dataIndex, grid.data.size)
   }
 
-  /// The learned numbers, each counted once whoever holds it.
+  /// The learned numbers, each counted once, however many ranks hold it.
   public var parameterCount: Int {
     network.parameters.reduce(0) { $0 + $1.wholeShape.count }
   }

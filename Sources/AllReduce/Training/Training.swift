@@ -27,9 +27,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var schedule: LearningRateSchedule = .constant(0.05)
   /// In how many parts each rank computes a step, whose gradients are added up before they are exchanged.
   public var accumulation = 1
-  /// Ends each epoch after so many steps; nil for all.
+  /// The most steps of an epoch; nil for all.
   public var stepsPerEpoch: Int?
-  /// Also evaluates every so many steps.
+  /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
   public var evaluatesEverySteps: Int?
   /// Ends the run when the test accuracy no longer grows.
   public var earlyStopping: EarlyStopping?
@@ -89,7 +89,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     asksForBatch = false
   }
 
-  /// The steps of so many epochs, for a schedule over all of them.
+  /// The steps of a number of epochs, for a schedule over all of them.
   public func stepCount(epochs: Int) -> Int {
     let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
     return min(stepsPerEpoch ?? all, all) * epochs

@@ -23,9 +23,9 @@ struct TrainingCourse {
   /// - Parameters:
   ///   - data: What is learned from.
   ///   - globalBatchSize: Examples of all ranks a step.
-  ///   - words: What asks for so many, for messages.
+  ///   - words: How a message begins that refuses the number.
   ///   - parts: In how many parts a step is computed.
-  ///   - most: An epoch ends after so many steps; nil for all.
+  ///   - most: The most steps of an epoch; nil for all.
   ///   - epochs: Passes over the data.
   ///   - seed: What the order of examples depends on.
   /// - Throws: ``TrainingError`` if that cannot be.

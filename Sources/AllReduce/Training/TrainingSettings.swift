@@ -5,7 +5,7 @@ internal import AllReduceNN
 public struct Checkpoints: Sendable {
   /// The folder; made if its parent is there.
   public var folder: String
-  /// Writes the state every so many steps, and at the end; nil for after every epoch.
+  /// The steps from one writing of the state to the next; it is also written at the end. Nil: after every epoch.
   public var everySteps: Int?
   /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
   /// state is refused.

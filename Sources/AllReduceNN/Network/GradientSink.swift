@@ -1,4 +1,4 @@
-/// What a network's passes tell, and ask, about its parameters: the one way from a layer to whoever exchanges
+/// What a network's passes tell, and ask, about its parameters: the one way from a layer to what exchanges
 /// gradients and weights with other ranks.
 ///
 /// A ``Pass`` holds one weakly (``Pass/sink``): the latest that was set. Layers call it during their passes, on
@@ -18,13 +18,13 @@ public protocol GradientSink<Scalar>: AnyObject {
   /// Said from the last elements of a network's memory to the first, since those arrive first.
   func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws
 
-  /// These elements of a gradient are complete; nobody but the sink touches them until the next pass.
+  /// These elements of a gradient are complete; only the sink touches them until the next pass.
   ///
   /// Said in the order of the network's memory, in the same order on all ranks.
   func isReady(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws
 
   /// The optimizer's step for a weight, if the layer may take it in place of computing the gradient, as soon as
-  /// nobody reads the weight any more in this pass. A layer that takes it says ``didUpdate(_:)``, not
+  /// the weight is not read again in this pass. A layer that takes it says ``didUpdate(_:)``, not
   /// ``isReady(_:_:)``. Nil: it may not.
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>?
 

@@ -55,7 +55,7 @@ package final class GroupBatch {
     labels = []
   }
 
-  /// Nobody needs the others' examples: those of this rank are all. Not collective.
+  /// Keeps this rank's examples alone, where no layer needs those of other ranks. Not collective.
   func keep(_ rows: Int, _ numbers: [Int]) {
     for rank in counts.indices {
       counts[rank] = rank == communicator.rank ? rows : 0
