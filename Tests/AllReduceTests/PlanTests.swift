@@ -103,7 +103,10 @@ final class PlanTests: XCTestCase {
     plan.overlap = false
     plan.bucketBytes = 4096
     plan.meeting.every = 8
-    plan.meeting.through = .servers
+    plan.meeting.replica = .host
+    (plan.meeting.outerRule, plan.meeting.outerMomentum) = (.nesterov, 0.8)
+    (plan.meeting.fragments, plan.meeting.overlapSteps) = (4, 2)
+    (plan.meeting.mix, plan.meeting.warmUpSteps) = (0.5, 10)
     for compression: any GradientCompression in [.none, .topK(0.25), .powerSGD(4), .float16] {
       plan.compression = compression
       XCTAssertEqual(try Plan(json: plan.json, file: "x").json, plan.json)

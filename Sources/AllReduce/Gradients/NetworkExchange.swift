@@ -31,7 +31,11 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
   /// fast as it is filled, so only a network between hosts gains from it.
   private let overlaps: Bool
-  let pieceElements: Int?
+  private let ownPieceElements: Int?
+  /// What travels under the passes besides gradients; the one who trains the network keeps it.
+  weak var background: ReplicaExchange<Scalar>?
+
+  var pieceElements: Int? { background?.pieceElements ?? ownPieceElements }
 
   /// Takes the exchanges of a network's ranges.
   ///
@@ -63,7 +67,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     overlaps =
       transport.start == .duringBackward
       && self.exchanges.contains { $0.groups.sum.hosts.count > 1 }
-    pieceElements =
+    ownPieceElements =
       overlaps ? self.exchanges.compactMap { $0.reduction.ranges.first?.count }.min() : nil
   }
 
@@ -199,10 +203,12 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   }
 
   func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws {
+    try background?.makeProgress()
     try exchange(of: parameter).finish(from: parameter.place + range.lowerBound)
   }
 
   func isReady(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws {
+    try background?.makeProgress()
     guard isListening else { return }
     let place = parameter.place
     try exchange(of: parameter).isReady(place + range.lowerBound..<place + range.upperBound)
@@ -228,6 +234,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   }
 
   func makeProgress() throws {
+    try background?.makeProgress()
     guard overlaps else { return }
     for exchange in exchanges { try exchange.makeProgress() }
   }

@@ -58,7 +58,7 @@ extension Plan {
       }
       overlap = try root.optional("overlap")?.boolean("overlap") ?? true
       bucketBytes = try root.optional("bucket_bytes")?.count("bucket_bytes")
-      if let node = root.optional("meet") { meeting = try Plan.meeting(node) }
+      if let node = root.optional("meet") { meeting = try Meeting(node) }
     } catch {
       throw PlanError("\(file): line \(error.line) \(error.reason).", exitCode: 65)
     }
@@ -75,24 +75,6 @@ extension Plan {
       placements[path] = try node.member("placement").choice("placement")
     }
     return placements
-  }
-
-  private static func meeting(_ node: JSONNode) throws(JSONReader.Mistake) -> Meeting {
-    try node.allow(["every", "replica_ranks", "through", "fragments", "overlap_steps"])
-    var meeting = Meeting()
-    if let node = node.optional("every") { meeting.every = try node.count("every") }
-    if let node = node.optional("replica_ranks") {
-      meeting.replicaRanks = try node.count("replica_ranks")
-    }
-    if let node = node.optional("through") { meeting.through = try node.choice("through") }
-    if let node = node.optional("fragments") { meeting.fragments = try node.count("fragments") }
-    if let node = node.optional("overlap_steps") {
-      guard case .integer(let steps) = node.value, steps >= 0 else {
-        throw node.mistake("has \(node.summary) for overlap_steps, and not a whole number from 0")
-      }
-      meeting.overlapSteps = steps
-    }
-    return meeting
   }
 
   private static func compression(named name: String) -> (any GradientCompression)? {
@@ -149,18 +131,7 @@ extension Plan {
     }
     if !overlap { members.append(("overlap", .boolean(false))) }
     if let bucketBytes { members.append(("bucket_bytes", .integer(bucketBytes))) }
-    if meeting != Meeting() {
-      members.append(
-        (
-          "meet",
-          .object([
-            ("every", .integer(meeting.every)), ("replica_ranks", .integer(meeting.replicaRanks)),
-            ("through", .text(meeting.through.rawValue)),
-            ("fragments", .integer(meeting.fragments)),
-            ("overlap_steps", .integer(meeting.overlapSteps)),
-          ])
-        ))
-    }
+    if meeting != Meeting() { members.append(("meet", meeting.json)) }
     return JSONValue.object(members).encoded()
   }
 

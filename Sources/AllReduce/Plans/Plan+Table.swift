@@ -45,9 +45,7 @@ extension ResolvedPlan {
       plan.compression is any PartialCompression
         ? "compression \(plan.compression.name)" : "wire \(plan.compression.wireFormat)")
     if !plan.overlap { words.append("no overlap") }
-    words.append(
-      plan.meeting.every == 1
-        ? "replicas meet every step" : "replicas meet every \(plan.meeting.every) steps")
+    words.append(plan.meeting.summary)
     return words.joined(separator: " · ")
   }
 }
@@ -59,7 +57,7 @@ extension Plan {
   /// - Parameters:
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
-  ///   - ranks: All ranks.
+  ///   - ranks: The ranks of a replica: all of them, where replicas meet in every step.
   /// - Returns: Lines, the last without a break.
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
   public func table<Scalar: NetworkScalar>(
@@ -95,11 +93,12 @@ extension Plan {
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil,
     usesNorms: Bool = false
   ) throws -> Plan {
-    try world.agreeing {
+    let ranks = try ReplicaRanks(meeting, over: world)
+    return try world.agreeing {
       let resolved = try PlanResolver.resolve(
-        self, for: root, input: input, ranks: world.size, lossTakesShards: true)
+        self, for: root, input: input, ranks: ranks.own.size, lossTakesShards: true)
       return try TrainerSetting(
-        resolved, over: world, algorithm: algorithm, virtualShards: virtualShards,
+        resolved, over: ranks.own, algorithm: algorithm, virtualShards: virtualShards,
         usesNorms: usesNorms
       ).plan
     }

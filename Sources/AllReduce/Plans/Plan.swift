@@ -38,7 +38,7 @@ public struct Plan: Sendable {
   /// The most bytes of gradients that are exchanged at once; nil for
   /// ``GradientReducer/defaultBucketBytes(hosts:)``.
   public var bucketBytes: Int?
-  /// How often replicas meet.
+  /// How often replicas meet, and through what.
   public var meeting: Meeting
 
   /// Makes a plan by hand.
@@ -98,26 +98,4 @@ public struct Plan: Sendable {
     try grid.check(ranks: ranks)
     return grid
   }
-}
-
-/// How often the replicas of a network meet.
-public struct Meeting: Hashable, Sendable {
-  /// What replicas meet through.
-  public enum Way: String, Sendable, CaseIterable {
-    case allReduce, servers
-  }
-
-  /// The steps from one meeting to the next.
-  public var every = 1
-  /// The ranks that form one replica.
-  public var replicaRanks = 1
-  /// What they meet through.
-  public var through = Way.allReduce
-  /// The pieces of the weights that are exchanged in turn.
-  public var fragments = 1
-  /// The steps that an exchange may take.
-  public var overlapSteps = 0
-
-  /// All ranks meet in every step.
-  public init() {}
 }

@@ -26,7 +26,7 @@ public struct RankFigures: Sendable {
       trainer.network.parameterCount, ProcessMemory.proportionalBytes ?? -1,
       traffic.agreementBytesSent,
     ]
-    let all = try trainer.grid.world.allGather(own.map(Int64.init))
+    let all = try trainer.world.allGather(own.map(Int64.init))
     func every(_ first: Int) -> [Int] {
       stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
     }

@@ -64,7 +64,7 @@ extension Trainer {
   }
 
   /// Tries the network on examples that it does not learn from, in evaluation mode. Collective; all ranks share
-  /// the work.
+  /// the work. Replicas that do not meet in every step try the global weights.
   ///
   /// - Parameters:
   ///   - data: The examples.
@@ -72,6 +72,10 @@ extension Trainer {
   /// - Returns: The totals over all examples.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func score(on data: any Dataset, batchSize: Int? = nil) throws -> BatchScore {
+    try withGlobalWeights { try scoreShare(of: data, batchSize: batchSize) }
+  }
+
+  private func scoreShare(of data: any Dataset, batchSize: Int?) throws -> BatchScore {
     let share = share
     let blocks = BlockPartition(count: data.count, parts: share.count)
     let (own, size) = (blocks[share.index], batchSize ?? (row == nil ? 256 : max(largestBatch, 1)))
@@ -91,7 +95,7 @@ extension Trainer {
 
   /// As ``score(on:batchSize:)``, of one batch of which this rank has its ``share``.
   public func score(_ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>) throws -> BatchScore {
-    try sum(scoreOwn((inputs, targets, [])))
+    try withGlobalWeights { try sum(scoreOwn((inputs, targets, []))) }
   }
 
   private func scoreOwn(_ part: Part) throws -> BatchScore {
@@ -116,6 +120,6 @@ extension Trainer {
   }
 
   private func sum(_ own: BatchScore) throws -> BatchScore {
-    try (lossIsOwn ? grid.world : grid.data).sum(own)
+    try total((lossIsOwn ? grid.world : grid.data).sum(own))
   }
 }

@@ -32,6 +32,10 @@ extension Trainer {
         row == nil ? "all" : part.groups.isSharded ? "sharded" : isOwn ? "data" : "replicated"
       all.append(("gradients of \(layers) layers", "all-reduce", part.reduction.traffic))
     }
+    for (number, fragment) in (replicas?.fragments ?? []).enumerated() {
+      all.append(
+        ("differences of fragment \(number)", "all-reduce", fragment.reduction.traffic))
+    }
     return all
   }
 
@@ -41,6 +45,7 @@ extension Trainer {
   /// Where the time of exchanges went.
   public var exchangeTimes: ExchangeTimes {
     var times = exchange.clock.times
+    if let replicas { times = times + replicas.clock.times }
     for (_, exchange) in between { times = times + exchange.times }
     if let shardedLoss { times = times + shardedLoss.exchange.times }
     if let record = targetExchange?.record { times = times + record.times }

@@ -16,11 +16,19 @@ extension Trainer {
     return weights + buffers + exchange.stateTensors
   }
 
-  /// The checksum of all weights, after making sure that ranks that hold the same have the same bits. Collective.
+  /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have the same bits. Collective.
   ///
   /// - Returns: The same on all ranks; it depends on how many ranks share the weights.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
   public func checksum() throws -> UInt64 {
+    try withGlobalWeights {
+      let sum = try replicaChecksum()
+      if let peers = ranks.peers { try requireEqual(sum, "global weights", peers) }
+      return sum
+    }
+  }
+
+  private func replicaChecksum() throws -> UInt64 {
     try finish()
     let isSharded = network.parameters.contains { $0.shard != nil }
     guard isSharded else {
@@ -48,18 +56,19 @@ extension Trainer {
     return sums.withUnsafeBytes { WeightChecksum.of($0) }
   }
 
-  /// Every parameter of the whole network, in the order of the forward pass. Collective; takes the memory of
+  /// Every parameter of the whole network, of replicas the global weights, in the order of the forward pass. Collective; takes the memory of
   /// the whole.
   ///
   /// - Returns: Names, values and gradients, the same on all ranks.
   /// - Throws: ``MPIError``.
   public func wholeParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])] {
-    try finish()
-    return try network.parameters.map {
-      (
-        $0.name, try $0.gathered(\.values, over: grid.model),
-        try $0.gathered(\.gradient, over: grid.model)
-      )
+    try withGlobalWeights {
+      try network.parameters.map {
+        (
+          $0.name, try $0.gathered(\.values, over: grid.model),
+          try $0.gathered(\.gradient, over: grid.model)
+        )
+      }
     }
   }
 

@@ -7,8 +7,9 @@ extension Trainer {
   /// - Parameters:
   ///   - batch: This rank's ``share`` of a global batch; it may be empty.
   ///   - learningRate: How far to go.
-  /// - Returns: The totals over all ranks. Where the loss is not finite, or with clipping the gradient is not, no
-  ///   weight has changed, and ``skippedSteps`` is one more.
+  /// - Returns: The totals over all ranks; where replicas do not meet in every step, over those of this one
+  ///   (``total(_:)``). Where the loss is not finite, or with clipping the gradient is not, no weight has changed, and
+  ///   ``skippedSteps`` is one more.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(_ batch: Batch<Scalar>, learningRate: Double) throws -> BatchScore {
     try step(parts: 1, learningRate: learningRate) { _ in
@@ -40,6 +41,22 @@ extension Trainer {
   /// - Returns: As there.
   /// - Throws: As there.
   public func step(
+    parts: Int, learningRate: Double, _ part: (Int) throws -> Part
+  ) throws -> BatchScore {
+    guard let replicas else { return try takeStep(parts: parts, learningRate: learningRate, part) }
+    let from = clock.now
+    let score = try takeStep(parts: parts, learningRate: learningRate, part)
+    try exchange.finish()
+    try tally.counting {
+      try replicas.endStep(
+        examples: score.examples, seconds: (clock.now - from) / .seconds(1))
+    }
+    stepSeconds += (clock.now - from) / .seconds(1)
+    return score
+  }
+
+  /// The step of a replica.
+  private func takeStep(
     parts: Int, learningRate: Double, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
     let number = updates + 1

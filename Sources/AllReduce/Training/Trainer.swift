@@ -22,7 +22,10 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   public let network: Network<Scalar>
   /// The plan, with the placement of each layer and the grid.
   public let plan: Plan
-  /// Who shares the data, and who the weights.
+  /// All ranks.
+  public let world: Communicator
+  /// Who shares the data, and who the weights: of this rank's replica, which is all ranks where replicas meet in every
+  /// step.
   public let grid: Grid
   /// How gradients become new weights that all ranks hold.
   public let update: UpdateMode
@@ -41,11 +44,14 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   public internal(set) var computeSeconds = 0.0
   /// Seconds of updates after passes so far.
   public internal(set) var updateSeconds = 0.0
+  /// Seconds of steps, meetings of replicas included; counted where these do not meet in every step.
+  var stepSeconds = 0.0
   /// Notes when passes, layers and exchanges began and ended; nil for not.
   public var recorder: SpanRecorder? {
     didSet {
       network.pass.recorder = recorder
       exchange.record(recorder)
+      replicas?.recorder = recorder
       spans = recorder.map { PassSpans($0) }
       recorder?.nameLayers(below: network.root)
     }
@@ -67,6 +73,9 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// Of the exchanges those of parameters that all ranks hold and have other examples for.
   let front: Range<Int>
   let tree: GradientTree<Scalar>?
+  /// Where replicas meet; nil where they do in every step.
+  let replicas: ReplicaExchange<Scalar>?
+  let ranks: ReplicaRanks
   /// Counts what steps move besides what exchanges count themselves.
   let tally = TrafficTally()
   var totals = BatchScore()
@@ -103,6 +112,8 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     optimizer: any UpdateRule, loss: any Loss<Scalar>, clipping: GradientClipping? = nil,
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil, seed: UInt64 = 0
   ) throws {
+    let ranks = try ReplicaRanks(plan.meeting, over: world)
+    (self.world, self.ranks) = (world, ranks)
     let resolved = try world.agreeing {
       if virtualShards != nil, root.hasBatchStatistics {
         throw PlanError(
@@ -110,12 +121,12 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
             + "examples as all ranks have at once: use layernorm.")
       }
       return try PlanResolver.resolve(
-        plan, for: root, input: input, ranks: world.size,
+        plan, for: root, input: input, ranks: ranks.own.size,
         lossTakesShards: loss is SoftmaxCrossEntropy<Scalar>)
     }
     let setting = try world.agreeing {
       try TrainerSetting(
-        resolved, over: world, algorithm: algorithm, virtualShards: virtualShards,
+        resolved, over: ranks.own, algorithm: algorithm, virtualShards: virtualShards,
         usesNorms: optimizer.usesNorms || clipping != nil)
     }
     self.plan = setting.plan
@@ -128,7 +139,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     try world.requireEqual(Trainer.fingerprint(setting.plan.json), "plan") {
       WeightChecksum.text(UInt64(bitPattern: Int64($0)))
     }
-    grid = try Grid(world, resolved.grid)
+    grid = try Grid(ranks.own, resolved.grid)
     batch = GroupBatch(over: grid.model)
     let planned = resolved.isDataParallel ? nil : try PlannedNetwork(resolved, batch)
     row = planned?.root
@@ -144,12 +155,18 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     tree = virtualShards.map {
       GradientTree(shards: $0 / world.size, count: layout.count - layout.reserved)
     }
-    try setting.requireMemory(for: layout, optimizer, over: world)
+    try setting.requireMemory(for: layout, optimizer, over: ranks.own)
     let (parts, hasFront) = setting.parts(layout, grid, planned?.groups ?? [:])
     front = 0..<(hasFront ? 1 : 0)
     exchange = try NetworkExchange(
-      network, over: world, parts: parts, pieces: row == nil ? nil : grid.model, setting.update,
+      network, over: ranks.own, parts: parts, pieces: row == nil ? nil : grid.model, setting.update,
       optimizer, setting.transport)
+    replicas = try ReplicaExchange(
+      setting.plan.meeting, ranks, layout, exchange.memory, isDataParallel: row == nil,
+      GradientTransport(
+        algorithm: algorithm, compression: setting.plan.compression,
+        bucketBytes: setting.plan.bucketBytes))
+    exchange.background = replicas
     _ = try checksum()
   }
 
@@ -171,8 +188,8 @@ extension Trainer {
   /// Which share of a global batch this rank gives a step: its index, and the number of shares. Where the first
   /// layers need the examples of a whole model group, all ranks of a group give the same.
   public var share: (index: Int, count: Int) {
-    inputLayout == .batchSharded
-      ? (grid.world.rank, grid.world.size) : (grid.dataIndex, grid.data.size)
+    let group = inputLayout == .batchSharded ? grid.world : grid.data
+    return (ranks.index * group.size + group.rank, ranks.count * group.size)
   }
 
   /// The learned numbers, each counted once, however many ranks hold it.

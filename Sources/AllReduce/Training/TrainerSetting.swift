@@ -17,19 +17,27 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   ) throws {
     var plan = resolved.plan
     isDataParallel = resolved.isDataParallel
-    guard plan.meeting == Meeting() else {
-      throw PlanError("Replicas can meet in every step only, all ranks through an all-reduce.")
+    guard plan.meeting.through == .allReduce else {
+      throw PlanError("Replicas can meet through an all-reduce only, not through servers.")
     }
+    guard virtualShards == nil || plan.meeting.isEveryStep else {
+      throw PlanError(
+        "Virtual shards give the same weights at any number of ranks; replicas that meet every so many steps "
+          + "do not: choose one of both.")
+    }
+    // On one host nothing is sent that could be made smaller: it is for what replicas exchange.
+    let isLocal = !plan.meeting.isEveryStep && world.hosts.count == 1
+    let compression: any GradientCompression = isLocal ? .none : plan.compression
     let isOneHost = world.hosts.count == 1
-    let isCompressed = plan.compression.name != WholeGradient(as: .full).name
+    let isCompressed = compression.name != WholeGradient(as: .full).name
     let chosen: UpdateMode =
       !isDataParallel || isCompressed || (virtualShards != nil && (usesNorms || !isOneHost))
         || ![.automatic, .sharedMemory, .hierarchical].contains(algorithm)
       ? .replicated : world.hosts.count < world.size ? .shared : .sharded
     let update = plan.update ?? chosen
-    if update != .replicated, plan.compression is any PartialCompression {
+    if update != .replicated, compression is any PartialCompression {
       throw PlanError(
-        "The update \(update.rawValue) adds up whole gradients, not \(plan.compression.name): choose "
+        "The update \(update.rawValue) adds up whole gradients, not \(compression.name): choose "
           + "replicated.")
     }
     let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
@@ -62,7 +70,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     plan.update = update
     (self.plan, self.update) = (plan, update)
     transport = GradientTransport(
-      algorithm: algorithm, compression: plan.compression, start: start,
+      algorithm: algorithm, compression: compression, start: start,
       bucketBytes: plan.bucketBytes)
   }
 

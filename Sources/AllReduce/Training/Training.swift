@@ -85,7 +85,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     _ trainer: Trainer<Scalar>, _ data: ClassificationData, batchSize: Int = 64, seed: UInt64 = 1
   ) {
     (self.trainer, self.data, self.seed) = (trainer, data, seed)
-    globalBatchSize = batchSize * trainer.grid.world.size
+    globalBatchSize = batchSize * trainer.world.size
     asksForBatch = false
   }
 
@@ -101,7 +101,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Throws: ``AgreedError`` of a ``TrainingError``, or of files that cannot be read or written; what
   ///   ``Trainer/step(_:learningRate:)`` throws.
   public func run(epochs: Int) throws {
-    let world = trainer.grid.world
+    let world = trainer.world
     let records = try TrainingRecords(checkpoints, trace: trace, over: world)
     let course = try world.agreeing { try self.course(epochs, records.resumed) }
     globalBatchSize = course.globalBatchSize
@@ -140,6 +140,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
+    if checkpoints != nil, trainer.replicaCount > 1 {
+      throw TrainingError.settings(
+        "The state of replicas that do not meet in every step cannot be kept yet.")
+    }
     if trainer.virtualShards != nil, accumulation > 1 {
       throw TrainingError.settings(
         "Virtual shards cut batches themselves: leave accumulation at 1, not \(accumulation).")
@@ -189,7 +193,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       (state.stepsOfEpoch, state.epochScore) = (step + 1, total)
       if step + 1 < last { try keepIfDue(state, run, endsEpoch: false, endsRun: false) }
     }
-    trainLoss.append(total.meanLoss)
+    // The last round may be shorter than others.
+    if epoch + 1 == run.course.epochs { try trainer.meet() }
+    trainLoss.append(try trainer.total(total).meanLoss)
     checksum = try trainer.checksum()
     testAccuracy.append(try evaluate(epoch, run))
     (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
@@ -218,7 +224,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
     steps += 1
     let end = clock.now
-    times.add(seconds: (end - begin) / .seconds(1), examples: score.examples)
+    times.add(
+      seconds: (end - begin) / .seconds(1), examples: run.course.sampler.batchSize(step: step))
     run.log.add(
       step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1), loss: score.meanLoss)
     return score
@@ -250,6 +257,6 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     // A run that resumes finds the lines of all steps up to the state's.
     run.log.flush()
     try trainer.finish()
-    try run.records.write(trainer.state, state, over: trainer.grid.world)
+    try run.records.write(trainer.state, state, over: trainer.world)
   }
 }

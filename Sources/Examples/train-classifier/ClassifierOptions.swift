@@ -39,6 +39,8 @@ struct ClassifierOptions: ParsableArguments {
 
   @OptionGroup(title: "What is sharded by weights") var sharing: SharingOptions
 
+  @OptionGroup(title: "How often replicas meet") var replicas: ReplicaOptions
+
   @OptionGroup(title: "Who updates") var updating: UpdateOptions
 
   @OptionGroup(title: "How it learns") var learning: LearningOptions
@@ -138,6 +140,7 @@ struct ClassifierOptions: ParsableArguments {
         ("strategy \(strategy.rawValue)", strategy != .data),
         ("update", updating.update != nil), ("wire-format", requestedWireFormat != nil),
         ("compress", compress != nil), ("bucket-bytes", bucketBytes != nil),
+        (replicas.given ?? "", replicas.given != nil),
       ] where isGiven {
         throw ValidationError("--plan \(plan) says that itself: leave out --\(name).")
       }

@@ -19,7 +19,7 @@ struct ClassifierResult {
   }
 
   private var trainer: Trainer<Float> { training.trainer }
-  private var world: Communicator { trainer.grid.world }
+  private var world: Communicator { trainer.world }
   private var data: ClassificationData { training.data }
 
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
@@ -62,6 +62,10 @@ struct ClassifierResult {
       ),
       ("parameters_per_rank", .integers(ranks.parameters)),
       ("exchanges", .list(exchanges)),
+      ("exchange_every", trainer.exchangeEvery.map { .integer($0) } ?? .null),
+      ("outer_steps", trainer.replicaCount == 1 ? .null : .integer(trainer.outerSteps)),
+      ("compute_utilisation", .number(orNull: trainer.computeUtilisation)),
+      ("difference_cosine", .number(orNull: trainer.differenceCosine)),
       ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
@@ -105,6 +109,15 @@ struct ClassifierResult {
     facts.add(["  strategy", strategy])
     facts.add(["  exchange", "\(algorithm), \(trainer.update.rawValue) update"])
     facts.add(["  compression", trainer.plan.compression.name])
+    if let every = trainer.exchangeEvery {
+      facts.add(["  replicas", "\(trainer.replicaCount), which meet every \(every) steps"])
+    }
+    if let utilisation = trainer.computeUtilisation {
+      facts.add(["  utilisation", utilisation.formatted(decimals: 3)])
+    }
+    if let cosine = trainer.differenceCosine {
+      facts.add(["  cosine", cosine.formatted(decimals: 3) + " between what replicas learned"])
+    }
     if training.firstStep > 0 {
       facts.add(["  went on", "after step \(training.firstStep.grouped)"])
     }

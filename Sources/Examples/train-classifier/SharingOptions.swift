@@ -56,6 +56,7 @@ extension ClassifierOptions {
     plan.compression = compression
     plan.overlap = overlap
     plan.bucketBytes = bucketBytes?.bytes
+    plan.meeting = replicas.meeting
     return plan
   }
 }

@@ -87,7 +87,8 @@ struct TrainClassifier: ParsableCommand {
       usesNorms: options.learning.rule.usesNorms || options.learning.clip != nil)
     switch options.format {
     case .text:
-      console.print(try settled.table(for: root, input: data.exampleShape, ranks: world.size))
+      let ranks = settled.grid.map { $0.data * $0.model } ?? world.size
+      console.print(try settled.table(for: root, input: data.exampleShape, ranks: ranks))
     case .json: console.print(settled.json)
     }
   }

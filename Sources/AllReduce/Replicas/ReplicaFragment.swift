@@ -1,0 +1,84 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+/// A range of the weights that is exchanged by itself, and this rank's part in it.
+///
+/// The ranks of a replica that all have the same weights share the exchange: each carries a part across and takes the
+/// outer step for it. Then the others get its new weights, or find them in memory of the host.
+final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
+  /// Elements of the network's flat memory.
+  let elements: Range<Int>
+  /// Those that this rank carries.
+  let own: Range<Int>
+  /// What adds up the differences of the replicas.
+  let reduction: BucketedReduction<Scalar>
+  /// The steps of the replica when its difference was last taken.
+  var stepsTaken = 0
+  /// The examples that the replica had seen then.
+  var examplesTaken = 0
+
+  /// Prepares the exchange. Collective over the peers.
+  init(
+    _ elements: Range<Int>, part: Int, of parts: Int, _ layout: ParameterLayout<Scalar>,
+    _ memory: Arena<Scalar>, over peers: Communicator, _ transport: GradientTransport,
+    _ clock: ExchangeClock
+  ) throws {
+    self.elements = elements
+    let block = BlockPartition(count: elements.count, parts: parts)[part]
+    let own = elements.lowerBound + block.lowerBound..<elements.lowerBound + block.upperBound
+    self.own = own
+    reduction = try BucketedReduction(
+      memory, own, header: own.lowerBound..<own.lowerBound, parts: [own],
+      matrices: layout.matrices.filter {
+        own.lowerBound <= $0.range.lowerBound && $0.range.upperBound <= own.upperBound
+      }, over: peers, to: .everywhere, transport, clock)
+  }
+}
+
+/// How the ranks of a replica that have the same weights share these.
+struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
+  /// The ranks that carry a part each; nil where each carries all that it has.
+  private let group: Communicator?
+  /// Whether they have one copy of the weights.
+  private let isOneCopy: Bool
+  private let local: ParameterMemory<Scalar>
+  private let small = TensorMemory<Float>(count: 1)
+
+  /// Which part this rank carries.
+  var part: Int { group?.rank ?? 0 }
+  /// How many there are.
+  var parts: Int { group?.size ?? 1 }
+
+  /// Finds out who shares with whom. Collective over the replica.
+  ///
+  /// - Parameters:
+  ///   - own: The replica's ranks.
+  ///   - isDataParallel: Whether they all have the same weights.
+  ///   - local: Where these lie.
+  /// - Throws: ``MPIError``.
+  init(_ own: Communicator, isDataParallel: Bool, _ local: ParameterMemory<Scalar>) throws {
+    self.local = local
+    isOneCopy = local.weightArena?.sharing == .single
+    if own.size == 1 || !isDataParallel {
+      group = nil
+    } else {
+      group = isOneCopy && own.hosts.count > 1 ? try own.splitByHost() : own
+    }
+  }
+
+  /// Returns on no rank of the replica that reads what this one writes before all of them have entered.
+  func wait() throws {
+    guard isOneCopy, let group, group.size > 1 else { return }
+    try group.allReduce(small.values, .sum, using: .sharedMemory)
+  }
+
+  /// Gives all ranks of the replica the weights of some elements, of which each has its part. Collective over the
+  /// replica.
+  func spread(_ elements: Range<Int>) throws {
+    guard let group else { return }
+    if isOneCopy { return try wait() }
+    try group.start(
+      .allGather, local.values(elements), .sum, using: .ring, named: CallName.bucket(0)
+    ).wait()
+  }
+}

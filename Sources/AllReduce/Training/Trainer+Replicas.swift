@@ -1,0 +1,53 @@
+public import AllReduceNN
+
+extension Trainer {
+  /// The replicas: 1 where all ranks train in step.
+  public var replicaCount: Int { ranks.count }
+
+  /// Adds up what the replicas found, such as the scores of their steps. Collective.
+  ///
+  /// - Parameter score: Of this replica, the same on all of its ranks.
+  /// - Returns: The total over all replicas, the same on all ranks.
+  /// - Throws: ``MPIError``.
+  public func total(_ score: BatchScore) throws -> BatchScore {
+    try ranks.peers?.sum(score) ?? score
+  }
+
+  /// Makes replicas meet now, wherever they are in a round: the global weights move by what each has learned since,
+  /// and all go on from there. Does nothing where they meet in every step. Collective.
+  ///
+  /// - Throws: ``MPIError``.
+  public func meet() throws {
+    guard let replicas else { return }
+    try exchange.finish()
+    try tally.counting { try replicas.meet() }
+  }
+
+  /// The steps from one meeting of replicas to the next; nil where they meet in every step, or have not measured yet
+  /// how often they can.
+  public var exchangeEvery: Int? { replicas?.schedule?.steps }
+
+  /// The outer steps so far, of a fragment each; 0 where replicas meet in every step.
+  public var outerSteps: Int { replicas?.outerSteps ?? 0 }
+
+  /// The mean cosine between what two replicas learned before they met, weighted by lengths; nil before any met.
+  ///
+  /// Near 1, they learn the same, and could meet less often. Near 0, they go their own ways: the mean is shorter than
+  /// each by the root of their number.
+  public var differenceCosine: Double? {
+    replicas.flatMap { $0.cosines.count == 0 ? nil : $0.cosines.sum / Double($0.cosines.count) }
+  }
+
+  /// The part of this rank's steps that was not spent on meetings; nil where replicas meet in every step.
+  public var computeUtilisation: Double? {
+    guard let replicas, stepSeconds > 0 else { return nil }
+    return max(0, 1 - replicas.seconds / stepSeconds)
+  }
+
+  /// Runs `body` while the network has the global weights, if these are not its own. Collective.
+  func withGlobalWeights<Result>(_ body: () throws -> Result) throws -> Result {
+    guard let replicas else { return try body() }
+    try exchange.finish()
+    return try replicas.withGlobalWeights(body)
+  }
+}

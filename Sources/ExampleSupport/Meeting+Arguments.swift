@@ -1,0 +1,42 @@
+public import AllReduce
+public import ArgumentParser
+
+/// How replicas meet, as a command line says it.
+extension Meeting {
+  /// The interval of `--meet`: everyStep, every:H, every:auto.
+  ///
+  /// - Throws: An error whose text is a sentence, if it is none of these.
+  public static func interval(meeting text: String) throws -> Interval {
+    if text == "everyStep" { return .everyStep }
+    guard text.hasPrefix("every:") else {
+      throw ValidationError(
+        "there are everyStep, every:STEPS and every:auto, such as every:32, but no \(text).")
+    }
+    return try interval(every: String(text.dropFirst("every:".count)))
+  }
+
+  /// The interval of `--exchange-every`: a number of steps, or auto.
+  ///
+  /// - Throws: An error whose text is a sentence, if it is none of these.
+  public static func interval(every text: String) throws -> Interval {
+    if text == "auto" { return .automatic }
+    guard let steps = Int(text), steps >= 1 else {
+      throw ValidationError("replicas meet every 1 step or more, or auto, not every \(text).")
+    }
+    return .steps(steps)
+  }
+
+  /// The ranks of `--replica`: a number, or host.
+  ///
+  /// - Throws: An error whose text is a sentence, if it is none of these.
+  public static func replica(_ text: String) throws -> ReplicaSize {
+    if text == "host" { return .host }
+    guard let count = Int(text), count >= 1 else {
+      throw ValidationError("a replica is 1 rank or more, or host, not \(text).")
+    }
+    return .ranks(count)
+  }
+}
+
+/// The outer rules by name.
+extension Meeting.OuterRule: ExpressibleByArgument {}

@@ -1,0 +1,86 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// The options for how often replicas meet, and what they do then.
+struct ReplicaOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How replicas meet: everyStep, every:STEPS or every:auto (default: everyStep).",
+      valueName: "how"), transform: Meeting.interval(meeting:))
+  var meet: Meeting.Interval?
+
+  @Option(
+    help: ArgumentHelp(
+      "Replicas take so many steps of their own, then exchange what they learned; auto measures how many "
+        + "leave 95% of the time to computing. Short for --meet every:STEPS.", valueName: "steps"),
+    transform: Meeting.interval(every:))
+  var exchangeEvery: Meeting.Interval?
+
+  @Option(
+    help: ArgumentHelp(
+      "The ranks that form a replica and train in step: a number, or host (default: 1).",
+      valueName: "ranks"), transform: Meeting.replica)
+  var replica: Meeting.ReplicaSize?
+
+  @Option(help: "The rule by which what replicas learned moves the global weights (default: sgd).")
+  var outerOptimizer: Meeting.OuterRule?
+
+  @Option(
+    help: ArgumentHelp(
+      "How far an outer step goes (default: 1 for sgd, 0.7 for nesterov).", valueName: "rate"))
+  var outerLearningRate: Double?
+
+  @Option(help: "How much of the outer velocity stays, for nesterov (default: 0.9).")
+  var outerMomentum: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Exchanges the weights in so many fragments, in turn (default: 1).", valueName: "count"))
+  var fragments: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Lets a fragment's exchange travel under so many steps (default: 0).", valueName: "steps"))
+  var overlapSteps: Int?
+
+  @Option(
+    help: "How much of its own weights a replica keeps at an exchange, 0 up to 1 (default: 0).")
+  var mix: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Averages the replicas' weights after each of so many first steps (default: 0).",
+      valueName: "steps"))
+  var warmUpSteps: Int?
+
+  /// How replicas meet.
+  var meeting: Meeting {
+    var meeting = Meeting(every: exchangeEvery ?? meet ?? .everyStep, replica: replica ?? .ranks(1))
+    if let outerOptimizer { meeting.outerRule = outerOptimizer }
+    (meeting.outerLearningRate, meeting.outerMomentum) = (outerLearningRate, outerMomentum)
+    (meeting.fragments, meeting.overlapSteps) = (fragments ?? 1, overlapSteps ?? 0)
+    (meeting.mix, meeting.warmUpSteps) = (mix ?? 0, warmUpSteps ?? 0)
+    return meeting
+  }
+
+  /// The first option that is given.
+  var given: String? {
+    let all: [(name: String, isGiven: Bool)] = [
+      ("meet", meet != nil), ("exchange-every", exchangeEvery != nil), ("replica", replica != nil),
+      ("outer-optimizer", outerOptimizer != nil), ("outer-learning-rate", outerLearningRate != nil),
+      ("outer-momentum", outerMomentum != nil), ("fragments", fragments != nil),
+      ("overlap-steps", overlapSteps != nil), ("mix", mix != nil),
+      ("warm-up-steps", warmUpSteps != nil),
+    ]
+    return all.first { $0.isGiven }?.name
+  }
+
+  func validate() throws {
+    if meet != nil, exchangeEvery != nil {
+      throw ValidationError(
+        "--meet and --exchange-every are two ways to say the same: give one.")
+    }
+    do { try meeting.check() } catch { throw ValidationError("\(error)") }
+  }
+}
