@@ -79,10 +79,12 @@ public final class Communicator {
     let hostOf = worldRanks.map { runtime.hostOfWorldRank[$0] }
     let byHost = Dictionary(grouping: 0..<size) { hostOf[$0] }
     hosts = byHost.values.sorted { $0[0] < $1[0] }
-    meter = TrafficMeter(isFar: hostOf.map { [rank] in $0 != hostOf[rank] })
+    let isFar = hostOf.map { [rank] in $0 != hostOf[rank] }
+    meter = TrafficMeter(isFar: isFar)
     agreement = Agreement(
       id: id, rank: rank, worldRanks: worldRanks,
-      endpoint: MessageEndpoint(internalHandle, worldRanks: worldRanks), engine: engine)
+      endpoint: MessageEndpoint(internalHandle, worldRanks: worldRanks, isFar: isFar),
+      engine: engine)
     counter = agreement.counter
     shortcut = .allocate(capacity: 1)
     shortcut.initialize(to: nil)

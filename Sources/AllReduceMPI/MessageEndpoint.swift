@@ -8,7 +8,8 @@ internal import CMPI
 package final class MessageEndpoint {
   let handle: MPI_Comm
   let worldRanks: [Int]
-  let pool = SlotPool.ofProcess
+  /// Slots for the first messages that this rank and each other exchange.
+  let pools: [SlotPool]
   /// Messages sent to, and received from, each rank in the present generation.
   let sent: UnsafeMutablePointer<UInt64>
   let received: UnsafeMutablePointer<UInt64>
@@ -19,9 +20,14 @@ package final class MessageEndpoint {
   /// Sets that had messages under way when the generation failed.
   private var closingSets: [MessageSet] = []
 
-  init(_ handle: MPI_Comm, worldRanks: [Int]) {
+  /// - Parameters:
+  ///   - handle: The MPI communicator of the messages.
+  ///   - worldRanks: Its ranks, as ranks of the job.
+  ///   - isFar: Whether each of them is on another host.
+  init(_ handle: MPI_Comm, worldRanks: [Int], isFar: [Bool]) {
     self.handle = handle
     self.worldRanks = worldRanks
+    pools = isFar.map { $0 ? .betweenHosts : .ofHost }
     sent = .allocate(capacity: worldRanks.count)
     received = .allocate(capacity: worldRanks.count)
     sent.initialize(repeating: 0, count: worldRanks.count)
@@ -66,37 +72,5 @@ package final class MessageEndpoint {
     status.pointee += 1
     sent.update(repeating: 0, count: worldRanks.count)
     received.update(repeating: 0, count: worldRanks.count)
-  }
-}
-
-/// Memory for messages of up to ``bytes`` bytes: tickets, and small payloads behind them.
-///
-/// One pool a process, used by the thread that owns MPI alone. It grows with the messages that are
-/// under way and keeps what it has.
-final class SlotPool {
-  /// The largest payload that travels in the same message as its ticket.
-  static let largestPayload = 4096
-  /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
-  static let ticketBytes = 32
-  /// Bytes of a slot.
-  static let bytes = ticketBytes + largestPayload
-
-  nonisolated(unsafe) static let ofProcess = SlotPool()
-
-  private var free: [UnsafeMutableRawPointer] = []
-  private static let slotsTogether = 8
-
-  func take() -> UnsafeMutableRawPointer {
-    if free.isEmpty { grow() }
-    return free.removeLast()
-  }
-
-  func giveBack(_ slot: UnsafeMutableRawPointer) { free.append(slot) }
-
-  private func grow() {
-    let distance = (SlotPool.bytes + 63) & ~63
-    let chunk = UnsafeMutableRawPointer.allocate(
-      byteCount: distance * SlotPool.slotsTogether, alignment: 64)
-    for index in (0..<SlotPool.slotsTogether).reversed() { free.append(chunk + index * distance) }
   }
 }

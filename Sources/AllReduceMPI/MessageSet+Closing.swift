@@ -29,7 +29,7 @@ extension MessageSet {
     MPI_Testsome(Int32(state.pointee.active), requests, &count, indices, statuses)
     for position in 0..<max(0, Int(count)) {
       let entry = entries[Int(indices[position])]
-      if let slot = entry.slot { endpoint.pool.giveBack(slot) }
+      if let slot = entry.slot { endpoint.pools[Int(entry.peer)].giveBack(slot) }
       if entry.role == .send || entry.role == .ticket { continue }
       var isCancelled: Int32 = 0
       MPI_Test_cancelled(statuses + position, &isCancelled)

@@ -8,8 +8,8 @@ internal import CMPI
 /// caller's memory. It holds room for a fixed number of messages and allocates nothing after it was
 /// made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
 ///
-/// A first message of up to 4 KiB travels with its ticket; of a larger one the ticket goes ahead as a
-/// message of its own, and the payload right behind it.
+/// A small first message travels with its ticket (up to 4 KiB on a host, 60 KiB between hosts); of a
+/// larger one the ticket goes ahead as a message of its own, and the payload right behind it.
 package final class MessageSet {
   enum Role: UInt8 {
     case send
@@ -149,13 +149,14 @@ package final class MessageSet {
     if message != 0 { return try post(bytes, count, .send, label, peer, tag, slot: nil) }
     meter.countAgreement(
       SlotPool.ticketBytes, to: Int(peer), tallied: state.pointee.tally.counts)
-    let slot = endpoint.pool.take()
+    let pool = endpoint.pools[Int(peer)]
+    let slot = pool.take()
     let ticket = state.pointee.ticket
     slot.storeBytes(of: ticket.number, as: UInt64.self)
     slot.storeBytes(of: ticket.running, toByteOffset: 8, as: UInt64.self)
     slot.storeBytes(of: UInt64(count), toByteOffset: 16, as: UInt64.self)
     slot.storeBytes(of: UInt64(ticket.lane), toByteOffset: 24, as: UInt64.self)
-    if count <= SlotPool.largestPayload {
+    if count <= pool.largestPayload {
       (slot + SlotPool.ticketBytes).copyMemory(from: bytes, byteCount: count)
       try post(slot, SlotPool.ticketBytes + count, .send, label, peer, tag, slot: slot)
     } else {
@@ -186,13 +187,14 @@ package final class MessageSet {
       role: .receive, label: label, peer: peer, tag: state.pointee.firstTag | message & 7,
       expected: count, target: bytes, slot: nil)
     if message == 0 {
-      let slot = endpoint.pool.take()
+      let pool = endpoint.pools[Int(peer)]
+      let slot = pool.take()
       entry.role = .first
       entry.slot = slot
       let place = reserve(entry)
       try check(
         MPI_Irecv(
-          slot, Int32(SlotPool.bytes), cmpi_byte(), peer, entry.tag, handle, requests + place),
+          slot, Int32(pool.bytes), cmpi_byte(), peer, entry.tag, handle, requests + place),
         "MPI_Irecv")
     } else if isCompared[Int(peer)] {
       try postReceive(entry, at: reserve(entry))
@@ -276,7 +278,7 @@ package final class MessageSet {
       let entry = entries[place]
       switch entry.role {
       case .send, .ticket:
-        if let slot = entry.slot { endpoint.pool.giveBack(slot) }
+        if let slot = entry.slot { endpoint.pools[Int(entry.peer)].giveBack(slot) }
       case .receive:
         endpoint.received[Int(entry.peer)] &+= 1
         if bytes(of: statuses + position) != entry.expected { isMismatch = true }
@@ -309,14 +311,15 @@ package final class MessageSet {
   /// Takes a first message out of its slot, if its ticket is this call's.
   private func compare(_ entry: Entry, _ bytes: Int) -> (isSame: Bool, follows: Bool) {
     guard let slot = entry.slot else { return (false, false) }
-    defer { endpoint.pool.giveBack(slot) }
+    let pool = endpoint.pools[Int(entry.peer)]
+    defer { pool.giveBack(slot) }
     let ticket = state.pointee.ticket
     guard bytes >= SlotPool.ticketBytes, slot.load(as: UInt64.self) == ticket.number,
       slot.load(fromByteOffset: 8, as: UInt64.self) == ticket.running,
       slot.load(fromByteOffset: 16, as: UInt64.self) == UInt64(entry.expected)
     else { return (false, false) }
     isCompared[Int(entry.peer)] = true
-    if entry.expected > SlotPool.largestPayload { return (true, true) }
+    if entry.expected > pool.largestPayload { return (true, true) }
     guard bytes == SlotPool.ticketBytes + entry.expected else { return (false, false) }
     entry.target?.copyMemory(from: slot + SlotPool.ticketBytes, byteCount: entry.expected)
     return (true, false)

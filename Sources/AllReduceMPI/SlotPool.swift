@@ -1,0 +1,41 @@
+/// Memory for messages that are received before it is known what they are: tickets, and payloads up to
+/// ``largestPayload`` behind them.
+///
+/// Two pools a process, used by the thread that owns MPI alone. They grow with the messages that are
+/// under way and keep what they have.
+final class SlotPool {
+  /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
+  static let ticketBytes = 32
+
+  /// Between ranks of a host. Above 4 KiB MPI moves a message there in one copy, so a ticket sent ahead
+  /// costs less than two copies through slots.
+  nonisolated(unsafe) static let ofHost = SlotPool(largestPayload: 4096)
+  /// Between hosts, where one more message costs more than these copies. 60 KiB is what a schedule sends
+  /// in one message there (docs/algorithms.md), so every ticket travels with
+  /// its payload, and below Open MPI's eager limit over TCP, 64 KiB.
+  nonisolated(unsafe) static let betweenHosts = SlotPool(largestPayload: 61440)
+
+  /// The largest payload that travels in the same message as its ticket.
+  let largestPayload: Int
+  /// Bytes of a slot.
+  var bytes: Int { SlotPool.ticketBytes + largestPayload }
+
+  private var free: [UnsafeMutableRawPointer] = []
+  private static let slotsTogether = 8
+
+  private init(largestPayload: Int) { self.largestPayload = largestPayload }
+
+  func take() -> UnsafeMutableRawPointer {
+    if free.isEmpty { grow() }
+    return free.removeLast()
+  }
+
+  func giveBack(_ slot: UnsafeMutableRawPointer) { free.append(slot) }
+
+  private func grow() {
+    let distance = (bytes + 63) & ~63
+    let chunk = UnsafeMutableRawPointer.allocate(
+      byteCount: distance * SlotPool.slotsTogether, alignment: 64)
+    for index in (0..<SlotPool.slotsTogether).reversed() { free.append(chunk + index * distance) }
+  }
+}
