@@ -86,6 +86,10 @@ let package = Package(
     .executableTarget(
       name: "AllocationWorker", dependencies: roof + ["CAllocationCount"],
       path: "Tests/AllocationWorker", swiftSettings: strict),
+    .target(name: "CMessageCount", dependencies: ["CMPI"], path: "Tests/CMessageCount"),
+    .executableTarget(
+      name: "TrafficWorker", dependencies: roof + ["CMessageCount"], path: "Tests/TrafficWorker",
+      swiftSettings: strict),
     .executableTarget(
       name: "AgreementWorker", dependencies: roof, path: "Tests/AgreementWorker",
       swiftSettings: strict),

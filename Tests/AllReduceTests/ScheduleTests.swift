@@ -128,6 +128,28 @@ final class ScheduleTests: XCTestCase {
     }
   }
 
+  /// All-to-all has one schedule: every block arrives where it belongs, in whatever order, at the stated cost.
+  func testAllToAll() throws {
+    for size in [1, 2, 3, 4, 5, 8, 16, 33] {
+      for (count, segment) in [(0, 1), (2 * size, 1), (12 * size, 6), (12 * size + 1, 4)] {
+        let schedules = Self.schedules(.allToAll, .ring, size: size, count: count, segment: segment)
+        for order in [ScheduleVerifier.Order.newestFirst, .shuffled(seed: 1)] {
+          XCTAssertNoThrow(
+            try ScheduleVerifier.verify(.allToAll, schedules, order: order),
+            "\(size) ranks, \(count) elements")
+        }
+        guard segment == 6 else { continue }
+        let measures = try ScheduleVerifier.verify(.allToAll, schedules)
+        let cost = ScheduleCost(.allToAll, by: .ring, size: size)
+        XCTAssertEqual(measures.steps, Int(cost.steps?.value ?? -1))
+        XCTAssertEqual(
+          Double(measures.elementsSent.reduce(0, +)), cost.totalSent.value * Double(count))
+        XCTAssertEqual(
+          Double(measures.elementsSent.max() ?? 0), cost.mostSent.value * Double(count))
+      }
+    }
+  }
+
   /// With segments, a chain costs its length and the segments, not their product: they overlap.
   func testSegmentsArePipelined() throws {
     let schedules = Self.schedules(

@@ -94,6 +94,14 @@ final class SharedMemoryTests: XCTestCase {
           guard values.indices.allSatisfy({ values[$0] == Int32($0 * size) + added }) else {
             throw Wrong("allGather")
           }
+          let length = 1003 / (2 * size)
+          for index in values.indices { values[index] = Int32(1003 * member.rank + index) }
+          try member.runInPlace(.allToAll, .sum, .int32, count: 1003)
+          for owner in 0..<size where owner != member.rank {
+            let (sent, came) = (member.rank * length, (size + owner) * length)
+            guard (0..<length).allSatisfy({ values[came + $0] == Int32(1003 * owner + sent + $0) })
+            else { throw Wrong("allToAll") }
+          }
           for index in values.indices where member.rank == root { values[index] = Int32(turn) }
           try member.runInPlace(.broadcast(root: root), .sum, .int32, count: 1003)
           guard values.allSatisfy({ $0 == Int32(turn) }) else { throw Wrong("broadcast") }

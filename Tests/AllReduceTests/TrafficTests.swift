@@ -38,7 +38,8 @@ final class TrafficTests: XCTestCase {
       let others = (ranks - 1) * count * 4
       for (collective, total) in [
         (.allReduce, 2 * others), (.reduceScatter, others), (.allGather, others),
-        (.broadcast(root: 1), others), (.reduce(root: 0), others + others / ranks),
+        (.allToAll, others / 2), (.broadcast(root: 1), others),
+        (.reduce(root: 0), others + others / ranks),
       ] as [(Collective, Int)] {
         let moved = moved(ranks: ranks, bytes: count * 4) {
           try $0.runInPlace(collective, .sum, .float, count: count)

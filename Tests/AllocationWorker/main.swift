@@ -20,6 +20,23 @@ final class Reporting: Layer {
   }
 }
 
+/// Plans in which every conversion between layouts stands somewhere.
+func plans() -> [(name: String, plan: Plan)] {
+  let placements: [[Placement]] = [
+    [.data, .columns, .rows, .data], [.columns, .replicated, .data, .rows],
+    [.rows, .data, .replicated, .rows], [.data, .rows, .rows, .columns],
+  ]
+  let listed = placements.map { row in
+    Plan(layers: Dictionary(uniqueKeysWithValues: zip(["0", "2", "4", "5"], row)))
+  }
+  let hybrid = ConversionRun.Order.allCases.map { Plan.hybrid($0) }
+  let inTurn = Plan(
+    layers: .listed(["0": .data, "2": .columns, "4": .rows, "5": .columns]),
+    conversions: [ConversionRun(before: "2", order: .scatterInTurn)])
+  return listed.enumerated().map { ("plan-\($0)", $1) }
+    + hybrid.enumerated().map { ("hybrid-\($0)", $1) } + [("in-turn", inTurn)]
+}
+
 /// No loss.
 struct Nothing: Loss {
   func evaluate(
@@ -37,6 +54,7 @@ try MPI.run { world in
     let all = try world.allReduce(mine, .sum)
     if world.isRoot { print("\(name) \(bytes) \(all)") }
   }
+  let numbers = Array(0..<6)
   for mode in UpdateMode.allCases {
     for clipping in [nil, GradientClipping(maximumNorm: 1)] {
       let trainer = try Trainer(
@@ -47,6 +65,17 @@ try MPI.run { world in
       try measure("step-\(mode)\(clipping == nil ? "" : "-clipped")", count) {
         _ = try trainer.step(none, .values(none), learningRate: 0.01)
       }
+    }
+  }
+  for (name, plan) in plans() {
+    let trainer = try Trainer<Float>(
+      Sequential(
+        Dense(16, 24), ReLU(), Dense(24, 20), ReLU(), Dense(20, 12), Dense(12, 10)), input: [16],
+      plan: plan, over: world, optimizer: Momentum(), loss: SoftmaxCrossEntropy())
+    let inputs = Tensor<Float>(repeating: 0.5, shape: [6, 16])
+    let targets = Targets<Float>.classes([1, 2, 3, 4, 5, 6])
+    try measure(name, 4 * trainer.network.layout.count) {
+      _ = try trainer.step(inputs, targets, examples: numbers, learningRate: 0.01)
     }
   }
   for bytes in [4, 1000, 30_000, 1 << 20] {

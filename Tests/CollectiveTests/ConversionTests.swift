@@ -52,7 +52,7 @@ final class ConversionTests: CollectiveTestCase {
     let batch = GroupBatch(over: group)
     let what = "\(from) to \(to), gradient \(gradient), \(counts) x \(width), \(group.size) ranks"
     if from == .batchSharded || to == .batchSharded || gradient == .batchSharded {
-      try batch.gather(counts[group.rank])
+      try batch.gather(counts[group.rank], classes: [], [])
     } else {
       batch.share(counts.reduce(0, +), [])
     }
@@ -60,10 +60,12 @@ final class ConversionTests: CollectiveTestCase {
     let back = from.wantedGradient
     let forward = Conversion(from: from, to: to)
     let backward = Conversion(from: gradient, to: back)
-    let (ways, conjugates) = (
-      forward?.exchange(of: [width], batch, isBackward: false, as: Double.self),
-      backward?.exchange(of: [width], batch, isBackward: true, as: Double.self)
-    )
+    let ways = forward.map {
+      ConversionExchange<Double>($0, of: [width], batch, isBackward: false)
+    }
+    let conjugates = backward.map {
+      ConversionExchange<Double>($0, of: [width], batch, isBackward: true)
+    }
     // Again and again: memory is used a second time, and in the place it is offered.
     for round in 0..<3 {
       let (x, y) = (whole(rows, width, seed: round), whole(rows, width, seed: 31 + round))
@@ -135,7 +137,7 @@ final class ConversionTests: CollectiveTestCase {
     let world = try world()
     let batch = GroupBatch(over: world)
     let own = (0..<world.rank).map { 100 * world.rank + $0 }
-    try batch.gather(own.map { Int32($0 % 7) }, own)
+    try batch.gather(own.count, classes: own.map { Int32($0 % 7) }, own)
     let all = (0..<world.size).flatMap { rank in (0..<rank).map { 100 * rank + $0 } }
     XCTAssertEqual(batch.numbers, all)
     XCTAssertEqual(batch.labels, all.map { Int32($0 % 7) })

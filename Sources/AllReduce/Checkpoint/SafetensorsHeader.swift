@@ -164,6 +164,11 @@ struct SafetensorsHeader {
       throw Mistake(expected: "a known dtype \(of)", found: fields["dtype"]?.summary ?? "none")
     }
     let sizes = try counts(fields["shape"], "a shape \(of)")
+    guard sizes.count <= Shape.mostDimensions else {
+      throw Mistake(
+        expected: "a shape \(of) with at most \(Shape.mostDimensions) dimensions", found: "\(sizes)"
+      )
+    }
     let offsets = try counts(fields["data_offsets"], "data_offsets \(of)")
     guard offsets.count == 2, offsets[0] <= offsets[1] else {
       throw Mistake(expected: "two ascending data_offsets \(of)", found: "\(offsets)")

@@ -20,20 +20,12 @@ public struct ExchangeTimes: Sendable, Equatable {
   /// What the rank itself spent on the exchange.
   var ownSeconds: Double { waitSeconds + busySeconds }
 
-  static func + (left: ExchangeTimes, right: ExchangeTimes) -> ExchangeTimes {
-    var sum = left
-    sum.exchangeSeconds += right.exchangeSeconds
-    sum.waitSeconds += right.waitSeconds
-    sum.busySeconds += right.busySeconds
-    sum.busyUnderWaySeconds += right.busyUnderWaySeconds
-    return sum
-  }
 }
 
 /// Counts the seconds of exchanges as they pass.
 ///
 /// All exchanges of a trainer may have one: what is under way at once is counted once.
-final class ExchangeClock {
+package final class ExchangeClock {
   /// Where the time went so far.
   private(set) var times = ExchangeTimes()
   /// How many exchanges are under way.
@@ -41,6 +33,8 @@ final class ExchangeClock {
   /// Since when any has been; nil while none is.
   private var since: ContinuousClock.Instant?
   private let clock = ContinuousClock()
+
+  package init() {}
 
   /// An exchange starts.
   func start() {

@@ -20,11 +20,12 @@ extension NetworkExchange {
   ///   - mode: Who updates which weights. Where something is sharded, `shared` keeps a copy a rank.
   ///   - optimizer: Nil if somebody else updates them.
   ///   - transport: How gradients travel.
+  ///   - clock: Counts the seconds.
   /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
   convenience init(
     _ network: Network<Scalar>, over world: Communicator, parts: [NetworkPart]? = nil,
     pieces: Communicator? = nil, _ mode: UpdateMode, _ optimizer: (any UpdateRule)?,
-    _ transport: GradientTransport
+    _ transport: GradientTransport, _ clock: ExchangeClock = ExchangeClock()
   ) throws {
     // Another exchange may have left weights on their way to the memory that the network is in until now.
     try network.pass.willUse(network.parameters)
@@ -41,7 +42,6 @@ extension NetworkExchange {
         (mode == .replicated ? $0.groups.sum : $0.groups.copies).size > 1
       },
       weights: try NetworkExchange.sharing(of: parts, pieces != nil, mode, over: world))
-    let clock = ExchangeClock()
     self.init(
       network, memory,
       try parts.enumerated().map { number, part in

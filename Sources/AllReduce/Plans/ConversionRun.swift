@@ -68,22 +68,47 @@ public struct ConversionRun: Hashable, Sendable {
   }
 }
 
-/// The examples of one turn of a ``ConversionRun``.
+/// The examples of one turn of a ``ConversionRun``, or of all of a batch.
 struct ExampleTurn: Equatable {
   /// Which of its own examples each rank contributes.
   let rows: [Range<Int>]
   /// The only rank that contributes; nil if all do.
   let root: Int?
+  /// The examples of all ranks.
+  let count: Int
+  /// The most examples of a rank.
+  let most: Int
 
   init(_ rows: [Range<Int>], root: Int? = nil) {
     self.rows = rows
     self.root = root
+    count = rows.reduce(0) { $0 + $1.count }
+    most = rows.map(\.count).max() ?? 0
   }
 
-  /// The examples of all ranks.
-  var count: Int { rows.reduce(0) { $0 + $1.count } }
-  /// The most examples of a rank.
-  var most: Int { rows.map(\.count).max() ?? 0 }
-  /// Whether all ranks contribute equally many.
-  var isEven: Bool { rows.allSatisfy { $0.count == most } }
+  /// Moves the ranks' examples, of so many elements each, from one after the other to the starts of blocks, which
+  /// are `length` elements apart. The two may be the same memory.
+  func spread<Scalar>(
+    from examples: UnsafePointer<Scalar>, to blocks: UnsafeMutablePointer<Scalar>, width: Int,
+    length: Int
+  ) {
+    var place = count * width
+    for (owner, rows) in rows.enumerated().reversed() {
+      place -= rows.count * width
+      if examples + place != UnsafePointer(blocks + owner * length) {
+        (blocks + owner * length).update(from: examples + place, count: rows.count * width)
+      }
+    }
+  }
+
+  /// Moves the ranks' examples from the starts of blocks to the front of the memory, one after the other.
+  func compact<Scalar>(_ blocks: UnsafeMutablePointer<Scalar>, width: Int, length: Int) {
+    var place = 0
+    for (owner, rows) in rows.enumerated() {
+      if place != owner * length {
+        (blocks + place).update(from: blocks + owner * length, count: rows.count * width)
+      }
+      place += rows.count * width
+    }
+  }
 }

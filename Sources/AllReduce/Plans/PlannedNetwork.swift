@@ -42,7 +42,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
         }
         let layer = try layer(planned)
         if let columns = layer as? ColumnShard<Scalar> {
-          columns.exchange = turns ?? boundary.backward
+          columns.exchange = turns.map { $0 as any LayoutExchange<Scalar> } ?? boundary.backward
         }
         // A sum is written where it is exchanged.
         if let rows = items.last?.layer as? RowShard<Scalar> { rows.exchange = boundary.forward }

@@ -78,9 +78,8 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
     var values = input
     for index in range {
       let item = items[index]
-      if let turns = item.turns {
-        if !startsTurn { values = try turns.gatherAll(values, pass) }
-      } else if let exchange = item.boundary.forward {
+      // A turn's examples have been gathered already.
+      if !(startsTurn && index == range.lowerBound), let exchange = item.boundary.forward {
         values = try exchange.run(values, pass)
       }
       batch.enter(isOwn: item.isOwn, pass)
@@ -145,4 +144,24 @@ extension PlannedRow {
     }
     return all + end.records.map { (path.isEmpty ? "output" : path, $0) }
   }
+}
+
+/// What stands between two layers, made for a model group.
+struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
+  /// Of activations; nil for none.
+  let forward: ConversionExchange<Scalar>?
+  /// Of gradients; nil for none.
+  let backward: ConversionExchange<Scalar>?
+
+  init(_ boundary: Boundary, of shape: Shape, _ batch: GroupBatch) {
+    forward = boundary.forward.map {
+      ConversionExchange($0, of: shape, batch, isBackward: false)
+    }
+    backward = boundary.backward.map {
+      ConversionExchange($0, of: shape, batch, isBackward: true)
+    }
+  }
+
+  /// What is exchanged, forward first.
+  var records: [LayerExchange] { [forward?.record, backward?.record].compactMap { $0 } }
 }

@@ -5,6 +5,8 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
   case allReduce
   case reduceScatter
   case allGather
+  /// Blocks as ``ExchangedBlocks``.
+  case allToAll
   case broadcast(root: Int)
   case reduce(root: Int)
 
@@ -13,6 +15,7 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
     case .allReduce: "allReduce"
     case .reduceScatter: "reduceScatter"
     case .allGather: "allGather"
+    case .allToAll: "allToAll"
     case .broadcast(let root): "broadcast from rank \(root)"
     case .reduce(let root): "reduce to rank \(root)"
     }
@@ -32,6 +35,7 @@ extension Collective {
       case .allReduce: (.allReduce, true, 0)
       case .reduceScatter: (.reduceScatter, true, 0)
       case .allGather: (.allGather, false, 0)
+      case .allToAll: (.allToAll, false, 0)
       case .broadcast(let root): (.broadcast, false, root)
       case .reduce(let root): (.reduce, true, root)
       }
@@ -46,10 +50,11 @@ extension ReductionAlgorithm.Kind {
   /// The algorithm whose form of a collective this one takes: itself, where it has a form of its own.
   ///
   /// Recursive doubling, the flat tree, the double tree and gather-and-reduce are ways to all-reduce. They
-  /// scatter and gather as halving-doubling does, and broadcast and reduce along the binomial tree.
+  /// scatter and gather as halving-doubling does, and broadcast and reduce along the binomial tree. All-to-all
+  /// has one schedule, whatever the algorithm.
   func form(of collective: Collective) -> ReductionAlgorithm.Kind {
     switch (self, collective) {
-    case (_, .allReduce): self
+    case (_, .allReduce), (_, .allToAll): self
     case (.recursiveDoubling, _), (.flatTree, _), (.doubleTree, _), (.gatherAndReduce, _):
       switch collective {
       case .broadcast, .reduce: .tree
@@ -86,7 +91,7 @@ extension Schedule {
     case .allReduce: plan.sharesResults = true
     case .allGather: plan.round(blocks[rank])
     case .broadcast(let root) where root == rank: plan.round(plan.all)
-    case .broadcast, .reduceScatter, .reduce: break
+    case .broadcast, .reduceScatter, .reduce, .allToAll: break
     }
     switch (collective, algorithm.form(of: collective)) {
     case (.allReduce, .ring): Ring.allReduce(&plan)
@@ -96,6 +101,7 @@ extension Schedule {
     case (.allReduce, .recursiveDoubling): RecursiveDoubling.allReduce(&plan)
     case (.allReduce, .halvingDoubling): HalvingDoubling.allReduce(&plan)
     case (.allReduce, .gatherAndReduce): GatherAndReduce.allReduce(&plan)
+    case (.allToAll, _): PairwiseExchange.allToAll(&plan)
     case (.reduceScatter, .ring): Ring.reduceScatter(&plan, blocks)
     case (.reduceScatter, .tree): Tree.reduceScatter(&plan, blocks)
     case (.reduceScatter, .halvingDoubling): HalvingDoubling.reduceScatter(&plan, blocks)

@@ -150,6 +150,11 @@ extension Communicator {
       try reduceScatterNatively(
         base, counts: blocks.counts, type: type, operation: operation, name: name)
       kernel.finish?(base + blocks[rank].lowerBound * type.stride, blocks[rank].count, size)
+    case .allToAll:
+      let exchanged = ExchangedBlocks(count: count, ranks: size)
+      try allToAllNatively(
+        base, into: base + exchanged.arriving(from: 0).lowerBound * type.stride,
+        countPerRank: exchanged.length, type: type, name: name)
     case .allGather:
       try allGatherNatively(base, counts: blocks.counts, type: type, name: name)
     }

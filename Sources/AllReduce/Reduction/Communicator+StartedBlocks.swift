@@ -49,11 +49,13 @@ extension Communicator {
     try start(.reduce(root: root), slice, operation, name)
   }
 
-  private func start<Scalar: ReducibleScalar>(
+  /// Starts any collective in an arena: in the memory of a host, else by messages, or both.
+  func start<Scalar: ReducibleScalar>(
     _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
-    _ name: String?
+    _ name: String? = nil
   ) throws -> PendingReduction {
     if size == 1 { return PendingReduction(communicator: self) }
+    if case .allReduce = collective { return try startAllReduce(slice, operation, name: name) }
     let (type, name) = (Scalar.scalarType, CallName.hash(of: name))
     if isOnOneHost {
       return try startInArena(

@@ -9,6 +9,14 @@ extension ScheduleCost {
       Formula(factor + "(p-1) N", halves * (p - 1)))
   }
 
+  /// All-to-all: half of the buffer leaves, but for the rank's own block.
+  static func pairwise(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
+    ScheduleCost(
+      Formula("p-1" + times(segments), (ranks.p - 1) * Double(segments)),
+      Formula("(p-1)/2p N", (ranks.p - 1) / (2 * ranks.p)),
+      Formula("(p-1)/2 N", (ranks.p - 1) / 2))
+  }
+
   /// Broadcast and reduce by ring: once around.
   static func chain(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
     ScheduleCost(

@@ -31,7 +31,7 @@ extension ScheduleCost {
     switch (collective, algorithm.form(of: collective)) {
     case (_, .automatic), (_, .native), (_, .sharedMemory), (_, .hierarchical):
       preconditionFailure("\(algorithm) has no schedule of its own.")
-    case (.allGather, _), (.broadcast, _): return Formula("1", 1)
+    case (.allGather, _), (.broadcast, _), (.allToAll, _): return Formula("1", 1)
     case (.allReduce, .ring): return Formula("p", p)
     case (.allReduce, .flatTree), (.allReduce, .gatherAndReduce): return Formula("2", 2)
     case (.allReduce, .tree), (.allReduce, .doubleTree): return Formula("⌊log₂ p⌋ + 1", f + 1)

@@ -48,6 +48,7 @@ package struct ScheduleCost: Equatable, Sendable {
       return
     }
     switch (collective, algorithm.form(of: collective)) {
+    case (.allToAll, _): self = .pairwise(ranks, segments)
     case (.allReduce, .ring): self = .ring(ranks, halves: 2, segments)
     case (.reduceScatter, .ring), (.allGather, .ring): self = .ring(ranks, halves: 1, segments)
     case (.broadcast, .ring), (.reduce, .ring): self = .chain(ranks, segments)

@@ -9,17 +9,23 @@ extension ScheduleVerifier {
   /// What a rank holds at the start; values that are not part of the input have no rank.
   static func initialBuffer(_ collective: Collective, _ schedule: Schedule) -> [Value] {
     let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
+    let exchanged = ExchangedBlocks(count: schedule.count, ranks: schedule.size)
     return (0..<schedule.count).map { element in
       let isInput =
         switch collective {
         case .allReduce, .reduceScatter, .reduce: true
         case .allGather: blocks[schedule.rank].contains(element)
+        case .allToAll: element < exchanged.arriving(from: 0).lowerBound
         case .broadcast(let root): schedule.rank == root
         }
       return Value(
         ranks: isInput ? 1 << UInt64(schedule.rank) : 0,
-        expression: mix(UInt64(schedule.rank) &+ 1, UInt64(element) &+ 1), isFinished: false)
+        expression: initialExpression(schedule.rank, element), isFinished: false)
     }
+  }
+
+  private static func initialExpression(_ rank: Int, _ element: Int) -> UInt64 {
+    mix(UInt64(rank) &+ 1, UInt64(element) &+ 1)
   }
 
   func combine(
@@ -59,6 +65,7 @@ extension ScheduleVerifier {
           case .reduceScatter: rank != owner || (isComplete(value) && value.isFinished)
           case .reduce(let root): rank != root || (isComplete(value) && value.isFinished)
           case .allGather: value.ranks == 1 << UInt64(owner) && value == buffers[owner][element]
+          case .allToAll: hasArrived(value, at: element, rank)
           case .broadcast(let root):
             value.ranks == 1 << UInt64(root) && value == buffers[root][element]
           }
@@ -72,10 +79,23 @@ extension ScheduleVerifier {
     return roundings
   }
 
+  /// Whether an element of an all-to-all that belongs to the result is what its rank has sent.
+  private func hasArrived(_ value: Value, at element: Int, _ rank: Int) -> Bool {
+    let blocks = ExchangedBlocks(count: schedules[0].count, ranks: schedules.count)
+    let place = element - blocks.arriving(from: 0).lowerBound
+    guard place >= 0, blocks.length > 0, place / blocks.length < schedules.count else {
+      return true
+    }
+    let (from, offset) = place.quotientAndRemainder(dividingBy: blocks.length)
+    let sent = blocks.leaving(to: rank).lowerBound + offset
+    return from == rank
+      || value.expression == ScheduleVerifier.initialExpression(from, sent)
+  }
+
   /// Whether an element of a rank is part of the result.
   private func isResult(_ element: Int, of rank: Int, _ owner: Int) -> Bool {
     switch collective {
-    case .allReduce, .allGather, .broadcast: true
+    case .allReduce, .allGather, .broadcast, .allToAll: true
     case .reduceScatter: rank == owner
     case .reduce(let root): rank == root
     }

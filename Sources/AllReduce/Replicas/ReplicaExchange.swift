@@ -16,7 +16,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   let fragments: [ReplicaFragment<Scalar>]
   let global: GlobalWeights<Scalar>
   /// Seconds of exchanges.
-  let clock = ExchangeClock()
+  private let clock: ExchangeClock
   /// When fragments are exchanged; nil until it has been measured how often they can be.
   private(set) var schedule: MeetingSchedule?
   /// The steps that this replica has taken.
@@ -52,27 +52,29 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - local: Where this replica's weights are, equal on all of them.
   ///   - isDataParallel: Whether all ranks of a replica have all weights.
   ///   - transport: How differences travel.
+  ///   - clock: Counts the seconds.
   /// - Throws: ``AgreedError``; ``MPIError``.
   init?(
     _ meeting: Meeting, _ ranks: ReplicaRanks, _ layout: ParameterLayout<Scalar>,
-    _ local: ParameterMemory<Scalar>, isDataParallel: Bool, _ transport: GradientTransport
+    _ local: ParameterMemory<Scalar>, isDataParallel: Bool, _ transport: GradientTransport,
+    _ clock: ExchangeClock
   ) throws {
     guard let peers = ranks.peers else { return nil }
-    (self.meeting, self.ranks, self.peers) = (meeting, ranks, peers)
+    (self.meeting, self.ranks, self.peers, self.clock) = (meeting, ranks, peers, clock)
     schedule = MeetingSchedule(meeting)
     start = meeting.warmUpSteps
     let sharing = try ReplicaSharing(ranks.own, isDataParallel: isDataParallel, local)
     self.sharing = sharing
     let global = try GlobalWeights(layout, local, meeting.rule, over: peers)
     self.global = global
-    let (first, times) = (layout.reserved, clock)
+    let first = layout.reserved
     let cuts = HostSlices(
       count: layout.count - first, stride: MemoryLayout<Scalar>.stride, ranks: meeting.fragments)
     fragments = try (0..<meeting.fragments).map {
       let elements = cuts[$0].lowerBound + first..<cuts[$0].upperBound + first
       return try ReplicaFragment(
         elements, part: sharing.part, of: sharing.parts, layout, global.differences, over: peers,
-        transport, times)
+        transport, clock)
     }
     for fragment in fragments { global.adopt(fragment.own) }
   }

@@ -10,15 +10,8 @@ extension Trainer {
       part.examples.isEmpty || part.examples.count == rows,
       "a batch of \(part.inputs.shape) has no \(part.examples.count) example numbers")
     largestBatch = max(largestBatch, rows)
-    batch.turn = nil
     batch.accumulates = accumulates
-    if row == nil {
-      batch.keep(rows, part.examples)
-    } else if inputLayout == .batchSharded {
-      try tally.counting { try gather(part) }
-    } else {
-      batch.share(rows, part.examples)
-    }
+    try tally.counting { try tell(part, part.examples) }
     if !accumulates, batch.own.isEmpty || batch.count == 0 {
       network.gradients.update(repeating: 0)
     }
@@ -26,16 +19,21 @@ extension Trainer {
     return part.inputs
   }
 
-  private func gather(_ part: Part) throws {
+  /// Tells the batch which examples this rank has, and where the plan needs that, the other ranks of its group.
+  private func tell(_ part: Part, _ numbers: [Int]) throws {
     let rows = part.inputs.rows
-    let numbers = part.examples.isEmpty ? Array(0..<rows) : part.examples
-    if case .classes(let labels) = part.targets {
-      // A row of an example that has several classes counts by itself.
-      precondition(
-        labels.count == rows, "\(labels.count) classes are not those of \(rows) examples")
-      try batch.gather(labels, numbers)
+    // Not shared with the batch, which changes its numbers in place.
+    network.pass.examples = []
+    if row == nil {
+      batch.keep(rows, numbers)
+    } else if inputLayout == .batchSharded {
+      if case .classes(let labels) = part.targets {
+        try batch.gather(rows, classes: labels, part.examples)
+      } else {
+        try batch.gather(rows, classes: [], part.examples)
+      }
     } else {
-      try batch.gather([], numbers)
+      batch.share(rows, numbers)
     }
   }
 
@@ -44,13 +42,13 @@ extension Trainer {
     if lossIsOwn == (inputLayout == .batchSharded) { return part.targets }
     switch part.targets {
     case .classes(let labels):
-      return .classes(lossIsOwn ? Array(labels[batch.own]) : batch.labels)
+      return .classes(lossIsOwn ? batch.own(of: labels) : batch.labels)
     case .values(let values):
       if lossIsOwn { return .values(values.rows(batch.own)) }
       let exchange =
         targetExchange
-        ?? Conversion.gatherExamples.exchange(
-          of: values.shape.example, batch, isBackward: false, as: Scalar.self)
+        ?? ConversionExchange(
+          .gatherExamples, of: values.shape.example, batch, isBackward: false)
       targetExchange = exchange
       return .values(try exchange.run(values, network.pass))
     }
@@ -103,20 +101,8 @@ extension Trainer {
     let pass = network.pass
     pass.isTraining = false
     defer { pass.isTraining = true }
-    let inputs = try begin(part, forEvaluation: true)
-    return try evaluate(network.forward(inputs), targets(of: part), nil)
-  }
-
-  private func begin(_ part: Part, forEvaluation: Bool) throws -> Tensor<Scalar> {
-    batch.turn = nil
-    if row == nil {
-      batch.keep(part.inputs.rows, [])
-    } else if inputLayout == .batchSharded {
-      try gather(part)
-    } else {
-      batch.share(part.inputs.rows, [])
-    }
-    return part.inputs
+    try tell(part, [])
+    return try evaluate(network.forward(part.inputs), targets(of: part), nil)
   }
 
   private func sum(_ own: BatchScore) throws -> BatchScore {

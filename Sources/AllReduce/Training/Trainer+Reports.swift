@@ -16,16 +16,10 @@ extension Trainer {
   private var otherTraffic: Traffic { tally.traffic + exchange.tally.traffic }
 
   private var named: [(layer: String, kind: String, traffic: Traffic)] {
-    var all = between.map {
-      (
-        $0.layer, $0.exchange.kind.rawValue + ($0.exchange.isBackward ? " backward" : ""),
-        $0.exchange.traffic
-      )
-    }
-    if let shardedLoss { all.append(("loss", "all-reduce", shardedLoss.exchange.traffic)) }
-    if let record = targetExchange?.record {
-      all.append(("targets", record.kind.rawValue, record.traffic))
-    }
+    var records = between
+    if let shardedLoss { records.append(("loss", shardedLoss.exchange)) }
+    if let record = targetExchange?.record { records.append(("targets", record)) }
+    var all = records.map { ($0.layer, $0.exchange.name, $0.exchange.traffic) }
     for part in exchange.exchanges where part.groups.sum.size > 1 {
       let isOwn = part.groups.sum.size == part.groups.copies.size
       let layers =
@@ -43,12 +37,5 @@ extension Trainer {
   public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
 
   /// Where the time of exchanges went.
-  public var exchangeTimes: ExchangeTimes {
-    var times = exchange.clock.times
-    if let replicas { times = times + replicas.clock.times }
-    for (_, exchange) in between { times = times + exchange.times }
-    if let shardedLoss { times = times + shardedLoss.exchange.times }
-    if let record = targetExchange?.record { times = times + record.times }
-    return times
-  }
+  public var exchangeTimes: ExchangeTimes { batch.clock.times }
 }

@@ -238,9 +238,13 @@ extension Trainer {
 extension Communicator {
   /// Adds up what ranks found. Collective; counts are exact.
   func sum(_ own: BatchScore) throws -> BatchScore {
-    var numbers = [Double(own.examples), own.loss, Double(own.correct)]
-    try allReduce(&numbers, .sum)
-    return BatchScore(
-      examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { numbers in
+      numbers[0] = Double(own.examples)
+      numbers[1] = own.loss
+      numbers[2] = Double(own.correct)
+      try allReduce(numbers, .sum)
+      return BatchScore(
+        examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
+    }
   }
 }

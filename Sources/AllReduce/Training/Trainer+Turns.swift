@@ -33,12 +33,12 @@ extension Trainer {
     for (index, turn) in all.enumerated() {
       let gathered = try turns.examples(of: index, pass)
       largestTurn = max(largestTurn, turn.count)
-      batch.turn = turn
+      batch.enter(turn)
       batch.accumulates = accumulated || (index > 0 && afterTurn == nil)
       if turn.count == 0, !batch.accumulates { clearGradients(back) }
       let outputs = try row.forward(gathered, pass, cut..<row.items.count, startsTurn: true)
       let slopes = outputGradient.tensor(outputs.shape)
-      let score = try evaluate(outputs, .classes(batch.labels(of: turn)), slopes)
+      let score = try evaluate(outputs, .classes(batch.turnLabels), slopes)
       own += score
       if afterTurn != nil {
         exchange.begin(counted(score), back)
@@ -54,7 +54,7 @@ extension Trainer {
         try afterTurn(grid.data.size == 1 ? score : grid.data.sum(score))
       }
     }
-    batch.turn = nil
+    batch.enter(nil)
     batch.accumulates = accumulated
     try turns.end(pass)
     guard let gradient else { return own }

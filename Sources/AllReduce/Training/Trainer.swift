@@ -86,7 +86,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   var spans: PassSpans?
   var outputGradient = Scratch<Scalar>()
   var frontGradient = Scratch<Scalar>()
-  var targetExchange: (any LayoutExchange<Scalar>)?
+  var targetExchange: ConversionExchange<Scalar>?
   let clock = ContinuousClock()
 
   /// Gets ready to train a network. Collective.
@@ -150,7 +150,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     try world.requireEqual(
       Int(truncatingIfNeeded: network.wholeFingerprint), "layers or seed of the network"
     ) { WeightChecksum.text(UInt64(bitPattern: Int64($0))) }
-    shardedLoss = try Trainer.shardedLoss(loss, resolved, over: grid.model)
+    shardedLoss = try Trainer.shardedLoss(loss, resolved, over: grid.model, batch.clock)
     let layout = network.layout
     tree = virtualShards.map {
       GradientTree(shards: $0 / world.size, count: layout.count - layout.reserved)
@@ -160,23 +160,24 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     front = 0..<(hasFront ? 1 : 0)
     exchange = try NetworkExchange(
       network, over: ranks.own, parts: parts, pieces: row == nil ? nil : grid.model, setting.update,
-      optimizer, setting.transport)
+      optimizer, setting.transport, batch.clock)
     replicas = try ReplicaExchange(
       setting.plan.meeting, ranks, layout, exchange.memory, isDataParallel: row == nil,
       GradientTransport(
         algorithm: algorithm, compression: setting.plan.compression,
-        bucketBytes: setting.plan.bucketBytes))
+        bucketBytes: setting.plan.bucketBytes), batch.clock)
     exchange.background = replicas
     _ = try checksum()
   }
 
   private static func shardedLoss(
-    _ loss: any Loss<Scalar>, _ plan: ResolvedPlan<Scalar>, over group: Communicator
+    _ loss: any Loss<Scalar>, _ plan: ResolvedPlan<Scalar>, over group: Communicator,
+    _ clock: ExchangeClock
   ) throws -> ShardedSoftmaxCrossEntropy<Scalar>? {
     guard plan.end.taken == .featureSharded, let whole = loss as? SoftmaxCrossEntropy<Scalar>
     else { return nil }
     return try ShardedSoftmaxCrossEntropy(
-      classes: plan.output.count, over: group, labelSmoothing: whole.labelSmoothing)
+      classes: plan.output.count, over: group, labelSmoothing: whole.labelSmoothing, clock)
   }
 
   private static func fingerprint(_ text: String) -> Int {

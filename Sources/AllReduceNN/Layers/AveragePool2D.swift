@@ -39,7 +39,7 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
 
   /// Computes the means of windows, `[batch, height', width', channels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    if plan == nil || plan!.image.sizes[...] != input.shape.sizes.dropFirst() {
+    if plan == nil || plan!.image != input.shape.example {
       plan = try PoolPlan.checked(
         input.shape.example, kernel: kernel, stride: stride, summary: summary)
     }

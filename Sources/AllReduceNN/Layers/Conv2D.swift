@@ -220,7 +220,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   }
 
   private func checkedPlan(for input: Shape) -> ConvolutionPlan {
-    if let plan, plan.image.sizes[...] == input.sizes.dropFirst() { return plan }
+    if let plan, plan.image == input.example { return plan }
     guard input.rank == 4, input[3] == inputChannels, let new = plan(for: input.example) else {
       preconditionFailure("\(summary) cannot take a batch of \(input)")
     }

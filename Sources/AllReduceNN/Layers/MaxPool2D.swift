@@ -77,7 +77,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   }
 
   private func currentPlan(for input: Shape) throws -> PoolPlan {
-    if let plan, plan.image.sizes[...] == input.sizes.dropFirst() { return plan }
+    if let plan, plan.image == input.example { return plan }
     let new = try PoolPlan.checked(input.example, kernel: kernel, stride: stride, summary: summary)
     plan = new
     return new

@@ -119,9 +119,8 @@ public final class Network<Scalar: NetworkScalar> {
   /// Computes the outputs of a batch, `[batch, ...]`; valid until the next pass.
   public func forward(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
     precondition(hasMemory, "the network has to be bound to memory before it computes anything")
-    // Compared in place: a shape of its own would be allocated in every step.
     precondition(
-      input.shape.sizes.dropFirst().elementsEqual(inputShape.sizes),
+      input.shape.example == inputShape,
       "the network takes \(inputShape) an example, not \(input.shape.example)")
     if !root.announcesUse { try pass.willUse(parameters) }
     return try root.forward(input, pass)

@@ -1,37 +1,86 @@
 /// The sizes of a tensor's dimensions, outermost first, such as `[64, 28, 28, 1]`.
 ///
-/// Images are `[height, width, channels]`; a batch has one more dimension in front.
+/// Images are `[height, width, channels]`; a batch has one more dimension in front. A shape holds its sizes
+/// itself, so that making one allocates nothing.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
-  /// One size a dimension.
-  public let sizes: [Int]
+  /// The most dimensions.
+  @inlinable public static var mostDimensions: Int { 6 }
+
+  /// The number of dimensions.
+  public let rank: Int
   /// The number of elements: the product of the sizes, 1 for no dimensions.
   public let count: Int
+  @usableFromInline let stored: Stored
+
+  @usableFromInline struct Stored: Hashable, Sendable {
+    @usableFromInline var (a, b, c, d, e, f) = (0, 0, 0, 0, 0, 0)
+
+    @inlinable init() {}
+
+    @inlinable subscript(dimension: Int) -> Int {
+      get {
+        switch dimension {
+        case 0: a
+        case 1: b
+        case 2: c
+        case 3: d
+        case 4: e
+        default: f
+        }
+      }
+      set {
+        switch dimension {
+        case 0: a = newValue
+        case 1: b = newValue
+        case 2: c = newValue
+        case 3: d = newValue
+        case 4: e = newValue
+        default: f = newValue
+        }
+      }
+    }
+  }
 
   /// Creates a shape.
   ///
-  /// - Precondition: No size is negative, and the product fits an `Int`.
-  public init(_ sizes: [Int]) {
-    precondition(sizes.allSatisfy { $0 >= 0 }, "a shape cannot have a negative size: \(sizes)")
-    self.sizes = sizes
-    count = sizes.reduce(1, *)
+  /// - Precondition: No size is negative, there are at most ``mostDimensions``, and the product fits an `Int`.
+  @inlinable
+  public init(_ sizes: some Collection<Int>) {
+    precondition(
+      sizes.count <= Shape.mostDimensions,
+      "a shape has at most \(Shape.mostDimensions) dimensions, not \(sizes.count)")
+    var (stored, count) = (Stored(), 1)
+    for (dimension, size) in sizes.enumerated() {
+      precondition(size >= 0, "a shape cannot have a negative size: \(size)")
+      stored[dimension] = size
+      count *= size
+    }
+    self.stored = stored
+    self.count = count
+    rank = sizes.count
   }
 
   /// Creates a shape.
+  @inlinable
   public init(arrayLiteral sizes: Int...) { self.init(sizes) }
 
-  /// The number of dimensions.
-  public var rank: Int { sizes.count }
+  /// One size a dimension, in a new array.
+  public var sizes: [Int] { (0..<rank).map { stored[$0] } }
 
   /// The size of a dimension; negative ones count from the last, -1.
   public subscript(dimension: Int) -> Int {
-    sizes[dimension < 0 ? sizes.count + dimension : dimension]
+    let place = dimension < 0 ? rank + dimension : dimension
+    precondition(place >= 0 && place < rank, "\(self) has no dimension \(dimension)")
+    return stored[place]
   }
 
   /// The shape of so many of these: `[count]` and then this shape's sizes.
-  public func batch(of count: Int) -> Shape { Shape([count] + sizes) }
+  public func batch(of count: Int) -> Shape {
+    Shape((0...rank).lazy.map { $0 == 0 ? count : stored[$0 - 1] })
+  }
 
   /// The shape without its first dimension.
-  public var example: Shape { Shape(Array(sizes.dropFirst())) }
+  public var example: Shape { Shape((min(1, rank)..<rank).lazy.map { stored[$0] }) }
 
   /// As it is written in Swift: `[28, 28, 1]`.
   public var description: String { "[" + sizes.map(String.init).joined(separator: ", ") + "]" }

@@ -94,6 +94,6 @@ public struct Tensor<Scalar: NetworkScalar> {
     return Tensor(
       UnsafeMutableBufferPointer(
         rebasing: values[range.lowerBound * row..<range.upperBound * row]),
-      shape: Shape([range.count] + shape.sizes.dropFirst()), owner: owner)
+      shape: shape.example.batch(of: range.count), owner: owner)
   }
 }

@@ -114,7 +114,7 @@ struct ScheduleStory {
   var isReduction: Bool {
     switch collective {
     case .allReduce, .reduceScatter, .reduce: true
-    case .allGather, .broadcast: false
+    case .allGather, .broadcast, .allToAll: false
     }
   }
 

@@ -3,35 +3,45 @@ internal import AllReduceNN
 
 /// Which examples the ranks of a model group have in the present batch: what conversions go by.
 ///
-/// The group's examples are those of its ranks, in rank order.
+/// The group's examples are those of its ranks, in rank order. After the largest batch nothing is allocated.
 package final class GroupBatch {
   /// The ranks.
   let communicator: Communicator
+  /// Counts the seconds of what the group exchanges.
+  let clock: ExchangeClock
   /// How many examples each rank has.
   private(set) var counts: [Int]
+  /// All of them.
+  private(set) var all: ExampleTurn
   /// The examples' numbers in the data set, of all ranks; empty where they count from 0.
   package private(set) var numbers: [Int] = []
   /// This rank's.
   package private(set) var ownNumbers: [Int] = []
-  /// The classes of all, where ranks told each other theirs.
+  /// The classes of all, where ranks told each other theirs; 0 where there are none.
   package private(set) var labels: [Int32] = []
-  private var starts: [Int]
   /// Whether gradients are added to those of earlier parts of the batch.
   var accumulates = false
   /// What of the group's examples is computed now; nil for all.
-  var turn: ExampleTurn? {
-    didSet { turnNumbers = turn.map { pick(numbers, $0) } ?? [] }
-  }
+  private(set) var turn: ExampleTurn?
   private var turnNumbers: [Int] = []
+  /// The classes of the turn's examples.
+  private(set) var turnLabels: [Int32] = []
 
-  package init(over communicator: Communicator) {
+  private var ownLabels: [Int32] = []
+  private var starts: [Int]
+  /// A block a rank: how many examples it has, then a word for each.
+  private var words: Arena<Int64>?
+
+  package init(over communicator: Communicator, _ clock: ExchangeClock = ExchangeClock()) {
     self.communicator = communicator
+    self.clock = clock
     counts = Array(repeating: 0, count: communicator.size)
     starts = counts
+    all = ExampleTurn(counts.map { 0..<$0 })
   }
 
   /// The group's examples.
-  package var count: Int { (starts.last ?? 0) + (counts.last ?? 0) }
+  package var count: Int { all.count }
   /// Those of this rank, counted within the group's.
   package var own: Range<Int> { rows(of: communicator.rank) }
 
@@ -47,79 +57,107 @@ package final class GroupBatch {
     pass.accumulatesGradients = accumulates || rows == 0
   }
 
+  // MARK: A batch
+
   /// All ranks have all examples: each takes an equal block as its own. Not collective.
   package func share(_ rows: Int, _ numbers: [Int]) {
-    setCounts(BlockPartition(count: rows, parts: communicator.size).counts)
+    let blocks = BlockPartition(count: rows, parts: communicator.size)
+    setCounts { blocks[$0].count }
     self.numbers = numbers
-    ownNumbers = numbers.isEmpty ? [] : Array(numbers[own])
-    labels = []
+    ownNumbers.removeAll(keepingCapacity: true)
+    if !numbers.isEmpty { ownNumbers.append(contentsOf: numbers[own]) }
+    labels.removeAll(keepingCapacity: true)
   }
 
   /// Keeps this rank's examples alone, where no layer needs those of other ranks. Not collective.
   func keep(_ rows: Int, _ numbers: [Int]) {
-    for rank in counts.indices {
-      counts[rank] = rank == communicator.rank ? rows : 0
-      starts[rank] = rank > communicator.rank ? rows : 0
-    }
+    setCounts { $0 == communicator.rank ? rows : 0 }
     ownNumbers = numbers
   }
 
-  /// Each rank has examples of its own, and tells the others how many. Collective.
-  package func gather(_ rows: Int) throws {
-    setCounts(try communicator.allGatherNatively(rows))
-    (numbers, ownNumbers, labels) = ([], [], [])
-  }
-
-  /// Each rank has examples of its own, and tells the others their numbers and classes. Collective; one
-  /// number an example.
+  /// Each rank has examples of its own, and tells the others their numbers and classes. Collective; one word an
+  /// example, and once more where a batch is larger than any before.
   ///
   /// - Parameters:
-  ///   - own: The classes of this rank's examples; empty for targets that are no classes.
-  ///   - numbers: The examples' numbers.
+  ///   - rows: This rank's examples.
+  ///   - classes: One an example; empty for targets that are no classes.
+  ///   - numbers: The examples' numbers; empty to count from 0.
   /// - Throws: ``MPIError``.
-  package func gather(_ own: some Collection<Int32>, _ numbers: [Int]) throws {
+  package func gather(
+    _ rows: Int, classes: some RandomAccessCollection<Int32>, _ numbers: [Int]
+  ) throws {
     precondition(
-      own.isEmpty || own.count == numbers.count,
-      "\(own.count) classes are not those of \(numbers.count) examples")
-    // Numbers of examples stay below 2^36, classes within 27 bits.
-    var packed = [Int64(numbers.count)]
-    if own.isEmpty {
-      packed += numbers.map { Int64($0) }
-    } else {
-      packed += zip(own, numbers).map { Int64($0) << 36 | Int64($1) }
-    }
-    let all = try communicator.allGather(packed)
-    var (counts, labels, found): ([Int], [Int32], [Int]) = ([], [], [])
-    var place = 0
-    while place < all.count {
-      let count = Int(all[place])
-      counts.append(count)
-      for word in all[place + 1..<place + 1 + count] {
-        labels.append(Int32(word >> 36))
-        found.append(Int(word & (1 << 36 - 1)))
+      classes.isEmpty || classes.count == rows,
+      "\(classes.count) classes are not those of \(rows) examples")
+    let size = communicator.size
+    var room = max((words?.count ?? size) / size - 1, 0)
+    while true {
+      let block = 1 + room
+      if words.map({ $0.count < size * block }) ?? true {
+        words = nil
+        words = try Arena(count: size * block, over: communicator)
       }
-      place += 1 + count
+      guard let words else { return }
+      let own = communicator.rank * block
+      words[own] = Int64(rows)
+      if rows <= room {
+        // Numbers of examples stay below 2^36, classes within 27 bits.
+        for (place, row) in (0..<rows).enumerated() {
+          words[own + 1 + place] = Int64(numbers.isEmpty ? row : numbers[row])
+        }
+        for (place, label) in classes.enumerated() { words[own + 1 + place] |= Int64(label) << 36 }
+      }
+      try communicator.start(.allGather, words.all, .sum).wait()
+      setCounts { Int(words[$0 * block]) }
+      if all.most <= room { return take(words, block) }
+      room = all.most
     }
-    setCounts(counts)
-    (self.numbers, self.labels) = (found, labels)
-    ownNumbers = numbers
   }
 
-  private func setCounts(_ counts: [Int]) {
-    self.counts = counts
-    var start = 0
-    for (rank, count) in counts.enumerated() {
-      starts[rank] = start
+  private func take(_ words: Arena<Int64>, _ block: Int) {
+    numbers.removeAll(keepingCapacity: true)
+    labels.removeAll(keepingCapacity: true)
+    for (owner, count) in counts.enumerated() {
+      for place in owner * block + 1..<owner * block + 1 + count {
+        numbers.append(Int(words[place] & (1 << 36 - 1)))
+        labels.append(Int32(words[place] >> 36))
+      }
+    }
+    ownNumbers.removeAll(keepingCapacity: true)
+    ownNumbers.append(contentsOf: numbers[own])
+  }
+
+  /// Of classes of all examples this rank's.
+  func own(of classes: [Int32]) -> [Int32] {
+    ownLabels.removeAll(keepingCapacity: true)
+    ownLabels.append(contentsOf: classes[own])
+    return ownLabels
+  }
+
+  private func setCounts(_ count: (Int) -> Int) {
+    var (start, isNew) = (0, false)
+    for rank in counts.indices {
+      let count = count(rank)
+      if counts[rank] != count { isNew = true }
+      (counts[rank], starts[rank]) = (count, start)
       start += count
     }
+    if isNew { all = ExampleTurn(counts.map { 0..<$0 }) }
+    turn = nil
   }
 
-  /// The classes of a turn's examples.
-  func labels(of turn: ExampleTurn) -> [Int32] { pick(labels, turn) }
+  // MARK: A turn
 
-  private func pick<Value>(_ values: [Value], _ turn: ExampleTurn) -> [Value] {
-    turn.rows.enumerated().flatMap { owner, rows in
-      values[starts[owner] + rows.lowerBound..<starts[owner] + rows.upperBound]
+  /// Goes on with some of the group's examples; nil for all.
+  func enter(_ turn: ExampleTurn?) {
+    self.turn = turn
+    guard let turn else { return }
+    turnNumbers.removeAll(keepingCapacity: true)
+    turnLabels.removeAll(keepingCapacity: true)
+    for (owner, rows) in turn.rows.enumerated() {
+      let rows = starts[owner] + rows.lowerBound..<starts[owner] + rows.upperBound
+      if !numbers.isEmpty { turnNumbers.append(contentsOf: numbers[rows]) }
+      if !labels.isEmpty { turnLabels.append(contentsOf: labels[rows]) }
     }
   }
 }

@@ -1,16 +1,13 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// One conversion at one boundary: an exchange over a model group that changes the layout of a batch's
-/// activations, or of their gradients.
+/// What changes the layout of a batch's activations, or of their gradients, over a model group.
 ///
 /// It is started and finished apart, so that something can be computed in between. A result is valid until the
 /// next start. Collective over the group, but for conversions that only take what is there.
 package protocol LayoutExchange<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
-  /// What is exchanged, with its traffic and times; nil where nothing is.
-  var record: LayerExchange? { get }
   /// Whether the memory of gradients is that of the activations, which must not be needed any more.
   var replacesInput: Bool { get }
 
@@ -24,60 +21,230 @@ package protocol LayoutExchange<Scalar>: AnyObject {
   func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar>
 }
 
-extension LayoutExchange {
-  package var record: LayerExchange? { nil }
-  package var replacesInput: Bool { false }
-  package func prepare(_ pass: Pass<Scalar>) {}
-  package func memory(_ shape: Shape) throws -> Tensor<Scalar>? { nil }
+/// One conversion at one boundary, carried out.
+///
+/// All conversions are one mechanism: the input is cut into a block for each rank, by examples or by features,
+/// blocks travel in memory that all ranks can reach, and what comes is joined, by examples or by features:
+///
+/// | conversion | cut by | moved by | joined by |
+/// |---|---|---|---|
+/// | all-gather | - | all-gather | examples |
+/// | all-gather by features | - | all-gather | features |
+/// | reduce-scatter by examples | examples | reduce-scatter | - |
+/// | reduce-scatter by features | features | reduce-scatter | - |
+/// | all-to-all, to features | features | all-to-all | examples |
+/// | all-to-all, to examples | examples | all-to-all | features |
+/// | all-reduce | - | all-reduce | - |
+/// | take own examples | examples | - | - |
+/// | take own features | features | - | - |
+///
+/// Blocks travel in equal sizes, that of the largest; ranks may have other numbers of examples, or none. After the
+/// largest batch has been there nothing is allocated.
+package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
+  /// What is exchanged; nil where nothing is.
+  let record: LayerExchange?
+  private let conversion: Conversion
+  private let isBackward: Bool
+  private let batch: GroupBatch
+  private let buffer: ExchangeBuffer<Scalar>
+  /// The features of each rank.
+  private let columns: BlockPartition
+  private var scratch = Scratch<Scalar>()
+  private var input: Tensor<Scalar>?
 
-  /// Starts and ends.
-  package func run(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    try prepare(pass)
-    try start(input, pass)
-    return try finish(pass)
-  }
-}
-
-extension Conversion {
-  /// What carries the conversion out.
+  /// Makes the exchange, with memory of its own.
   ///
   /// - Parameters:
+  ///   - conversion: What it carries out.
   ///   - shape: Of one example, all features.
   ///   - batch: Whose examples the ranks of the group have.
   ///   - isBackward: Whether it belongs to the backward pass.
-  ///   - type: The elements' type.
-  /// - Returns: An exchange with memory of its own.
-  package func exchange<Scalar: NetworkScalar & ReducibleScalar>(
-    of shape: Shape, _ batch: GroupBatch, isBackward: Bool, as type: Scalar.Type = Scalar.self
-  ) -> any LayoutExchange<Scalar> {
-    switch self {
-    case .gatherExamples: GatherExamples<Scalar>(batch, isBackward: isBackward)
-    case .scatterExamples: ScatterExamples<Scalar>(batch, isBackward: isBackward)
-    case .takeExamples: TakeExamples<Scalar>(batch)
-    case .takeFeatures: TakeFeatures<Scalar>(of: shape.count, batch)
-    case .gatherFeatures: GatherFeatures<Scalar>(of: shape.count, batch, isBackward: isBackward)
-    case .scatterFeatures: ScatterFeatures<Scalar>(of: shape.count, batch, isBackward: isBackward)
-    case .sum: SumOfAddends<Scalar>(batch, isBackward: isBackward)
-    case .examplesToFeatures:
-      ExamplesToFeatures<Scalar>(of: shape.count, batch, isBackward: isBackward)
-    case .featuresToExamples:
-      FeaturesToExamples<Scalar>(of: shape.count, batch, isBackward: isBackward)
+  package init(_ conversion: Conversion, of shape: Shape, _ batch: GroupBatch, isBackward: Bool) {
+    self.conversion = conversion
+    self.isBackward = isBackward
+    self.batch = batch
+    record =
+      conversion.collective == nil
+      ? nil : LayerExchange(conversion.kind, isBackward: isBackward, batch.clock)
+    buffer = ExchangeBuffer(over: batch.communicator)
+    columns = BlockPartition(count: shape.count, parts: batch.communicator.size)
+  }
+
+  package var replacesInput: Bool { false }
+
+  package func prepare(_ pass: Pass<Scalar>) {}
+
+  /// Starts and ends.
+  package func run(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    try start(input, pass)
+    return try finish(pass)
+  }
+
+  package func memory(_ shape: Shape) throws -> Tensor<Scalar>? {
+    guard conversion == .sum || conversion == .scatterExamples else { return nil }
+    try buffer.reserve(capacity(shape))
+    return buffer.tensor(shape)
+  }
+
+  package func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
+    self.input = input
+    guard let collective = conversion.collective, let record else { return }
+    let capacity = capacity(input.shape)
+    cut(input, try buffer.reserve(capacity))
+    // A sum on the way forward is only waited for: it is taken as a whole when it ends.
+    if conversion == .sum, !isBackward { return }
+    try buffer.start(collective, capacity, record, isTraining: pass.isTraining)
+  }
+
+  package func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
+    guard let input = input.take() else { preconditionFailure("no \(conversion.name) was started") }
+    guard let record else { return takeOwn(of: input) }
+    if conversion == .sum, !isBackward {
+      try buffer.sum(input.count, record, isTraining: pass.isTraining)
+    } else {
+      try buffer.finish(record, isTraining: pass.isTraining)
+    }
+    return try joined(input)
+  }
+
+  // MARK: Blocks
+
+  private var rank: Int { batch.communicator.rank }
+  private var isAllToAll: Bool { conversion.cut != nil && conversion.join != nil }
+
+  /// The elements of a block.
+  private func length(_ shape: Shape) -> Int {
+    if conversion == .sum { return shape.count }
+    let width = max(columns.total, 1)
+    if isAllToAll { return batch.all.most * columns[0].count }
+    return conversion.cut == .features || conversion.join == .features
+      ? shape[0] * columns[0].count : batch.all.most * width
+  }
+
+  /// The elements of all blocks; of an all-to-all, of those that leave and those that come.
+  private func capacity(_ shape: Shape) -> Int {
+    conversion == .sum
+      ? shape.count : length(shape) * batch.communicator.size * (isAllToAll ? 2 : 1)
+  }
+
+  /// Puts the blocks of an input where they leave from.
+  private func cut(_ input: Tensor<Scalar>, _ memory: UnsafeMutablePointer<Scalar>) {
+    guard input.count > 0 else { return }
+    let length = length(input.shape)
+    switch conversion.cut {
+    case .examples:
+      batch.all.spread(
+        from: input.base, to: memory, width: input.count / input.rows, length: length)
+    case .features:
+      for (owner, features) in columns.enumerated() {
+        take(features, of: input, to: memory + owner * length)
+      }
+    case nil:
+      let own = memory + (conversion == .sum ? 0 : rank * length)
+      if own != input.base { own.update(from: input.base, count: input.count) }
+    }
+  }
+
+  /// What has come, as one tensor.
+  private func joined(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
+    let (length, size) = (length(input.shape), batch.communicator.size)
+    let first = isAllToAll ? size * length : 0
+    let memory = try buffer.reserve(capacity(input.shape)) + first
+    if isAllToAll {
+      (memory + rank * length).update(from: memory - first + rank * length, count: length)
+    }
+    switch conversion.join {
+    case .examples:
+      let shape = isAllToAll ? [columns[rank].count] : input.shape.example
+      batch.all.compact(memory, width: shape.count, length: length)
+      return buffer.tensor(shape.batch(of: batch.count), from: first)
+    case .features:
+      let rows = isAllToAll ? batch.own.count : input.rows
+      let whole = scratch.tensor([rows, columns.total])
+      for (owner, features) in columns.enumerated() {
+        put(memory + owner * length, to: features, of: whole)
+      }
+      return whole
+    case nil:
+      switch conversion.cut {
+      case .examples:
+        return buffer.tensor(
+          input.shape.example.batch(of: batch.own.count), from: rank * length)
+      case .features:
+        return buffer.tensor([input.rows, columns[rank].count], from: rank * length)
+      case nil: return buffer.tensor(input.shape)
+      }
+    }
+  }
+
+  private func takeOwn(of input: Tensor<Scalar>) -> Tensor<Scalar> {
+    if conversion.cut == .examples { return input.rows(batch.own) }
+    let own = scratch.tensor([input.rows, columns[rank].count])
+    if own.count > 0 { take(columns[rank], of: input, to: own.base) }
+    return own
+  }
+
+  /// Copies some features of all rows of a matrix that has all.
+  private func take(
+    _ features: Range<Int>, of matrix: Tensor<Scalar>, to block: UnsafeMutablePointer<Scalar>
+  ) {
+    for row in 0..<matrix.rows {
+      (block + row * features.count).update(
+        from: matrix.base + row * columns.total + features.lowerBound, count: features.count)
+    }
+  }
+
+  /// Copies a block of features to its place in all rows of a matrix that has all.
+  private func put(
+    _ block: UnsafePointer<Scalar>, to features: Range<Int>, of matrix: Tensor<Scalar>
+  ) {
+    guard matrix.count > 0 else { return }
+    for row in 0..<matrix.rows {
+      (matrix.base + row * columns.total + features.lowerBound).update(
+        from: block + row * features.count, count: features.count)
     }
   }
 }
 
-/// What stands between two layers, made for a model group.
-struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
-  /// Of activations; nil for none.
-  let forward: (any LayoutExchange<Scalar>)?
-  /// Of gradients; nil for none.
-  let backward: (any LayoutExchange<Scalar>)?
+extension Conversion {
+  /// What a batch is cut into blocks by, or joined of them.
+  fileprivate enum Way { case examples, features }
 
-  init(_ boundary: Boundary, of shape: Shape, _ batch: GroupBatch) {
-    forward = boundary.forward?.exchange(of: shape, batch, isBackward: false)
-    backward = boundary.backward?.exchange(of: shape, batch, isBackward: true)
+  /// How the input is cut into a block for each rank; nil where all of it goes.
+  fileprivate var cut: Way? {
+    switch self {
+    case .scatterExamples, .featuresToExamples, .takeExamples: .examples
+    case .scatterFeatures, .examplesToFeatures, .takeFeatures: .features
+    case .gatherExamples, .gatherFeatures, .sum: nil
+    }
   }
 
-  /// What is exchanged, forward first.
-  var records: [LayerExchange] { [forward?.record, backward?.record].compactMap { $0 } }
+  /// How the ranks' blocks are joined; nil where there is one.
+  fileprivate var join: Way? {
+    switch self {
+    case .gatherExamples, .examplesToFeatures: .examples
+    case .gatherFeatures, .featuresToExamples: .features
+    case .scatterExamples, .scatterFeatures, .takeExamples, .takeFeatures, .sum: nil
+    }
+  }
+
+  /// What moves blocks; nil where nothing travels.
+  fileprivate var collective: Collective? {
+    switch self {
+    case .gatherExamples, .gatherFeatures: .allGather
+    case .scatterExamples, .scatterFeatures: .reduceScatter
+    case .examplesToFeatures, .featuresToExamples: .allToAll
+    case .sum: .allReduce
+    case .takeExamples, .takeFeatures: nil
+    }
+  }
+
+  /// What reports call it.
+  fileprivate var kind: String {
+    switch self {
+    case .gatherExamples, .gatherFeatures: "all-gather"
+    case .scatterExamples, .scatterFeatures: "reduce-scatter"
+    default: name
+    }
+  }
 }

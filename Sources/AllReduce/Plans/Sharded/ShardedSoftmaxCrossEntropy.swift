@@ -21,7 +21,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// The ranks that have them.
   package let communicator: Communicator
   /// What is exchanged.
-  package let exchange = LayerExchange(.allReduce)
+  let exchange: LayerExchange
   private let memory = Memory()
 
   private final class Memory {
@@ -34,9 +34,11 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   ///   - classes: Of all ranks, sharded as ``BlockPartition`` says.
   ///   - communicator: The ranks that have them.
   ///   - labelSmoothing: How much of the target is spread evenly over all classes.
+  ///   - clock: Counts the seconds.
   /// - Throws: ``AgreedError`` on every rank if they disagree about the classes, or are more than these.
   package init(
-    classes: Int, over communicator: Communicator, labelSmoothing: Double = 0
+    classes: Int, over communicator: Communicator, labelSmoothing: Double = 0,
+    _ clock: ExchangeClock = ExchangeClock()
   ) throws {
     precondition(
       labelSmoothing >= 0 && labelSmoothing <= 1,
@@ -52,6 +54,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     self.classes = classes
     self.communicator = communicator
     self.labelSmoothing = labelSmoothing
+    exchange = LayerExchange("all-reduce", clock)
   }
 
   /// Which classes this rank has.
@@ -91,7 +94,8 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     for row in 0..<rows {
       largest[row] = functions.largest(output.base + row * own.count, count: own.count)
     }
-    try reduce(largest, .maximum, isTraining: gradient != nil)
+    let isTraining = gradient != nil
+    try exchange.running(isTraining: isTraining) { try communicator.allReduce(largest, .maximum) }
     for row in 0..<rows {
       let logits = output.base + row * own.count
       let (label, top) = (Int(labels[row]), largest[row])
@@ -112,7 +116,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       sums[kinds * row] = functions.exponentials(
         logits, minus: top, gradient.map { $0.base + row * own.count }, count: own.count)
     }
-    try reduce(sums, .sum, isTraining: gradient != nil)
+    try exchange.running(isTraining: isTraining) { try communicator.allReduce(sums, .sum) }
     var score = BatchScore(examples: rows)
     let spread = labelSmoothing / Double(classes)
     for row in 0..<rows {
@@ -128,19 +132,5 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       if own.contains(label) { slopes[label - own.lowerBound] -= Scalar(1 - labelSmoothing) }
     }
     return score
-  }
-
-  private func reduce(
-    _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation,
-    isTraining: Bool
-  ) throws {
-    let clock = ContinuousClock()
-    let from = clock.now
-    guard isTraining, communicator.size > 1 else {
-      return try communicator.allReduce(values, operation)
-    }
-    try exchange.counting { try communicator.allReduce(values, operation) }
-    let seconds = (clock.now - from) / .seconds(1)
-    exchange.add(seconds: seconds, waited: seconds)
   }
 }

@@ -72,6 +72,14 @@ package struct InPlaceReduction {
         let owner = (lines.rank + turn) % lines.size
         copy(blocks[owner], from: owner)
       }
+    case .allToAll:
+      let blocks = ExchangedBlocks(count: call.count, ranks: lines.size)
+      for turn in 1..<lines.size {
+        let owner = (lines.rank + turn) % lines.size
+        copy(
+          blocks.leaving(to: lines.rank), from: owner,
+          to: blocks.arriving(from: owner).lowerBound)
+      }
     case .broadcast(let root):
       if lines.rank != root { copy(0..<call.count, from: root) }
     }
@@ -113,11 +121,11 @@ package struct InPlaceReduction {
     }
   }
 
-  private func copy(_ range: Range<Int>, from owner: Int) {
-    let offset = range.lowerBound * kernel.stride
-    lines.traffic.pointee.addMemory(range.count * kernel.stride)
-    (elements[lines.rank] + offset).copyMemory(
-      from: elements[owner] + offset, byteCount: range.count * kernel.stride)
+  private func copy(_ range: Range<Int>, from owner: Int, to place: Int? = nil) {
+    let stride = kernel.stride
+    lines.traffic.pointee.addMemory(range.count * stride)
+    (elements[lines.rank] + (place ?? range.lowerBound) * stride).copyMemory(
+      from: elements[owner] + range.lowerBound * stride, byteCount: range.count * stride)
   }
 }
 
