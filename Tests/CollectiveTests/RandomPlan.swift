@@ -150,6 +150,7 @@ struct RandomPlan {
   private mutating func place() {
     for (index, words) in layers.enumerated() { place(words, "\(index)", Placement.allCases) }
     plan.layers = .listed(placements)
+    leaveOutBatchNorm()
     guard random.chance(35), usesClasses, let first = firstDense else { return }
     // The mix of both: own examples up to the first dense layer, from there in one of the three orders.
     var mix = self
@@ -163,7 +164,21 @@ struct RandomPlan {
     mix.plan.conversions = [
       ConversionRun(before: "\(first)", order: mix.random.one(of: ConversionRun.Order.allCases))
     ]
-    if (try? check(mix.plan)) != nil { self = mix }
+    if (try? check(mix.plan)) != nil {
+      self = mix
+      leaveOutBatchNorm()
+    }
+  }
+
+  /// Where features are sharded, batch norm may take them as they come.
+  private mutating func leaveOutBatchNorm() {
+    for (index, words) in layers.enumerated() {
+      guard case .batchNorm = words, random.chance(70) else { continue }
+      var without = self
+      without.placements["\(index)"] = nil
+      without.plan.layers = .listed(without.placements)
+      if (try? check(without.plan)) != nil { self = without }
+    }
   }
 
   private var firstDense: Int? {

@@ -126,10 +126,16 @@ final class RandomPlanTests: CollectiveTestCase {
         return "\(found.name)[\(index)] is \(found.values[index]), not \(value)"
       }
     }
-    for (buffer, found) in zip(reference.root.allBuffers, trainer.network.root.allBuffers) {
-      for (index, value) in buffer.tensor.values.enumerated()
-      where differs(found.tensor[index], value) {
-        return "\(found.name)[\(index)] is \(found.tensor[index]), not \(value)"
+    let found = trainer.state
+    for buffer in reference.root.allBuffers {
+      guard let state = found.first(where: { $0.name == buffer.name }) else {
+        return "the state has no \(buffer.name)"
+      }
+      for (piece, values) in state.parts {
+        for (place, value) in values.enumerated()
+        where differs(value, buffer.tensor[piece.first + place]) {
+          return "\(buffer.name)[\(piece.first + place)] is \(value)"
+        }
       }
     }
     reference.pass.isTraining = false

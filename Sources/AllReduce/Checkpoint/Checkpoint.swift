@@ -15,9 +15,7 @@ public import AllReduceNN
 /// need not be seen by other hosts.
 ///
 /// ```swift
-/// let tensors = network.stateTensors
-///   + network.layout.stateTensors(of: update.state, range: update.range)
-/// try checkpoint.write(tensors, state, over: world)
+/// try checkpoint.write(network.stateTensors + optimizer.stateTensors, state, over: world)
 /// ```
 public struct Checkpoint: Sendable {
   /// The folder.

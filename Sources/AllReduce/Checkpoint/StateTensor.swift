@@ -116,14 +116,14 @@ public struct StateTensor<Scalar: NetworkScalar> {
   /// The sizes of the whole tensor.
   public let shape: Shape
   /// The pieces that this rank holds, each with its memory: the runs, one after the other.
-  public let parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
+  package let parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
   /// Keeps the memory alive.
-  private let owner: Tensor<Scalar>?
+  private let owner: Any?
 
   /// Describes what this rank holds. The memory must outlive this value.
   ///
   /// - Precondition: Pieces are within the tensor and have memory for their elements.
-  public init(
+  package init(
     _ name: String, shape: Shape,
     parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
   ) {
@@ -135,10 +135,9 @@ public struct StateTensor<Scalar: NetworkScalar> {
     self.init(name, shape, parts, owner: nil)
   }
 
-  private init(
+  fileprivate init(
     _ name: String, _ shape: Shape,
-    _ parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)],
-    owner: Tensor<Scalar>?
+    _ parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)], owner: Any?
   ) {
     self.name = name
     self.shape = shape
@@ -148,15 +147,20 @@ public struct StateTensor<Scalar: NetworkScalar> {
 
   /// A tensor that this rank holds all of; keeps its memory.
   public init(_ name: String, whole tensor: Tensor<Scalar>) {
-    self.init(
-      name, tensor.shape, [(StatePiece(0..<tensor.count), tensor.values)], owner: tensor)
+    self.init(name, of: tensor, nil)
   }
 
   /// A parameter's values, of which this rank holds all or a shard; keeps their memory.
   public init(_ parameter: Parameter<Scalar>) {
+    self.init(parameter.name, of: parameter.values, parameter.shard)
+  }
+
+  /// All of a tensor, or a shard of one; keeps its memory.
+  fileprivate init(_ name: String, of tensor: Tensor<Scalar>, _ shard: ParameterShard?) {
     self.init(
-      parameter.name, parameter.wholeShape, [(parameter.piece, parameter.values.values)],
-      owner: parameter.values)
+      name, shard?.whole ?? tensor.shape,
+      [(shard.map { StatePiece($0) } ?? StatePiece(0..<tensor.count), tensor.values)],
+      owner: tensor)
   }
 }
 
@@ -172,41 +176,40 @@ extension Network {
   /// is here.
   public var stateTensors: [StateTensor<Scalar>] {
     parameters.map { StateTensor($0) }
-      + root.allBuffers.map { StateTensor($0.name, whole: $0.tensor) }
+      + root.stateBuffers
   }
 }
 
-extension ParameterLayout {
-  /// Vectors that run along with the flat memory, cut into the parameters that they belong to.
-  ///
-  /// Such as what an optimizer remembers (``Optimizer/state``), of all parameters or of a rank's
-  /// slice: `optimizer/momentum/0.weight`.
-  ///
-  /// - Parameters:
-  ///   - vectors: Each as long as `range`.
-  ///   - range: The elements of the flat memory that this rank has.
-  ///   - prefix: What names begin with.
-  /// - Returns: A tensor for each vector and parameter, on every rank, with what this one has of it.
-  public func stateTensors(
-    of vectors: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)], range: Range<Int>,
-    prefix: String = "optimizer"
-  ) -> [StateTensor<Scalar>] {
-    vectors.flatMap { name, values in
-      zip(parameters, ranges).map { parameter, elements in
-        let tensor = "\(prefix)/\(name)/\(parameter.name)"
+extension Layer {
+  /// The buffers of this layer and of all below it, by their paths: of each all, or the shard that is here.
+  var stateBuffers: [StateTensor<Scalar>] { stateBuffers(at: "") }
+
+  private func stateBuffers(at path: String) -> [StateTensor<Scalar>] {
+    // Batch norm's running averages are sharded as its weight is.
+    let shard = (self as? BatchNorm<Scalar>)?.weight.shard
+    return buffers.map { StateTensor(path + $0.name, of: $0.tensor, shard) }
+      + children.flatMap { $0.layer.stateBuffers(at: path + $0.name + ".") }
+  }
+}
+
+extension Optimizer {
+  /// What the rule remembers of ``range``, cut into the parameters that it belongs to:
+  /// `optimizer/momentum/0.weight`. On every rank a tensor for each vector and parameter, with what this one has.
+  public var stateTensors: [StateTensor<Scalar>] {
+    state.flatMap { name, values in
+      zip(layout.parameters, layout.ranges).map { parameter, elements in
         let own = elements.clamped(to: range)
-        guard !own.isEmpty else {
-          return StateTensor(tensor, shape: parameter.wholeShape, parts: [])
-        }
         let first = own.lowerBound - elements.lowerBound
         var start = own.lowerBound - range.lowerBound
-        let parts = parameter.piece.pieces(of: first..<first + own.count).map { piece in
-          defer { start += piece.count }
-          return (
-            piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + piece.count])
-          )
-        }
-        return StateTensor(tensor, shape: parameter.wholeShape, parts: parts)
+        let pieces = own.isEmpty ? [] : parameter.piece.pieces(of: first..<first + own.count)
+        return StateTensor(
+          "optimizer/\(name)/\(parameter.name)", parameter.wholeShape,
+          pieces.map { piece in
+            defer { start += piece.count }
+            return (
+              piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + piece.count])
+            )
+          }, owner: self)
       }
     }
   }

@@ -22,7 +22,7 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
     // Where several ranks add up the same, a block of the sum's ranks is more than one of the copies'.
     reduction = try site.reduction(
       to: copies.size == groups.sum.size ? .blocks : .everywhere, headerIsApart: true)
-    updates = reduction.ranges.compactMap { bucket in
+    updates = reduction.ranges.map { bucket in
       let own = BlockPartition(count: bucket.count, parts: copies.size)[copies.rank]
       return site.update(
         bucket.lowerBound + own.lowerBound..<bucket.lowerBound + own.upperBound)

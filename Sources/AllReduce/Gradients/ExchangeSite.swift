@@ -1,6 +1,14 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
+/// A range of a network's parameters, with the ranks that it concerns.
+struct NetworkPart {
+  /// Elements of the flat memory.
+  let elements: Range<Int>
+  let group: ParameterGroup
+  let groups: ParameterGroups
+}
+
 /// What an exchange is made for: a range of a network's parameters, who holds it, and how its gradients travel.
 struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
   let layout: ParameterLayout<Scalar>
@@ -8,21 +16,18 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
   /// The parameters: elements of the flat memory, whole buckets of it.
   let elements: Range<Int>
   let groups: ParameterGroups
-  /// Nil where somebody else updates the weights.
-  let optimizer: (any UpdateRule)?
-  var transport = GradientTransport()
+  let optimizer: any UpdateRule
+  let transport: GradientTransport
   /// The step's totals, which travel with these gradients; empty if they do with others.
-  var header: Range<Int> = 0..<0
+  let header: Range<Int>
   let clock: ExchangeClock
   /// Whether sums of squares leave out parameters that are no shards, as another rank counts these.
-  var skipsWhole = false
+  let skipsWhole: Bool
 
   /// The exchange that a mode of update means here. Collective.
   func makeExchange(_ mode: UpdateMode) throws -> any GradientExchange<Scalar> {
     // One rank shares with no other.
     let mode = groups.copies.size == 1 ? .replicated : mode
-    precondition(
-      optimizer != nil || mode == .replicated, "an update that is \(mode) needs an optimizer")
     precondition(
       mode == .replicated || !(transport.compression is any PartialCompression),
       "an update that is \(mode) adds up whole gradients, not \(transport.compression.name)")
@@ -44,13 +49,11 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
       transport, clock)
   }
 
-  /// What updates some of the parameters; nil without an optimizer.
-  func update(_ range: Range<Int>) -> Optimizer<Scalar>? {
-    optimizer.map {
-      let update = Optimizer($0, layout: layout, range: range)
-      update.skipsWhole = skipsWhole
-      return update
-    }
+  /// What updates some of the parameters.
+  func update(_ range: Range<Int>) -> Optimizer<Scalar> {
+    let update = Optimizer(optimizer, layout: layout, range: range)
+    update.skipsWhole = skipsWhole
+    return update
   }
 }
 

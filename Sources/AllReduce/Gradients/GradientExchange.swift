@@ -23,7 +23,7 @@ protocol GradientExchange<Scalar>: AnyObject {
   var groups: ParameterGroups { get }
   /// The buckets in which gradients travel, which hold all the parameters.
   var reduction: BucketedReduction<Scalar> { get }
-  /// What this rank updates, ascending; none without an optimizer.
+  /// What this rank updates, ascending.
   var updates: [Optimizer<Scalar>] { get }
 
   /// Begins a step.

@@ -23,7 +23,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
 
   /// Collective.
   ///
-  /// - Precondition: There is an optimizer, and the weights are in an arena.
+  /// - Precondition: Weights and gradients are in arenas.
   init(_ site: ExchangeSite<Scalar>) throws {
     groups = site.groups
     let (copies, sum) = (groups.copies, groups.sum)
@@ -35,9 +35,10 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     let stride = MemoryLayout<Scalar>.stride
     let (first, count) = (site.elements.lowerBound, site.elements.count)
     let own = HostSlices(count: count, stride: stride, ranks: host.size)[host.rank]
-    guard let weights = site.memory.weightArena,
-      let update = site.update(first + own.lowerBound..<first + own.upperBound)
-    else { preconditionFailure("a host's ranks update weights in an arena, by an optimizer") }
+    guard let weights = site.memory.weightArena, let gradients = site.memory.gradientArena else {
+      preconditionFailure("a host's ranks read gradients and write weights in arenas")
+    }
+    let update = site.update(first + own.lowerBound..<first + own.upperBound)
     updates = [update]
 
     let ranks = host.worldRanks
@@ -54,9 +55,6 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     let adding = sum.worldRanks.filter { ranks.contains($0) }
     let sources = isAlone ? adding : [adding[0]]
     let others = weights.sharing == .single ? [] : ranks.filter { $0 != this }
-    guard let gradients = site.memory.gradientArena else {
-      preconditionFailure("a host's ranks read gradients in an arena")
-    }
     pass = FusedUpdate(
       gradients: sources.map { part(gradients, $0) }, own: part(gradients, this),
       weights: ([this] + others).map { part(weights, $0) }, update: update,

@@ -10,8 +10,6 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   let exchanges: [any GradientExchange<Scalar>]
   /// Where weights and gradients lie.
   let memory: ParameterMemory<Scalar>
-  /// Seconds of all of them.
-  let clock: ExchangeClock
   /// Sums of squares of the latest update that needed some.
   private let squares: TensorMemory<Double>
   private let figures: TensorMemory<Double>
@@ -37,38 +35,70 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
 
   var pieceElements: Int? { background?.pieceElements ?? ownPieceElements }
 
-  /// Takes the exchanges of a network's ranges.
+  /// Takes memory for a network's weights and gradients, moves it there, and makes the exchange of each part; the
+  /// network's pass tells it of gradients from here on. Collective over all ranks.
   ///
   /// - Parameters:
-  ///   - network: What is trained.
-  ///   - memory: Where its weights and gradients lie.
-  ///   - exchanges: With the range of each.
-  ///   - usesNorms: Whether the optimizer does.
+  ///   - network: Its values stay; another exchange that it has must not go on.
+  ///   - world: All ranks.
+  ///   - parts: The parameters by their groups; together, ascending, they cover the memory.
   ///   - pieces: The ranks that hold the other pieces of what is sharded; nil if nothing is.
+  ///   - mode: Who updates which weights. Where something is sharded, `shared` keeps a copy a rank.
+  ///   - optimizer: How weights change.
   ///   - transport: How gradients travel.
-  ///   - clock: That of the exchanges.
+  ///   - clock: Counts the seconds.
+  /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
   init(
-    _ network: Network<Scalar>, _ memory: ParameterMemory<Scalar>,
-    _ exchanges: [(range: Range<Int>, exchange: any GradientExchange<Scalar>)], usesNorms: Bool,
-    pieces: Communicator? = nil, _ transport: GradientTransport, _ clock: ExchangeClock
-  ) {
-    self.exchanges = exchanges.map(\.exchange)
-    ranges = exchanges.map(\.range)
-    layout = network.layout
-    self.memory = memory
-    self.clock = clock
-    self.pieces = pieces
+    _ network: Network<Scalar>, over world: Communicator, parts: [NetworkPart],
+    pieces: Communicator?, _ mode: UpdateMode, _ optimizer: any UpdateRule,
+    _ transport: GradientTransport, _ clock: ExchangeClock
+  ) throws {
+    // Another exchange may have left weights on their way to the memory that the network is in until now.
+    try network.pass.willUse(network.parameters)
+    let layout = network.layout
+    let pieces = pieces.flatMap { $0.size > 1 ? $0 : nil }
+    let memory = try ParameterMemory(
+      network, over: world,
+      sharesGradients: parts.contains {
+        (mode == .replicated ? $0.groups.sum : $0.groups.copies).size > 1
+      },
+      weights: try NetworkExchange.sharing(of: parts, pieces != nil, mode, over: world))
+    let exchanges = try parts.enumerated().map { number, part in
+      try ExchangeSite(
+        layout: layout, memory: memory, elements: part.elements, groups: part.groups,
+        optimizer: optimizer, transport: transport,
+        header: number == 0 ? 0..<layout.reserved : 0..<0, clock: clock,
+        skipsWhole: part.groups.isSharded && pieces.map { $0.rank > 0 } ?? false
+      ).makeExchange(mode)
+    }
+    (self.exchanges, ranges) = (exchanges, parts.map(\.elements))
+    (self.layout, self.memory, self.pieces) = (layout, memory, pieces)
     algorithm = transport.algorithm
     totals = UnsafeMutableBufferPointer(
-      rebasing: network.gradients[..<min(network.layout.reserved, network.gradients.count)])
-    let count = usesNorms ? 2 * layout.parameters.count : 1
+      rebasing: network.gradients[..<min(layout.reserved, network.gradients.count)])
+    let count = optimizer.usesNorms ? 2 * layout.parameters.count : 1
     squares = TensorMemory(count: count)
     figures = TensorMemory(count: count)
     overlaps =
       transport.start == .duringBackward
-      && self.exchanges.contains { $0.groups.sum.hosts.count > 1 }
+      && exchanges.contains { $0.groups.sum.hosts.count > 1 }
     ownPieceElements =
-      overlaps ? self.exchanges.compactMap { $0.reduction.ranges.first?.count }.min() : nil
+      overlaps ? exchanges.compactMap { $0.reduction.ranges.first?.count }.min() : nil
+    network.pass.sink = self
+  }
+
+  /// How the arena of the weights is divided; nil for private memory.
+  private static func sharing(
+    of parts: [NetworkPart], _ isSharded: Bool, _ mode: UpdateMode, over world: Communicator
+  ) throws -> Arena<Scalar>.Sharing? {
+    guard mode != .replicated, parts.contains(where: { $0.groups.copies.size > 1 })
+    else { return nil }
+    if mode == .shared { return isSharded ? .symmetric : .single }
+    // Where the copies of a part are all on one host, they write each other's.
+    let isWritten = parts.contains {
+      $0.groups.copies.size > 1 && $0.groups.copies.hosts.count == 1
+    }
+    return try world.allGatherNatively(isWritten ? 1 : 0).contains(1) ? .symmetric : nil
   }
 
   /// What this rank updates, with what the optimizer remembers of it, ascending.
@@ -76,7 +106,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// What the optimizer remembers, with this rank's part of each.
   var stateTensors: [StateTensor<Scalar>] {
     // Each update of a part has the same tensors, in the same order, with other pieces.
-    let parts = updates.map { layout.stateTensors(of: $0.state, range: $0.range) }
+    let parts = updates.map(\.stateTensors)
     return (parts.first ?? []).indices.map { number in
       StateTensor(
         parts[0][number].name, shape: parts[0][number].shape,

@@ -21,7 +21,7 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
     layout = site.layout
     memory = site.memory
     reduction = try site.reduction(to: .everywhere)
-    updates = site.update(site.elements).map { [$0] } ?? []
+    updates = [site.update(site.elements)]
   }
 
   func begin(_ step: OptimizerStep?) {

@@ -93,14 +93,9 @@ extension Plan {
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil,
     usesNorms: Bool = false
   ) throws -> Plan {
-    let ranks = try ReplicaRanks(meeting, over: world)
-    return try world.agreeing {
-      let resolved = try PlanResolver.resolve(
-        self, for: root, input: input, ranks: ranks.own.size, lossTakesShards: true)
-      return try TrainerSetting(
-        resolved, over: ranks.own, algorithm: algorithm, virtualShards: virtualShards,
-        usesNorms: usesNorms
-      ).plan
-    }
+    try TrainerSetting(
+      self, for: root, input: input, ReplicaRanks(meeting, over: world), lossTakesShards: true,
+      usesNorms: usesNorms, algorithm: algorithm, virtualShards: virtualShards
+    ).plan
   }
 }

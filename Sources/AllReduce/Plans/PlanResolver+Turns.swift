@@ -43,22 +43,14 @@ extension PlanResolver {
     "\(layer.path) (\(layer.layer.summary))"
   }
 
-  private func all(_ layers: some Sequence<PlannedLayer<Scalar>>) -> [PlannedLayer<Scalar>] {
-    layers.flatMap { layer -> [PlannedLayer<Scalar>] in
-      switch layer.content {
-      case .single: [layer]
-      case .row(let inner): all(inner)
-      case .sum(let body, let shortcut): all(body.layers) + all(shortcut.layers)
-      }
+  private func gathers(_ path: String, _ layers: [PlannedLayer<Scalar>]) -> Bool {
+    PlannedLayer.singles(of: layers).contains {
+      $0.path == path && $0.boundary.forward == .gatherExamples
     }
   }
 
-  private func gathers(_ path: String, _ layers: [PlannedLayer<Scalar>]) -> Bool {
-    all(layers).contains { $0.path == path && $0.boundary.forward == .gatherExamples }
-  }
-
   private func firstGathering(_ layers: [PlannedLayer<Scalar>]) throws -> String {
-    let all = all(layers)
+    let all = PlannedLayer.singles(of: layers)
     if let found = all.first(where: { $0.boundary.forward == .gatherExamples }) {
       return found.path
     }
@@ -81,10 +73,10 @@ extension PlanResolver {
     guard case .single(.columns) = layer.content else {
       throw refused("it has to be placed by columns.")
     }
-    if let other = all(front).first(where: { $0.gives != .batchSharded }) {
+    if let other = PlannedLayer.singles(of: front).first(where: { $0.gives != .batchSharded }) {
       throw refused("layer \(title(other)) in front of it gives \(other.gives) activations.")
     }
-    for other in all(layers) {
+    for other in PlannedLayer.singles(of: layers) {
       if other.boundary.taken == .batchSharded || other.gives == .batchSharded {
         throw refused(
           "layer \(title(other)) behind it takes \(other.boundary.taken) activations, and a turn has no "

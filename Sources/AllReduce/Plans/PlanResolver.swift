@@ -161,6 +161,12 @@ struct PlanResolver<Scalar: NetworkScalar> {
       || layer is Flatten<Scalar>
   }
 
+  /// Whether a layer needs no placement: it works on single elements, or on features one by one, of which a rank has
+  /// some.
+  private func takesWhatComes(_ layer: any Layer<Scalar>, _ given: Layout) -> Bool {
+    worksOnElements(layer) || (layer is BatchNorm<Scalar> && given == .featureSharded)
+  }
+
   /// The layout that a placement keeps a layer on single elements to.
   private func elementLayout(of layer: any Layer<Scalar>, _ placement: Placement) -> Layout? {
     worksOnElements(layer) ? placement.takes : nil
@@ -174,10 +180,11 @@ struct PlanResolver<Scalar: NetworkScalar> {
     switch plan.layers {
     case .listed:
       if let placement = placements[path] { return placement }
-      if worksOnElements(layer) { return nil }
+      if takesWhatComes(layer, given) { return nil }
       throw PlanError(
         "The plan has no placement for layer \(title(layer, path)), which was given \(given) activations; "
-          + "only layers that work on single elements can be left out.")
+          + "only layers that work on single elements, and batch norm of sharded features, can be left out."
+      )
     default:
       let placement = placement(byName: layer, given: given)
       if let placement { placements[path] = placement }
@@ -187,8 +194,8 @@ struct PlanResolver<Scalar: NetworkScalar> {
 
   /// What a plan by name says of a layer.
   private func placement(byName layer: any Layer<Scalar>, given: Layout) -> Placement? {
-    if plan.layers == .data { return worksOnElements(layer) ? nil : .data }
-    if worksOnElements(layer) { return nil }
+    if takesWhatComes(layer, given) { return nil }
+    if plan.layers == .data { return .data }
     if plan.layers == .hybrid, !hasSeenDense { return .data }
     guard layer is Dense<Scalar> else { return .replicated }
     return given == .featureSharded ? .rows : .columns

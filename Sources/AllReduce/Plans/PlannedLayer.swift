@@ -25,6 +25,21 @@ struct PlannedLayer<Scalar: NetworkScalar> {
   let input: Shape
   /// How the all-gather in front runs, if the plan says so.
   var run: ConversionRun?
+
+  /// The layout that the layer takes, after what stands in front.
+  var takes: Layout { boundary.taken }
+
+  /// Of layers and all that they are made of those that are run as they are, in the order of the forward pass.
+  static func singles(of layers: some Sequence<PlannedLayer>) -> [PlannedLayer] {
+    layers.flatMap { layer -> [PlannedLayer] in
+      switch layer.content {
+      case .single: [layer]
+      case .row(let inner): singles(of: inner)
+      case .sum(let body, let shortcut):
+        singles(of: body.layers) + singles(of: shortcut.layers)
+      }
+    }
+  }
 }
 
 /// Layers beside others, from the same input to a sum.
@@ -54,18 +69,7 @@ struct ResolvedPlan<Scalar: NetworkScalar> {
   let output: Shape
 
   /// All layers that are run as they are, in the order of the forward pass, each with what stands in front.
-  var singles: [PlannedLayer<Scalar>] {
-    func all(_ layers: [PlannedLayer<Scalar>]) -> [PlannedLayer<Scalar>] {
-      layers.flatMap { layer -> [PlannedLayer<Scalar>] in
-        switch layer.content {
-        case .single: [layer]
-        case .row(let layers): all(layers)
-        case .sum(let body, let shortcut): all(body.layers) + all(shortcut.layers)
-        }
-      }
-    }
-    return all(layers)
-  }
+  var singles: [PlannedLayer<Scalar>] { PlannedLayer.singles(of: layers) }
 
   /// Whether no weight is sharded and nothing changes its layout: the network can run as it is.
   var isDataParallel: Bool {

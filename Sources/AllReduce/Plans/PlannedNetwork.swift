@@ -13,7 +13,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
   init(_ plan: ResolvedPlan<Scalar>, _ batch: GroupBatch) throws {
     var builder = Builder(batch: batch)
     root = try builder.row(
-      plan.layers, end: plan.end, output: plan.output, path: "",
+      plan.layers, end: plan.end, output: plan.output,
       isTransparent: plan.layers.count == 1 && plan.layers[0].path.isEmpty)
     groups = builder.groups
   }
@@ -30,8 +30,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
     }
 
     mutating func row(
-      _ layers: [PlannedLayer<Scalar>], end: Boundary, output: Shape, path: String,
-      isTransparent: Bool
+      _ layers: [PlannedLayer<Scalar>], end: Boundary, output: Shape, isTransparent: Bool
     ) throws -> PlannedRow<Scalar> {
       var items: [PlannedRow<Scalar>.Item] = []
       let last = BoundaryExchange<Scalar>(end, of: output, batch)
@@ -65,14 +64,13 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
         return try row(
           layers, end: .none(planned.gives),
           output: try planned.layer.outputShape(for: planned.input),
-          path: planned.path, isTransparent: false)
+          isTransparent: false)
       case .sum(let body, let shortcut):
         let ways = try [("body", body), ("shortcut", shortcut)].map { name, branch in
           branch.layers.isEmpty
             ? nil
             : try row(
               branch.layers, end: branch.end, output: branch.output,
-              path: "\(planned.path).\(name)",
               isTransparent: branch.layers.count == 1
                 && branch.layers[0].path.split(separator: ".").last == Substring(name))
         }
@@ -95,10 +93,17 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
         note(shard.bias.map { [$0] } ?? [], .replicated)
         return shard
       }
-      if let dropout = planned.layer as? Dropout<Scalar>, planned.takes == .featureSharded {
+      if planned.takes == .featureSharded {
         let group = batch.communicator
         let own = BlockPartition(count: planned.input.count, parts: group.size)[group.rank]
-        return Dropout(dropout.rate, firstElement: own.lowerBound)
+        if let dropout = planned.layer as? Dropout<Scalar> {
+          return Dropout(dropout.rate, firstElement: own.lowerBound)
+        }
+        if let norm = planned.layer as? BatchNorm<Scalar> {
+          let shard = BatchNorm(sharding: norm, range: own)
+          note(shard.parameters, .sharded)
+          return shard
+        }
       }
       note(planned.layer.allParameters, placement == .replicated ? .replicated : .data)
       return planned.layer
@@ -118,9 +123,4 @@ enum ParameterGroup: Int, CaseIterable {
   case replicated
   /// Ranks with the same place in their model group hold the same shard.
   case sharded
-}
-
-extension PlannedLayer {
-  /// The layout that the layer takes, after what stands in front.
-  var takes: Layout { boundary.taken }
 }

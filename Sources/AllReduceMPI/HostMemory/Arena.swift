@@ -90,8 +90,7 @@ public struct ArenaSlice<Scalar: ReducibleScalar> {
   }
 
   /// This rank's elements.
-  @inlinable
-  public var values: UnsafeMutableBufferPointer<Scalar> {
+  package var values: UnsafeMutableBufferPointer<Scalar> {
     UnsafeMutableBufferPointer(rebasing: arena.values[range])
   }
 }

@@ -39,17 +39,26 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer {
   ///   - channels: The size of the last dimension.
   ///   - momentum: How far the running averages move in a step.
   ///   - epsilon: What is added to variances.
-  public init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
+  public convenience init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
     precondition(channels > 0, "BatchNorm takes 1 or more channels, not \(channels)")
+    self.init(
+      weight: Parameter("weight", shape: [channels], initialization: .constant(1), decays: false),
+      bias: Parameter("bias", shape: [channels], initialization: .constant(0), decays: false),
+      mean: Tensor(shape: [channels]), variance: Tensor(repeating: 1, shape: [channels]),
+      momentum: momentum, epsilon: epsilon)
+  }
+
+  /// Creates the layer of its parameters and running averages, which may be those of some channels of a larger one.
+  package init(
+    weight: Parameter<Scalar>, bias: Parameter<Scalar>, mean: Tensor<Scalar>,
+    variance: Tensor<Scalar>, momentum: Double, epsilon: Double
+  ) {
     precondition(
       momentum >= 0 && momentum <= 1, "the momentum of BatchNorm is from 0 to 1, not \(momentum)")
-    self.channels = channels
-    self.momentum = momentum
-    self.epsilon = epsilon
-    weight = Parameter("weight", shape: [channels], initialization: .constant(1), decays: false)
-    bias = Parameter("bias", shape: [channels], initialization: .constant(0), decays: false)
-    runningMean = Tensor(shape: [channels])
-    runningVariance = Tensor(repeating: 1, shape: [channels])
+    (self.weight, self.bias) = (weight, bias)
+    (runningMean, runningVariance) = (mean, variance)
+    (self.momentum, self.epsilon) = (momentum, epsilon)
+    channels = weight.shape.count
     statistics = ChannelStatistics(channels)
   }
 
@@ -64,7 +73,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer {
     [("runningMean", runningMean), ("runningVariance", runningVariance)]
   }
 
-  /// Yes: the gradient is computed from the input.
+  /// True: the gradient is computed from the input.
   public var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape.

@@ -13,7 +13,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
   public let range: Range<Int>
   /// Whether sums of squares leave out parameters that are no shards, as other ranks count these.
   package var skipsWhole = false
-  let layout: ParameterLayout<Scalar>
+  package let layout: ParameterLayout<Scalar>
   private let runs: [Run]
   private let memory: TensorMemory<Scalar>
   var rateFactors: [Double]
@@ -66,7 +66,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
   }
 
   /// What the rule remembers of ``range``, by name; for checkpoints.
-  public var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
+  package var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
     rule.stateNames.enumerated().map { number, name in
       let start = number * range.count
       return (

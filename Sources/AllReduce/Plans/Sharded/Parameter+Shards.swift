@@ -35,3 +35,17 @@ extension Parameter where Scalar: ReducibleScalar {
     return whole
   }
 }
+
+extension BatchNorm {
+  /// Some channels of a layer: each is normalized by itself, over the ranks that have other examples of it.
+  convenience init(sharding whole: BatchNorm, range: Range<Int>) {
+    func own(_ averages: Tensor<Scalar>) -> Tensor<Scalar> {
+      Tensor(Array(averages.elements[range]), shape: [range.count])
+    }
+    self.init(
+      weight: Parameter(sharding: whole.weight, dimension: 0, range: range),
+      bias: Parameter(sharding: whole.bias, dimension: 0, range: range),
+      mean: own(whole.runningMean), variance: own(whole.runningVariance),
+      momentum: whole.momentum, epsilon: whole.epsilon)
+  }
+}

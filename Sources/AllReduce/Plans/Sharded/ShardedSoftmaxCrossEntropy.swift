@@ -57,6 +57,18 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     exchange = LayerExchange("all-reduce", clock)
   }
 
+  /// A loss over the outputs that a plan shards; nil where they are whole, or it is another loss. Collective over the
+  /// group.
+  init?(
+    _ loss: any Loss<Scalar>, _ plan: ResolvedPlan<Scalar>, _ batch: GroupBatch
+  ) throws {
+    guard plan.end.taken == .featureSharded, let whole = loss as? SoftmaxCrossEntropy<Scalar>
+    else { return nil }
+    try self.init(
+      classes: plan.output.count, over: batch.communicator, labelSmoothing: whole.labelSmoothing,
+      batch.clock)
+  }
+
   /// Which classes this rank has.
   package var ownClasses: Range<Int> {
     BlockPartition(count: classes, parts: communicator.size)[communicator.rank]

@@ -31,4 +31,11 @@ extension Communicator {
         + (Set(others.map { all[$0] }).count > 1 ? " or others." : "."))
     try agreeing { throw error }
   }
+
+  /// As ``requireEqual(_:_:_:)``, of a checksum of what is compared. Collective.
+  func requireEqual(checksum: UInt64, _ what: String) throws {
+    try requireEqual(Int(truncatingIfNeeded: checksum), what) {
+      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
+  }
 }

@@ -113,75 +113,44 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil, seed: UInt64 = 0
   ) throws {
     let ranks = try ReplicaRanks(plan.meeting, over: world)
+    let setting = try TrainerSetting(
+      plan, for: root, input: input, ranks, lossTakesShards: loss is SoftmaxCrossEntropy<Scalar>,
+      usesNorms: optimizer.usesNorms || clipping != nil, algorithm: algorithm,
+      virtualShards: virtualShards)
+    let resolved = setting.resolved
     (self.world, self.ranks) = (world, ranks)
-    let resolved = try world.agreeing {
-      if virtualShards != nil, root.hasBatchStatistics {
-        throw PlanError(
-          "Virtual shards give the same weights at any number of ranks, but batchnorm computes with as many "
-            + "examples as all ranks have at once: use layernorm.")
-      }
-      return try PlanResolver.resolve(
-        plan, for: root, input: input, ranks: ranks.own.size,
-        lossTakesShards: loss is SoftmaxCrossEntropy<Scalar>)
-    }
-    let setting = try world.agreeing {
-      try TrainerSetting(
-        resolved, over: ranks.own, algorithm: algorithm, virtualShards: virtualShards,
-        usesNorms: optimizer.usesNorms || clipping != nil)
-    }
-    self.plan = setting.plan
-    update = setting.update
-    self.virtualShards = virtualShards
-    self.loss = loss
-    rule = optimizer
-    self.clipping = clipping
+    (self.plan, update, self.virtualShards) = (setting.plan, setting.update, virtualShards)
+    (self.loss, rule, self.clipping) = (loss, optimizer, clipping)
     (inputLayout, lossLayout) = (resolved.input, resolved.end.taken)
-    try world.requireEqual(Trainer.fingerprint(setting.plan.json), "plan") {
-      WeightChecksum.text(UInt64(bitPattern: Int64($0)))
-    }
     grid = try Grid(ranks.own, resolved.grid)
     batch = GroupBatch(over: grid.model)
     let planned = resolved.isDataParallel ? nil : try PlannedNetwork(resolved, batch)
+    let group = { (parameter: Parameter<Scalar>) -> ParameterGroup in
+      planned?.groups[ObjectIdentifier(parameter)] ?? .data
+    }
     row = planned?.root
     between = planned?.root.exchanges() ?? []
     network = try Network(planned?.root ?? root, input: input, seed: seed, takesMemory: false) {
-      (planned?.groups[ObjectIdentifier($0)] ?? .data).rawValue
+      group($0).rawValue
     }
     try world.requireEqual(
-      Int(truncatingIfNeeded: network.wholeFingerprint), "layers or seed of the network"
-    ) { WeightChecksum.text(UInt64(bitPattern: Int64($0))) }
-    shardedLoss = try Trainer.shardedLoss(loss, resolved, over: grid.model, batch.clock)
+      checksum: network.wholeFingerprint, "layers or seed of the network")
+    shardedLoss = try ShardedSoftmaxCrossEntropy(loss, resolved, batch)
     let layout = network.layout
     tree = virtualShards.map {
       GradientTree(shards: $0 / world.size, count: layout.count - layout.reserved)
     }
     try setting.requireMemory(for: layout, optimizer, over: ranks.own)
-    let (parts, hasFront) = setting.parts(layout, grid, planned?.groups ?? [:])
-    front = 0..<(hasFront ? 1 : 0)
+    let parts = setting.parts(layout, grid, group)
+    front = 0..<(parts[0].group == .data ? 1 : 0)
     exchange = try NetworkExchange(
       network, over: ranks.own, parts: parts, pieces: row == nil ? nil : grid.model, setting.update,
       optimizer, setting.transport, batch.clock)
     replicas = try ReplicaExchange(
       setting.plan.meeting, ranks, layout, exchange.memory, isDataParallel: row == nil,
-      GradientTransport(
-        algorithm: algorithm, compression: setting.plan.compression,
-        bucketBytes: setting.plan.bucketBytes), batch.clock)
+      setting.differences, batch.clock)
     exchange.background = replicas
     _ = try checksum()
-  }
-
-  private static func shardedLoss(
-    _ loss: any Loss<Scalar>, _ plan: ResolvedPlan<Scalar>, over group: Communicator,
-    _ clock: ExchangeClock
-  ) throws -> ShardedSoftmaxCrossEntropy<Scalar>? {
-    guard plan.end.taken == .featureSharded, let whole = loss as? SoftmaxCrossEntropy<Scalar>
-    else { return nil }
-    return try ShardedSoftmaxCrossEntropy(
-      classes: plan.output.count, over: group, labelSmoothing: whole.labelSmoothing, clock)
-  }
-
-  private static func fingerprint(_ text: String) -> Int {
-    Int(truncatingIfNeeded: Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) })
   }
 }
 
@@ -208,11 +177,4 @@ extension Trainer {
 
   /// Whether the loss is computed on this rank's own examples, not on the model group's.
   var lossIsOwn: Bool { lossLayout == .batchSharded }
-}
-
-extension Layer {
-  /// Whether this layer or one below it computes with statistics of the batch.
-  fileprivate var hasBatchStatistics: Bool {
-    self is BatchNorm<Scalar> || children.contains { $0.layer.hasBatchStatistics }
-  }
 }

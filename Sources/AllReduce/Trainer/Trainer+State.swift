@@ -12,18 +12,18 @@ extension Trainer {
       $0.shard != nil || exchange.memory.answersForWeights
         ? StateTensor($0) : StateTensor<Scalar>($0.name, shape: $0.wholeShape, parts: [])
     }
-    let buffers = network.root.allBuffers.map { StateTensor($0.name, whole: $0.tensor) }
-    return weights + buffers + exchange.stateTensors
+    return weights + network.root.stateBuffers + exchange.stateTensors
   }
 
-  /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have the same bits. Collective.
+  /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have
+  /// the same bits. Collective.
   ///
   /// - Returns: The same on all ranks; it depends on how many ranks share the weights.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
   public func checksum() throws -> UInt64 {
     try withGlobalWeights {
       let sum = try replicaChecksum()
-      if let peers = ranks.peers { try requireEqual(sum, "global weights", peers) }
+      try ranks.peers?.requireEqual(checksum: sum, "global weights")
       return sum
     }
   }
@@ -33,20 +33,14 @@ extension Trainer {
     let isSharded = network.parameters.contains { $0.shard != nil }
     guard isSharded else {
       let own = WeightChecksum.of(network)
-      try requireEqual(own, "weights", grid.world)
+      try grid.world.requireEqual(checksum: own, "weights")
       return own
     }
     let (whole, shards) = (checksum { $0.shard == nil }, checksum { $0.shard != nil })
-    try requireEqual(whole, "weights that are not sharded", grid.world)
-    try requireEqual(shards, "weights of the same shard", grid.data)
+    try grid.world.requireEqual(checksum: whole, "weights that are not sharded")
+    try grid.data.requireEqual(checksum: shards, "weights of the same shard")
     let all = try grid.model.allGatherNatively(Int(truncatingIfNeeded: shards))
     return (all + [Int(truncatingIfNeeded: whole)]).withUnsafeBytes { WeightChecksum.of($0) }
-  }
-
-  private func requireEqual(_ sum: UInt64, _ what: String, _ group: Communicator) throws {
-    try group.requireEqual(Int(truncatingIfNeeded: sum), what) {
-      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
-    }
   }
 
   private func checksum(_ isMeant: (Parameter<Scalar>) -> Bool) -> UInt64 {
@@ -56,8 +50,8 @@ extension Trainer {
     return sums.withUnsafeBytes { WeightChecksum.of($0) }
   }
 
-  /// Every parameter of the whole network, of replicas the global weights, in the order of the forward pass. Collective; takes the memory of
-  /// the whole.
+  /// Every parameter of the whole network, of replicas the global weights, in the order of the forward pass.
+  /// Collective; takes the memory of the whole.
   ///
   /// - Returns: Names, values and gradients, the same on all ranks.
   /// - Throws: ``MPIError``.
@@ -78,6 +72,20 @@ extension Trainer {
   /// - Returns: The same on all ranks.
   /// - Throws: ``MPIError``.
   public func gradientSquares() throws -> Double { try exchange.gradientSquares() }
+
+  /// The rule of the update and what else shapes it, in words that tell methods apart: a state says by which
+  /// method it came about.
+  var method: String {
+    var words = rule.description
+    if rule.weightDecay != 0 { words += ", weight decay \(rule.weightDecay)" }
+    if let clipping { words += ", clip \(clipping.maximumNorm)" }
+    switch loss {
+    case let loss as SoftmaxCrossEntropy<Scalar>:
+      if loss.labelSmoothing != 0 { words += ", label smoothing \(loss.labelSmoothing)" }
+    default: words += ", loss \(type(of: loss))"
+    }
+    return words
+  }
 }
 
 extension Network {

@@ -4,19 +4,51 @@ internal import AllReduceNN
 /// What a trainer makes of a plan on its ranks: who updates, how gradients travel, and which ranges of the
 /// memory have which groups of ranks.
 struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
+  let resolved: ResolvedPlan<Scalar>
   /// The plan, with what was left to choose.
   let plan: Plan
   let update: UpdateMode
   let transport: GradientTransport
-  private let isDataParallel: Bool
 
-  /// Chooses, and refuses what cannot be. The same on all ranks.
+  /// Works out a plan for a network, chooses what it leaves open, and refuses what cannot be. Collective.
+  ///
+  /// - Parameters:
+  ///   - plan: Who does what.
+  ///   - root: The network's layers.
+  ///   - input: The shape of one example's input.
+  ///   - ranks: All ranks, by replicas.
+  ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
+  ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
+  ///   - algorithm: How gradients travel.
+  ///   - virtualShards: As of a ``Trainer``.
+  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out, or ranks have other ones.
   init(
+    _ plan: Plan, for root: any Layer<Scalar>, input: Shape, _ ranks: ReplicaRanks,
+    lossTakesShards: Bool, usesNorms: Bool, algorithm: ReductionAlgorithm, virtualShards: Int?
+  ) throws {
+    self = try ranks.world.agreeing {
+      if virtualShards != nil, root.hasBatchStatistics {
+        throw PlanError(
+          "Virtual shards give the same weights at any number of ranks, but batchnorm computes with as many "
+            + "examples as all ranks have at once: use layernorm.")
+      }
+      let resolved = try PlanResolver.resolve(
+        plan, for: root, input: input, ranks: ranks.own.size, lossTakesShards: lossTakesShards)
+      return try TrainerSetting(
+        resolved, over: ranks.own, algorithm: algorithm, virtualShards: virtualShards,
+        usesNorms: usesNorms)
+    }
+    let text = Array(self.plan.json.utf8)
+    try ranks.world.requireEqual(
+      checksum: text.withUnsafeBytes { WeightChecksum.of($0) }, "plan")
+  }
+
+  private init(
     _ resolved: ResolvedPlan<Scalar>, over world: Communicator, algorithm: ReductionAlgorithm,
     virtualShards: Int?, usesNorms: Bool
   ) throws {
     var plan = resolved.plan
-    isDataParallel = resolved.isDataParallel
+    let isDataParallel = resolved.isDataParallel
     guard plan.meeting.through == .allReduce else {
       throw PlanError("Replicas can meet through an all-reduce only, not through servers.")
     }
@@ -30,9 +62,10 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     let compression: any GradientCompression = isLocal ? .none : plan.compression
     let isOneHost = world.hosts.count == 1
     let isCompressed = compression.name != WholeGradient(as: .full).name
+    let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
     let chosen: UpdateMode =
-      !isDataParallel || isCompressed || (virtualShards != nil && (usesNorms || !isOneHost))
-        || ![.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+      !isDataParallel || isCompressed || !hasItsOwnWay
+        || (virtualShards != nil && (usesNorms || !isOneHost))
       ? .replicated : world.hosts.count < world.size ? .shared : .sharded
     let update = plan.update ?? chosen
     if update != .replicated, compression is any PartialCompression {
@@ -40,7 +73,6 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
         "The update \(update.rawValue) adds up whole gradients, not \(compression.name): choose "
           + "replicated.")
     }
-    let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
     if update != .replicated, isDataParallel, !hasItsOwnWay {
       throw PlanError(
         "The update \(update.rawValue) adds up gradients in its own way, not by \(algorithm): leave the "
@@ -68,10 +100,16 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       (algorithm, start) = (.recursiveDoubling, .afterBackward)
     }
     plan.update = update
-    (self.plan, self.update) = (plan, update)
+    (self.resolved, self.plan, self.update) = (resolved, plan, update)
     transport = GradientTransport(
       algorithm: algorithm, compression: compression, start: start,
       bucketBytes: plan.bucketBytes)
+  }
+
+  /// How the differences of replicas travel.
+  var differences: GradientTransport {
+    GradientTransport(
+      algorithm: transport.algorithm, compression: plan.compression, bucketBytes: plan.bucketBytes)
   }
 
   /// Makes sure that all hosts have the memory for gradients, weights and what the optimizer remembers, which
@@ -88,19 +126,19 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       for: "the training of \(layout.count) numbers")
   }
 
-  /// The ranges of the memory by their groups of ranks, in order; and whether the first is of parameters that all
-  /// ranks hold and have other examples for.
+  /// The ranges of the memory by their groups of ranks, in order; those of parameters that all ranks hold and have
+  /// other examples for come first.
   func parts(
     _ layout: ParameterLayout<Scalar>, _ grid: Grid,
-    _ groups: [ObjectIdentifier: ParameterGroup]
-  ) -> (parts: [NetworkPart], hasFront: Bool) {
+    _ group: (Parameter<Scalar>) -> ParameterGroup
+  ) -> [NetworkPart] {
     var found: [(group: ParameterGroup, start: Int)] = []
     for (parameter, range) in zip(layout.parameters, layout.ranges) {
-      let group = groups[ObjectIdentifier(parameter)] ?? .data
+      let group = group(parameter)
       if found.last?.group != group { found.append((group, range.lowerBound)) }
     }
     if found.isEmpty { found = [(.data, layout.reserved)] }
-    let parts = found.enumerated().map { number, part in
+    return found.enumerated().map { number, part in
       let end = number + 1 < found.count ? found[number + 1].start : layout.count
       let ranks: ParameterGroups =
         switch part.group {
@@ -108,8 +146,14 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
         case .replicated: ParameterGroups(copies: grid.world, sum: grid.data)
         case .sharded: ParameterGroups(copies: grid.data, isSharded: true)
         }
-      return NetworkPart(elements: part.start..<end, groups: ranks)
+      return NetworkPart(elements: part.start..<end, group: part.group, groups: ranks)
     }
-    return (parts, found[0].group == .data)
+  }
+}
+
+extension Layer {
+  /// Whether this layer or one below it computes with statistics of the batch.
+  fileprivate var hasBatchStatistics: Bool {
+    self is BatchNorm<Scalar> || children.contains { $0.layer.hasBatchStatistics }
   }
 }
