@@ -40,3 +40,18 @@ extension Meeting {
 
 /// The outer rules by name.
 extension Meeting.OuterRule: ExpressibleByArgument {}
+
+/// Such as 2:4: rank 2 takes four times as long.
+extension Straggler: ExpressibleByArgument {
+  /// Reads RANK:FACTOR.
+  public init?(argument: String) {
+    let words = argument.split(separator: ":", omittingEmptySubsequences: false)
+    guard words.count == 2, let rank = Int(words[0]), let factor = Double(words[1]), rank >= 0,
+      factor >= 1, factor.isFinite
+    else { return nil }
+    self.init(rank: rank, factor: factor)
+  }
+
+  /// "2:4.0".
+  public var defaultValueDescription: String { "\(rank):\(factor)" }
+}

@@ -157,6 +157,35 @@ final class ReplicaTests: CollectiveTestCase {
     XCTAssertNotEqual(try weights(looking), first)
   }
 
+  func testDifferencesTravelInAnyForm() throws {
+    let world = try world()
+    let root = {
+      Sequential<Float>(Dense(ReplicaTests.inputs, 32), Tanh(), Dense(32, 4))
+    }
+    func run(_ compression: any GradientCompression) throws -> [Double] {
+      var meeting = Meeting(every: 2)
+      meeting.fragments = 2
+      let trainer = try Trainer(
+        root(), input: [ReplicaTests.inputs],
+        plan: Plan(layers: .data, compression: compression, meeting: meeting), over: world,
+        optimizer: SGD(), loss: SoftmaxCrossEntropy(), seed: 5)
+      for step in 0..<12 {
+        let part = part(examples(of: world.rank, world.size), step: step)
+        let inputs = Tensor<Float>(part.inputs.values.map { Float($0) }, shape: part.inputs.shape)
+        guard case .classes(let labels) = part.targets else { preconditionFailure("no classes") }
+        _ = try trainer.step(inputs, .classes(labels), learningRate: 0.1)
+        _ = try trainer.checksum()
+      }
+      return try trainer.wholeParameters().flatMap { $0.values.map { Double($0) } }
+    }
+    let whole = try run(.none)
+    for (compression, tolerance) in [
+      (.bfloat16, 0.02), (.float16, 0.01), (.topK(0.5), 0.5), (.powerSGD(2), 0.5),
+    ] as [(any GradientCompression, Double)] {
+      assertClose(try run(compression), whole, tolerance, compression.name)
+    }
+  }
+
   func testBytesAreThoseOfOneAllReduceARound() throws {
     let world = try world()
     let (every, rounds) = (5, 4)

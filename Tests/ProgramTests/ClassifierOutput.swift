@@ -33,6 +33,10 @@ struct ClassifierOutput: ProgramOutput {
   let parametersPerRank: [Int]
   let exchanges: [Exchange]
   let resumedAtStep: Int?
+  let exchangeEvery: Int?
+  let outerSteps: Int?
+  let computeUtilisation: Double?
+  let differenceCosine: Double?
   let weightsChecksum: String
 
   struct Exchange: Decodable {

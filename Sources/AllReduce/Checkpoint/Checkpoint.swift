@@ -111,7 +111,7 @@ public struct Checkpoint: Sendable {
     let (file, entries) = try communicator.agreeing {
       guard communicator.isRoot else { return (nil as SafetensorsFile?, [SafetensorsEntry]()) }
       let file = try openState().file
-      return (file, try file.entries(for: tensors))
+      return (file, try file.entries(for: tensors, leavingOut: ["replicas/"]))
     }
     let most = tensors.reduce(0) { max($0, $1.shape.count) }
     let room = min(most, StateOwners<Scalar>.chunkCount)

@@ -9,7 +9,7 @@ extension SafetensorsFile {
   /// - Returns: One for each of `tensors`, in their order.
   /// - Throws: ``DataError`` that names both, if one is missing, has another shape or type, or is too much.
   func entries<Scalar: NetworkScalar>(
-    for tensors: [StateTensor<Scalar>], leavingOut left: String? = nil
+    for tensors: [StateTensor<Scalar>], leavingOut left: [String] = []
   ) throws(DataError) -> [SafetensorsEntry] {
     func other(_ expected: String, _ found: String) -> DataError {
       DataError(
@@ -18,7 +18,7 @@ extension SafetensorsFile {
     }
     let names = Set(tensors.map(\.name))
     let surplus = entries.first { entry in
-      !names.contains(entry.name) && left.map { entry.name.hasPrefix($0) } != true
+      !names.contains(entry.name) && !left.contains { entry.name.hasPrefix($0) }
     }
     let type = SafetensorsEntry.type(of: Scalar.self)
     var matches: [SafetensorsEntry] = []
@@ -55,7 +55,7 @@ extension Network {
   /// Takes over the weights of a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or a
   /// safetensors file that says in its metadata that its weights lie as here, `"layout": "channelsLast"`.
   ///
-  /// Parameters and running averages are read, what an optimizer remembers is left out. Not collective: for
+  /// Parameters and running averages are read, what an optimizer or replicas remember is left out. Not collective: for
   /// networks that compute on their own, and before a trainer is made for one. Where ranks cannot all read
   /// the file, ``Checkpoint/read(into:over:)`` reads it on rank 0.
   ///
@@ -66,7 +66,7 @@ extension Network {
     let file = try SafetensorsFile(path: path)
     try WeightLayout.require(in: file)
     let tensors = stateTensors
-    let entries = try file.entries(for: tensors, leavingOut: "optimizer/")
+    let entries = try file.entries(for: tensors, leavingOut: ["optimizer/", "replicas/"])
     for (tensor, entry) in zip(tensors, entries) {
       for (piece, values) in tensor.parts {
         piece.forEachRun(within: 0..<tensor.shape.count) { element, place, count in

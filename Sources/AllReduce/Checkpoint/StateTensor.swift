@@ -145,6 +145,20 @@ public struct StateTensor<Scalar: NetworkScalar> {
     self.owner = owner
   }
 
+  /// As it is, with another name; where it is not held, without this rank's parts.
+  func renamed(_ name: String, isHeld: Bool = true) -> StateTensor {
+    StateTensor(name, shape, isHeld ? parts : [], owner: owner)
+  }
+
+  /// Tensors of which each list has other parts, in the same order.
+  static func joined(_ lists: [[StateTensor]]) -> [StateTensor] {
+    (lists.first ?? []).enumerated().map { number, tensor in
+      StateTensor(
+        tensor.name, tensor.shape, lists.flatMap { $0[number].parts },
+        owner: lists.map { $0[number].owner })
+    }
+  }
+
   /// A tensor that this rank holds all of; keeps its memory.
   public init(_ name: String, whole tensor: Tensor<Scalar>) {
     self.init(name, of: tensor, nil)
@@ -197,20 +211,35 @@ extension Optimizer {
   /// `optimizer/momentum/0.weight`. On every rank a tensor for each vector and parameter, with what this one has.
   public var stateTensors: [StateTensor<Scalar>] {
     state.flatMap { name, values in
-      zip(layout.parameters, layout.ranges).map { parameter, elements in
-        let own = elements.clamped(to: range)
-        let first = own.lowerBound - elements.lowerBound
-        var start = own.lowerBound - range.lowerBound
-        let pieces = own.isEmpty ? [] : parameter.piece.pieces(of: first..<first + own.count)
-        return StateTensor(
-          "optimizer/\(name)/\(parameter.name)", parameter.wholeShape,
-          pieces.map { piece in
-            defer { start += piece.count }
-            return (
-              piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + piece.count])
-            )
-          }, owner: self)
-      }
+      layout.stateTensors(of: values, range, prefix: "optimizer/\(name)/", owner: self)
+    }
+  }
+}
+
+extension ParameterLayout {
+  /// A vector that runs along with a range of the flat memory, cut into the parameters that it belongs to.
+  ///
+  /// - Parameters:
+  ///   - values: As many as the range has.
+  ///   - range: The elements of the flat memory that this rank has.
+  ///   - prefix: What comes before the parameters' names.
+  ///   - owner: What keeps the values alive.
+  /// - Returns: A tensor for each parameter, on every rank, with what this one has of it.
+  func stateTensors(
+    of values: UnsafeMutableBufferPointer<Scalar>, _ range: Range<Int>, prefix: String,
+    owner: Any? = nil
+  ) -> [StateTensor<Scalar>] {
+    zip(parameters, ranges).map { parameter, elements in
+      let own = elements.clamped(to: range)
+      let first = own.lowerBound - elements.lowerBound
+      var start = own.lowerBound - range.lowerBound
+      let pieces = own.isEmpty ? [] : parameter.piece.pieces(of: first..<first + own.count)
+      return StateTensor(
+        prefix + parameter.name, parameter.wholeShape,
+        pieces.map { piece in
+          defer { start += piece.count }
+          return (piece, UnsafeMutableBufferPointer(rebasing: values[start..<start + piece.count]))
+        }, owner: owner)
     }
   }
 }

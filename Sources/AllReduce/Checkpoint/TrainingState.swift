@@ -25,6 +25,8 @@ public struct TrainingState: Equatable, Sendable {
   public var trainLoss: [Double] = []
   /// The accuracy on the test examples after each whole epoch.
   public var testAccuracy: [Double] = []
+  /// Where replicas stand in their rounds; nil where ranks train in step.
+  public var replicas: KeptReplicas?
 
   /// The state before the first step.
   public init(sampler: EpochSampler, optimizer: String, schedule: LearningRateSchedule) {
@@ -37,7 +39,7 @@ public struct TrainingState: Equatable, Sendable {
 extension TrainingState {
   /// The state as json on one line, as it stands in a checkpoint's metadata.
   var encoded: String {
-    JSONValue.object([
+    var members: [(String, JSONValue)] = [
       ("steps", .integer(steps)), ("epoch", .integer(epoch)),
       ("steps_of_epoch", .integer(stepsOfEpoch)),
       (
@@ -59,7 +61,9 @@ extension TrainingState {
       ),
       ("optimizer", .text(optimizer)), ("schedule", schedule.json),
       ("train_loss", .numbers(trainLoss)), ("test_accuracy", .numbers(testAccuracy)),
-    ]).encodedOnOneLine()
+    ]
+    if let replicas { members.append(("replicas", replicas.json)) }
+    return JSONValue.object(members).encodedOnOneLine()
   }
 
   /// Reads what ``encoded`` wrote.
@@ -85,6 +89,7 @@ extension TrainingState {
     randomStep = try fields.word("random_step")
     trainLoss = try fields.numbers("train_loss")
     testAccuracy = try fields.numbers("test_accuracy")
+    if fields.has("replicas") { replicas = try KeptReplicas(fields.object("replicas")) }
   }
 }
 

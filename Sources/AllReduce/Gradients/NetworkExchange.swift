@@ -106,12 +106,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// What the optimizer remembers, with this rank's part of each.
   var stateTensors: [StateTensor<Scalar>] {
     // Each update of a part has the same tensors, in the same order, with other pieces.
-    let parts = updates.map(\.stateTensors)
-    return (parts.first ?? []).indices.map { number in
-      StateTensor(
-        parts[0][number].name, shape: parts[0][number].shape,
-        parts: parts.flatMap { $0[number].parts })
-    }
+    StateTensor.joined(updates.map(\.stateTensors))
   }
   /// The algorithm that carries the most.
   var chosenAlgorithm: ReductionAlgorithm { exchanges[0].reduction.algorithm }

@@ -39,9 +39,14 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     global.values.baseAddress.unsafelyUnwrapped + element
   }
 
-  /// The global weights become this replica's own.
+  /// The global weights become those that this replica has.
   func adopt(_ elements: Range<Int>) {
     weights(from: elements.lowerBound).update(from: local.weights(elements), count: elements.count)
+  }
+
+  /// This replica's own weights become the global ones.
+  func give(_ elements: Range<Int>) {
+    local.weights(elements).update(from: weights(from: elements.lowerBound), count: elements.count)
   }
 
   /// Writes the difference between the global and this replica's weights, times its weight in the mean, to where it is
@@ -77,6 +82,15 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
       } else {
         blend(own, with: weights, block, keeping: mix)
       }
+    }
+    return squares
+  }
+
+  /// The sum of the squares of the sum of differences.
+  func squares(_ elements: Range<Int>) -> Double {
+    var squares = 0.0
+    forEachBlock(of: elements) {
+      squares += outer.gradientSquares(of: $0, difference($0.lowerBound))
     }
     return squares
   }

@@ -18,27 +18,31 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   /// Seconds of exchanges.
   private let clock: ExchangeClock
   /// When fragments are exchanged; nil until it has been measured how often they can be.
-  private(set) var schedule: MeetingSchedule?
+  var schedule: MeetingSchedule?
   /// The steps that this replica has taken.
-  private(set) var steps = 0
+  var steps = 0
   /// The examples that it has seen.
-  private(set) var examples = 0
+  var examples = 0
   /// The step from which the schedule counts.
-  private(set) var start: Int
+  var start: Int
   /// The fragment whose exchange has started and is not due yet.
-  private(set) var underWay: Int?
+  var underWay: Int?
+  /// Whether what is under way has arrived.
+  var hasArrived = false
+  /// Whether its cosine is among those counted.
+  var isCosineCounted = false
   /// Outer steps so far: of a fragment each.
-  private(set) var outerSteps = 0
+  var outerSteps = 0
   /// Seconds that this rank spent on exchanges, and on nothing else.
   private(set) var seconds = 0.0
   /// The sum of the cosines between the differences of the replicas, and of how many outer steps.
-  private(set) var cosines = (sum: 0.0, count: 0)
+  var cosines = (sum: 0.0, count: 0)
   var recorder: SpanRecorder? { didSet { record() } }
 
-  private let peers: Communicator
-  private let sharing: ReplicaSharing<Scalar>
+  let peers: Communicator
+  let sharing: ReplicaSharing<Scalar>
   /// The weight in the mean, the length of the weighted difference, and its square.
-  private let figures = TensorMemory<Double>(count: 3)
+  let figures = TensorMemory<Double>(count: 3)
   private var pending = PendingQueue(capacity: 1)
   private var measurement = IntervalMeasurement()
   private let timer = ContinuousClock()
@@ -163,6 +167,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
         Double(examples - fragment.examplesTaken)
         / ReplicaExchange.unit(steps: steps - fragment.stepsTaken)
       (fragment.examplesTaken, fragment.stepsTaken) = (examples, steps)
+      (hasArrived, isCosineCounted) = (false, false)
       let reduction = fragment.reduction
       reduction.begin()
       var squares = 0.0
@@ -198,16 +203,27 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       try sharing.spread(fragment.elements)
       underWay = nil
       outerSteps += 1
-      // Of pairs of replicas the products of their differences over those of the lengths.
-      let lengths = all[1] * all[1] - all[2]
-      if peers.size > 1, lengths > 0, lengths.isFinite {
-        cosines = (cosines.sum + (squares - all[2]) / lengths, cosines.count + 1)
-      }
+      countCosine(squares)
     }
   }
 
+  /// Counts the cosine between the replicas' differences in what has arrived, once.
+  ///
+  /// - Parameter squares: Of the sum of the differences.
+  func countCosine(_ squares: Double) {
+    if isCosineCounted || peers.size == 1 { return }
+    isCosineCounted = true
+    // Of pairs of replicas the products of their differences over those of the lengths.
+    let (length, own) = (figures.values[1], figures.values[2])
+    let pairs = length * length - own
+    cosines.sum += pairs > 0 && pairs.isFinite ? (squares - own) / pairs : 0
+    cosines.count += 1
+  }
+
   /// Waits until a fragment's differences are added up.
-  private func settle(_ fragment: ReplicaFragment<Scalar>) throws {
+  func settle(_ fragment: ReplicaFragment<Scalar>) throws {
+    if hasArrived { return }
+    hasArrived = true
     try fragment.reduction.finish()
     while !pending.isEmpty { try pending.waitForFirst() }
     pending.reset()
@@ -222,7 +238,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Moves what is under way, between pieces of the passes.
   func makeProgress() throws {
-    guard let underWay else { return }
+    guard let underWay, !hasArrived else { return }
     let before = clock.times.busySeconds
     try fragments[underWay].reduction.makeProgress()
     seconds += clock.times.busySeconds - before

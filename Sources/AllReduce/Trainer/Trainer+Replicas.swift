@@ -27,21 +27,39 @@ extension Trainer {
   /// how often they can.
   public var exchangeEvery: Int? { replicas?.schedule?.steps }
 
-  /// The outer steps so far, of a fragment each; 0 where replicas meet in every step.
-  public var outerSteps: Int { replicas?.outerSteps ?? 0 }
+  /// The outer steps so far, of a fragment each; nil where replicas meet in every step.
+  public var outerSteps: Int? { replicas?.outerSteps }
 
   /// The mean cosine between what two replicas learned before they met, weighted by lengths; nil before any met.
   ///
   /// Near 1, they learn the same, and could meet less often. Near 0, they go their own ways: the mean is shorter than
-  /// each by the root of their number.
-  public var differenceCosine: Double? {
-    replicas.flatMap { $0.cosines.count == 0 ? nil : $0.cosines.sum / Double($0.cosines.count) }
+  /// each by the root of their number. Collective.
+  ///
+  /// - Returns: The same on all ranks of a replica; where each carries a part of the weights, the mean over the parts.
+  /// - Throws: ``MPIError``.
+  public func differenceCosine() throws -> Double? {
+    guard let replicas, replicas.cosines.count > 0 else { return nil }
+    return try replicas.sumOfCosines() / Double(replicas.cosines.count)
   }
 
   /// The part of this rank's steps that was not spent on meetings; nil where replicas meet in every step.
   public var computeUtilisation: Double? {
     guard let replicas, stepSeconds > 0 else { return nil }
     return max(0, 1 - replicas.seconds / stepSeconds)
+  }
+
+  /// Where replicas stand, for a state; an exchange that is under way arrives first. Collective.
+  ///
+  /// - Parameter score: This replica's of the present epoch.
+  /// - Returns: Nil where replicas meet in every step.
+  /// - Throws: ``MPIError``.
+  public func keepReplicas(epochScore score: BatchScore = BatchScore()) throws -> KeptReplicas? {
+    try tally.counting { try replicas?.keep(score) }
+  }
+
+  /// This replica's score of the present epoch in a state.
+  func score(in state: TrainingState) -> BatchScore {
+    replicas?.score(in: state) ?? state.epochScore
   }
 
   /// Runs `body` while the network has the global weights, if these are not its own. Collective.

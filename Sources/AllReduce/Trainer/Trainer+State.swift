@@ -6,13 +6,42 @@ extension Trainer {
   /// and what the optimizer remembers.
   ///
   /// The names and shapes are those of the whole network, whatever the plan: a training may go on under another.
-  /// Weights that a host has once are its first rank's. Call ``finish()`` first.
+  /// Weights that a host has once are its first rank's. Call ``finish()`` first, and ``keepReplicas(epochScore:)``.
   public var state: [StateTensor<Scalar>] {
+    tensors(
+      ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)
+  }
+
+  /// Those of a state with so many replicas; nil where ranks trained in step.
+  func tensors(ofReplicas count: Int?, hasDifference: Bool) -> [StateTensor<Scalar>] {
     let weights = network.parameters.map {
       $0.shard != nil || exchange.memory.answersForWeights
         ? StateTensor($0) : StateTensor<Scalar>($0.name, shape: $0.wholeShape, parts: [])
     }
-    return weights + network.root.stateBuffers + exchange.stateTensors
+    let inner = network.root.stateBuffers + exchange.stateTensors
+    return replicas?.tensors(
+      weights: weights, inner: inner, replicas: count, hasDifference: hasDifference)
+      ?? weights + inner
+  }
+
+  /// Goes on from a state that a checkpoint has, on any number of ranks, under any plan. Collective.
+  ///
+  /// Replicas of which the state has more or fewer take the weights of those that it has, in turn.
+  ///
+  /// - Parameters:
+  ///   - state: Where the training stands (``Checkpoint/readState(over:)``).
+  ///   - checkpoint: The state's vectors.
+  /// - Throws: ``AgreedError`` if the checkpoint is damaged, of another network or optimizer, or if replicas cannot
+  ///   go on from there in their rounds; ``MPIError``.
+  public func resume(_ state: TrainingState, from checkpoint: Checkpoint) throws {
+    try replicas?.arrive()
+    if let kept = state.replicas { try world.agreeing { try replicas?.check(kept) } }
+    try checkpoint.read(
+      into: tensors(
+        ofReplicas: state.replicas?.count, hasDifference: state.replicas?.underWay != nil),
+      over: world)
+    try replicas?.resume(state.replicas)
+    (nextStep, updates) = (state.randomStep, state.steps)
   }
 
   /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have

@@ -35,6 +35,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var earlyStopping: EarlyStopping?
   /// Where the state is kept, and whether to resume from it.
   public var checkpoints: Checkpoints?
+  /// A rank that is slowed down; nil for none.
+  public var straggler: Straggler?
   /// A file for a line of JSON a step (`docs/schemas.md`).
   public var log: String?
   /// A file for a timeline of all ranks (``TraceFile``).
@@ -58,6 +60,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public private(set) var checksum: UInt64 = 0
   /// The examples of all ranks a step.
   public private(set) var globalBatchSize: Int
+
+  /// Below this mean cosine between what replicas learned, they are told to meet more often: the mean of two is then
+  /// little longer than it would be at right angles, by chance.
+  private static var leastCosine: Double { 0.1 }
 
   private let asksForBatch: Bool
   private let seed: UInt64
@@ -109,8 +115,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       records.resumed
       ?? TrainingState(sampler: course.sampler, optimizer: trainer.method, schedule: schedule)
     trainer.recorder = records.recorder
-    try records.restore(trainer.state, over: world)
+    try records.restore(trainer)
     if let resumed = records.resumed { resume(resumed) }
+    state.epochScore = trainer.score(in: state)
     // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
     let log = try world.agreeing {
       try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
@@ -122,6 +129,11 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     for epoch in state.epoch..<max(epochs, state.epoch) {
       try runEpoch(epoch, &state, &run)
       if let earlyStopping, earlyStopping.ends(after: testAccuracy) { break }
+    }
+    if let cosine = try trainer.differenceCosine(), cosine < Training.leastCosine {
+      progress?(
+        "What replicas learned between meetings hardly points the same way (mean cosine \(Progress.text(cosine))): "
+          + "let them meet more often.")
     }
     log.flush()
     let leftOut = try records.finishTrace()
@@ -140,9 +152,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
-    if checkpoints != nil, trainer.replicaCount > 1 {
+    if let straggler, straggler.rank >= trainer.world.size {
       throw TrainingError.settings(
-        "The state of replicas that do not meet in every step cannot be kept yet.")
+        "The straggler is rank \(straggler.rank), but the last rank is \(trainer.world.size - 1).")
     }
     if trainer.virtualShards != nil, accumulation > 1 {
       throw TrainingError.settings(
@@ -170,7 +182,6 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   private func resume(_ state: TrainingState) {
     schedule = state.schedule
     (steps, firstStep) = (state.steps, state.steps)
-    (trainer.nextStep, trainer.updates) = (state.randomStep, state.steps)
     (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
     progress?(
       "Resumes after step \(steps), with \(globalBatchSize) examples of all ranks a step.")
@@ -206,6 +217,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   private func takeStep(_ step: Int, _ epoch: Int, _ run: Run) throws -> BatchScore {
     let begin = clock.now
     let rate = schedule.rate(afterSteps: steps)
+    let computed = trainer.computeSeconds + trainer.updateSeconds
+    let interval = trainer.exchangeEvery
     let (skipped, batches) = (trainer.skippedSteps, run.course.batches(ofStep: step))
     let parts = batches.count * run.input.count
     let score = try trainer.step(parts: parts, learningRate: rate) { part in
@@ -223,6 +236,12 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       return score
     }
     steps += 1
+    straggler?.sleep(
+      rank: trainer.world.rank,
+      afterSeconds: trainer.computeSeconds + trainer.updateSeconds - computed)
+    if interval == nil, let every = trainer.exchangeEvery {
+      progress?("Replicas meet every \(every) steps, as measured.")
+    }
     let end = clock.now
     times.add(
       seconds: (end - begin) / .seconds(1), examples: run.course.sampler.batchSize(step: step))
@@ -257,6 +276,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     // A run that resumes finds the lines of all steps up to the state's.
     run.log.flush()
     try trainer.finish()
+    state.replicas = try trainer.keepReplicas(epochScore: state.epochScore)
+    state.epochScore = try trainer.total(state.epochScore)
     try run.records.write(trainer.state, state, over: trainer.world)
   }
 }

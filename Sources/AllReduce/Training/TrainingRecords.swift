@@ -49,12 +49,9 @@ final class TrainingRecords {
     return endsRun || every.map { steps % $0 == 0 } ?? endsEpoch
   }
 
-  /// Gives the ranks the vectors of the state to go on from, if there is one. Collective.
-  func restore<Scalar: NetworkScalar & ReducibleScalar>(
-    _ tensors: @autoclosure () -> [StateTensor<Scalar>], over world: Communicator
-  ) throws {
-    guard resumed != nil else { return }
-    try checkpoint?.read(into: tensors(), over: world)
+  /// Lets a trainer go on from the state, if there is one. Collective.
+  func restore<Scalar: NetworkScalar & ReducibleScalar>(_ trainer: Trainer<Scalar>) throws {
+    if let resumed, let checkpoint { try trainer.resume(resumed, from: checkpoint) }
   }
 
   /// Writes the state. Collective.

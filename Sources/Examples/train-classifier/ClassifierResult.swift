@@ -10,12 +10,15 @@ struct ClassifierResult {
   let seconds: Double
   /// Of each rank.
   private let ranks: RankFigures
+  /// Between what two replicas learned.
+  private let cosine: Double?
 
   /// Gathers what ranks have to tell. Collective.
   init(options: ClassifierOptions, model: String, training: Training<Float>, seconds: Double) throws
   {
     (self.options, self.model, self.training, self.seconds) = (options, model, training, seconds)
     ranks = try RankFigures(of: training.trainer)
+    cosine = try training.trainer.differenceCosine()
   }
 
   private var trainer: Trainer<Float> { training.trainer }
@@ -63,9 +66,9 @@ struct ClassifierResult {
       ("parameters_per_rank", .integers(ranks.parameters)),
       ("exchanges", .list(exchanges)),
       ("exchange_every", trainer.exchangeEvery.map { .integer($0) } ?? .null),
-      ("outer_steps", trainer.replicaCount == 1 ? .null : .integer(trainer.outerSteps)),
+      ("outer_steps", trainer.outerSteps.map { .integer($0) } ?? .null),
       ("compute_utilisation", .number(orNull: trainer.computeUtilisation)),
-      ("difference_cosine", .number(orNull: trainer.differenceCosine)),
+      ("difference_cosine", .number(orNull: cosine)),
       ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ])
@@ -115,7 +118,7 @@ struct ClassifierResult {
     if let utilisation = trainer.computeUtilisation {
       facts.add(["  utilisation", utilisation.formatted(decimals: 3)])
     }
-    if let cosine = trainer.differenceCosine {
+    if let cosine {
       facts.add(["  cosine", cosine.formatted(decimals: 3) + " between what replicas learned"])
     }
     if training.firstStep > 0 {

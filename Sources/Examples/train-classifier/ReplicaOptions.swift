@@ -54,6 +54,12 @@ struct ReplicaOptions: ParsableArguments {
       valueName: "steps"))
   var warmUpSteps: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Slows a rank down, which sleeps FACTOR - 1 times as long as it computed after each step.",
+      valueName: "rank:factor"))
+  var straggler: Straggler?
+
   /// How replicas meet.
   var meeting: Meeting {
     var meeting = Meeting(every: exchangeEvery ?? meet ?? .everyStep, replica: replica ?? .ranks(1))

@@ -72,6 +72,7 @@ struct TrainClassifier: ParsableCommand {
     training.evaluatesEverySteps = options.evaluateEvery
     training.schedule = options.learning.rates(steps: training.stepCount(epochs: options.epochs))
     training.checkpoints = options.keeping.checkpoints
+    training.straggler = options.replicas.straggler
     (training.log, training.trace) = (options.log, options.keeping.trace)
     return training
   }
