@@ -29,11 +29,9 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
   /// fast as it is filled, so only a network between hosts gains from it.
   private let overlaps: Bool
-  private let ownPieceElements: Int?
+  let pieceElements: Int?
   /// What travels under the passes besides gradients; the one who trains the network keeps it.
   weak var background: ReplicaExchange<Scalar>?
-
-  var pieceElements: Int? { background?.pieceElements ?? ownPieceElements }
 
   /// Takes memory for a network's weights and gradients, moves it there, and makes the exchange of each part; the
   /// network's pass tells it of gradients from here on. Collective over all ranks.
@@ -82,7 +80,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     overlaps =
       transport.start == .duringBackward
       && exchanges.contains { $0.groups.sum.hosts.count > 1 }
-    ownPieceElements =
+    pieceElements =
       overlaps ? exchanges.compactMap { $0.reduction.ranges.first?.count }.min() : nil
     network.pass.sink = self
   }

@@ -229,13 +229,6 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     pending.reset()
   }
 
-  /// In what pieces layers compute while an exchange travels under their passes, so that it is moved in between; nil
-  /// for all at once.
-  var pieceElements: Int? {
-    guard let underWay, fragments[underWay].reduction.crossesHosts else { return nil }
-    return fragments[underWay].reduction.ranges.first?.count
-  }
-
   /// Moves what is under way, between pieces of the passes.
   func makeProgress() throws {
     guard let underWay, !hasArrived else { return }

@@ -62,10 +62,10 @@ extension Trainer {
     replicas?.score(in: state) ?? state.epochScore
   }
 
-  /// Runs `body` while the network has the global weights, if these are not its own. Collective.
+  /// Runs `body` while the network has the weights of the latest step, of replicas the global ones. Collective.
   func withGlobalWeights<Result>(_ body: () throws -> Result) throws -> Result {
-    guard let replicas else { return try body() }
     try exchange.finish()
+    guard let replicas else { return try body() }
     return try replicas.withGlobalWeights(body)
   }
 }

@@ -36,9 +36,6 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     }
   }
 
-  /// Whether ranks of several hosts add up.
-  var crossesHosts: Bool { communicator.hosts.count > 1 }
-
   private let memory: Arena<Scalar>?
   private let communicator: Communicator
   private let goal: Goal
