@@ -241,9 +241,11 @@ package final class ProgressEngine {
   ///   - now: The clock.
   /// - Returns: Whether to sleep.
   package func maySleep(since: UInt64, now: UInt64) -> Bool {
-    now - since > ProgressEngine.impatience && !inFlight.contains(where: \.isMovedByLooking)
-      && unattended.isEmpty
+    now - since > ProgressEngine.impatience && !isMoving
   }
+
+  /// Whether a message is in flight that must be looked at.
+  var isMoving: Bool { inFlight.contains(where: \.isMovedByLooking) || !unattended.isEmpty }
 
   /// Ends the job, with the reason on standard error, if a wait has lasted longer than the deadline.
   private func endJobIfOverdue(

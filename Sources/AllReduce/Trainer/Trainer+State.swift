@@ -104,7 +104,10 @@ extension Trainer {
 
   /// The rule of the update and what else shapes it, in words that tell methods apart: a state says by which
   /// method it came about.
-  var method: String {
+  var method: String { method(of: rule) }
+
+  /// As ``method``, with another rule.
+  func method(of rule: any UpdateRule) -> String {
     var words = rule.description
     if rule.weightDecay != 0 { words += ", weight decay \(rule.weightDecay)" }
     if let clipping { words += ", clip \(clipping.maximumNorm)" }

@@ -1,0 +1,42 @@
+internal import AllReduceNN
+
+/// Nesterov's momentum that waits for n gradients: each moves the weights by an n-th of its own at once, and the
+/// velocity follows with their mean.
+///
+/// S += g; at each n-th: v = β v + S / n, S = 0, w -= rate (β v + g / n); else w -= rate g / n.
+final class DelayedNesterov<Scalar: NetworkScalar>: StalenessRule {
+  private let momentum: Double
+  private let every: Int
+  private let memory: TensorMemory<Scalar>
+  private let count: Int
+
+  init(_ momentum: Double, every: Int, count: Int) {
+    (self.momentum, self.every, self.count) = (momentum, every, count)
+    memory = TensorMemory(count: 2 * count)
+  }
+
+  private var sum: UnsafeMutablePointer<Scalar> { memory.values.baseAddress.unsafelyUnwrapped }
+  private var velocity: UnsafeMutablePointer<Scalar> { sum + count }
+
+  var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
+    [
+      ("gradient_sum", UnsafeMutableBufferPointer(start: sum, count: count)),
+      ("momentum", UnsafeMutableBufferPointer(start: velocity, count: count)),
+    ]
+  }
+
+  func apply(_ push: ShardPush<Scalar>, to shard: ServedShard<Scalar>) {
+    guard let weights = shard.weights.baseAddress else { return }
+    let (rate, scale) = (push.step.learningRate, push.step.gradientScale)
+    OptimizerKernel.subtract(push.values, times: -scale, from: sum, count: count)
+    if (shard.version + 1) % every == 0 {
+      var numbers = OptimizerKernel.Coefficients(scale: 1 / Double(every), rate: momentum * rate)
+      numbers.keep = momentum
+      OptimizerKernel.of(Scalar.self).update(
+        .momentum, weights: weights, gradient: sum, first: velocity, count: count, numbers)
+      sum.update(repeating: 0, count: count)
+    }
+    OptimizerKernel.subtract(
+      push.values, times: rate * scale / Double(every), from: weights, count: count)
+  }
+}

@@ -1,0 +1,201 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+extension ServedTraining {
+  /// Runs all epochs, or those that are left of a run that is resumed. Collective.
+  ///
+  /// - Parameter epochs: Passes over the data.
+  /// - Throws: ``AgreedError`` of a ``TrainingError``, or of files that cannot be read or written; ``MPIError``.
+  public func run(epochs: Int) throws {
+    let records = try TrainingRecords(checkpoints, trace: trace, over: world)
+    let course = try world.agreeing { try self.course(epochs, records.resumed) }
+    var state =
+      records.resumed
+      ?? TrainingState(sampler: course.sampler, optimizer: method, schedule: schedule)
+    trainer.recorder = records.recorder
+    try records.restore(stateTensors, over: world)
+    if records.resumed != nil { resume(state) }
+    let log = try world.agreeing {
+      try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
+    }
+    let start = clock.now
+    var lines = Progress(world.isRoot ? progress : nil, since: start)
+    let first = server?.shard.version ?? 0
+    for epoch in state.epoch..<max(epochs, state.epoch) {
+      while state.stepsOfEpoch < course.stepsPerEpoch {
+        let segment = nextSegment(from: state.stepsOfEpoch, epoch, course)
+        let before = epoch * course.stepsPerEpoch
+        state.epochScore += try records.span("segment", before + segment.lowerBound) {
+          try runSegment(
+            segment, epoch: epoch, of: course,
+            isSolo: before + segment.lowerBound < settings.warmUpSteps
+          ) { batch, score in
+            note(batch, score, epoch, course, log, &lines, since: start)
+          }
+        }
+        state.stepsOfEpoch = segment.upperBound
+        steps = before + segment.upperBound
+        let endsEpoch = segment.upperBound == course.stepsPerEpoch
+        if endsEpoch || evaluatesEverySteps.map({ steps % $0 == 0 }) == true {
+          let score = try records.span("evaluation") { try self.score(on: data.test) }
+          log.add(
+            step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
+            testAccuracy: score.accuracy)
+          if endsEpoch { testAccuracy.append(score.accuracy) }
+        }
+        if endsEpoch {
+          trainLoss.append(state.epochScore.meanLoss)
+          (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
+        }
+        try keepIfDue(state, records, log, endsEpoch: endsEpoch, course)
+        if endsEpoch { break }
+      }
+    }
+    try gatherResults(versionBefore: first)
+    log.flush()
+    let leftOut = try records.finishTrace()
+    if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
+  }
+
+  private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
+    let course = try TrainingCourse(
+      data.training, globalBatchSize: globalBatchSize, "A step of all workers takes", parts: 1,
+      most: stepsPerEpoch, epochs: epochs, seed: seed)
+    try resumed.map { try course.check($0, data.training, method: method) }
+    if let straggler, !roles.workers.contains(straggler.rank) {
+      throw TrainingError.settings(
+        "Rank \(straggler.rank) cannot be made slower: the workers are ranks \(roles.workers.lowerBound) to "
+          + "\(roles.workers.upperBound - 1).")
+    }
+    return course
+  }
+
+  private func resume(_ state: TrainingState) {
+    schedule = state.schedule
+    (steps, firstStep) = (state.steps, state.steps)
+    (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
+    server?.shard.resume(version: Int(state.randomStep))
+    progress?("Resumes after step \(steps), with \(state.randomStep) updates of the servers.")
+  }
+
+  /// The steps up to the next moment at which all ranks want to know the weights.
+  private func nextSegment(from step: Int, _ epoch: Int, _ course: TrainingCourse) -> Range<Int> {
+    let before = epoch * course.stepsPerEpoch
+    var end = course.stepsPerEpoch
+    for every in [evaluatesEverySteps, checkpoints?.everySteps] {
+      guard let every else { continue }
+      end = min(end, ((before + step) / every + 1) * every - before)
+    }
+    if before + step < settings.warmUpSteps { end = min(end, settings.warmUpSteps - before) }
+    return step..<end
+  }
+
+  private func note(
+    _ batch: ServedBatch, _ score: BatchScore, _ epoch: Int, _ course: TrainingCourse,
+    _ log: MetricsLog, _ lines: inout Progress, since start: ContinuousClock.Instant
+  ) {
+    guard world.isRoot, score.examples > 0 else { return }
+    let done = epoch * course.stepsPerEpoch + batch.step + 1
+    log.add(
+      step: done, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1),
+      loss: score.meanLoss)
+    lines.update(clock.now) { passed in
+      "epoch \(epoch + 1) of \(course.epochs), step \(batch.step + 1) of \(course.stepsPerEpoch): loss of "
+        + "worker 0 \(Progress.text(score.meanLoss)), \(Int(times.examplesPerSecond ?? 0)) of its examples/s, "
+        + Progress.left(passed, done: done - firstStep, of: course.steps - firstStep)
+    }
+  }
+
+  /// Tries the weights of the latest segment on examples; all ranks share the work. Collective.
+  ///
+  /// - Throws: ``MPIError``.
+  public func score(on data: any Dataset) throws -> BatchScore {
+    let own = BlockPartition(count: data.count, parts: world.size)[world.rank]
+    var score = BatchScore()
+    for start in stride(from: own.lowerBound, to: own.upperBound, by: 256) {
+      let batch = slot.make(
+        data, Array(start..<min(start + 256, own.upperBound)), globalCount: data.count)
+      score += try trainer.score(batch.inputs, .classes(batch.labels))
+    }
+    return try world.sum(score)
+  }
+
+  // MARK: State
+
+  /// What a checkpoint keeps: the weights, and what the servers remember.
+  private var stateTensors: [StateTensor<Scalar>] {
+    let layout = trainer.network.layout
+    let (own, range) = (server?.shard.state, server?.shard.range ?? 0..<0)
+    let nothing = UnsafeMutableBufferPointer<Scalar>(start: nil, count: 0)
+    let vectors = own ?? stateNames.map { (name: $0, values: nothing) }
+    return trainer.network.stateTensors + layout.stateTensors(of: vectors, range: range)
+  }
+
+  /// The names of what servers remember.
+  private var stateNames: [String] {
+    settings.update(rule).stateNames
+      + settings.rule(rule, count: 0, as: Scalar.self).state.map(\.name)
+  }
+
+  private func keepIfDue(
+    _ state: TrainingState, _ records: TrainingRecords, _ log: MetricsLog, endsEpoch: Bool,
+    _ course: TrainingCourse
+  ) throws {
+    let endsRun = endsEpoch && state.epoch == course.epochs
+    guard records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else { return }
+    var state = state
+    (state.steps, state.trainLoss, state.testAccuracy) = (steps, trainLoss, testAccuracy)
+    state.randomStep = UInt64(try versions().max() ?? 0)
+    log.flush()
+    try records.write(stateTensors, state, over: world)
+  }
+
+  // MARK: Results
+
+  /// The versions of the shards. Collective.
+  private func versions() throws -> [Int] {
+    let all = try world.allGatherNatively(server?.shard.version ?? 0)
+    return Array(all[roles.servers])
+  }
+
+  /// Gives all ranks what each has counted. Collective.
+  private func gatherResults(versionBefore first: Int) throws {
+    let versions = try versions()
+    try world.agreeing {
+      guard Set(versions).count == 1 else {
+        throw MPIError(
+          operation: "parameter servers",
+          message: "the shards have had \(versions) updates, and should have had equally many")
+      }
+    }
+    updatesApplied = (versions.first ?? 0) - (try world.allGatherNatively(first).max() ?? 0)
+    workerSteps = Array(try world.allGatherNatively(ownSteps)[roles.workers])
+    staleness = try world.sum(client?.staleness ?? StalenessHistogram())
+    versionSkews = try world.sum(downpour?.skews ?? elastic?.skews ?? StalenessHistogram())
+    let speed = [
+      times.examplesPerSecond ?? 0, busySeconds > 0 ? Double(ownExamples) / busySeconds : 0,
+    ]
+    var sums = speed
+    try world.allReduce(&sums, .sum)
+    (examplesPerSecond, computedPerSecond) = (
+      sums[0] > 0 ? sums[0] : nil, sums[1] > 0 ? sums[1] : nil
+    )
+    checksum = WeightChecksum.of(trainer.network)
+    try world.requireEqual(Int(truncatingIfNeeded: checksum), "weights") {
+      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
+  }
+}
+
+extension Communicator {
+  /// Adds up what ranks counted. Collective.
+  func sum(_ own: StalenessHistogram) throws -> StalenessHistogram {
+    let highest = try allGatherNatively(own.maximum ?? 0).max() ?? 0
+    var counts = [Int64](repeating: 0, count: highest + 1)
+    for (value, count) in own.list { counts[value] += Int64(count) }
+    try allReduce(&counts, .sum)
+    var sum = StalenessHistogram()
+    for (value, count) in counts.enumerated() where count > 0 { sum.add(value, count: Int(count)) }
+    return sum
+  }
+}

@@ -1,0 +1,278 @@
+public import AllReduceMPI
+public import AllReduceNN
+
+/// Trains a network with parameter servers: workers compute gradients at their own pace, servers hold the weights and
+/// apply what workers push.
+///
+/// Batches are handed out as workers ask for them, so that a worker twice as fast does twice as much. An epoch is a
+/// segment, or several where the weights are evaluated or kept in between: at its end all pushes have been applied, and
+/// all ranks have the servers' weights.
+///
+/// ```swift
+/// var settings = ServerSettings(servers: 1)
+/// settings.staleness.bound = 3
+/// let training = try ServedTraining(
+///   network, data, over: world, settings, optimizer: Adagrad(), loss: SoftmaxCrossEntropy())
+/// try training.run(epochs: 3)
+/// print(training.staleness.mean ?? 0, training.testAccuracy.last!)
+/// ```
+///
+/// Every rank makes it alike, with the same data. Dean et al., "Large scale distributed deep networks", 2012.
+public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
+  /// All ranks.
+  public let world: Communicator
+  /// Who works, and who serves which shard.
+  public let roles: ServerRoles
+  /// How they train together.
+  public let settings: ServerSettings
+  /// This rank's network, and on workers what computes gradients; a replica of its own.
+  public let trainer: Trainer<Scalar>
+  /// What is learned from, and what is evaluated on.
+  public let data: ClassificationData
+
+  // MARK: Settings, the same on all ranks; read when the run begins
+
+  /// The learning rate over the steps of all workers' batches.
+  public var schedule: LearningRateSchedule = .constant(0.05)
+  /// The most steps of an epoch; nil for all.
+  public var stepsPerEpoch: Int?
+  /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
+  public var evaluatesEverySteps: Int?
+  /// Where the state is kept, and whether to resume from it.
+  public var checkpoints: Checkpoints?
+  /// A file for a line of JSON a step of rank 0 (`docs/schemas.md`).
+  public var log: String?
+  /// A file for a timeline of all ranks (``TraceFile``).
+  public var trace: String?
+  /// Makes a worker slower; nil for not.
+  public var straggler: Straggler?
+  /// Gets lines that tell how far the run is, every few seconds, on rank 0.
+  public var progress: ((String) -> Void)?
+
+  // MARK: Results, the same on all ranks
+
+  /// The mean loss of each epoch.
+  public internal(set) var trainLoss: [Double] = []
+  /// The accuracy on the test examples after each epoch.
+  public internal(set) var testAccuracy: [Double] = []
+  /// Steps done, by earlier runs too: one is a batch of each worker.
+  public internal(set) var steps = 0
+  /// The steps of earlier runs.
+  public internal(set) var firstStep = 0
+  /// The examples of all workers a step.
+  public let globalBatchSize: Int
+  /// The checksum of the weights, equal on all ranks.
+  public internal(set) var checksum: UInt64 = 0
+  /// How stale the updates of this run were.
+  public internal(set) var staleness = StalenessHistogram()
+  /// How far the versions of shards were apart when workers read them, in updates.
+  public internal(set) var versionSkews = StalenessHistogram()
+  /// The updates that servers applied in this run.
+  public internal(set) var updatesApplied = 0
+  /// The batches that each worker computed in this run.
+  public internal(set) var workerSteps: [Int] = []
+  /// Examples of all workers a second, each by its own steps; nil before any step counts.
+  public internal(set) var examplesPerSecond: Double?
+  /// As ``examplesPerSecond``, had nothing been exchanged.
+  public internal(set) var computedPerSecond: Double?
+  /// How long steps of this rank took.
+  public internal(set) var times = StepTimes()
+  /// Seconds for which this rank waited for servers.
+  public internal(set) var waitSeconds = 0.0
+
+  let rule: any UpdateRule
+  let seed: UInt64
+  let link: Communicator
+  let slot = BatchSlot<Scalar>()
+  let clock = ContinuousClock()
+  let server: ShardServer<Scalar>?
+  let client: ShardClient<Scalar>?
+  let downpour: ServerWorker<Scalar>?
+  let elastic: ElasticWorker<Scalar>?
+  // Of this rank: batches, examples, and seconds of computing them.
+  var (ownSteps, ownExamples, busySeconds) = (0, 0, 0.0)
+
+  /// Gets ready to train a network. Collective.
+  ///
+  /// - Parameters:
+  ///   - root: The network's layers, whole and without memory.
+  ///   - data: What is learned from, and what is evaluated on.
+  ///   - world: All ranks; the last ones serve.
+  ///   - settings: How they train together.
+  ///   - optimizer: The rule that servers update by; with elastic averaging the workers'.
+  ///   - loss: What is minimised.
+  ///   - batchSize: The examples of a worker's step.
+  ///   - seed: Of first values, dropout masks and the order of the examples.
+  /// - Throws: ``AgreedError`` on every rank if that cannot be (exit code 64); ``ShapeError``; ``MPIError``.
+  public convenience init(
+    _ root: any Layer<Scalar>, _ data: ClassificationData, over world: Communicator,
+    _ settings: ServerSettings = ServerSettings(), optimizer: any UpdateRule,
+    loss: any Loss<Scalar>, batchSize: Int = 64, seed: UInt64 = 1
+  ) throws {
+    try self.init(
+      root, data, over: world, settings, optimizer: optimizer, loss: loss, batchSize: batchSize,
+      seed: seed, cuts: nil)
+  }
+
+  /// As the other, with shards that end at these parts of the whole.
+  package init(
+    _ root: any Layer<Scalar>, _ data: ClassificationData, over world: Communicator,
+    _ settings: ServerSettings, optimizer: any UpdateRule, loss: any Loss<Scalar>,
+    batchSize: Int, seed: UInt64, cuts: [Double]?
+  ) throws {
+    (self.world, self.settings, self.data, self.seed) = (world, settings, data, seed)
+    let isElastic = settings.method == .easgd
+    rule = optimizer
+    try world.agreeing { try settings.check(ranks: world.size, optimizer: optimizer) }
+    let own = try world.split(color: world.rank)
+    var plan = Plan.dataParallel
+    plan.update = .replicated
+    trainer = try Trainer(
+      root, input: data.training.exampleShape, plan: plan, over: own,
+      optimizer: isElastic ? optimizer : SGD(), loss: loss, seed: seed)
+    let (network, layout) = (trainer.network, trainer.network.layout)
+    let elements = layout.reserved..<layout.count
+    let roles = try world.agreeing {
+      if let cuts {
+        let ends = cuts.map { elements.lowerBound + Int($0 * Double(elements.count)) }
+        return ServerRoles(
+          ranks: world.size,
+          shards: zip([elements.lowerBound] + ends, ends + [elements.upperBound]).map { $0..<$1 })
+      }
+      return try ServerRoles(ranks: world.size, servers: settings.servers, elements: elements)
+    }
+    self.roles = roles
+    globalBatchSize = batchSize * roles.workers.count
+    try world.requireEqual(
+      Int(truncatingIfNeeded: WeightChecksum.of(network)), "first weights") {
+        WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+      }
+    let memory = try WorkerMemory<Scalar>(count: layout.count, roles, over: world)
+    link = try world.duplicate()
+    if let shard = roles.shard(of: world.rank) {
+      let range = roles.shards[shard]
+      server = ShardServer(
+        ServedShard(
+          range, of: network, settings.update(optimizer),
+          settings.rule(optimizer, count: range.count, as: Scalar.self),
+          workers: roles.workers.count), roles, memory, over: link)
+      (client, downpour, elastic) = (nil, nil, nil)
+    } else {
+      let client = ShardClient(roles, memory, over: link)
+      self.client = client
+      server = nil
+      downpour = isElastic ? nil : ServerWorker(trainer, settings, roles, client)
+      elastic = isElastic ? ElasticWorker(network, settings, roles, client) : nil
+    }
+  }
+
+  /// What happens at this rank's server, for tests.
+  package func logEvents(_ log: @escaping (ServerEvent) -> Void) { server?.log = log }
+
+  /// The steps of a number of epochs, for a schedule over all of them.
+  public func stepCount(epochs: Int) -> Int {
+    let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
+    return min(stepsPerEpoch ?? all, all) * epochs
+  }
+
+  /// The method, in words that tell methods apart.
+  var method: String { "\(trainer.method(of: rule)), \(settings.words)" }
+
+  // MARK: A segment
+
+  /// Runs some steps of an epoch on all ranks; afterwards all have the servers' weights. Collective.
+  ///
+  /// - Returns: The score of all workers' batches.
+  func runSegment(
+    _ range: Range<Int>, epoch: Int, of course: TrainingCourse, isSolo: Bool,
+    _ note: (ServedBatch, BatchScore) -> Void
+  ) throws -> BatchScore {
+    let workers = roles.workers.count
+    var score = BatchScore()
+    if let server {
+      try server.serve(
+        range.lowerBound * workers..<range.upperBound * workers, soloist: isSolo ? 0 : nil)
+    } else {
+      let first = epoch * course.stepsPerEpoch
+      var last = clock.now
+      func noteStep(_ number: Int, _ own: BatchScore) {
+        let now = clock.now
+        times.add(seconds: (now - last) / .seconds(1), examples: own.examples)
+        last = now
+        ownSteps += 1
+        score += own
+        note(ServedBatch(step: number / workers, part: number % workers), own)
+      }
+      try downpour?.work(rate: { self.schedule.rate(afterSteps: first + $0 / workers) }) { number in
+        let batch = self.batch(number, epoch, course)
+        guard batch.count > 0 else {
+          noteStep(number, BatchScore())
+          return (0, 0)
+        }
+        trainer.nextStep = UInt64(first + number / workers)
+        let own = try slowed {
+          try trainer.computeGradient { _ in (batch.inputs, .classes(batch.labels), batch.examples) }
+        }
+        try requireFinite(own, epoch, number / workers)
+        noteStep(number, own)
+        // With a bound the batches of a clock are one step; without one each is.
+        let isPart = settings.staleness.bound != nil && !isSolo
+        return (
+          1 / Double(own.examples),
+          isPart ? Double(own.examples) / Double(batch.globalCount) : 1
+        )
+      }
+      try elastic?.work { number in
+        let batch = self.batch(number, epoch, course)
+        guard batch.count > 0 else { return noteStep(number, BatchScore()) }
+        trainer.nextStep = UInt64(first + number / workers)
+        let rate = schedule.rate(afterSteps: first + number / workers)
+        let own = try slowed { try trainer.step(batch, learningRate: rate) }
+        try requireFinite(own, epoch, number / workers)
+        noteStep(number, own)
+      }
+      waitSeconds = client?.waitSeconds ?? 0
+    }
+    try gatherWeights()
+    return try world.sum(score)
+  }
+
+  private func batch(_ number: Int, _ epoch: Int, _ course: TrainingCourse) -> Batch<Scalar> {
+    let workers = roles.workers.count
+    let step = number / workers
+    return slot.make(
+      data.training,
+      course.sampler.examples(epoch: epoch, step: step, rank: number % workers, of: workers),
+      globalCount: course.sampler.batchSize(step: step))
+  }
+
+  private func slowed(_ compute: () throws -> BatchScore) throws -> BatchScore {
+    let from = clock.now
+    let score = try compute()
+    straggler?.sleep(rank: world.rank, afterSeconds: (clock.now - from) / .seconds(1))
+    busySeconds += (clock.now - from) / .seconds(1)
+    ownExamples += score.examples
+    return score
+  }
+
+  private func requireFinite(_ score: BatchScore, _ epoch: Int, _ step: Int) throws {
+    guard !score.loss.isFinite else { return }
+    throw TrainingError.diverged(
+      epoch: epoch + 1, step: step + 1,
+      learningRate: schedule.rate(afterSteps: steps))
+  }
+
+  /// Gives all ranks the servers' weights, and the buffers of rank 0. Collective.
+  private func gatherWeights() throws {
+    let network = trainer.network
+    for (shard, range) in roles.shards.enumerated() {
+      try world.broadcastNatively(
+        UnsafeMutableRawBufferPointer(
+          UnsafeMutableBufferPointer(rebasing: network.values[range])),
+        from: roles.servers.lowerBound + shard)
+    }
+    for buffer in network.root.allBuffers {
+      try world.broadcastNatively(UnsafeMutableRawBufferPointer(buffer.tensor.values), from: 0)
+    }
+  }
+}

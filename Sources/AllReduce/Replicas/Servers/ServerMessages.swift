@@ -1,0 +1,96 @@
+/// What a worker tells a server: a message of eight words; a push from another host has its numbers behind.
+struct ServerRequest: Equatable {
+  enum Kind: Int64 {
+    /// Apply the numbers of a buffer.
+    case push = 1
+    /// The worker's clock goes on without numbers.
+    case tick
+    /// Give the weights, once the bound allows it.
+    case read
+    /// Give the number of the next batch.
+    case claim
+    /// The worker computes, and lives.
+    case alive
+    /// The worker has done its part of the segment.
+    case end
+  }
+
+  static let wordCount = 8
+
+  var kind: Kind
+  /// Of a push or tick its number, from 1; of a read the clock at which the weights are first used.
+  var number = 0
+  /// Of a push which of the worker's buffers.
+  var buffer = 0
+  /// Of a push how many updates of other workers the weights had that it was computed from.
+  var seen = 0
+  /// Of a read the pushes that every worker must have made.
+  var need = 0
+  /// Of a push the length of its step, and what its numbers are multiplied by.
+  var rate = 0.0
+  var scale = 1.0
+
+  init(_ kind: Kind) { self.kind = kind }
+
+  init?(words: [Int64]) {
+    guard let kind = Kind(rawValue: words[0]) else { return nil }
+    self.kind = kind
+    (number, buffer, seen, need) = (
+      Int(words[1]), Int(words[2]), Int(words[3]), Int(words[4])
+    )
+    rate = Double(bitPattern: UInt64(bitPattern: words[5]))
+    scale = Double(bitPattern: UInt64(bitPattern: words[6]))
+  }
+
+  var words: [Int64] {
+    [
+      kind.rawValue, Int64(number), Int64(buffer), Int64(seen), Int64(need),
+      Int64(bitPattern: rate.bitPattern), Int64(bitPattern: scale.bitPattern), 0,
+    ]
+  }
+}
+
+/// What a server tells a worker, in as many words; weights for another host come behind.
+struct ServerReply: Equatable {
+  enum Kind: Int64 {
+    /// A push has been applied; its buffer is free.
+    case applied = 1
+    /// The weights are in the worker's memory.
+    case weights
+    /// The number of a batch; -1 if there is none left.
+    case batch
+    /// The server lives, and so does who it waits for.
+    case alive
+    /// All workers have ended.
+    case over
+  }
+
+  var kind: Kind
+  /// Of a push its number; of weights their version; of a batch its number.
+  var number = 0
+  /// Of a push its staleness; of weights the updates of other workers in them.
+  var others = 0
+  /// Of weights how many of the worker's own pushes are in them.
+  var included = 0
+
+  init(_ kind: Kind, number: Int = 0, others: Int = 0, included: Int = 0) {
+    (self.kind, self.number, self.others, self.included) = (kind, number, others, included)
+  }
+
+  init?(words: [Int64]) {
+    guard let kind = Kind(rawValue: words[0]) else { return nil }
+    self.init(kind, number: Int(words[1]), others: Int(words[2]), included: Int(words[3]))
+  }
+
+  var words: [Int64] {
+    [kind.rawValue, Int64(number), Int64(others), Int64(included), 0, 0, 0, 0]
+  }
+}
+
+/// The tags of messages between workers and servers.
+enum ServerTag {
+  static let request = 1
+  static let reply = 2
+  static let push = 3
+  static let weights = 4
+}

@@ -1,0 +1,58 @@
+internal import AllReduceMPI
+
+/// Which ranks work and which serve: the last ranks serve, each one shard of the weights.
+public struct ServerRoles: Equatable, Sendable {
+  /// The ranks that compute gradients.
+  public let workers: Range<Int>
+  /// The ranks that hold the weights.
+  public let servers: Range<Int>
+  /// The elements of the flat memory that each server holds.
+  public let shards: [Range<Int>]
+
+  /// Divides ranks, and elements in equal shards.
+  ///
+  /// - Parameters:
+  ///   - ranks: All ranks.
+  ///   - servers: How many of them serve.
+  ///   - elements: What is divided.
+  /// - Throws: ``PlanError`` if no worker would be left, or a shard would be empty.
+  public init(ranks: Int, servers: Int, elements: Range<Int>) throws(PlanError) {
+    try ServerRoles.check(ranks: ranks, servers: servers)
+    guard servers <= elements.count else {
+      throw PlanError("\(elements.count) numbers cannot be sharded over \(servers) servers.")
+    }
+    let blocks = BlockPartition(count: elements.count, parts: servers)
+    self.init(
+      ranks: ranks,
+      shards: blocks.map {
+        elements.lowerBound + $0.lowerBound..<elements.lowerBound + $0.upperBound
+      })
+  }
+
+  /// Gives the last ranks these shards.
+  package init(ranks: Int, shards: [Range<Int>]) {
+    precondition(
+      !shards.isEmpty && shards.count < ranks, "\(shards.count) shards do not fit \(ranks) ranks")
+    workers = 0..<ranks - shards.count
+    servers = workers.upperBound..<ranks
+    self.shards = shards
+  }
+
+  /// Makes sure that a number of servers leaves a worker.
+  static func check(ranks: Int, servers: Int) throws(PlanError) {
+    guard servers >= 1 else {
+      throw PlanError("A parameter server needs 1 server or more, not \(servers).")
+    }
+    guard servers < ranks else {
+      throw PlanError(
+        "\(servers) \(servers == 1 ? "server leaves" : "servers leave") no worker of \(ranks) "
+          + "\(ranks == 1 ? "rank" : "ranks"): start \(servers + 1) ranks or more, or ask for fewer servers."
+      )
+    }
+  }
+
+  /// The shard of a rank that serves; nil for a worker.
+  public func shard(of rank: Int) -> Int? {
+    servers.contains(rank) ? rank - servers.lowerBound : nil
+  }
+}

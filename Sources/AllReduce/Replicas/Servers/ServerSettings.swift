@@ -1,0 +1,108 @@
+/// How workers and parameter servers train together.
+public struct ServerSettings: Hashable, Sendable {
+  /// What workers and servers exchange.
+  public enum Method: String, Sendable, CaseIterable {
+    /// Workers push gradients and read weights. Dean et al., "Large scale distributed deep networks", 2012.
+    case downpour
+    /// Workers have weights of their own, which an elastic force ties to the servers'. Zhang, Choromanska and
+    /// LeCun, "Deep learning with elastic averaging SGD", 2015.
+    case easgd
+  }
+
+  /// What is exchanged.
+  public var method = Method.downpour
+  /// The ranks that serve, each a shard; the last ones.
+  public var servers = 1
+  /// The steps from one reading of the weights to the next.
+  public var fetchEvery = 1
+  /// The steps from one push to the next.
+  public var pushEvery = 1
+  /// What is done about gradients from old weights.
+  public var staleness = Staleness()
+  /// The steps, of all workers' batches, that worker 0 takes alone before the others begin.
+  public var warmUpSteps = 0
+  /// Of elastic averaging how strongly a worker and the center pull each other, all workers together, up to 1.
+  public var elasticity = 0.9
+
+  /// One server, which takes every gradient as it comes.
+  public init(method: Method = .downpour, servers: Int = 1) {
+    (self.method, self.servers) = (method, servers)
+  }
+
+  /// The pushes from one reading to the next, rounded up.
+  var pushesPerFetch: Int { (fetchEvery + pushEvery - 1) / pushEvery }
+
+  /// Makes sure that the settings fit each other and the ranks.
+  ///
+  /// - Parameters:
+  ///   - ranks: All ranks.
+  ///   - optimizer: What the servers, or with elastic averaging the workers, update by.
+  /// - Throws: ``PlanError``, with exit code 64, that says which and what to do.
+  public func check(ranks: Int, optimizer: any UpdateRule) throws(PlanError) {
+    try ServerRoles.check(ranks: ranks, servers: servers)
+    for (name, steps) in [("fetch", fetchEvery), ("push", pushEvery)] where steps < 1 {
+      throw PlanError("Workers \(name) every \(steps) steps: it must be 1 or more.")
+    }
+    guard warmUpSteps >= 0 else {
+      throw PlanError("Worker 0 cannot warm up for \(warmUpSteps) steps: it must be 0 or more.")
+    }
+    if let bound = staleness.bound {
+      guard bound >= 0 else {
+        throw PlanError("A staleness bound is 0 clocks or more, not \(bound).")
+      }
+      guard pushesPerFetch - 1 <= bound else {
+        throw PlanError(
+          "A worker that fetches every \(fetchEvery) and pushes every \(pushEvery) steps is up to "
+            + "\(pushesPerFetch - 1) clocks behind its own pushes, but the staleness bound is \(bound): fetch "
+            + "more often, or take a larger bound.")
+      }
+    }
+    if optimizer.usesNorms {
+      throw PlanError(
+        "\(optimizer) needs norms of whole parameters, and a server has a shard: take another optimizer."
+      )
+    }
+    try checkCompensation(optimizer)
+  }
+
+  private func checkCompensation(_ optimizer: any UpdateRule) throws(PlanError) {
+    if method == .easgd, staleness.compensation != .none {
+      throw PlanError(
+        "Elastic averaging pushes no gradients: leave out the compensation \(staleness.compensation)."
+      )
+    }
+    guard case .nesterov(let count) = staleness.compensation else { return }
+    guard let rule = optimizer as? Momentum, rule.isNesterov, rule.weightDecay == 0 else {
+      throw PlanError(
+        "nesterov:\(count) delays the momentum of the optimizer nesterov without weight decay, not of \(optimizer)."
+      )
+    }
+  }
+
+  /// What servers update by: a delayed momentum and the pull of elastic averaging need no other optimizer.
+  func update(_ optimizer: any UpdateRule) -> any UpdateRule {
+    if case .nesterov = staleness.compensation { return SGD() }
+    return method == .easgd ? SGD() : optimizer
+  }
+
+  /// The rule that a server applies gradients by.
+  func rule<Scalar: NetworkScalar & ReducibleScalar>(
+    _ optimizer: any UpdateRule, count: Int, as type: Scalar.Type
+  ) -> any StalenessRule<Scalar> {
+    switch staleness.compensation {
+    case .none: PlainRule()
+    case .scaled: PlainRule(scalesRate: true)
+    case .constant(let factor): DelayCompensation(factor, isAdaptive: false, count: count)
+    case .adaptive(let factor): DelayCompensation(factor, isAdaptive: true, count: count)
+    case .nesterov(let every):
+      DelayedNesterov((optimizer as? Momentum)?.momentum ?? 0, every: every, count: count)
+    }
+  }
+
+  /// The method and what shapes it, in words that tell methods apart: a state says by which it came about.
+  var words: String {
+    var words = "\(method.rawValue), fetch \(fetchEvery), push \(pushEvery), \(staleness)"
+    if method == .easgd { words += ", elasticity \(elasticity)" }
+    return words
+  }
+}

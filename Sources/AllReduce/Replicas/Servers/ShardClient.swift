@@ -1,0 +1,237 @@
+package import AllReduceMPI
+package import AllReduceNN
+
+/// The weights that a worker has read, by shard.
+package struct WeightsRead: Equatable {
+  /// The shards' versions.
+  package var versions: [Int]
+  /// The updates of other workers in each.
+  package var others: [Int]
+  /// The worker's own pushes in each, of this segment.
+  package var included: [Int]
+
+  init(shards: Int) {
+    (versions, others, included) = (
+      Array(repeating: 0, count: shards), Array(repeating: 0, count: shards),
+      Array(repeating: 0, count: shards)
+    )
+  }
+
+  /// How far the versions of the shards are apart.
+  package var skew: Int { (versions.max() ?? 0) - (versions.min() ?? 0) }
+}
+
+/// A worker's side: pushes and reads that are under way while it computes.
+///
+/// Two pushes may be under way, one read and one claim of a batch.
+package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
+  package let buffers: WorkerBuffers<Scalar>
+  /// How stale the pushes were that have been applied on all shards: of each the largest staleness of its shards.
+  package private(set) var staleness = StalenessHistogram()
+  /// Seconds of waiting for servers.
+  private(set) var waitSeconds = 0.0
+
+  private let link: Communicator
+  private let roles: ServerRoles
+  /// Keeps the buffers.
+  private let memory: WorkerMemory<Scalar>
+  /// Whether each server reaches this worker's buffers.
+  private let isNear: [Bool]
+  /// Of each buffer the shards that have not applied its push, and the largest staleness so far.
+  private var unapplied = [0, 0]
+  private var stalest = [0, 0]
+  private var pushNumbers = [0, 0]
+  private var transfers: [any InFlight] = []
+  private var incoming: [(shard: Int, transfer: any InFlight)] = []
+  private var read: WeightsRead
+  private var awaitedReads = 0
+  private var batch: Int?
+  private var isOver: Int
+  private var heard: [UInt64]
+  private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
+  private let clock = ContinuousClock()
+
+  /// Works with the servers of these roles. Local.
+  package init(_ roles: ServerRoles, _ memory: WorkerMemory<Scalar>, over link: Communicator) {
+    (self.roles, self.memory, self.link) = (roles, memory, link)
+    guard let buffers = memory.buffers(of: link.rank, isOwn: true) else {
+      preconditionFailure("rank \(link.rank) does not work")
+    }
+    self.buffers = buffers
+    let here = link.hostRanks
+    isNear = roles.servers.map { here.contains($0) }
+    read = WeightsRead(shards: roles.shards.count)
+    heard = Array(repeating: 0, count: roles.shards.count)
+    isOver = 0
+  }
+
+  /// Begins a segment: nothing is under way.
+  package func begin() { isOver = 0 }
+
+  // MARK: Asking
+
+  /// Sends a buffer's numbers to all shards.
+  ///
+  /// - Parameters:
+  ///   - buffer: Which; it must be free.
+  ///   - number: The number of the push, from 1.
+  ///   - seen: What the weights had that it was computed from.
+  ///   - rate: The length of the step.
+  ///   - scale: What the numbers are multiplied by.
+  /// - Throws: ``MPIError``.
+  package func push(_ buffer: Int, number: Int, seen: [Int], rate: Double, scale: Double) throws {
+    precondition(unapplied[buffer] == 0, "buffer \(buffer) is still on its way")
+    (unapplied[buffer], stalest[buffer]) = (roles.shards.count, 0)
+    pushNumbers[buffer] = number
+    var request = ServerRequest(.push)
+    (request.number, request.buffer) = (number, buffer)
+    (request.rate, request.scale) = (rate, scale)
+    for (shard, range) in roles.shards.enumerated() {
+      request.seen = seen[shard]
+      try send(request, to: shard)
+      if isNear[shard] { continue }
+      transfers.append(
+        try link.startTransfer(
+          of: UnsafeRawBufferPointer(
+            UnsafeBufferPointer(
+              start: buffers.pushes[buffer] + range.lowerBound, count: range.count)),
+          to: roles.servers.lowerBound + shard, tag: ServerTag.push))
+    }
+  }
+
+  /// The worker's clock goes on, without numbers.
+  package func tick() throws { try sendAll(ServerRequest(.tick)) }
+
+  /// Asks for weights, for ``takeWeights()``.
+  ///
+  /// - Parameters:
+  ///   - first: The clock at which they are first used.
+  ///   - need: The pushes that every worker must have made.
+  /// - Throws: ``MPIError``.
+  package func askForWeights(first: Int, need: Int) throws {
+    precondition(awaitedReads == 0, "one read is under way")
+    awaitedReads = roles.shards.count
+    for (shard, range) in roles.shards.enumerated() where !isNear[shard] {
+      let bytes = UnsafeMutableRawBufferPointer(
+        UnsafeMutableBufferPointer(
+          start: buffers.weights + range.lowerBound, count: range.count))
+      incoming.append(
+        (
+          shard,
+          link.startTransfer(
+            into: bytes, from: roles.servers.lowerBound + shard, tag: ServerTag.weights)
+        ))
+    }
+    var request = ServerRequest(.read)
+    (request.number, request.need) = (first, need)
+    try sendAll(request)
+  }
+
+  /// Asks for a batch, for ``takeBatch()``; all servers hear that the worker lives.
+  package func askForBatch() throws {
+    for shard in roles.shards.indices {
+      try send(ServerRequest(shard == 0 ? .claim : .alive), to: shard)
+    }
+  }
+
+  // MARK: Waiting
+
+  /// Waits until a buffer can be filled again.
+  package func waitForBuffer(_ buffer: Int) throws {
+    try wait("the servers to apply a push") { unapplied[buffer] == 0 }
+  }
+
+  /// Waits for the weights that were asked for; they are in the buffer.
+  package func takeWeights() throws -> WeightsRead {
+    try wait("weights of the servers") { awaitedReads == 0 && incoming.isEmpty }
+    return read
+  }
+
+  /// Waits for the number of a batch; nil if there is none left.
+  package func takeBatch() throws -> Int? {
+    try wait("a batch's number") { batch != nil }
+    defer { batch = nil }
+    return batch.flatMap { $0 < 0 ? nil : $0 }
+  }
+
+  /// Tells the servers that nothing more comes, and waits until all workers have done so.
+  package func end() throws {
+    try sendAll(ServerRequest(.end))
+    try wait("the end of all workers") {
+      isOver == roles.shards.count && unapplied.allSatisfy { $0 == 0 } && awaitedReads == 0
+        && incoming.isEmpty
+    }
+  }
+
+  /// Takes what has come from servers, and moves what is under way.
+  ///
+  /// - Returns: Whether something has come.
+  private func look() throws -> Bool {
+    var hasTaken = false
+    while let message = try link.probeIfAvailable(tag: ServerTag.reply) {
+      try link.receive(into: &words, from: message.source, tag: ServerTag.reply)
+      guard let reply = ServerReply(words: words) else {
+        preconditionFailure("rank \(message.source) sent a worker no reply: \(words)")
+      }
+      let shard = message.source - roles.servers.lowerBound
+      heard[shard] = monotonicNanoseconds()
+      take(reply, of: shard)
+      hasTaken = true
+    }
+    if !transfers.isEmpty { transfers = try transfers.filter { try !link.hasEnded($0) } }
+    if !incoming.isEmpty {
+      let before = incoming.count
+      incoming = try incoming.filter { try !link.hasEnded($0.transfer) }
+      if incoming.count < before { hasTaken = true }
+    }
+    return hasTaken
+  }
+
+  private func take(_ reply: ServerReply, of shard: Int) {
+    switch reply.kind {
+    case .applied:
+      guard let buffer = pushNumbers.indices.first(where: { pushNumbers[$0] == reply.number })
+      else { preconditionFailure("push \(reply.number) is not under way") }
+      unapplied[buffer] -= 1
+      stalest[buffer] = max(stalest[buffer], reply.others)
+      if unapplied[buffer] == 0 { staleness.add(stalest[buffer]) }
+    case .weights:
+      read.versions[shard] = reply.number
+      read.others[shard] = reply.others
+      read.included[shard] = reply.included
+      awaitedReads -= 1
+    case .batch: batch = reply.number
+    case .alive: break
+    case .over: isOver += 1
+    }
+  }
+
+  private func wait(_ what: @autoclosure () -> String, until isDone: () -> Bool) throws {
+    _ = try look()
+    if isDone() { return }
+    let from = clock.now
+    let begin = monotonicNanoseconds()
+    var patience = PatientWait(on: link)
+    while !isDone() {
+      if try look() {
+        patience.wake()
+      } else {
+        // The server that has been silent for the longest time.
+        let quietest = heard.indices.min { heard[$0] < heard[$1] } ?? 0
+        patience.rest(
+          heard: max(begin, heard[quietest]), of: [roles.servers.lowerBound + quietest],
+          "a worker's wait for \(what())")
+      }
+    }
+    patience.wake()
+    waitSeconds += (clock.now - from) / .seconds(1)
+  }
+
+  private func sendAll(_ request: ServerRequest) throws {
+    for shard in roles.shards.indices { try send(request, to: shard) }
+  }
+
+  private func send(_ request: ServerRequest, to shard: Int) throws {
+    try link.send(request.words, to: roles.servers.lowerBound + shard, tag: ServerTag.request)
+  }
+}

@@ -1,0 +1,228 @@
+package import AllReduceMPI
+package import AllReduceNN
+
+/// What happened at a server, in the order in which it happened; for tests.
+package enum ServerEvent: Sendable {
+  /// A worker's clock has gone on to this number.
+  case pushed(worker: Int, clock: Int, staleness: Int)
+  /// A worker was given weights to use first at a clock, when the slowest other worker that has not ended was at
+  /// another (nil: all have ended).
+  case read(worker: Int, clock: Int, slowest: Int?)
+}
+
+/// A server: applies pushes as they come, and gives weights and batches to those who ask.
+///
+/// The requests of a worker are served in their order; a read that the bound holds back steps aside. The server
+/// sleeps while there is nothing to do, and tells those who wait that it lives.
+package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
+  package let shard: ServedShard<Scalar>
+  package var log: ((ServerEvent) -> Void)?
+
+  private let link: Communicator
+  private let roles: ServerRoles
+  /// Keeps the buffers.
+  private let memory: WorkerMemory<Scalar>
+  private var peers: [Peer]
+  private var batches = 0..<0
+  /// The only worker that gets batches; nil for all.
+  private var soloist: Int?
+  private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
+  private var nextSign: UInt64 = 0
+
+  /// What a server knows of a worker.
+  private struct Peer {
+    /// The worker's buffers, if they are within reach.
+    let near: WorkerBuffers<Scalar>?
+    /// Where pushes of a worker out of reach arrive, and its weights leave from.
+    let arriving: TensorMemory<Scalar>?
+    let leaving: TensorMemory<Scalar>?
+    var inbox: [ServerRequest] = []
+    /// A push that is arriving.
+    var transfer: (any InFlight)?
+    /// Weights that are leaving.
+    var sending: (any InFlight)?
+    /// A read that the bound holds back.
+    var read: ServerRequest?
+    /// The pushes and ticks of this segment.
+    var clock = 0
+    var hasEnded = false
+    /// The last sign of life.
+    var heard: UInt64 = 0
+  }
+
+  /// Serves a shard. Local.
+  package init(
+    _ shard: ServedShard<Scalar>, _ roles: ServerRoles, _ memory: WorkerMemory<Scalar>,
+    over link: Communicator
+  ) {
+    (self.shard, self.roles, self.memory, self.link) = (shard, roles, memory, link)
+    peers = roles.workers.map { worker in
+      let near = memory.buffers(of: worker, isOwn: false)
+      return Peer(
+        near: near, arriving: near == nil ? TensorMemory(count: shard.range.count) : nil,
+        leaving: near == nil ? TensorMemory(count: shard.range.count) : nil)
+    }
+  }
+
+  /// Serves until all workers have ended their part of a segment, and every push has been applied.
+  ///
+  /// - Parameters:
+  ///   - batches: The numbers of the batches to hand out.
+  ///   - soloist: The only worker that gets some; nil for all.
+  /// - Throws: ``MPIError``.
+  package func serve(_ batches: Range<Int>, soloist: Int? = nil) throws {
+    (self.batches, self.soloist) = (batches, soloist)
+    let now = monotonicNanoseconds()
+    for worker in peers.indices {
+      (peers[worker].clock, peers[worker].hasEnded, peers[worker].heard) = (0, false, now)
+    }
+    var wait = PatientWait(on: link)
+    while !isOver {
+      var hasMoved = try takeRequests()
+      for worker in peers.indices {
+        while try serveNext(worker) { hasMoved = true }
+      }
+      if hasMoved {
+        wait.wake()
+      } else {
+        try showLife()
+        let silent = quietest
+        wait.rest(
+          heard: silent.map { peers[$0].heard } ?? monotonicNanoseconds(),
+          of: silent.map { [$0] } ?? [], "a parameter server's wait for its workers")
+      }
+    }
+    for worker in roles.workers { try reply(ServerReply(.over), to: worker) }
+  }
+
+  private var isOver: Bool {
+    peers.allSatisfy { $0.hasEnded && $0.inbox.isEmpty && $0.read == nil && $0.sending == nil }
+  }
+
+  /// The worker that has been silent for the longest time, of those that have not ended.
+  private var quietest: Int? {
+    peers.indices.filter { !peers[$0].hasEnded }.min { peers[$0].heard < peers[$1].heard }
+  }
+
+  private func takeRequests() throws -> Bool {
+    var hasTaken = false
+    while let message = try link.probeIfAvailable(tag: ServerTag.request) {
+      try link.receive(into: &words, from: message.source, tag: ServerTag.request)
+      guard let request = ServerRequest(words: words), message.source < peers.count else {
+        preconditionFailure("rank \(message.source) sent a server no request: \(words)")
+      }
+      peers[message.source].heard = monotonicNanoseconds()
+      if request.kind != .alive { peers[message.source].inbox.append(request) }
+      hasTaken = true
+    }
+    return hasTaken
+  }
+
+  /// Serves a worker's oldest request, if it can be. Returns whether something was done.
+  private func serveNext(_ worker: Int) throws -> Bool {
+    if let sending = peers[worker].sending, try link.hasEnded(sending) {
+      peers[worker].sending = nil
+    }
+    if let read = peers[worker].read, try give(read, to: worker) {
+      peers[worker].read = nil
+      return true
+    }
+    guard let request = peers[worker].inbox.first else { return false }
+    switch request.kind {
+    case .push: guard try take(request, of: worker) else { return false }
+    case .tick: advanceClock(of: worker, staleness: 0)
+    case .read: if try !give(request, to: worker) { peers[worker].read = request }
+    case .claim: try handOutBatch(to: worker)
+    case .end: peers[worker].hasEnded = true
+    case .alive: break
+    }
+    peers[worker].inbox.removeFirst()
+    return true
+  }
+
+  // MARK: Pushes
+
+  /// Applies a push once it is here. Returns whether it was.
+  private func take(_ push: ServerRequest, of worker: Int) throws -> Bool {
+    let values: UnsafePointer<Scalar>
+    if let near = peers[worker].near {
+      values = UnsafePointer(near.pushes[push.buffer] + shard.range.lowerBound)
+      TrafficCounters.ofProcess.pointee.addMemory(
+        shard.range.count * MemoryLayout<Scalar>.stride)
+    } else {
+      guard let arriving = peers[worker].arriving?.values else { return false }
+      let transfer =
+        peers[worker].transfer
+        ?? link.startTransfer(
+          into: UnsafeMutableRawBufferPointer(arriving), from: worker, tag: ServerTag.push)
+      peers[worker].transfer = transfer
+      guard try link.hasEnded(transfer) else { return false }
+      peers[worker].transfer = nil
+      values = UnsafePointer(arriving.baseAddress.unsafelyUnwrapped)
+    }
+    precondition(
+      push.number == peers[worker].clock + 1,
+      "push \(push.number) of worker \(worker) came after \(peers[worker].clock)")
+    let staleness = shard.apply(
+      values, of: worker, seen: push.seen, rate: push.rate, scale: push.scale)
+    advanceClock(of: worker, staleness: staleness)
+    try reply(ServerReply(.applied, number: push.number, others: staleness), to: worker)
+    return true
+  }
+
+  private func advanceClock(of worker: Int, staleness: Int) {
+    peers[worker].clock += 1
+    log?(.pushed(worker: worker, clock: peers[worker].clock, staleness: staleness))
+  }
+
+  // MARK: Reads
+
+  /// Gives a worker the weights, if the bound allows it and the ones before have left. Returns whether it did.
+  private func give(_ read: ServerRequest, to worker: Int) throws -> Bool {
+    let slowest = peers.filter { !$0.hasEnded }.map(\.clock).min()
+    guard slowest ?? .max >= read.need, peers[worker].sending == nil else { return false }
+    log?(.read(worker: worker, clock: read.number, slowest: slowest))
+    shard.willRead(worker)
+    let (source, range) = (shard.weights.baseAddress.unsafelyUnwrapped, shard.range)
+    let answer = ServerReply(
+      .weights, number: shard.version, others: shard.others(than: worker),
+      included: peers[worker].clock)
+    if let near = peers[worker].near {
+      (near.weights + range.lowerBound).update(from: source, count: range.count)
+      TrafficCounters.ofProcess.pointee.addMemory(range.count * MemoryLayout<Scalar>.stride)
+      try reply(answer, to: worker)
+    } else if let leaving = peers[worker].leaving?.values {
+      // A copy: the weights change while these are under way.
+      _ = leaving.update(fromContentsOf: shard.weights)
+      try reply(answer, to: worker)
+      peers[worker].sending = try link.startTransfer(
+        of: UnsafeRawBufferPointer(leaving), to: worker, tag: ServerTag.weights)
+    }
+    return true
+  }
+
+  private func handOutBatch(to worker: Int) throws {
+    guard soloist ?? worker == worker, let number = batches.first else {
+      return try reply(ServerReply(.batch, number: -1), to: worker)
+    }
+    batches = batches.dropFirst()
+    try reply(ServerReply(.batch, number: number), to: worker)
+  }
+
+  // MARK: Signs of life
+
+  /// Tells those who wait, now and then, that the server lives, if those do that it waits for itself.
+  private func showLife() throws {
+    guard let deadline = Deadline.seconds else { return }
+    let now = monotonicNanoseconds()
+    guard now >= nextSign else { return }
+    nextSign = now + UInt64(deadline / 8 * 1e9)
+    for worker in roles.workers where peers[worker].hasEnded || peers[worker].read != nil {
+      try reply(ServerReply(.alive), to: worker)
+    }
+  }
+
+  private func reply(_ reply: ServerReply, to worker: Int) throws {
+    try link.send(reply.words, to: worker, tag: ServerTag.reply)
+  }
+}

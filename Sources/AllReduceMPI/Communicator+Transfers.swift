@@ -1,0 +1,33 @@
+/// Messages between memory that the caller keeps, for code that does other work until they have ended.
+extension Communicator {
+  /// Starts to send bytes, which must stay as they are until the transfer has ended.
+  ///
+  /// - Throws: ``MPIError``.
+  ///
+  /// `MPI_Isend`
+  package func startTransfer(
+    of bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int
+  ) throws -> any InFlight {
+    let request = try SendRequest(bytes, copies: false, to: destination, tag: tag, on: self)
+    engine.add(request)
+    return request
+  }
+
+  /// Starts to receive a message of exactly so many bytes, whose memory must stay until the transfer has ended.
+  ///
+  /// `MPI_Iprobe`, `MPI_Irecv`
+  package func startTransfer(
+    into bytes: UnsafeMutableRawBufferPointer, from source: Int, tag: Int
+  ) -> any InFlight {
+    let request = ReceiveRequest(
+      into: bytes, ownsBuffer: false, count: bytes.count, of: UInt8.self, from: source, tag: tag,
+      on: self)
+    engine.add(request)
+    return request
+  }
+
+  /// Whether a transfer has ended; afterwards nothing touches its memory. Moves everything in flight once.
+  ///
+  /// - Throws: ``MPIError`` if it failed.
+  package func hasEnded(_ transfer: any InFlight) throws -> Bool { try engine.test(transfer) }
+}

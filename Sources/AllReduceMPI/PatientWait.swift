@@ -1,0 +1,54 @@
+internal import CKernels
+
+/// A wait that may rightly be long: a rank looks for messages again and again, and sleeps in between.
+///
+/// The deadline counts from the last sign of life of who is waited for, not from the beginning of the wait: a
+/// server without work, or a worker that waits for a slower one, is no hang as long as that one lives.
+package struct PatientWait {
+  private let communicator: Communicator
+  private var looks = 0
+  private var since: UInt64 = 0
+  private var hasLookedAround = false
+
+  /// Nanoseconds without sleep: who answers soon is not kept waiting.
+  private static let wakeful: UInt64 = 200_000
+  /// The longest sleep, in seconds; and while messages are under way.
+  private static let (longestNap, shortNap) = (0.0005, 0.00005)
+
+  /// Waits for messages of a communicator's ranks.
+  package init(on communicator: Communicator) { self.communicator = communicator }
+
+  /// A look has found something.
+  package mutating func wake() {
+    looks = 0
+    if hasLookedAround { communicator.makeProgress() }
+    hasLookedAround = false
+  }
+
+  /// A look has found nothing: waits a moment. Ends the job if the last sign of life is longer ago than the
+  /// deadline.
+  ///
+  /// - Parameters:
+  ///   - heard: When there was the last sign of life, by the monotonic clock.
+  ///   - ranks: The ranks of the communicator that are waited for.
+  ///   - summary: What waits, for people.
+  package mutating func rest(
+    heard: UInt64, of ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
+  ) {
+    let engine = communicator.engine
+    looks &+= 1
+    if engine.givesWay { yieldCore() } else { ck_pause() }
+    if looks == 1 { since = monotonicNanoseconds() }
+    if looks & 7 != 0 && !hasLookedAround { return }
+    let now = monotonicNanoseconds()
+    let waited = now - since
+    if waited < PatientWait.wakeful { return }
+    engine.lookAround(
+      nil, 0, since: hasLookedAround ? min(heard, now) : 0, now: now,
+      awaiting: ranks().map { communicator.worldRanks[$0] }, summary())
+    hasLookedAround = true
+    // A message that is under way moves only when it is looked at.
+    let longest = engine.isMoving ? PatientWait.shortNap : PatientWait.longestNap
+    sleepThread(seconds: min(Double(waited) / 4e9, longest))
+  }
+}
