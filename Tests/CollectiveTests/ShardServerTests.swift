@@ -38,7 +38,9 @@ final class ShardServerTests: CollectiveTestCase {
   }
 
   /// Pushes that are added to the weights, with reads in between, in an order that a seed draws.
-  private func push(_ count: Int, _ client: ShardClient<Double>, _ setting: Setting, rank: Int) throws {
+  private func push(_ count: Int, _ client: ShardClient<Double>, _ setting: Setting, rank: Int)
+    throws
+  {
     let random = Philox(seed: UInt64(rank + 1))
     let ranges = setting.network.layout.ranges
     client.begin()

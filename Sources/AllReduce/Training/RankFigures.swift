@@ -20,13 +20,28 @@ public struct RankFigures: Sendable {
   ///
   /// - Throws: ``MPIError``.
   public init<Scalar: NetworkScalar & ReducibleScalar>(of trainer: Trainer<Scalar>) throws {
-    let traffic = trainer.traffic
+    try self.init(trainer.traffic, trainer.network.parameterCount, over: trainer.world)
+  }
+
+  /// Gathers those of workers and servers. Collective.
+  ///
+  /// - Throws: ``MPIError``.
+  public init<Scalar: NetworkScalar & ReducibleScalar>(
+    of training: ServedTraining<Scalar>
+  ) throws {
+    try self.init(
+      training.tally.traffic,
+      training.server?.shard.parameterCount ?? training.trainer.network.parameterCount,
+      over: training.world)
+  }
+
+  private init(_ traffic: Traffic, _ parameterCount: Int, over world: Communicator) throws {
     let own = [
       traffic.networkBytesSent, traffic.memoryBytesExchanged, ProcessMemory.peakResidentBytes,
-      trainer.network.parameterCount, ProcessMemory.proportionalBytes ?? -1,
+      parameterCount, ProcessMemory.proportionalBytes ?? -1,
       traffic.agreementBytesSent,
     ]
-    let all = try trainer.world.allGather(own.map(Int64.init))
+    let all = try world.allGather(own.map(Int64.init))
     func every(_ first: Int) -> [Int] {
       stride(from: first, to: all.count, by: own.count).map { Int(all[$0]) }
     }

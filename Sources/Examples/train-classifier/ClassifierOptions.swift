@@ -41,6 +41,8 @@ struct ClassifierOptions: ParsableArguments {
 
   @OptionGroup(title: "How often replicas meet") var replicas: ReplicaOptions
 
+  @OptionGroup(title: "Parameter servers") var serving: ServerOptions
+
   @OptionGroup(title: "Who updates") var updating: UpdateOptions
 
   @OptionGroup(title: "How it learns") var learning: LearningOptions
@@ -126,10 +128,12 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--batch-size and --global-batch-size are two ways to say the same: give one.")
     }
-    guard [.data, .model, .hybrid].contains(strategy) else {
+    guard strategy != .lbfgs, strategy != .auto else {
       throw ValidationError(
-        "--strategy \(strategy.rawValue) is not there yet: data, model and hybrid are.")
+        "--strategy \(strategy.rawValue) is not there yet: data, model, hybrid, downpour and easgd are."
+      )
     }
+    try validateServing()
     try sharing.validate(strategy)
     if sharing.variableBatch, accumulate != 1 {
       throw ValidationError(

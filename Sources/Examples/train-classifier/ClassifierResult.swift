@@ -5,7 +5,7 @@ import ExampleSupport
 struct ClassifierResult {
   let options: ClassifierOptions
   let model: String
-  let training: Training<Float>
+  let training: any ClassifierRun
   /// Of the whole program.
   let seconds: Double
   /// Of each rank.
@@ -14,15 +14,16 @@ struct ClassifierResult {
   private let cosine: Double?
 
   /// Gathers what ranks have to tell. Collective.
-  init(options: ClassifierOptions, model: String, training: Training<Float>, seconds: Double) throws
+  init(options: ClassifierOptions, model: String, training: any ClassifierRun, seconds: Double)
+    throws
   {
     (self.options, self.model, self.training, self.seconds) = (options, model, training, seconds)
-    ranks = try RankFigures(of: training.trainer)
+    ranks = try training.figures()
     cosine = try training.trainer.differenceCosine()
   }
 
   private var trainer: Trainer<Float> { training.trainer }
-  private var world: Communicator { trainer.world }
+  private var world: Communicator { training.world }
   private var data: ClassificationData { training.data }
 
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
@@ -31,21 +32,23 @@ struct ClassifierResult {
   private var isCounted: Bool { algorithm != .native }
 
   /// One object with the keys of docs/schemas.md.
-  var json: JSONValue {
-    .object([
+  var json: JSONValue { .object(members + training.details.map { ($0.name, $0.value) }) }
+
+  private var members: [(String, JSONValue)] {
+    [
       ("ranks", .integer(world.size)),
       ("hosts", .integer(world.hosts.count)),
       ("model", .text(model)),
       ("parameters", .integer(trainer.parameterCount)),
       ("strategy", .text(options.plan == nil ? options.strategy.rawValue : "plan")),
-      ("update", .text(trainer.update.rawValue)),
-      ("algorithm", .text(algorithm.name)),
+      ("update", .text(training.update)),
+      ("algorithm", .text(training.algorithm)),
       ("algorithm_requested", .text(options.algorithm.name)),
       ("compression", .text(trainer.plan.compression.name)),
       ("epochs", .integer(options.epochs)),
       ("steps", .integer(training.steps)),
       ("global_batch_size", .integer(training.globalBatchSize)),
-      ("images_per_second", .number(orNull: training.times.examplesPerSecond)),
+      ("images_per_second", .number(orNull: training.examplesPerSecond)),
       ("step_seconds", .number(orNull: training.times.median)),
       ("train_loss", .numbers(training.trainLoss)),
       ("test_accuracy", .numbers(training.testAccuracy)),
@@ -53,7 +56,7 @@ struct ClassifierResult {
       ("compute_seconds", .number(trainer.computeSeconds)),
       ("exchange_seconds", .number(exchange.exchangeSeconds)),
       ("hidden_seconds", .number(exchange.hiddenSeconds)),
-      ("wait_seconds", .number(exchange.waitSeconds)),
+      ("wait_seconds", .number(training.waitSeconds)),
       ("update_seconds", .number(trainer.updateSeconds)),
       ("network_bytes_sent", isCounted ? .integers(ranks.networkBytes) : .null),
       ("agreement_bytes_sent", .integers(ranks.agreementBytes)),
@@ -67,11 +70,11 @@ struct ClassifierResult {
       ("exchanges", .list(exchanges)),
       ("exchange_every", trainer.exchangeEvery.map { .integer($0) } ?? .null),
       ("outer_steps", trainer.outerSteps.map { .integer($0) } ?? .null),
-      ("compute_utilisation", .number(orNull: trainer.computeUtilisation)),
+      ("compute_utilisation", .number(orNull: training.utilisation)),
       ("difference_cosine", .number(orNull: cosine)),
       ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
-    ])
+    ]
   }
 
   /// What rank 0 moves in a step, by layer.
@@ -110,12 +113,12 @@ struct ClassifierResult {
       "\(options.learning.optimizer.rawValue), learning rate \(options.learning.rate)",
     ])
     facts.add(["  strategy", strategy])
-    facts.add(["  exchange", "\(algorithm), \(trainer.update.rawValue) update"])
+    facts.add(["  exchange", "\(training.algorithm), \(training.update) update"])
     facts.add(["  compression", trainer.plan.compression.name])
     if let every = trainer.exchangeEvery {
       facts.add(["  replicas", "\(trainer.replicaCount), which meet every \(every) steps"])
     }
-    if let utilisation = trainer.computeUtilisation {
+    if let utilisation = training.utilisation {
       facts.add(["  utilisation", utilisation.formatted(decimals: 3)])
     }
     if let cosine {
@@ -125,7 +128,7 @@ struct ClassifierResult {
       facts.add(["  went on", "after step \(training.firstStep.grouped)"])
     }
     facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
-    if let speed = training.times.examplesPerSecond {
+    if let speed = training.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])
     }
     facts.add(["  weights", WeightChecksum.text(training.checksum) + " on all ranks"])
@@ -163,7 +166,7 @@ struct ClassifierResult {
     for (name, seconds) in [
       ("forward and backward", trainer.computeSeconds), ("exchange", exchange.exchangeSeconds),
       ("  behind the backward pass", exchange.hiddenSeconds),
-      ("  waited for", exchange.waitSeconds),
+      ("  waited for", training.waitSeconds),
       ("update of the weights", trainer.updateSeconds),
     ] {
       table.add([name, (seconds / steps * 1000).formatted(decimals: 3)])

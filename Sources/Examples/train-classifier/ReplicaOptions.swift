@@ -87,6 +87,10 @@ struct ReplicaOptions: ParsableArguments {
       throw ValidationError(
         "--meet and --exchange-every are two ways to say the same: give one.")
     }
+  }
+
+  /// Makes sure that replicas can meet so.
+  func checkMeeting() throws {
     do { try meeting.check() } catch { throw ValidationError("\(error)") }
   }
 }

@@ -41,6 +41,10 @@ struct TrainClassifier: ParsableCommand {
     }
     let plan = try options.plan.map { try Plan(file: $0, over: world) } ?? named
     if options.printPlan { return try print(plan, layers, data.training, world, console) }
+    if let settings = options.serverSettings {
+      let training = try serve(layers, data, settings, in: world, console)
+      return try report(training, seconds: (clock.now - start) / .seconds(1), console)
+    }
     let trainer = try Trainer(
       Sequential(layers), input: data.training.exampleShape, plan: plan, over: world,
       optimizer: options.learning.rule,
@@ -51,13 +55,37 @@ struct TrainClassifier: ParsableCommand {
     let training = makeTraining(trainer, data)
     training.progress = { console.note($0) }
     try training.run(epochs: options.epochs)
+    try report(training, seconds: (clock.now - start) / .seconds(1), console)
+  }
+
+  private func report(_ run: any ClassifierRun, seconds: Double, _ console: RankConsole) throws {
     let result = try ClassifierResult(
-      options: options, model: options.layers ?? model.rawValue, training: training,
-      seconds: (clock.now - start) / .seconds(1))
+      options: options, model: options.layers ?? model.rawValue, training: run, seconds: seconds)
     switch options.format {
     case .text: console.print(result.text)
     case .json: console.print(result.json.encoded())
     }
+  }
+
+  /// Trains with parameter servers.
+  private func serve(
+    _ layers: [any Layer<Float>], _ data: ClassificationData, _ settings: ServerSettings,
+    in world: Communicator, _ console: RankConsole
+  ) throws -> any ClassifierRun {
+    let training = try ServedTraining(
+      Sequential(layers), data, over: world, settings, optimizer: options.learning.rule,
+      loss: SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing),
+      batchSize: options.batchSize ?? 64, globalBatchSize: options.globalBatchSize,
+      seed: options.seed)
+    training.stepsPerEpoch = options.steps
+    training.evaluatesEverySteps = options.evaluateEvery
+    training.schedule = options.learning.rates(steps: training.stepCount(epochs: options.epochs))
+    training.checkpoints = options.keeping.checkpoints
+    (training.log, training.trace) = (options.log, options.keeping.trace)
+    training.straggler = options.replicas.straggler
+    training.progress = { console.note($0) }
+    try training.run(epochs: options.epochs)
+    return training
   }
 
   private func makeTraining(

@@ -21,11 +21,15 @@ package final class ServedShard<Scalar: NetworkScalar> {
     _ rule: any StalenessRule<Scalar>, workers: Int
   ) {
     self.range = range
+    parameterCount = network.layout.ranges.reduce(0) { $0 + $1.clamped(to: range).count }
     weights = UnsafeMutableBufferPointer(rebasing: network.values[range])
     optimizer = Optimizer(update, layout: network.layout, range: range)
     self.rule = rule
     applied = Array(repeating: 0, count: workers)
   }
+
+  /// The learned numbers in the shard.
+  let parameterCount: Int
 
   /// What the optimizer and the rule remember; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {

@@ -26,11 +26,13 @@ extension ServedTraining {
         let segment = nextSegment(from: state.stepsOfEpoch, epoch, course)
         let before = epoch * course.stepsPerEpoch
         state.epochScore += try records.span("segment", before + segment.lowerBound) {
-          try runSegment(
-            segment, epoch: epoch, of: course,
-            isSolo: before + segment.lowerBound < settings.warmUpSteps
-          ) { batch, score in
-            note(batch, score, epoch, course, log, &lines, since: start)
+          try tally.counting {
+            try runSegment(
+              segment, epoch: epoch, of: course,
+              isSolo: before + segment.lowerBound < settings.warmUpSteps
+            ) { batch, score in
+              note(batch, score, epoch, course, log, &lines, since: start)
+            }
           }
         }
         state.stepsOfEpoch = segment.upperBound

@@ -80,6 +80,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// Seconds for which this rank waited for servers.
   public internal(set) var waitSeconds = 0.0
 
+  let tally = TrafficTally()
   let rule: any UpdateRule
   let seed: UInt64
   let link: Communicator
@@ -102,23 +103,24 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - optimizer: The rule that servers update by; with elastic averaging the workers'.
   ///   - loss: What is minimised.
   ///   - batchSize: The examples of a worker's step.
+  ///   - globalBatchSize: The examples of a step of all workers, instead; nil for as many times a worker's.
   ///   - seed: Of first values, dropout masks and the order of the examples.
   /// - Throws: ``AgreedError`` on every rank if that cannot be (exit code 64); ``ShapeError``; ``MPIError``.
   public convenience init(
     _ root: any Layer<Scalar>, _ data: ClassificationData, over world: Communicator,
     _ settings: ServerSettings = ServerSettings(), optimizer: any UpdateRule,
-    loss: any Loss<Scalar>, batchSize: Int = 64, seed: UInt64 = 1
+    loss: any Loss<Scalar>, batchSize: Int = 64, globalBatchSize: Int? = nil, seed: UInt64 = 1
   ) throws {
     try self.init(
       root, data, over: world, settings, optimizer: optimizer, loss: loss, batchSize: batchSize,
-      seed: seed, cuts: nil)
+      globalBatchSize: globalBatchSize, seed: seed, cuts: nil)
   }
 
   /// As the other, with shards that end at these parts of the whole.
   package init(
     _ root: any Layer<Scalar>, _ data: ClassificationData, over world: Communicator,
     _ settings: ServerSettings, optimizer: any UpdateRule, loss: any Loss<Scalar>,
-    batchSize: Int, seed: UInt64, cuts: [Double]?
+    batchSize: Int, globalBatchSize: Int?, seed: UInt64, cuts: [Double]?
   ) throws {
     (self.world, self.settings, self.data, self.seed) = (world, settings, data, seed)
     let isElastic = settings.method == .easgd
@@ -142,11 +144,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
       return try ServerRoles(ranks: world.size, servers: settings.servers, elements: elements)
     }
     self.roles = roles
-    globalBatchSize = batchSize * roles.workers.count
+    self.globalBatchSize = globalBatchSize ?? batchSize * roles.workers.count
     try world.requireEqual(
-      Int(truncatingIfNeeded: WeightChecksum.of(network)), "first weights") {
-        WeightChecksum.text(UInt64(bitPattern: Int64($0)))
-      }
+      Int(truncatingIfNeeded: WeightChecksum.of(network)), "first weights"
+    ) {
+      WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    }
     let memory = try WorkerMemory<Scalar>(count: layout.count, roles, over: world)
     link = try world.duplicate()
     if let shard = roles.shard(of: world.rank) {
@@ -191,7 +194,8 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     var score = BatchScore()
     if let server {
       try server.serve(
-        range.lowerBound * workers..<range.upperBound * workers, soloist: isSolo ? 0 : nil)
+        range.lowerBound * workers..<range.upperBound * workers,
+        handout: isSolo ? .solo : settings.staleness.bound == nil ? .onDemand : .inTurn)
     } else {
       let first = epoch * course.stepsPerEpoch
       var last = clock.now
@@ -211,7 +215,8 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
         }
         trainer.nextStep = UInt64(first + number / workers)
         let own = try slowed {
-          try trainer.computeGradient { _ in (batch.inputs, .classes(batch.labels), batch.examples) }
+          try trainer.computeGradient { _ in (batch.inputs, .classes(batch.labels), batch.examples)
+          }
         }
         try requireFinite(own, epoch, number / workers)
         noteStep(number, own)

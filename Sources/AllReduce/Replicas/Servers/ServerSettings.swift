@@ -15,7 +15,7 @@ public struct ServerSettings: Hashable, Sendable {
   public var servers = 1
   /// The steps from one reading of the weights to the next.
   public var fetchEvery = 1
-  /// The steps from one push to the next.
+  /// The steps from one push, or meeting with the center, to the next.
   public var pushEvery = 1
   /// What is done about gradients from old weights.
   public var staleness = Staleness()
@@ -77,6 +77,12 @@ public struct ServerSettings: Hashable, Sendable {
         "nesterov:\(count) delays the momentum of the optimizer nesterov without weight decay, not of \(optimizer)."
       )
     }
+  }
+
+  /// What part of a plain step a worker takes itself, of a gradient that its weights lack: a delayed momentum moves the
+  /// weights by an n-th of each at once.
+  var ownStep: Double {
+    if case .nesterov(let count) = staleness.compensation { 1 / Double(count) } else { 1 }
   }
 
   /// What servers update by: a delayed momentum and the pull of elastic averaging need no other optimizer.

@@ -112,11 +112,11 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
       from: client.buffers.weights + elements.lowerBound, count: elements.count)
     for (shard, range) in shards.enumerated() {
       for old in 0...1 where pushed[old] > view.included[shard] {
-        subtract(client.buffers.pushes[old], times: rates[old], range)
+        subtract(client.buffers.pushes[old], times: rates[old] * settings.ownStep, range)
       }
     }
     if gathered.weight > 0 {
-      subtract(client.buffers.pushes[buffer], times: gathered.rate, elements)
+      subtract(client.buffers.pushes[buffer], times: gathered.rate * settings.ownStep, elements)
     }
   }
 
@@ -124,7 +124,7 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
   private func stepAlone(_ rate: Double, _ scale: Double) {
     let gradients = trainer.network.gradients.baseAddress.unsafelyUnwrapped
     if rate == 0 { return }
-    subtract(gradients, times: rate * scale, elements)
+    subtract(gradients, times: rate * scale * settings.ownStep, elements)
   }
 
   private func subtract(

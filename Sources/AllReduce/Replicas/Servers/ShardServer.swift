@@ -10,6 +10,16 @@ package enum ServerEvent: Sendable {
   case read(worker: Int, clock: Int, slowest: Int?)
 }
 
+/// Who gets which batch.
+package enum BatchHandout: Sendable {
+  /// Whoever asks gets the next one: a worker that is twice as fast computes twice as many.
+  case onDemand
+  /// Each worker its own of each step, so that the batches of a clock are those of a step.
+  case inTurn
+  /// The first worker gets all.
+  case solo
+}
+
 /// A server: applies pushes as they come, and gives weights and batches to those who ask.
 ///
 /// The requests of a worker are served in their order; a read that the bound holds back steps aside. The server
@@ -24,8 +34,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   private let memory: WorkerMemory<Scalar>
   private var peers: [Peer]
   private var batches = 0..<0
-  /// The only worker that gets batches; nil for all.
-  private var soloist: Int?
+  private var handout = BatchHandout.onDemand
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
   private var nextSign: UInt64 = 0
 
@@ -43,6 +52,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     var sending: (any InFlight)?
     /// A read that the bound holds back.
     var read: ServerRequest?
+    /// The batches of this segment.
+    var batches = 0
     /// The pushes and ticks of this segment.
     var clock = 0
     var hasEnded = false
@@ -68,13 +79,14 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - batches: The numbers of the batches to hand out.
-  ///   - soloist: The only worker that gets some; nil for all.
+  ///   - handout: Who gets which.
   /// - Throws: ``MPIError``.
-  package func serve(_ batches: Range<Int>, soloist: Int? = nil) throws {
-    (self.batches, self.soloist) = (batches, soloist)
+  package func serve(_ batches: Range<Int>, handout: BatchHandout = .onDemand) throws {
+    (self.batches, self.handout) = (batches, handout)
     let now = monotonicNanoseconds()
     for worker in peers.indices {
-      (peers[worker].clock, peers[worker].hasEnded, peers[worker].heard) = (0, false, now)
+      (peers[worker].batches, peers[worker].clock) = (0, 0)
+      (peers[worker].hasEnded, peers[worker].heard) = (false, now)
     }
     var wait = PatientWait(on: link)
     while !isOver {
@@ -202,11 +214,18 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func handOutBatch(to worker: Int) throws {
-    guard soloist ?? worker == worker, let number = batches.first else {
-      return try reply(ServerReply(.batch, number: -1), to: worker)
+    var number = batches.upperBound
+    switch handout {
+    case .onDemand, .solo:
+      if handout == .solo, worker > 0 { break }
+      number = batches.lowerBound
+      batches = batches.dropFirst()
+    case .inTurn:
+      number = batches.lowerBound + peers[worker].batches * peers.count + worker
+      peers[worker].batches += 1
     }
-    batches = batches.dropFirst()
-    try reply(ServerReply(.batch, number: number), to: worker)
+    let isThere = number < batches.upperBound
+    try reply(ServerReply(.batch, number: isThere ? number : -1), to: worker)
   }
 
   // MARK: Signs of life

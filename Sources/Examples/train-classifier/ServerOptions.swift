@@ -1,0 +1,90 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// The options of parameter servers.
+struct ServerOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "With --strategy downpour or easgd, the last ranks that serve the weights, each a shard "
+        + "(default: 1).", valueName: "ranks"))
+  var servers: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Workers read the weights every so many steps (default: 1).", valueName: "steps"))
+  var fetchEvery: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Workers push what they have learned every so many steps (default: 1; 10 for easgd).",
+      valueName: "steps"))
+  var pushEvery: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many clocks a worker may be ahead of the slowest; 0 is synchronous (default: any).",
+      valueName: "clocks"))
+  var stalenessBound: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "What servers do about stale gradients: none, constant:L or adaptive:L (delay compensation), scaled "
+        + "(the rate, by the staleness), nesterov:N (momentum at each N-th) (default: none).",
+      valueName: "rule"))
+  var compensation: Staleness.Compensation?
+
+  /// The first option that is given.
+  var given: String? {
+    let all: [(name: String, isGiven: Bool)] = [
+      ("servers", servers != nil), ("fetch-every", fetchEvery != nil),
+      ("push-every", pushEvery != nil), ("staleness-bound", stalenessBound != nil),
+      ("compensation", compensation != nil),
+    ]
+    return all.first { $0.isGiven }?.name
+  }
+}
+
+extension ClassifierOptions {
+  /// How workers and servers train together; nil where there are none.
+  var serverSettings: ServerSettings? {
+    guard let method = ServerSettings.Method(rawValue: strategy.rawValue) else { return nil }
+    var settings = ServerSettings(method: method, servers: serving.servers ?? 1)
+    settings.pushEvery = serving.pushEvery ?? (method == .easgd ? 10 : 1)
+    settings.fetchEvery = serving.fetchEvery ?? (method == .easgd ? settings.pushEvery : 1)
+    settings.staleness = Staleness(
+      bound: serving.stalenessBound, compensation: serving.compensation ?? .none)
+    settings.warmUpSteps = replicas.warmUpSteps ?? 0
+    return settings
+  }
+
+  /// Checks the options of servers against the others.
+  func validateServing() throws {
+    guard let settings = serverSettings else {
+      try replicas.checkMeeting()
+      if let given = serving.given {
+        throw ValidationError(
+          "--\(given) needs --strategy downpour or easgd, not \(strategy.rawValue).")
+      }
+      return
+    }
+    var meeting = replicas
+    meeting.warmUpSteps = nil
+    for (name, isGiven) in [
+      ("plan", plan != nil), ("print-plan", printPlan), ("update", updating.update != nil),
+      ("reproducible", updating.reproducible != nil), ("compress", compress != nil),
+      ("wire-format", requestedWireFormat != nil), ("bucket-bytes", bucketBytes != nil),
+      ("accumulate", accumulate != 1), ("clip", learning.clip != nil),
+      ("algorithm", algorithm != .automatic), ("grid", sharing.grid != nil),
+      (meeting.given ?? "", meeting.given != nil),
+      ("fetch-every", settings.method == .easgd && serving.fetchEvery != nil),
+    ] where isGiven {
+      throw ValidationError(
+        "--\(name) has no meaning with --strategy \(strategy.rawValue): leave it out.")
+    }
+    do {
+      // The ranks are not known yet.
+      try settings.check(ranks: .max, optimizer: learning.rule)
+    } catch { throw ValidationError("\(error)") }
+  }
+}
