@@ -166,6 +166,28 @@ final class ServedTrainingTests: CollectiveTestCase {
     }
   }
 
+  func testElasticAveragingIsTheSameWithAndWithoutServers() throws {
+    let world = try world()
+    try XCTSkipIf(world.size < 3, "two workers and a server are three ranks")
+    // As many workers: the last rank serves, or takes no part.
+    let workers = try world.split(optionalColor: world.rank < world.size - 1 ? 0 : nil)
+    for optimizer in [SGD() as any UpdateRule, Momentum(0.9)] {
+      var settings = ServerSettings(method: .easgd, servers: 1)
+      settings.pushEvery = 4
+      settings.staleness.bound = 0
+      let served = try served(world, settings, batch: 10, optimizer, rate: .constant(0.05))
+      try served.run(epochs: 2)
+      guard let workers else { continue }
+      settings.servers = 0
+      settings.staleness.bound = nil
+      let shared = try self.served(workers, settings, batch: 10, optimizer, rate: .constant(0.05))
+      try shared.run(epochs: 2)
+      assertClose(
+        weights(served.trainer.network), weights(shared.trainer.network), 1e-6, "\(optimizer)")
+      assertClose(served.trainLoss, shared.trainLoss, 1e-6, "\(optimizer)")
+    }
+  }
+
   func testARunThatIsResumedEndsAsOneThatIsNot() throws {
     let world = try world()
     try XCTSkipIf(world.size < 2, "a server and a worker are two ranks")

@@ -72,7 +72,9 @@ try MPI.run { world in
     let shorter = UnsafeMutableBufferPointer(rebasing: mine[..<(world.rank == last ? 999 : 1000)])
     try world.allReduce(shorter, .sum, using: .recursiveDoubling)
   default:
-    if try !runMessageFault(fault, on: world) { print("unknown fault \(fault)") }
+    if try !runMessageFault(fault, on: world), try !runServerFault(fault, on: world) {
+      print("unknown fault \(fault)")
+    }
   }
   if world.isRoot { print("survived") }
 }

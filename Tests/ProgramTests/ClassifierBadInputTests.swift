@@ -21,7 +21,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
 
   func testWrongUsage() throws {
     let cases: [(arguments: [String], parts: [String])] = [
-      (["--strategy", "downpour"], ["--strategy downpour", "not there yet"]),
+      (["--strategy", "lbfgs"], ["--strategy lbfgs", "not there yet"]),
       (["--strategy", "model", "--transition", "a"], ["--transition a", "model"]),
       (["--grid", "2x2"], ["--grid 2x2", "data"]), (["--grid", "2"], ["--grid"]),
       (["--strategy", "hybrid", "--transition", "a", "--variable-batch"], ["--variable-batch"]),
@@ -63,7 +63,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
       try assertFails(arguments, exitCode: 64, saying: parts, prefix: "Error: ")
     }
     try assertFails(
-      cases[0].arguments, exitCode: 64, saying: ["downpour"], prefix: "Error: ", ranks: 3)
+      cases[0].arguments, exitCode: 64, saying: ["lbfgs"], prefix: "Error: ", ranks: 3)
   }
 
   func testWhatDoesNotFitTheData() throws {

@@ -43,6 +43,20 @@ final class FaultTests: XCTestCase {
       ])
   }
 
+  func testWaitingForASlowWorkerIsNoHang() throws {
+    // 4 seconds of work in steps of half a second.
+    let outcome = try run("slow-worker", deadline: "2")
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    XCTAssertTrue(outcome.output.contains("survived"))
+  }
+
+  func testAWorkerThatGivesNoSignOfLifeIsNamed() throws {
+    let outcome = try run("silent-worker", deadline: "2")
+    check(
+      outcome, exitCode: 70, within: 15,
+      says: ["a parameter server's wait for its workers has waited", "rank 1"])
+  }
+
   func testAHangInSharedMemoryEndsAtTheDeadline() throws {
     let outcome = try run("hang-shared", deadline: "1")
     check(

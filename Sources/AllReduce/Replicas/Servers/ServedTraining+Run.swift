@@ -77,6 +77,7 @@ extension ServedTraining {
     (steps, firstStep) = (state.steps, state.steps)
     (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
     server?.shard.resume(version: Int(state.randomStep))
+    (elastic?.center as? SharedCenter<Scalar>)?.recall(trainer.network)
     progress?("Resumes after step \(steps), with \(state.randomStep) updates of the servers.")
   }
 
@@ -130,7 +131,10 @@ extension ServedTraining {
     let (own, range) = (server?.shard.state, server?.shard.range ?? 0..<0)
     let nothing = UnsafeMutableBufferPointer<Scalar>(start: nil, count: 0)
     let vectors = own ?? stateNames.map { (name: $0, values: nothing) }
-    return trainer.network.stateTensors + layout.stateTensors(of: vectors, range: range)
+    return trainer.network.stateTensors
+      + vectors.flatMap {
+        layout.stateTensors(of: $0.values, range, prefix: "optimizer/\($0.name)/", owner: self)
+      }
   }
 
   /// The names of what servers remember.
@@ -164,7 +168,7 @@ extension ServedTraining {
   private func gatherResults(versionBefore first: Int) throws {
     let versions = try versions()
     try world.agreeing {
-      guard Set(versions).count == 1 else {
+      guard Set(versions).count <= 1 else {
         throw MPIError(
           operation: "parameter servers",
           message: "the shards have had \(versions) updates, and should have had equally many")
@@ -173,7 +177,8 @@ extension ServedTraining {
     updatesApplied = (versions.first ?? 0) - (try world.allGatherNatively(first).max() ?? 0)
     workerSteps = Array(try world.allGatherNatively(ownSteps)[roles.workers])
     staleness = try world.sum(client?.staleness ?? StalenessHistogram())
-    versionSkews = try world.sum(downpour?.skews ?? elastic?.skews ?? StalenessHistogram())
+    versionSkews = try world.sum(
+      downpour?.skews ?? (elastic?.center as? ServedCenter<Scalar>)?.skews ?? StalenessHistogram())
     let speed = [
       times.examplesPerSecond ?? 0, busySeconds > 0 ? Double(ownExamples) / busySeconds : 0,
     ]

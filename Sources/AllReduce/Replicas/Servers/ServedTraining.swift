@@ -83,7 +83,6 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   let tally = TrafficTally()
   let rule: any UpdateRule
   let seed: UInt64
-  let link: Communicator
   let slot = BatchSlot<Scalar>()
   let clock = ContinuousClock()
   let server: ShardServer<Scalar>?
@@ -150,8 +149,15 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     ) {
       WeightChecksum.text(UInt64(bitPattern: Int64($0)))
     }
+    let strength = settings.elasticity / Double(roles.workers.count)
+    guard !roles.servers.isEmpty else {
+      elastic = ElasticWorker(
+        network, SharedCenter(network, over: world), every: settings.pushEvery, strength: strength)
+      (server, client, downpour) = (nil, nil, nil)
+      return
+    }
     let memory = try WorkerMemory<Scalar>(count: layout.count, roles, over: world)
-    link = try world.duplicate()
+    let link = try world.duplicate()
     if let shard = roles.shard(of: world.rank) {
       let range = roles.shards[shard]
       server = ShardServer(
@@ -165,7 +171,11 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
       self.client = client
       server = nil
       downpour = isElastic ? nil : ServerWorker(trainer, settings, roles, client)
-      elastic = isElastic ? ElasticWorker(network, settings, roles, client) : nil
+      elastic =
+        isElastic
+        ? ElasticWorker(
+          network, ServedCenter(client, elements, bound: settings.staleness.bound),
+          every: settings.pushEvery, strength: strength) : nil
     }
   }
 
@@ -192,10 +202,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ) throws -> BatchScore {
     let workers = roles.workers.count
     var score = BatchScore()
+    let batches = range.lowerBound * workers..<range.upperBound * workers
     if let server {
       try server.serve(
-        range.lowerBound * workers..<range.upperBound * workers,
-        handout: isSolo ? .solo : settings.staleness.bound == nil ? .onDemand : .inTurn)
+        batches,
+        handout: isSolo ? .solo : settings.staleness.bound == nil ? .onDemand : .inTurn,
+        bound: settings.staleness.bound)
     } else {
       let first = epoch * course.stepsPerEpoch
       var last = clock.now
@@ -227,7 +239,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
           isPart ? Double(own.examples) / Double(batch.globalCount) : 1
         )
       }
-      try elastic?.work { number in
+      try elastic?.work(batches) { number in
         let batch = self.batch(number, epoch, course)
         guard batch.count > 0 else { return noteStep(number, BatchScore()) }
         trainer.nextStep = UInt64(first + number / workers)

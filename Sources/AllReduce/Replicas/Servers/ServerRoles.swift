@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// Which ranks work and which serve: the last ranks serve, each one shard of the weights.
+/// Which ranks work and which serve: the last ranks serve, each one shard of the weights. Without servers all work.
 public struct ServerRoles: Equatable, Sendable {
   /// The ranks that compute gradients.
   public let workers: Range<Int>
@@ -18,6 +18,10 @@ public struct ServerRoles: Equatable, Sendable {
   /// - Throws: ``PlanError`` if no worker would be left, or a shard would be empty.
   public init(ranks: Int, servers: Int, elements: Range<Int>) throws(PlanError) {
     try ServerRoles.check(ranks: ranks, servers: servers)
+    guard servers > 0 else {
+      self.init(ranks: ranks, shards: [])
+      return
+    }
     guard servers <= elements.count else {
       throw PlanError("\(elements.count) numbers cannot be sharded over \(servers) servers.")
     }
@@ -31,8 +35,7 @@ public struct ServerRoles: Equatable, Sendable {
 
   /// Gives the last ranks these shards.
   package init(ranks: Int, shards: [Range<Int>]) {
-    precondition(
-      !shards.isEmpty && shards.count < ranks, "\(shards.count) shards do not fit \(ranks) ranks")
+    precondition(shards.count < ranks, "\(shards.count) shards do not fit \(ranks) ranks")
     workers = 0..<ranks - shards.count
     servers = workers.upperBound..<ranks
     self.shards = shards
@@ -40,9 +43,6 @@ public struct ServerRoles: Equatable, Sendable {
 
   /// Makes sure that a number of servers leaves a worker.
   static func check(ranks: Int, servers: Int) throws(PlanError) {
-    guard servers >= 1 else {
-      throw PlanError("A parameter server needs 1 server or more, not \(servers).")
-    }
     guard servers < ranks else {
       throw PlanError(
         "\(servers) \(servers == 1 ? "server leaves" : "servers leave") no worker of \(ranks) "

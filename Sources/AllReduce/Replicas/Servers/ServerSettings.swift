@@ -11,7 +11,8 @@ public struct ServerSettings: Hashable, Sendable {
 
   /// What is exchanged.
   public var method = Method.downpour
-  /// The ranks that serve, each a shard; the last ones.
+  /// The ranks that serve, each a shard; the last ones. With 0 elastic averaging needs none: every rank has a copy of the
+  /// center, and all meet at once, by an all-reduce.
   public var servers = 1
   /// The steps from one reading of the weights to the next.
   public var fetchEvery = 1
@@ -39,7 +40,20 @@ public struct ServerSettings: Hashable, Sendable {
   ///   - optimizer: What the servers, or with elastic averaging the workers, update by.
   /// - Throws: ``PlanError``, with exit code 64, that says which and what to do.
   public func check(ranks: Int, optimizer: any UpdateRule) throws(PlanError) {
+    let least = method == .easgd ? 0 : 1
+    guard servers >= least else {
+      throw PlanError(
+        "\(method.rawValue) needs \(least) \(least == 1 ? "server" : "servers") or more, not \(servers)."
+      )
+    }
     try ServerRoles.check(ranks: ranks, servers: servers)
+    if servers == 0, let bound = staleness.bound {
+      throw PlanError(
+        "Without servers all workers meet at once: leave out the staleness bound \(bound).")
+    }
+    if method == .easgd, warmUpSteps > 0 {
+      throw PlanError("Elastic averaging has no warm-up: leave out its \(warmUpSteps) steps.")
+    }
     for (name, steps) in [("fetch", fetchEvery), ("push", pushEvery)] where steps < 1 {
       throw PlanError("Workers \(name) every \(steps) steps: it must be 1 or more.")
     }

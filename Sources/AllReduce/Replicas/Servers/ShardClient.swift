@@ -211,11 +211,17 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     if isDone() { return }
     let from = clock.now
     let begin = monotonicNanoseconds()
+    var nextSign = begin
     var patience = PatientWait(on: link)
     while !isDone() {
       if try look() {
         patience.wake()
       } else {
+        // Another server may wait for this worker while this one waits for the first.
+        if let deadline = Deadline.seconds, monotonicNanoseconds() >= nextSign {
+          nextSign = monotonicNanoseconds() + UInt64(deadline / 8 * 1e9)
+          try sendAll(ServerRequest(.alive))
+        }
         // The server that has been silent for the longest time.
         let quietest = heard.indices.min { heard[$0] < heard[$1] } ?? 0
         patience.rest(

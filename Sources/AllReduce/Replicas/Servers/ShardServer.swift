@@ -35,6 +35,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   private var peers: [Peer]
   private var batches = 0..<0
   private var handout = BatchHandout.onDemand
+  private var bound: Int?
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
   private var nextSign: UInt64 = 0
 
@@ -56,6 +57,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     var batches = 0
     /// The pushes and ticks of this segment.
     var clock = 0
+    /// The clock that the latest weights were given for; -1 before any were.
+    var readClock = -1
     var hasEnded = false
     /// The last sign of life.
     var heard: UInt64 = 0
@@ -80,12 +83,15 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Parameters:
   ///   - batches: The numbers of the batches to hand out.
   ///   - handout: Who gets which.
+  ///   - bound: The staleness bound: weights for a clock have no updates from more than so many clocks later either.
   /// - Throws: ``MPIError``.
-  package func serve(_ batches: Range<Int>, handout: BatchHandout = .onDemand) throws {
-    (self.batches, self.handout) = (batches, handout)
+  package func serve(
+    _ batches: Range<Int>, handout: BatchHandout = .onDemand, bound: Int? = nil
+  ) throws {
+    (self.batches, self.handout, self.bound) = (batches, handout, bound)
     let now = monotonicNanoseconds()
     for worker in peers.indices {
-      (peers[worker].batches, peers[worker].clock) = (0, 0)
+      (peers[worker].batches, peers[worker].clock, peers[worker].readClock) = (0, 0, -1)
       (peers[worker].hasEnded, peers[worker].heard) = (false, now)
     }
     var wait = PatientWait(on: link)
@@ -141,7 +147,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     }
     guard let request = peers[worker].inbox.first else { return false }
     switch request.kind {
-    case .push: guard try take(request, of: worker) else { return false }
+    case .push:
+      guard !isAhead(request, of: worker), try take(request, of: worker) else { return false }
     case .tick: advanceClock(of: worker, staleness: 0)
     case .read: if try !give(request, to: worker) { peers[worker].read = request }
     case .claim: try handOutBatch(to: worker)
@@ -153,6 +160,15 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   // MARK: Pushes
+
+  /// Whether another worker has not yet read the weights for a clock so far behind that they must lack this push. With
+  /// a bound of 0 the weights of a clock have all pushes of the clocks before, and none later.
+  private func isAhead(_ push: ServerRequest, of worker: Int) -> Bool {
+    guard let bound else { return false }
+    return peers.indices.contains {
+      $0 != worker && !peers[$0].hasEnded && peers[$0].readClock < push.number - 1 - bound
+    }
+  }
 
   /// Applies a push once it is here. Returns whether it was.
   private func take(_ push: ServerRequest, of worker: Int) throws -> Bool {
@@ -194,6 +210,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     let slowest = peers.filter { !$0.hasEnded }.map(\.clock).min()
     guard slowest ?? .max >= read.need, peers[worker].sending == nil else { return false }
     log?(.read(worker: worker, clock: read.number, slowest: slowest))
+    peers[worker].readClock = read.number
     shard.willRead(worker)
     let (source, range) = (shard.weights.baseAddress.unsafelyUnwrapped, shard.range)
     let answer = ServerReply(
@@ -236,6 +253,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     let now = monotonicNanoseconds()
     guard now >= nextSign else { return }
     nextSign = now + UInt64(deadline / 8 * 1e9)
+    // If all of them wait, they wait in vain.
+    guard peers.contains(where: { !$0.hasEnded && $0.read == nil }) else { return }
     for worker in roles.workers where peers[worker].hasEnded || peers[worker].read != nil {
       try reply(ServerReply(.alive), to: worker)
     }
