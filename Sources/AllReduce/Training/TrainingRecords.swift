@@ -54,6 +54,13 @@ final class TrainingRecords {
     if let resumed, let checkpoint { try trainer.resume(resumed, from: checkpoint) }
   }
 
+  /// Gives ranks the vectors of the state, if there is one. Collective.
+  func restore<Scalar: NetworkScalar & ReducibleScalar>(
+    _ tensors: @autoclosure () -> [StateTensor<Scalar>], over world: Communicator
+  ) throws {
+    if resumed != nil, let checkpoint { try checkpoint.read(into: tensors(), over: world) }
+  }
+
   /// Writes the state. Collective.
   func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, over world: Communicator

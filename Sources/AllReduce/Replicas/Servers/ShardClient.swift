@@ -211,15 +211,16 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     if isDone() { return }
     let from = clock.now
     let begin = monotonicNanoseconds()
-    var nextSign = begin
+    let period = UInt64((Deadline.seconds ?? 0) / 8 * 1e9)
+    var nextSign = begin + period
     var patience = PatientWait(on: link)
     while !isDone() {
       if try look() {
         patience.wake()
       } else {
         // Another server may wait for this worker while this one waits for the first.
-        if let deadline = Deadline.seconds, monotonicNanoseconds() >= nextSign {
-          nextSign = monotonicNanoseconds() + UInt64(deadline / 8 * 1e9)
+        if period > 0, monotonicNanoseconds() >= nextSign {
+          nextSign = monotonicNanoseconds() + period
           try sendAll(ServerRequest(.alive))
         }
         // The server that has been silent for the longest time.
