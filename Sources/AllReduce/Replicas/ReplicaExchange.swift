@@ -67,18 +67,23 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     (self.meeting, self.ranks, self.peers, self.clock) = (meeting, ranks, peers, clock)
     schedule = MeetingSchedule(meeting)
     start = meeting.warmUpSteps
-    let sharing = try ReplicaSharing(ranks.own, isDataParallel: isDataParallel, local)
+    let sharing = ReplicaSharing(ranks.own, isDataParallel: isDataParallel, local)
     self.sharing = sharing
     let global = try GlobalWeights(layout, local, meeting.rule, over: peers)
     self.global = global
-    let first = layout.reserved
+    var transport = transport
+    if peers.hosts.count == peers.size, transport.algorithm == .automatic {
+      // Bytes count here, and not how long the first of them take: each crosses a link once each way.
+      transport.algorithm = .ring
+    }
+    let (first, chosen) = (layout.reserved, transport)
     let cuts = HostSlices(
       count: layout.count - first, stride: MemoryLayout<Scalar>.stride, ranks: meeting.fragments)
     fragments = try (0..<meeting.fragments).map {
       let elements = cuts[$0].lowerBound + first..<cuts[$0].upperBound + first
       return try ReplicaFragment(
         elements, part: sharing.part, of: sharing.parts, layout, global.differences, over: peers,
-        transport, clock)
+        chosen, clock)
     }
     for fragment in fragments { global.adopt(fragment.own) }
   }

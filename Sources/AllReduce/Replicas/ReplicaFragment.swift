@@ -49,21 +49,16 @@ struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
   /// How many there are.
   var parts: Int { group?.size ?? 1 }
 
-  /// Finds out who shares with whom. Collective over the replica.
+  /// Finds out who shares with whom.
   ///
   /// - Parameters:
-  ///   - own: The replica's ranks.
+  ///   - own: The replica's ranks; of one host, if they have one copy of the weights.
   ///   - isDataParallel: Whether they all have the same weights.
   ///   - local: Where these lie.
-  /// - Throws: ``MPIError``.
-  init(_ own: Communicator, isDataParallel: Bool, _ local: ParameterMemory<Scalar>) throws {
+  init(_ own: Communicator, isDataParallel: Bool, _ local: ParameterMemory<Scalar>) {
     self.local = local
     isOneCopy = local.weightArena?.sharing == .single
-    if own.size == 1 || !isDataParallel {
-      group = nil
-    } else {
-      group = isOneCopy && own.hosts.count > 1 ? try own.splitByHost() : own
-    }
+    group = own.size == 1 || !isDataParallel ? nil : own
   }
 
   /// Returns on no rank of the replica that reads what this one writes before all of them have entered.

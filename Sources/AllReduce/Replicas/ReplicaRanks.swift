@@ -17,6 +17,8 @@ struct ReplicaRanks {
   let peers: Communicator?
   /// The number of this replica, from 0.
   let index: Int
+  /// The most hosts that any replica is on.
+  let mostHosts: Int
   /// The replicas.
   var count: Int { peers?.size ?? 1 }
 
@@ -27,12 +29,15 @@ struct ReplicaRanks {
     self.world = world
     let members = try world.agreeing { try ReplicaRanks.members(meeting, of: world) }
     guard let members else {
-      (own, peers, index) = (world, nil, 0)
+      (own, peers, index, mostHosts) = (world, nil, 0, world.hosts.count)
       return
     }
     let index = members.firstIndex { $0.contains(world.rank) } ?? 0
     let place = members[index].firstIndex(of: world.rank) ?? 0
     self.index = index
+    mostHosts = members.reduce(1) { most, replica in
+      max(most, world.hosts.count { !Set($0).isDisjoint(with: replica) })
+    }
     own = members[index].count == world.size ? world : try world.split(color: index)
     peers = try world.split(color: place, key: index)
   }

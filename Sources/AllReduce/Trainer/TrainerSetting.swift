@@ -35,8 +35,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       let resolved = try PlanResolver.resolve(
         plan, for: root, input: input, ranks: ranks.own.size, lossTakesShards: lossTakesShards)
       return try TrainerSetting(
-        resolved, over: ranks.own, algorithm: algorithm, virtualShards: virtualShards,
-        usesNorms: usesNorms)
+        resolved, over: ranks.own, hosts: ranks.mostHosts, algorithm: algorithm,
+        virtualShards: virtualShards, usesNorms: usesNorms)
     }
     let text = Array(self.plan.json.utf8)
     try ranks.world.requireEqual(
@@ -44,8 +44,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private init(
-    _ resolved: ResolvedPlan<Scalar>, over world: Communicator, algorithm: ReductionAlgorithm,
-    virtualShards: Int?, usesNorms: Bool
+    _ resolved: ResolvedPlan<Scalar>, over world: Communicator, hosts: Int,
+    algorithm: ReductionAlgorithm, virtualShards: Int?, usesNorms: Bool
   ) throws {
     var plan = resolved.plan
     let isDataParallel = resolved.isDataParallel
@@ -58,16 +58,22 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
           + "do not: choose one of both.")
     }
     // On one host nothing is sent that could be made smaller: it is for what replicas exchange.
-    let isLocal = !plan.meeting.isEveryStep && world.hosts.count == 1
+    let isOneHost = hosts == 1
+    let isLocal = !plan.meeting.isEveryStep && isOneHost
     let compression: any GradientCompression = isLocal ? .none : plan.compression
-    let isOneHost = world.hosts.count == 1
     let isCompressed = compression.name != WholeGradient(as: .full).name
     let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
     let chosen: UpdateMode =
       !isDataParallel || isCompressed || !hasItsOwnWay
         || (virtualShards != nil && (usesNorms || !isOneHost))
-      ? .replicated : world.hosts.count < world.size ? .shared : .sharded
+      ? .replicated
+      : hosts < world.size && (isOneHost || plan.meeting.isEveryStep) ? .shared : .sharded
     let update = plan.update ?? chosen
+    guard update != .shared || isOneHost || plan.meeting.isEveryStep else {
+      throw PlanError(
+        "The update shared keeps one copy of the weights a host, but a replica is on \(hosts) hosts: choose "
+          + "sharded or replicated, or let the ranks of a host form a replica.")
+    }
     if update != .replicated, compression is any PartialCompression {
       throw PlanError(
         "The update \(update.rawValue) adds up whole gradients, not \(compression.name): choose "
