@@ -7,18 +7,18 @@
 ///     step    1   2   3   4   5   6   7   8       turn 4
 ///                     0>--0           1>--1       starts > and is due
 /// ```
-struct MeetingSchedule: Equatable {
+package struct MeetingSchedule: Equatable {
   /// The steps from when one fragment is due until the next is.
-  let turn: Int
+  package let turn: Int
   /// The fragments.
-  let fragments: Int
+  package let fragments: Int
   /// The steps that an exchange travels under.
-  let overlap: Int
+  package let overlap: Int
 
   /// The steps of a round, in which each fragment has its turn.
-  var steps: Int { turn * fragments }
+  package var steps: Int { turn * fragments }
 
-  init(turn: Int, fragments: Int, overlap: Int) {
+  package init(turn: Int, fragments: Int, overlap: Int) {
     (self.turn, self.fragments, self.overlap) = (turn, fragments, overlap)
   }
 
@@ -39,7 +39,7 @@ struct MeetingSchedule: Equatable {
   ///   - share: What is to be left, above 0 and below 1.
   ///   - fragments: How many there are.
   ///   - overlap: The steps that an exchange travels under.
-  init(
+  package init(
     stepSeconds: Double, exchangeSeconds: Double, share: Double = 0.95, fragments: Int, overlap: Int
   ) {
     let exposed = max(0, exchangeSeconds / Double(fragments) / stepSeconds - Double(overlap))
@@ -51,7 +51,7 @@ struct MeetingSchedule: Equatable {
   }
 
   /// The fragment whose exchange starts after a step, counted from 1.
-  func fragment(startingAfter step: Int) -> Int? {
+  package func fragment(startingAfter step: Int) -> Int? {
     let due = step + overlap
     return due % turn == 0 ? (due / turn - 1) % fragments : nil
   }
