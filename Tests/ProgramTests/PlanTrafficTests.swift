@@ -12,7 +12,7 @@ final class PlanTrafficTests: XCTestCase {
         let limit = number + 1 < algorithms.count ? "\(256 << (2 * number))" : "null"
         return """
           {"up_to_bytes": \(limit), "algorithm": "\(algorithm)", "segment_bytes": \(
-            number == 0 ? "null" : "512")}
+            number == 0 ? "null" : "4096")}
           """
       }.joined(separator: ", ")
     }
@@ -36,10 +36,10 @@ final class PlanTrafficTests: XCTestCase {
     let what = "\(placement), \(isTuned ? "tuned" : "built-in choices")"
     let outcome =
       if placement.count == 1 {
-        try ProgramRunner().run(
+        try ProgramRunner(timeLimit: 240).run(
           "TrafficWorker", ranks: placement[0], environment: environment)
       } else {
-        try ProgramRunner().run(
+        try ProgramRunner(timeLimit: 240).run(
           "TrafficWorker",
           wrapper: [
             "scripts/test-hosts", "\(placement.count)", "--ranks",

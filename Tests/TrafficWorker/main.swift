@@ -12,7 +12,8 @@ struct Case {
 /// with each placement behind each.
 func cases(ranks: Int) -> [Case] {
   let divisor = (2...5).first { ranks % $0 == 0 } ?? 1
-  let grids = Set([GridShape(model: ranks), GridShape(data: ranks / divisor, model: divisor)])
+  let mixed = GridShape(data: ranks / divisor, model: divisor)
+  let grids = divisor < ranks ? [GridShape(model: ranks), mixed] : [mixed]
   let orders = ConversionRun.Order.allCases
   let placements: [[Placement]] = [
     [.data, .columns, .rows, .data], [.columns, .rows, .columns, .data],

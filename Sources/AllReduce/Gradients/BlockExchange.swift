@@ -13,6 +13,7 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
   let updates: [Optimizer<Scalar>]
   private let memory: ParameterMemory<Scalar>
   /// The last bucket's weights, then those of the one before it.
+  var newWeights: BucketQueue? { queue }
   private let queue: BucketQueue
 
   init(_ site: ExchangeSite<Scalar>) throws {
@@ -32,9 +33,7 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
 
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws {
     for update in updates {
-      update.addFigures(
-        of: update.range, weights: memory.weights(update.range),
-        gradient: memory.gradient(update.range), to: squares)
+      memory.measure(update, squares)
     }
     try groups.copies.allReduce(squares, .sum)
   }
@@ -44,9 +43,7 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
     queue.reset()
     for number in updates.indices.reversed() {
       let (bucket, update) = (reduction.ranges[number], updates[number])
-      update.update(
-        update.range, weights: memory.weights(update.range),
-        gradient: memory.gradient(update.range), step)
+      memory.update(update.range, by: update, step)
       try queue.start {
         try groups.copies.start(
           .allGather, memory.values(bucket), .sum, using: .ring,
@@ -54,11 +51,6 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
       }
       try queue.makeProgress()
     }
-  }
-
-  func makeProgress() throws {
-    try reduction.makeProgress()
-    try queue.makeProgress()
   }
 
   /// Waits for the weights of a bucket and of all behind it, which were started before.
@@ -69,15 +61,5 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
     let wanted = buckets.count - bucket
     guard queue.endedCount < wanted else { return }
     try queue.wait { try queue.end(first: wanted) }
-  }
-
-  func letGo() {
-    reduction.letGo()
-    queue.letGo()
-  }
-
-  func record(_ recorder: SpanRecorder?) {
-    reduction.record(recorder)
-    queue.record(recorder, reduction.ranges.indices.reversed().map { "weights of bucket \($0)" })
   }
 }

@@ -5,7 +5,6 @@ internal import AllReduceNN
 struct NetworkPart {
   /// Elements of the flat memory.
   let elements: Range<Int>
-  let group: ParameterGroup
   let groups: ParameterGroups
 }
 

@@ -10,9 +10,9 @@ internal import AllReduceNN
 /// | ``BlockExchange`` | reduce-scatter: a block a rank | every rank, its block | all-gather |
 /// | ``HostExchange`` | read from the memory of the host's ranks, a slice a rank | in the same pass | are written there |
 ///
-/// A step calls, on all ranks of the groups, in this order: ``begin(_:)``, then ``isReady(_:)`` during the backward
-/// pass, ``finishSum()``, ``measure(_:)`` where the update needs norms, ``update(_:isMeasured:)``, and
-/// ``finish(from:)`` before weights are used.
+/// A step calls, on all ranks of the groups, in this order: ``begin(_:)``, then during the backward pass
+/// ``BucketedReduction/isReady(_:)`` of ``reduction``, ``finishSum()``, ``measure(_:)`` where the update needs norms,
+/// ``update(_:isMeasured:)``, and ``finish(from:)`` before weights are used.
 ///
 /// Several exchanges, each of a range of the parameters with its own groups, make a ``NetworkExchange``. All ranges
 /// are of the network's flat memory.
@@ -23,6 +23,8 @@ protocol GradientExchange<Scalar>: AnyObject {
   var groups: ParameterGroups { get }
   /// The buckets in which gradients travel, which hold all the parameters.
   var reduction: BucketedReduction<Scalar> { get }
+  /// New weights on their way to this rank and from it; nil where nobody sends any.
+  var newWeights: BucketQueue? { get }
   /// What this rank updates, ascending.
   var updates: [Optimizer<Scalar>] { get }
 
@@ -31,9 +33,6 @@ protocol GradientExchange<Scalar>: AnyObject {
   /// - Parameter step: The optimizer's step, if it is known already, will follow, and needs no norms: it may
   ///   then be taken for some weights within the backward pass (``weightStep(for:)``).
   func begin(_ step: OptimizerStep?)
-
-  /// Elements of the gradient are complete.
-  func isReady(_ elements: Range<Int>) throws
 
   /// The step for a weight whose gradient need not be computed first (``GradientSink/weightStep(for:)``).
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>?
@@ -54,44 +53,41 @@ protocol GradientExchange<Scalar>: AnyObject {
 
   /// Waits until this rank has the new weights from an element on.
   func finish(from element: Int) throws
-
-  /// Moves what is under way.
-  func makeProgress() throws
-
-  /// Lets go of what is under way, before its memory goes.
-  func letGo()
-
-  /// Notes in a trace when buckets were under way; nil for not.
-  func record(_ recorder: SpanRecorder?)
 }
 
 /// What most exchanges do.
 extension GradientExchange {
+  var newWeights: BucketQueue? { nil }
   func begin(_ step: OptimizerStep?) { reduction.begin() }
-  func isReady(_ elements: Range<Int>) throws { try reduction.isReady(elements) }
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? { nil }
   func didUpdate(_ parameter: Parameter<Scalar>) {}
   func finishSum() throws { try reduction.finish() }
   func finish(from element: Int) throws {}
-  func makeProgress() throws { try reduction.makeProgress() }
-  func letGo() { reduction.letGo() }
-  func record(_ recorder: SpanRecorder?) { reduction.record(recorder) }
 }
 
 /// The ranks that a range of the parameters concerns.
 struct ParameterGroups {
+  /// Who holds a parameter, and who has other examples for it.
+  enum Kind: Int {
+    /// All ranks hold it, and all have other examples.
+    case data
+    /// All ranks hold it, and those of a model group have the same examples.
+    case replicated
+    /// Ranks with the same place in their model group hold the same shard.
+    case sharded
+  }
+
+  let kind: Kind
   /// Those that hold the same piece of the parameters.
   let copies: Communicator
   /// Those with other examples, whose gradients are added up: all of `copies`, or where several compute the same,
   /// one of each kind.
   let sum: Communicator
-  /// Whether `copies` hold a piece only, and other ranks the others.
-  let isSharded: Bool
 
-  init(copies: Communicator, sum: Communicator? = nil, isSharded: Bool = false) {
-    self.copies = copies
-    self.sum = sum ?? copies
-    self.isSharded = isSharded
+  init(_ kind: Kind, on grid: Grid) {
+    self.kind = kind
+    copies = kind == .sharded ? grid.data : grid.world
+    sum = kind == .data ? grid.world : grid.data
   }
 }
 

@@ -66,7 +66,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
         layout: layout, memory: memory, elements: part.elements, groups: part.groups,
         optimizer: optimizer, transport: transport,
         header: number == 0 ? 0..<layout.reserved : 0..<0, clock: clock,
-        skipsWhole: part.groups.isSharded && pieces.map { $0.rank > 0 } ?? false
+        skipsWhole: part.groups.kind == .sharded && pieces.map { $0.rank > 0 } ?? false
       ).makeExchange(mode)
     }
     (self.exchanges, ranges) = (exchanges, parts.map(\.elements))
@@ -182,13 +182,20 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
 
   // Not finish(): where an error is on its way to the user, others may never come.
   deinit {
-    for exchange in exchanges { exchange.letGo() }
+    for exchange in exchanges {
+      exchange.reduction.letGo()
+      exchange.newWeights?.letGo()
+    }
   }
 
   /// Notes in a trace when buckets were under way; nil for not.
   func record(_ recorder: SpanRecorder?) {
     self.recorder = recorder
-    for exchange in exchanges { exchange.record(recorder) }
+    for exchange in exchanges {
+      exchange.reduction.record(recorder)
+      exchange.newWeights?.record(
+        recorder, exchange.reduction.ranges.indices.reversed().map { "weights of bucket \($0)" })
+    }
   }
 
   /// The sum of the squares of the whole gradient, each element counted once. Collective.
@@ -204,7 +211,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
       figures.values.update(repeating: 0)
       try exchange.measure(figures.values)
       // What all ranks of `pieces` hold is counted by the first.
-      if let pieces, pieces.rank > 0, !exchange.groups.isSharded { continue }
+      if let pieces, pieces.rank > 0, exchange.groups.kind != .sharded { continue }
       for index in squares.values.indices { squares.values[index] += figures.values[index] }
     }
     try pieces?.allReduce(squares.values, .sum)
@@ -234,7 +241,8 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     try background?.makeProgress()
     guard isListening else { return }
     let place = parameter.place
-    try exchange(of: parameter).isReady(place + range.lowerBound..<place + range.upperBound)
+    try exchange(of: parameter).reduction.isReady(
+      place + range.lowerBound..<place + range.upperBound)
   }
 
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {
@@ -259,6 +267,9 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   func makeProgress() throws {
     try background?.makeProgress()
     guard overlaps else { return }
-    for exchange in exchanges { try exchange.makeProgress() }
+    for exchange in exchanges {
+      try exchange.reduction.makeProgress()
+      try exchange.newWeights?.makeProgress()
+    }
   }
 }

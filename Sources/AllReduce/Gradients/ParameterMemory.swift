@@ -86,8 +86,19 @@ final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
     values.baseAddress.unsafelyUnwrapped + range.lowerBound
   }
 
-  /// Where gradients from an element on are.
-  func gradient(_ range: Range<Int>) -> UnsafeMutablePointer<Scalar> {
+  private func gradient(_ range: Range<Int>) -> UnsafeMutablePointer<Scalar> {
     gradients.baseAddress.unsafelyUnwrapped + range.lowerBound
+  }
+
+  /// Takes the optimizer's step for some elements, from their gradients.
+  func update(_ range: Range<Int>, by optimizer: Optimizer<Scalar>, _ step: OptimizerStep) {
+    optimizer.update(range, weights: weights(range), gradient: gradient(range), step)
+  }
+
+  /// Adds what an optimizer must know of its gradients (``Optimizer/addFigures(of:weights:gradient:to:)``).
+  func measure(_ optimizer: Optimizer<Scalar>, _ squares: UnsafeMutableBufferPointer<Double>) {
+    let range = optimizer.range
+    optimizer.addFigures(
+      of: range, weights: weights(range), gradient: gradient(range), to: squares)
   }
 }

@@ -37,25 +37,17 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
   func didUpdate(_ parameter: Parameter<Scalar>) { updated.insert(ObjectIdentifier(parameter)) }
 
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
-    let all = updates[0].range
-    updates[0].addFigures(
-      of: all, weights: memory.weights(all), gradient: memory.gradient(all), to: squares)
+    memory.measure(updates[0], squares)
   }
 
   func update(_ step: OptimizerStep, isMeasured: Bool) {
     let update = updates[0]
-    if updated.isEmpty {
-      update.update(
-        update.range, weights: memory.weights(update.range),
-        gradient: memory.gradient(update.range), step)
-      return
-    }
+    if updated.isEmpty { return memory.update(update.range, by: update, step) }
     for (parameter, elements) in zip(layout.parameters, layout.ranges)
     where update.range.contains(elements.lowerBound)
       && !updated.contains(ObjectIdentifier(parameter))
     {
-      update.update(
-        elements, weights: memory.weights(elements), gradient: memory.gradient(elements), step)
+      memory.update(elements, by: update, step)
     }
   }
 }

@@ -16,8 +16,8 @@ public struct Plan: Sendable {
     case weights
     /// What stands before the first dense layer by data, the others as in `weights`.
     case hybrid
-    /// By the layers' paths in the network, such as "3.shortcut.0". Layers that work on single elements may
-    /// be left out: they take what comes.
+    /// By the layers' paths in the network, such as "3.shortcut.0". Layers that work on single elements, and
+    /// batch norm of features that come sharded, may be left out: they take what comes.
     case listed([String: Placement])
   }
 

@@ -105,11 +105,8 @@ struct PlanResolver<Scalar: NetworkScalar> {
       let boundary = Boundary(
         given: given, taken: placement.takes, gradient: placement.inputGradient)
       try check(layer, path, placement, boundary, input: input, output: shape)
-      if let forced = elementLayout(of: layer, placement) {
-        current = forced
-      } else {
-        current = placement.gives
-      }
+      // A placement keeps a layer on single elements to its layout.
+      current = worksOnElements(layer) ? placement.takes : placement.gives
       return PlannedLayer(
         path: path, layer: layer, content: .single(placement), boundary: boundary, gives: current,
         input: input)
@@ -165,11 +162,6 @@ struct PlanResolver<Scalar: NetworkScalar> {
   /// some.
   private func takesWhatComes(_ layer: any Layer<Scalar>, _ given: Layout) -> Bool {
     worksOnElements(layer) || (layer is BatchNorm<Scalar> && given == .featureSharded)
-  }
-
-  /// The layout that a placement keeps a layer on single elements to.
-  private func elementLayout(of layer: any Layer<Scalar>, _ placement: Placement) -> Layout? {
-    worksOnElements(layer) ? placement.takes : nil
   }
 
   private mutating func placement(

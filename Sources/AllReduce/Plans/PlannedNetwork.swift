@@ -7,7 +7,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
   /// The network's root on this rank.
   let root: PlannedRow<Scalar>
   /// Which group each parameter belongs to.
-  let groups: [ObjectIdentifier: ParameterGroup]
+  let groups: [ObjectIdentifier: ParameterGroups.Kind]
 
   /// Collective over the group.
   init(_ plan: ResolvedPlan<Scalar>, _ batch: GroupBatch) throws {
@@ -20,7 +20,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
 
   private struct Builder {
     let batch: GroupBatch
-    var groups: [ObjectIdentifier: ParameterGroup] = [:]
+    var groups: [ObjectIdentifier: ParameterGroups.Kind] = [:]
 
     /// What a rank has of an example in a layout.
     private func local(_ shape: Shape, _ layout: Layout) -> Shape {
@@ -109,18 +109,8 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
       return planned.layer
     }
 
-    private mutating func note(_ parameters: [Parameter<Scalar>], _ group: ParameterGroup) {
+    private mutating func note(_ parameters: [Parameter<Scalar>], _ group: ParameterGroups.Kind) {
       for parameter in parameters { groups[ObjectIdentifier(parameter)] = group }
     }
   }
-}
-
-/// Who holds a parameter, and who has other examples for it.
-enum ParameterGroup: Int, CaseIterable {
-  /// All ranks hold it, and all have other examples.
-  case data
-  /// All ranks hold it, and those of a model group have the same examples.
-  case replicated
-  /// Ranks with the same place in their model group hold the same shard.
-  case sharded
 }

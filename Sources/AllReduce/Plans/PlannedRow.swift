@@ -29,6 +29,8 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
   /// Of each layer the parameters to tell of before it computes.
   private let announced: [[Parameter<Scalar>]]
   private let firstLearning: Int
+  /// Which layer everything that follows runs in turns from; nil if it does not.
+  let cut: Int?
 
   init(
     _ items: [Item], end: BoundaryExchange<Scalar>, output: Shape, _ batch: GroupBatch,
@@ -40,14 +42,13 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
     self.batch = batch
     self.isTransparent = isTransparent
     announced = items.map { $0.layer.announcesUse ? [] : $0.layer.allParameters }
+    cut = items.firstIndex { $0.turns != nil }
     firstLearning = items.firstIndex { !$0.layer.allParameters.isEmpty } ?? items.count
     for (before, item) in zip(items, items.dropFirst()) where before.layer.outputMayBeOverwritten {
       (item.layer as? any InPlaceLayer<Scalar>)?.worksInPlace = true
     }
   }
 
-  /// Which layer everything that follows runs in turns from; nil if it does not.
-  var cut: Int? { items.firstIndex { $0.turns != nil } }
   /// Whether a layer in front of one learns anything.
   func learns(before index: Int) -> Bool { firstLearning < index }
 

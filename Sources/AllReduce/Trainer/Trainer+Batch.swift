@@ -4,7 +4,7 @@ public import AllReduceNN
 extension Trainer {
   /// Tells the ranks of a model group of each other's examples, where a plan needs that, and gets ready for
   /// gradients.
-  func begin(_ part: Part, accumulates: Bool) throws -> Tensor<Scalar> {
+  func begin(_ part: Part, accumulates: Bool) throws {
     let rows = part.inputs.rows
     precondition(
       part.examples.isEmpty || part.examples.count == rows,
@@ -16,7 +16,6 @@ extension Trainer {
       network.gradients.update(repeating: 0)
     }
     if row == nil { batch.enter(isOwn: true, network.pass) }
-    return part.inputs
   }
 
   /// Tells the batch which examples this rank has, and where the plan needs that, the other ranks of its group.
@@ -97,7 +96,7 @@ extension Trainer {
   }
 
   private func scoreOwn(_ part: Part) throws -> BatchScore {
-    try exchange.finish()
+    try finish()
     let pass = network.pass
     pass.isTraining = false
     defer { pass.isTraining = true }

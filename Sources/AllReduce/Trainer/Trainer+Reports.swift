@@ -21,9 +21,7 @@ extension Trainer {
     if let record = targetExchange?.record { records.append(("targets", record)) }
     var all = records.map { ($0.layer, $0.exchange.name, $0.exchange.traffic) }
     for part in exchange.exchanges where part.groups.sum.size > 1 {
-      let isOwn = part.groups.sum.size == part.groups.copies.size
-      let layers =
-        row == nil ? "all" : part.groups.isSharded ? "sharded" : isOwn ? "data" : "replicated"
+      let layers = row == nil ? "all" : "\(part.groups.kind)"
       all.append(("gradients of \(layers) layers", "all-reduce", part.reduction.traffic))
     }
     for (number, fragment) in (replicas?.fragments ?? []).enumerated() {

@@ -46,7 +46,7 @@ extension Trainer {
     guard let replicas else { return try takeStep(parts: parts, learningRate: learningRate, part) }
     let from = clock.now
     let score = try takeStep(parts: parts, learningRate: learningRate, part)
-    try exchange.finish()
+    try finish()
     try tally.counting {
       try replicas.endStep(
         examples: score.examples, seconds: (clock.now - from) / .seconds(1))
@@ -106,7 +106,7 @@ extension Trainer {
     let isTaken = try apply(
       OptimizerStep(
         number: updates + 1, learningRate: learningRate, gradientScale: totals.gradientScale))
-    if finishing { try exchange.finish() }
+    if finishing { try finish() }
     if isTaken { updates += 1 } else { skippedSteps += 1 }
     return isTaken
   }
@@ -134,13 +134,13 @@ extension Trainer {
       for number in 0..<parts {
         let isLast = number == parts - 1
         let part = try part(number)
-        let inputs = try begin(part, accumulates: number > 0 && tree == nil)
+        try begin(part, accumulates: number > 0 && tree == nil)
         // A gradient may be written in place of weights' only where it is that of all ranks and parts.
         let step = parts == 1 ? stepping : nil
         if let turns {
-          own += try runTurns(inputs, part, turns, before: own, endsStep: isLast)
+          own += try runTurns(part, turns, before: own, endsStep: isLast)
         } else {
-          own += try runAtOnce(inputs, part, before: own, endsStep: isLast, stepping: step)
+          own += try runAtOnce(part, before: own, endsStep: isLast, stepping: step)
         }
         // Not the totals in front: they are those of all shards.
         tree?.add(
@@ -152,11 +152,11 @@ extension Trainer {
   }
 
   private func runAtOnce(
-    _ inputs: Tensor<Scalar>, _ part: Part, before: BatchScore, endsStep: Bool,
+    _ part: Part, before: BatchScore, endsStep: Bool,
     stepping: (number: Int, learningRate: Double)?
   ) throws -> BatchScore {
     let start = spans.map { _ in SpanRecorder.now() }
-    let outputs = try network.forward(inputs)
+    let outputs = try network.forward(part.inputs)
     let gradient = outputGradient.tensor(outputs.shape)
     let own = try evaluate(outputs, targets(of: part), gradient)
     if let start { spans?.endForward(from: start) }

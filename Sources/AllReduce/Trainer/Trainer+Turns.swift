@@ -16,15 +16,15 @@ extension Trainer {
   /// Computes a batch's gradient in turns: the layers in front on this rank's own examples, those behind on some
   /// of the group's at a time.
   func runTurns(
-    _ inputs: Tensor<Scalar>, _ part: Part, _ turns: TurnExchange<Scalar>, before: BatchScore,
-    endsStep: Bool, afterTurn: ((BatchScore) throws -> Void)? = nil
+    _ part: Part, _ turns: TurnExchange<Scalar>, before: BatchScore, endsStep: Bool,
+    afterTurn: ((BatchScore) throws -> Void)? = nil
   ) throws -> BatchScore {
     guard let row, let cut = row.cut else { return BatchScore() }
     if case .values = part.targets {
       preconditionFailure("examples that are gathered in turn need classes as targets")
     }
     let pass = network.pass
-    let activations = try row.forward(inputs, pass, 0..<cut)
+    let activations = try row.forward(part.inputs, pass, 0..<cut)
     let learnsInFront = row.learns(before: cut)
     let gradient = learnsInFront ? frontGradient.tensor(activations.shape) : nil
     let all = try turns.begin(activations, gradient: gradient, pass)
@@ -74,9 +74,9 @@ extension Trainer {
     let count = grid.model.size
     var (turn, isFinite) = (0, true)
     let total = try timingPasses(finishing: front) {
-      let inputs = try begin(part, accumulates: false)
+      try begin(part, accumulates: false)
       return try runTurns(
-        inputs, part, turns, before: BatchScore(), endsStep: true,
+        part, turns, before: BatchScore(), endsStep: true,
         afterTurn: { [self] score in
           turn += 1
           guard score.examples > 0 else { return }

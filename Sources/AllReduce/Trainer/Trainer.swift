@@ -125,7 +125,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     grid = try Grid(ranks.own, resolved.grid)
     batch = GroupBatch(over: grid.model)
     let planned = resolved.isDataParallel ? nil : try PlannedNetwork(resolved, batch)
-    let group = { (parameter: Parameter<Scalar>) -> ParameterGroup in
+    let group = { (parameter: Parameter<Scalar>) -> ParameterGroups.Kind in
       planned?.groups[ObjectIdentifier(parameter)] ?? .data
     }
     row = planned?.root
@@ -142,7 +142,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     }
     try setting.requireMemory(for: layout, optimizer, over: ranks.own)
     let parts = setting.parts(layout, grid, group)
-    front = 0..<(parts[0].group == .data ? 1 : 0)
+    front = 0..<(parts[0].groups.kind == .data ? 1 : 0)
     exchange = try NetworkExchange(
       network, over: ranks.own, parts: parts, pieces: row == nil ? nil : grid.model, setting.update,
       optimizer, setting.transport, batch.clock)
@@ -170,7 +170,7 @@ extension Trainer {
   /// Waits until this rank has the weights of the latest step.
   ///
   /// - Throws: ``MPIError``.
-  public func finish() throws { try exchange.finish() }
+  public func finish() throws { try tally.counting { try exchange.finish() } }
 
   /// What updates this rank's pieces of the weights, ascending, with what it remembers of them.
   package var optimizers: [Optimizer<Scalar>] { exchange.updates }

@@ -136,23 +136,17 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   /// other examples for come first.
   func parts(
     _ layout: ParameterLayout<Scalar>, _ grid: Grid,
-    _ group: (Parameter<Scalar>) -> ParameterGroup
+    _ group: (Parameter<Scalar>) -> ParameterGroups.Kind
   ) -> [NetworkPart] {
-    var found: [(group: ParameterGroup, start: Int)] = []
+    var found: [(kind: ParameterGroups.Kind, start: Int)] = []
     for (parameter, range) in zip(layout.parameters, layout.ranges) {
-      let group = group(parameter)
-      if found.last?.group != group { found.append((group, range.lowerBound)) }
+      let kind = group(parameter)
+      if found.last?.kind != kind { found.append((kind, range.lowerBound)) }
     }
     if found.isEmpty { found = [(.data, layout.reserved)] }
-    return found.enumerated().map { number, part in
-      let end = number + 1 < found.count ? found[number + 1].start : layout.count
-      let ranks: ParameterGroups =
-        switch part.group {
-        case .data: ParameterGroups(copies: grid.world)
-        case .replicated: ParameterGroups(copies: grid.world, sum: grid.data)
-        case .sharded: ParameterGroups(copies: grid.data, isSharded: true)
-        }
-      return NetworkPart(elements: part.start..<end, group: part.group, groups: ranks)
+    let ends = found.dropFirst().map(\.start) + [layout.count]
+    return zip(found, ends).map {
+      NetworkPart(elements: $0.start..<$1, groups: ParameterGroups($0.kind, on: grid))
     }
   }
 }

@@ -14,6 +14,8 @@ public final class Optimizer<Scalar: NetworkScalar> {
   /// Whether sums of squares leave out parameters that are no shards, as other ranks count these.
   package var skipsWhole = false
   package let layout: ParameterLayout<Scalar>
+  /// The rule, if its step can be taken by a product that computes a gradient.
+  let fused: (any FusedRule)?
   private let runs: [Run]
   private let memory: TensorMemory<Scalar>
   var rateFactors: [Double]
@@ -42,6 +44,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
       range.lowerBound >= all.lowerBound && range.upperBound <= all.upperBound,
       "elements \(range) are not within those of the parameters, \(all)")
     self.rule = rule
+    fused = rule as? any FusedRule
     self.layout = layout
     self.range = range
     memory = TensorMemory(count: rule.vectorCount * range.count)

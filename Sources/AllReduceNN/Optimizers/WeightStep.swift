@@ -17,9 +17,10 @@ extension Optimizer {
   package func weightStep(
     _ parameter: Parameter<Scalar>, _ step: OptimizerStep
   ) -> WeightStep<Scalar>? {
-    guard !rule.usesNorms, let rule = rule as? any FusedRule,
-      let number = layout.parameters.firstIndex(where: { $0 === parameter })
-    else { return nil }
+    guard !rule.usesNorms, let rule = fused else { return nil }
+    var number = 0
+    while number < layout.parameters.count, layout.parameters[number] !== parameter { number += 1 }
+    guard number < layout.parameters.count else { return nil }
     let elements = layout.ranges[number]
     guard elements.clamped(to: range) == elements else { return nil }
     var step = step

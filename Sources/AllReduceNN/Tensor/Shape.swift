@@ -44,7 +44,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   /// Creates a shape.
   ///
   /// - Precondition: No size is negative, there are at most ``mostDimensions``, and the product fits an `Int`.
-  @inlinable
+  @inlinable @inline(__always)
   public init(_ sizes: some Collection<Int>) {
     precondition(
       sizes.count <= Shape.mostDimensions,
@@ -61,7 +61,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   }
 
   /// Creates a shape.
-  @inlinable
+  @inlinable @inline(__always)
   public init(arrayLiteral sizes: Int...) { self.init(sizes) }
 
   /// One size a dimension, in a new array.
@@ -76,11 +76,28 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
 
   /// The shape of so many of these: `[count]` and then this shape's sizes.
   public func batch(of count: Int) -> Shape {
-    Shape((0...rank).lazy.map { $0 == 0 ? count : stored[$0 - 1] })
+    precondition(
+      rank < Shape.mostDimensions, "a batch of \(self) has more than \(rank) dimensions")
+    var moved = Stored()
+    moved[0] = count
+    for dimension in 0..<rank { moved[dimension + 1] = stored[dimension] }
+    return Shape(moved, rank: rank + 1, count: self.count * count)
   }
 
   /// The shape without its first dimension.
-  public var example: Shape { Shape((min(1, rank)..<rank).lazy.map { stored[$0] }) }
+  public var example: Shape {
+    guard rank > 0 else { return self }
+    var (moved, count) = (Stored(), 1)
+    for dimension in 1..<rank {
+      moved[dimension - 1] = stored[dimension]
+      count *= stored[dimension]
+    }
+    return Shape(moved, rank: rank - 1, count: count)
+  }
+
+  private init(_ stored: Stored, rank: Int, count: Int) {
+    (self.stored, self.rank, self.count) = (stored, rank, count)
+  }
 
   /// As it is written in Swift: `[28, 28, 1]`.
   public var description: String { "[" + sizes.map(String.init).joined(separator: ", ") + "]" }

@@ -102,10 +102,8 @@ package final class GroupBatch {
       words[own] = Int64(rows)
       if rows <= room {
         // Numbers of examples stay below 2^36, classes within 27 bits.
-        for (place, row) in (0..<rows).enumerated() {
-          words[own + 1 + place] = Int64(numbers.isEmpty ? row : numbers[row])
-        }
-        for (place, label) in classes.enumerated() { words[own + 1 + place] |= Int64(label) << 36 }
+        for row in 0..<rows { words[own + 1 + row] = Int64(numbers.isEmpty ? row : numbers[row]) }
+        for (row, label) in classes.enumerated() { words[own + 1 + row] |= Int64(label) << 36 }
       }
       try communicator.start(.allGather, words.all, .sum).wait()
       setCounts { Int(words[$0 * block]) }
