@@ -43,11 +43,13 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
   func update(_ step: OptimizerStep, isMeasured: Bool) {
     let update = updates[0]
     if updated.isEmpty { return memory.update(update.range, by: update, step) }
-    for (parameter, elements) in zip(layout.parameters, layout.ranges)
-    where update.range.contains(elements.lowerBound)
-      && !updated.contains(ObjectIdentifier(parameter))
-    {
-      memory.update(elements, by: update, step)
+    for number in layout.parameters.indices {
+      let elements = layout.ranges[number]
+      if update.range.contains(elements.lowerBound),
+        !updated.contains(ObjectIdentifier(layout.parameters[number]))
+      {
+        memory.update(elements, by: update, step)
+      }
     }
   }
 }

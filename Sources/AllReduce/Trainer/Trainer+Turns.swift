@@ -33,7 +33,7 @@ extension Trainer {
     for (index, turn) in all.enumerated() {
       let gathered = try turns.examples(of: index, pass)
       largestTurn = max(largestTurn, turn.count)
-      batch.enter(turn)
+      batch.enter(turn, pass)
       batch.accumulates = accumulated || (index > 0 && afterTurn == nil)
       if turn.count == 0, !batch.accumulates { clearGradients(back) }
       let outputs = try row.forward(gathered, pass, cut..<row.items.count, startsTurn: true)
@@ -54,7 +54,7 @@ extension Trainer {
         try afterTurn(grid.data.size == 1 ? score : grid.data.sum(score))
       }
     }
-    batch.enter(nil)
+    batch.enter(nil, pass)
     batch.accumulates = accumulated
     try turns.end(pass)
     guard let gradient else { return own }

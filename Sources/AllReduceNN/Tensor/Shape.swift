@@ -95,6 +95,14 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     return Shape(moved, rank: rank - 1, count: count)
   }
 
+  /// `[rows, columns]`, of a matrix.
+  public init(rows: Int, columns: Int) {
+    precondition(rows >= 0 && columns >= 0, "there is no matrix of \(rows) x \(columns)")
+    var stored = Stored()
+    (stored[0], stored[1]) = (rows, columns)
+    self.init(stored, rank: 2, count: rows * columns)
+  }
+
   private init(_ stored: Stored, rank: Int, count: Int) {
     (self.stored, self.rank, self.count) = (stored, rank, count)
   }

@@ -155,12 +155,15 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     }
     switch conversion.join {
     case .examples:
-      let shape = isAllToAll ? [columns[rank].count] : input.shape.example
-      batch.all.compact(memory, width: shape.count, length: length)
-      return buffer.tensor(shape.batch(of: batch.count), from: first)
+      let shape =
+        isAllToAll
+        ? Shape(rows: batch.count, columns: columns[rank].count)
+        : input.shape.example.batch(of: batch.count)
+      batch.all.compact(memory, width: shape.count / max(batch.count, 1), length: length)
+      return buffer.tensor(shape, from: first)
     case .features:
       let rows = isAllToAll ? batch.own.count : input.rows
-      let whole = scratch.tensor([rows, columns.total])
+      let whole = scratch.tensor(Shape(rows: rows, columns: columns.total))
       for (owner, features) in columns.enumerated() {
         put(memory + owner * length, to: features, of: whole)
       }
@@ -171,7 +174,8 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
         return buffer.tensor(
           input.shape.example.batch(of: batch.own.count), from: rank * length)
       case .features:
-        return buffer.tensor([input.rows, columns[rank].count], from: rank * length)
+        return buffer.tensor(
+          Shape(rows: input.rows, columns: columns[rank].count), from: rank * length)
       case nil: return buffer.tensor(input.shape)
       }
     }
@@ -179,7 +183,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
 
   private func takeOwn(of input: Tensor<Scalar>) -> Tensor<Scalar> {
     if conversion.cut == .examples { return input.rows(batch.own) }
-    let own = scratch.tensor([input.rows, columns[rank].count])
+    let own = scratch.tensor(Shape(rows: input.rows, columns: columns[rank].count))
     if own.count > 0 { take(columns[rank], of: input, to: own.base) }
     return own
   }

@@ -147,8 +147,10 @@ package final class GroupBatch {
   // MARK: A turn
 
   /// Goes on with some of the group's examples; nil for all.
-  func enter(_ turn: ExampleTurn?) {
+  func enter(_ turn: ExampleTurn?, _ pass: Pass<some Any>) {
     self.turn = turn
+    // Not shared with the pass, as the numbers are changed in place.
+    pass.examples = []
     guard let turn else { return }
     turnNumbers.removeAll(keepingCapacity: true)
     turnLabels.removeAll(keepingCapacity: true)

@@ -77,7 +77,7 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
     try buffer.finish(gathering, isTraining: pass.isTraining)
     turn.compact(try buffer.reserve(capacity(turn)), width: width, length: length(turn))
     if !gathersLater { try startGather(number + 1, pass) }
-    return buffer.tensor([turn.count, width])
+    return buffer.tensor(Shape(rows: turn.count, columns: width))
   }
 
   /// Ends the last turn's gradient.
@@ -96,7 +96,7 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
   func memory(_ shape: Shape) throws -> Tensor<Scalar>? {
     let (turn, buffer) = (turns[index], gradientBuffer(index))
     try buffer.reserve(capacity(turn))
-    return buffer.tensor([turn.count, width])
+    return buffer.tensor(Shape(rows: turn.count, columns: width))
   }
 
   func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {

@@ -29,7 +29,7 @@ final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Sca
   }
 
   func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    let output = output.tensor([input.rows, own.count])
+    let output = output.tensor(Shape(rows: input.rows, columns: own.count))
     try multiply(input, from: bias, to: output, pass)
     return output
   }

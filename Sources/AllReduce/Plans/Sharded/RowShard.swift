@@ -32,7 +32,7 @@ final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar
   }
 
   func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
-    let shape: Shape = [input.rows, dense.outputs]
+    let shape = Shape(rows: input.rows, columns: dense.outputs)
     let output = try exchange?.memory(shape) ?? output.tensor(shape)
     try multiply(input, from: hasBias ? bias : nil, to: output, pass)
     return output

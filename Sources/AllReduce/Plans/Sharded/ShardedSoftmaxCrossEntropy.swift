@@ -90,7 +90,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     }
     let own = ownClasses
     precondition(
-      output.shape == [labels.count, own.count],
+      output.shape.rank == 2 && output.rows == labels.count && output.shape[1] == own.count,
       "outputs of \(output.shape) are not those of \(labels.count) examples, \(own.count) classes")
     precondition(
       gradient == nil || gradient?.shape == output.shape,
