@@ -72,6 +72,7 @@ let package = Package(
     program("train-classifier"),
     program("custom-gradient"),
     program("split-weights"),
+    program("server-bench"),
     program("chart"),
 
     .target(

@@ -1,19 +1,33 @@
 public import AllReduce
 public import ArgumentParser
 
-/// How replicas meet, as a command line says it.
-extension Meeting {
-  /// The interval of `--meet`: everyStep, every:H, every:auto.
+/// What `--meet` says: everyStep, every:H, every:auto; or downpour and easgd, which have servers.
+public enum MeetingWords: Sendable {
+  /// Replicas meet through an all-reduce.
+  case interval(Meeting.Interval)
+  /// Workers and servers.
+  case servers(ServerSettings.Method)
+
+  /// Reads what it says.
   ///
   /// - Throws: An error whose text is a sentence, if it is none of these.
-  public static func interval(meeting text: String) throws -> Interval {
-    if text == "everyStep" { return .everyStep }
-    guard text.hasPrefix("every:") else {
+  public init(_ text: String) throws {
+    if let method = ServerSettings.Method(rawValue: text) {
+      self = .servers(method)
+    } else if text == "everyStep" {
+      self = .interval(.everyStep)
+    } else if text.hasPrefix("every:") {
+      self = .interval(try Meeting.interval(every: String(text.dropFirst("every:".count))))
+    } else {
       throw ValidationError(
-        "there are everyStep, every:STEPS and every:auto, such as every:32, but no \(text).")
+        "there are everyStep, every:STEPS, every:auto, downpour and easgd, such as every:32, but no \(text)."
+      )
     }
-    return try interval(every: String(text.dropFirst("every:".count)))
   }
+}
+
+/// How replicas meet, as a command line says it.
+extension Meeting {
 
   /// The interval of `--exchange-every`: a number of steps, or auto.
   ///

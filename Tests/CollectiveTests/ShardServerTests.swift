@@ -1,5 +1,6 @@
 import AllReduce
 import AllReduceMPI
+import Foundation
 import XCTest
 
 /// Servers and workers without a training: pushes of whole numbers, whose sums are exact.
@@ -30,6 +31,11 @@ final class ShardServerTests: CollectiveTestCase {
         ServedShard(
           roles.shards[shard], of: network, SGD(), PlainRule(), workers: roles.workers.count),
         roles, memory, over: link), client: nil)
+  }
+
+  /// How much to do: scripts/test-servers does more.
+  private func count(_ name: String, _ usual: Int) -> Int {
+    ProcessInfo.processInfo.environment["ALLREDUCE_SERVER_" + name].flatMap { Int($0) } ?? usual
   }
 
   /// What a push adds to an element.
@@ -78,7 +84,7 @@ final class ShardServerTests: CollectiveTestCase {
     try XCTSkipIf(world.size < 2, "a server and a worker are two ranks")
     let servers = max(1, world.size / 3)
     let setting = try setting(world, servers: servers)
-    let pushes = 2000
+    let pushes = count("PUSHES", 2000)
     if let client = setting.client { try push(pushes, client, setting, rank: world.rank) }
     if let server = setting.server {
       try server.serve(0..<0)
@@ -99,7 +105,7 @@ final class ShardServerTests: CollectiveTestCase {
   func testARunWithRandomDelaysEnds() throws {
     let world = try world()
     try XCTSkipIf(world.size < 2, "a server and a worker are two ranks")
-    for round in 0..<6 {
+    for round in 0..<count("ROUNDS", 6) {
       let setting = try setting(world, servers: 1 + round % min(3, world.size - 1))
       try setting.server?.serve(0..<40)
       if let client = setting.client {

@@ -11,6 +11,7 @@ struct LinregOutput: ProgramOutput {
   let algorithm: String
   let algorithmRequested: String
   let combine: String
+  let strategy: String
   let epochs: Int
   let seconds: Double
   let theta: [Double]

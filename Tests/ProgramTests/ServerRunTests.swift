@@ -39,7 +39,9 @@ final class ServerRunTests: KeptRunTestCase {
         "--strategy", "downpour", "--staleness-bound", "0", "--servers", servers, "--straggler",
         "0:3",
       ]
-      let served = try ServedOutput.of(run + bound, ranks: 2 + Int(servers)!)
+      // Two ways to say the same.
+      let meet = servers == "1" ? bound : ["--meet"] + bound.dropFirst()
+      let served = try ServedOutput.of(run + meet, ranks: 2 + Int(servers)!)
       for (a, b) in zip(served.trainLoss, plain.trainLoss) { XCTAssertEqual(a, b, accuracy: 1e-5) }
       XCTAssertLessThanOrEqual(served.staleness.maximum ?? 9, 1)
     }
@@ -96,6 +98,10 @@ final class ServerRunTests: KeptRunTestCase {
       XCTAssertEqual(outcome.exitCode, 64, "\(arguments)")
       for part in parts { XCTAssertTrue(outcome.errors.contains(part), outcome.errors) }
     }
+    let both = try ProgramRunner().run(
+      "train-classifier", ["--strategy", "model", "--meet", "downpour"])
+    XCTAssertEqual(both.exitCode, 64)
+    XCTAssertTrue(both.errors.contains("--meet downpour is for"), both.errors)
     let other = try ProgramRunner().run("train-classifier", ["--servers", "1"])
     XCTAssertEqual(other.exitCode, 64)
     XCTAssertTrue(other.errors.contains("--servers needs --strategy"), other.errors)

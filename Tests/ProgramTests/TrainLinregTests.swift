@@ -7,6 +7,25 @@ final class TrainLinregTests: ProgramTestCase {
     "automatic", "ring", "tree", "recursiveDoubling", "halvingDoubling", "native",
   ]
 
+  func testLimitedMemoryBFGSFindsTheExactTheta() throws {
+    for (ranks, servers) in [(2, 1), (4, 1), (4, 2)] {
+      let result = try LinregOutput.of(
+        diabetes + ["--strategy", "lbfgs", "--servers", "\(servers)"], ranks: ranks)
+      XCTAssertEqual(result.strategy, "lbfgs")
+      XCTAssertLessThanOrEqual(try XCTUnwrap(result.exactDifference), 1e-8)
+      XCTAssertLessThan(result.epochs, 60)
+      XCTAssertNil(result.serialDifference)
+    }
+    for (arguments, words) in [
+      (["--strategy", "lbfgs"], "no worker of 1 rank"), (["--servers", "1"], "--strategy lbfgs"),
+      (["--strategy", "lbfgs", "--batch-size", "8"], "--batch-size"),
+    ] {
+      let outcome = try ProgramRunner().run("train-linreg", arguments)
+      XCTAssertEqual(outcome.exitCode, 64)
+      XCTAssertTrue(outcome.errors.contains(words), outcome.errors)
+    }
+  }
+
   func testEveryRankCountAndAlgorithmFindsTheSameTheta() throws {
     var reference: LinregOutput?
     for ranks in [1, 2, 3, 4, 7] {

@@ -6,9 +6,9 @@ import ExampleSupport
 struct ReplicaOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How replicas meet: everyStep, every:STEPS or every:auto (default: everyStep).",
-      valueName: "how"), transform: Meeting.interval(meeting:))
-  var meet: Meeting.Interval?
+      "How replicas meet: everyStep, every:STEPS or every:auto; or downpour or easgd, as --strategy says with data "
+        + "(default: everyStep).", valueName: "how"), transform: MeetingWords.init)
+  var meet: MeetingWords?
 
   @Option(
     help: ArgumentHelp(
@@ -62,7 +62,9 @@ struct ReplicaOptions: ParsableArguments {
 
   /// How replicas meet.
   var meeting: Meeting {
-    var meeting = Meeting(every: exchangeEvery ?? meet ?? .everyStep, replica: replica ?? .ranks(1))
+    var every = exchangeEvery ?? .everyStep
+    if case .interval(let interval) = meet { every = interval }
+    var meeting = Meeting(every: every, replica: replica ?? .ranks(1))
     if let outerOptimizer { meeting.outerRule = outerOptimizer }
     (meeting.outerLearningRate, meeting.outerMomentum) = (outerLearningRate, outerMomentum)
     (meeting.fragments, meeting.overlapSteps) = (fragments ?? 1, overlapSteps ?? 0)

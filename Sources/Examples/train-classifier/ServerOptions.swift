@@ -48,7 +48,9 @@ struct ServerOptions: ParsableArguments {
 extension ClassifierOptions {
   /// How workers and servers train together; nil where there are none.
   var serverSettings: ServerSettings? {
-    guard let method = ServerSettings.Method(rawValue: strategy.rawValue) else { return nil }
+    var method = ServerSettings.Method(rawValue: strategy.rawValue)
+    if strategy == .data, case .servers(let meeting) = replicas.meet { method = meeting }
+    guard let method else { return nil }
     var settings = ServerSettings(method: method, servers: serving.servers ?? 1)
     settings.pushEvery = serving.pushEvery ?? (method == .easgd ? 10 : 1)
     settings.fetchEvery = serving.fetchEvery ?? (method == .easgd ? settings.pushEvery : 1)
@@ -60,6 +62,11 @@ extension ClassifierOptions {
 
   /// Checks the options of servers against the others.
   func validateServing() throws {
+    if case .servers(let method) = replicas.meet, strategy != .data {
+      throw ValidationError(
+        "--meet \(method.rawValue) is for replicas of one rank, --strategy data, not "
+          + "\(strategy.rawValue).")
+    }
     guard let settings = serverSettings else {
       try replicas.checkMeeting()
       if let given = serving.given {
@@ -70,6 +77,7 @@ extension ClassifierOptions {
     }
     var meeting = replicas
     meeting.warmUpSteps = nil
+    if case .servers = meeting.meet { meeting.meet = nil }
     for (name, isGiven) in [
       ("plan", plan != nil), ("print-plan", printPlan), ("update", updating.update != nil),
       ("reproducible", updating.reproducible != nil), ("compress", compress != nil),
@@ -80,7 +88,7 @@ extension ClassifierOptions {
       ("fetch-every", settings.method == .easgd && serving.fetchEvery != nil),
     ] where isGiven {
       throw ValidationError(
-        "--\(name) has no meaning with --strategy \(strategy.rawValue): leave it out.")
+        "--\(name) has no meaning with --strategy \(settings.method.rawValue): leave it out.")
     }
     do {
       // The ranks are not known yet.

@@ -21,7 +21,7 @@ enum LinregError: ExitCoded, CustomStringConvertible {
       "The descent diverges with --learning-rate \(rate); use \(safe) or less, or leave the "
         + "option out."
     case .checkFailed(let difference, let limit):
-      "The check failed: the same descent in one process gives a theta that differs by "
+      "The check failed: one process finds a theta that differs by "
         + "\(difference.formatted(digits: 3)), more than \(limit)."
     }
   }

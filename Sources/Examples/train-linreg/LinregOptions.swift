@@ -10,6 +10,14 @@ enum CombineMode: String, CaseIterable, ExpressibleByArgument {
   case central
 }
 
+/// How theta is found.
+enum LinregStrategy: String, CaseIterable, ExpressibleByArgument {
+  /// Gradient descent.
+  case descent
+  /// Limited-memory BFGS with servers that hold theta.
+  case lbfgs
+}
+
 /// The command line of train-linreg.
 struct LinregOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A file of comma-separated numbers to learn from.", valueName: "file"))
@@ -29,6 +37,16 @@ struct LinregOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("How many features they have (default: 3).", valueName: "count"))
   var features: Int?
+
+  @Option(
+    help: "descent: gradient descent; lbfgs: limited-memory BFGS, whose vectors servers hold.")
+  var strategy: LinregStrategy = .descent
+
+  @Option(
+    help: ArgumentHelp(
+      "With lbfgs, the last ranks that hold shards of the vectors (default: 1).",
+      valueName: "ranks"))
+  var servers: Int?
 
   @Option(help: "The seed of made-up examples and of the order of mini-batches.")
   var seed: UInt64 = 1
@@ -86,6 +104,18 @@ struct LinregOptions: ParsableArguments {
     }
     if data == nil, target != nil || partitioned {
       throw ValidationError("--target and --partitioned need --data, the file to learn from.")
+    }
+    if strategy == .descent, let servers {
+      throw ValidationError("--servers \(servers) needs --strategy lbfgs, not descent.")
+    }
+    if let servers, servers < 1 {
+      throw ValidationError("--servers must be 1 or more, not \(servers).")
+    }
+    for (name, isGiven) in [
+      ("combine", combine != .allReduce), ("learning-rate", learningRate != nil),
+      ("batch-size", batchSize != nil), ("ranks-report", ranksReport),
+    ] where isGiven && strategy == .lbfgs {
+      throw ValidationError("--\(name) is for --strategy descent, not lbfgs.")
     }
     if let examples, examples < 2 {
       throw ValidationError("--examples must be 2 or more, not \(examples).")

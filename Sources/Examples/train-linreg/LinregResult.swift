@@ -27,6 +27,7 @@ struct LinregResult {
       ("algorithm", .text(algorithm.name)),
       ("algorithm_requested", .text(options.algorithm.name)),
       ("combine", .text(options.combine.rawValue)),
+      ("strategy", .text(options.strategy.rawValue)),
       ("epochs", .integer(epochs)),
       ("seconds", .number(seconds)),
       ("theta", .numbers(theta)),
@@ -62,10 +63,12 @@ struct LinregResult {
     facts.add(["  target", problem.target])
     facts.add(["  examples a rank", rowsText])
     facts.add(["  combine", combineText])
-    facts.add([
-      "  learning rate",
-      "\(settings.rate)" + (settings.isRateChosen ? " (chosen from the data)" : ""),
-    ])
+    if options.strategy == .descent {
+      facts.add([
+        "  learning rate",
+        "\(settings.rate)" + (settings.isRateChosen ? " (chosen from the data)" : ""),
+      ])
+    }
     if let batchSize = settings.batchSize {
       facts.add(["  batch", "\(batchSize.grouped) examples of all ranks a step"])
     }
@@ -86,6 +89,10 @@ struct LinregResult {
   }
 
   private var combineText: String {
+    if options.strategy == .lbfgs {
+      let servers = options.servers ?? 1
+      return "portions on demand; theta on \(servers) \(servers == 1 ? "server" : "servers")"
+    }
     let numbers = problem.features + 2
     return switch options.combine {
     case .allReduce: "all-reduce of \(numbers.grouped) sums by \(algorithm)"
@@ -95,6 +102,7 @@ struct LinregResult {
 
   private var endingText: String {
     switch ending {
+    case .settled where options.strategy == .lbfgs: "sums over all examples"
     case .settled: "theta changes by less than \(options.tolerance) an epoch"
     case .outOfEpochs, .diverged:
       "theta still changes by \(lastChange.formatted(digits: 2)) an epoch"
@@ -119,11 +127,13 @@ struct LinregResult {
   private var checkText: String {
     guard let check else { return "Not checked against one process." }
     var lines = TextTable(titles: ["check", "difference"], alignments: [.left, .left])
-    lines.add([
-      "same descent in one process",
-      "\(check.serialDifference.formatted(digits: 2)) "
-        + (check.failure == nil ? "(ok)" : "(FAILED: more than \(Verification.limit))"),
-    ])
+    if let difference = check.serialDifference {
+      lines.add([
+        "same descent in one process",
+        "\(difference.formatted(digits: 2)) "
+          + (check.failure == nil ? "(ok)" : "(FAILED: more than \(Verification.limit))"),
+      ])
+    }
     lines.add([
       "exact least squares",
       check.exactDifference.map { $0.formatted(digits: 2) }

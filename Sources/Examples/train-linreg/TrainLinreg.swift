@@ -53,10 +53,24 @@ struct TrainLinreg: ParsableCommand {
       if options.format == .text { console.print(report.text) } else { console.note(report.text) }
     }
 
-    var descent = GradientDescent(on: examples, in: problem, settings, exchange)
     try world.barrier()
     let clock = ContinuousClock()
     let start = clock.now
+    if options.strategy == .lbfgs {
+      let found = try QuasiNewton(
+        on: examples, in: problem, servers: options.servers ?? 1,
+        evaluations: options.epochs ?? 1000, over: world)
+      let result = LinregResult(
+        problem: problem, options: options, settings: settings, algorithm: exchange.algorithm,
+        epochs: found.evaluations, ending: .settled, lastChange: 0,
+        seconds: (clock.now - start) / .seconds(1), theta: units.ownUnits(found.theta),
+        loss: found.sumOfSquares / Double(problem.examples),
+        r2: 1 - found.sumOfSquares / units.targetSquares)
+      return try finish(result, in: world, console) { result in
+        try Verification.compare(with: &all, theta: result.theta, over: world)
+      }
+    }
+    var descent = GradientDescent(on: examples, in: problem, settings, exchange)
     let ending = try descent.run(progress: ProgressNotes(on: console))
     let seconds = (clock.now - start) / .seconds(1)
     if ending == .diverged {
@@ -66,15 +80,24 @@ struct TrainLinreg: ParsableCommand {
     }
     let squares = try descent.sumOfSquares()
 
-    var result = LinregResult(
+    let result = LinregResult(
       problem: problem, options: options, settings: settings, algorithm: exchange.algorithm,
       epochs: descent.epochs, ending: ending, lastChange: descent.lastChange, seconds: seconds,
       theta: units.ownUnits(descent.theta), loss: squares / Double(problem.examples),
       r2: 1 - squares / units.targetSquares)
-    if problem.isChecked {
-      result.check = try Verification.run(
+    try finish(result, in: world, console) { result in
+      try Verification.run(
         on: &all, in: problem, settings, epochs: descent.epochs, theta: result.theta, over: world)
     }
+  }
+
+  /// Checks a result, if it is to be checked, and prints it.
+  private func finish(
+    _ found: LinregResult, in world: Communicator, _ console: RankConsole,
+    _ check: (LinregResult) throws -> Verification?
+  ) throws {
+    var result = found
+    if result.problem.isChecked { result.check = try check(result) }
     switch options.format {
     case .text: console.print(result.text)
     case .json: console.print(result.json.encoded())

@@ -4,7 +4,8 @@ import ExampleSupport
 /// What one process, with all examples, says of the ranks' result.
 struct Verification {
   /// How far theta is from that of the same descent in one process.
-  let serialDifference: Double
+  /// Nil where theta is not found by descent.
+  let serialDifference: Double?
   /// Theta by solving least squares; nil if the features depend on each other.
   let exactTheta: [Double]?
   /// How far theta is from ``exactTheta``.
@@ -12,11 +13,39 @@ struct Verification {
 
   /// The most that rounding may do to the same descent.
   static let limit = 1e-10
+  /// How near to exact least squares limited-memory BFGS comes.
+  static let exactLimit = 1e-8
 
   /// The error to end with, if the ranks found something else.
   var failure: LinregError? {
-    serialDifference <= Verification.limit
-      ? nil : .checkFailed(difference: serialDifference, limit: Verification.limit)
+    let (difference, limit) =
+      serialDifference.map { ($0, Verification.limit) }
+      ?? (exactDifference ?? 0, Verification.exactLimit)
+    return difference <= limit ? nil : .checkFailed(difference: difference, limit: limit)
+  }
+
+  /// Compares with exact least squares on the root. Collective.
+  ///
+  /// - Parameters:
+  ///   - all: On the root all examples, in their own units; used up.
+  ///   - theta: What was found, in the data's own units.
+  ///   - world: All ranks.
+  /// - Returns: On the root what it found; nil elsewhere.
+  /// - Throws: What the communicator throws.
+  static func compare(
+    with all: inout Examples?, theta: [Double], over world: Communicator
+  ) throws -> Verification? {
+    let signs = SignsOfLife(over: world)
+    guard let examples = all else {
+      try signs.waitForRoot()
+      return nil
+    }
+    all = nil
+    let exact = LeastSquares.solve(design: examples.design, targets: examples.targets)
+    try signs.end()
+    return Verification(
+      serialDifference: nil, exactTheta: exact,
+      exactDifference: exact.map { difference(theta, $0) })
   }
 
   /// Repeats the descent on the root while the others wait. Collective.

@@ -1,0 +1,44 @@
+import AllReduce
+import ExampleSupport
+
+/// Least squares by limited-memory BFGS: workers compute portions on demand, servers hold theta.
+struct QuasiNewton {
+  /// Theta in standard units, intercept first.
+  let theta: [Double]
+  /// How often the sum over all examples was computed.
+  let evaluations: Int
+  /// The sum of squared errors.
+  let sumOfSquares: Double
+
+  /// Finds theta. Collective; every rank gets all examples first, since any may compute any portion.
+  ///
+  /// - Throws: What the communicator throws.
+  init(
+    on own: Examples, in problem: Problem, servers: Int, evaluations most: Int,
+    over world: Communicator
+  ) throws {
+    let columns = problem.features + 1
+    let rows = try world.allGather(own.design.elements)
+    let targets = try world.allGather(own.targets)
+    let method = try Sandblaster(count: columns, over: world, servers: servers)
+    method.evaluations = most
+    let scale = 1 / Double(problem.examples)
+    let found = try method.minimize(
+      from: [Double](repeating: 0, count: columns), items: problem.examples
+    ) { theta, items, gradient in
+      var squares = 0.0
+      for row in items {
+        var residual = -targets[row]
+        for column in 0..<columns { residual += rows[row * columns + column] * theta[column] }
+        squares += residual * residual
+        for column in 0..<columns {
+          gradient[column] += residual * scale * rows[row * columns + column]
+        }
+      }
+      return 0.5 * scale * squares
+    }
+    theta = found.point
+    evaluations = found.evaluations
+    sumOfSquares = 2 * found.value / scale
+  }
+}
