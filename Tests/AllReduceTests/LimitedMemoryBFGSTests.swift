@@ -63,8 +63,8 @@ final class LimitedMemoryBFGSTests: XCTestCase {
     var (steps, changes): ([[Double]], [[Double]]) = ([], [])
     for round in 0..<6 {
       let (old, oldGradient) = (vectors[Vector.point], vectors[Vector.gradient])
-      try vectors.copy(Vector.point, to: 3)
-      try vectors.copy(Vector.gradient, to: 4)
+      vectors.copy(Vector.point, to: 3)
+      vectors.copy(Vector.gradient, to: 4)
       vectors[Vector.point] = draw(2 * round)
       // Curvature: the gradient changes with the point.
       vectors[Vector.gradient] = plus(

@@ -69,6 +69,7 @@ struct ServerBench: ParsableCommand {
       }
     }
     let sums = try allReduces(elements.count, world)
+    guard world.isRoot else { return }
     console.print("operation,ranks,bytes,median_us,GBps")
     for (name, seconds) in [("push", pushes), ("read", reads), ("allReduce", sums)] {
       let median = seconds.sorted()[seconds.count / 2]
