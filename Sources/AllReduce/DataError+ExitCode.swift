@@ -5,3 +5,8 @@ extension DataError: ExitCoded {
   /// 65: bad input data.
   public var exitCode: Int32 { 65 }
 }
+
+extension OutputError: ExitCoded {
+  /// 70: no fault of the input.
+  public var exitCode: Int32 { 70 }
+}

@@ -46,7 +46,7 @@ public enum ProgramMain {
       let console = RankConsole(isRoot: MPI.launchedRank == 0)
       let text = command.fullMessage(for: error)
       if code.isSuccess {
-        console.print(text)
+        ending(console) { try console.print(text) }
       } else {
         console.note(text)
         // The first rank that ends with an error takes the others along, and rank 0's words with
@@ -54,6 +54,31 @@ public enum ProgramMain {
         if !console.isRoot { sleep(5) }
       }
       exit(code.rawValue)
+    }
+  }
+
+  /// Reads the command line and runs a program that needs no job; ends the process.
+  ///
+  /// - Parameters:
+  ///   - command: What the command line is read into.
+  ///   - body: The program: the command line and where to write. An error that it throws ends the process with
+  ///     the error's own code (``ExitCoded``).
+  public static func runAlone<Command: ParsableCommand>(
+    _ command: Command.Type, _ body: (Command, RankConsole) throws -> Void
+  ) -> Never {
+    let console = RankConsole(isRoot: true)
+    let arguments = parse(command)
+    ending(console) { try body(arguments, console) }
+    exit(EXIT_SUCCESS)
+  }
+
+  /// Ends the process if `body` fails.
+  private static func ending(_ console: RankConsole, _ body: () throws -> Void) {
+    do {
+      try body()
+    } catch {
+      console.note("error: \(error)")
+      exit((error as? any ExitCoded)?.exitCode ?? 70)
     }
   }
 

@@ -1,4 +1,10 @@
-import Foundation
+public import AllReduceNN
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Where a program writes: results on standard output, all else on standard error, from the root.
 ///
@@ -14,17 +20,38 @@ public struct RankConsole: Sendable {
   }
 
   /// Writes a line, or several, of the result to standard output.
-  public func print(_ text: String) {
-    if isRoot { write(text, to: .standardOutput) }
+  ///
+  /// - Throws: ``OutputError`` if not all of it could be written.
+  public func print(_ text: String) throws(OutputError) {
+    guard isRoot else { return }
+    let code = write(text, to: STDOUT_FILENO)
+    if code != 0 { throw OutputError(file: "standard output", code: code) }
   }
 
   /// Writes a line, or several, to standard error: progress, a warning, an explanation.
   public func note(_ text: String) {
-    if isRoot { write(text, to: .standardError) }
+    // Whoever reads it may have gone; that is no reason to fail.
+    if isRoot { _ = write(text, to: STDERR_FILENO) }
   }
 
-  private func write(_ text: String, to file: FileHandle) {
-    // Who reads may have gone; that is no reason to fail.
-    try? file.write(contentsOf: Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+  /// Returns the system's error number, or 0 if all was written.
+  private func write(_ text: String, to descriptor: Int32) -> Int32 {
+    var text = text.hasSuffix("\n") ? text : text + "\n"
+    return text.withUTF8 { bytes in
+      var place = 0
+      while place < bytes.count {
+        let written = system(descriptor, bytes.baseAddress! + place, bytes.count - place)
+        if written > 0 { place += written } else if errno != EINTR { return errno }
+      }
+      return 0
+    }
+  }
+
+  private func system(_ descriptor: Int32, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    #if canImport(Glibc)
+      Glibc.write(descriptor, bytes, count)
+    #else
+      Darwin.write(descriptor, bytes, count)
+    #endif
   }
 }

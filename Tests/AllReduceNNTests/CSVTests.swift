@@ -126,7 +126,7 @@ final class CSVTests: XCTestCase {
   }
 
   func testColumnsByNameOrNumber() throws {
-    let table = try read("a,2,b,a\n1,2,3,4\n")
+    let table = try read("a,\"2\",b,a\n1,2,3,4\n")
     XCTAssertEqual(try table.columnIndex("b"), 2)
     XCTAssertEqual(try table.columnIndex("2"), 1)
     XCTAssertEqual(try table.columnIndex("3"), 2)
@@ -135,6 +135,62 @@ final class CSVTests: XCTestCase {
         XCTAssertEqual((error as? DataError)?.columnName, unknown)
       }
     }
+  }
+
+  func testAFirstLineOfNumbersAndWordsIsNoHeader() throws {
+    for (text, column, found) in [
+      ("1,NA,3.5\n1,7,-17.5\n", 2, "\"NA\""), ("a,2020,y\n1,2,3\n", 1, "\"a\""),
+      (",1,2\n0,1,2\n", 1, "nothing"), ("1,\"x\",3\n1,2,3\n", 2, "\"x\""),
+    ] {
+      assertFails(text, line: 1, column: column, expected: "a header of names", found: found)
+    }
+    XCTAssertEqual(try read("a,\"2020\",y\n1,2,3\n").columnNames, ["a", "2020", "y"])
+    // An index that has no name.
+    XCTAssertEqual(try read(",a,y\n0,1,2\n1,3,4\n").columnNames, ["column 1", "a", "y"])
+    XCTAssertThrowsError(try read("2019,2020\n1,2\n").columnIndex("2021")) { error in
+      XCTAssertTrue("\(error)".contains("the first line has only numbers"), "\(error)")
+      XCTAssertTrue("\(error)".contains("counts as a row"), "\(error)")
+    }
+  }
+
+  func testOtherLineEndsAndSeparatorsAreNamed() {
+    assertFails("a,b\r1,2\r3,4\r", line: 1, expected: "LF", found: "CR alone")
+    for text in ["a;b;y\n1;7;-17,5\n", "1;7;-17,5\n2;3;-3,75\n"] {
+      assertFails(text, line: 1, expected: "commas", found: "semicolons")
+    }
+    assertFails("a\tb\n1\t2\n", line: 1, expected: "commas", found: "tabs")
+  }
+
+  func testWhatCannotBeSeenIsShown() {
+    for (space, shown) in [("\u{A0}", "<U+00A0>"), ("\u{200B}", "<U+200B>"), ("\u{1}", "<U+0001>")]
+    {
+      assertFails(
+        "a,b\n1,2\n3\(space),4\n", line: 3, column: 1, name: "a", expected: "number",
+        found: "\"3\(shown)\"")
+    }
+  }
+
+  /// A locale that writes a comma for the point, made here.
+  func testTheLocaleDoesNotMatter() throws {
+    let folder = try TemporaryFolder()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["localedef", "-i", "de_DE", "-f", "UTF-8", folder.path + "/de_DE.UTF-8"]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    let before = String(cString: setlocale(LC_ALL, nil))
+    setenv("LOCPATH", folder.path, 1)
+    defer {
+      setlocale(LC_ALL, before)
+      unsetenv("LOCPATH")
+    }
+    guard setlocale(LC_ALL, "de_DE.UTF-8") != nil, strtod("0,5", nil) == 0.5 else {
+      throw XCTSkip("localedef can make no German locale here")
+    }
+    XCTAssertEqual(
+      try read("0.12345678901234572\n-1.5\n1e-400\n").values.elements,
+      [0.12345678901234572, -1.5, 0])
   }
 
   func testPartsMakeTheWhole() throws {

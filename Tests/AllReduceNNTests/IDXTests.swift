@@ -70,6 +70,26 @@ final class IDXTests: XCTestCase {
     XCTAssertEqual(inputs, [-0.5, -0.5, -0.5, 1.5])
   }
 
+  func testThereAreAsManyClassesAsTheLabelsNeed() throws {
+    // As letters are numbered, from 1 to 26.
+    let data = try read(["t10k-labels-idx1-ubyte": idx([2], [1, 26])])
+    XCTAssertEqual(data.training.classCount, 27)
+    XCTAssertEqual(data.test.classCount, 27)
+  }
+
+  func testNamesWithAPoint() throws {
+    let names = ["train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte"]
+    var changed: [String: [UInt8]?] = [:]
+    for (name, bytes) in zip(
+      names, [idx([3, 2, 2], images), idx([3], [9, 0, 5]), idx([2, 2, 2], Array(0..<8))])
+    {
+      changed[name] = bytes
+      changed[name.replacingOccurrences(of: ".", with: "-")] = [UInt8]?.none
+    }
+    XCTAssertEqual(try read(changed).training.count, 3)
+    XCTAssertTrue(ClassificationData.hasIDX(directory: folder.path))
+  }
+
   func testFilesPackedByGzip() throws {
     // `gzip` wrote the first; the second in two members, which is one file after another.
     for text in [
@@ -104,6 +124,25 @@ final class IDXTests: XCTestCase {
       "train-images-idx3-ubyte", flipped, expected: "gzip", found: "of \(packed.count) bytes")
   }
 
+  func testWhatStandsBehindThePackedData() throws {
+    let packed = bytes(base64: "H4sIAAAAAAACA2Ng4GBmYGAAYSYwZmRiZmFlY+fg5OIGAGNEb8YcAAAA")
+    let name = "train-images-idx3-ubyte"
+    XCTAssertEqual(try read([name: packed + [0, 0, 0]]).training.count, 3)
+    assertFails(
+      name, packed + [7, 0], expected: "nothing but what gzip packed", found: "2 bytes")
+    for rest: [UInt8] in [[7, 0], [0x1F, 0x8B]] {
+      XCTAssertThrowsError(try read([name: packed + rest])) { error in
+        let advice = rest[0] == 7 ? "head -c -2" : "head -c \(packed.count)"
+        XCTAssertTrue("\(error)".contains(advice), "\(error)")
+      }
+    }
+    let twice = bytes(
+      base64:
+        "H4sIAAAAAAAC/5Pv5mAAAab/omcPCh5Q4HC5aL21RsaxM8rvkuuu889Ozd5/x2aPmI5NmLY3m90tLWmX48Vb8iZz"
+        + "37+ktHJaqrj7wSm6XXq3WKxO8EnrT/x1cqLrhYuTDILW/3vHfIRXw7ESaDIAhBqfJ2IAAAA=")
+    assertFails(name, twice, expected: "once", found: "packed twice")
+  }
+
   func testFilesThatAreNotIDX() {
     let name = "train-images-idx3-ubyte"
     assertFails(name, Array("PNG not".utf8), expected: "00 00 08 03", found: "50 4e 47 20")
@@ -121,6 +160,9 @@ final class IDXTests: XCTestCase {
     let name = "train-images-idx3-ubyte"
     assertFails(name, Array(whole.dropLast()), expected: "12 bytes", found: "11")
     assertFails(name, whole + [0], expected: "3 x 2 x 2", found: "13")
+    XCTAssertThrowsError(try read([name: whole + [0]])) { error in
+      XCTAssertTrue("\(error)".contains("head -c 28"), "\(error)")
+    }
     assertFails(name, Array(whole.prefix(15)), expected: "16 bytes", found: "15")
     let large = 0xFFFF_FFFF
     assertFails(
@@ -129,9 +171,10 @@ final class IDXTests: XCTestCase {
 
   func testImagesAndLabelsThatDoNotFit() {
     assertFails("train-labels-idx1-ubyte", idx([2], [1, 2]), expected: "images, 3", found: "2")
-    assertFails(
-      "t10k-labels-idx1-ubyte", idx([2], [1, 10]), expected: "0 to 9",
-      found: "10 for example 1")
+    XCTAssertNoThrow(try read())
+    assertDataError(
+      "\(folder.path)/train-labels-idx1-ubyte", expected: "0 to 1", found: "9 for example 0"
+    ) { _ = try ClassificationData(idx: folder.path, classCount: 2) }
     assertFails(
       "t10k-images-idx3-ubyte", idx([2, 1, 3], Array(0..<6)), expected: "[2, 2, 1]",
       found: "[1, 3, 1]")

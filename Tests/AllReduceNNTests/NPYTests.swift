@@ -66,6 +66,34 @@ final class NPYTests: XCTestCase {
     XCTAssertEqual(try read(bytes(base64: third)).elements, [7] as [UInt8])
   }
 
+  /// One dimension or none lies in the same way in either order, and Python 2 wrote long numbers with an L.
+  func testHeadersThatMeanTheSame() throws {
+    XCTAssertEqual(
+      try read(
+        bytes(
+          base64:
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoKSwgfSAgICAg"
+            + "ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAIA/"
+        )),
+      NPYArray(sizes: [], elements: [1 as Float]))
+    XCTAssertEqual(
+      try read(
+        bytes(
+          base64:
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoNiwpLCB9ICAg"
+            + "ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAIA/AAAAQAAA"
+            + "QEAAAIBAAACgQAAAwEA=")),
+      NPYArray(sizes: [6], elements: [1, 2, 3, 4, 5, 6 as Float]))
+    XCTAssertEqual(
+      try read(
+        bytes(
+          base64:
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDJMLCAzTCks"
+            + "IH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAIA/AAAAQAAA"
+            + "QEAAAIBAAACgQAAAwEA=")),
+      NPYArray(sizes: [2, 3], elements: [1, 2, 3, 4, 5, 6 as Float]))
+  }
+
   func testManyNumbersStartAtALineOfMemory() throws {
     let array = NPYArray(sizes: [30, 100], elements: (0..<3_000).map { Double($0).squareRoot() })
     XCTAssertEqual((array.npyBytes.count - 24_000) % 64, 0)
@@ -91,6 +119,7 @@ final class NPYTests: XCTestCase {
     assertFails(
       Array(whole.dropLast(3)), as: Float.self, expected: "2 x 3 numbers of 4 bytes",
       found: "21 bytes")
+    assertFails(whole + [0], as: Float.self, expected: "2 x 3 numbers", found: "25 bytes")
     var version = whole
     version[6] = 9
     assertFails(version, as: Float.self, expected: "version 1, 2 or 3", found: "9")

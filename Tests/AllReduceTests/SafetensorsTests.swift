@@ -58,6 +58,21 @@ final class SafetensorsTests: TensorFileTestCase {
     XCTAssertNil(file["c"])
   }
 
+  func testNamesBeyond16BitsAndNoMetadata() throws {
+    let tensor = "{\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}"
+    for (name, read) in [
+      ("w\\ud83d\\ude00", "w😀"), ("w\\u00E9", "wé"), ("w\\ud83d!", "w\u{FFFD}!"),
+      ("w\\ude00\\ud83d", "w\u{FFFD}\u{FFFD}"), ("w\\ud83d\\u0041", "w\u{FFFD}A"),
+    ] {
+      XCTAssertEqual(
+        try self.read(file("{\"\(name)\": \(tensor)}", 8)).entries.map(\.name), [read])
+    }
+    assertRefused(file("{\"w\\u+123\": \(tensor)}", 8), ["hexadecimal"])
+    let without = try self.read(file("{\"__metadata__\": null, \"w\": \(tensor)}", 8))
+    XCTAssertEqual(without.metadata, [:])
+    XCTAssertEqual(without.entries.map(\.name), ["w"])
+  }
+
   func testEveryTruncationIsRefused() throws {
     for count in 0..<written.count {
       assertRefused(Array(written[..<count]), [])

@@ -51,6 +51,11 @@ final class TuningFileTests: XCTestCase {
       ("\"hosts\": 1", "\"hosts\": 2", ["line 6", "has 2 for hosts", "makes 1"]),
       ("[2]", "[2, -1]", ["line 7", "has -1 for ranks_per_host"]),
       ("[2]", "[]", ["line 7", "no rank"]),
+      (
+        "[2]", "[9223372036854775807, 9223372036854775807]",
+        ["line 7", "has 9223372036854775807 for ranks_per_host"]
+      ),
+      ("65536", "9223372036854775807", ["has 9223372036854775807 for segment_bytes"]),
       ("\"date\":", "\"day\":", ["line 4", "without date"]),
       ("\"sharedMemory\"", "\"circle\"", ["line 11", "\"circle\", which is no algorithm"]),
       ("\"sharedMemory\"", "\"native\"", ["names native in arena", "cannot be chosen"]),

@@ -40,9 +40,9 @@ public struct Checkpoint: Sendable {
   /// - Throws: ``DataError`` with the system's reason if not.
   public func prepare() throws(DataError) {
     if mkdir(directory, 0o755) != 0, errno != EEXIST {
-      throw ReplacingFile.unwritable(directory, errno)
+      throw OutputFile.unwritable(directory, errno)
     }
-    _ = try ReplacingFile(path: path)
+    _ = try OutputFile(path: path)
   }
 
   /// Whether there is a state already.
@@ -68,8 +68,8 @@ public struct Checkpoint: Sendable {
         ("layout", WeightLayout.name), ("training", state.encoded),
       ], tensors: tensors.map { ($0.name, type, $0.shape) })
     let file = try communicator.agreeing {
-      guard communicator.isRoot else { return nil as ReplacingFile? }
-      let file = try ReplacingFile(path: path)
+      guard communicator.isRoot else { return nil as OutputFile? }
+      let file = try OutputFile(path: path)
       try header.encoded.withUnsafeBytes { try file.write($0) }
       return file
     }

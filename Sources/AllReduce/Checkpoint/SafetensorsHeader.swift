@@ -137,6 +137,8 @@ struct SafetensorsHeader {
   private static func texts(
     _ node: JSONNode
   ) throws(Mistake) -> [(name: String, text: String)] {
+    // Some programs write null where there is none.
+    if case .null = node.value { return [] }
     guard case .object(let members) = node.value else {
       throw Mistake(expected: "an object of metadata", found: node.summary)
     }

@@ -16,7 +16,7 @@ public import AllReduceNN
 /// try trace.write(parallel.recorder!)
 /// ```
 public final class TraceFile {
-  private let file: ReplacingFile?
+  private let file: OutputFile?
   private let communicator: Communicator
 
   /// Begins a file on rank 0, so that a name that cannot be written is found out before the training.
@@ -28,7 +28,7 @@ public final class TraceFile {
     self.communicator = try communicator.split(color: 0)
     file = try communicator.agreeing {
       guard communicator.isRoot else { return nil }
-      return try ReplacingFile(path: path)
+      return try OutputFile(path: path)
     }
   }
 

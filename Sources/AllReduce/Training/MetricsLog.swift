@@ -1,35 +1,34 @@
 internal import AllReduceMPI
 internal import AllReduceNN
-internal import Foundation
 
 /// Writes a line of json for each step and evaluation, on the root.
 final class MetricsLog {
-  private let file: FileHandle?
+  private let file: OutputFile?
   private var lines = ""
 
-  /// Opens the file.
+  /// Begins the file.
   ///
   /// - Parameters:
   ///   - path: The file; nil for none.
   ///   - isRoot: Whether this rank writes.
   ///   - kept: The lines of steps up to this one stay, where a run goes on.
-  /// - Throws: ``TrainingError`` if it cannot be written.
+  /// - Throws: ``DataError`` or ``OutputError`` if it cannot be written.
   init(path: String?, isRoot: Bool, keepingSteps kept: Int = 0) throws {
     guard let path, isRoot else {
       file = nil
       return
     }
-    lines = MetricsLog.lines(of: path, upTo: kept)
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let opened = FileHandle(forWritingAtPath: path)
-    else {
-      throw TrainingError.settings("The log \(path) cannot be written: check its folder.")
-    }
+    let kept = MetricsLog.lines(of: path, upTo: kept)
+    let opened = try OutputFile(path: path)
+    try opened.write(kept)
+    // Readers follow what is written from here on.
+    try opened.publish()
     file = opened
   }
 
   private static func lines(of path: String, upTo step: Int) -> String {
-    guard step > 0, let text = try? String(contentsOfFile: path, encoding: .utf8) else { return "" }
+    guard step > 0, let file = try? FileBytes(path: path, unpacks: false) else { return "" }
+    let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
     let begin = "{\"step\": "
     return text.split(separator: "\n").filter { line in
       // A run that was killed may have left half a line.
@@ -39,9 +38,11 @@ final class MetricsLog {
   }
 
   /// Writes the line of a step, or of an evaluation after it; costs nothing without a file.
+  ///
+  /// - Throws: ``OutputError``.
   func add(
     step: Int, epoch: Int, seconds: Double, loss: Double?, testAccuracy: Double? = nil
-  ) {
+  ) throws {
     guard file != nil else { return }
     lines +=
       JSONValue.object([
@@ -49,13 +50,23 @@ final class MetricsLog {
         ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: testAccuracy)),
       ]).encodedOnOneLine() + "\n"
     // A reader wants to see the present, but not at the price of a system call a step.
-    if lines.utf8.count > 4096 || testAccuracy != nil { flush() }
+    if lines.utf8.count > 4096 || testAccuracy != nil { try flush() }
   }
 
   /// Writes what has gathered.
-  func flush() {
+  ///
+  /// - Throws: ``OutputError``.
+  func flush() throws {
     guard let file, !lines.isEmpty else { return }
-    try? file.write(contentsOf: Data(lines.utf8))
+    try file.write(lines)
     lines = ""
+  }
+
+  /// Writes what has gathered, and brings it to the disk.
+  ///
+  /// - Throws: ``OutputError``.
+  func finish() throws {
+    try flush()
+    try file?.finish()
   }
 }

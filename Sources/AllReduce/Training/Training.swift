@@ -135,7 +135,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
         "What replicas learned between meetings hardly points the same way (mean cosine \(Progress.text(cosine))): "
           + "let them meet more often.")
     }
-    log.flush()
+    try world.agreeing { try log.finish() }
     let leftOut = try records.finishTrace()
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
@@ -245,7 +245,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     let end = clock.now
     times.add(
       seconds: (end - begin) / .seconds(1), examples: run.course.sampler.batchSize(step: step))
-    run.log.add(
+    try run.log.add(
       step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1), loss: score.meanLoss)
     return score
   }
@@ -258,7 +258,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
         on: data.test,
         batchSize: trainer.row == nil ? nil : (globalBatchSize + share - 1) / share)
     }
-    run.log.add(
+    try run.log.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - run.start) / .seconds(1), loss: nil,
       testAccuracy: score.accuracy)
     return score.accuracy
@@ -274,7 +274,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     (state.steps, state.randomStep) = (steps, trainer.nextStep)
     (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
     // A run that resumes finds the lines of all steps up to the state's.
-    run.log.flush()
+    try run.log.flush()
     try trainer.finish()
     state.replicas = try trainer.keepReplicas(epochScore: state.epochScore)
     state.epochScore = try trainer.total(state.epochScore)

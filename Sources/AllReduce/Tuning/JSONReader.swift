@@ -138,17 +138,34 @@ struct JSONReader {
     case UInt8(ascii: "b"): return [0x08]
     case UInt8(ascii: "f"): return [0x0C]
     case UInt8(ascii: "u"):
-      let digits = String(decoding: bytes[place..<min(place + 4, bytes.count)], as: UTF8.self)
-      guard digits.utf8.count == 4, let code = UInt32(digits, radix: 16) else {
-        throw mistake("four hexadecimal digits after '\\u'")
+      var code = try unit()
+      // Two units make a character beyond 16 bits; half a pair alone becomes the sign for what cannot be shown.
+      if (0xD800..<0xDC00).contains(code), bytes[place...].starts(with: Array("\\u".utf8)) {
+        let before = place
+        place += 2
+        let low = try unit()
+        if (0xDC00..<0xE000).contains(low) {
+          code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+        } else {
+          place = before
+        }
       }
-      place += 4
-      // Halves of a pair, of which no table has any, become the sign for what cannot be shown.
       return Array(String(Character(Unicode.Scalar(code) ?? "\u{FFFD}")).utf8)
     default:
       place -= 1
       throw mistake("a character that '\\' may stand before")
     }
+  }
+
+  /// The number of four hexadecimal digits.
+  private mutating func unit() throws(Mistake) -> UInt32 {
+    let digits = bytes[place..<min(place + 4, bytes.count)]
+    let values = digits.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+    guard digits.count == 4, values.count == 4 else {
+      throw mistake("four hexadecimal digits after '\\u'")
+    }
+    place += 4
+    return values.reduce(0) { $0 << 4 | UInt32($1) }
   }
 
   /// A number, or a word of the language.
@@ -202,8 +219,10 @@ extension JSONNode {
   }
 
   func count(_ name: String) throws(JSONReader.Mistake) -> Int {
-    guard case .integer(let count) = value, count > 0 else {
-      throw mistake("has \(summary) for \(name), and not a whole number from 1")
+    // More than there is of anything; the sum of a list in a file does not overflow.
+    let most = 1 << 40
+    guard case .integer(let count) = value, (1...most).contains(count) else {
+      throw mistake("has \(summary) for \(name), and not a whole number from 1 to \(most)")
     }
     return count
   }

@@ -6,6 +6,15 @@
 
 /// One line of a file of comma-separated values, as bytes without its line end.
 struct CSVLine {
+  /// What stands between two commas.
+  struct Field {
+    let text: String
+    let isQuoted: Bool
+
+    /// The number that it is, which must be finite.
+    var number: Double? { CSVLine.number(text) }
+  }
+
   let start: UnsafePointer<UInt8>
   let end: UnsafePointer<UInt8>
 
@@ -54,13 +63,14 @@ struct CSVLine {
   /// Within quotes a comma is part of the text, and two quotes stand for one.
   ///
   /// - Returns: The texts, or nil if a quote does not end on this line or text follows one.
-  func fields() -> [String]? {
-    var fields: [String] = []
+  func fields() -> [Field]? {
+    var fields: [Field] = []
     var at = start
     while true {
       var bytes: [UInt8] = []
       while at < end, CSVLine.isSpace(at.pointee) { at += 1 }
-      if at < end, at.pointee == 0x22 {
+      let isQuoted = at < end && at.pointee == 0x22
+      if isQuoted {
         at += 1
         while true {
           guard at < end else { return nil }
@@ -81,14 +91,13 @@ struct CSVLine {
         }
         while let last = bytes.last, CSVLine.isSpace(last) { bytes.removeLast() }
       }
-      fields.append(String(decoding: bytes, as: UTF8.self))
+      fields.append(Field(text: String(decoding: bytes, as: UTF8.self), isQuoted: isQuoted))
       guard at < end else { return fields }
       at += 1
     }
   }
 
-  /// The number that a text is, which must be finite.
-  static func number(_ text: String) -> Double? {
+  private static func number(_ text: String) -> Double? {
     var text = text
     return text.withUTF8 { bytes -> Double? in
       guard let base = bytes.baseAddress else { return nil }

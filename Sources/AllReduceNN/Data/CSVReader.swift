@@ -16,6 +16,9 @@ struct CSVReader {
   func readRows(
     from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int
   ) throws(DataError) -> [Double] {
+    guard MemoryShortage.allows(rows * columns.count * MemoryLayout<Double>.stride) else {
+      throw MemoryShortage.tooLarge(path, "read as numbers", after: to - from)
+    }
     var failure: DataError?
     let elements = [Double](unsafeUninitializedCapacity: rows * columns.count) { buffer, count in
       count = 0
@@ -48,7 +51,7 @@ struct CSVReader {
   /// The numbers on a line that is not plain: quoted ones, or an error that says what is wrong.
   private func numbers(on line: CSVLine, _ lineNumber: Int) throws(DataError) -> [Double] {
     guard let fields = line.fields() else {
-      throw NumericTable.unclosedQuote(path, line: lineNumber)
+      throw CSVHead.unclosedQuote(path, line: lineNumber)
     }
     guard fields.count == columns.count else {
       throw DataError(
@@ -58,11 +61,11 @@ struct CSVReader {
     }
     var numbers: [Double] = []
     for (index, field) in fields.enumerated() {
-      guard let number = CSVLine.number(field) else {
+      guard let number = field.number else {
         throw DataError(
           file: path, line: lineNumber, column: index + 1,
           columnName: hasHeader ? columns[index] : nil, expected: "a finite number",
-          found: field.isEmpty ? "nothing" : "\"\(DataError.legible(field))\"",
+          found: field.text.isEmpty ? "nothing" : "\"\(DataError.legible(field.text))\"",
           advice: "correct or remove the line")
       }
       numbers.append(number)

@@ -5,7 +5,7 @@ extension ClassificationData {
   /// - Parameter path: `data/digits.csv.gz`, or a file like it.
   /// - Throws: ``DataError`` with the line and the column of what is wrong.
   public init(digits path: String) throws {
-    let table = try NumericTable(csv: path)
+    let table = try NumericTable(csv: path, part: 0, of: 1)
     let (rows, size, testing) = (table.values.rows, 64, 297)
     func wrong(_ line: Int?, _ column: Int?, _ expected: String, _ found: String) -> DataError {
       DataError(

@@ -14,14 +14,16 @@ extension ClassificationData {
   }
 
   /// Reads MNIST, or a collection with the same names: train-images-idx3-ubyte,
-  /// train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each alone or with .gz.
+  /// train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each alone or with .gz, and
+  /// with a point or a hyphen in front of idx.
   ///
   /// - Parameters:
   ///   - directory: The folder that holds the four files.
-  ///   - classCount: The number of classes.
+  ///   - classCount: The number of classes; nil for 10, or as many as the labels need.
   /// - Throws: ``DataError`` that names the file and what is wrong with it.
-  public init(idx directory: String, classCount: Int = 10) throws {
-    func images(_ part: String) throws(DataError) -> ImageDataset {
+  public init(idx directory: String, classCount: Int? = nil) throws {
+    typealias Part = (pixels: IDXFile, labels: [UInt8], path: String)
+    func read(_ part: String) throws(DataError) -> Part {
       let pixels = try ClassificationData.open("\(part)-images-idx3-ubyte", 3, in: directory)
       let labels = try ClassificationData.open("\(part)-labels-idx1-ubyte", 1, in: directory)
       guard pixels.sizes[0] == labels.sizes[0] else {
@@ -32,16 +34,23 @@ extension ClassificationData {
       }
       let values = Array(
         UnsafeBufferPointer(start: labels.elements.start, count: labels.elements.count))
-      if let wrong = values.firstIndex(where: { $0 >= classCount }) {
+      return (pixels, values, labels.path)
+    }
+    let (training, test) = (try read("train"), try read("t10k"))
+    let largest = Int(max(training.labels.max() ?? 0, test.labels.max() ?? 0))
+    let classCount = classCount ?? max(10, largest + 1)
+    func images(_ part: Part) throws(DataError) -> ImageDataset {
+      if let wrong = part.labels.firstIndex(where: { $0 >= classCount }) {
         throw DataError(
-          file: labels.path, expected: "labels from 0 to \(classCount - 1)",
-          found: "\(values[wrong]) for example \(wrong)", advice: "check the number of classes")
+          file: part.path, expected: "labels from 0 to \(classCount - 1)",
+          found: "\(part.labels[wrong]) for example \(wrong)",
+          advice: "say that there are \(largest + 1) classes")
       }
       return ImageDataset(
-        name: pixels.path, shape: [pixels.sizes[1], pixels.sizes[2], 1], pixels.elements,
-        labels: values, classCount: classCount)
+        name: part.pixels.path, shape: [part.pixels.sizes[1], part.pixels.sizes[2], 1],
+        part.pixels.elements, labels: part.labels, classCount: classCount)
     }
-    try self.init(training: images("train"), test: images("t10k"))
+    try self.init(training: images(training), test: images(test))
   }
 
   private static func open(
@@ -56,6 +65,9 @@ extension ClassificationData {
   }
 
   private static func existing(_ name: String, in directory: String) -> String? {
-    [name, name + ".gz"].lazy.map { "\(directory)/\($0)" }.first { access($0, F_OK) == 0 }
+    // As MNIST's own packed files, and as they are called when others have unpacked them.
+    let names = [name, name.split(separator: "-idx").joined(separator: ".idx")]
+    return names.flatMap { [$0, $0 + ".gz"] }.lazy.map { "\(directory)/\($0)" }
+      .first { access($0, F_OK) == 0 }
   }
 }

@@ -63,12 +63,23 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
     return shifted
   }
 
-  /// A text on one line, with control characters replaced and a length that fits a message.
+  /// A text on one line, with a length that fits a message. What would not be seen, such as a space that is
+  /// none of the keyboard's, is written as its number: `3<U+00A0>`.
   static func legible(_ text: some StringProtocol) -> String {
     var clean = ""
-    for scalar in text.unicodeScalars.prefix(41) {
-      clean.unicodeScalars.append(scalar.properties.generalCategory == .control ? "?" : scalar)
+    for scalar in text.unicodeScalars.prefix(40) {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned:
+        clean += number(of: scalar)
+      case .spaceSeparator where scalar != " ": clean += number(of: scalar)
+      default: clean.unicodeScalars.append(scalar)
+      }
     }
-    return clean.unicodeScalars.count > 40 ? String(clean.unicodeScalars.prefix(40)) + "..." : clean
+    return text.unicodeScalars.count > 40 ? clean + "..." : clean
+  }
+
+  private static func number(of scalar: Unicode.Scalar) -> String {
+    let digits = String(scalar.value, radix: 16, uppercase: true)
+    return "<U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ">"
   }
 }

@@ -4,7 +4,8 @@
   import Darwin
 #endif
 
-/// The bytes of a file, mapped into memory; those of a pipe are read, those of gzip are unpacked.
+/// The bytes of a file: the one way in which the library and its programs read files. A file is mapped into
+/// memory; what comes from a pipe is read, where pipes are allowed; what gzip has packed is unpacked.
 ///
 /// Mapping reads only what is looked at, so a process that looks at its part costs only that part.
 package final class FileBytes: @unchecked Sendable {
@@ -22,9 +23,14 @@ package final class FileBytes: @unchecked Sendable {
   /// - Parameters:
   ///   - path: The file.
   ///   - unpacks: Whether what gzip has packed is unpacked.
+  ///   - allowsPipes: Whether it need not be a regular file. Only where one rank alone reads it, once and from
+  ///     its start to its end: several readers would each get a part of what a pipe gives.
   /// - Throws: ``DataError`` if it cannot be read.
-  package init(path: String, unpacks: Bool = true) throws(DataError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  package init(
+    path: String, unpacks: Bool = true, allowsPipes: Bool = false
+  ) throws(DataError) {
+    // Opening a pipe that nobody writes to would wait.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | (allowsPipes ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else { throw FileBytes.unreadable(path, errno) }
     defer { close(descriptor) }
     var status = stat()
@@ -33,6 +39,11 @@ package final class FileBytes: @unchecked Sendable {
       throw DataError(
         file: path, expected: "a file", found: "a directory",
         advice: "name a file inside it")
+    }
+    guard allowsPipes || status.st_mode & S_IFMT == S_IFREG else {
+      throw DataError(
+        file: path, expected: "a regular file, which ranks can read in parts and more than once",
+        found: "a pipe or a device", advice: "write what it gives into a file, and name that")
     }
     let whole: (memory: UnsafeMutableRawPointer?, count: Int, isMapped: Bool)
     if status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 {
@@ -77,8 +88,12 @@ package final class FileBytes: @unchecked Sendable {
     var (memory, capacity, count) = (nil as UnsafeMutableRawPointer?, 0, 0)
     while true {
       if count == capacity {
-        capacity = max(1 << 16, 2 * capacity)
-        memory = realloc(memory, capacity)
+        let (more, larger) = MemoryShortage.grown(memory, from: capacity)
+        guard let more else {
+          free(memory)
+          throw MemoryShortage.tooLarge(path, "read", after: count)
+        }
+        (memory, capacity) = (more, larger)
       }
       let got = read(descriptor, memory! + count, capacity - count)
       if got == 0 { return (memory, count) }

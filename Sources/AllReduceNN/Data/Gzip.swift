@@ -25,17 +25,24 @@ enum Gzip {
   ) throws(DataError) -> (UnsafeMutableRawPointer?, Int) {
     var stream = z_stream()
     guard cz_inflate_init(&stream) == Z_OK else {
-      throw damaged(path, "no memory to unpack it", read: 0, of: packed.count)
+      throw MemoryShortage.tooLarge(path, "unpacked", after: 0)
     }
     defer { inflateEnd(&stream) }
     // zlib counts in 32 bits, so both sides are handed over in parts.
     let most = 1 << 30
     var capacity = max(1 << 16, 4 * packed.count)
     var (memory, count, read) = (allocate(capacity), 0, 0)
+    // Where the last member that is whole ends.
+    var whole = 0
+    guard memory != nil else { throw MemoryShortage.tooLarge(path, "unpacked", after: 0) }
     while true {
       if count == capacity {
-        capacity *= 2
-        memory = realloc(memory, capacity)
+        let (more, larger) = MemoryShortage.grown(memory, from: capacity)
+        guard let more else {
+          free(memory)
+          throw MemoryShortage.tooLarge(path, "unpacked", after: count)
+        }
+        (memory, capacity) = (more, larger)
       }
       let (given, room) = (min(most, packed.count - read), min(most, capacity - count))
       stream.next_in = UnsafeMutablePointer(
@@ -47,22 +54,50 @@ enum Gzip {
       read += given - Int(stream.avail_in)
       count += room - Int(stream.avail_out)
       if status == Z_STREAM_END {
+        whole = read
         let rest = UnsafeRawBufferPointer(rebasing: packed[read...])
-        guard isPacked(rest) else { return (memory, count) }
+        if !isPacked(rest) {
+          do {
+            try check(rest, UnsafeRawBufferPointer(start: memory, count: count), path)
+          } catch {
+            free(memory)
+            throw error
+          }
+          return (memory, count)
+        }
         inflateReset(&stream)
       } else if status != Z_OK {
         let what = stream.msg.map { String(cString: $0) }
         free(memory)
         throw damaged(
           path, status == Z_BUF_ERROR ? "its end" : "\"\(what ?? "error \(status)")\"",
-          read: read, of: packed.count)
+          read: read, of: packed.count, whole)
       }
+    }
+  }
+
+  /// Makes sure that nothing but zeros, which tapes and disks leave, is behind the last member, and that what
+  /// was unpacked is not packed itself.
+  private static func check(
+    _ rest: UnsafeRawBufferPointer, _ unpacked: UnsafeRawBufferPointer, _ path: String
+  ) throws(DataError) {
+    if !rest.allSatisfy({ $0 == 0 }) {
+      throw DataError(
+        file: path, expected: "nothing but what gzip packed",
+        found: "\(rest.count) bytes of something else behind it",
+        advice: "get the file again, or cut its end off with head -c -\(rest.count)")
+    }
+    if isPacked(unpacked) {
+      throw DataError(
+        file: path, expected: "data that gzip packed once", found: "data packed twice",
+        advice: "unpack it once, with gzip -dc FILE >NEW.gz, and name that")
     }
   }
 
   /// Memory in large pages, if it is much: batches are made of examples from all over it, and with
   /// small pages the processor would look up a page for each.
   private static func allocate(_ count: Int) -> UnsafeMutableRawPointer? {
+    guard MemoryShortage.allows(count) else { return nil }
     var memory: UnsafeMutableRawPointer?
     let page = 2 << 20
     guard count >= 2 * page, posix_memalign(&memory, page, count) == 0 else {
@@ -75,10 +110,12 @@ enum Gzip {
   }
 
   private static func damaged(
-    _ path: String, _ what: String, read: Int, of count: Int
+    _ path: String, _ what: String, read: Int, of count: Int, _ whole: Int
   ) -> DataError {
     DataError(
       file: path, expected: "whole data packed by gzip",
-      found: "\(what) after \(read) of \(count) bytes", advice: "get the file again")
+      found: "\(what) after \(read) of \(count) bytes",
+      advice: "get the file again"
+        + (whole > 0 ? ", or cut off what is behind the whole data with head -c \(whole)" : ""))
   }
 }

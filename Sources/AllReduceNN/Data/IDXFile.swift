@@ -54,9 +54,13 @@ struct IDXFile {
     }
     let shape = sizes.map(String.init).joined(separator: " x ")
     guard fits, bytes.count - head == product else {
+      let isLonger = fits && bytes.count - head > product
       throw wrong(
         fits ? "\(product) bytes of elements, \(shape)" : "a size that fits memory, not \(shape)",
-        "\(bytes.count - head)", "get the file again: it was not written completely")
+        "\(bytes.count - head)",
+        isLonger
+          ? "get the file again, or cut what is behind the elements: head -c \(head + product)"
+          : "get the file again: it was not written completely")
     }
     self.path = path
     elements = SharedBytes(file, from: head)

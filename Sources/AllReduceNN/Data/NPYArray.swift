@@ -24,7 +24,7 @@ public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
   /// - Parameter path: The file.
   /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds another type.
   public init(npy path: String) throws(DataError) {
-    let file = try FileBytes(path: path)
+    let file = try FileBytes(path: path, allowsPipes: true)
     let header = try NPYHeader(file.bytes, path)
     guard header.type == Element.npyType else {
       throw DataError(
@@ -32,7 +32,8 @@ public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
         found: DataError.legible(header.type),
         advice: "convert them, in Python by array.astype(\"\(Element.npyType)\")")
     }
-    guard !header.isFortranOrder else {
+    // One dimension, or none, has the same order either way.
+    guard !header.isFortranOrder || header.sizes.filter({ $0 != 1 }).count <= 1 else {
       throw DataError(
         file: path, expected: "rows one after the other", found: "columns (Fortran's order)",
         advice: "save numpy.ascontiguousarray(array)")
@@ -41,9 +42,12 @@ public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
     let sizes = header.sizes.map(String.init).joined(separator: " x ")
     let found = file.bytes.count - header.length
     guard let count = header.count, count <= Int.max / stride, found == count * stride else {
+      let isLonger = header.count.map { found / stride >= $0 } ?? false
       throw DataError(
         file: path, expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(stride) bytes",
-        found: "\(found) bytes", advice: "get the file again: it was not written completely")
+        found: "\(found) bytes",
+        advice: "get the file again: it "
+          + (isLonger ? "goes on behind its numbers" : "was not written completely"))
     }
     self.sizes = header.sizes
     elements = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in

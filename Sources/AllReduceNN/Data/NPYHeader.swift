@@ -89,8 +89,10 @@ struct NPYHeader {
     guard let text, text.first == "(", let end = text.firstIndex(of: ")") else { return nil }
     var numbers: [Int] = []
     for part in text[..<end].dropFirst().split(separator: ",") {
-      let digits = part.filter { $0 != " " }
+      var digits = part.filter { $0 != " " }
       if digits.isEmpty { continue }
+      // As Python 2 writes a long number.
+      if digits.last == "L" { digits.removeLast() }
       guard let number = Int(digits), number >= 0 else { return nil }
       numbers.append(number)
     }

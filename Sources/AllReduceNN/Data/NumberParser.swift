@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// Reads decimal numbers from bytes, correctly rounded, without making strings.
 enum NumberParser {
   /// Reads the longest number at the start of the bytes.
@@ -88,15 +82,12 @@ enum NumberParser {
     return (isNegative ? -power : power, at)
   }
 
-  /// The C library's reading of bytes that are known to be a decimal number.
+  /// Swift's reading of bytes that are known to be a decimal number. The C library's would take the point for
+  /// none where the process's locale writes a comma.
   private static func slowly(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
   ) -> Double {
-    let count = end - start
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: count + 1) { copy in
-      for index in 0..<count { copy[index] = CChar(bitPattern: start[index]) }
-      copy[count] = 0
-      return strtod(copy.baseAddress!, nil)
-    }
+    Double(String(decoding: UnsafeBufferPointer(start: start, count: end - start), as: UTF8.self))
+      ?? .nan
   }
 }

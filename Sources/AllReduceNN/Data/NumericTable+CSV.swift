@@ -1,22 +1,16 @@
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 extension NumericTable {
   /// Reads a file of comma-separated numbers.
   ///
-  /// The first line is a header if any of its fields is not a number. Numbers are decimal and
-  /// finite: nan, inf and empty fields are errors, for nothing can be computed with them. Lines end
-  /// with LF or CRLF, the last one need not; blank lines, a byte order mark, and spaces or quotes
-  /// around a field are passed over. A quoted text ends on its line. The file is read once, at
-  /// about the speed of the parser, and no text is kept.
+  /// The first line is a header if none of its fields is a number, but for those in quotes; a line with
+  /// numbers and words is an error. Numbers are decimal and finite: nan, inf and empty fields are errors,
+  /// for nothing can be computed with them. Lines end with LF or CRLF, the last one need not; blank lines, a
+  /// byte order mark, and spaces or quotes around a field are passed over. A quoted text ends on its line. The
+  /// file is read once, at about the speed of the parser, and no text is kept.
   ///
   /// - Parameter path: The file, which gzip may have packed, or a pipe.
   /// - Throws: ``DataError`` with the line and the column.
   public init(csv path: String) throws {
-    try self.init(csv: path, part: 0, of: 1)
+    try self.init(csv: path, part: 0, of: 1, allowsPipes: true)
     if values.rows == 0 { throw withoutRows() }
   }
 
@@ -27,14 +21,18 @@ extension NumericTable {
   /// turns them into lines of the file (``DataError/shifted(byLines:)``).
   ///
   /// - Parameters:
-  ///   - path: The file, which must be a regular file if there are several parts.
+  ///   - path: The file, which must be a regular file.
   ///   - part: The part to read, from 0.
   ///   - parts: How many there are.
   /// - Throws: ``DataError`` with the line within the part and the column.
   /// - Precondition: The part is within 0..<parts.
   public init(csv path: String, part: Int, of parts: Int) throws {
+    try self.init(csv: path, part: part, of: parts, allowsPipes: false)
+  }
+
+  private init(csv path: String, part: Int, of parts: Int, allowsPipes: Bool) throws {
     precondition(parts > 0 && part >= 0 && part < parts, "part \(part) of \(parts) does not exist")
-    let file = try FileBytes(path: path)
+    let file = try FileBytes(path: path, allowsPipes: allowsPipes)
     self = try withExtendedLifetime(file) {
       try NumericTable.read(file.bytes, path, part: part, of: parts)
     }
@@ -43,39 +41,22 @@ extension NumericTable {
   private static func read(
     _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, part: Int, of parts: Int
   ) throws(DataError) -> NumericTable {
-    let empty = DataError(
-      file: path, expected: "rows of comma-separated numbers", found: "an empty file",
-      advice: "check that it was written completely")
-    guard let base = bytes.baseAddress, bytes.count > 0 else { throw empty }
-    let limit = base + bytes.count
-    let hasMark = bytes.count >= 3 && base[0] == 0xEF && base[1] == 0xBB && base[2] == 0xBF
-
     // Every part looks at the head of the file, for the columns.
-    var head = CSVLine.line(at: hasMark ? base + 3 : base, limit: limit)
-    var headNumber = 1
-    while head.line.isBlank {
-      guard head.next < limit else { throw empty }
-      head = CSVLine.line(at: head.next, limit: limit)
-      headNumber += 1
-    }
-    guard let headFields = head.line.fields() else {
-      throw unclosedQuote(path, line: headNumber)
-    }
-    let hasHeader = headFields.contains { CSVLine.number($0) == nil }
-    let names = hasHeader ? headFields : headFields.indices.map { "column \($0 + 1)" }
-
+    let head = try CSVHead(bytes, path)
+    guard let base = bytes.baseAddress else { preconditionFailure("a file with a line is empty") }
+    let limit = base + bytes.count
     let from = lineStart(bytes.count * part / parts, base, limit)
     let to = lineStart(bytes.count * (part + 1) / parts, base, limit)
-    let reader = CSVReader(path: path, columns: names, hasHeader: hasHeader)
+    let reader = CSVReader(path: path, columns: head.names, hasHeader: head.hasHeader)
     let lineCount = countLines(from, to)
     // What stands before the rows is not read again: a byte order mark, blank lines, the header.
-    let rows = max(from, min(hasHeader ? head.next : head.line.start, to))
+    let rows = max(from, min(head.rows, to))
     let elements = try reader.readRows(
       from: rows, to: to, linesBefore: lineEnds(from, rows), atMost: lineCount)
     return NumericTable(
-      file: path, columnNames: names, hasHeader: hasHeader,
+      file: path, columnNames: head.names, hasHeader: head.hasHeader,
       values: Matrix(
-        rows: elements.count / names.count, columns: names.count, elements: elements),
+        rows: elements.count / head.names.count, columns: head.names.count, elements: elements),
       lineCount: lineCount)
   }
 
@@ -103,11 +84,5 @@ extension NumericTable {
     _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>
   ) -> Int {
     UnsafeBufferPointer(start: from, count: to - from).count { $0 == 0x0A }
-  }
-
-  static func unclosedQuote(_ path: String, line: Int) -> DataError {
-    DataError(
-      file: path, line: line, expected: "each quoted text to end before a comma or the line's end",
-      found: "a quote that does not", advice: "correct or remove the quote")
   }
 }

@@ -31,8 +31,13 @@ public struct NumericTable: Sendable {
     if columnNames.count > names.count { names.append("...") }
     throw DataError(
       file: file, columnName: nameOrNumber, expected: "a column of that name or number",
-      found: hasHeader ? "only \(names.joined(separator: ", "))" : "no header",
-      advice: "use one of the names or a number from 1 to \(columnNames.count)")
+      found: hasHeader
+        ? "only \(names.joined(separator: ", "))"
+        : "no header, for the first line has only numbers",
+      advice: hasHeader
+        ? "use one of the names or a number from 1 to \(columnNames.count)"
+        : "use a number from 1 to \(columnNames.count); if the first line has the names of columns, "
+          + "remove it, for it counts as a row")
   }
 
   /// The error of a file that has a header and no rows.

@@ -47,7 +47,7 @@ extension ClassificationData {
   /// - Throws: ``DataError`` with the line and the column.
   public init(csv path: String, target: String, testShare: Double = 0.2, seed: UInt64 = 1) throws {
     precondition(testShare > 0 && testShare < 1, "a share of \(testShare) is not between 0 and 1")
-    let table = try NumericTable(csv: path)
+    let table = try NumericTable(csv: path, part: 0, of: 1)
     let place = try table.columnIndex(target)
     let (rows, columns) = (table.values.rows, table.values.columns)
     var labels: [Int32] = []

@@ -6,7 +6,7 @@ internal import CKernels
   internal import Darwin
 #endif
 
-/// What a process does that has no memory for its numbers: it cannot go on.
+/// What a process does that has no memory: for its numbers, it cannot go on; for what a file holds, it says so.
 enum MemoryShortage {
   /// Smaller memory is taken without a look: a look takes half a millisecond.
   private static let least = 64 << 20
@@ -14,9 +14,34 @@ enum MemoryShortage {
   /// Ends the process if so much memory is more than there is. Memory is taken at the touch, where the
   /// system would end some process without a word.
   static func check(_ bytes: Int) {
-    if bytes < least { return }
+    if !allows(bytes) { end(needing: bytes) }
+  }
+
+  /// Whether there is so much memory.
+  static func allows(_ bytes: Int) -> Bool {
+    if bytes < least { return true }
     let room = ck_memory_room()
-    if bytes > Swift.min(room.system, room.group, room.addresses) { end(needing: bytes) }
+    return bytes <= Swift.min(room.system, room.group, room.addresses)
+  }
+
+  /// Memory of `malloc` that is larger, with what it holds: twice as large, or by a quarter where that is all
+  /// there is. Nil, and the old memory as it was, if there is none.
+  static func grown(
+    _ memory: UnsafeMutableRawPointer?, from capacity: Int
+  ) -> (memory: UnsafeMutableRawPointer?, capacity: Int) {
+    for larger in [max(1 << 16, 2 * capacity), capacity + capacity / 4]
+    where larger > capacity && allows(larger) {
+      if let more = realloc(memory, larger) { return (more, larger) }
+    }
+    return (nil, capacity)
+  }
+
+  /// What is said of a file that holds more than there is memory for.
+  static func tooLarge(_ path: String, _ what: String, after bytes: Int) -> DataError {
+    DataError(
+      file: path, expected: "no more than there is memory for",
+      found: "more than \(text(bytes)) when it is \(what)",
+      advice: "read a smaller file, or read it where there is more memory")
   }
 
   /// Says how much is needed and how much there is, and ends the process with exit code 70.

@@ -61,25 +61,24 @@ struct AllReduceBench: ParsableCommand {
     for hindrance in options.hindrances(hosts: setting.hosts) {
       console.note("\(hindrance): left out.")
     }
-    let chart = ChartFile(options, setting)
-    let peers = try world.agreeing {
+    let (chart, peers) = try world.agreeing {
       if contenders.isEmpty { throw BenchError.nothingToMeasure }
       try setting.checkMemory(for: options, contenders)
-      if world.isRoot { try chart.prepare() }
-      return world.isRoot ? try options.peers.map(PeerTimes.init(file:)) : []
+      guard world.isRoot else { return (nil as ChartFile?, [PeerTimes]()) }
+      return (try ChartFile(options, setting), try options.peers.map(PeerTimes.init(file:)))
     }
     let report = Report(options, contenders, peers, setting, console)
-    report.begin()
+    try report.begin()
     let benchmark = try Benchmark<Scalar>(options, contenders, setting, world)
     var all: [SizeResult] = []
     for bytes in options.sizes {
       let result = try benchmark.measure(bytes: bytes)
-      report.add(result)
+      try report.add(result)
       all.append(result)
     }
-    report.end(all)
+    try report.end(all)
     try world.agreeing {
-      if world.isRoot { try chart.write(all, contenders, peers) }
+      try chart?.write(all, contenders, peers)
       if let wrong = all.flatMap(\.wrongResults).first { throw BenchError.wrongResult(wrong) }
     }
   }
@@ -97,6 +96,6 @@ struct AllReduceBench: ParsableCommand {
     var tuning = try Tuning<Scalar>(options, setting, world, console)
     let table = try tuning.run()
     try world.agreeing { try output?.write(table) }
-    if let output { console.print(output.text(table)) }
+    if let output { try console.print(output.text(table)) }
   }
 }

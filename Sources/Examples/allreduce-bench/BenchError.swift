@@ -7,13 +7,13 @@ enum BenchError: ExitCoded, CustomStringConvertible {
   case wrongResult(WrongResult)
   /// The buffers do not fit into the host's memory.
   case tooLarge(needed: Int, available: Int, host: String)
-  /// The chart cannot be written.
-  case chart(file: String, reason: String)
   /// The times of another system cannot be read.
   case peers(file: String, reason: String)
   /// Two hosts cannot be connected, or lost each other.
   case wire(String)
-  /// The measured choices cannot be written.
+  /// The chart or the measured choices cannot be written.
+  case output(DataError)
+  /// The measured choices cannot be kept beside what is there.
   case tuning(file: String, reason: String)
   /// One rank has nothing to choose from.
   case tooFewRanks
@@ -25,7 +25,7 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .wrongResult: 1
     case .tooLarge, .nothingToMeasure, .tooFewRanks: 64
     case .peers: 65
-    case .chart, .wire, .tuning: 70
+    case .output, .wire, .tuning: 70
     }
   }
 
@@ -40,9 +40,9 @@ enum BenchError: ExitCoded, CustomStringConvertible {
       "The hosts cannot be connected for tcp: \(reason). Leave tcp out of --algorithms."
     case .tooFewRanks: "--tune needs at least 2 ranks: start it with mpirun."
     case .nothingToMeasure: "Nothing of --algorithms can run on these hosts."
+    case .output(let error): error.description
     case .tuning(let file, let reason):
       "The measured choices cannot be kept in \(file): \(reason)."
-    case .chart(let file, let reason): "The chart cannot be written to \(file): \(reason)."
     }
   }
 

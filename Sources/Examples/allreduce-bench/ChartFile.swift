@@ -1,30 +1,27 @@
 import AllReduce
 import ExampleSupport
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// The chart that `--plot` asks for: time against size, a line an algorithm.
 struct ChartFile {
   private let options: BenchOptions
   private let setting: Setting
+  private let file: OutputFile?
 
-  init(_ options: BenchOptions, _ setting: Setting) {
+  /// Begins the file, if a chart was asked for; throws if it cannot be written, before time is spent on
+  /// measuring.
+  init(_ options: BenchOptions, _ setting: Setting) throws {
     self.options = options
     self.setting = setting
-  }
-
-  /// Throws if the file cannot be written, before time is spent on measuring.
-  func prepare() throws {
-    if let file = options.plot { try write("", to: file) }
+    do {
+      file = try options.plot.map { try OutputFile(path: $0) }
+    } catch let error as DataError {
+      throw BenchError.output(error)
+    }
   }
 
   /// Draws the results, if a chart was asked for.
   func write(_ all: [SizeResult], _ contenders: [Contender], _ peers: [PeerTimes]) throws {
-    guard let file = options.plot else { return }
+    guard let file else { return }
     let operation = options.operation == .sum ? "" : ", \(options.operation)"
     let chart = LogLogChart(
       title: "Time of an all-reduce of \(options.type)\(operation)",
@@ -41,7 +38,8 @@ struct ChartFile {
               peer.medians[result.bytes].map { (Double(result.bytes), $0) }
             })
         })
-    try write(chart.svg(), to: file)
+    try file.write(chart.svg())
+    try file.finish()
   }
 
   private func lines(_ all: [SizeResult], _ contenders: [Contender]) -> [LogLogChart.Series] {
@@ -67,15 +65,5 @@ struct ChartFile {
     let units: [(String, Double)] = [("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)]
     let unit = units.first { seconds >= $0.1 * 0.999 } ?? units[3]
     return "\((seconds / unit.1).formatted(digits: 3)) \(unit.0)"
-  }
-
-  private func write(_ text: String, to file: String) throws {
-    guard let stream = fopen(file, "w") else { throw failure(file) }
-    let isWritten = text.isEmpty || fputs(text, stream) >= 0
-    if fclose(stream) != 0 || !isWritten { throw failure(file) }
-  }
-
-  private func failure(_ file: String) -> BenchError {
-    BenchError.chart(file: file, reason: String(cString: strerror(errno)))
   }
 }

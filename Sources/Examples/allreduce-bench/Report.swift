@@ -21,7 +21,7 @@ struct Report {
   }
 
   /// Says what is about to be measured, and where.
-  func begin() {
+  func begin() throws {
     let header = """
       all-reduce of \(options.type), \(options.operation), \
       \(options.inPlace ? "in place" : "from a separate buffer"); \(setting.text)
@@ -29,11 +29,11 @@ struct Report {
       """
     switch options.format {
     case .table:
-      console.print(header)
-      console.print("Times of the slowest rank in µs, bandwidths in GB/s (1e9 bytes a second).")
+      try console.print(header)
+      try console.print("Times of the slowest rank in µs, bandwidths in GB/s (1e9 bytes a second).")
     case .csv:
       console.note(header)
-      console.print(CSVReport.header)
+      try console.print(CSVReport.header)
     case .json:
       console.note(header)
     }
@@ -43,25 +43,25 @@ struct Report {
   }
 
   /// Prints a size's results, or says how far the work has come.
-  func add(_ result: SizeResult) {
+  func add(_ result: SizeResult) throws {
     switch options.format {
-    case .table: console.print("\n" + TableReport.block(result))
+    case .table: try console.print("\n" + TableReport.block(result))
     case .csv:
-      console.print(CSVReport(options, setting).rows(result))
+      try console.print(CSVReport(options, setting).rows(result))
       console.note(progress(result))
     case .json: console.note(progress(result))
     }
   }
 
   /// Prints what can be said only when everything is measured.
-  func end(_ all: [SizeResult]) {
+  func end(_ all: [SizeResult]) throws {
     switch options.format {
     case .table:
       if all.count > 1 || !peers.isEmpty {
-        console.print("\n" + SummaryTable(all, contenders, options.buffers, peers).text)
+        try console.print("\n" + SummaryTable(all, contenders, options.buffers, peers).text)
       }
     case .csv: break
-    case .json: console.print(JSONReport(options, setting).value(all, peers).encoded())
+    case .json: try console.print(JSONReport(options, setting).value(all, peers).encoded())
     }
   }
 

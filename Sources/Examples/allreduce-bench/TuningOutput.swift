@@ -5,6 +5,7 @@ import Foundation
 /// The file that `--tune` writes.
 struct TuningOutput {
   private let file: String
+  private let output: OutputFile
   private let others: [TuningTable]
 
   /// Reads the tables that the file has already; throws if it is something else, before time is spent.
@@ -14,6 +15,9 @@ struct TuningOutput {
       others = try TuningText.text(of: file).map { try TuningFile.tables(in: $0, file: file) } ?? []
       let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      output = try OutputFile(path: file)
+    } catch let error as DataError {
+      throw BenchError.output(error)
     } catch let error as TuningError {
       throw error
     } catch let error as TuningText.Unreadable {
@@ -26,11 +30,8 @@ struct TuningOutput {
   /// Writes the table beside those of other placements; the file is whole at any time.
   func write(_ table: TuningTable) throws {
     let tables = others.filter { !$0.isFor(ranksPerHost: table.ranksPerHost) } + [table]
-    do {
-      try Data(TuningFile.text(tables).utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
-    } catch {
-      throw BenchError.tuning(file: file, reason: error.localizedDescription)
-    }
+    try output.write(TuningFile.text(tables))
+    try output.finish()
   }
 
   /// The choices for people.

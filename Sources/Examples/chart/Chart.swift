@@ -1,7 +1,6 @@
 import AllReduce
 import ArgumentParser
 import ExampleSupport
-import Foundation
 
 /// Draws columns of a file of numbers as lines, for the articles.
 @main
@@ -53,15 +52,7 @@ struct Chart: ParsableCommand {
   var yUnit = Unit.number
 
   static func main() {
-    do {
-      guard let command = try parseAsRoot() as? Chart else { throw CleanExit.helpRequest(self) }
-      print(try command.svg(), terminator: "")
-    } catch let error as DataError {
-      RankConsole(isRoot: true).note("error: \(error)")
-      Foundation.exit(error.exitCode)
-    } catch {
-      exit(withError: error)
-    }
+    ProgramMain.runAlone(Chart.self) { command, console in try console.print(command.svg()) }
   }
 
   private func svg() throws -> String {

@@ -31,7 +31,7 @@ struct CustomGradient: ParsableCommand {
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {
-    let table = try world.agreeing { try NumericTable(csv: data) }
+    let table = try world.agreeing { try NumericTable(csv: data, part: 0, of: 1) }
     let rows = CustomGradient.standardized(table.values)
     let own = Array(rows[BlockPartition(count: rows.count, parts: world.size)[world.rank]])
 
@@ -43,7 +43,7 @@ struct CustomGradient: ParsableCommand {
         reducer.withGradient { CustomGradient.addUp(own, at: weights, into: &$0) })
       for index in weights.indices { weights[index] -= 0.5 * reducer.gradient[index] }
     }
-    console.print(
+    try console.print(
       "\(world.size) \(world.size == 1 ? "rank" : "ranks"), \(score.examples) examples: "
         + "loss \(score.meanLoss.formatted(decimals: 9)), \(score.correct) right")
   }

@@ -65,14 +65,17 @@ struct Explain: ParsableCommand {
     }
   }
 
-  func run() throws {
+  static func main() {
+    ProgramMain.runAlone(Explain.self) { command, console in try command.draw(console) }
+  }
+
+  private func draw(_ console: RankConsole) throws {
     let story = try ScheduleStory(
       collective.operation(root: root ?? 0), by: algorithm, ranks: ranks, count: count,
       segments: segments)
-    let console = RankConsole(isRoot: true)
     switch format {
-    case .text: console.print(TextPicture(story).text)
-    case .svg: console.print(SVGPicture(story).text)
+    case .text: try console.print(TextPicture(story).text)
+    case .svg: try console.print(SVGPicture(story).text)
     }
   }
 }

@@ -53,8 +53,8 @@ struct SplitWeights: ParsableCommand {
       input: [inputs], plan: Plan(layers: ["0": .columns, "2": .rows]), over: world,
       optimizer: SGD(), loss: SoftmaxCrossEntropy(), seed: 1)
     let network = trainer.network
-    console.print(
-      try trainer.plan.table(
+    try console.print(
+      trainer.plan.table(
         for: Sequential<Float>(Dense(inputs, hidden), ReLU(), Dense(hidden, SplitWeights.classes)),
         input: [inputs], ranks: world.size) + "\n")
     try describe(network, world, console)
@@ -68,17 +68,17 @@ struct SplitWeights: ParsableCommand {
 
     let moved = trainer.exchanges.first { $0.kind == "all-reduce" }?.traffic.payloadBytes ?? 0
     let sent = try world.allGather([Int64(moved / steps)])
-    console.print("\nA step of \(batch) examples moves:")
+    try console.print("\nA step of \(batch) examples moves:")
     for rank in 0..<world.size {
-      console.print(
+      try console.print(
         "  rank \(rank): all-reduce of \(batch) x \(SplitWeights.classes) outputs, "
           + "\(Int(sent[rank]).grouped) bytes")
     }
     let whole = network.parameters.reduce(0) { $0 + $1.wholeShape.count }
-    console.print(
+    try console.print(
       "with divided data each rank would exchange the gradient of \(whole.grouped) parameters: "
         + "\((4 * whole).grouped) bytes to add up.")
-    console.print(
+    try console.print(
       "\nAfter \(steps) steps: loss \(score.meanLoss.formatted(decimals: 4)), \(score.correct) of "
         + "\(batch) right.")
   }
@@ -92,7 +92,7 @@ struct SplitWeights: ParsableCommand {
       [own.lowerBound, own.upperBound, network.parameterCount].map(Int64.init))
     for rank in 0..<world.size {
       let (from, to, count) = (all[3 * rank], all[3 * rank + 1], Int(all[3 * rank + 2]))
-      console.print(
+      try console.print(
         "  rank \(rank): hidden units \(from)..<\(to): weights [\(to - from), \(inputs)] and "
           + "[\(SplitWeights.classes), \(to - from)], \(count.grouped) parameters with biases")
     }

@@ -62,8 +62,8 @@ struct TrainClassifier: ParsableCommand {
     let result = try ClassifierResult(
       options: options, model: options.layers ?? model.rawValue, training: run, seconds: seconds)
     switch options.format {
-    case .text: console.print(result.text)
-    case .json: console.print(result.json.encoded())
+    case .text: try console.print(result.text)
+    case .json: try console.print(result.json.encoded())
     }
   }
 
@@ -117,8 +117,8 @@ struct TrainClassifier: ParsableCommand {
     switch options.format {
     case .text:
       let ranks = settled.grid.map { $0.data * $0.model } ?? world.size
-      console.print(try settled.table(for: root, input: data.exampleShape, ranks: ranks))
-    case .json: console.print(settled.json)
+      try console.print(settled.table(for: root, input: data.exampleShape, ranks: ranks))
+    case .json: try console.print(settled.json)
     }
   }
 

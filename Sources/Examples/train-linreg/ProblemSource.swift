@@ -1,4 +1,5 @@
 import AllReduce
+import ExampleSupport
 
 /// Gets the examples to the ranks: made up, dealt out by the root, or read by each rank.
 struct ProblemSource {
@@ -8,9 +9,12 @@ struct ProblemSource {
   private let options: LinregOptions
   private let world: Communicator
 
-  init(_ options: LinregOptions, _ world: Communicator) {
+  private let console: RankConsole
+
+  init(_ options: LinregOptions, _ world: Communicator, _ console: RankConsole) {
     self.options = options
     self.world = world
+    self.console = console
   }
 
   /// Loads the examples. Collective.
@@ -38,6 +42,7 @@ struct ProblemSource {
       guard world.isRoot else { return nil }
       let table = try NumericTable(csv: path)
       let column = try targetColumn(target, of: table)
+      noteHeader(of: table)
       guard table.values.elements.count <= Int32.max else {
         throw DataError(
           file: path, expected: "at most \(Int32.max) numbers that one rank can deal out",
@@ -87,6 +92,7 @@ struct ProblemSource {
     }
     let rows = try world.allGather([Int64(table.values.rows)]).map { Int($0) }
     try world.agreeing { if rows.allSatisfy({ $0 == 0 }) { throw table.withoutRows() } }
+    noteHeader(of: table)
     return (
       problem(path, table.columnNames, column, rowsPerRank: rows, isChecked: false),
       Examples(
@@ -94,6 +100,11 @@ struct ProblemSource {
         first: rows[..<world.rank].reduce(0, +)),
       nil
     )
+  }
+
+  private func noteHeader(of table: NumericTable) {
+    if table.hasHeader { return }
+    console.note("\(table.file) has no header: its first line, of numbers alone, counts as a row.")
   }
 
   private func targetColumn(_ target: String, of table: NumericTable) throws -> Int {

@@ -90,6 +90,21 @@ struct Standardization {
     }
   }
 
+  /// Theta for features in these units, of one for features in other standard units of the same data.
+  ///
+  /// Rounding makes the means and deviations of two exchanges differ, but by so little that a difference of
+  /// two means is exact. In the data's own units the intercept of features far from zero, such as times since
+  /// 1970, is the rest of large numbers, and says nothing of how alike two descents were.
+  func theta(_ theta: [Double], from other: Standardization) -> [Double] {
+    var own = theta
+    for feature in means.indices {
+      let slope = theta[feature + 1] / other.deviations[feature]
+      own[feature + 1] = slope * deviations[feature]
+      own[0] += slope * (means[feature] - other.means[feature])
+    }
+    return own
+  }
+
   /// Theta for features in the data's own units.
   func ownUnits(_ theta: [Double]) -> [Double] {
     var own = theta

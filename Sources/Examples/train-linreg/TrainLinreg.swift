@@ -31,7 +31,7 @@ struct TrainLinreg: ParsableCommand {
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {
-    var (problem, examples, all) = try ProblemSource(options, world).load()
+    var (problem, examples, all) = try ProblemSource(options, world, console).load()
     if options.partitioned, options.verify {
       console.note("No rank holds all rows of \(problem.source), so the result is not checked.")
     }
@@ -50,7 +50,11 @@ struct TrainLinreg: ParsableCommand {
     let settings = DescentSettings(options, problem, rate: rate)
     if options.ranksReport {
       let report = try RanksReport(of: examples, in: problem, settings, exchange, world)
-      if options.format == .text { console.print(report.text) } else { console.note(report.text) }
+      if options.format == .text {
+        try console.print(report.text)
+      } else {
+        console.note(report.text)
+      }
     }
 
     try world.barrier()
@@ -85,9 +89,10 @@ struct TrainLinreg: ParsableCommand {
       epochs: descent.epochs, ending: ending, lastChange: descent.lastChange, seconds: seconds,
       theta: units.ownUnits(descent.theta), loss: squares / Double(problem.examples),
       r2: 1 - squares / units.targetSquares)
-    try finish(result, in: world, console) { result in
+    try finish(result, in: world, console) { _ in
       try Verification.run(
-        on: &all, in: problem, settings, epochs: descent.epochs, theta: result.theta, over: world)
+        on: &all, in: problem, settings, epochs: descent.epochs, theta: descent.theta, in: units,
+        over: world)
     }
   }
 
@@ -99,8 +104,8 @@ struct TrainLinreg: ParsableCommand {
     var result = found
     if result.problem.isChecked { result.check = try check(result) }
     switch options.format {
-    case .text: console.print(result.text)
-    case .json: console.print(result.json.encoded())
+    case .text: try console.print(result.text)
+    case .json: try console.print(result.json.encoded())
     }
     if let warning = result.warning { console.note(warning) }
     try world.agreeing { try result.check?.failure.map { throw $0 } }

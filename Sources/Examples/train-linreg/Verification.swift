@@ -3,7 +3,7 @@ import ExampleSupport
 
 /// What one process, with all examples, says of the ranks' result.
 struct Verification {
-  /// How far theta is from that of the same descent in one process.
+  /// How far theta in standard units is from that of the same descent in one process.
   /// Nil where theta is not found by descent.
   let serialDifference: Double?
   /// Theta by solving least squares; nil if the features depend on each other.
@@ -55,13 +55,14 @@ struct Verification {
   ///   - problem: What all ranks know.
   ///   - settings: Those of the ranks' descent.
   ///   - epochs: How many it took.
-  ///   - theta: What it found, in the data's own units.
+  ///   - theta: What it found, in standard units.
+  ///   - units: These units.
   ///   - world: All ranks.
   /// - Returns: On the root what it found; nil elsewhere.
   /// - Throws: What the communicator throws.
   static func run(
     on all: inout Examples?, in problem: Problem, _ settings: DescentSettings, epochs: Int,
-    theta: [Double], over world: Communicator
+    theta: [Double], in units: Standardization, over world: Communicator
   ) throws -> Verification? {
     var signs = SignsOfLife(over: world)
     guard var examples = all else {
@@ -71,16 +72,16 @@ struct Verification {
     all = nil
     let exact = LeastSquares.solve(design: examples.design, targets: examples.targets)
     try signs.give()
-    let units = try Standardization(of: examples, in: problem, .alone)
-    units.apply(to: &examples)
+    let alone = try Standardization(of: examples, in: problem, .alone)
+    alone.apply(to: &examples)
     var descent = GradientDescent(
       on: examples, in: problem, settings.exactly(epochs: epochs), .alone)
     let console = RankConsole(isRoot: true)
     _ = try descent.run(progress: ProgressNotes(on: console), label: "check: ") { try signs.give() }
     try signs.end()
     return Verification(
-      serialDifference: difference(theta, units.ownUnits(descent.theta)), exactTheta: exact,
-      exactDifference: exact.map { difference(theta, $0) })
+      serialDifference: difference(alone.theta(theta, from: units), descent.theta),
+      exactTheta: exact, exactDifference: exact.map { difference(units.ownUnits(theta), $0) })
   }
 
   /// The largest |a - b| / max(1, |b|).
