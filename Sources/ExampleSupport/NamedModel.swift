@@ -13,8 +13,8 @@ public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
   /// Hinton, 2012), for small images.
   case alexnetSmall = "alexnet-small"
 
-  /// The layers, for examples of a shape and so many classes.
-  public func words(input: Shape, classes: Int) -> NetworkWords {
+  /// The layers as words, for examples of a shape and so many classes.
+  public func text(input: Shape, classes: Int) -> String {
     let hidden =
       switch self {
       case .mlp: "512,relu,512,relu"
@@ -26,8 +26,13 @@ public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
       }
     let isFlat = self == .mlp || self == .wide || input.rank == 1
     let sizes = isFlat ? ["\(input.count)"] : input.sizes.map(String.init)
+    return "\(sizes.joined(separator: "x")),\(hidden),\(classes)"
+  }
+
+  /// The layers, for examples of a shape and so many classes.
+  public func words(input: Shape, classes: Int) -> NetworkWords {
     do {
-      return try NetworkWords("\(sizes.joined(separator: "x")),\(hidden),\(classes)")
+      return try NetworkWords(text(input: input, classes: classes))
     } catch {
       preconditionFailure("the model \(rawValue) cannot be read: \(error)")
     }

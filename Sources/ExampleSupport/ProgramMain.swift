@@ -68,7 +68,14 @@ public enum ProgramMain {
   ) -> Never {
     let console = RankConsole(isRoot: true)
     let arguments = parse(command)
-    ending(console) { try body(arguments, console) }
+    ending(console) {
+      do {
+        try body(arguments, console)
+      } catch let error as ValidationError {
+        console.note(command.fullMessage(for: error))
+        exit(command.exitCode(for: error).rawValue)
+      }
+    }
     exit(EXIT_SUCCESS)
   }
 

@@ -7,12 +7,13 @@ public import AllReduceNN
   import Darwin
 #endif
 
-/// A folder that keeps a training's latest state, from which it goes on: on any number of ranks.
+/// A folder that keeps a training's latest states, from which it goes on: on any number of ranks.
 ///
-/// The state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whoever
-/// held which part of it, and a ``TrainingState`` in the metadata. It is written aside and renamed: a run
-/// that is killed while it writes leaves the state before. Rank 0 alone reads and writes, so the folder
-/// need not be seen by other hosts.
+/// A state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whoever held
+/// which part of it, and a ``TrainingState`` and checksums in the metadata. It is written aside and renamed: a
+/// run that is killed while it writes leaves the state before. The states before it stay as
+/// `checkpoint.1.safetensors` and so on, and the newest one that is whole is read. Rank 0 alone reads and
+/// writes, so the folder need not be seen by other hosts.
 ///
 /// ```swift
 /// try checkpoint.write(network.stateTensors + optimizer.stateTensors, state, over: world)
@@ -20,35 +21,68 @@ public import AllReduceNN
 public struct Checkpoint: Sendable {
   /// The folder.
   public let directory: String
+  /// How many states are kept: the newest, and those before it.
+  public let generations: Int
 
   /// Names a folder; nothing is done with it.
-  public init(directory: String) {
+  ///
+  /// - Precondition: 1 to 100 generations.
+  public init(directory: String, generations: Int = 2) {
+    precondition(
+      (1...Checkpoint.most).contains(generations),
+      "a folder keeps 1 to \(Checkpoint.most) states, not \(generations)")
     var directory = Substring(directory)
     while directory.count > 1, directory.last == "/" { directory.removeLast() }
     self.directory = String(directory)
+    self.generations = generations
   }
 
-  /// The file of the state.
-  public var path: String { "\(directory)/checkpoint.safetensors" }
+  /// The file of the newest state.
+  public var path: String { path(of: 0) }
 
-  /// What the metadata calls a file of this kind, and the version of its contents.
-  static let (format, version) = ("allreduce.checkpoint", "1")
+  /// The file of the state so many before the newest.
+  private func path(of generation: Int) -> String {
+    "\(directory)/checkpoint\(generation == 0 ? "" : ".\(generation)").safetensors"
+  }
 
   /// Makes the folder if its parent is there, and makes sure that it can be written to. Not collective:
   /// for rank 0, before the training.
   ///
   /// - Throws: ``DataError`` with the system's reason if not.
   public func prepare() throws(DataError) {
+    try makeFolder()
+    _ = try OutputFile(path: path, .own)
+  }
+
+  /// Makes the folder if its parent is there.
+  func makeFolder() throws(DataError) {
     if mkdir(directory, 0o755) != 0, errno != EEXIST {
       throw OutputFile.unwritable(directory, errno)
     }
-    _ = try OutputFile(path: path)
   }
 
-  /// Whether there is a state already.
-  public var exists: Bool { access(path, F_OK) == 0 }
+  /// The files that are there, the newest first: any may be missing, and there may be more than are kept now.
+  var existing: [String] {
+    (0..<Checkpoint.most).map { path(of: $0) }.filter { Checkpoint.isThere($0) }
+  }
 
-  /// Writes the state, in the place of the one before. Collective.
+  /// More states than a folder keeps.
+  static let most = 100
+
+  /// Whether there is a state already.
+  public var exists: Bool { !existing.isEmpty }
+
+  private static func isThere(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
+  }
+
+  /// Gives a damaged state a name by which it is no longer taken for one.
+  func putAside(_ path: String) {
+    rename(path, "\(directory)/damaged.safetensors")
+  }
+
+  /// Writes the state, in the place of the newest, which becomes the one before. Collective.
   ///
   /// Rank 0 holds a chunk of a tensor at a time (16 MiB) where it does not hold all of it anyway.
   ///
@@ -56,21 +90,18 @@ public struct Checkpoint: Sendable {
   ///   - tensors: The same names and shapes on all ranks, each rank with what it holds.
   ///   - state: Where the training stands; rank 0's counts.
   ///   - communicator: The ranks that hold the tensors.
-  /// - Throws: ``AgreedError`` if it cannot be written, on every rank; the state before stays.
+  /// - Throws: ``AgreedError`` if it cannot be written, on every rank; the states before stay.
   public func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, over communicator: Communicator
   ) throws {
     let owners = try StateOwners(tensors, over: communicator)
-    let type = SafetensorsEntry.type(of: Scalar.self)
-    let header = SafetensorsHeader(
-      metadata: [
-        ("format", Checkpoint.format), ("version", Checkpoint.version),
-        ("layout", WeightLayout.name), ("training", state.encoded),
-      ], tensors: tensors.map { ($0.name, type, $0.shape) })
+    var sums = tensors.map { _ in WeightChecksum.Running() }
+    func header() -> [UInt8] { Checkpoint.header(tensors, sums.map(\.value), state) }
     let file = try communicator.agreeing {
       guard communicator.isRoot else { return nil as OutputFile? }
-      let file = try OutputFile(path: path)
-      try header.encoded.withUnsafeBytes { try file.write($0) }
+      let file = try OutputFile(path: path, .own)
+      // The checksums are not known yet, but how long they are.
+      try header().withUnsafeBytes { try file.write($0) }
       return file
     }
     // Others are in the middle of a gather when rank 0 finds the disk full: they hear of it at the end.
@@ -78,85 +109,85 @@ public struct Checkpoint: Sendable {
     for number in tensors.indices {
       try owners.gather(number) { chunk in
         guard failure == nil else { return }
-        do { try file?.write(UnsafeRawBufferPointer(chunk)) } catch { failure = error }
+        do {
+          try Checkpoint.requireFinite(chunk, tensors[number].name)
+          sums[number].add(UnsafeRawBufferPointer(chunk))
+          try file?.write(UnsafeRawBufferPointer(chunk))
+        } catch {
+          failure = error
+        }
       }
     }
     try communicator.agreeing {
       if let failure { throw failure }
-      try file?.finish()
+      guard let file else { return }
+      try header().withUnsafeBytes { try file.replaceStart($0) }
+      try file.finish { keepNewest() }
     }
   }
 
-  /// Reads where the training stands. Collective.
+  /// Such a state would take the place of the last one that a training can go on from.
+  private static func requireFinite<Scalar: NetworkScalar>(
+    _ values: UnsafeBufferPointer<Scalar>, _ name: String
+  ) throws {
+    if values.allSatisfy(\.isFinite) { return }
+    throw TrainingError.notFinite(tensor: name)
+  }
+
+  /// The file's header, with its own checksum.
+  private static func header<Scalar: NetworkScalar>(
+    _ tensors: [StateTensor<Scalar>], _ sums: [UInt64], _ state: TrainingState
+  ) -> [UInt8] {
+    let type = SafetensorsEntry.type(of: Scalar.self)
+    var header = SafetensorsHeader(
+      metadata: [
+        ("format", CheckpointFile.format), ("version", CheckpointFile.version),
+        (CheckpointChecksums.headerKey, CheckpointChecksums.unknown),
+        ("layout", WeightLayout.name), ("training", state.encoded),
+        (
+          CheckpointChecksums.tensorsKey,
+          CheckpointChecksums.text(zip(tensors, sums).map { ($0.name, $1) })
+        ),
+      ], tensors: tensors.map { ($0.name, type, $0.shape) }
+    ).encoded
+    CheckpointChecksums.seal(&header)
+    return header
+  }
+
+  /// Makes the newest state the one before, and every other one older. At every moment a whole one is there.
+  private func keepNewest() {
+    for generation in generations..<Checkpoint.most { unlink(path(of: generation)) }
+    guard Checkpoint.isThere(path) else { return }
+    if generations == 1 { return }
+    for generation in stride(from: generations - 1, to: 1, by: -1) {
+      rename(path(of: generation - 1), path(of: generation))
+    }
+    // A second name, so that the newest keeps its own until the next state takes it; a file system without
+    // such names gives it another one.
+    let aside = "\(directory)/.checkpoint.1.new"
+    unlink(aside)
+    if link(path, aside) != 0 || rename(aside, path(of: 1)) != 0 {
+      rename(path, path(of: 1))
+    }
+  }
+
+  /// Reads where the training stands: of the newest state that is whole. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is no checkpoint, or it is damaged or something else.
+  /// - Throws: ``AgreedError`` if there is no checkpoint, or all are damaged or something else.
   public func readState(over communicator: Communicator) throws -> TrainingState {
-    let text = try communicator.agreeing { () throws -> String in
-      guard communicator.isRoot else { return "" }
-      return try openState().state.encoded
-    }
-    return try TrainingState(encoded: communicator.broadcast(text, from: 0))
+    try CheckpointReader(self, over: communicator).state
   }
 
-  /// Gives all ranks what they hold of the state. Collective.
+  /// Gives all ranks what they hold of the newest state that is whole. Collective.
   ///
   /// - Parameters:
   ///   - tensors: The same names and shapes on all ranks, each rank with what it holds; overwritten, but
   ///     only after all names and shapes were found right.
   ///   - communicator: The ranks.
-  /// - Throws: ``AgreedError`` if the checkpoint is damaged, or of another network or optimizer.
+  /// - Throws: ``AgreedError`` if there is none, or it is of another network or optimizer.
   public func read<Scalar: NetworkScalar & ReducibleScalar>(
     into tensors: [StateTensor<Scalar>], over communicator: Communicator
   ) throws {
-    let (file, entries) = try communicator.agreeing {
-      guard communicator.isRoot else { return (nil as SafetensorsFile?, [SafetensorsEntry]()) }
-      let file = try openState().file
-      return (file, try file.entries(for: tensors, leavingOut: ["replicas/"]))
-    }
-    let most = tensors.reduce(0) { max($0, $1.shape.count) }
-    let room = min(most, StateOwners<Scalar>.chunkCount)
-    let chunk = TensorMemory<Scalar>(count: room)
-    for (number, tensor) in tensors.enumerated() {
-      for start in stride(from: 0, to: tensor.shape.count, by: max(room, 1)) {
-        let range = start..<min(start + room, tensor.shape.count)
-        let values = UnsafeMutableBufferPointer(rebasing: chunk.values[0..<range.count])
-        file?.copy(entries[number], from: range.lowerBound, into: values)
-        try communicator.broadcastNatively(UnsafeMutableRawBufferPointer(values), from: 0)
-        for (piece, target) in tensor.parts {
-          piece.forEachRun(within: range) { element, place, count in
-            let from = element - range.lowerBound
-            _ = UnsafeMutableBufferPointer(rebasing: target[place..<place + count])
-              .update(fromContentsOf: values[from..<from + count])
-          }
-        }
-      }
-    }
-    // Ranks may read what others hold, in memory that they share.
-    try communicator.barrier()
-  }
-
-  private func openState() throws(DataError) -> (file: SafetensorsFile, state: TrainingState) {
-    let file = try SafetensorsFile(path: path)
-    func foreign(_ expected: String, _ found: String) -> DataError {
-      DataError(
-        file: path, expected: expected, found: found,
-        advice: "name a folder with a checkpoint that train-classifier or this library wrote")
-    }
-    guard file.metadata["format"] == Checkpoint.format else {
-      throw foreign(
-        "the format \"\(Checkpoint.format)\" in the metadata",
-        file.metadata["format"].map { "\"\($0)\"" } ?? "none")
-    }
-    try WeightLayout.require(in: file)
-    guard file.metadata["version"] == Checkpoint.version, let text = file.metadata["training"]
-    else {
-      throw foreign(
-        "version \(Checkpoint.version) of the state", file.metadata["version"] ?? "none")
-    }
-    do {
-      return (file, try TrainingState(encoded: text))
-    } catch {
-      throw foreign(error.expected + " of the training's state", error.found)
-    }
+    try CheckpointReader(self, over: communicator).read(into: tensors)
   }
 }

@@ -60,10 +60,11 @@ extension Network {
   /// the file, ``Checkpoint/read(into:over:)`` reads it on rank 0.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it cannot be read, is of another network, or does not say how its weights lie;
-  ///   then nothing has changed.
+  /// - Throws: ``DataError`` if it cannot be read, is of another network, does not say how its weights lie, or
+  ///   is a state whose checksums say that it is damaged; then nothing has changed.
   public func load(weights path: String) throws(DataError) {
     let file = try SafetensorsFile(path: path)
+    _ = try file.checkSums()
     try WeightLayout.require(in: file)
     let tensors = stateTensors
     let entries = try file.entries(for: tensors, leavingOut: ["optimizer/", "replicas/"])

@@ -36,6 +36,13 @@ public final class SafetensorsFile {
   /// The tensor with a name.
   public subscript(name: String) -> SafetensorsEntry? { places[name].map { entries[$0] } }
 
+  /// Lets `body` see the bytes of the header, with those of its length.
+  func withHeader<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try withExtendedLifetime(file) {
+      try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(file.bytes)[..<dataStart]))
+    }
+  }
+
   /// Lets `body` see a tensor's bytes, which need not be aligned.
   package func withBytes<Result>(
     of entry: SafetensorsEntry, _ body: (UnsafeRawBufferPointer) throws -> Result

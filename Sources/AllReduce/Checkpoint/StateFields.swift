@@ -53,27 +53,36 @@ struct StateFields {
     return value
   }
 
+  /// A text, or nil if there is none of the name.
+  func optionalText(_ name: String) throws(Mistake) -> String? {
+    has(name) ? try text(name) : nil
+  }
+
   /// A number of 64 bits, written as a text.
   func word(_ name: String) throws(Mistake) -> UInt64 {
     guard let value = UInt64(try text(name)) else { throw wrong("a number in quotes", name) }
     return value
   }
 
+  /// More than a training counts; sums and products with a size of memory do not overflow.
+  private static let most = 1 << 48
+
   func count(_ name: String, from least: Int = 0) throws(Mistake) -> Int {
-    guard case .integer(let value)? = members[name]?.value, value >= least else {
-      throw wrong("a whole number from \(least)", name)
-    }
+    guard case .integer(let value)? = members[name]?.value,
+      (least...StateFields.most).contains(value)
+    else { throw wrong("a whole number from \(least) to \(StateFields.most)", name) }
     return value
   }
 
   func number(_ name: String) throws(Mistake) -> Double {
-    guard let value = members[name]?.number else { throw wrong("a number", name) }
+    guard let value = members[name]?.number, value.isFinite else { throw wrong("a number", name) }
     return value
   }
 
   func numbers(_ name: String) throws(Mistake) -> [Double] {
     guard case .list(let elements)? = members[name]?.value,
-      case let numbers = elements.compactMap(\.number), numbers.count == elements.count
+      case let numbers = elements.compactMap(\.number), numbers.count == elements.count,
+      numbers.allSatisfy(\.isFinite)
     else { throw wrong("a list of numbers", name) }
     return numbers
   }
@@ -81,7 +90,9 @@ struct StateFields {
   func counts(_ name: String) throws(Mistake) -> [Int] {
     let numbers = try numbers(name)
     let counts = numbers.compactMap { Int(exactly: $0) }
-    guard counts.count == numbers.count else { throw wrong("a list of whole numbers", name) }
+    guard counts.count == numbers.count, counts.allSatisfy((0...StateFields.most).contains) else {
+      throw wrong("a list of whole numbers from 0 to \(StateFields.most)", name)
+    }
     return counts
   }
 }

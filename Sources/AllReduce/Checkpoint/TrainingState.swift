@@ -28,6 +28,13 @@ public struct TrainingState: Equatable, Sendable {
   /// Where replicas stand in their rounds; nil where ranks train in step.
   public var replicas: KeptReplicas?
 
+  /// The layers of the whole network (``Layer/summary``); nil in a state of version 1.
+  public var layers: String?
+  /// The layers as the programs' option `--layers` takes them, if who trained said so.
+  public var layerWords: String?
+  /// The plan that the training had, as json (``Plan/json``); nil in a state of version 1.
+  public var plan: String?
+
   /// The state before the first step.
   public init(sampler: EpochSampler, optimizer: String, schedule: LearningRateSchedule) {
     self.sampler = sampler
@@ -63,6 +70,9 @@ extension TrainingState {
       ("train_loss", .numbers(trainLoss)), ("test_accuracy", .numbers(testAccuracy)),
     ]
     if let replicas { members.append(("replicas", replicas.json)) }
+    for (name, text) in [("layers", layers), ("layer_words", layerWords), ("plan", plan)] {
+      if let text { members.append((name, .text(text))) }
+    }
     return JSONValue.object(members).encodedOnOneLine()
   }
 
@@ -90,6 +100,9 @@ extension TrainingState {
     trainLoss = try fields.numbers("train_loss")
     testAccuracy = try fields.numbers("test_accuracy")
     if fields.has("replicas") { replicas = try KeptReplicas(fields.object("replicas")) }
+    layers = try fields.optionalText("layers")
+    layerWords = try fields.optionalText("layer_words")
+    plan = try fields.optionalText("plan")
   }
 }
 

@@ -16,7 +16,7 @@ enum WeightLayout {
   static func require(in file: SafetensorsFile) throws(DataError) {
     let said = file.metadata["layout"]
     let format = file.metadata["format"]
-    guard said != name, said != nil || format != Checkpoint.format else { return }
+    guard said != name, said != nil || format != CheckpointFile.format else { return }
     throw DataError(
       file: file.path, expected: "\"layout\": \"\(name)\" in the metadata",
       found: said.map { "\"\($0)\"" }

@@ -64,7 +64,7 @@ extension KeptReplicas {
     let (seen, correct) = (try fields.counts("epoch_examples"), try fields.counts("epoch_correct"))
     let (losses, all) = (try fields.numbers("epoch_losses"), count)
     guard figures.count == 3, !stepsTaken.isEmpty, fragment <= stepsTaken.count,
-      examples.count == count * stepsTaken.count,
+      examples.count % stepsTaken.count == 0, examples.count / stepsTaken.count == count,
       [seen.count, correct.count, losses.count].allSatisfy({ $0 == all })
     else {
       throw StateFields.Mistake(

@@ -34,12 +34,15 @@ extension Trainer {
   /// - Throws: ``AgreedError`` if the checkpoint is damaged, of another network or optimizer, or if replicas cannot
   ///   go on from there in their rounds; ``MPIError``.
   public func resume(_ state: TrainingState, from checkpoint: Checkpoint) throws {
+    try resume(state) { try checkpoint.read(into: $0, over: world) }
+  }
+
+  /// As ``resume(_:from:)``, with what reads vectors of the state.
+  func resume(_ state: TrainingState, _ read: ([StateTensor<Scalar>]) throws -> Void) throws {
     try replicas?.arrive()
     if let kept = state.replicas { try world.agreeing { try replicas?.check(kept) } }
-    try checkpoint.read(
-      into: tensors(
-        ofReplicas: state.replicas?.count, hasDifference: state.replicas?.underWay != nil),
-      over: world)
+    try read(
+      tensors(ofReplicas: state.replicas?.count, hasDifference: state.replicas?.underWay != nil))
     try replicas?.resume(state.replicas)
     (nextStep, updates) = (state.randomStep, state.steps)
   }

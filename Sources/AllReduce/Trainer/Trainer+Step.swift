@@ -227,7 +227,7 @@ extension Trainer {
     let before = exchangeTimes.ownSeconds
     network.pass.isTraining = true
     network.pass.step = nextStep
-    nextStep += 1
+    nextStep &+= 1
     let own = try tally.counting(body)
     computeSeconds += (clock.now - from) / .seconds(1) - (exchangeTimes.ownSeconds - before)
     totals = try tally.counting { try finishExchange(own, which) }

@@ -64,6 +64,8 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// The layout that the loss is computed in: batchSharded, replicated or featureSharded.
   let lossLayout: Layout
   let inputLayout: Layout
+  /// The layers of the whole network, for people.
+  let layers: String
   /// The root, where the plan does not run the user's own.
   let row: PlannedRow<Scalar>?
   /// What is exchanged between the layers, by layer.
@@ -119,6 +121,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
       virtualShards: virtualShards)
     let resolved = setting.resolved
     (self.world, self.ranks) = (world, ranks)
+    layers = root.summary
     (self.plan, update, self.virtualShards) = (setting.plan, setting.update, virtualShards)
     (self.loss, rule, self.clipping) = (loss, optimizer, clipping)
     (inputLayout, lossLayout) = (resolved.input, resolved.end.taken)

@@ -7,7 +7,7 @@ public import AllReduceNN
 public enum WeightChecksum {
   /// The checksum of a network's parameters: their values, without the room between them.
   public static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {
-    var sum = Lanes()
+    var sum = Running()
     for parameter in network.layout.parameters {
       sum.add(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(parameter.values.values)))
     }
@@ -16,7 +16,7 @@ public enum WeightChecksum {
 
   /// The checksum of bytes.
   public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-    var sum = Lanes()
+    var sum = Running()
     sum.add(bytes)
     return sum.value
   }
@@ -27,8 +27,10 @@ public enum WeightChecksum {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  /// A checksum of bytes that come one after the other, all but the last ones a multiple of 64.
+  ///
   /// Eight sums that take turns, so that the processor need not wait for a multiplication.
-  private struct Lanes {
+  struct Running {
     private var lanes = SIMD8<UInt64>(repeating: 0x9E37_79B9_7F4A_7C15)
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {

@@ -12,14 +12,20 @@ final class MetricsLog {
   ///   - path: The file; nil for none.
   ///   - isRoot: Whether this rank writes.
   ///   - kept: The lines of steps up to this one stay, where a run goes on.
-  /// - Throws: ``DataError`` or ``OutputError`` if it cannot be written.
+  /// - Throws: ``TrainingError`` or ``OutputError`` if it cannot be written.
   init(path: String?, isRoot: Bool, keepingSteps kept: Int = 0) throws {
     guard let path, isRoot else {
       file = nil
       return
     }
     let kept = MetricsLog.lines(of: path, upTo: kept)
-    let opened = try OutputFile(path: path)
+    let opened: OutputFile
+    do {
+      opened = try OutputFile(path: path)
+    } catch {
+      throw TrainingError.settings(
+        "The log \(path) cannot be written: found \(error.found); \(error.advice).")
+    }
     try opened.write(kept)
     // Readers follow what is written from here on.
     try opened.publish()

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import AllReduceNN
 
 #if canImport(Glibc)
   import Glibc
@@ -24,8 +24,11 @@ public enum ProcessMemory {
   /// The memory that this process has in use now, in bytes, where n processes share a page each 1/n of it
   /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not tell.
   public static var proportionalBytes: Int? {
-    guard let text = try? String(contentsOfFile: "/proc/self/smaps_rollup", encoding: .utf8),
-      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),
+    guard let file = try? FileBytes(path: "/proc/self/smaps_rollup", unpacks: false) else {
+      return nil
+    }
+    let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),
       let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
     else { return nil }
     return kilobytes << 10

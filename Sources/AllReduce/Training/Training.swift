@@ -37,6 +37,12 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var checkpoints: Checkpoints?
   /// A rank that is slowed down; nil for none.
   public var straggler: Straggler?
+  /// Called with the state that a run is resumed from, before anything of it is taken over; throws to refuse it.
+  /// What it gives and this run has too, such as the seed, is compared without it.
+  public var checkResumed: ((TrainingState) throws -> Void)?
+  /// The layers in the words of the programs' option `--layers`, to be kept in the state for those that make the
+  /// network again.
+  public var layerWords: String?
   /// A file for a line of JSON a step (`docs/schemas.md`).
   public var log: String?
   /// A file for a timeline of all ranks (``TraceFile``).
@@ -115,9 +121,15 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       records.resumed
       ?? TrainingState(sampler: course.sampler, optimizer: trainer.method, schedule: schedule)
     trainer.recorder = records.recorder
-    try records.restore(trainer)
-    if let resumed = records.resumed { resume(resumed) }
+    let notes = try records.restore(trainer) { state in
+      if let layers = state.layers {
+        try TrainingState.require(trainer.layers, layers, "The network is")
+      }
+    }
+    if let resumed = records.resumed { resume(resumed, notes) }
     state.epochScore = trainer.score(in: state)
+    (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
+    state.plan = trainer.plan.json
     // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
     let log = try world.agreeing {
       try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
@@ -165,7 +177,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       data.training, globalBatchSize: kept ?? globalBatchSize,
       kept == nil ? "A step of all ranks takes" : "A step of the state to resume from takes",
       parts: accumulation, most: stepsPerEpoch, epochs: epochs, seed: seed)
-    try resumed.map { try course.check($0, data.training, method: trainer.method) }
+    if let resumed {
+      try course.check(resumed, data.training, method: trainer.method)
+      try checkResumed?(resumed)
+    }
     return course
   }
 
@@ -179,7 +194,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  private func resume(_ state: TrainingState) {
+  private func resume(_ state: TrainingState, _ notes: [String]) {
+    for note in notes { progress?(note) }
     schedule = state.schedule
     (steps, firstStep) = (state.steps, state.steps)
     (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)

@@ -55,21 +55,29 @@ struct TrainingCourse {
   /// Makes sure that a run goes on from a state with the same examples and the same method.
   func check(_ state: TrainingState, _ data: any Dataset, method: String) throws {
     let kept = state.sampler
-    func require<Value: Equatable>(_ now: Value, _ before: Value, _ words: String) throws {
-      guard now == before else {
-        throw TrainingError.settings(
-          "\(words) \(now), but the state to go on from is of a run with \(before): go on with the same."
-        )
-      }
-    }
-    try require(globalBatchSize, kept.globalBatchSize, "The global batch size is")
-    try require(sampler.seed, kept.seed, "The seed is")
-    try require(data.count, kept.count, "The number of examples of \(data.name) is")
-    try require(method, state.optimizer, "The update is")
+    try TrainingState.require(globalBatchSize, kept.globalBatchSize, "The global batch size is")
+    try TrainingState.require(sampler.seed, kept.seed, "The seed is")
+    try TrainingState.require(data.count, kept.count, "The number of examples of \(data.name) is")
+    try TrainingState.require(method, state.optimizer, "The update is")
   }
 
   /// The part sampler's batches that make a step; fewer than ``parts`` where an epoch ends.
   func batches(ofStep step: Int) -> Range<Int> {
     step * parts..<min((step + 1) * parts, partSampler.stepsPerEpoch)
+  }
+}
+
+extension TrainingState {
+  /// Makes sure that a run that goes on from a state has what the state's own run had.
+  ///
+  /// - Throws: ``TrainingError`` that names both.
+  package static func require<Value: Equatable>(
+    _ now: Value, _ before: Value, _ words: String
+  ) throws {
+    guard now == before else {
+      throw TrainingError.settings(
+        "\(words) \(now), but the state to go on from is of a run with \(before): go on with the same."
+      )
+    }
   }
 }

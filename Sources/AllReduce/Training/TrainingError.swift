@@ -6,12 +6,14 @@ public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   case settings(String)
   /// The loss or the gradient of a step is NaN or infinite. Epoch and step count from 1.
   case diverged(epoch: Int, step: Int, learningRate: Double)
+  /// A tensor of a state that was to be written has NaN or infinite elements.
+  case notFinite(tensor: String)
 
   /// 64, wrong usage, or 65.
   public var exitCode: Int32 {
     switch self {
     case .settings: 64
-    case .diverged: 65
+    case .diverged, .notFinite: 65
     }
   }
 
@@ -19,6 +21,9 @@ public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   public var description: String {
     switch self {
     case .settings(let text): text
+    case .notFinite(let tensor):
+      "\(tensor) has elements that are NaN or infinite, so the state is not written, and the one before stays: "
+        + "the training has diverged; begin again with a smaller learning rate, a warm-up, or clipping."
     case .diverged(let epoch, let step, let rate):
       "The loss is no finite number after step \(step) of epoch \(epoch): the training diverges with a "
         + "learning rate of \(rate); use a smaller one, a warm-up, or clipping."

@@ -9,6 +9,9 @@ final class TrainingRecords {
   let recorder: SpanRecorder?
 
   private let checkpoint: Checkpoint?
+  private let reader: CheckpointReader?
+  /// On rank 0, until the training ends.
+  private let lock: CheckpointLock?
   private let every: Int?
   private let trace: TraceFile?
 
@@ -17,30 +20,38 @@ final class TrainingRecords {
   /// - Throws: ``AgreedError`` if not.
   init(_ checkpoints: Checkpoints?, trace path: String?, over world: Communicator) throws {
     every = checkpoints?.everySteps
-    let checkpoint = checkpoints.map { Checkpoint(directory: $0.folder) }
+    let checkpoint = checkpoints.map {
+      Checkpoint(directory: $0.folder, generations: $0.generations)
+    }
     self.checkpoint = checkpoint
-    if let checkpoint, let checkpoints {
+    let resumes = checkpoints?.resumes == true
+    lock = try checkpoint.flatMap { checkpoint in
       try world.agreeing {
-        if world.isRoot { try TrainingRecords.check(checkpoint, resumes: checkpoints.resumes) }
+        guard world.isRoot else { return nil }
+        return try TrainingRecords.open(checkpoint, resumes: resumes, host: world.processorName)
       }
     }
-    resumed = checkpoints?.resumes == true ? try checkpoint?.readState(over: world) : nil
+    reader = resumes ? try checkpoint.map { try CheckpointReader($0, over: world) } : nil
+    resumed = reader?.state
     trace = try path.map { try TraceFile(path: $0, over: world) }
     recorder = trace.map { _ in SpanRecorder() }
   }
 
-  private static func check(_ checkpoint: Checkpoint, resumes: Bool) throws {
-    if resumes, !checkpoint.exists {
-      throw DataError(
-        file: checkpoint.path, expected: "the state to resume from", found: "no such file",
-        advice: "begin without resuming, or name the folder of a run")
-    }
+  /// Takes the folder for this job alone.
+  private static func open(
+    _ checkpoint: Checkpoint, resumes: Bool, host: String
+  ) throws -> CheckpointLock {
+    // A folder that is named by mistake is not made.
+    if resumes, !checkpoint.exists { throw CheckpointReader.missing(checkpoint) }
+    try checkpoint.makeFolder()
+    let lock = try CheckpointLock(folder: checkpoint.directory, host: host)
     if !resumes, checkpoint.exists {
       throw TrainingError.settings(
         "\(checkpoint.directory) keeps the state of another run: resume it, or name another folder."
       )
     }
     try checkpoint.prepare()
+    return lock
   }
 
   /// Whether the state is to be written after a step.
@@ -50,8 +61,22 @@ final class TrainingRecords {
   }
 
   /// Lets a trainer go on from the state, if there is one. Collective.
-  func restore<Scalar: NetworkScalar & ReducibleScalar>(_ trainer: Trainer<Scalar>) throws {
-    if let resumed, let checkpoint { try trainer.resume(resumed, from: checkpoint) }
+  ///
+  /// - Parameters:
+  ///   - trainer: What goes on.
+  ///   - check: Throws if something else of the state does not fit; then nothing has changed.
+  /// - Returns: What a user should know of the state's file, on rank 0.
+  /// - Throws: ``AgreedError`` of what `check` throws, or if the state is of another network.
+  func restore<Scalar: NetworkScalar & ReducibleScalar>(
+    _ trainer: Trainer<Scalar>, check: (TrainingState) throws -> Void
+  ) throws -> [String] {
+    guard let reader else { return [] }
+    try trainer.resume(reader.state) { tensors in
+      try reader.read(into: tensors) { try check(reader.state) }
+    }
+    // Else the next writing would keep it in the place of the state that was taken.
+    for path in reader.damaged { checkpoint?.putAside(path) }
+    return reader.notes
   }
 
   /// Gives ranks the vectors of the state, if there is one. Collective.

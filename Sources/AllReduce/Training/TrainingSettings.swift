@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A folder that keeps a training's latest state (``Checkpoint``).
+/// A folder that keeps a training's latest states (``Checkpoint``), of one job at a time.
 public struct Checkpoints: Sendable {
   /// The folder; made if its parent is there.
   public var folder: String
@@ -11,9 +11,15 @@ public struct Checkpoints: Sendable {
   /// state is refused.
   public var resumes: Bool
 
+  /// How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.
+  public var generations: Int
+
   /// Names the folder.
-  public init(folder: String, everySteps: Int? = nil, resumes: Bool = false) {
+  public init(
+    folder: String, everySteps: Int? = nil, resumes: Bool = false, generations: Int = 2
+  ) {
     (self.folder, self.everySteps, self.resumes) = (folder, everySteps, resumes)
+    self.generations = generations
   }
 }
 

@@ -24,7 +24,9 @@ struct JSONNode {
   }
 }
 
-/// Reads json (RFC 8259) without Foundation, which a library of ranks would otherwise not need.
+/// Reads json (RFC 8259). Foundation's decoders tell no lines, which errors name, and keep neither the order of
+/// members nor that one stands twice, which headers of tensors are checked for; and their first use takes 5 MB of
+/// each rank's resident memory, or 11 MB by way of all of Foundation, which the library needs for nothing else.
 struct JSONReader {
   /// What is no json, and where.
   struct Mistake: Error {

@@ -96,6 +96,7 @@ package final class OutputFile {
   /// seen at once.
   ///
   /// - Parameter beforehand: Called when all is on the disk, and before the old file is replaced.
+  /// - Throws: ``OutputError`` if it is not.
   package func publish(_ beforehand: () -> Void = {}) throws(OutputError) {
     // A device or a pipe has no disk.
     guard fsync(descriptor) == 0 || [EINVAL, EROFS, ENOTSUP].contains(errno) else {

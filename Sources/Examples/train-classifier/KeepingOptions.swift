@@ -14,6 +14,12 @@ struct KeepingOptions: ParsableArguments {
       "Keeps the state every so many steps, and at the end.", valueName: "steps"))
   var checkpointEvery: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.",
+      valueName: "count"))
+  var checkpointKeep: Int?
+
   @Flag(help: "Goes on from the state in --checkpoint, on any number of ranks, in any --strategy.")
   var resume = false
 
@@ -24,16 +30,23 @@ struct KeepingOptions: ParsableArguments {
 
   /// What the library is told of them.
   var checkpoints: Checkpoints? {
-    checkpoint.map { Checkpoints(folder: $0, everySteps: checkpointEvery, resumes: resume) }
+    checkpoint.map {
+      Checkpoints(
+        folder: $0, everySteps: checkpointEvery, resumes: resume, generations: checkpointKeep ?? 2)
+    }
   }
 
   func validate() throws {
     if checkpoint == nil {
       for (option, isGiven) in [
-        ("--checkpoint-every", checkpointEvery != nil), ("--resume", resume),
+        ("--checkpoint-every", checkpointEvery != nil),
+        ("--checkpoint-keep", checkpointKeep != nil), ("--resume", resume),
       ] where isGiven {
         throw ValidationError("\(option) needs --checkpoint FOLDER.")
       }
+    }
+    if let checkpointKeep, !(1...100).contains(checkpointKeep) {
+      throw ValidationError("--checkpoint-keep must be 1 to 100, not \(checkpointKeep).")
     }
     if let checkpointEvery, checkpointEvery < 1 {
       throw ValidationError("--checkpoint-every must be 1 or more, not \(checkpointEvery).")

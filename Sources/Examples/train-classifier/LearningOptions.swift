@@ -23,12 +23,15 @@ struct LearningOptions: ParsableArguments {
   var learningRate: Double?
 
   @Option(
-    help: "How the rate changes: step divides it by 10 after 1/2 and 3/4 of all steps.")
-  var schedule: ScheduleName = .constant
+    help:
+      "How the rate changes: step divides it by 10 after 1/2 and 3/4 of all steps (default: constant)."
+  )
+  var schedule: ScheduleName?
 
   @Option(
-    help: ArgumentHelp("Raises the rate from 0 over so many steps first.", valueName: "steps"))
-  var warmUp = 0
+    help: ArgumentHelp(
+      "Raises the rate from 0 over so many steps first (default: 0).", valueName: "steps"))
+  var warmUp: Int?
 
   @Option(help: "How much of the last step goes on, for momentum, nesterov and lars.")
   var momentum = 0.9
@@ -69,10 +72,11 @@ struct LearningOptions: ParsableArguments {
 
   /// The rate over the steps of a run.
   func rates(steps: Int) -> LearningRateSchedule {
+    let warmUp = warmUp ?? 0
     let after = max(steps - warmUp, 1)
     let main: LearningRateSchedule =
       switch schedule {
-      case .constant: .constant(rate)
+      case .constant, nil: .constant(rate)
       case .step: .stepwise(rate, factor: 0.1, after: [after / 2, after * 3 / 4])
       case .cosine: .cosine(from: rate, over: after)
       }
@@ -96,6 +100,27 @@ struct LearningOptions: ParsableArguments {
     if !(labelSmoothing >= 0 && labelSmoothing < 1) {
       throw ValidationError("--label-smoothing must be from 0 up to 1, not \(labelSmoothing).")
     }
-    if warmUp < 0 { throw ValidationError("--warm-up must be 0 or more, not \(warmUp).") }
+    if let warmUp, warmUp < 0 {
+      throw ValidationError("--warm-up must be 0 or more, not \(warmUp).")
+    }
+  }
+
+  /// Makes sure that a state to go on from has the schedule that options given explicitly say. It is of all steps
+  /// of the run that began, so what is not given is taken from there.
+  func check(_ state: TrainingState) throws {
+    var (main, steps) = (state.schedule, 0)
+    if case .warmUp(_, let over, let next) = main { (main, steps) = (next, over) }
+    let (name, first): (ScheduleName, Double) =
+      switch main {
+      case .constant(let rate): (.constant, rate)
+      case .stepwise(let rate, _, _): (.step, rate)
+      case .cosine(let rate, _, _): (.cosine, rate)
+      case .warmUp(_, _, let next): (.constant, next.rate(afterSteps: 0))
+      }
+    if let learningRate { try TrainingState.require(learningRate, first, "--learning-rate is") }
+    if let schedule {
+      try TrainingState.require(schedule.rawValue, name.rawValue, "--schedule is")
+    }
+    if let warmUp { try TrainingState.require(warmUp, steps, "--warm-up is") }
   }
 }

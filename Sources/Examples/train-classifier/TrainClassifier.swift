@@ -91,16 +91,21 @@ struct TrainClassifier: ParsableCommand {
   private func makeTraining(
     _ trainer: Trainer<Float>, _ data: ClassificationData
   ) -> Training<Float> {
+    // Only a batch that nobody asked for gives way to that of a state.
+    let batch = options.globalBatchSize ?? options.batchSize.map { $0 * trainer.world.size }
     let training =
-      options.globalBatchSize.map {
-        Training(trainer, data, globalBatchSize: $0, seed: options.seed)
-      } ?? Training(trainer, data, batchSize: options.batchSize ?? 64, seed: options.seed)
+      batch.map { Training(trainer, data, globalBatchSize: $0, seed: options.seed) }
+      ?? Training(trainer, data, seed: options.seed)
     training.accumulation = options.accumulate
     training.stepsPerEpoch = options.steps
     training.evaluatesEverySteps = options.evaluateEvery
     training.schedule = options.learning.rates(steps: training.stepCount(epochs: options.epochs))
     training.checkpoints = options.keeping.checkpoints
     training.straggler = options.replicas.straggler
+    training.checkResumed = options.learning.check
+    training.layerWords =
+      options.layers
+      ?? model.text(input: data.training.exampleShape, classes: data.training.classCount)
     (training.log, training.trace) = (options.log, options.keeping.trace)
     return training
   }

@@ -1,0 +1,49 @@
+internal import AllReduceNN
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The right to write to a checkpoint's folder, which one process has: the system's lock of a file in it
+/// (`flock`), which ends with the process, however it ends. What the file says is for whoever comes second.
+final class CheckpointLock {
+  private let descriptor: Int32
+
+  /// Takes the lock. Where the file system has none, as some of networks, nothing is locked.
+  ///
+  /// - Throws: ``DataError`` that says who has it, or with the system's reason if there can be no such file.
+  init(folder: String, host: String) throws(DataError) {
+    let path = "\(folder)/.lock"
+    descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw OutputFile.unwritable(path, errno) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+      throw DataError(
+        file: folder, expected: "a folder in which no other job keeps its state",
+        found: CheckpointLock.words(descriptor),
+        advice: "wait for its end, or name another folder")
+    }
+    let words = Array("process \(getpid()) on \(host), since \(CheckpointLock.now())\n".utf8)
+    guard ftruncate(descriptor, 0) == 0, write(descriptor, words, words.count) == words.count else {
+      throw OutputFile.unwritable(path, errno)
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  private static func words(_ descriptor: Int32) -> String {
+    var bytes = [UInt8](repeating: 0, count: 200)
+    let count = pread(descriptor, &bytes, bytes.count, 0)
+    let line = bytes.prefix(max(count, 0)).prefix { $0 != UInt8(ascii: "\n") }
+    return line.isEmpty ? "another one that does" : String(decoding: line, as: UTF8.self)
+  }
+
+  private static func now() -> String {
+    var (seconds, parts) = (time(nil), tm())
+    gmtime_r(&seconds, &parts)
+    var text = [CChar](repeating: 0, count: 40)
+    strftime(&text, text.count, "%Y-%m-%d %H:%M:%S UTC", &parts)
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
