@@ -55,15 +55,21 @@ typedef struct {
 RULES(LINE, line)
 RULES(REAL, one)
 
-/// The pass of a rule that remembers so many vectors.
+/// The pass of a rule that remembers so many vectors. A sum that has NaN or infinite numbers in it is so itself: new
+/// weights are added up while they are in registers, and only if that sum is not finite is each looked at.
 #define PASS(rule, vectors)                                                                        \
-  INLINE void NAME(rule##_ones)(                                                                   \
+  INLINE int NAME(rule##_ones)(                                                                    \
       REAL *w, const REAL *g, REAL *v, REAL *s, size_t from, size_t to, NUMBERS n) {               \
-    for (size_t i = from; i < to; i++)                                                             \
+    REAL seen = 0;                                                                                 \
+    for (size_t i = from; i < to; i++) {                                                           \
       w[i] = NAME(rule##_one)(w[i], g[i], vectors > 0 ? v + i : NULL, vectors > 1 ? s + i : NULL, n);\
+      seen += w[i];                                                                                \
+    }                                                                                              \
+    return seen - seen != 0;                                                                       \
   }                                                                                                \
-  INLINE void NAME(rule##_lines)(                                                                  \
+  INLINE int NAME(rule##_lines)(                                                                   \
       REAL *w, const REAL *g, REAL *v, REAL *s, size_t from, size_t to, NUMBERS n, int streams) {  \
+    LINE seen = {0};                                                                               \
     for (size_t i = from; i < to; i += 64 / sizeof(REAL)) {                                        \
       LINE first = {0}, second = {0};                                                              \
       if (vectors > 0) first = *(const UNALIGNED *)(v + i);                                        \
@@ -76,7 +82,11 @@ RULES(REAL, one)
         __builtin_nontemporal_store(fresh, (LINE *)(w + i));                                       \
       else                                                                                         \
         *(UNALIGNED *)(w + i) = fresh;                                                             \
+      seen += fresh;                                                                               \
     }                                                                                              \
+    int any = 0;                                                                                   \
+    for (size_t i = 0; i < 64 / sizeof(REAL); i++) any |= seen[i] - seen[i] != 0;                  \
+    return any;                                                                                    \
   }                                                                                                \
   TARGET static void NAME(rule)(                                                                   \
       void *weights, const void *gradient, void *first, void *second, size_t count,                \
@@ -88,12 +98,16 @@ RULES(REAL, one)
     size_t start = how->streams ? -(uintptr_t)weights % 64 / sizeof(REAL) : 0;                     \
     if (start > count) start = count;                                                              \
     const size_t line = 64 / sizeof(REAL), end = start + (count - start) / line * line;            \
-    NAME(rule##_ones)(weights, gradient, first, second, 0, start, n);                              \
+    int any = NAME(rule##_ones)(weights, gradient, first, second, 0, start, n);                    \
     if (how->streams)                                                                              \
-      NAME(rule##_lines)(weights, gradient, first, second, start, end, n, 1);                      \
+      any |= NAME(rule##_lines)(weights, gradient, first, second, start, end, n, 1);               \
     else                                                                                           \
-      NAME(rule##_lines)(weights, gradient, first, second, start, end, n, 0);                      \
-    NAME(rule##_ones)(weights, gradient, first, second, end, count, n);                            \
+      any |= NAME(rule##_lines)(weights, gradient, first, second, start, end, n, 0);               \
+    any |= NAME(rule##_ones)(weights, gradient, first, second, end, count, n);                     \
+    if (!any || !how->not_finite) return;                                                          \
+    const REAL *w = weights;                                                                       \
+    for (size_t i = 0; i < count; i++)                                                             \
+      if (w[i] - w[i] != 0) *how->not_finite = 1;                                                  \
   }
 PASS(sgd, 0)
 PASS(momentum, 1)

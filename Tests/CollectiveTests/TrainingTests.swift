@@ -96,6 +96,45 @@ final class TrainingTests: CollectiveTestCase {
     XCTAssertEqual(parts.trainLoss[1], whole.trainLoss[1], accuracy: 1e-4)
   }
 
+  /// A loss that is finite while its gradient is not, on the last rank and from a step on.
+  private final class BrokenLoss: Loss {
+    private let (isBroken, first): (Bool, Int)
+    private var steps = 0
+
+    init(isBroken: Bool, from first: Int) { (self.isBroken, self.first) = (isBroken, first) }
+
+    func evaluate(
+      _ output: Tensor<Float>, _ targets: Targets<Float>, gradient: Tensor<Float>?
+    ) throws -> BatchScore {
+      let score = try SoftmaxCrossEntropy().evaluate(output, targets, gradient: gradient)
+      steps += gradient == nil ? 0 : 1
+      if isBroken, steps >= first { gradient?.values[1] = .infinity }
+      return score
+    }
+  }
+
+  /// Nothing but the update sees it: in the last step of an epoch no loss comes after it.
+  func testAGradientThatIsNotFiniteEndsTheRunAndSaysWhere() throws {
+    let world = try world()
+    let data = ClassificationData.synthetic(count: 64, testCount: 32)
+    for mode in UpdateMode.allCases {
+      for first in [2, 4] {
+        let loss = BrokenLoss(isBroken: world.rank == world.size - 1, from: first)
+        let trainer = try Trainer(
+          Sequential<Float>(Flatten(), Dense(784, 8), ReLU(), Dense(8, 10)),
+          input: data.training.exampleShape, plan: Plan(layers: .data, update: mode), over: world,
+          optimizer: Momentum(), loss: loss)
+        let training = Training(trainer, data, globalBatchSize: 16)
+        XCTAssertThrowsError(try training.run(epochs: 1), "\(mode)") { error in
+          let words = "\(error)"
+          XCTAssertTrue(words.contains("NaN or infinite"), words)
+          XCTAssertTrue(words.contains(" by rank "), words)
+          XCTAssertTrue(words.contains("step \(min(first + 1, 4)) of epoch 1"), words)
+        }
+      }
+    }
+  }
+
   func testALossThatIsNotFiniteEndsTheRun() throws {
     let training = try training(try world())
     training.schedule = .constant(1e30)

@@ -34,6 +34,21 @@ extension Trainer {
   /// What this rank moved in all steps and updates so far.
   public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
 
+  /// The first parameter to which an update on this rank gave a weight that is NaN or infinite: by its gradient, or by
+  /// too long a step. Nil where none did. It costs a look at one number a parameter range; updates look at weights
+  /// while they have them in registers.
+  public var notFinite: String? {
+    for update in exchange.updates where update.gaveNotFinite {
+      for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges) {
+        let own = elements.clamped(to: update.range)
+        if own.isEmpty { continue }
+        let weights = UnsafeBufferPointer(start: exchange.memory.weights(own), count: own.count)
+        if !weights.allSatisfy(\.isFinite) { return parameter.name }
+      }
+    }
+    return nil
+  }
+
   /// Where the time of exchanges went.
   public var exchangeTimes: ExchangeTimes { batch.clock.times }
 }

@@ -220,6 +220,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       (state.stepsOfEpoch, state.epochScore) = (step + 1, total)
       if step + 1 < last { try keepIfDue(state, run, endsEpoch: false, endsRun: false) }
     }
+    try requireFinite(epoch, last - 1, over: trainer.world)
     // The last round may be shorter than others.
     if epoch + 1 == run.course.epochs { try trainer.meet() }
     trainLoss.append(try trainer.total(total).meanLoss)
@@ -246,6 +247,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
     guard trainer.skippedSteps == skipped else {
       // The same on all ranks, since it comes of the loss of all.
+      try requireFinite(epoch, step, over: trainer.grid.world)
       try trainer.grid.world.agreeing {
         throw TrainingError.diverged(epoch: epoch + 1, step: step + 1, learningRate: rate)
       }
@@ -264,6 +266,24 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     try run.log.add(
       step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1), loss: score.meanLoss)
     return score
+  }
+
+  /// Makes sure that no update gave weights that are NaN or infinite. Collective. A step notes it at no cost, and the
+  /// next one finds its loss to be so; it is asked for before weights are kept or evaluated, too.
+  ///
+  /// - Parameters:
+  ///   - epoch: Of the latest step, from 0.
+  ///   - step: The latest one of the epoch, from 0.
+  ///   - world: All ranks that train together.
+  /// - Throws: ``AgreedError`` of a ``TrainingError`` that names the parameter and the rank.
+  private func requireFinite(_ epoch: Int, _ step: Int, over world: Communicator) throws {
+    try world.agreeing {
+      guard let parameter = trainer.notFinite else { return }
+      throw TrainingError.diverged(
+        epoch: epoch + 1, step: step + 1,
+        learningRate: schedule.rate(afterSteps: max(steps - 1, 0)),
+        parameter: parameter, rank: trainer.world.rank)
+    }
   }
 
   @discardableResult
@@ -286,6 +306,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     guard run.records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else {
       return
     }
+    if !endsEpoch { try requireFinite(state.epoch, state.stepsOfEpoch - 1, over: trainer.world) }
     var state = state
     (state.steps, state.randomStep) = (steps, trainer.nextStep)
     (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)

@@ -4,8 +4,10 @@ public import AllReduceMPI
 public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   /// The settings do not fit each other, the data, or the state that is to be gone on from.
   case settings(String)
-  /// The loss or the gradient of a step is NaN or infinite. Epoch and step count from 1.
-  case diverged(epoch: Int, step: Int, learningRate: Double)
+  /// The loss or the gradient of a step is NaN or infinite, or a step gave a parameter such weights, on a rank. Epoch
+  /// and step count from 1.
+  case diverged(
+    epoch: Int, step: Int, learningRate: Double, parameter: String? = nil, rank: Int? = nil)
   /// A tensor of a state that was to be written has NaN or infinite elements.
   case notFinite(tensor: String)
 
@@ -24,7 +26,10 @@ public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
     case .notFinite(let tensor):
       "\(tensor) has elements that are NaN or infinite, so the state is not written, and the one before stays: "
         + "the training has diverged; begin again with a smaller learning rate, a warm-up, or clipping."
-    case .diverged(let epoch, let step, let rate):
+    case .diverged(let epoch, let step, let rate, let parameter?, let rank?):
+      "The update of \(parameter) by rank \(rank) gave weights that are NaN or infinite, by step \(step) of epoch "
+        + "\(epoch): the training diverges with a learning rate of \(rate); use a smaller one, a warm-up, or clipping."
+    case .diverged(let epoch, let step, let rate, _, _):
       "The loss is no finite number after step \(step) of epoch \(epoch): the training diverges with a "
         + "learning rate of \(rate); use a smaller one, a warm-up, or clipping."
     }

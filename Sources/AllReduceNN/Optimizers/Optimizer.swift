@@ -18,6 +18,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
   let fused: (any FusedRule)?
   private let runs: [Run]
   private let memory: TensorMemory<Scalar>
+  private let notFinite = TensorMemory<Int32>(count: 1)
   var rateFactors: [Double]
 
   /// Neighbouring elements that are updated alike.
@@ -95,7 +96,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
     precondition(
       piece.lowerBound >= range.lowerBound && piece.upperBound <= range.upperBound,
       "elements \(piece) are not within those that are updated here, \(range)")
-    var step = step
+    var step = noting(step)
     for run in runs where run.elements.overlaps(piece) {
       let elements = run.elements.clamped(to: piece)
       step.decays = run.decays
@@ -104,7 +105,21 @@ public final class Optimizer<Scalar: NetworkScalar> {
       rule.update(
         weights: weights + offset, gradient: gradient + offset,
         state: vectors(from: elements.lowerBound), count: elements.count, step: step)
+      if !(fused != nil) {
+        let fresh = UnsafeBufferPointer(start: weights + offset, count: elements.count)
+        if !fresh.allSatisfy(\.isFinite) { notFinite.values[0] = 1 }
+      }
     }
+  }
+
+  /// Whether an update so far gave a weight that is NaN or infinite: by its gradient, or by too long a step.
+  package var gaveNotFinite: Bool { notFinite.values[0] != 0 }
+
+  /// A step whose passes note that.
+  func noting(_ step: OptimizerStep) -> OptimizerStep {
+    var step = step
+    step.notFinite = UInt(bitPattern: notFinite.values.baseAddress)
+    return step
   }
 
   /// What the rule remembers, from an element of the flat memory on.

@@ -36,6 +36,9 @@ package struct OptimizerKernel: Sendable {
     package var epsilon = 0.0
     /// Whether new weights are stored past the caches; see `streams.h`.
     package var streams = false
+    /// Where it is noted that a new weight is NaN or infinite; 0 for nowhere. An address, which any thread may
+    /// have.
+    package var notFinite: UInt = 0
 
     package init(scale: Double, rate: Double) {
       self.scale = scale
@@ -46,14 +49,14 @@ package struct OptimizerKernel: Sendable {
       ck_update(
         scale: scale, decay: decay, shrink: shrink, keep: keep, gain: gain,
         second_keep: secondKeep, second_gain: secondGain, rate: rate, root: root, epsilon: epsilon,
-        streams: streams ? 1 : 0)
+        streams: streams ? 1 : 0, not_finite: UnsafeMutablePointer(bitPattern: notFinite))
     }
 
     /// What a step asks for, with weight decay where it applies.
     init(_ step: OptimizerStep, weightDecay: Double) {
       self.init(scale: step.gradientScale, rate: step.learningRate)
       if step.decays { decay = weightDecay }
-      streams = step.streams
+      (streams, notFinite) = (step.streams, step.notFinite)
     }
   }
 

@@ -63,6 +63,8 @@ public struct OptimizerStep: Hashable, Sendable {
   public var rateFactor: Double
   /// Whether new weights should be stored past the caches, since other processors hold the old ones.
   package var streams = false
+  /// Where it is noted that a new weight is NaN or infinite; 0 for nowhere.
+  var notFinite: UInt = 0
 
   /// Describes a step.
   public init(

@@ -23,7 +23,7 @@ extension Optimizer {
     guard number < layout.parameters.count else { return nil }
     let elements = layout.ranges[number]
     guard elements.clamped(to: range) == elements else { return nil }
-    var step = step
+    var step = noting(step)
     step.decays = parameter.decays
     let state = vectors(from: elements.lowerBound)
     let pass = rule.pass(step)

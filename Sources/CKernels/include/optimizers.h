@@ -4,6 +4,7 @@
 #define ALLREDUCE_OPTIMIZERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "scalar.h"
 
@@ -21,6 +22,7 @@ typedef struct ck_update {
   double root;         ///< what the second vector's root is multiplied by (adam)
   double epsilon;      ///< what is added to the divisor (adagrad, adam)
   int streams;         ///< whether weights are stored past the caches: see streams.h
+  int32_t *not_finite; ///< set to 1 if a new weight is NaN or infinite; may be NULL
 } ck_update;
 
 /// What a pass computes, element by element:
