@@ -121,11 +121,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       records.resumed
       ?? TrainingState(sampler: course.sampler, optimizer: trainer.method, schedule: schedule)
     trainer.recorder = records.recorder
-    let notes = try records.restore(trainer) { state in
-      if let layers = state.layers {
-        try TrainingState.require(trainer.layers, layers, "The network is")
-      }
-    }
+    let notes = try records.restore(trainer)
     if let resumed = records.resumed { resume(resumed, notes) }
     state.epochScore = trainer.score(in: state)
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)

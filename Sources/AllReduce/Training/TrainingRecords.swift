@@ -63,27 +63,42 @@ final class TrainingRecords {
   /// Lets a trainer go on from the state, if there is one. Collective.
   ///
   /// - Parameters:
-  ///   - trainer: What goes on.
-  ///   - check: Throws if something else of the state does not fit; then nothing has changed.
+  /// - Parameter trainer: What goes on.
   /// - Returns: What a user should know of the state's file, on rank 0.
-  /// - Throws: ``AgreedError`` of what `check` throws, or if the state is of another network.
+  /// - Throws: ``AgreedError`` if the state is of another network; then nothing has changed.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
-    _ trainer: Trainer<Scalar>, check: (TrainingState) throws -> Void
+    _ trainer: Trainer<Scalar>
   ) throws -> [String] {
     guard let reader else { return [] }
-    try trainer.resume(reader.state) { tensors in
-      try reader.read(into: tensors) { try check(reader.state) }
-    }
-    // Else the next writing would keep it in the place of the state that was taken.
-    for path in reader.damaged { checkpoint?.putAside(path) }
+    try trainer.resume(reader.state) { try read($0, layers: trainer.layers, reader) }
     return reader.notes
   }
 
   /// Gives ranks the vectors of the state, if there is one. Collective.
+  ///
+  /// - Parameters:
+  ///   - tensors: What this rank holds of them.
+  ///   - layers: Those of the network.
+  /// - Returns: As ``restore(_:)``.
+  /// - Throws: As there.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
-    _ tensors: @autoclosure () -> [StateTensor<Scalar>], over world: Communicator
+    _ tensors: @autoclosure () -> [StateTensor<Scalar>], layers: String
+  ) throws -> [String] {
+    guard let reader else { return [] }
+    try read(tensors(), layers: layers, reader)
+    return reader.notes
+  }
+
+  private func read<Scalar: NetworkScalar & ReducibleScalar>(
+    _ tensors: [StateTensor<Scalar>], layers: String, _ reader: CheckpointReader
   ) throws {
-    if resumed != nil, let checkpoint { try checkpoint.read(into: tensors(), over: world) }
+    try reader.read(into: tensors) {
+      if let kept = reader.state.layers {
+        try TrainingState.require(layers, kept, "The network is")
+      }
+    }
+    // Else the next writing would keep it in the place of the state that was taken.
+    for path in reader.damaged { checkpoint?.putAside(path) }
   }
 
   /// Writes the state. Collective.

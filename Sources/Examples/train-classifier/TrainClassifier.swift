@@ -83,6 +83,8 @@ struct TrainClassifier: ParsableCommand {
     training.checkpoints = options.keeping.checkpoints
     (training.log, training.trace) = (options.log, options.keeping.trace)
     training.straggler = options.replicas.straggler
+    training.checkResumed = options.learning.check
+    training.layerWords = layerWords(of: data)
     training.progress = { console.note($0) }
     try training.run(epochs: options.epochs)
     return training
@@ -103,9 +105,7 @@ struct TrainClassifier: ParsableCommand {
     training.checkpoints = options.keeping.checkpoints
     training.straggler = options.replicas.straggler
     training.checkResumed = options.learning.check
-    training.layerWords =
-      options.layers
-      ?? model.text(input: data.training.exampleShape, classes: data.training.classCount)
+    training.layerWords = layerWords(of: data)
     (training.log, training.trace) = (options.log, options.keeping.trace)
     return training
   }
@@ -125,6 +125,11 @@ struct TrainClassifier: ParsableCommand {
       try console.print(settled.table(for: root, input: data.exampleShape, ranks: ranks))
     case .json: try console.print(settled.json)
     }
+  }
+
+  private func layerWords(of data: ClassificationData) -> String {
+    options.layers
+      ?? model.text(input: data.training.exampleShape, classes: data.training.classCount)
   }
 
   private var model: NamedModel { options.model ?? .mlp }

@@ -13,8 +13,9 @@ extension ServedTraining {
       records.resumed
       ?? TrainingState(sampler: course.sampler, optimizer: method, schedule: schedule)
     trainer.recorder = records.recorder
-    try records.restore(stateTensors, over: world)
-    if records.resumed != nil { resume(state) }
+    let notes = try records.restore(stateTensors, layers: trainer.layers)
+    if records.resumed != nil { resume(state, notes) }
+    (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
     let log = try world.agreeing {
       try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
     }
@@ -31,7 +32,7 @@ extension ServedTraining {
               segment, epoch: epoch, of: course,
               isSolo: before + segment.lowerBound < settings.warmUpSteps
             ) { batch, score in
-              note(batch, score, epoch, course, log, &lines, since: start)
+              try note(batch, score, epoch, course, log, &lines, since: start)
             }
           }
         }
@@ -40,7 +41,7 @@ extension ServedTraining {
         let endsEpoch = segment.upperBound == course.stepsPerEpoch
         if endsEpoch || evaluatesEverySteps.map({ steps % $0 == 0 }) == true {
           let score = try records.span("evaluation") { try self.score(on: data.test) }
-          log.add(
+          try log.add(
             step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
             testAccuracy: score.accuracy)
           if endsEpoch { testAccuracy.append(score.accuracy) }
@@ -54,7 +55,7 @@ extension ServedTraining {
       }
     }
     try gatherResults(versionBefore: first)
-    log.flush()
+    try world.agreeing { try log.finish() }
     let leftOut = try records.finishTrace()
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
@@ -63,7 +64,10 @@ extension ServedTraining {
     let course = try TrainingCourse(
       data.training, globalBatchSize: globalBatchSize, "A step of all workers takes", parts: 1,
       most: stepsPerEpoch, epochs: epochs, seed: seed)
-    try resumed.map { try course.check($0, data.training, method: method) }
+    if let resumed {
+      try course.check(resumed, data.training, method: method)
+      try checkResumed?(resumed)
+    }
     if let straggler, !roles.workers.contains(straggler.rank) {
       throw TrainingError.settings(
         "Rank \(straggler.rank) cannot be made slower: the workers are ranks \(roles.workers.lowerBound) to "
@@ -72,7 +76,8 @@ extension ServedTraining {
     return course
   }
 
-  private func resume(_ state: TrainingState) {
+  private func resume(_ state: TrainingState, _ notes: [String]) {
+    for note in notes { progress?(note) }
     schedule = state.schedule
     (steps, firstStep) = (state.steps, state.steps)
     (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
@@ -96,10 +101,10 @@ extension ServedTraining {
   private func note(
     _ batch: ServedBatch, _ score: BatchScore, _ epoch: Int, _ course: TrainingCourse,
     _ log: MetricsLog, _ lines: inout Progress, since start: ContinuousClock.Instant
-  ) {
+  ) throws {
     guard world.isRoot, score.examples > 0 else { return }
     let done = epoch * course.stepsPerEpoch + batch.step + 1
-    log.add(
+    try log.add(
       step: done, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1),
       loss: score.meanLoss)
     lines.update(clock.now) { passed in
@@ -152,7 +157,7 @@ extension ServedTraining {
     var state = state
     (state.steps, state.trainLoss, state.testAccuracy) = (steps, trainLoss, testAccuracy)
     state.randomStep = UInt64(try versions().max() ?? 0)
-    log.flush()
+    try log.flush()
     try records.write(stateTensors, state, over: world)
   }
 

@@ -46,6 +46,10 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   public var trace: String?
   /// Makes a worker slower; nil for not.
   public var straggler: Straggler?
+  /// As ``Training/checkResumed``.
+  public var checkResumed: ((TrainingState) throws -> Void)?
+  /// As ``Training/layerWords``.
+  public var layerWords: String?
   /// Gets lines that tell how far the run is, every few seconds, on rank 0.
   public var progress: ((String) -> Void)?
 
@@ -198,7 +202,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Returns: The score of all workers' batches.
   func runSegment(
     _ range: Range<Int>, epoch: Int, of course: TrainingCourse, isSolo: Bool,
-    _ note: (ServedBatch, BatchScore) -> Void
+    _ note: (ServedBatch, BatchScore) throws -> Void
   ) throws -> BatchScore {
     let workers = roles.workers.count
     var score = BatchScore()
@@ -211,18 +215,18 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     } else {
       let first = epoch * course.stepsPerEpoch
       var last = clock.now
-      func noteStep(_ number: Int, _ own: BatchScore) {
+      func noteStep(_ number: Int, _ own: BatchScore) throws {
         let now = clock.now
         times.add(seconds: (now - last) / .seconds(1), examples: own.examples)
         last = now
         ownSteps += 1
         score += own
-        note(ServedBatch(step: number / workers, part: number % workers), own)
+        try note(ServedBatch(step: number / workers, part: number % workers), own)
       }
       try downpour?.work(rate: { self.schedule.rate(afterSteps: first + $0 / workers) }) { number in
         let batch = self.batch(number, epoch, course)
         guard batch.count > 0 else {
-          noteStep(number, BatchScore())
+          try noteStep(number, BatchScore())
           return (0, 0)
         }
         trainer.nextStep = UInt64(first + number / workers)
@@ -231,7 +235,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
           }
         }
         try requireFinite(own, epoch, number / workers)
-        noteStep(number, own)
+        try noteStep(number, own)
         // With a bound the batches of a clock are one step; without one each is.
         let isPart = settings.staleness.bound != nil && !isSolo
         return (
@@ -241,12 +245,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
       }
       try elastic?.work(batches) { number in
         let batch = self.batch(number, epoch, course)
-        guard batch.count > 0 else { return noteStep(number, BatchScore()) }
+        guard batch.count > 0 else { return try noteStep(number, BatchScore()) }
         trainer.nextStep = UInt64(first + number / workers)
         let rate = schedule.rate(afterSteps: first + number / workers)
         let own = try slowed { try trainer.step(batch, learningRate: rate) }
         try requireFinite(own, epoch, number / workers)
-        noteStep(number, own)
+        try noteStep(number, own)
       }
       waitSeconds = client?.waitSeconds ?? 0
     }
