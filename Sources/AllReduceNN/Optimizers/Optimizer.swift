@@ -105,7 +105,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
       rule.update(
         weights: weights + offset, gradient: gradient + offset,
         state: vectors(from: elements.lowerBound), count: elements.count, step: step)
-      if !(fused != nil) {
+      if fused == nil {
         let fresh = UnsafeBufferPointer(start: weights + offset, count: elements.count)
         if !fresh.allSatisfy(\.isFinite) { notFinite.values[0] = 1 }
       }
