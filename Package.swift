@@ -76,11 +76,11 @@ let package = Package(
     program("chart"),
 
     .target(
-      name: "TestSupport", dependencies: roof, path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: roof + ["CKernels"], path: "Tests/TestSupport",
       resources: [.copy("States")],
       swiftSettings: strict),
     tests("CollectiveTests"),
-    tests("AllReduceNNTests"),
+    tests("AllReduceNNTests", of: "CKernels"),
     tests("AllReduceTests", of: "CKernels", "ExampleSupport"),
     tests("ProgramTests"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),

@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// The arithmetic of one operation on one element type, over whole ranges: see `reduce.h`.
+/// The arithmetic of one operation on one element type, over whole ranges: see `reductions.h`.
 ///
 /// Loops over elements are C functions, as wide as the processor can, that are called once a chunk;
 /// everything above them moves bytes and knows nothing of types. Memory may be used by nobody else
@@ -25,11 +25,6 @@ package struct ReductionKernel: @unchecked Sendable {
   @usableFromInline package typealias Finish =
     @convention(c) (_ values: UnsafeMutableRawPointer, _ count: Int, _ ranks: Int) -> Void
 
-  /// For which processors loops were written. All give the same bits.
-  package enum Variant: Int32, Sendable, CaseIterable {
-    case scalar, avx2, avx512
-  }
-
   /// In a table that is never freed (``ReductionKernels``).
   @usableFromInline let entry: UnsafePointer<Entry>
 
@@ -43,10 +38,10 @@ package struct ReductionKernel: @unchecked Sendable {
     @usableFromInline let combineBoth: Both
     @usableFromInline let finish: Finish?
 
-    /// Nil for what this processor has not.
-    init?(_ operation: ReductionOperation, _ type: ScalarType, _ variant: Variant) {
-      guard let all = ck_reductions(variant.rawValue) else { return nil }
-      let functions = all + (Int(type.rawValue) &* CK_OPERATIONS &+ Int(operation.rawValue))
+    /// `level` is one that this processor has.
+    init(_ operation: ReductionOperation, _ type: ScalarType, _ level: ProcessorLevel) {
+      let functions =
+        ck_reductions_at(level, Int32(type.rawValue)).unsafelyUnwrapped + Int(operation.rawValue)
       stride = type.stride
       isSum = operation == .sum || operation == .mean
       combine = functions.pointee.combine
@@ -60,15 +55,9 @@ package struct ReductionKernel: @unchecked Sendable {
   @inlinable @inline(__always)
   init(_ entry: UnsafePointer<Entry>) { self.entry = entry }
 
-  /// The kernel in a variant; nil for what this processor has not.
-  package init?(_ operation: ReductionOperation, _ type: ScalarType, _ variant: Variant) {
-    guard let kernels = ReductionKernels.all[variant] else { return nil }
-    self = kernels[operation, type]
-  }
-
-  /// The kernel of `operation` on `type`, of the widest variant that this processor has.
+  /// The kernel of `operation` on `type`, at the highest level of this processor.
   package static func of(_ operation: ReductionOperation, _ type: ScalarType) -> ReductionKernel {
-    ReductionKernels.widest[operation, type]
+    ReductionKernels.current[operation, type]
   }
 }
 

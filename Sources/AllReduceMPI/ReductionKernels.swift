@@ -1,4 +1,6 @@
-/// The kernels of this processor, by operation and type.
+package import CKernels
+
+/// The kernels of a processor level, by operation and type.
 ///
 /// A value of an address and a number. What asks for many kernels keeps it: it need not find out each time whether
 /// they are there.
@@ -7,23 +9,17 @@ package struct ReductionKernels: @unchecked Sendable {
   @usableFromInline let table: UnsafePointer<ReductionKernel.Entry>
   @usableFromInline let operationCount = ReductionOperation.allCases.count
 
-  /// Those of each variant that this processor has.
-  static let all = Dictionary(
-    uniqueKeysWithValues: ReductionKernel.Variant.allCases.compactMap { variant in
-      ReductionKernels(variant).map { (variant, $0) }
-    })
+  /// Those of the highest level of this processor.
+  package static let current = ReductionKernels(.current)
 
-  /// Those of the widest variant.
-  package static let widest = ReductionKernel.Variant.allCases.compactMap { all[$0] }.last!
-
-  private init?(_ variant: ReductionKernel.Variant) {
+  /// Those of a level that this processor has. Their table is never freed.
+  package init(_ level: ProcessorLevel) {
     let entries = ScalarType.allCases.flatMap { type in
-      ReductionOperation.allCases.compactMap { operation in
+      ReductionOperation.allCases.map { operation in
         // The entry of an operation that is not defined is never handed out.
-        ReductionKernel.Entry(operation.isDefined(for: type) ? operation : .sum, type, variant)
+        ReductionKernel.Entry(operation.isDefined(for: type) ? operation : .sum, type, level)
       }
     }
-    if entries.isEmpty { return nil }
     let table = UnsafeMutablePointer<ReductionKernel.Entry>.allocate(capacity: entries.count)
     table.initialize(from: entries, count: entries.count)
     self.table = UnsafePointer(table)

@@ -1,15 +1,10 @@
-internal import CKernels
+package import CKernels
 
 /// The conversions of a 16-bit wire format, over whole ranges: see `wire.h`.
 ///
 /// Memory may be used by nobody else during a call; ranges do not overlap. 16-bit memory is raw, as
 /// messages are.
 package struct WireKernel: Sendable {
-  /// For which processors a conversion was written. All give the same bits.
-  package enum Variant: Int32, Sendable, CaseIterable {
-    case scalar, avx2, avx512
-  }
-
   private typealias Table = (
     encode: @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?, Int) -> Void,
     decode: @convention(c) (UnsafePointer<UInt16>?, UnsafeMutablePointer<Float>?, Int) -> Void,
@@ -19,28 +14,24 @@ package struct WireKernel: Sendable {
 
   private let table: Table
 
-  /// The conversions in a variant; nil for the format `full` and for what this processor has not.
-  package init?(_ format: WireFormat, _ variant: Variant) {
+  /// The conversions at a level; nil for the format `full`, and if this processor does not have the level.
+  package init?(_ format: WireFormat, _ level: ProcessorLevel) {
     let number: Int
     switch format {
     case .full: return nil
     case .bfloat16: number = CK_BFLOAT16
     case .float16: number = CK_FLOAT16
     }
-    guard let found = ck_wire_variant(Int32(number), variant.rawValue) else { return nil }
+    guard let found = ck_wire_at(level, Int32(number)) else { return nil }
     table = (
       found.pointee.encode, found.pointee.decode, found.pointee.round, found.pointee.add
     )
   }
 
-  private static let bfloat16 = fastest(.bfloat16)
-  private static let float16 = fastest(.float16)
+  private static let bfloat16 = WireKernel(.bfloat16, .current)
+  private static let float16 = WireKernel(.float16, .current)
 
-  private static func fastest(_ format: WireFormat) -> WireKernel? {
-    Variant.allCases.reversed().lazy.compactMap { WireKernel(format, $0) }.first
-  }
-
-  /// The fastest conversions that this processor has; nil for the format `full`.
+  /// The conversions at the highest level of this processor; nil for the format `full`.
   package static func of(_ format: WireFormat) -> WireKernel? {
     switch format {
     case .full: nil

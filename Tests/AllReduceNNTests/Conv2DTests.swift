@@ -1,4 +1,6 @@
 import AllReduceNN
+import CKernels
+import TestSupport
 import XCTest
 
 final class Conv2DTests: XCTestCase {
@@ -54,8 +56,8 @@ final class Conv2DTests: XCTestCase {
 
   func testOutputsAreSumsOverWindows() throws {
     for one in cases {
-      for variant in LayerKernels.Variant.allCases {
-        guard let loops = LayerKernels(ofDouble: true, variant) else { continue }
+      for level in ProcessorLevel.available {
+        let loops = LayerKernels(ofDouble: true, level)
         let layer = one.layer(Double.self)
         layer.loops = loops
         let check = try GradientCheck(layer, input: one.image, batch: one.batch)
@@ -63,7 +65,7 @@ final class Conv2DTests: XCTestCase {
         let wanted = convolution(check.input, layer)
         XCTAssertEqual(output.shape, wanted.shape, "\(one)")
         for (value, wanted) in zip(output.elements, wanted.elements) {
-          XCTAssertEqual(value, wanted, accuracy: 1e-12, "\(one), \(variant)")
+          XCTAssertEqual(value, wanted, accuracy: 1e-12, "\(one), \(level.name)")
         }
       }
     }
@@ -71,7 +73,7 @@ final class Conv2DTests: XCTestCase {
 
   /// 32-bit loops against the checked 64-bit ones, in panels and parts of them; equal bits where each
   /// product and its addition are rounded once.
-  func testVariantsAgree() throws {
+  func testLevelsAgree() throws {
     let more = [
       Case(input: 33, output: 130, height: 5, width: 6, kernel: 3, padding: 1, batch: 2),
       Case(input: 70, output: 48, height: 4, width: 5, kernel: 2, stride: 2, padding: 1),
@@ -81,8 +83,8 @@ final class Conv2DTests: XCTestCase {
       var gradients = try wanted.computed()
       gradients.append(("output", try wanted.network.forward(wanted.input).elements))
       var fused: [[Float]]?
-      for variant in LayerKernels.Variant.allCases {
-        guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
+      for level in ProcessorLevel.available {
+        let loops = LayerKernels(ofDouble: false, level)
         let layer: Conv2D<Float> = one.layer()
         layer.loops = loops
         let results = try floatResults(like: wanted, layer)
@@ -90,11 +92,12 @@ final class Conv2DTests: XCTestCase {
           let scale = gradient.values.reduce(1) { max($0, abs($1)) }
           for (value, wanted) in zip(result, gradient.values) {
             XCTAssertEqual(
-              Double(value), wanted, accuracy: 1e-5 * scale, "\(one), \(variant), \(gradient.name)")
+              Double(value), wanted, accuracy: 1e-5 * scale,
+              "\(one), \(level.name), \(gradient.name)")
           }
         }
         guard loops.isFused else { continue }
-        if let fused { XCTAssertEqual(results, fused, "\(one), \(variant)") }
+        if let fused { XCTAssertEqual(results, fused, "\(one), \(level.name)") }
         fused = results
       }
     }

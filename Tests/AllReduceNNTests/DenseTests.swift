@@ -1,4 +1,6 @@
 import AllReduceNN
+import CKernels
+import TestSupport
 import XCTest
 
 final class DenseTests: XCTestCase {
@@ -39,22 +41,21 @@ final class DenseTests: XCTestCase {
     }
   }
 
-  /// Our products in all variants against the library's, which are those of the baseline: sizes of several
+  /// Our products at all levels against the library's, which are those of the baseline: sizes of several
   /// blocks and panels, and parts of them.
-  func testVariantsAgree() throws {
+  func testLevelsAgree() throws {
     for (inputs, outputs, batch) in [
       (5, 3, 8), (513, 66, 9), (64, 64, 64), (130, 515, 12), (700, 129, 8), (16, 200, 10),
     ] {
       let plain = Dense<Double>(inputs, outputs)
-      plain.loops = try XCTUnwrap(LayerKernels(ofDouble: true, .scalar))
+      plain.loops = LayerKernels(ofDouble: true, .scalar)
       let check = try GradientCheck(plain, input: [inputs], batch: batch)
       let wanted =
         try check.computed().map(\.values) + [check.network.forward(check.input).elements]
       var seen: [[Float]]?
-      for variant in LayerKernels.Variant.allCases {
-        guard let wide = LayerKernels(ofDouble: true, variant),
-          let loops = LayerKernels(ofDouble: false, variant)
-        else { continue }
+      for level in ProcessorLevel.available {
+        let wide = LayerKernels(ofDouble: true, level)
+        let loops = LayerKernels(ofDouble: false, level)
         plain.loops = wide
         let doubles =
           try check.computed().map(\.values) + [check.network.forward(check.input).elements]
@@ -63,12 +64,12 @@ final class DenseTests: XCTestCase {
         let floats = try floatResults(like: check, layer)
         for (index, results) in wanted.enumerated() {
           for (place, value) in results.enumerated() {
-            XCTAssertEqual(doubles[index][place], value, accuracy: 1e-11, "\(variant) \(index)")
+            XCTAssertEqual(doubles[index][place], value, accuracy: 1e-11, "\(level.name) \(index)")
             XCTAssertEqual(
-              Double(floats[index][place]), value, accuracy: 1e-4, "\(variant) \(index)")
+              Double(floats[index][place]), value, accuracy: 1e-4, "\(level.name) \(index)")
           }
         }
-        if variant == .scalar { continue }
+        if level == .scalar { continue }
         if let seen { XCTAssertEqual(floats, seen, "[\(batch), \(inputs)] -> \(outputs)") }
         seen = floats
       }
@@ -83,9 +84,9 @@ final class DenseTests: XCTestCase {
     ]
     for (inputs, outputs, batch) in [(5, 3, 8), (70, 200, 9), (64, 6, 130), (513, 66, 16)] {
       for (number, rule) in rules.enumerated() {
-        for variant in LayerKernels.Variant.allCases where variant != .scalar {
-          guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
-          let what = "\(inputs) -> \(outputs), batch \(batch), rule \(number), \(variant)"
+        for level in ProcessorLevel.available where level != .scalar {
+          let loops = LayerKernels(ofDouble: false, level)
+          let what = "\(inputs) -> \(outputs), batch \(batch), rule \(number), \(level.name)"
           func train(within: Bool) throws -> (values: [Float], gradient: [Float]) {
             let layer = Dense<Float>(inputs, outputs)
             layer.loops = loops

@@ -1,4 +1,6 @@
 import AllReduceNN
+import CKernels
+import TestSupport
 import XCTest
 
 final class DropoutTests: XCTestCase {
@@ -37,7 +39,7 @@ final class DropoutTests: XCTestCase {
     let mask = DropoutMask(seed: 1 << 40 + 7, layer: 3, step: 1 << 33, kept: 40_000)
     let example = 1 << 35 + 11
     let expected = (0..<1_000).map { mask.keeps($0, of: example) ? Float(1.5) : 0 }
-    for functions in ProcessorVariant.allCases.compactMap(FloatVectorFunctions.init(_:)) {
+    for functions in ProcessorLevel.available.map(FloatVectorFunctions.init(_:)) {
       for count in [1_000, 64, 70, 1] {
         var values = [Float](repeating: 1, count: count)
         functions.drop(values, &values, count: count, mask: mask, example: example, scale: 1.5)

@@ -1,4 +1,6 @@
 import AllReduceNN
+import CKernels
+import TestSupport
 import XCTest
 
 final class Pool2DTests: XCTestCase {
@@ -47,8 +49,8 @@ final class Pool2DTests: XCTestCase {
 
   func testOutputsAreThoseOfTheWindows() throws {
     for one in cases {
-      for variant in LayerKernels.Variant.allCases {
-        guard let loops = LayerKernels(ofDouble: true, variant) else { continue }
+      for level in ProcessorLevel.available {
+        let loops = LayerKernels(ofDouble: true, level)
         let largest = MaxPool2D<Double>(kernel: one.kernel, stride: one.stride)
         largest.loops = loops
         let mean = AveragePool2D<Double>(kernel: one.kernel, stride: one.stride)
@@ -90,15 +92,15 @@ final class Pool2DTests: XCTestCase {
     }
   }
 
-  /// The same bits in all variants, 32-bit numbers, and gradients too.
-  func testVariantsAgree() throws {
+  /// The same bits at all levels, 32-bit numbers, and gradients too.
+  func testLevelsAgree() throws {
     for one in cases {
       let count = one.batch * one.image.count
       let input = Tensor<Float>(
         (0..<count).map { Float(($0 * 7919) % 101) / 7 }, shape: one.image.batch(of: one.batch))
       var seen: [[Float]]?
-      for variant in LayerKernels.Variant.allCases {
-        guard let loops = LayerKernels(ofDouble: false, variant) else { continue }
+      for level in ProcessorLevel.available {
+        let loops = LayerKernels(ofDouble: false, level)
         let largest = MaxPool2D<Float>(kernel: one.kernel, stride: one.stride)
         largest.loops = loops
         let mean = AveragePool2D<Float>(kernel: one.kernel, stride: one.stride)
@@ -113,7 +115,7 @@ final class Pool2DTests: XCTestCase {
           results.append(
             try XCTUnwrap(layer.backward(gradient, pass, needsInputGradient: true)).elements)
         }
-        if let seen { XCTAssertEqual(results, seen, "\(one), \(variant)") }
+        if let seen { XCTAssertEqual(results, seen, "\(one), \(level.name)") }
         seen = results
       }
     }

@@ -1,4 +1,6 @@
 import AllReduceNN
+import CKernels
+import TestSupport
 import XCTest
 
 /// Every rule against its formula, written out in Double, over several steps.
@@ -110,12 +112,12 @@ final class UpdateRuleTests: XCTestCase {
 
   func testFormulasInDouble() { checkAll(Double.self, accuracy: 1e-13) }
 
-  func testVariantsGiveEqualBits() {
-    checkVariants(Float.self)
-    checkVariants(Double.self)
+  func testLevelsGiveEqualBits() {
+    checkLevels(Float.self)
+    checkLevels(Double.self)
   }
 
-  private func checkVariants<Scalar: NetworkScalar>(_ type: Scalar.Type) {
+  private func checkLevels<Scalar: NetworkScalar>(_ type: Scalar.Type) {
     let random = Philox(seed: 4)
     // Lengths around those of vectors and their multiples, and one of many.
     for count in Array(0...70) + [1_003] {
@@ -130,8 +132,8 @@ final class UpdateRuleTests: XCTestCase {
         (numbersOfStep.keep, numbersOfStep.gain) = (0.9, 0.1)
         (numbersOfStep.secondKeep, numbersOfStep.secondGain) = (0.99, 0.01)
         (numbersOfStep.root, numbersOfStep.epsilon) = (1.3, 1e-8)
-        let results = OptimizerKernel.Variant.allCases.compactMap { variant -> [[Scalar]]? in
-          guard let kernel = OptimizerKernel(type, variant) else { return nil }
+        let results = ProcessorLevel.available.map { level -> [[Scalar]] in
+          let kernel = OptimizerKernel(type, level)
           let (w, g) = (numbers(0), numbers(3))
           let first = numbers(1, positive: rule == .adagrad)
           let second = numbers(2, positive: true)

@@ -1,5 +1,7 @@
 import AllReduceNN
+import CKernels
 import Foundation
+import TestSupport
 import XCTest
 
 /// The kernels' errors are measured against the system's functions in Double.
@@ -8,7 +10,7 @@ final class VectorFunctionTests: XCTestCase {
     FloatVectorFunctions, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int
   ) -> Void
 
-  private let variants = ProcessorVariant.allCases.compactMap(FloatVectorFunctions.init(_:))
+  private let levels = ProcessorLevel.available.map(FloatVectorFunctions.init(_:))
 
   /// Numbers of every size and sign, special ones among them; not a whole number of groups.
   private let all: [Float] = {
@@ -21,7 +23,7 @@ final class VectorFunctionTests: XCTestCase {
     return special + spread + (0..<20_001).map { Float($0 - 10_000) * 0.0021 }
   }()
 
-  func testAllVariantsGiveTheSameBits() {
+  func testAllLevelsGiveTheSameBits() {
     let functions: [(String, Function)] = [
       ("exp", { $0.exponential($1, $2, count: $3) }), ("tanh", { $0.tanh($1, $2, count: $3) }),
       ("sigmoid", { $0.sigmoid($1, $2, count: $3) }),
@@ -45,7 +47,7 @@ final class VectorFunctionTests: XCTestCase {
     expectEqualBits(functions, all)
   }
 
-  func testAllVariantsAddUpInTheSameOrder() {
+  func testAllLevelsAddUpInTheSameOrder() {
     expectEqualBits(
       [
         ("exp and sum", { $2[0] = $0.exponentials($1, minus: 3, $2, count: $3) }),
@@ -84,8 +86,8 @@ final class VectorFunctionTests: XCTestCase {
     let wide = finite.map(Double.init)
     for approximate in [false, true] {
       var (value, slope) = (finite, [Float](repeating: 1, count: finite.count))
-      variants[0].gelu(finite, &value, count: finite.count, approximate: approximate)
-      variants[0].geluGradient(finite, &slope, count: finite.count, approximate: approximate)
+      levels[0].gelu(finite, &value, count: finite.count, approximate: approximate)
+      levels[0].geluGradient(finite, &slope, count: finite.count, approximate: approximate)
       var (exact, exactSlope) = (wide, [Double](repeating: 1, count: wide.count))
       double.gelu(wide, &exact, count: wide.count, approximate: approximate)
       double.geluGradient(wide, &exactSlope, count: wide.count, approximate: approximate)
@@ -101,7 +103,7 @@ final class VectorFunctionTests: XCTestCase {
     func results(_ function: Function) -> [Float] {
       let x: [Float] = [.nan, .infinity, -.infinity, .leastNonzeroMagnitude]
       var y = x
-      function(variants[0], x, &y, 4)
+      function(levels[0], x, &y, 4)
       XCTAssertTrue(y[0].isNaN)
       return Array(y[1...])
     }
@@ -119,24 +121,24 @@ final class VectorFunctionTests: XCTestCase {
   func testExpOfSubnormalResultsIsRoundedOnce() {
     let x: [Float] = (0..<1_000).map { -87 - Float($0) * 0.017 }
     var y = x
-    variants[0].exponential(x, &y, count: x.count)
+    levels[0].exponential(x, &y, count: x.count)
     for (x, y) in zip(x, y) {
       XCTAssertEqual(Double(y), exp(Double(x)), accuracy: 0x1p-149, "exp(\(x))")
     }
   }
 
   private func expectEqualBits(_ functions: [(String, Function)], _ numbers: [Float]) {
-    XCTAssertFalse(variants.isEmpty)
+    XCTAssertFalse(levels.isEmpty)
     for (name, function) in functions {
       for count in [1, 10, 15, 16, 17, 63, 64, 65, numbers.count] {
-        func bits(_ variant: FloatVectorFunctions) -> [UInt32] {
+        func bits(_ level: FloatVectorFunctions) -> [UInt32] {
           var y = (0..<count).map { Float($0 % 7) - 3 }
-          function(variant, numbers, &y, count)
+          function(level, numbers, &y, count)
           return y.map(\.bitPattern)
         }
-        let expected = bits(variants[0])
-        for variant in variants.dropFirst() {
-          XCTAssertTrue(bits(variant) == expected, "\(name) of \(count) numbers")
+        let expected = bits(levels[0])
+        for level in levels.dropFirst() {
+          XCTAssertTrue(bits(level) == expected, "\(name) of \(count) numbers")
         }
       }
     }
@@ -148,7 +150,7 @@ final class VectorFunctionTests: XCTestCase {
     _ exact: (Double) -> Double, _ function: Function
   ) {
     var y = all
-    function(variants[0], all, &y, all.count)
+    function(levels[0], all, &y, all.count)
     var worst = (error: 0.0, at: Float.nan)
     for (x, y) in zip(all, y) where !x.isNaN {
       let wanted = exact(Double(x))

@@ -1,4 +1,6 @@
 import AllReduceMPI
+import CKernels
+import TestSupport
 import XCTest
 
 /// The conversions: the plain ones against a search among all 16-bit numbers, and what this processor
@@ -7,9 +9,9 @@ final class WireKernelTests: XCTestCase {
   private let formats: [WireFormat] = [.bfloat16, .float16]
 
   private func kernel(
-    _ format: WireFormat, _ variant: WireKernel.Variant = .scalar
+    _ format: WireFormat, _ level: ProcessorLevel = .scalar
   ) throws -> WireKernel {
-    try XCTUnwrap(WireKernel(format, variant))
+    try XCTUnwrap(WireKernel(format, level))
   }
 
   private func encode(_ kernel: WireKernel, _ values: [Float]) -> [UInt16] {
@@ -146,29 +148,29 @@ final class WireKernelTests: XCTestCase {
     }
   }
 
-  /// The other variants give the same bits, for ranges of any length.
-  func testVariantsAgree() throws {
-    var tried: [WireKernel.Variant] = []
-    for variant in WireKernel.Variant.allCases where variant != .scalar {
+  /// All levels give the same bits, for ranges of any length.
+  func testLevelsAgree() throws {
+    let levels = ProcessorLevel.available.filter { $0 != .scalar }
+    if levels.isEmpty { throw XCTSkip("this processor has only the scalar level") }
+    for level in levels {
       for format in formats {
-        guard let fast = WireKernel(format, variant) else { continue }
-        tried.append(variant)
+        let fast = try kernel(format, level)
         let plain = try kernel(format)
         let samples = samples(format)
         let all = Array(UInt16.min...UInt16.max)
-        XCTAssertEqual(encode(fast, samples), encode(plain, samples), "\(variant), \(format)")
+        XCTAssertEqual(encode(fast, samples), encode(plain, samples), "\(level.name), \(format)")
         XCTAssertEqual(
           decode(fast, all).map(\.bitPattern), decode(plain, all).map(\.bitPattern),
-          "\(variant), \(format)")
+          "\(level.name), \(format)")
         XCTAssertEqual(
           round(fast, samples).map(\.bitPattern), round(plain, samples).map(\.bitPattern),
-          "\(variant), \(format)")
+          "\(level.name), \(format)")
         let others = (0..<samples.count).map { all[$0 * 40_503 % all.count] }
         for operation in ReductionOperation.allCases {
           XCTAssertEqual(
             combine(fast, operation, samples, others).map(\.bitPattern),
             combine(plain, operation, samples, others).map(\.bitPattern),
-            "\(operation), \(variant), \(format)")
+            "\(operation), \(level.name), \(format)")
         }
         for count in 0...70 {
           let few = Array(samples[1000..<1000 + count])
@@ -177,7 +179,6 @@ final class WireKernelTests: XCTestCase {
         }
       }
     }
-    if tried.isEmpty { throw XCTSkip("this processor has only the plain variant") }
   }
 
   /// Rounding is what a receiver makes of the number, and adding is adding that.

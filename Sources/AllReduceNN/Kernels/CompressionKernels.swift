@@ -1,20 +1,13 @@
-internal import CKernels
+package import CKernels
 
 /// The loops that make gradients smaller, for one type of number: see `compression.h`.
 package struct CompressionKernels: @unchecked Sendable {
   /// The functions; constant memory.
   private let table: UnsafePointer<ck_compression>
 
-  /// The loops in a variant; nil if this processor does not have it.
-  package init?(ofDouble: Bool, _ variant: ProcessorVariant) {
-    let type = ofDouble ? CK_DOUBLE : CK_FLOAT
-    guard let table = ck_compression_variant(Int32(type), variant.rawValue) else { return nil }
-    self.table = table
-  }
-
-  /// The fastest loops that this processor has.
-  package init(ofDouble: Bool) {
-    self = ProcessorVariant.fastest { CompressionKernels(ofDouble: ofDouble, $0) }
+  /// The loops at a level that this processor has.
+  package init(ofDouble: Bool, _ level: ProcessorLevel = .current) {
+    table = ck_compression_at(level, Int32(ofDouble ? CK_DOUBLE : CK_FLOAT))!
   }
 
   /// The most columns of a narrow matrix.

@@ -1,18 +1,12 @@
-internal import CKernels
+package import CKernels
 
-/// The C kernels of one variant: see `activations.h`.
+/// The C kernels at one processor level: see `activations.h`.
 package struct FloatNormalization: NormalizationFunctions, @unchecked Sendable {
   /// Constant tables in the program.
   private let table: UnsafePointer<ck_normalization>
 
-  /// The functions in a variant; nil if this processor does not have it.
-  package init?(_ variant: ProcessorVariant) {
-    guard let table = ck_normalization_variant(variant.rawValue) else { return nil }
-    self.table = table
-  }
-
-  /// The fastest that this processor has.
-  package init() { self = ProcessorVariant.fastest(FloatNormalization.init(_:)) }
+  /// The functions at a level that this processor has.
+  package init(_ level: ProcessorLevel = .current) { table = ck_normalization_at(level)! }
 
   package func columnSums(
     _ x: UnsafePointer<Float>, rows: Int, width: Int, shift: UnsafePointer<Float>,

@@ -1,45 +1,32 @@
-import CKernels
+package import CKernels
 
 /// A number that layers compute with.
 public protocol LayerScalar {
-  /// The loops of layers, the fastest that this processor has.
+  /// The loops of layers, at the highest level of this processor.
   static var layerLoops: LayerKernels { get }
 }
 
 extension Float: LayerScalar {
-  /// The loops of layers for 32-bit numbers, the fastest that this processor has.
+  /// The loops of layers for 32-bit numbers, at the highest level of this processor.
   public static let layerLoops = LayerKernels(ofDouble: false)
 }
 
 extension Double: LayerScalar {
-  /// The loops of layers for 64-bit numbers, the fastest that this processor has.
+  /// The loops of layers for 64-bit numbers, at the highest level of this processor.
   public static let layerLoops = LayerKernels(ofDouble: true)
 }
 
 /// The loops of layers for one type of number: see `layers.h`.
 public struct LayerKernels: @unchecked Sendable {
-  /// For which processors the loops were written.
-  package enum Variant: Int32, Sendable, CaseIterable {
-    case scalar, avx2, avx512
-  }
-
   /// The functions; constant memory.
   let table: UnsafePointer<ck_layers>
-  /// Which they are.
-  package let variant: Variant
+  /// The level that they were compiled for.
+  package let level: ProcessorLevel
 
-  /// The loops in a variant; nil if this processor does not have it.
-  package init?(ofDouble: Bool, _ variant: Variant) {
-    let type = ofDouble ? CK_DOUBLE : CK_FLOAT
-    guard let table = ck_layers_variant(Int32(type), variant.rawValue) else { return nil }
-    self.table = table
-    self.variant = variant
-  }
-
-  /// The fastest loops that this processor has.
-  init(ofDouble: Bool) {
-    let variants = Variant.allCases.reversed().lazy
-    self = variants.compactMap { LayerKernels(ofDouble: ofDouble, $0) }.first!
+  /// The loops at a level that this processor has.
+  package init(ofDouble: Bool, _ level: ProcessorLevel = .current) {
+    table = ck_layers_at(level, Int32(ofDouble ? CK_DOUBLE : CK_FLOAT))!
+    self.level = level
   }
 
   /// Whether a product and its addition are rounded once; those that do so give equal bits.

@@ -170,6 +170,6 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   /// Whether our loops are faster than the library's, which rearranges the weights for more rows than
   /// such batches have.
   private func usesLoops(_ batch: Int) -> Bool {
-    loops.variant != .scalar && LayerKernels.batches.contains(batch)
+    loops.level != .scalar && LayerKernels.batches.contains(batch)
   }
 }

@@ -1,15 +1,9 @@
-internal import CKernels
+package import CKernels
 
 /// The fused passes of the optimizers for one type of numbers: see `optimizers.h`.
-package struct OptimizerKernel: Sendable {
-  /// For which processors a pass was written. All give the same bits, so that ranks on different
-  /// machines hold equal weights.
-  package enum Variant: Int32, Sendable, CaseIterable {
-    case scalar, avx2
-  }
-
+package struct OptimizerKernel: @unchecked Sendable {
   /// Which pass.
-  package enum Rule: Int32, Sendable, CaseIterable {
+  package enum Rule: Sendable, CaseIterable {
     case sgd, momentum, nesterov, adagrad, adam
 
     /// How many vectors it keeps between steps.
@@ -34,7 +28,7 @@ package struct OptimizerKernel: Sendable {
     package var rate: Double
     package var root = 1.0
     package var epsilon = 0.0
-    /// Whether new weights are stored past the caches; see `streams.h`.
+    /// Whether new weights are stored past the caches; see `ck_stream`.
     package var streams = false
     /// Where it is noted that a new weight is NaN or infinite; 0 for nowhere. An address, which any thread may
     /// have.
@@ -65,35 +59,32 @@ package struct OptimizerKernel: Sendable {
       UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeMutableRawPointer?,
       UnsafeMutableRawPointer?, Int, UnsafePointer<ck_update>?
     ) -> Void
-  private typealias Squares = @convention(c) (UnsafeRawPointer?, Int) -> Double
 
   /// A rule with its numbers.
   package typealias Pass = (rule: Rule, numbers: Coefficients)
 
-  private let updates: [Update]
-  private let squares: Squares
+  /// Constant memory.
+  private let table: UnsafePointer<ck_optimizers>
 
-  /// The passes over numbers of a type in a variant; nil for what this processor has not.
-  package init?<Scalar: NetworkScalar>(_ type: Scalar.Type, _ variant: Variant) {
-    let number = Int32(type == Float.self ? CK_FLOAT : CK_DOUBLE)
-    updates = Rule.allCases.compactMap { ck_update_variant($0.rawValue, number, variant.rawValue) }
-    guard updates.count == Rule.allCases.count,
-      let found = ck_squares_variant(number, variant.rawValue)
-    else { return nil }
-    squares = found
+  /// The passes over numbers of a type at a level that this processor has.
+  package init<Scalar: NetworkScalar>(_ type: Scalar.Type, _ level: ProcessorLevel) {
+    table = ck_optimizers_at(level, Int32(type == Float.self ? CK_FLOAT : CK_DOUBLE))!
   }
 
-  private static let float = fastest(Float.self)
-  private static let double = fastest(Double.self)
+  private static let float = OptimizerKernel(Float.self, .current)
+  private static let double = OptimizerKernel(Double.self, .current)
 
-  private static func fastest<Scalar: NetworkScalar>(_ type: Scalar.Type) -> OptimizerKernel {
-    guard
-      let found = Variant.allCases.reversed().lazy.compactMap({ OptimizerKernel(type, $0) }).first
-    else { preconditionFailure("there are no optimizer passes for \(type)") }
-    return found
+  private func function(_ rule: Rule) -> Update {
+    switch rule {
+    case .sgd: table.pointee.sgd
+    case .momentum: table.pointee.momentum
+    case .nesterov: table.pointee.nesterov
+    case .adagrad: table.pointee.adagrad
+    case .adam: table.pointee.adam
+    }
   }
 
-  /// The fastest passes that this processor has for numbers of a type.
+  /// The passes over numbers of a type, at the highest level of this processor.
   package static func of<Scalar: NetworkScalar>(_ type: Scalar.Type) -> OptimizerKernel {
     precondition(
       type == Float.self || type == Double.self, "there are no optimizer passes for \(type)")
@@ -107,7 +98,7 @@ package struct OptimizerKernel: Sendable {
     _ numbers: Coefficients
   ) {
     var how = numbers.kernel
-    updates[Int(rule.rawValue)](weights, gradient, first, second, count, &how)
+    function(rule)(weights, gradient, first, second, count, &how)
   }
 
   /// A pass over a matrix of weights for loops that compute its gradient.
@@ -116,13 +107,13 @@ package struct OptimizerKernel: Sendable {
     second: UnsafeMutableRawPointer?
   ) -> ck_step {
     ck_step(
-      update: updates[Int(pass.rule.rawValue)], how: pass.numbers.kernel, weights: weights,
+      update: function(pass.rule), how: pass.numbers.kernel, weights: weights,
       first: first, second: second)
   }
 
   /// The sum of squares of a range, added up in Double.
   package func sumOfSquares(_ values: UnsafeRawPointer, count: Int) -> Double {
-    squares(values, count)
+    table.pointee.sum_of_squares(values, count)
   }
 }
 

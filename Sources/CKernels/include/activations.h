@@ -5,12 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The functions in one variant. All variants give the same bits: each computes in groups of 16 numbers,
+#include "processor.h"
+
+/// The functions at one level. All levels give the same bits: each computes in groups of 16 numbers,
 /// in the same order, without fused multiplication and addition.
 ///
 /// A result may take the place of an operand; otherwise ranges do not overlap. Errors are given in units
 /// of the last place (ulp) of the exact result, for all operands. A NaN gives a NaN (whose bits may differ
-/// between variants if it comes from a sum); infinities give the limits, and subnormal results are not
+/// between levels if it comes from a sum); infinities give the limits, and subnormal results are not
 /// flushed to zero.
 typedef struct ck_activations {
   /// y = exp(x), within 1 ulp.
@@ -97,9 +99,8 @@ typedef struct ck_normalization {
       const float *inverse);
 } ck_normalization;
 
-/// The functions in a variant; NULL if this processor does not have it. Variants: plain C, AVX2, AVX-512
-/// (F, BW, DQ, VL), numbered as those of `wire.h`.
-const ck_activations *ck_activations_variant(int variant);
-const ck_normalization *ck_normalization_variant(int variant);
+/// The functions; NULL if this processor does not have the level.
+const ck_activations *ck_activations_at(ck_level level);
+const ck_normalization *ck_normalization_at(ck_level level);
 
 #endif

@@ -1,6 +1,5 @@
 // The loops of a network's layers: convolution of images in memory, `[height, width, channels]`, without
-// a matrix of windows, and its gradients; pooling; products of a batch with large weights. For float and
-// double, in variants for the processor's vectors.
+// a matrix of windows, and its gradients; pooling; products of a batch with large weights.
 #ifndef ALLREDUCE_LAYERS_H
 #define ALLREDUCE_LAYERS_H
 
@@ -8,7 +7,7 @@
 #include <stdint.h>
 
 #include "optimizers.h"
-#include "scalar.h"
+#include "processor.h"
 
 /// Windows of an image at regular steps. A window is `runs` runs of `run` contiguous elements.
 typedef struct ck_windows {
@@ -45,7 +44,7 @@ typedef struct ck_step {
 /// number of columns is rounded up to whole `CK_COLUMNS`.
 enum { CK_COLUMNS = 16, CK_PANEL = 64, CK_SCRATCH = 32768 };
 
-/// Elements are float or double, by the table. All variants with fused multiply-add give the same bits:
+/// Elements are float or double, by the table. All levels with fused multiply-add give the same bits:
 /// a sum is one chain of them in the order of memory. Tables without say so in `fused`.
 typedef struct ck_layers {
   int fused;
@@ -70,7 +69,7 @@ typedef struct ck_layers {
   void (*correlate)(
       const ck_windows *windows, const void *in, const void *gradient, size_t pitch,
       size_t columns, void *panels);
-  /// sums[column] += the sum of so many rows.
+  /// sums[column] += the sum of `count` rows.
   void (*add_rows)(const void *rows, size_t count, size_t columns, void *sums);
   /// out = the largest of each window, which = where in the window it was first; a NaN is largest.
   void (*max_pool)(const ck_pool *pool, const void *in, void *out, uint16_t *which);
@@ -100,8 +99,7 @@ typedef struct ck_layers {
       const ck_step *step, void *scratch);
 } ck_layers;
 
-/// The loops for an element type in a variant (`CK_SCALAR`: the baseline processor's vectors;
-/// `CK_AVX2`; `CK_AVX512`); NULL if this processor does not have it.
-const ck_layers *ck_layers_variant(int type, int variant);
+/// The loops of float or double; NULL if this processor does not have the level.
+const ck_layers *ck_layers_at(ck_level level, int type);
 
 #endif

@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The conversions of one format, in one variant. All variants give the same bits.
+#include "processor.h"
+
+/// The conversions of one format, at one level. All levels give the same bits.
 ///
 /// To 16 bits: to the nearest, ties to even. What is too large becomes an infinity; every NaN becomes
-/// the one that is positive, quiet and has no payload. Ranges must not overlap.
+/// the canonical one: positive, quiet, without payload. Ranges must not overlap.
 typedef struct ck_wire {
   /// to[i] = from[i] in 16 bits.
   void (*encode)(const float *from, uint16_t *to, size_t count);
@@ -17,17 +19,14 @@ typedef struct ck_wire {
   void (*decode)(const uint16_t *from, float *to, size_t count);
   /// values[i] = what decode(encode(values[i])) gives.
   void (*round)(float *values, size_t count);
-  /// values[i] += decode(other[i]), in 32 bits; a NaN comes out as the one.
+  /// values[i] += decode(other[i]), in 32 bits; every NaN becomes the canonical one.
   void (*add)(float *values, const uint16_t *other, size_t count);
 } ck_wire;
 
 enum { CK_BFLOAT16 = 0, CK_FLOAT16 = 1 };
 
-/// Variants: plain C; AVX2 with F16C; AVX-512 (F, BW, VL). The instructions of AVX512_BF16 are not
-/// used: they take subnormal numbers for zeros.
-enum { CK_SCALAR = 0, CK_AVX2 = 1, CK_AVX512 = 2 };
-
-/// The conversions of a format in a variant; NULL if this processor does not have it.
-const ck_wire *ck_wire_variant(int format, int variant);
+/// The conversions of a format; NULL if this processor does not have the level. The instructions of
+/// AVX512_BF16 are not used: they take subnormal numbers for zeros.
+const ck_wire *ck_wire_at(ck_level level, int format);
 
 #endif

@@ -8,7 +8,7 @@ internal import AllReduceMPI
 struct HostPath {
   let lines: HostLines
   let counter: CallCounter
-  let kernels = ReductionKernels.widest
+  let kernels = ReductionKernels.current
   /// What `automatic` takes.
   let choices: Choices
   /// Whether collectives in arenas were started that may not have ended.

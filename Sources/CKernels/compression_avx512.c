@@ -1,6 +1,0 @@
-#if defined(__x86_64__)
-#define VARIANT compression_avx512
-#define BYTES 64
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
-#include "compression_loops.h"
-#endif
