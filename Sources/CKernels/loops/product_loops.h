@@ -1,5 +1,4 @@
-// Products of a matrix of few rows, a batch, with a large one;
-// included by layer_loops.h.
+// Products of a matrix of few rows, a batch, with a large one; included by layer_loops.h.
 //
 // Such a product reads the large matrix once and does little with it, so what counts is how it comes
 // from memory. It is rearranged a panel at a time into scratch memory that fits the second-level cache,
