@@ -34,6 +34,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "AllReduce", targets: ["AllReduce"]),
+    .library(name: "AllReduceMPI", targets: ["AllReduceMPI"]),
     .executable(name: "train-linreg", targets: ["train-linreg"]),
     .executable(name: "allreduce-bench", targets: ["allreduce-bench"]),
     .executable(name: "explain", targets: ["explain"]),
@@ -93,6 +94,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "AgreementWorker", dependencies: roof, path: "Tests/AgreementWorker",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "AttachWorker", dependencies: roof + ["CMPI"], path: "Tests/AttachWorker",
       swiftSettings: strict),
     .executableTarget(
       name: "FaultWorker", dependencies: roof, path: "Tests/FaultWorker",

@@ -39,6 +39,7 @@ extension Communicator {
   ///
   /// - Throws: ``MPIError``.
   public func broadcast(_ text: String, from root: Int) throws -> String {
+    checkRank(root, "root")
     try meet(Call(.text, root: root))
     return try share(text, from: root)
   }

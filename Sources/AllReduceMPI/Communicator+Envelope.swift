@@ -5,19 +5,15 @@ extension Communicator {
   /// The largest tag of a message, which depends on the network: 32,767 or more (`MPI_TAG_UB`).
   package static let largestTag = Int(cmpi_largest_tag(cmpi_comm_world()))
 
-  // fatalError prints its sentence in a release build; a precondition would not.
-
   func checkRank(_ other: Int, _ role: String) {
-    guard (0..<size).contains(other) else {
-      fatalError("The \(role) is rank \(other), but ranks are 0..<\(size).")
-    }
+    precondition(
+      (0..<size).contains(other), "The \(role) is rank \(other), but ranks are 0..<\(size).")
   }
 
   func checkTag(_ tag: Int) {
-    guard (0...Communicator.largestTag).contains(tag) else {
-      fatalError(
-        "The tag is \(tag), but on this network tags are 0...\(Communicator.largestTag).")
-    }
+    precondition(
+      (0...Communicator.largestTag).contains(tag),
+      "The tag is \(tag), but on this network tags are 0...\(Communicator.largestTag).")
   }
 
   /// A source as MPI takes it; nil is any.

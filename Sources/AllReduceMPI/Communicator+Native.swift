@@ -189,6 +189,9 @@ extension Communicator {
     _ values: UnsafeRawPointer?, into received: UnsafeMutableRawPointer?, countPerRank: Int,
     type: ScalarType, name: UInt64 = 0
   ) throws {
+    precondition(
+      (0...Int(Int32.max)).contains(countPerRank),
+      "MPI can send 0...\(Int32.max) elements to each rank in this operation, not \(countPerRank).")
     try meet(
       Call(.allToAll, nil, type, count: countPerRank, algorithm: .native, name: name))
     let code = watchdog.guarding("MPI_Alltoall") {

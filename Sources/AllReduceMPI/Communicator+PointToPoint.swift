@@ -87,8 +87,11 @@ extension Communicator {
   public func startReceive<Scalar: BitwiseCopyable>(
     _ type: Scalar.Type, count: Int, from source: Int? = nil, tag: Int? = nil
   ) throws -> PendingReceive<Scalar> {
-    let bytes = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: count * MemoryLayout<Scalar>.stride, alignment: 64)
+    let (byteCount, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Scalar>.stride)
+    precondition(
+      count >= 0 && !overflows,
+      "A message has 0 elements or more, and fewer than memory has bytes, not \(count).")
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
     let request = ReceiveRequest(
       into: bytes, ownsBuffer: true, count: count, of: type, from: source, tag: tag, on: self)
     return PendingReceive(request, in: engine)

@@ -201,12 +201,15 @@ public final class Communicator {
       MPI_Group_free(&world)
     }
     try MPIError.check(MPI_Comm_group(handle, &group), "MPI_Comm_group")
-    try MPIError.check(MPI_Comm_group(cmpi_comm_world(), &world), "MPI_Comm_group")
+    try MPIError.check(MPI_Comm_group(MPI.current.base, &world), "MPI_Comm_group")
     let ranks = (0..<Int32(count)).map { $0 }
     var translated = [Int32](repeating: 0, count: count)
     try MPIError.check(
       MPI_Group_translate_ranks(group, Int32(count), ranks, world, &translated),
       "MPI_Group_translate_ranks")
+    precondition(
+      !translated.contains(MPI_UNDEFINED),
+      "A communicator has ranks that are not ranks of the job, those that called MPI.run.")
     return translated.map(Int.init)
   }
 }

@@ -6,7 +6,7 @@ public enum MPI {
   ///
   /// Only the thread that called ``run(threading:_:)`` touches it (MPI is used funneled), so it
   /// needs no lock; the compiler cannot know that.
-  nonisolated(unsafe) private(set) static var runtime: Runtime?
+  nonisolated(unsafe) static var runtime: Runtime?
 
   final class Runtime {
     let engine: ProgressEngine
@@ -24,26 +24,28 @@ public enum MPI {
     let graveyard = Graveyard()
     /// How many communicators of all ranks were made.
     var worldCount: UInt64 = 0
+    /// How many of the program's own communicators this rank has duplicated.
+    var duplicateCount: UInt64 = 0
 
-    init(rank: Int, size: Int, host: String) throws(MPIError) {
+    /// MPI's communicator of the job's ranks: MPI_COMM_WORLD, or a duplicate of what the program gave.
+    let base: MPI_Comm
+
+    init(over base: MPI_Comm, host: String) throws(MPIError) {
+      let (rank, size) = (Communicator.rank(in: base), Communicator.size(of: base))
+      self.base = base
       watchdog = Watchdog.shared
       who = "rank \(rank) on \(host)"
       let hosts = try watchdog.guarding("MPI_Comm_split_type") { () throws(MPIError) in
-        try HostProbe.run(rank: rank, size: size, host: host)
+        try HostProbe.run(over: base, rank: rank, size: size, host: host)
       }
       (hostOfWorldRank, hostMemoryWays) = (hosts.hostOfWorldRank, hosts.ways)
-      peers = try Peers(me: rank, hostOf: hostOfWorldRank, host: host)
+      peers = try Peers(over: base, me: rank, hostOf: hostOfWorldRank, host: host)
       watchdog.know(peers, who: who)
-      tuning = try TuningText.shared(rank: rank)
+      tuning = try TuningText.shared(over: base)
       engine = ProgressEngine(who: who, worldRank: rank)
       if size > 1 {
-        var control: MPI_Comm?
-        let code = watchdog.guarding("MPI_Comm_dup") {
-          MPI_Comm_dup(cmpi_comm_world(), &control)
-        }
-        try MPIError.check(code, "MPI_Comm_dup")
         engine.control = try ControlChannel(
-          owning: control!, hosts: hostOfWorldRank, engine: engine)
+          owning: try MPI.duplicate(base), hosts: hostOfWorldRank, engine: engine)
       }
     }
   }
@@ -65,17 +67,26 @@ public enum MPI {
   /// other ranks may be waiting for this one and could never be reached otherwise. A barrier comes
   /// before finalising.
   ///
+  /// In a program that has called `MPI_Init` itself the library attaches to that: it neither initialises
+  /// nor finalises, leaves MPI_COMM_WORLD's error handler alone, gives back what it took when `body`
+  /// returns, and may be run again. Call it from the thread that called `MPI_Init`.
+  ///
   /// - Parameters:
+  ///   - communicator: An `MPI_Comm` of Open MPI; its ranks are then the job's, which alone call this.
+  ///     It is duplicated and stays the program's own. Nil for MPI_COMM_WORLD.
   ///   - threading: The thread level that the program needs; the library itself needs `.funneled`.
   ///   - body: The program, given the communicator of all ranks. Communicators must not outlive it.
   /// - Returns: What `body` returns.
-  /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for.
+  /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for, or if the
+  ///   launcher does not belong to it (exit code 64).
   ///
   /// `MPI_Init_thread`, `MPI_Finalize`, `MPI_Abort`
   public static func run<Result>(
-    threading: ThreadLevel = .funneled, _ body: (Communicator) throws -> Result
+    over communicator: OpaquePointer? = nil, threading: ThreadLevel = .funneled,
+    _ body: (Communicator) throws -> Result
   ) throws(MPIError) -> Result {
-    let finalize = try start(threading)
+    precondition(runtime == nil, "MPI.run was called inside of MPI.run: use its communicator.")
+    let isOurs = try start(threading, over: communicator)
     let result: Result
     do {
       let world = try world()
@@ -90,80 +101,8 @@ public enum MPI {
     } catch {
       end(with: error)
     }
-    if finalize { try finish() }
+    try finish(finalizing: isOurs)
     return result
-  }
-
-  /// Initialises MPI unless someone has; returns whether this call did.
-  package static func start(_ threading: ThreadLevel) throws(MPIError) -> Bool {
-    let watchdog = Watchdog.shared
-    // Before MPI starts: a rank that never comes keeps the others waiting in there.
-    if let launch = Launch.current { watchdog.start(size: launch.size) }
-    var initialized: Int32 = 0
-    MPI_Initialized(&initialized)
-    var provided: Int32 = 0
-    if initialized == 0 {
-      let code = watchdog.guarding("MPI_Init_thread") {
-        MPI_Init_thread(nil, nil, threading.constant, &provided)
-      }
-      try MPIError.check(code, "MPI_Init_thread")
-    } else {
-      try MPIError.check(MPI_Query_thread(&provided), "MPI_Query_thread")
-    }
-    let level = ThreadLevel.fromConstant(provided)
-    if level < threading {
-      throw MPIError(
-        operation: "MPI_Init_thread",
-        message: "thread level \(threading) was asked for, but this MPI provides \(level); "
-          + "ask for less, or use an MPI library that was built with threads")
-    }
-    if Communicator.largestTag < Int(Int16.max) {
-      throw MPIError(
-        operation: "MPI_Comm_get_attr",
-        message: "this MPI allows tags up to \(Communicator.largestTag) (MPI_TAG_UB), but the "
-          + "library needs \(Int16.max), which the standard promises; use another MPI library")
-    }
-    if runtime == nil {
-      // From here on errors of MPI come back as codes, on every communicator made from this one.
-      MPI_Comm_set_errhandler(cmpi_comm_world(), cmpi_errors_return())
-      let size = Communicator.size(of: cmpi_comm_world())
-      watchdog.stage = .settingUp
-      watchdog.start(size: size)
-      runtime = try Runtime(
-        rank: Communicator.rank(in: cmpi_comm_world()), size: size, host: processorName())
-      if size == 1 { watchdog.stop() }
-      watchdog.stage = .running
-    }
-    return initialized == 0
-  }
-
-  /// A fresh communicator of all ranks. Collective.
-  package static func world() throws -> Communicator {
-    let runtime = current
-    runtime.worldCount += 1
-    var copy: MPI_Comm?
-    let code = runtime.watchdog.guarding("MPI_Comm_dup") {
-      MPI_Comm_dup(cmpi_comm_world(), &copy)
-    }
-    try MPIError.check(code, "MPI_Comm_dup")
-    return try Communicator(owning: copy!, id: runtime.worldCount)
-  }
-
-  /// Where communicators go that this rank lets go of; nil once MPI has ended.
-  static var graveyard: Graveyard? { runtime?.graveyard }
-
-  /// Ends MPI after ``start(_:)``. Collective.
-  package static func finish() throws(MPIError) {
-    let watchdog = Watchdog.shared
-    NativeOperation.releaseAll()
-    runtime?.graveyard.buryAll()
-    runtime?.engine.control?.end()
-    runtime = nil
-    watchdog.stage = .finishing
-    let code = watchdog.guarding("MPI_Finalize") { MPI_Finalize() }
-    watchdog.stage = .done
-    watchdog.stop()
-    try MPIError.check(code, "MPI_Finalize")
   }
 
   /// Whether this process was started by a launcher, such as mpirun or srun.
@@ -193,7 +132,7 @@ public enum MPI {
       // words could be lost.
       // If it has not by then, it is none of those that agreed.
       Watchdog.shared.stage = .ending
-      if Communicator.rank(in: cmpi_comm_world()) != 0 { sleepThread(seconds: 1.5) }
+      if Communicator.rank(in: current.base) != 0 { sleepThread(seconds: 1.5) }
       JobEnd.end(words: "error: \(error)\n", exitCode: code, within: 1.3)
     }
     JobEnd.end(words: "error: \(current.who): \(error)\n", exitCode: code, within: 2)

@@ -20,8 +20,8 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   /// What happened, in a sentence.
   public let message: String
 
-  /// 70.
-  public var exitCode: Int32 { 70 }
+  /// 70; 64 where the job was not started as it must be.
+  public let exitCode: Int32
 
   /// The operation, what happened and MPI's error class.
   public var description: String {
@@ -29,10 +29,13 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
     return "\(operation): \(message)\(suffix)"
   }
 
-  package init(operation: String, errorClass: Int32? = nil, message: String) {
+  package init(
+    operation: String, errorClass: Int32? = nil, message: String, exitCode: Int32 = 70
+  ) {
     self.operation = operation
     self.errorClass = errorClass
     self.message = message
+    self.exitCode = exitCode
   }
 
   /// The error that an MPI return code stands for (`MPI_Error_class`, `MPI_Error_string`).

@@ -76,6 +76,7 @@ package final class ProgressEngine {
 
   /// Moves one operation once, and says whether it has ended; if so, the engine forgets it.
   package func test<Operation: InFlight>(_ operation: Operation) throws -> Bool {
+    MPI.requireOwnThread()
     poll()
     guard operation.advance() else { return false }
     remove(operation)
@@ -87,6 +88,7 @@ package final class ProgressEngine {
   ///
   /// - Throws: What the operation failed with.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
+    MPI.requireOwnThread()
     var polls = 0
     var since: UInt64 = 0
     while !operation.advance() {
@@ -199,6 +201,7 @@ package final class ProgressEngine {
     _ agreement: Agreement?, _ number: UInt64, since: UInt64, now: UInt64,
     awaiting ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
   ) {
+    MPI.requireOwnThread()
     if since == 0 {
       endWait()
       serial += 1

@@ -28,7 +28,8 @@ package struct TuningText: Sendable {
   package static var ofJob: TuningText? { MPI.current.tuning }
 
   /// Reads the file on rank 0, if there is one. Collective over all ranks of the job.
-  static func shared(rank: Int) throws(MPIError) -> TuningText? {
+  static func shared(over base: MPI_Comm) throws(MPIError) -> TuningText? {
+    let rank = Communicator.rank(in: base)
     let mine = rank == 0 ? read() : nil
     let (text, reason) =
       switch mine?.content {
@@ -36,9 +37,9 @@ package struct TuningText: Sendable {
       case .failure(let unreadable): ("", unreadable.reason)
       case nil: ("", "")
       }
-    let file = try share(mine?.file ?? "", rank)
+    let file = try share(mine?.file ?? "", rank, base)
     if file.isEmpty { return nil }
-    let (why, said) = (try share(reason, rank), try share(text, rank))
+    let (why, said) = (try share(reason, rank, base), try share(text, rank, base))
     return TuningText(
       file: file, content: why.isEmpty ? .success(said) : .failure(Unreadable(reason: why)))
   }
@@ -90,17 +91,19 @@ package struct TuningText: Sendable {
   }
 
   /// Rank 0's text, on all ranks.
-  private static func share(_ text: String, _ rank: Int) throws(MPIError) -> String {
+  private static func share(
+    _ text: String, _ rank: Int, _ base: MPI_Comm
+  ) throws(MPIError) -> String {
     var bytes = Array(text.utf8)
     var count = Int32(bytes.count)
     let sized = Watchdog.shared.guarding("MPI_Bcast") {
-      MPI_Bcast(&count, 1, cmpi_int32(), 0, cmpi_comm_world())
+      MPI_Bcast(&count, 1, cmpi_int32(), 0, base)
     }
     try MPIError.check(sized, "MPI_Bcast")
     if count == 0 { return "" }
     if rank != 0 { bytes = [UInt8](repeating: 0, count: Int(count)) }
     let shared = Watchdog.shared.guarding("MPI_Bcast") {
-      MPI_Bcast(&bytes, count, cmpi_byte(), 0, cmpi_comm_world())
+      MPI_Bcast(&bytes, count, cmpi_byte(), 0, base)
     }
     try MPIError.check(shared, "MPI_Bcast")
     return String(decoding: bytes, as: UTF8.self)

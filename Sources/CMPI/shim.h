@@ -5,6 +5,10 @@
 
 #include <mpi.h>
 
+#ifndef OMPI_MAJOR_VERSION
+#error "AllReduce needs Open MPI, and this mpi.h is another MPI's (MPICH's?). Install Open MPI (Debian: libopenmpi-dev), have pkg-config --cflags ompi-c name its folder (PKG_CONFIG_PATH), take the other's folder out of CPATH and C_INCLUDE_PATH, and build again."
+#endif
+
 static inline MPI_Comm cmpi_comm_world(void) { return MPI_COMM_WORLD; }
 static inline MPI_Comm cmpi_comm_null(void) { return MPI_COMM_NULL; }
 static inline MPI_Info cmpi_info_null(void) { return MPI_INFO_NULL; }

@@ -28,6 +28,9 @@ try MPI.run { world in
   case "throw-a-large-code":
     if world.rank == last { throw Mishap(exitCode: 256, description: "the data is bad") }
     try world.barrier()
+  case "agree-on-a-code":
+    let code = CommandLine.arguments.dropFirst(2).first.flatMap { Int32($0) } ?? 70
+    try world.agreeing { throw Mishap(exitCode: code, description: "the data is bad") }
   case "throw-beside-a-stopped-rank":
     if world.rank == 0 { kill(getpid(), SIGSTOP) }
     if world.rank == last { throw Mishap(exitCode: 65, description: "the data is bad") }
@@ -72,9 +75,10 @@ try MPI.run { world in
     let shorter = UnsafeMutableBufferPointer(rebasing: mine[..<(world.rank == last ? 999 : 1000)])
     try world.allReduce(shorter, .sum, using: .recursiveDoubling)
   default:
-    if try !runMessageFault(fault, on: world), try !runServerFault(fault, on: world) {
-      print("unknown fault \(fault)")
-    }
+    let isKnown =
+      try runMessageFault(fault, on: world) || runServerFault(fault, on: world)
+      || runUnequalRanks(fault, on: world) || runWrongUse(fault, on: world)
+    if !isKnown { print("unknown fault \(fault)") }
   }
   if world.isRoot { print("survived") }
 }

@@ -123,6 +123,35 @@ final class FaultTests: XCTestCase {
     check(try run("throw-a-large-code"), exitCode: 255, within: 5, says: ["the data is bad"])
   }
 
+  func testAnAgreedExitCodeIsWithin1And255() throws {
+    for (asked, given) in [("256", 255), ("0", 1), ("-7", 1), ("65", 65)] as [(String, Int32)] {
+      check(
+        try run("agree-on-a-code", asked), exitCode: given, within: 5, says: ["the data is bad"])
+    }
+  }
+
+  func testWhatACallDoesNotTakeIsSaidInASentence() throws {
+    for (misuse, words) in [
+      ("color", "A colour is 0...2147483647, but this one is -1."),
+      ("large-color", "A colour is 0...2147483647, but this one is 1099511627776."),
+      ("key", "A key has 32 bits, but this one is 1099511627776."),
+      ("tag", "The tag is 1099511627776, but on this network tags are 0..."),
+      ("negative-tag", "The tag is -2, but on this network tags are 0..."),
+      ("destination", "The destination is rank 3, but ranks are 0..<3."),
+      ("count", "A message has 0 elements or more, and fewer than memory has bytes, not -1."),
+      ("large-count", "fewer than memory has bytes, not 4611686018427387904."),
+      ("root", "The root is rank -1, but ranks are 0..<3."),
+      ("layer", "a dense layer cannot have 0 inputs, 10 outputs"),
+      ("nested", "MPI.run was called inside of MPI.run"),
+      ("thread", "used on a thread that did not call MPI.run"),
+    ] {
+      let outcome = try run("misuse-\(misuse)")
+      check(outcome, exitCode: 70, within: 10, says: [words])
+      XCTAssertEqual(
+        outcome.errorLines(beginningWith: "error: rank 2 on ").count, 1, outcome.errors)
+    }
+  }
+
   func testATrapEndsTheJob() throws {
     let outcome = try run("trap")
     XCTAssertNotEqual(outcome.exitCode, 0)

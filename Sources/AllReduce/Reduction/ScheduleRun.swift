@@ -112,7 +112,9 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     on buffer: UnsafeMutableRawPointer, combining kernel: ReductionKernel, ticket: Ticket
   ) {
     precondition(!isActive, "\(title) is under way already.")
-    precondition(kernel.stride == stride)
+    precondition(
+      kernel.stride == stride,
+      "The kernel takes elements of \(kernel.stride) bytes, not of \(stride).")
     if failure != nil { failure = nil }
     let scratch = state.pointee.scratch
     let ready = program.initiallyReady

@@ -23,11 +23,13 @@ struct HostProbe {
   /// Cost: a page and an open file for each pair of ranks of a machine, and four all-gathers.
   ///
   /// `MPI_Comm_split_type(MPI_COMM_TYPE_SHARED)`, `MPI_Allgather`
-  static func run(rank: Int, size: Int, host: String) throws(MPIError) -> HostProbe {
+  static func run(
+    over base: MPI_Comm, rank: Int, size: Int, host: String
+  ) throws(MPIError) -> HostProbe {
     var made: MPI_Comm?
     try MPIError.check(
       MPI_Comm_split_type(
-        cmpi_comm_world(), Int32(MPI_COMM_TYPE_SHARED), Int32(rank), cmpi_info_null(), &made),
+        base, Int32(MPI_COMM_TYPE_SHARED), Int32(rank), cmpi_info_null(), &made),
       "MPI_Comm_split_type")
     defer { MPI_Comm_free(&made) }
     guard let node = made, size > 1 else {
@@ -37,8 +39,7 @@ struct HostProbe {
 
     // What one rank may not do, none does: all must do the same.
     let mine = HostMemoryWay.allowed(warning: rank == 0)
-    let allowed = try gather(
-      HostMemoryWay.allCases.map { mine.contains($0) ? 1 : 0 }, cmpi_comm_world())
+    let allowed = try gather(HostMemoryWay.allCases.map { mine.contains($0) ? 1 : 0 }, base)
     let ways = HostMemoryWay.allCases.filter { way in
       allowed.allSatisfy { $0[way.rawValue] == 1 }
     }
@@ -47,7 +48,7 @@ struct HostProbe {
     var best: (way: HostMemoryWay, hosts: [Int])?
     for way in ways {
       let lowest = try lowestSharer(of: rank, members, by: way, node, &failure)
-      let rows = try gather([lowest, members[0]], cmpi_comm_world())
+      let rows = try gather([lowest, members[0]], base)
       let hosts = rows.map { $0[0] }
       if best == nil || Set(hosts).count < Set(best!.hosts).count { best = (way, hosts) }
       if rows.allSatisfy({ $0[0] == $0[1] }) { break }

@@ -6,6 +6,8 @@ struct Launch: Sendable {
   let rank: Int
   /// The number of ranks, if the launcher says so.
   let size: Int?
+  /// The variable that holds it.
+  private let sizeVariable: String?
   /// The number of ranks on this host, if the launcher says so.
   let sizeOnHost: Int?
   /// The variable that holds the rank.
@@ -31,7 +33,10 @@ struct Launch: Sendable {
     else { return nil }
     self.rank = rank
     rankVariable = name
-    size = number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"] + (isStep ? ["SLURM_STEP_NUM_TASKS"] : []))
+    sizeVariable =
+      (["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"] + (isStep ? ["SLURM_STEP_NUM_TASKS"] : []))
+      .first { number([$0]) != nil }
+    size = sizeVariable.flatMap { number([$0]) }
     sizeOnHost = number(["OMPI_COMM_WORLD_LOCAL_SIZE"])
     let isNamed = Launch.jobVariables.contains { variable($0) != nil }
     marks =
@@ -54,6 +59,40 @@ struct Launch: Sendable {
     "SLURM_JOB_ID", "SLURM_NODEID", "PMIX_HOSTNAME", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4",
     "PMIX_SERVER_URI3", "PMIX_SERVER_URI21", "PMIX_SERVER_URI2",
   ]
+
+  /// What is wrong where the launcher has started several ranks and MPI knows of one: it belongs to another
+  /// MPI, and each of its processes would be a job of its own.
+  ///
+  /// - Parameter worldSize: The size of MPI_COMM_WORLD.
+  /// - Returns: The error; nil where nothing is wrong.
+  func mistake(worldSize: Int) -> MPIError? {
+    guard worldSize == 1, let size, size > 1 else { return nil }
+    return mistake("Open MPI finds 1 rank")
+  }
+
+  /// As ``mistake(worldSize:)``, where it is plain before MPI starts, which would end the process with words
+  /// of its own: a step of Slurm whose tasks have no way to reach each other.
+  var mistakeBeforeStart: MPIError? {
+    guard rankVariable == "SLURM_PROCID", let size, size > 1 else { return nil }
+    return mistake("Slurm gives Open MPI no way to find the others")
+  }
+
+  private func mistake(_ words: String) -> MPIError {
+    let cure =
+      switch sizeVariable {
+      case "SLURM_STEP_NUM_TASKS":
+        "Start it with srun --mpi=pmix, or with mpirun inside of salloc or sbatch; srun --mpi=list says "
+          + "whether Slurm has pmix"
+      default:
+        "The launcher is another MPI's, such as MPICH's mpiexec. Start it with the mpirun of Open MPI "
+          + "(Debian: mpirun.openmpi; package openmpi-bin)"
+      }
+    return MPIError(
+      operation: "MPI_Init_thread",
+      message:
+        "this process was started as rank \(rank) of \(size ?? 1), but \(words). \(cure).",
+      exitCode: 64)
+  }
 
   /// The rank that another process's environment gives it, if it is of the same job on this host.
   ///

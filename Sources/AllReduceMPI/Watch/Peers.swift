@@ -19,7 +19,9 @@ package struct Peers: Sendable {
   private let hostOf: [Int]
 
   /// Gathers what every rank says of itself. Collective over all ranks of the job. `MPI_Allgather`
-  init(me: Int, hostOf: [Int], host: String) throws(MPIError) {
+  init(
+    over base: MPI_Comm, me: Int, hostOf: [Int], host: String
+  ) throws(MPIError) {
     let nameBytes = 256
     let entryBytes = 24 + nameBytes
     let process = ck_process()
@@ -38,7 +40,7 @@ package struct Peers: Sendable {
     let code = Watchdog.shared.guarding("MPI_Allgather") {
       MPI_Allgather(
         mine, Int32(entryBytes), cmpi_byte(), &all, Int32(entryBytes), cmpi_byte(),
-        cmpi_comm_world())
+        base)
     }
     try MPIError.check(code, "MPI_Allgather")
     var (hosts, processes, starts, spaces): ([String], [Int], [UInt64], [UInt64]) = ([], [], [], [])

@@ -16,7 +16,8 @@ package final class Watchdog: @unchecked Sendable {
   private let name = Atomic<UInt>(0)
   /// What the other ranks of this host see of this one.
   private let record = OwnRecord()
-  private let isWatching = Atomic<Bool>(false)
+  /// Odd while a thread watches; it grows by one whenever one starts or is told to end.
+  private let watches = Atomic<UInt64>(0)
   private let known: Locked<Known>
 
   private struct Known {
@@ -58,22 +59,27 @@ package final class Watchdog: @unchecked Sendable {
   /// - Parameter size: The number of ranks, if it is known.
   func start(size: Int?) {
     guard let deadline = Deadline.seconds, size != 1 else { return }
-    if isWatching.exchange(true, ordering: .acquiringAndReleasing) { return }
+    let watch = watches.load(ordering: .acquiring)
+    if watch % 2 == 1 { return }
+    watches.store(watch + 1, ordering: .releasing)
     startDetachedThread { [self] in
       blockSignalsInThread()
-      watch(deadline)
+      self.watch(deadline, watch + 1)
     }
   }
 
   /// Ends the thread, within a second.
-  func stop() { isWatching.store(false, ordering: .releasing) }
+  func stop() {
+    let watch = watches.load(ordering: .acquiring)
+    if watch % 2 == 1 { watches.store(watch + 1, ordering: .releasing) }
+  }
 
-  private func watch(_ deadline: Double) {
+  private func watch(_ deadline: Double, _ own: UInt64) {
     let period = max(0.01, min(1, deadline / 10))
     var seen: UInt64 = 0
     var since = monotonicNanoseconds()
     var last = since
-    while isWatching.load(ordering: .acquiring) {
+    while watches.load(ordering: .acquiring) == own {
       let edge = edge.load(ordering: .acquiring)
       let now = monotonicNanoseconds()
       record[.watched] = now
@@ -110,6 +116,7 @@ package final class Watchdog: @unchecked Sendable {
   func guarding<Result, Failure: Error>(
     _ operation: StaticString, _ call: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    MPI.requireOwnThread()
     if edge.load(ordering: .relaxed) % 2 == 1 { return try call() }
     name.store(UInt(bitPattern: operation.utf8Start), ordering: .relaxed)
     edge.wrappingAdd(1, ordering: .releasing)

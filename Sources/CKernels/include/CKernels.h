@@ -10,6 +10,7 @@
 #include "compression.h"
 #include "layers.h"
 #include "optimizers.h"
+#include "preconditions.h"
 #include "processor.h"
 #include "reductions.h"
 #include "wire.h"

@@ -1,0 +1,36 @@
+internal import CMPI
+
+extension Communicator {
+  /// A communicator of the ranks of one that the program has made by MPI itself.
+  ///
+  /// Collective over its ranks, in ``MPI/run(over:threading:_:)``. The original is duplicated and stays the
+  /// program's own: messages of the two never meet, and the original's error handler stays as it is.
+  ///
+  /// - Parameter handle: An `MPI_Comm` of Open MPI, an intracommunicator among ranks of the job.
+  /// - Throws: ``MPIError``; ``AgreedError`` if a host has no memory for it.
+  ///
+  /// `MPI_Comm_dup`
+  public convenience init(duplicating handle: OpaquePointer) throws {
+    var isBetweenGroups: Int32 = 0
+    try MPIError.check(MPI_Comm_test_inter(handle, &isBetweenGroups), "MPI_Comm_test_inter")
+    precondition(
+      isBetweenGroups == 0,
+      "An intercommunicator joins two groups of ranks: merge it first (MPI_Intercomm_merge).")
+    try self.init(owning: try MPI.duplicate(handle), id: try Communicator.freshID(over: handle))
+  }
+
+  /// A number that is the same on all ranks of a communicator, and no other communicator's: its lowest rank
+  /// counts those that it began.
+  private static func freshID(over handle: OpaquePointer) throws(MPIError) -> UInt64 {
+    let runtime = MPI.current
+    runtime.duplicateCount += 1
+    var id =
+      Call.fold(
+        0x8BB8_4B93_962E_ACC9 ^ UInt64(runtime.peers.me), runtime.duplicateCount) | 1
+    let code = runtime.watchdog.guarding("MPI_Bcast") {
+      MPI_Bcast(&id, 1, cmpi_int64(), 0, handle)
+    }
+    try MPIError.check(code, "MPI_Bcast")
+    return id
+  }
+}

@@ -1,0 +1,26 @@
+internal import CKernels
+
+/// Stands in for Swift's own in this module: a release build keeps the sentence too.
+///
+/// Ends the process, and with it the job, with 70 unless the condition holds.
+///
+/// - Parameters:
+///   - condition: What the caller has to keep to.
+///   - message: What it did instead, with the values, as a sentence.
+///   - file: Where it stands.
+///   - line: Where it stands.
+@inlinable @inline(__always)
+func precondition(
+  _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String,
+  file: StaticString = #fileID, line: UInt = #line
+) {
+  if !condition() { preconditionFailure(message(), file: file, line: line) }
+}
+
+/// As ``precondition(_:_:file:line:)``, of a condition that never holds.
+@usableFromInline @inline(never)
+func preconditionFailure(
+  _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line
+) -> Never {
+  ck_precondition_failed("\(message()) (\(file):\(line))")
+}
