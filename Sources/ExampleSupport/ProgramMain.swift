@@ -6,9 +6,9 @@ import Foundation
 public enum ProgramMain {
   /// Reads the command line, joins the job and runs the program on this rank; ends the process.
   ///
-  /// The command line is read before MPI starts, for a mistake in it needs no job. Help and usage
-  /// errors are printed by rank 0 alone; a usage error ends all ranks with 64, help with 0. An error
-  /// that the program throws ends the job with the error's own code (``ExitCoded``).
+  /// Help and the version need no job; rank 0 alone prints them. A usage error ends all ranks with 64, and
+  /// so do command lines that differ between ranks; rank 0 alone says so. An error that the program throws
+  /// ends the job with the error's own code (``ExitCoded``).
   ///
   /// - Parameters:
   ///   - command: What the command line is read into.
@@ -20,40 +20,49 @@ public enum ProgramMain {
     do {
       try MPI.run { world in
         let console = RankConsole(isRoot: world.isRoot)
-        if !MPI.isLaunched {
+        if case .success(let program as any TrainingProgram) = arguments, program.checking.check {
+          return try JobCheck.run(program, in: world, console)
+        }
+        // Before a usage error, which may be one rank's alone.
+        try world.requireEqual(commandLine, "program and its options", exitCode: 64)
+        let parsed = try world.agreeing { try arguments.get() }
+        if world.size == 1, !MPI.isLaunched {
           let name = commandName(command)
           console.note("\(name) runs on 1 rank; mpirun -np 4 .build/release/\(name) starts 4.")
         }
-        try body(arguments, world, console)
+        try body(parsed, world, console)
       }
     } catch {
+      // The launcher may end the job with the first rank that goes: rank 0 is to speak before.
+      if MPI.launchedRank != 0 { sleep(2) }
       RankConsole(isRoot: MPI.launchedRank == 0).note("error: \(error)")
       exit(error.exitCode)
     }
     exit(EXIT_SUCCESS)
   }
 
-  /// The command line, or the end of the process if it asks for help or cannot be understood.
-  static func parse<Command: ParsableCommand>(_ command: Command.Type) -> Command {
+  /// The command line or what is wrong with it; ends the process where it asks for help or the version, or,
+  /// without a launcher, is wrong.
+  private static func parse<Command: ParsableCommand>(
+    _ command: Command.Type
+  ) -> Result<Command, UsageError> {
     do {
       // Not `parse()`, which would also be the entry of subcommands.
       guard let parsed = try command.parseAsRoot() as? Command else {
         throw CleanExit.helpRequest(command)
       }
-      return parsed
+      return .success(parsed)
     } catch {
-      let code = command.exitCode(for: error)
       let console = RankConsole(isRoot: MPI.launchedRank == 0)
       let text = command.fullMessage(for: error)
-      if code.isSuccess {
+      if command.exitCode(for: error).isSuccess {
         ending(console) { try console.print(text) }
-      } else {
-        console.note(text)
-        // The first rank that ends with an error takes the others along, and rank 0's words with
-        // them if they are still under way. So the others wait to be ended.
-        if !console.isRoot { sleep(5) }
+        exit(EXIT_SUCCESS)
       }
-      exit(code.rawValue)
+      let usage = UsageError(text)
+      if MPI.isLaunched { return .failure(usage) }
+      console.note("error: \(usage)")
+      exit(usage.exitCode)
     }
   }
 
@@ -70,10 +79,9 @@ public enum ProgramMain {
     let arguments = parse(command)
     ending(console) {
       do {
-        try body(arguments, console)
+        try body(arguments.get(), console)
       } catch let error as ValidationError {
-        console.note(command.fullMessage(for: error))
-        exit(command.exitCode(for: error).rawValue)
+        throw UsageError(command.fullMessage(for: error))
       }
     }
     exit(EXIT_SUCCESS)
@@ -85,11 +93,29 @@ public enum ProgramMain {
       try body()
     } catch {
       console.note("error: \(error)")
-      exit((error as? any ExitCoded)?.exitCode ?? 70)
+      exit(error.exitCode)
     }
+  }
+
+  /// The program and its arguments.
+  static var commandLine: String {
+    let program = URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent
+    return ([program] + CommandLine.arguments.dropFirst()).joined(separator: " ")
   }
 
   private static func commandName<Command: ParsableCommand>(_ command: Command.Type) -> String {
     command.configuration.commandName ?? ProcessInfo.processInfo.processName
+  }
+}
+
+/// A command line that cannot be understood.
+private struct UsageError: ExitCoded, CustomStringConvertible {
+  /// What is wrong, and how the program is used.
+  let description: String
+  let exitCode: Int32 = 64
+
+  init(_ message: String) {
+    let prefix = "Error: "
+    description = message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message
   }
 }

@@ -273,7 +273,7 @@ final class AllReduceBenchTests: ProgramTestCase {
       let outcome = try ProgramRunner().run("allreduce-bench", arguments, ranks: ranks)
       XCTAssertEqual(outcome.exitCode, 64, "\(arguments): \(outcome.errors)")
       XCTAssertEqual(outcome.output, "")
-      let errors = outcome.errorLines(beginningWith: "Error: ")
+      let errors = outcome.errorLines(beginningWith: "error: ")
       XCTAssertEqual(errors.count, 1, outcome.errors)
       XCTAssertTrue(errors.first?.contains(part) == true, "\(part) in \(errors)")
       XCTAssertLessThan(outcome.seconds, 5)

@@ -5,13 +5,13 @@ import XCTest
 /// What a user gets for bad data and wrong usage: one line, an exit code, and no process left.
 final class BadInputTests: ProgramTestCase {
   private func assertFails(
-    _ arguments: [String], exitCode: Int32, saying parts: [String], prefix: String = "error: ",
+    _ arguments: [String], exitCode: Int32, saying parts: [String],
     line: UInt = #line
   ) throws {
     let outcome = try ProgramRunner().run("train-linreg", arguments, ranks: 4)
     XCTAssertEqual(outcome.exitCode, exitCode, outcome.errors, line: line)
     XCTAssertEqual(outcome.output, "", line: line)
-    let ours = outcome.errorLines(beginningWith: prefix)
+    let ours = outcome.errorLines(beginningWith: "error: ")
     XCTAssertEqual(ours.count, 1, outcome.errors, line: line)
     for part in parts {
       XCTAssertTrue(ours.first?.contains(part) == true, "\(part) in \(ours)", line: line)
@@ -89,7 +89,7 @@ final class BadInputTests: ProgramTestCase {
       for part in parts { XCTAssertTrue(alone.errors.contains(part), alone.errors) }
     }
     for (arguments, parts) in cases.prefix(3) {
-      try assertFails(arguments, exitCode: 64, saying: parts, prefix: "Error: ")
+      try assertFails(arguments, exitCode: 64, saying: parts)
     }
   }
 

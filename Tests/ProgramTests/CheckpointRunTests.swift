@@ -95,9 +95,7 @@ final class CheckpointRunTests: KeptRunTestCase {
     let outcome = try ProgramRunner().run("train-classifier", arguments, ranks: ranks)
     XCTAssertEqual(outcome.exitCode, code, outcome.errors, line: line)
     XCTAssertEqual(outcome.output, "", line: line)
-    let ours =
-      outcome.errorLines(beginningWith: "error: ")
-      + outcome.errorLines(beginningWith: "Error: ")
+    let ours = outcome.errorLines(beginningWith: "error: ")
     XCTAssertEqual(ours.count, 1, outcome.errors, line: line)
     for part in parts {
       XCTAssertTrue(ours.first?.contains(part) == true, "\(part) in \(ours)", line: line)

@@ -5,13 +5,13 @@ import XCTest
 /// What train-classifier says of what cannot be: one line that names it, before any training.
 final class ClassifierBadInputTests: ProgramTestCase {
   private func assertFails(
-    _ arguments: [String], exitCode: Int32, saying parts: [String], prefix: String,
+    _ arguments: [String], exitCode: Int32, saying parts: [String],
     ranks: Int? = nil, line: UInt = #line
   ) throws {
     let outcome = try ProgramRunner().run("train-classifier", arguments, ranks: ranks)
     XCTAssertEqual(outcome.exitCode, exitCode, outcome.errors, line: line)
     XCTAssertEqual(outcome.output, "", line: line)
-    let ours = outcome.errorLines(beginningWith: prefix)
+    let ours = outcome.errorLines(beginningWith: "error: ")
     XCTAssertEqual(ours.count, 1, outcome.errors, line: line)
     for part in parts {
       XCTAssertTrue(ours.first?.contains(part) == true, "\(part) in \(ours)", line: line)
@@ -60,10 +60,10 @@ final class ClassifierBadInputTests: ProgramTestCase {
       (["--learning-rate", "0"], ["--learning-rate"]), (["--optimizer", "magic"], ["magic"]),
     ]
     for (arguments, parts) in cases {
-      try assertFails(arguments, exitCode: 64, saying: parts, prefix: "Error: ")
+      try assertFails(arguments, exitCode: 64, saying: parts)
     }
     try assertFails(
-      cases[0].arguments, exitCode: 64, saying: ["lbfgs"], prefix: "Error: ", ranks: 3)
+      cases[0].arguments, exitCode: 64, saying: ["lbfgs"], ranks: 3)
   }
 
   func testWhatDoesNotFitTheData() throws {
@@ -94,7 +94,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
     ]
     for (arguments, ranks, parts) in cases {
       try assertFails(
-        ["--data", "digits"] + arguments, exitCode: 64, saying: parts, prefix: "error: ",
+        ["--data", "digits"] + arguments, exitCode: 64, saying: parts,
         ranks: ranks)
     }
   }
@@ -108,10 +108,9 @@ final class ClassifierBadInputTests: ProgramTestCase {
       try Data("no IDX at all".utf8).write(to: folder.appendingPathComponent(name))
     }
     try assertFails(
-      ["--data", folder.path], exitCode: 65, saying: ["train-images-idx3-ubyte"],
-      prefix: "error: ", ranks: 2)
+      ["--data", folder.path], exitCode: 65, saying: ["train-images-idx3-ubyte"], ranks: 2)
     try assertFails(
-      ["--data", "/nowhere"], exitCode: 65, saying: ["/nowhere"], prefix: "error: ", ranks: 2)
+      ["--data", "/nowhere"], exitCode: 65, saying: ["/nowhere"], ranks: 2)
   }
 
   func testADivergingRateSaysSo() throws {
@@ -119,7 +118,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
       [
         "--data", "digits", "--layers", "64,32,relu,10", "--optimizer", "sgd", "--learning-rate",
         "1e30", "--epochs", "1",
-      ], exitCode: 65, saying: ["diverges", "1e+30"], prefix: "error: ", ranks: 2)
+      ], exitCode: 65, saying: ["diverges", "1e+30"], ranks: 2)
   }
 
   func testHelpIsPrintedOnce() throws {

@@ -104,23 +104,6 @@ extension Trainer {
   /// - Returns: The same on all ranks.
   /// - Throws: ``MPIError``.
   public func gradientSquares() throws -> Double { try exchange.gradientSquares() }
-
-  /// The rule of the update and what else shapes it, in words that tell methods apart: a state says by which
-  /// method it came about.
-  var method: String { method(of: rule) }
-
-  /// As ``method``, with another rule.
-  func method(of rule: any UpdateRule) -> String {
-    var words = rule.description
-    if rule.weightDecay != 0 { words += ", weight decay \(rule.weightDecay)" }
-    if let clipping { words += ", clip \(clipping.maximumNorm)" }
-    switch loss {
-    case let loss as SoftmaxCrossEntropy<Scalar>:
-      if loss.labelSmoothing != 0 { words += ", label smoothing \(loss.labelSmoothing)" }
-    default: words += ", loss \(type(of: loss))"
-    }
-    return words
-  }
 }
 
 extension Network {

@@ -125,6 +125,9 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
     (self.plan, update, self.virtualShards) = (setting.plan, setting.update, virtualShards)
     (self.loss, rule, self.clipping) = (loss, optimizer, clipping)
     (inputLayout, lossLayout) = (resolved.input, resolved.end.taken)
+    try world.requireEqual(
+      "layers: \(Trainer.outline(of: root))\noptimizer and loss: "
+        + "\(Trainer.method(optimizer, loss, clipping))\nalgorithm: \(algorithm)", "training")
     grid = try Grid(ranks.own, resolved.grid)
     batch = GroupBatch(over: grid.model)
     let planned = resolved.isDataParallel ? nil : try PlannedNetwork(resolved, batch)

@@ -117,6 +117,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     let records = try TrainingRecords(checkpoints, trace: trace, over: world)
     let course = try world.agreeing { try self.course(epochs, records.resumed) }
     globalBatchSize = course.globalBatchSize
+    try requireEqualSettings(course, over: world)
     var state =
       records.resumed
       ?? TrainingState(sampler: course.sampler, optimizer: trainer.method, schedule: schedule)
@@ -178,6 +179,18 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       try checkResumed?(resumed)
     }
     return course
+  }
+
+  private func requireEqualSettings(_ course: TrainingCourse, over world: Communicator) throws {
+    try world.requireEqual(
+      "examples a step: \(course.globalBatchSize)\nparts: \(course.parts)\nepochs: \(course.epochs)\n"
+        + "steps an epoch: \(course.stepsPerEpoch)\nseed: \(seed)\nlearning rate: \(schedule)\n"
+        + "evaluates every: \(evaluatesEverySteps ?? 0)\n"
+        + "early stopping: \(earlyStopping.map { "\($0)" } ?? "none")\n"
+        + "checkpoints: \(checkpoints.map { "\($0)" } ?? "none")\ntrace: \(trace ?? "none")",
+      "settings of the training", exitCode: 64)
+    try world.requireEqual(
+      "\(data.training.digest) to learn from\n\(data.test.digest) to test on", "data", exitCode: 65)
   }
 
   private func input(_ course: TrainingCourse) -> [BatchLoader<Scalar>] {

@@ -26,6 +26,15 @@ public enum BLAS {
     }
   }
 
+  /// The library's name and version and the processor that it computes for, such as "OpenBLAS 0.3.21 for
+  /// Haswell".
+  ///
+  /// `openblas_get_config`, `openblas_get_corename`
+  public static var libraryVersion: String {
+    let words = String(cString: openblas_get_config()).split(separator: " ").prefix(2)
+    return words.joined(separator: " ") + " for " + String(cString: openblas_get_corename())
+  }
+
   /// Sets the default number of threads, once; called before every product.
   static func prepare() {
     _ = defaultIsSet

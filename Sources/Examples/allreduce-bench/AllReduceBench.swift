@@ -37,7 +37,8 @@ struct AllReduceBench: ParsableCommand {
       and renamed.
 
       Ends with 0; 1 if a result is wrong; 64 for wrong usage; 65 for a file that is none of its kind; 70 for any other failure.
-      """)
+      """,
+    version: ProgramVersion.text)
 
   @OptionGroup var options: BenchOptions
 

@@ -157,9 +157,7 @@ struct BenchOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if let factor, factor < 2 {
-      throw ValidationError("--factor must be 2 or more, not \(factor).")
-    }
+    try OptionBounds.check("factor", factor, in: 2...OptionBounds.most)
     if factor != nil, case .list = bytes {
       throw ValidationError("--factor goes with a range of --bytes, such as 4...256Mi.")
     }
@@ -191,15 +189,9 @@ struct BenchOptions: ParsableArguments {
         throw ValidationError("--tune needs --bytes in ascending order.")
       }
     }
-    if let warmup, warmup < 0 {
-      throw ValidationError("--warmup must be 0 or more, not \(warmup).")
-    }
-    if let iterations, iterations < 1 {
-      throw ValidationError("--iterations must be 1 or more, not \(iterations).")
-    }
-    if let seconds, !(seconds > 0 && seconds.isFinite) {
-      throw ValidationError("--seconds must be above 0, not \(seconds).")
-    }
+    try OptionBounds.check("warmup", warmup, in: 0...OptionBounds.most)
+    try OptionBounds.check("iterations", iterations)
+    try OptionBounds.check("seconds", seconds, below: 1_000_000, isOpen: true)
     if iterations != nil, seconds != nil {
       throw ValidationError("--iterations and --seconds exclude each other.")
     }

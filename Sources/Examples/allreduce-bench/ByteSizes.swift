@@ -46,6 +46,9 @@ enum ByteSizes {
     guard let count = ByteCount(argument: String(text)) else {
       throw ValidationError("'\(text)' is not a number of bytes such as 4, 64Ki, 16Mi or 1Gi")
     }
+    guard count.bytes <= 1 << 40 else {
+      throw ValidationError("\(text) bytes are more than can be measured, 1024Gi")
+    }
     return count.bytes
   }
 }

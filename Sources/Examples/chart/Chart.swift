@@ -14,7 +14,8 @@ struct Chart: ParsableCommand {
 
         .build/release/chart sweep.csv --x parameters --y "1 rank,2 ranks" --y-unit seconds \\
           --title "Time of a step" > steps.svg
-      """)
+      """,
+    version: ProgramVersion.text)
 
   /// What an axis counts.
   enum Unit: String, CaseIterable, ExpressibleByArgument {

@@ -6,7 +6,7 @@ import Foundation
 /// Logistic regression without a layer of this library: code of one's own computes the gradient, and a
 /// `GradientReducer` makes it that of all ranks.
 @main
-struct CustomGradient: ParsableCommand {
+struct CustomGradient: TrainingProgram {
   static let configuration = CommandConfiguration(
     commandName: "custom-gradient",
     abstract: "Trains a model of one's own on any number of ranks, and finds the same on each.",
@@ -16,13 +16,22 @@ struct CustomGradient: ParsableCommand {
       there are.
 
         mpirun -np 4 .build/release/custom-gradient
-      """)
+      """,
+    version: ProgramVersion.text)
 
   @Argument(help: "Comma-separated numbers; the last column is 0 or 1.")
   var data = "data/breast_cancer.csv"
 
   @Option(help: "How many steps to take.")
   var steps = 500
+
+  @OptionGroup var checking: CheckOptions
+
+  func describeData(in world: Communicator) throws -> String { try DataFile.describe(data) }
+
+  func validate() throws {
+    try OptionBounds.check("steps", steps)
+  }
 
   static func main() {
     ProgramMain.run(CustomGradient.self) { command, world, console in

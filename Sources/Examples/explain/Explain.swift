@@ -12,7 +12,8 @@ struct Explain: ParsableCommand {
     discussion: """
       A step is a round in which every rank sends one message at most and receives one. The picture \
       is drawn from the schedules that run, not from a description of them.
-      """)
+      """,
+    version: ProgramVersion.text)
 
   /// The algorithms that are schedules of messages.
   private static let drawn: [ReductionAlgorithm] = [

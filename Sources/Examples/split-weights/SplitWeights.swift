@@ -5,7 +5,7 @@ import ExampleSupport
 /// A network of two layers whose weights no rank has as a whole, by a plan made by hand: what each rank
 /// holds, what crosses between them, and that it learns what one rank would.
 @main
-struct SplitWeights: ParsableCommand {
+struct SplitWeights: TrainingProgram {
   static let configuration = CommandConfiguration(
     commandName: "split-weights",
     abstract:
@@ -16,7 +16,8 @@ struct SplitWeights: ParsableCommand {
       exchange of a step. The loss printed does not depend on how many ranks there are.
 
         mpirun -np 3 --oversubscribe .build/release/split-weights
-      """)
+      """,
+    version: ProgramVersion.text)
 
   @Option(help: "Numbers of an example.")
   var inputs = 64
@@ -30,15 +31,17 @@ struct SplitWeights: ParsableCommand {
   @Option(help: "Steps of plain gradient descent.")
   var steps = 200
 
+  @OptionGroup var checking: CheckOptions
+
   private static let classes = 10
 
+  func describeData(in world: Communicator) -> String { "made up" }
+
   func validate() throws {
-    for (name, count) in [
-      ("inputs", inputs), ("hidden", hidden), ("batch", batch), ("steps", steps),
-    ]
-    where count < 1 {
-      throw ValidationError("--\(name) must be 1 or more, not \(count).")
-    }
+    try OptionBounds.check("inputs", inputs, in: 1...1 << 24)
+    try OptionBounds.check("hidden", hidden, in: 1...1 << 24)
+    try OptionBounds.check("batch", batch, in: 1...1 << 24)
+    try OptionBounds.check("steps", steps)
   }
 
   static func main() {
@@ -48,6 +51,7 @@ struct SplitWeights: ParsableCommand {
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {
+    try world.requireMemory(8 * batch * inputs, for: "a batch of \(batch) x \(inputs) numbers")
     let trainer = try Trainer(
       Sequential<Float>(Dense(inputs, hidden), ReLU(), Dense(hidden, SplitWeights.classes)),
       input: [inputs], plan: Plan(layers: ["0": .columns, "2": .rows]), over: world,

@@ -166,12 +166,10 @@ struct ClassifierOptions: ParsableArguments {
       ("data-limit", dataLimit), ("batch-size", batchSize),
       ("global-batch-size", globalBatchSize), ("accumulate", accumulate), ("epochs", epochs),
       ("steps", steps), ("evaluate-every", evaluateEvery),
-      ("bucket-bytes", bucketBytes?.bytes),
     ] {
-      if let count, count < 1 {
-        throw ValidationError("--\(name) must be 1 or more, not \(count).")
-      }
+      try OptionBounds.check(name, count)
     }
+    try OptionBounds.check("bucket-bytes", bucketBytes?.bytes, in: 1...1 << 40)
     do { _ = try layers.map { try NetworkWords($0) } } catch { throw ValidationError("\(error)") }
   }
 }

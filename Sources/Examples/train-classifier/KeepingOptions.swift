@@ -1,5 +1,6 @@
 import AllReduce
 import ArgumentParser
+import ExampleSupport
 
 /// The options for what a run keeps besides its result.
 struct KeepingOptions: ParsableArguments {
@@ -45,11 +46,7 @@ struct KeepingOptions: ParsableArguments {
         throw ValidationError("\(option) needs --checkpoint FOLDER.")
       }
     }
-    if let checkpointKeep, !(1...100).contains(checkpointKeep) {
-      throw ValidationError("--checkpoint-keep must be 1 to 100, not \(checkpointKeep).")
-    }
-    if let checkpointEvery, checkpointEvery < 1 {
-      throw ValidationError("--checkpoint-every must be 1 or more, not \(checkpointEvery).")
-    }
+    try OptionBounds.check("checkpoint-keep", checkpointKeep, in: 1...100)
+    try OptionBounds.check("checkpoint-every", checkpointEvery)
   }
 }

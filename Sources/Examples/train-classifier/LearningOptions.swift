@@ -1,5 +1,6 @@
 import AllReduce
 import ArgumentParser
+import ExampleSupport
 
 /// Which rule the weights follow.
 enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
@@ -85,24 +86,12 @@ struct LearningOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if !(rate > 0 && rate.isFinite) {
-      throw ValidationError("--learning-rate must be above 0, not \(rate).")
-    }
-    if !(momentum >= 0 && momentum < 1) {
-      throw ValidationError("--momentum must be from 0 up to 1, not \(momentum).")
-    }
-    if let weightDecay, !(weightDecay >= 0 && weightDecay.isFinite) {
-      throw ValidationError("--weight-decay must be 0 or more, not \(weightDecay).")
-    }
-    if let clip, !(clip > 0 && clip.isFinite) {
-      throw ValidationError("--clip must be above 0, not \(clip).")
-    }
-    if !(labelSmoothing >= 0 && labelSmoothing < 1) {
-      throw ValidationError("--label-smoothing must be from 0 up to 1, not \(labelSmoothing).")
-    }
-    if let warmUp, warmUp < 0 {
-      throw ValidationError("--warm-up must be 0 or more, not \(warmUp).")
-    }
+    try OptionBounds.check("learning-rate", learningRate, isOpen: true)
+    try OptionBounds.check("momentum", momentum, below: 1)
+    try OptionBounds.check("weight-decay", weightDecay)
+    try OptionBounds.check("clip", clip, isOpen: true)
+    try OptionBounds.check("label-smoothing", labelSmoothing, below: 1)
+    try OptionBounds.check("warm-up", warmUp, in: 0...OptionBounds.most)
   }
 
   /// Makes sure that a state to go on from has the schedule that options given explicitly say. It is of all steps

@@ -4,7 +4,7 @@ import ExampleSupport
 
 /// Trains a classifier of images on all ranks together.
 @main
-struct TrainClassifier: ParsableCommand {
+struct TrainClassifier: TrainingProgram {
   static let configuration = CommandConfiguration(
     commandName: "train-classifier",
     abstract: "Trains a neural network that tells images apart, on any number of ranks.",
@@ -21,14 +21,23 @@ struct TrainClassifier: ParsableCommand {
 
       Ends with 0; 1 if ranks end up with different weights; 64 for wrong usage; 65 for bad data or a \
       learning rate that diverges; 70 for any other failure.
-      """)
+      """,
+    version: ProgramVersion.text)
 
   @OptionGroup var options: ClassifierOptions
+
+  @OptionGroup var checking: CheckOptions
 
   static func main() {
     ProgramMain.run(TrainClassifier.self) { command, world, console in
       try command.run(in: world, console)
     }
+  }
+
+  func describeData(in world: Communicator) throws -> String {
+    let data = try ClassificationData.named(
+      options.data, limit: options.dataLimit, seed: options.seed)
+    return "\(data.training.digest), tested on \(data.test.digest)"
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {

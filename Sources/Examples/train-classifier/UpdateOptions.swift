@@ -25,7 +25,8 @@ struct UpdateOptions: ParsableArguments {
           + "--update replicated.")
     }
     guard let reproducible else { return }
-    guard reproducible >= 1, reproducible & (reproducible - 1) == 0 else {
+    try OptionBounds.check("reproducible", reproducible)
+    guard reproducible & (reproducible - 1) == 0 else {
       throw ValidationError(
         "--reproducible must be a power of two, as 8 is, not \(reproducible).")
     }

@@ -108,32 +108,18 @@ struct LinregOptions: ParsableArguments {
     if strategy == .descent, let servers {
       throw ValidationError("--servers \(servers) needs --strategy lbfgs, not descent.")
     }
-    if let servers, servers < 1 {
-      throw ValidationError("--servers must be 1 or more, not \(servers).")
-    }
     for (name, isGiven) in [
       ("combine", combine != .allReduce), ("learning-rate", learningRate != nil),
       ("batch-size", batchSize != nil), ("ranks-report", ranksReport),
     ] where isGiven && strategy == .lbfgs {
       throw ValidationError("--\(name) is for --strategy descent, not lbfgs.")
     }
-    if let examples, examples < 2 {
-      throw ValidationError("--examples must be 2 or more, not \(examples).")
-    }
-    if let features, features < 1 {
-      throw ValidationError("--features must be 1 or more, not \(features).")
-    }
-    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
-      throw ValidationError("--learning-rate must be above 0, not \(learningRate).")
-    }
-    if let epochs, epochs < 1 {
-      throw ValidationError("--epochs must be 1 or more, not \(epochs).")
-    }
-    if !(tolerance >= 0 && tolerance.isFinite) {
-      throw ValidationError("--tolerance must be 0 or more, not \(tolerance).")
-    }
-    if let batchSize, batchSize < 1 {
-      throw ValidationError("--batch-size must be 1 or more, not \(batchSize).")
-    }
+    try OptionBounds.check("servers", servers)
+    try OptionBounds.check("examples", examples, in: 2...OptionBounds.most)
+    try OptionBounds.check("features", features, in: 1...1_000_000)
+    try OptionBounds.check("learning-rate", learningRate, isOpen: true)
+    try OptionBounds.check("epochs", epochs)
+    try OptionBounds.check("tolerance", tolerance)
+    try OptionBounds.check("batch-size", batchSize)
   }
 }

@@ -19,14 +19,18 @@ struct ProblemSource {
 
   /// Loads the examples. Collective.
   func load() throws -> Loaded {
-    guard let path = options.data, let target = options.target else { return makeUp() }
+    guard let path = options.data, let target = options.target else { return try makeUp() }
     return options.partitioned ? try readParts(path, target) : try dealOut(path, target)
   }
 
-  private func makeUp() -> Loaded {
-    let source = SyntheticData(features: options.features ?? 3, seed: options.seed)
+  private func makeUp() throws -> Loaded {
     let count = options.examples ?? 400
     let blocks = BlockPartition(count: count, parts: world.size)
+    let features = options.features ?? 3
+    // A rank's own rows, made and then taken apart; rank 0 has all of them too, to check.
+    let rows = blocks[world.rank].count + (options.verify && world.isRoot ? count : 0)
+    try world.requireMemory(16 * rows * (features + 2), for: "made-up examples")
+    let source = SyntheticData(features: features, seed: options.seed)
     let problem = Problem(
       source: "made up from seed \(options.seed)", names: source.names, target: "y",
       rowsPerRank: blocks.map(\.count), trueTheta: source.theta, isChecked: options.verify)

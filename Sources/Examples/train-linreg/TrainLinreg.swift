@@ -4,7 +4,7 @@ import ExampleSupport
 
 /// Linear regression by gradient descent, its sums made by all ranks together.
 @main
-struct TrainLinreg: ParsableCommand {
+struct TrainLinreg: TrainingProgram {
   static let configuration = CommandConfiguration(
     commandName: "train-linreg",
     abstract: "Trains a linear regression by map-reduce.",
@@ -20,14 +20,22 @@ struct TrainLinreg: ParsableCommand {
 
       Ends with 0; 1 if the check fails; 64 for wrong usage; 65 for bad data or a learning rate \
       that diverges; 70 for any other failure.
-      """)
+      """,
+    version: ProgramVersion.text)
 
   @OptionGroup var options: LinregOptions
+
+  @OptionGroup var checking: CheckOptions
 
   static func main() {
     ProgramMain.run(TrainLinreg.self) { command, world, console in
       try command.run(in: world, console)
     }
+  }
+
+  func describeData(in world: Communicator) throws -> String {
+    guard let file = options.data else { return "made up from seed \(options.seed)" }
+    return try DataFile.describe(file)
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {

@@ -1,0 +1,2 @@
+/// The library's version, as CHANGELOG.md names it.
+package let libraryVersion = "0.2"

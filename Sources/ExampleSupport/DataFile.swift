@@ -1,0 +1,17 @@
+internal import AllReduce
+import Foundation
+
+/// A file that a program learns from.
+public enum DataFile {
+  /// Its size and checksum, in words that are equal for equal contents.
+  ///
+  /// - Throws: ``DataError`` if there is no such file.
+  public static func describe(_ path: String) throws -> String {
+    guard let content = FileManager.default.contents(atPath: path) else {
+      throw DataError(
+        file: path, expected: "a file", found: "no such file", advice: "check the path")
+    }
+    let checksum = content.withUnsafeBytes { WeightChecksum.of($0) }
+    return "\(content.count.grouped) bytes, checksum \(WeightChecksum.text(checksum))"
+  }
+}

@@ -1,0 +1,19 @@
+internal import AllReduce
+internal import AllReduceNN
+internal import CKernels
+
+/// What a program is made of.
+public enum ProgramVersion {
+  /// The versions of the library, of MPI and of the BLAS, and for which processor its loops run, a line each.
+  public static var text: String {
+    lines.map { "\($0.name) \($0.version)" }.joined(separator: "\n")
+  }
+
+  /// The same by name.
+  static var lines: [(name: String, version: String)] {
+    [
+      ("AllReduce", libraryVersion), ("MPI", MPI.libraryVersion), ("BLAS", BLAS.libraryVersion),
+      ("processor variant", ProcessorLevel.current.name),
+    ]
+  }
+}

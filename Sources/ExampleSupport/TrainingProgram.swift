@@ -1,0 +1,27 @@
+public import AllReduce
+public import ArgumentParser
+
+/// A program that trains, and can compare what its ranks have instead.
+public protocol TrainingProgram: ParsableCommand {
+  /// Whether it is to compare.
+  var checking: CheckOptions { get }
+
+  /// What this rank would learn from, in a line: equal on ranks that have the same data. Every rank calls it.
+  ///
+  /// - Throws: What is wrong with the data.
+  func describeData(in world: Communicator) throws -> String
+}
+
+/// The option to compare the ranks.
+public struct CheckOptions: ParsableArguments {
+  /// Whether to compare.
+  @Flag(
+    help: """
+      Trains nothing: compares program, versions, options, environment, processors, data and clocks of all \
+      ranks, and the links between them.
+      """)
+  public var check = false
+
+  /// As a command line without options says it.
+  public init() {}
+}
