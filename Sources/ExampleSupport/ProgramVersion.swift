@@ -1,6 +1,5 @@
 internal import AllReduce
 internal import AllReduceNN
-internal import CKernels
 
 /// What a program is made of.
 public enum ProgramVersion {
@@ -13,7 +12,7 @@ public enum ProgramVersion {
   static var lines: [(name: String, version: String)] {
     [
       ("AllReduce", libraryVersion), ("MPI", MPI.libraryVersion), ("BLAS", BLAS.libraryVersion),
-      ("processor variant", ProcessorLevel.current.name),
+      ("processor variant", processorLevelName),
     ]
   }
 }

@@ -1,12 +1,10 @@
-package import CKernels
+internal import CKernels
 
-extension ProcessorLevel {
-  /// What output calls it.
-  package var name: String {
-    switch self {
-    case .scalar: "scalar"
-    case .avx2: "avx2"
-    case .avx512: "avx512"
-    }
+/// The vector instructions that kernels take on this processor, as output calls them.
+package var processorLevelName: String {
+  switch ProcessorLevel.current {
+  case .scalar: "scalar"
+  case .avx2: "avx2"
+  case .avx512: "avx512"
   }
 }
