@@ -148,7 +148,7 @@ final class CompressionTests: CollectiveTestCase {
 
   func testFewerBytesTravel() throws {
     let world = try world()
-    guard world.size > 1 else { return }
+    try XCTSkipIf(world.size == 1, "one rank sends nothing")
     func bytes(_ compression: any GradientCompression) throws -> Double {
       let reducer = try GradientReducer<Float>(
         count: 1 << 16, over: world, algorithm: .ring, compression: compression,

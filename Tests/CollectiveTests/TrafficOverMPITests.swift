@@ -69,7 +69,7 @@ final class TrafficOverMPITests: CollectiveTestCase {
 
   func testMessagesOfTheCallerAreCounted() throws {
     let world = try world()
-    guard world.size > 1 else { return }
+    try XCTSkipIf(world.size == 1, "one rank sends no message")
     let (next, previous) = (
       (world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size
     )

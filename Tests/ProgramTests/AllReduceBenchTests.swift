@@ -276,7 +276,7 @@ final class AllReduceBenchTests: ProgramTestCase {
       let errors = outcome.errorLines(beginningWith: "error: ")
       XCTAssertEqual(errors.count, 1, outcome.errors)
       XCTAssertTrue(errors.first?.contains(part) == true, "\(part) in \(errors)")
-      XCTAssertLessThan(outcome.seconds, 5)
+      XCTAssertFalse(outcome.timedOut)
       XCTAssertEqual(outcome.leftBehind, [])
     }
   }

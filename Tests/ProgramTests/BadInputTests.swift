@@ -16,7 +16,7 @@ final class BadInputTests: ProgramTestCase {
     for part in parts {
       XCTAssertTrue(ours.first?.contains(part) == true, "\(part) in \(ours)", line: line)
     }
-    XCTAssertLessThan(outcome.seconds, 5, line: line)
+    XCTAssertFalse(outcome.timedOut, line: line)
     XCTAssertEqual(outcome.leftBehind, [], line: line)
   }
 

@@ -12,11 +12,11 @@ final class FaultTests: XCTestCase {
   }
 
   private func check(
-    _ outcome: ProgramRunner.Outcome, exitCode: Int32, within seconds: Double, says texts: [String],
+    _ outcome: ProgramRunner.Outcome, exitCode: Int32, says texts: [String],
     line: UInt = #line
   ) {
     XCTAssertEqual(outcome.exitCode, exitCode, outcome.errors, line: line)
-    XCTAssertLessThan(outcome.seconds, seconds, line: line)
+    XCTAssertFalse(outcome.timedOut, line: line)
     XCTAssertEqual(outcome.leftBehind, [], line: line)
     XCTAssertFalse(outcome.output.contains("survived"), line: line)
     for text in texts { XCTAssertTrue(outcome.errors.contains(text), outcome.errors, line: line) }
@@ -24,20 +24,20 @@ final class FaultTests: XCTestCase {
 
   func testAThrownErrorEndsTheJobWithItsCode() throws {
     let outcome = try run("throw-on-last-rank")
-    check(outcome, exitCode: 65, within: 5, says: ["error: rank 2 on ", ": the data is bad"])
+    check(outcome, exitCode: 65, says: ["error: rank 2 on ", ": the data is bad"])
     XCTAssertEqual(outcome.errorLines(beginningWith: "error:").count, 1)
   }
 
   func testAnAgreedErrorIsPrintedOnce() throws {
     let outcome = try run("agreed-error")
-    check(outcome, exitCode: 65, within: 5, says: ["error: file x, line 3: no number"])
+    check(outcome, exitCode: 65, says: ["error: file x, line 3: no number"])
     XCTAssertEqual(outcome.errorLines(beginningWith: "error:").count, 1)
   }
 
   func testAHangEndsAtTheDeadlineAndNamesTheRank() throws {
     let outcome = try run("hang", deadline: "1")
     check(
-      outcome, exitCode: 70, within: 10,
+      outcome, exitCode: 70,
       says: [
         "allReduce of 4000 bytes by ring over 3 ranks has waited", "rank 2", "deadline of 1 s",
       ])
@@ -60,38 +60,38 @@ final class FaultTests: XCTestCase {
   func testAHangInSharedMemoryEndsAtTheDeadline() throws {
     let outcome = try run("hang-shared", deadline: "1")
     check(
-      outcome, exitCode: 70, within: 10,
+      outcome, exitCode: 70,
       says: ["of 1000 float by sharedMemory has waited", "for rank 2", "deadline of 1 s"])
   }
 
   func testAHangBeforeABarrierEndsAtTheDeadline() throws {
     let messages = try run("hang-barrier", deadline: "1")
     check(
-      messages, exitCode: 70, within: 10,
+      messages, exitCode: 70,
       says: ["barrier has waited", "2 (process ", "deadline of 1 s"])
     let shared = try run("hang-shared-barrier", deadline: "1")
     check(
-      shared, exitCode: 70, within: 10,
+      shared, exitCode: 70,
       says: ["barrier has waited", "for rank 2", "deadline of 1 s"])
   }
 
   func testAHangInsideMPIEndsAtTheDeadline() throws {
     let outcome = try run("hang-native", deadline: "1")
     check(
-      outcome, exitCode: 70, within: 10,
+      outcome, exitCode: 70,
       says: ["of 1000 float by native has waited", "for rank 2 (process ", "deadline of 1 s"])
   }
 
   func testAHangInASplitEndsAtTheDeadline() throws {
     let outcome = try run("hang-split-by-host", deadline: "2")
     check(
-      outcome, exitCode: 70, within: 12,
+      outcome, exitCode: 70,
       says: ["splitByHost has waited", "for rank 2 (process ", "deadline of 2 s"])
   }
 
   func testARankOutsideACommunicatorIsNotNamed() throws {
     let outcome = try run("hang-subgroup", deadline: "2")
-    check(outcome, exitCode: 70, within: 12, says: ["error: rank 1 on ", " for rank 2 (process "])
+    check(outcome, exitCode: 70, says: ["error: rank 1 on ", " for rank 2 (process "])
     XCTAssertFalse(outcome.errors.contains("0 (process"), outcome.errors)
   }
 
@@ -102,7 +102,7 @@ final class FaultTests: XCTestCase {
       ("finalize", "MPI_Finalize"),
     ] {
       let outcome = try run("stop-\(place)", "1", deadline: "2")
-      check(outcome, exitCode: 70, within: 15, says: operation.isEmpty ? [] : [": \(operation)"])
+      check(outcome, exitCode: 70, says: operation.isEmpty ? [] : [": \(operation)"])
       let reports = outcome.errorLines(beginningWith: "error: rank ")
       XCTAssertFalse(reports.isEmpty, "\(place): \(outcome.errors)")
       for report in reports {
@@ -116,17 +116,17 @@ final class FaultTests: XCTestCase {
 
   func testAnErrorIsSaidBesideAStoppedRank() throws {
     let outcome = try run("throw-beside-a-stopped-rank")
-    check(outcome, exitCode: 65, within: 8, says: ["error: rank 2 on ", ": the data is bad"])
+    check(outcome, exitCode: 65, says: ["error: rank 2 on ", ": the data is bad"])
   }
 
   func testAnExitCodeStaysBelow256() throws {
-    check(try run("throw-a-large-code"), exitCode: 255, within: 5, says: ["the data is bad"])
+    check(try run("throw-a-large-code"), exitCode: 255, says: ["the data is bad"])
   }
 
   func testAnAgreedExitCodeIsWithin1And255() throws {
     for (asked, given) in [("256", 255), ("0", 1), ("-7", 1), ("65", 65)] as [(String, Int32)] {
       check(
-        try run("agree-on-a-code", asked), exitCode: given, within: 5, says: ["the data is bad"])
+        try run("agree-on-a-code", asked), exitCode: given, says: ["the data is bad"])
     }
   }
 
@@ -146,7 +146,7 @@ final class FaultTests: XCTestCase {
       ("thread", "used on a thread that did not call MPI.run"),
     ] {
       let outcome = try run("misuse-\(misuse)")
-      check(outcome, exitCode: 70, within: 10, says: [words])
+      check(outcome, exitCode: 70, says: [words])
       XCTAssertEqual(
         outcome.errorLines(beginningWith: "error: rank 2 on ").count, 1, outcome.errors)
     }
@@ -155,14 +155,14 @@ final class FaultTests: XCTestCase {
   func testATrapEndsTheJob() throws {
     let outcome = try run("trap")
     XCTAssertNotEqual(outcome.exitCode, 0)
-    XCTAssertLessThan(outcome.seconds, 20)
+    XCTAssertFalse(outcome.timedOut)
     XCTAssertEqual(outcome.leftBehind, [])
   }
 
   func testDifferentCountsAreAnErrorThatNamesBoth() throws {
     let outcome = try run("different-counts", ranks: 2)
     check(
-      outcome, exitCode: 70, within: 10,
+      outcome, exitCode: 70,
       says: [
         "of 1000 float by recursiveDoubling", "of 999 float", "all ranks must make the same calls",
       ])

@@ -59,7 +59,7 @@ final class HostMemoryTests: ProgramTestCase {
     _ outcome: ProgramRunner.Outcome, _ texts: String..., line: UInt = #line
   ) {
     XCTAssertEqual(outcome.exitCode, 70, outcome.errors, line: line)
-    XCTAssertLessThan(outcome.seconds, 15, line: line)
+    XCTAssertFalse(outcome.timedOut, line: line)
     XCTAssertFalse(outcome.output.contains("survived"), line: line)
     XCTAssertEqual(
       outcome.errorLines(beginningWith: "error:").count, 1, outcome.errors, line: line)

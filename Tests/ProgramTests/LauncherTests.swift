@@ -44,6 +44,12 @@ final class LauncherTests: ProgramTestCase {
       saying: ["rank 0 of 2", "finds 1 rank", "mpirun of Open MPI", "openmpi-bin"])
   }
 
+  func testSrunWithoutPMIxIsRefused() throws {
+    try assertRefused(
+      ["SLURM_STEP_ID": "0", "SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2"],
+      saying: ["rank 0 of 2", "srun --mpi=pmix"])
+  }
+
   /// MPICH's own, where it is installed.
   func testMPICHsMpiexecIsRefused() throws {
     let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []

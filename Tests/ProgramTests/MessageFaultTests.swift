@@ -27,7 +27,7 @@ final class MessageFaultTests: XCTestCase {
       for transport in transports {
         let outcome = try run(fault, environment: transport)
         XCTAssertEqual(outcome.exitCode, 65, outcome.errors)
-        XCTAssertLessThan(outcome.seconds, 5)
+        XCTAssertFalse(outcome.timedOut)
         XCTAssertEqual(outcome.errorLines(beginningWith: "error:").count, 1, outcome.errors)
         XCTAssertTrue(outcome.errors.contains(": the data is bad"), outcome.errors)
         XCTAssertEqual(outcome.output, "")
@@ -39,7 +39,7 @@ final class MessageFaultTests: XCTestCase {
     for fault in ["throw-while-reducing", "throw-while-reducing-in-arena"] {
       let outcome = try run(fault)
       XCTAssertEqual(outcome.exitCode, 65, outcome.errors)
-      XCTAssertLessThan(outcome.seconds, 8)
+      XCTAssertFalse(outcome.timedOut)
       XCTAssertTrue(outcome.errors.contains(": the data is bad"), outcome.errors)
       XCTAssertEqual(outcome.output, "")
     }

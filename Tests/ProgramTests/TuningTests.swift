@@ -116,7 +116,7 @@ final class TuningTests: ProgramTestCase {
     XCTAssertTrue(errors.first?.hasPrefix("error: \(file): ") == true, "\(errors)")
     XCTAssertTrue(errors.first?.contains(part) == true, "\(part) in \(errors)")
     XCTAssertTrue(errors.first?.contains("ALLREDUCE_TUNING=none") == true, "\(errors)")
-    XCTAssertLessThan(outcome.seconds, 5)
+    XCTAssertFalse(outcome.timedOut)
     XCTAssertEqual(outcome.leftBehind, [])
   }
 

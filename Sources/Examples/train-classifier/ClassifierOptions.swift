@@ -10,12 +10,6 @@ struct ClassifierOptions: ParsableArguments {
         + "Fashion-MNIST where it is installed, else digits).", valueName: "data"))
   var data: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "The most examples to train on; synthetic makes so many (default there: 10000).",
-      valueName: "count"))
-  var dataLimit: Int?
-
   @Option(help: "Which network.")
   var model: NamedModel?
 
@@ -24,6 +18,20 @@ struct ClassifierOptions: ParsableArguments {
       "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; words: "
         + "docs/schemas.md.", valueName: "words"))
   var layers: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Examples a step of a rank: all ranks together take as many times it (default: 64).",
+      valueName: "count"))
+  var batchSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
+  var globalBatchSize: Int?
+
+  @Option(help: "Passes over the data.")
+  var epochs = 5
 
   @Option(help: "What is split over the ranks.")
   var strategy: Strategy = .data
@@ -37,6 +45,11 @@ struct ClassifierOptions: ParsableArguments {
     help: "Prints the plan that would run, as a table or with --format json, and trains nothing.")
   var printPlan = false
 
+  @Option(help: "text for people, json for programs.")
+  var format: OutputFormat = .text
+
+  @OptionGroup(title: "How it learns") var learning: LearningOptions
+
   @OptionGroup(title: "What is sharded by weights") var sharing: SharingOptions
 
   @OptionGroup(title: "How often replicas meet") var replicas: ReplicaOptions
@@ -45,27 +58,17 @@ struct ClassifierOptions: ParsableArguments {
 
   @OptionGroup(title: "Who updates") var updating: UpdateOptions
 
-  @OptionGroup(title: "How it learns") var learning: LearningOptions
-
-  @Option(
-    help: ArgumentHelp(
-      "Examples a step of a rank: all ranks together take as many times it (default: 64).",
-      valueName: "count"))
-  var batchSize: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
-  var globalBatchSize: Int?
-
   @Option(
     help: ArgumentHelp(
       "Computes each rank's batch in so many parts and exchanges gradients once.",
       valueName: "parts"))
   var accumulate = 1
 
-  @Option(help: "Passes over the data.")
-  var epochs = 5
+  @Option(
+    help: ArgumentHelp(
+      "The most examples to train on; synthetic makes so many (default there: 10000).",
+      valueName: "count"))
+  var dataLimit: Int?
 
   @Option(help: ArgumentHelp("Ends each epoch after so many steps.", valueName: "count"))
   var steps: Int?
@@ -117,9 +120,6 @@ struct ClassifierOptions: ParsableArguments {
 
   @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
 
-  @Option(help: "text for people, json for programs.")
-  var format: OutputFormat = .text
-
   func validate() throws {
     if model != nil, layers != nil {
       throw ValidationError("--model and --layers are two ways to say the same: give one.")
@@ -128,10 +128,10 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--batch-size and --global-batch-size are two ways to say the same: give one.")
     }
-    guard strategy != .lbfgs, strategy != .auto else {
+    guard Strategy.available.contains(strategy) else {
       throw ValidationError(
-        "--strategy \(strategy.rawValue) is not there yet: data, model, hybrid, downpour and easgd are."
-      )
+        "--strategy \(strategy.rawValue) is not there yet: "
+          + Strategy.allValueStrings.joined(separator: ", ") + " are.")
     }
     try validateServing()
     try sharing.validate(strategy)

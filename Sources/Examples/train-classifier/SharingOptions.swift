@@ -5,6 +5,12 @@ import ExampleSupport
 /// What is split over the ranks.
 enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
+
+  /// Those that are there.
+  static let available: [Strategy] = [.data, .model, .hybrid, .downpour, .easgd]
+
+  /// What help offers.
+  static var allValueStrings: [String] { available.map(\.rawValue) }
 }
 
 /// The options of strategies that divide weights.
