@@ -137,7 +137,7 @@ final class TrainerTests: CollectiveTestCase {
         optimizer: SGD(), loss: SoftmaxCrossEntropy(), seed: seed)
     }
     for (word, hidden, seed, plan) in [
-      ("layers or seed", world.isRoot ? 8 : 9, 1, .dataParallel),
+      ("Dense 3 -> 9", world.isRoot ? 8 : 9, 1, .dataParallel),
       ("layers or seed", 8, UInt64(world.rank), .dataParallel),
       ("plan", 8, 1, world.isRoot ? .dataParallel : .modelParallel),
     ] as [(String, Int, UInt64, Plan)] {
