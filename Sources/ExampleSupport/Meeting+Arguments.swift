@@ -34,7 +34,7 @@ extension Meeting {
   /// - Throws: An error whose text is a sentence, if it is none of these.
   public static func interval(every text: String) throws -> Interval {
     if text == "auto" { return .automatic }
-    guard let steps = Int(text), steps >= 1 else {
+    guard let steps = Int(text), (1...OptionBounds.most).contains(steps) else {
       throw ValidationError("replicas meet every 1 step or more, or auto, not every \(text).")
     }
     return .steps(steps)
@@ -45,7 +45,7 @@ extension Meeting {
   /// - Throws: An error whose text is a sentence, if it is none of these.
   public static func replica(_ text: String) throws -> ReplicaSize {
     if text == "host" { return .host }
-    guard let count = Int(text), count >= 1 else {
+    guard let count = Int(text), (1...OptionBounds.most).contains(count) else {
       throw ValidationError("a replica is 1 rank or more, or host, not \(text).")
     }
     return .ranks(count)

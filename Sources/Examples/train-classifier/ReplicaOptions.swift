@@ -89,6 +89,10 @@ struct ReplicaOptions: ParsableArguments {
       throw ValidationError(
         "--meet and --exchange-every are two ways to say the same: give one.")
     }
+    try OptionBounds.check("outer-learning-rate", outerLearningRate, isOpen: true)
+    try OptionBounds.check("fragments", fragments)
+    try OptionBounds.check("overlap-steps", overlapSteps, in: 0...OptionBounds.most)
+    try OptionBounds.check("warm-up-steps", warmUpSteps, in: 0...OptionBounds.most)
   }
 
   /// Makes sure that replicas can meet so.

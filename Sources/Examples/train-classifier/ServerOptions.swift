@@ -43,6 +43,13 @@ struct ServerOptions: ParsableArguments {
     ]
     return all.first { $0.isGiven }?.name
   }
+
+  func validate() throws {
+    try OptionBounds.check("servers", servers)
+    try OptionBounds.check("fetch-every", fetchEvery)
+    try OptionBounds.check("push-every", pushEvery)
+    try OptionBounds.check("staleness-bound", stalenessBound, in: 0...OptionBounds.most)
+  }
 }
 
 extension ClassifierOptions {
