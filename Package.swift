@@ -38,6 +38,7 @@ let package = Package(
     .executable(name: "train-linreg", targets: ["train-linreg"]),
     .executable(name: "allreduce-bench", targets: ["allreduce-bench"]),
     .executable(name: "explain", targets: ["explain"]),
+    .executable(name: "simulate-allreduce", targets: ["simulate-allreduce"]),
     .executable(name: "train-classifier", targets: ["train-classifier"]),
     .executable(name: "custom-gradient", targets: ["custom-gradient"]),
     .executable(name: "split-weights", targets: ["split-weights"]),
@@ -75,6 +76,7 @@ let package = Package(
     program("split-weights"),
     program("server-bench"),
     program("chart"),
+    program("simulate-allreduce"),
 
     .target(
       name: "TestSupport", dependencies: roof + ["CKernels"], path: "Tests/TestSupport",

@@ -1,0 +1,129 @@
+import AllReduce
+import AllReduceMPI
+import ArgumentParser
+import ExampleSupport
+
+/// Tells how long all-reduces would take on machines that are not there. Needs no MPI job.
+@main
+struct SimulateAllReduce: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate-allreduce",
+    abstract: "Runs the schedules of all-reduce over a virtual clock.",
+    discussion: """
+      The schedules are those that run over MPI; only the elements are missing. A host has one link, which its \
+      ranks share; a message of b bytes takes latency + b / bandwidth where it meets no other.
+
+        .build/release/simulate-allreduce --ranks 4...1024 --latency 5us --bandwidth 12.5GB/s
+        .build/release/simulate-allreduce --algorithms ring,tree --ranks 64 --ranks-per-host 8 \\
+          --bytes 1Ki...64Mi --latency 50us --bandwidth 1Gbit/s --format csv --plot times.svg
+      """)
+
+  /// The algorithms that are schedules of messages.
+  static let simulated: [ReductionAlgorithm] = [
+    .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
+  ]
+
+  enum Format: String, CaseIterable, ExpressibleByArgument {
+    case table, csv, json
+  }
+
+  @Option(help: ArgumentHelp("What to compare, separated by commas.", valueName: "names"))
+  var algorithms = "ring,tree,recursiveDoubling,halvingDoubling"
+
+  @Option(
+    help: "Numbers of ranks: a range such as 4...1024, which doubles, or a list such as 3,5,8.")
+  var ranks = "4...64"
+
+  @Option(help: "The ranks on each host.")
+  var ranksPerHost = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of a rank's buffer: a range, which grows by factors of 4, or a list.",
+      valueName: "sizes"))
+  var bytes = "64,64Ki,16Mi"
+
+  @Option(help: "From the start of a message until its first byte is at another host: 5us, 2ms.")
+  var latency: Seconds
+
+  @Option(help: "What a host's link carries each way: 12.5GB/s, 1Gbit/s.")
+  var bandwidth: Rate
+
+  @Option(help: "The same between ranks of a host.")
+  var hostLatency = Seconds(0.5e-6)
+
+  @Option(help: "The same between ranks of a host.")
+  var hostBandwidth = Rate(5e9)
+
+  @Option(help: "What a message costs a rank's processor, at either end.")
+  var messageTime = Seconds(0)
+
+  @Option(help: "What a rank combines in a second (default: in no time).")
+  var reductionRate: Rate?
+
+  @Option(help: "Latencies are longer by this share on average, each as chance will have it.")
+  var jitter = 0.0
+
+  @Option(
+    help: ArgumentHelp(
+      "A rank whose processor is slower, as RANK:FACTOR; may be given more than once.",
+      valueName: "rank:factor"))
+  var straggler: [Straggler] = []
+
+  @Option(help: "What chance is drawn from.")
+  var seed: UInt64 = 0
+
+  @Option(
+    help: ArgumentHelp("The most bytes of a message (default: as over MPI).", valueName: "bytes"))
+  var segmentBytes: ByteCount?
+
+  @Option(help: "The form of the output.")
+  var format: Format = .table
+
+  @Option(
+    help: ArgumentHelp(
+      "Draws a chart: time against ranks, or against bytes where there is one number of ranks.",
+      valueName: "file"))
+  var plot: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Writes the schedules of the first algorithm, size and number of ranks as GOAL, the input of LogGOPSim.",
+      valueName: "file"))
+  var goal: String?
+
+  static func main() {
+    do {
+      guard let command = try parseAsRoot() as? SimulateAllReduce else {
+        throw CleanExit.helpRequest(self)
+      }
+      try command.run()
+    } catch {
+      exitProgram(with: error)
+    }
+  }
+
+  private static func exitProgram(with error: any Error) -> Never {
+    guard let error = error as? DataError else { exit(withError: error) }
+    RankConsole(isRoot: true).note("error: \(error)")
+    exit(withError: ExitCode(error.exitCode))
+  }
+
+  func run() throws {
+    let work = try SimulatedSizes(self)
+    if let goal { try write(work.goalText(), to: goal) }
+    if let plot { try write("", to: plot) }
+    let results = work.results()
+    let console = RankConsole(isRoot: true)
+    switch format {
+    case .table: console.print(SimulatedTimes(results).table)
+    case .csv: console.print(SimulatedTimes(results).csv)
+    case .json: console.print(SimulatedTimes(results).json)
+    }
+    if let plot { try write(SimulatedTimes(results).chart(subtitle: work.words), to: plot) }
+  }
+
+  private func write(_ text: String, to path: String) throws {
+    try ReplacingFile(path: path).write(text)
+  }
+}

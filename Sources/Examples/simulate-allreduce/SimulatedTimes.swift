@@ -1,0 +1,76 @@
+import AllReduce
+import ExampleSupport
+
+/// Simulated times as people and programs read them.
+struct SimulatedTimes {
+  private let results: [SimulatedSizes.Result]
+
+  init(_ results: [SimulatedSizes.Result]) { self.results = results }
+
+  /// A row a size and number of ranks, a column an algorithm.
+  var table: String {
+    let names = unique(results.map(\.algorithm.name))
+    var table = TextTable(titles: ["bytes", "ranks", "hosts"] + names)
+    for bytes in unique(results.map(\.bytes)) {
+      for ranks in unique(results.map(\.ranks)) {
+        let row = results.filter { $0.bytes == bytes && $0.ranks == ranks }
+        table.add(
+          [ByteCount(bytes).text, "\(ranks)", "\(row.first?.hosts ?? 0)"]
+            + row.map { SimulatedTimes.duration($0.seconds) })
+      }
+    }
+    return table.text
+  }
+
+  var csv: String {
+    (["algorithm,ranks,hosts,bytes,seconds"]
+      + results.map { "\($0.algorithm),\($0.ranks),\($0.hosts),\($0.bytes),\($0.seconds)" }).joined(
+        separator: "\n")
+  }
+
+  var json: String {
+    let rows = results.map {
+      "{\"algorithm\":\"\($0.algorithm)\",\"ranks\":\($0.ranks),\"hosts\":\($0.hosts),\"bytes\":\($0.bytes),"
+        + "\"seconds\":\($0.seconds)}"
+    }
+    return "{\"version\":1,\"times\":[\(rows.joined(separator: ","))]}"
+  }
+
+  /// Time against ranks; against bytes where there is one number of ranks.
+  func chart(subtitle: String) -> String {
+    let sizes = unique(results.map(\.bytes))
+    let isByRanks = unique(results.map(\.ranks)).count > 1
+    let series = unique(results.map(\.algorithm.name)).flatMap { name in
+      let own = results.filter { $0.algorithm.name == name }
+      if !isByRanks {
+        return [LogLogChart.Series(name: name, points: own.map { (Double($0.bytes), $0.seconds) })]
+      }
+      return sizes.map { bytes in
+        LogLogChart.Series(
+          name: sizes.count > 1 ? "\(name), \(ByteCount(bytes).text)" : name,
+          points: own.filter { $0.bytes == bytes }.map { (Double($0.ranks), $0.seconds) })
+      }
+    }
+    return LogLogChart(
+      title: "Simulated time of an all-reduce", subtitle: subtitle,
+      x: isByRanks
+        ? LogLogChart.Axis(title: "Ranks", base: 2) { "\(Int($0.rounded()))" }
+        : LogLogChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
+          ByteCount(Int($0.rounded())).text
+        },
+      y: LogLogChart.Axis(title: "Time of a call", base: 10, label: SimulatedTimes.duration),
+      series: series
+    ).svg()
+  }
+
+  private func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+    var seen: Set<Value> = []
+    return values.filter { seen.insert($0).inserted }
+  }
+
+  private static func duration(_ seconds: Double) -> String {
+    let units: [(String, Double)] = [("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)]
+    let unit = units.first { seconds >= $0.1 * 0.999 } ?? units[3]
+    return "\((seconds / unit.1).formatted(digits: 3)) \(unit.0)"
+  }
+}
