@@ -22,7 +22,7 @@ enum JobCheck {
     rows.append(try clockRow(over: world))
     let links = try LinkTimes.measure(over: world)
     let report = CheckReport(rows: rows, links: links, hosts: world.hosts)
-    console.print(report.text)
+    try console.print(report.text)
     if let words = report.difference {
       try world.agreeing { throw CheckFailed(description: words) }
     }

@@ -93,7 +93,7 @@ public enum ProgramMain {
       try body()
     } catch {
       console.note("error: \(error)")
-      exit(error.exitCode)
+      exit((error as? any ExitCoded)?.exitCode ?? 70)
     }
   }
 

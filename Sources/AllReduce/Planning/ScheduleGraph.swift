@@ -1,4 +1,4 @@
-package import AllReduceMPI
+internal import AllReduceMPI
 
 /// The schedules of all ranks as one graph of steps, each with what it costs, and each send with the receive that it
 /// ends in.

@@ -1,4 +1,4 @@
-package import AllReduceMPI
+internal import AllReduceMPI
 
 /// Runs the schedules of all ranks over a virtual clock: how long would a collective take on machines that one does not
 /// have?

@@ -1,4 +1,4 @@
-package import AllReduceNN
+internal import AllReduceNN
 
 /// Machines and links in numbers: what a ``ScheduleSimulator`` runs on.
 ///

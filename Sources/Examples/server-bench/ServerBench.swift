@@ -70,11 +70,11 @@ struct ServerBench: ParsableCommand {
     }
     let sums = try allReduces(elements.count, world)
     guard world.isRoot else { return }
-    console.print("operation,ranks,bytes,median_us,GBps")
+    try console.print("operation,ranks,bytes,median_us,GBps")
     for (name, seconds) in [("push", pushes), ("read", reads), ("allReduce", sums)] {
       let median = seconds.sorted()[seconds.count / 2]
       let bytes = elements.count * MemoryLayout<Float>.stride
-      console.print(
+      try console.print(
         "\(name),\(world.size),\(bytes),\((median * 1e6).formatted(decimals: 1)),"
           + (Double(bytes) / median / 1e9).formatted(decimals: 3))
     }

@@ -93,37 +93,28 @@ struct SimulateAllReduce: ParsableCommand {
   var goal: String?
 
   static func main() {
-    do {
-      guard let command = try parseAsRoot() as? SimulateAllReduce else {
-        throw CleanExit.helpRequest(self)
-      }
-      try command.run()
-    } catch {
-      exitProgram(with: error)
+    ProgramMain.runAlone(SimulateAllReduce.self) { command, console in
+      try command.simulate(console)
     }
   }
 
-  private static func exitProgram(with error: any Error) -> Never {
-    guard let error = error as? DataError else { exit(withError: error) }
-    RankConsole(isRoot: true).note("error: \(error)")
-    exit(withError: ExitCode(error.exitCode))
-  }
-
-  func run() throws {
+  private func simulate(_ console: RankConsole) throws {
     let work = try SimulatedSizes(self)
     if let goal { try write(work.goalText(), to: goal) }
-    if let plot { try write("", to: plot) }
-    let results = work.results()
-    let console = RankConsole(isRoot: true)
+    let chart = try plot.map { try OutputFile(path: $0) }
+    let times = SimulatedTimes(work.results())
     switch format {
-    case .table: console.print(SimulatedTimes(results).table)
-    case .csv: console.print(SimulatedTimes(results).csv)
-    case .json: console.print(SimulatedTimes(results).json)
+    case .table: try console.print(times.table)
+    case .csv: try console.print(times.csv)
+    case .json: try console.print(times.json)
     }
-    if let plot { try write(SimulatedTimes(results).chart(subtitle: work.words), to: plot) }
+    try chart?.write(times.chart(subtitle: work.words))
+    try chart?.finish()
   }
 
   private func write(_ text: String, to path: String) throws {
-    try ReplacingFile(path: path).write(text)
+    let file = try OutputFile(path: path)
+    try file.write(text)
+    try file.finish()
   }
 }
