@@ -29,6 +29,7 @@ final class SandblasterTests: CollectiveTestCase {
         design: Matrix(rows: rows, columns: columns, elements: design), targets: targets))
     for servers in 1...max(1, min(3, world.size - 1)) {
       let method = try Sandblaster(count: columns, over: world, servers: servers)
+      method.portions = 10
       let found = try method.minimize(from: [Double](repeating: 0, count: columns), items: rows) {
         point, items, gradient in
         // The last worker is slow: its portions are handed out again.
