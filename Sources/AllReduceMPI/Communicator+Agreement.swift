@@ -5,7 +5,7 @@ extension Communicator {
   /// every rank throws what it threw on the lowest such rank.
   ///
   /// Collective. Use it where one rank may fail alone, such as reading a file: without it the others
-  /// would wait for that rank for ever. Cost: one all-reduce of one integer; on failure two broadcasts.
+  /// would wait for that rank forever. Cost: one all-reduce of one integer; on failure two broadcasts.
   ///
   /// - Throws: ``AgreedError``, the same on every rank. ``MPI/run(threading:_:)`` prints it once.
   public func agreeing<Result>(_ work: () throws -> Result) throws -> Result {

@@ -216,7 +216,7 @@ extension Communicator {
     precondition(
       total <= Int(Int32.max),
       "\(total) elements in all are more than MPI can place (\(Int32.max)) in this operation; "
-        + "use allReduce, reduceScatter, allGather(inPlace:) or broadcast, which have no such limit."
+        + "use allReduce, reduceScatter, allGather of a buffer or broadcast, which have no such limit."
     )
     var starts: [Int32] = []
     var start: Int32 = 0

@@ -4,7 +4,7 @@
 /// nothing. Only sizes are compared: four `Float` received as four `Int32` pass unnoticed. A message
 /// may have any size.
 extension Communicator {
-  /// Sends elements to a rank, which must receive as many of the same type.
+  /// Sends elements to a rank, which must receive the same number of the same type.
   ///
   /// Returns when `values` may be reused, which may be before the message has arrived.
   ///

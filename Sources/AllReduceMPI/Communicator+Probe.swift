@@ -1,9 +1,9 @@
 internal import CMPI
 
 extension Communicator {
-  /// Waits until a message could be received, and says which, without receiving it.
+  /// Waits until a message can be received and describes it, without receiving it.
   ///
-  /// It finds no message that a started receive takes.
+  /// Messages that a started receive takes are not found.
   ///
   /// - Parameters:
   ///   - source: The sender's rank; nil for any.

@@ -76,7 +76,7 @@ extension Communicator {
     return Call.fold(call, part ^ 0x8EBC_6AF0_9C88_C6E3) | 1
   }
 
-  /// Frees MPI's communicators that all ranks have let go of, among those whose ranks are all here.
+  /// Frees MPI's communicators that all ranks have released, among those whose ranks are all here.
   /// Collective.
   private func buryTheDead() throws { try MPI.graveyard?.bury(over: self) }
 }

@@ -13,7 +13,7 @@ extension Communicator {
     return request
   }
 
-  /// Starts to receive a message of exactly so many bytes, whose memory must stay until the transfer has ended.
+  /// Starts to receive a message of exactly this many bytes, whose memory must stay until the transfer has ended.
   ///
   /// `MPI_Iprobe`, `MPI_Irecv`
   package func startTransfer(

@@ -5,8 +5,8 @@ internal import CMPI
 /// All ranks of the group must call its collective operations in the same order. A communicator
 /// belongs to the thread that runs ``MPI/run(threading:_:)`` and must not outlive it.
 ///
-/// Making one is collective, as is (by MPI's rules) releasing one: programs that let communicators
-/// go at the same place on every rank, as the same program text does, need not think of it.
+/// Making one is collective, as is (by MPI's rules) releasing one: a program that
+/// releases communicators at the same place on every rank meets the rule by itself.
 public final class Communicator {
   /// This process's number in the group, from 0.
   public let rank: Int
@@ -95,7 +95,7 @@ public final class Communicator {
     }
   }
 
-  /// Nothing is released that takes other ranks: MPI's communicators go when the job ends, or at the
+  /// Nothing is released that needs other ranks: MPI's communicators are freed when the job ends, or at the
   /// next call that makes a communicator of all ranks of this one (``Graveyard``).
   deinit {
     // Messages of a failed call may still arrive in what the attachment holds.
@@ -164,17 +164,17 @@ public final class Communicator {
     }
   }
 
-  /// Waits for an operation's end and leaves its error to whoever waits for its outcome.
+  /// Waits until an operation has ended; its error is thrown by the wait for its outcome.
   package func waitQuietly<Operation: InFlight>(for operation: Operation) {
     try? engine.wait(for: operation)
   }
 
-  /// Waits a second at most for an operation that is let go of. If it has not ended by then, it is
-  /// given up, and all ranks' calls on this communicator that are under way fail.
+  /// Waits a second at most for an operation that was released without a wait. If it has not ended by
+  /// then, it is abandoned, and all ranks' calls on this communicator that are under way fail.
   package func letGo<Operation: InFlight>(of operation: Operation) {
     if engine.wait(for: operation, atMost: engine.patience) { return }
     engine.patience = 0
-    agreement.fail("it let go of \(operation.summary) before its end")
+    agreement.fail("it released \(operation.summary) before its end")
     engine.abandon(operation)
   }
 

@@ -1,4 +1,4 @@
-/// How long a rank waits for others before it says so and ends the job: in any one wait, from before
+/// How long a rank waits for others before it reports that and ends the job: in any one wait, from before
 /// `MPI_Init_thread` to after `MPI_Finalize`.
 ///
 /// Set by `ALLREDUCE_DEADLINE`, in seconds; 300 if unset, none if 0.
@@ -14,7 +14,7 @@ package enum Deadline {
     return value == 0 ? nil : value
   }()
 
-  /// The sentence a rank ends the job with: which operation waits, for whom, since when.
+  /// The sentence a rank ends the job with: which operation waits, for which ranks, and how long it has waited.
   static func message(
     _ operation: String, awaiting: String, waited: Double, who: String
   ) -> String {
@@ -23,7 +23,7 @@ package enum Deadline {
       "error: \(who): \(operation) has waited \(Int(waited)) s for \(awaiting), longer than the "
       + "deadline of \(limit.formatted) s. Look at what those ranks do (another call, a crash, a "
       + "stopped process); if they are only slow, set ALLREDUCE_DEADLINE to more seconds, or to 0 "
-      + "to wait for ever. The job ends here.\n"
+      + "to wait forever. The job ends here.\n"
   }
 }
 
@@ -38,7 +38,7 @@ package func describeRanks(_ ranks: [Int]) -> String {
   describeRanks(ranks, joinedBy: "and") { String($0) }
 }
 
-/// As ``describeRanks(_:)``, with other words for a rank.
+/// As ``describeRanks(_:)``, with words for a rank that the caller gives.
 func describeRanks(
   _ ranks: [Int], joinedBy word: String, _ describe: (Int) -> String
 ) -> String {

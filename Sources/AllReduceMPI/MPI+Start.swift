@@ -94,7 +94,7 @@ extension MPI {
     return try Communicator(owning: try duplicate(runtime.base), id: runtime.worldCount)
   }
 
-  /// Where communicators go that this rank lets go of; nil once MPI has ended.
+  /// Keeps communicators that this rank releases; nil once MPI has ended.
   static var graveyard: Graveyard? { runtime?.graveyard }
 
   /// Leaves the job after ``start(_:over:)``. Collective.

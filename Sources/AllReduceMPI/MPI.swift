@@ -20,7 +20,7 @@ public enum MPI {
     package let peers: Peers
     /// What the job's file of measured choices says.
     let tuning: TuningText?
-    /// Communicators that this rank has let go of.
+    /// Communicators that this rank has released.
     let graveyard = Graveyard()
     /// How many communicators of all ranks were made.
     var worldCount: UInt64 = 0
@@ -119,7 +119,7 @@ public enum MPI {
     }
   }
 
-  /// Ends the job with an error that all ranks hold, from where it cannot be thrown.
+  /// Ends the job with an error that all ranks hold, where it cannot be thrown.
   package static func end(withAgreed error: any ExitCoded) -> Never {
     end(with: AgreedError(rank: 0, message: "\(error)", exitCode: error.exitCode))
   }

@@ -63,7 +63,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
 public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The lowest rank that failed, in the communicator that agreed.
   public let rank: Int
-  /// What that rank's error says of itself.
+  /// The text of that rank's error.
   public let message: String
   /// The exit code that rank's error asks for.
   public let exitCode: Int32

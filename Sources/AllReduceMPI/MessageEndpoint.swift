@@ -52,7 +52,7 @@ package final class MessageEndpoint {
     }
   }
 
-  /// Gives up all receives whose messages have not begun to arrive; nothing is posted any more.
+  /// Cancels all receives whose messages have not begun to arrive; nothing more is posted.
   func close() {
     status.pointee |= 1
     closingSets = sets.map { $0.takeUnretainedValue() }.filter { $0.close() }
@@ -64,7 +64,7 @@ package final class MessageEndpoint {
     return closingSets.isEmpty
   }
 
-  /// Whether nothing arrives any more in memory of failed calls.
+  /// Whether no message can still arrive in memory of failed calls.
   var isDeaf: Bool { closingSets.allSatisfy { !$0.isReceiving } }
 
   /// A new generation begins.

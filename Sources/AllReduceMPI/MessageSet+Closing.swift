@@ -1,8 +1,8 @@
 internal import CMPI
 
-/// What becomes of messages that are under way when their generation of calls fails.
+/// How messages under way end when their generation of calls fails.
 extension MessageSet {
-  /// Gives up receives whose messages have not begun to arrive. Returns whether any message is under
+  /// Cancels receives whose messages have not begun to arrive. Returns whether any message is under
   /// way.
   func close() -> Bool {
     state.pointee.held = 0

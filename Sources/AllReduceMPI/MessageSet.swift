@@ -240,7 +240,7 @@ package final class MessageSet {
     }
   }
 
-  /// Throws once the generation in which the call began has failed: nothing is posted any more then.
+  /// Throws once the generation in which the call began has failed: after that nothing is posted.
   @inline(__always)
   private func checkGoesOn() throws(CallFailed) {
     if endpoint.status.pointee != state.pointee.status {
@@ -300,7 +300,7 @@ package final class MessageSet {
     state.pointee.finished = ended
     closeGaps()
     if isMismatch {
-      // What has ended beside it leads to nothing any more.
+      // Messages that ended at the same time start nothing more.
       state.pointee.finished = 0
       agreement.fail(isTold: true)
       throw CallFailed(generation: state.pointee.status >> 1)

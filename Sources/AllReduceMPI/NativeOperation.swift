@@ -49,7 +49,7 @@ enum NativeOperation {
     return operation!
   }
 
-  /// Gives the operations back to MPI before it ends.
+  /// Frees the operations before MPI ends.
   static func releaseAll() {
     for slot in operations.indices where operations[slot] != nil { MPI_Op_free(&operations[slot]) }
     operations = [nil, nil, nil, nil]

@@ -1,7 +1,7 @@
 /// A message being received. Ends by ``wait()``.
 ///
-/// Letting go of it instead, as a thrown error does, waits for nothing. If its message has not come by
-/// then, the receive is given up and the message goes to the next receive that asks for it. If it is
+/// Releasing it without a wait, as a thrown error does, does not wait. If its message has not come by
+/// then, the receive is cancelled and the message goes to the next receive that asks for it. If it is
 /// coming in, it is received and dropped, whenever this rank waits or makes progress.
 public struct PendingReceive<Scalar: BitwiseCopyable>: ~Copyable {
   private let request: ReceiveRequest

@@ -1,7 +1,7 @@
 /// A message being sent. Ends by ``wait()``.
 ///
-/// Letting go of it instead, as a thrown error does, waits for nothing: the message is sent all the
-/// same, whenever this rank waits or makes progress, and its memory is freed when it has left. A
+/// Releasing it without a wait, as a thrown error does, does not wait: the message is still sent,
+/// whenever this rank waits or makes progress, and its memory is freed when it has left. A
 /// message that no rank receives keeps its memory until the process ends.
 public struct PendingSend: ~Copyable {
   private let request: SendRequest

@@ -25,13 +25,13 @@ package func environmentVariable(_ name: String) -> String? {
 /// The system's words for one of its error numbers.
 func errorText(_ code: Int32) -> String { String(cString: strerror(code)) }
 
-/// The error of a file that is not the one that was expected.
+/// The error for a file other than the expected one.
 let otherFile = ESTALE
 
-/// Whether an error number says that there is no memory, or no place in a memory file system.
+/// Whether an error number means that memory, or a memory file system, is full.
 func isShortageOfMemory(_ code: Int32) -> Bool { [ENOMEM, ENOSPC, EFAULT].contains(code) }
 
-/// Writes out what the C library still holds of standard output.
+/// Flushes standard output of the C library.
 func flushStandardStreams() { fflush(nil) }
 
 /// Ends the process without running anything else.
@@ -81,7 +81,7 @@ func names(inFolder path: String) -> [String] {
   return names
 }
 
-/// Where a symbolic link leads; nil if it is none.
+/// The target of a symbolic link; nil for other files.
 func target(ofLink path: String) -> String? {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { text in
     let count = readlink(path, text.baseAddress!, text.count)

@@ -1,16 +1,16 @@
-/// Something that moves only when it is looked at: a message, a running schedule.
+/// An operation that advances only when it is polled: a message, a running schedule.
 package protocol InFlight: AnyObject {
   /// Moves what can be moved now, without waiting. Returns whether the operation has ended.
   ///
-  /// An error is kept and thrown by the wait for this operation, whoever moved it.
+  /// An error is kept, and thrown by the wait for this operation, also where another wait moved it.
   func advance() -> Bool
-  /// What the operation died of, if it did.
+  /// The error that ended the operation, if one did.
   var failure: (any Error)? { get }
-  /// What it is, for people: "allReduce of 4096 float by ring".
+  /// What it is, for errors: "allReduce of 4096 float by ring".
   var summary: String { get }
   /// The world ranks that it still waits for.
   var awaitedRanks: [Int] { get }
-  /// Whether it moves by being looked at, as messages do; false if it only waits for others' memory.
+  /// Whether polling advances it, as with messages; false if it only waits for others' memory.
   var isMovedByLooking: Bool { get }
   /// Whose call it is, and which; nil for messages between two ranks.
   var call: (agreement: Agreement, number: UInt64)? { get }
@@ -27,14 +27,14 @@ extension InFlight {
 /// is one engine a process, used by the one thread that calls MPI.
 package final class ProgressEngine {
   private var inFlight: [any InFlight] = []
-  /// Operations whose end no call waits for; they leave by themselves.
+  /// Operations that no call waits for; they are removed when they end.
   private var unattended: [any InFlight] = []
   private let who: String
   let worldRank: Int
   /// Whether ranks outnumber processors: then a rank that looks on keeps the one from running that it
   /// waits for. (MPI gives way by itself, but not every operation asks MPI.)
   package var givesWay = false
-  /// How long an operation that is let go of is waited for, in nanoseconds.
+  /// How long to wait for an operation that was released without a wait, in nanoseconds.
   var patience = usualPatience
   static let usualPatience: UInt64 = 1_000_000_000
 
@@ -55,7 +55,7 @@ package final class ProgressEngine {
   /// Adds an operation that has been started and is not yet waited for.
   package func add(_ operation: any InFlight) { inFlight.append(operation) }
 
-  /// Takes an operation over: it is moved until it has ended, and its outcome is not asked for.
+  /// Keeps an operation and moves it until it has ended; its outcome is dropped.
   package func abandon(_ operation: any InFlight) {
     remove(operation)
     unattended.append(operation)
@@ -187,7 +187,7 @@ package final class ProgressEngine {
     return since
   }
 
-  /// What a rank does in a slow wait besides moving messages: hears what others say of their calls,
+  /// What a rank does in a slow wait in addition to moving messages: hears what others say of their calls,
   /// finds out what a long wait is for, and ends the job at the deadline.
   ///
   /// - Parameters:
@@ -235,7 +235,7 @@ package final class ProgressEngine {
 
   /// Whether a wait lasts so long that the rank should sleep: no message is in flight that must be looked at.
   ///
-  /// Whoever else uses the host's cores then gets his time now, and the rank that waits for one takes none
+  /// Another process that shares the host's cores then runs now, and the rank that waits for one takes none
   /// from it. (Beside two busy processes, two ranks on two cores trained 1.2 times as fast as with
   /// looking on all the time; giving way by `sched_yield` made them slower.)
   ///

@@ -12,7 +12,7 @@ final class ReceiveQueue {
     receives.append(receive)
   }
 
-  /// Takes out a receive that has met its message or that is given up.
+  /// Removes a receive whose message has begun to arrive, or that is cancelled.
   func remove(_ receive: ReceiveRequest) {
     guard let index = receives.firstIndex(where: { $0 === receive }) else { return }
     receives.remove(at: index)

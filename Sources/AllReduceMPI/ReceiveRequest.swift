@@ -45,7 +45,7 @@ final class ReceiveRequest: InFlight {
   ///
   /// - Parameters:
   ///   - buffer: Of exactly the message's size.
-  ///   - ownsBuffer: Whether to free it in the end.
+  ///   - ownsBuffer: Whether to free it when the receive is done.
   ///   - count: The number of elements, for people.
   ///   - element: Their type, for people.
   ///   - source: The sender's rank; nil for any.
@@ -81,7 +81,7 @@ final class ReceiveRequest: InFlight {
       && (tag == other.tag || tag == MPI_ANY_TAG || other.tag == MPI_ANY_TAG)
   }
 
-  /// Gives the receive up, unless it has met its message: that one comes to its end.
+  /// Cancels the receive, unless its message has begun to arrive: then it completes.
   func giveUp() {
     guard stage == .waiting else { return }
     communicator.receives.remove(self)
@@ -124,7 +124,7 @@ final class ReceiveRequest: InFlight {
       scratch = malloc(max(info.bytes, 1))
       guard let scratch else {
         throw sizeError(
-          info, and: "; there is no memory to take the message in, so its sender may wait for ever")
+          info, and: "; there is no memory to take the message in: its sender may wait forever")
       }
       target = scratch
     }

@@ -3,7 +3,7 @@ internal import CKernels
 /// The arithmetic of one operation on one element type, over whole ranges: see `reductions.h`.
 ///
 /// Loops over elements are C functions, as wide as the processor can, that are called once a chunk;
-/// everything above them moves bytes and knows nothing of types. Memory may be used by nobody else
+/// everything above them moves bytes and knows nothing of types. No other thread may use the memory
 /// during a call; ranges do not overlap.
 ///
 /// A value of one address: no references to it are counted.

@@ -9,7 +9,7 @@ internal import CMPI
 /// What the file of measured choices says, which rank 0 reads when MPI starts and gives to all.
 ///
 /// So all ranks of the job hold the same text, whichever files their hosts have, and what follows from it
-/// needs no further messages. The upper floor knows what the text means.
+/// needs no further messages. The module AllReduce reads what the text means.
 package struct TuningText: Sendable {
   /// The file, as rank 0 names it.
   package let file: String
@@ -44,8 +44,8 @@ package struct TuningText: Sendable {
       file: file, content: why.isEmpty ? .success(said) : .failure(Unreadable(reason: why)))
   }
 
-  /// The file that `ALLREDUCE_TUNING` names, which has to be there; or the one at the default place, if it
-  /// is.
+  /// The file that `ALLREDUCE_TUNING` names, which must exist; or the one at the default place, if
+  /// it exists.
   private static func read() -> TuningText? {
     let named = environmentVariable("ALLREDUCE_TUNING").flatMap { $0.isEmpty ? nil : $0 }
     if named == "none" { return nil }
@@ -74,7 +74,7 @@ package struct TuningText: Sendable {
   /// A small file's text; nil if there is none.
   package static func text(of file: String) throws(Unreadable) -> String? {
     guard let stream = fopen(file, "r") else {
-      // Where a folder on the way is a file there is no such file either.
+      // The file is also missing where a folder of its path is a file.
       if errno == ENOENT || errno == ENOTDIR { return nil }
       throw Unreadable(reason: "it cannot be read (\(String(cString: strerror(errno))))")
     }

@@ -2,7 +2,7 @@ package import CKernels
 
 /// The conversions of a 16-bit wire format, over whole ranges: see `wire.h`.
 ///
-/// Memory may be used by nobody else during a call; ranges do not overlap. 16-bit memory is raw, as
+/// No other thread may use the memory during a call; ranges do not overlap. 16-bit memory is raw, as
 /// messages are.
 package struct WireKernel: Sendable {
   private typealias Table = (
@@ -78,7 +78,7 @@ package struct WireKernel: Sendable {
         source.assumingMemoryBound(to: UInt16.self), count)
       return
     }
-    // So few, so little aligned, that they are on the stack: nothing is allocated.
+    // Few numbers, on the stack: nothing is allocated.
     let most = 256
     withUnsafeTemporaryAllocation(byteCount: 4 * most, alignment: 16) { wide in
       let wide = wide.baseAddress.unsafelyUnwrapped

@@ -9,7 +9,7 @@ public struct ByteCount: Sendable, Hashable, ExpressibleByArgument {
     ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10),
   ]
 
-  /// So many bytes.
+  /// A number of bytes.
   public init(_ bytes: Int) {
     self.bytes = bytes
   }

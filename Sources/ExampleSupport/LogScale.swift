@@ -36,7 +36,7 @@ struct LogScale {
     start + (log(value) / log(base) - low) / (high - low) * (end - start)
   }
 
-  /// Whole powers of the base, thinned out evenly to at most so many.
+  /// Whole powers of the base, thinned out evenly to at most this many.
   func ticks(atMost count: Int) -> [Double] {
     let first = Int((low - 1e-9).rounded(.up))
     let last = Int((high + 1e-9).rounded(.down))

@@ -13,7 +13,7 @@ public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
   /// Hinton, 2012), for small images.
   case alexnetSmall = "alexnet-small"
 
-  /// The layers as words, for examples of a shape and so many classes.
+  /// The layers as words, for examples of a shape and a number of classes.
   public func text(input: Shape, classes: Int) -> String {
     let hidden =
       switch self {
@@ -29,7 +29,7 @@ public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
     return "\(sizes.joined(separator: "x")),\(hidden),\(classes)"
   }
 
-  /// The layers, for examples of a shape and so many classes.
+  /// The layers, for examples of a shape and a number of classes.
   public func words(input: Shape, classes: Int) -> NetworkWords {
     do {
       return try NetworkWords(text(input: input, classes: classes))

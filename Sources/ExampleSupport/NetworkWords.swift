@@ -5,7 +5,7 @@
 ///
 /// | word | layer |
 /// |---|---|
-/// | `512` | dense, so many outputs; an image before it is flattened |
+/// | `512` | dense, with this many outputs; an image before it is flattened |
 /// | `conv:32x3`, `conv:32x5/2+0` | convolution: filters x size, `/` stride (1), `+` padding ((size - 1) / 2) |
 /// | `pool:2`, `avgpool:3/2` | largest or mean of squares of that size, `/` stride (the size) |
 /// | `relu` `leakyrelu` `tanh` `sigmoid` `gelu` | nonlinearity |

@@ -1,12 +1,12 @@
 import Foundation
 
 extension Double {
-  /// The number with so many significant digits, as people read it: 0.517748, 1.2e-09.
+  /// The number with this many significant digits, as people read it: 0.517748, 1.2e-09.
   public func formatted(digits: Int) -> String {
     String(format: "%.*g", digits, self)
   }
 
-  /// The number with so many digits after the point.
+  /// The number with this many digits after the point.
   public func formatted(decimals: Int) -> String {
     String(format: "%.*f", decimals, self)
   }

@@ -30,7 +30,7 @@ public struct RankConsole: Sendable {
 
   /// Writes a line, or several, to standard error: progress, a warning, an explanation.
   public func note(_ text: String) {
-    // Whoever reads it may have gone; that is no reason to fail.
+    // Its reader may have gone; that is no reason to fail.
     if isRoot { _ = write(text, to: STDERR_FILENO) }
   }
 

@@ -12,7 +12,7 @@ extension ReductionOperation: ExpressibleByArgument {
   /// The names that a command line may give.
   public static var allValueStrings: [String] { allCases.map(\.description) }
 
-  /// None beside the names; the raw values are no business of the command line.
+  /// Empty: the command line takes the names, and not the raw values.
   public static var allValueDescriptions: [String: String] { [:] }
 
   /// The name, as help shows it.

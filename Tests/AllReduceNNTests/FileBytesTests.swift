@@ -58,7 +58,7 @@ final class FileBytesTests: XCTestCase {
     limit.rlim_cur = rlim_t(used + (300 << 20))
     setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
     defer { setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &before) }
-    assertDataError(path, expected: "than there is memory for", found: "more than") {
+    assertDataError(path, expected: "than fits into memory", found: "more than") {
       _ = try FileBytes(path: path)
     }
   }

@@ -57,7 +57,7 @@ final class TuningFileTests: XCTestCase {
       ),
       ("65536", "9223372036854775807", ["has 9223372036854775807 for segment_bytes"]),
       ("\"date\":", "\"day\":", ["line 4", "without date"]),
-      ("\"sharedMemory\"", "\"circle\"", ["line 11", "\"circle\", which is no algorithm"]),
+      ("\"sharedMemory\"", "\"circle\"", ["line 11", "\"circle\", which is not the name"]),
       ("\"sharedMemory\"", "\"native\"", ["names native in arena", "cannot be chosen"]),
       ("\"sharedMemory\"", "\"hierarchical\"", ["names hierarchical in arena", "on 1 host"]),
       ("\"doubleTree\"", "\"sharedMemory\"", ["names sharedMemory in messages"]),

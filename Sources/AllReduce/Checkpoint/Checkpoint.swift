@@ -9,14 +9,14 @@ public import AllReduceNN
 
 /// A folder that keeps a training's latest states, from which it goes on: on any number of ranks.
 ///
-/// A state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whoever held
-/// which part of it, and a ``TrainingState`` and checksums in the metadata. It is written aside and renamed: a
+/// A state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whatever
+/// part each rank held, and a ``TrainingState`` and checksums in the metadata. It is written aside and renamed: a
 /// run that is killed while it writes leaves the state before. The states before it stay as
 /// `checkpoint.1.safetensors` and so on, and the newest one that is whole is read. Rank 0 alone reads and
 /// writes, so the folder need not be seen by other hosts.
 ///
 /// ```swift
-/// try checkpoint.write(network.stateTensors + optimizer.stateTensors, state, over: world)
+/// try checkpoint.write(trainer.state, state, over: world)
 /// ```
 public struct Checkpoint: Sendable {
   /// The folder.
@@ -40,7 +40,7 @@ public struct Checkpoint: Sendable {
   /// The file of the newest state.
   public var path: String { path(of: 0) }
 
-  /// The file of the state so many before the newest.
+  /// The file of the state this many before the newest.
   private func path(of generation: Int) -> String {
     "\(directory)/checkpoint\(generation == 0 ? "" : ".\(generation)").safetensors"
   }

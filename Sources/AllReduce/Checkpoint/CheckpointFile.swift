@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// A file that is a whole state: its tensors and what stands besides.
+/// A file that is a whole state: its tensors and its metadata.
 struct CheckpointFile {
   let tensors: SafetensorsFile
   let state: TrainingState

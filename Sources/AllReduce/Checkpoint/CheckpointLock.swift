@@ -7,7 +7,7 @@ internal import AllReduceNN
 #endif
 
 /// The right to write to a checkpoint's folder, which one process has: the system's lock of a file in it
-/// (`flock`), which ends with the process, however it ends. What the file says is for whoever comes second.
+/// (`flock`), which ends with the process, however it ends. What the file says is for the process that comes second.
 final class CheckpointLock {
   private let descriptor: Int32
 

@@ -5,7 +5,7 @@ extension SafetensorsFile {
   ///
   /// - Parameters:
   ///   - tensors: What is wanted.
-  ///   - left: What the names of tensors begin with that may be there besides.
+  ///   - left: Prefixes of the names of tensors that the file may also hold.
   /// - Returns: One for each of `tensors`, in their order.
   /// - Throws: ``DataError`` that names both, if one is missing, has another shape or type, or is too much.
   func entries<Scalar: NetworkScalar>(

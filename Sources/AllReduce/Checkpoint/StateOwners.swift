@@ -11,7 +11,7 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     /// Where the piece begins in the memory of the part.
     var place = 0
 
-    /// What of a piece nobody has yet: all or nothing, unless runs overlap, as those of hosts with other
+    /// What of a piece no rank has yet: all or nothing, unless runs overlap, as those of hosts with other
     /// numbers of ranks do.
     func left(by owned: [Owned]) -> [Owned] {
       guard piece.runs == 1 else { return owned.contains { $0.piece == piece } ? [] : [self] }

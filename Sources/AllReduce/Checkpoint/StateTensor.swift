@@ -34,7 +34,7 @@ public struct StatePiece: Hashable, Sendable {
       runs: 1)
   }
 
-  /// Columns of a matrix of so many columns; of a tensor, its first dimension being the rows.
+  /// Columns of a matrix of this many columns; of a tensor, its first dimension being the rows.
   public init(columns: Range<Int>, of width: Int, rows: Int) {
     self.init(
       first: columns.lowerBound, runLength: columns.count, distance: max(width, 1), runs: rows)

@@ -20,7 +20,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
   /// The step's totals, which travel with these gradients; empty if they do with others.
   let header: Range<Int>
   let clock: ExchangeClock
-  /// Whether sums of squares leave out parameters that are no shards, as another rank counts these.
+  /// Whether sums of squares leave out parameters that are whole on every rank, since another rank counts these.
   let skipsWhole: Bool
 
   /// The exchange that a mode of update means here. Collective.

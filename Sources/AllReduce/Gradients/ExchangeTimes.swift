@@ -45,7 +45,7 @@ package final class ExchangeClock {
   /// One has ended; ``working(_:)`` and ``waiting(_:)`` look at the clock when they are done.
   func end() { underWay -= 1 }
 
-  /// Some were let go of.
+  /// Some were released.
   func letGo(_ count: Int) {
     underWay -= count
     if underWay == 0 { since = nil }

@@ -13,11 +13,11 @@ internal import CKernels
 /// 1. No rank may begin before all have ended their backward passes. It is not enough that all have
 ///    computed the gradient of these weights: a layer's backward still reads its weights for the gradient of
 ///    its input after that, and a layer of one's own may read them whenever it likes. Nor are the gradients
-///    of others readable before. The all-reduce of the totals (examples, loss) comes before: it is over for
-///    nobody until all have begun it, and they begin it after their backward passes.
+///    of others readable before. The all-reduce of the totals (examples, loss) comes before: it returns on
+///    no rank before every rank has entered it, and they enter it after their backward passes.
 /// 2. Slices do not overlap, nor share cache lines, so ranks do not touch each other's during the pass.
 /// 3. No rank may read weights, nor write gradients, before all have ended the pass: the all-reduce that
-///    follows is over for nobody until all have begun it.
+///    follows returns on no rank before every rank has entered it.
 package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   private let sums: GradientSum
   /// Where a sum is put that is needed twice: this rank's own flat memory.

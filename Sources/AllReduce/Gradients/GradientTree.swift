@@ -15,7 +15,7 @@ struct GradientTree<Scalar: NetworkScalar & ReducibleScalar> {
   /// Prepares to add up `shards` gradients of `count` numbers.
   init(shards: Int, count: Int) {
     precondition(
-      shards > 0 && shards & (shards - 1) == 0, "\(shards) shards are no power of two")
+      shards > 0 && shards & (shards - 1) == 0, "\(shards) shards are not a power of two")
     self.shards = shards
     levels = (0..<shards.trailingZeroBitCount).map { _ in TensorMemory(count: count) }
   }

@@ -19,7 +19,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// The ranks that hold the other pieces of what is sharded; nil if nothing is.
   private let pieces: Communicator?
   private let algorithm: ReductionAlgorithm
-  /// Counts what steps and updates move besides gradients: weights, statistics, norms. Who trains the network
+  /// Counts what steps and updates move other than gradients: weights, statistics, norms. Who trains the network
   /// has its steps counted here.
   let tally = TrafficTally()
   /// Whether a backward pass's gradients are exchanged as they get ready.
@@ -30,7 +30,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// fast as it is filled, so only a network between hosts gains from it.
   private let overlaps: Bool
   let pieceElements: Int?
-  /// What travels under the passes besides gradients; the one who trains the network keeps it.
+  /// What travels during the passes other than gradients; the trainer keeps it.
   weak var background: ReplicaExchange<Scalar>?
 
   /// Takes memory for a network's weights and gradients, moves it there, and makes the exchange of each part; the

@@ -105,7 +105,7 @@ package struct ScheduleSimulator {
         if isPosted[step] { work(step, cluster.messageSeconds, from: time, then: .ended) }
       }
     }
-    precondition(ended == graph.count, "The schedules wait for each other for ever.")
+    precondition(ended == graph.count, "The schedules wait for each other forever.")
   }
 
   private func rank(of step: Int) -> Int { Int(graph.ranks[step]) }

@@ -17,20 +17,20 @@ public struct Meeting: Hashable, Sendable {
   public enum Interval: Hashable, Sendable, ExpressibleByIntegerLiteral {
     /// Gradients are combined in every step: there is one set of weights.
     case everyStep
-    /// Replicas take so many steps of their own.
+    /// Replicas take this many steps of their own.
     case steps(Int)
     /// As few as leave 95% of the time to computing, by times that are measured when the training begins.
     case automatic
 
-    /// So many steps.
+    /// A number of steps.
     public init(integerLiteral steps: Int) { self = .steps(steps) }
   }
 
   /// The ranks that form one replica.
   public enum ReplicaSize: Hashable, Sendable {
-    /// So many ranks side by side; they divide all ranks.
+    /// This many neighbouring ranks; their number divides that of all ranks.
     case ranks(Int)
-    /// The ranks of a host; each host has as many.
+    /// The ranks of a host; every host has the same number.
     case host
   }
 
@@ -128,7 +128,7 @@ public struct Meeting: Hashable, Sendable {
       try require(
         self == plain || through == .servers,
         "Replicas that meet in every step are one: fragments, overlap, mix, warm-up, the outer rule and the "
-          + "ranks of a replica need a meeting every so many steps.")
+          + "ranks of a replica need a meeting every few steps.")
     }
     guard case .steps(let count) = every else { return }
     try require(

@@ -149,7 +149,7 @@ extension Plan {
 extension Plan {
   /// Reads a plan on rank 0 and gives it to all ranks. Collective.
   ///
-  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or is no plan.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or does not hold a plan.
   public init(file: String, over world: Communicator) throws {
     var text: [UInt8] = []
     try world.agreeing {

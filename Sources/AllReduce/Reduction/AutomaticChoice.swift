@@ -1,19 +1,19 @@
 /// The rule behind `automatic` where nothing was measured, and each algorithm's segments.
 ///
-/// A function of what all ranks know alike, so that all choose alike. Figures between hosts are those of
-/// links of 1 Gbit/s, measured by `Benchmarks/hosts`; `Benchmarks/chooser-guard` watches over all.
+/// Computed from facts that are equal on all ranks, so all choose the same. Figures between hosts are those of
+/// links of 1 Gbit/s, measured by `Benchmarks/hosts`; `Benchmarks/chooser-guard` checks them all.
 package enum AutomaticChoice {
-  /// Where a vector lies and by what means it may move.
+  /// Where a vector lies, and how it may travel.
   package enum Path: String, CaseIterable {
     /// In an ``Arena``.
     case arena
     /// In memory of the rank's own.
     case array
-    /// Anywhere, where only messages will do: all-reduces that are started, and what hierarchical sends.
+    /// Any memory, by messages only: started all-reduces, and those of hierarchical between hosts.
     case messages
   }
 
-  /// What runs for vectors up to a size.
+  /// The algorithm for vectors up to a size.
   package struct Step: Equatable {
     /// The largest vector, in bytes as they travel; nil in the last step, which takes all larger ones.
     package let upToBytes: Int?
@@ -26,7 +26,7 @@ package enum AutomaticChoice {
     }
   }
 
-  /// What runs, in ascending order of sizes.
+  /// The steps, in ascending order of sizes.
   package static func steps(ranks: Int, hosts: Int, over path: Path) -> [Step] {
     if path != .messages && hosts == 1 { return [Step(upToBytes: nil, .sharedMemory)] }
     if path != .messages && hosts < ranks { return [Step(upToBytes: nil, .hierarchical)] }
@@ -58,7 +58,7 @@ package enum AutomaticChoice {
     return steps + [Step(upToBytes: nil, .ring)]
   }
 
-  /// What runs for a vector of so many bytes, as they travel.
+  /// The algorithm for a vector of this many bytes on the wire.
   package static func algorithm(
     ranks: Int, hosts: Int, bytes: Int, over path: Path
   ) -> ReductionAlgorithm {
@@ -75,7 +75,7 @@ package enum AutomaticChoice {
 }
 
 extension [AutomaticChoice.Step] {
-  /// What runs for a vector of so many bytes.
+  /// The algorithm for a vector of this many bytes.
   package func algorithm(bytes: Int) -> ReductionAlgorithm {
     (first { bytes <= $0.upToBytes ?? .max } ?? self[count - 1]).algorithm
   }

@@ -3,7 +3,7 @@
 /// The first `count % parts` blocks have one element more. Blocks are empty where there are more
 /// parts than elements.
 public struct BlockPartition: Sendable, Equatable, RandomAccessCollection {
-  /// The number of elements that are divided.
+  /// The number of elements in all blocks.
   public let total: Int
   /// The number of blocks.
   public let parts: Int
@@ -18,7 +18,7 @@ public struct BlockPartition: Sendable, Equatable, RandomAccessCollection {
     self.parts = parts
   }
 
-  /// 0.
+  /// The first index: 0.
   public var startIndex: Int { 0 }
   /// The number of blocks.
   public var endIndex: Int { parts }

@@ -1,6 +1,6 @@
 package import AllReduceMPI
 
-/// A collective operation, of which every algorithm has a form.
+/// A collective operation.
 package enum Collective: Hashable, Sendable, CustomStringConvertible {
   case allReduce
   case reduceScatter
@@ -78,8 +78,8 @@ extension Schedule {
   ///   - size: The number of ranks.
   ///   - count: Elements of the buffer.
   ///   - segment: The most elements a message carries.
-  ///   - wireFormat: How elements travel. What several ranks end up with is rounded on the rank that
-  ///     has it first, too, so that all hold the same bits; what one rank alone ends up with is not.
+  ///   - wireFormat: How elements travel. A value that several ranks receive is also rounded
+  ///     on the rank that computed it, so that all hold the same bits; a value for one rank is not.
   package init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, rank: Int, size: Int,
     count: Int, segment: Int, wireFormat: WireFormat = .full

@@ -2,9 +2,9 @@ internal import AllReduceMPI
 
 /// What a communicator keeps for its collectives.
 final class CollectiveState {
-  /// What `automatic` takes.
+  /// The choices of `automatic`.
   let choices: Choices
-  /// Schedules that have run and can run again.
+  /// Schedules that were built before, kept for reuse.
   let runs = MessageRuns()
   let window = HostRunWindow()
   private var arena: ArenaMemory?
@@ -13,13 +13,13 @@ final class CollectiveState {
   private var hostRuns: [HostRun] = [] {
     didSet { path?.pointee.hasRuns = !hostRuns.isEmpty }
   }
-  /// Those that have ended, to be used again.
+  /// Ended ones, kept for reuse.
   private var endedHostRuns: [HostRun] = []
   /// Made at the first call that needs it.
   private var path: UnsafeMutablePointer<HostPath>?
-  /// What lies beyond this host; nil if there is one host only.
+  /// The groups that carry between hosts; nil on one host.
   let carriers: CarrierGroup?
-  /// Where an empty call's messages have an element to carry.
+  /// An element for the messages of a call without elements.
   let nothing: UnsafeMutableRawPointer
 
   private init(_ communicator: Communicator) {
@@ -94,12 +94,12 @@ final class CollectiveState {
   /// Notes a collective that was started.
   func append(_ run: HostRun) { hostRuns.append(run) }
 
-  /// One that has ended and whose outcome nobody will ask for.
+  /// A run that has ended and whose outcome was already taken.
   func idleHostRun() -> HostRun? {
     endedHostRuns.lastIndex(where: \.isIdle).map { endedHostRuns.remove(at: $0) }
   }
 
-  /// Puts aside those that have ended.
+  /// Keeps ended ones for reuse.
   func sweepHostRuns(_ communicator: Communicator) {
     while let first = hostRuns.first, first.isEnded { endFirstHostRun(communicator) }
   }

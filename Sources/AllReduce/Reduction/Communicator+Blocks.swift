@@ -6,7 +6,7 @@ extension Communicator {
   /// Collective: all ranks must call it with the same count, root and algorithm.
   ///
   /// - Parameters:
-  ///   - values: On the root what is sent, elsewhere where it goes.
+  ///   - values: On the root the elements to send; on other ranks they are overwritten.
   ///   - root: The rank that has them.
   ///   - algorithm: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the root's own
@@ -46,7 +46,7 @@ extension Communicator {
   /// in place: on the other ranks the elements are partial results afterwards.
   ///
   /// - Parameters:
-  ///   - values: This rank's elements; on the root afterwards the result.
+  ///   - values: This rank's elements; on the root, the result afterwards.
   ///   - operation: How they are combined.
   ///   - root: The rank that gets the result.
   ///   - algorithm: How they travel.

@@ -28,11 +28,11 @@ extension Communicator {
     choices.isMeasured ? TuningText.ofJob?.file : nil
   }
 
-  /// What `automatic` takes here.
+  /// The choices of `automatic` here.
   @inline(__always)
   private var choices: Choices { hostPath?.pointee.choices ?? CollectiveState.of(self).choices }
 
-  /// What runs for an all-reduce of so many bytes, as they travel, when `requested` is asked for.
+  /// The algorithm that runs for an all-reduce of `bytes` bytes on the wire when `requested` is asked for.
   @inline(__always)
   func resolve(
     _ requested: ReductionAlgorithm, bytes: Int, over path: AutomaticChoice.Path
@@ -43,7 +43,7 @@ extension Communicator {
     return chosen.segmented(bytes: segment)
   }
 
-  /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
+  /// The algorithm for a collective that only schedules carry out: the requested one, if it has a schedule.
   func resolveToSchedule(
     _ requested: ReductionAlgorithm, _ collective: Collective = .allReduce, bytes: Int
   ) -> ReductionAlgorithm {
@@ -94,7 +94,7 @@ extension Communicator {
     }
   }
 
-  /// MPI's own algorithms send what they are given.
+  /// MPI's own algorithms cannot convert what they send.
   private func checkCanNarrow(_ algorithm: ReductionAlgorithm, _ wireFormat: WireFormat) {
     precondition(
       wireFormat == .full || algorithm.kind != .native,
@@ -165,7 +165,7 @@ extension Communicator {
   /// Combines every rank's elements and gives each the result, in place.
   ///
   /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm,
-  /// wire format and name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise the same on all ranks and in every run with as many ranks and
+  /// wire format and name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise the same on all ranks and in every run with the same number of ranks and
   /// the same algorithm. Nothing is allocated after the first call of a kind.
   ///
   /// - Parameters:
@@ -176,7 +176,7 @@ extension Communicator {
   ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
   ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = ``WireFormat/unitRoundoff`` and R = p for
   ///     the ring, 2 for flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive
-  ///     doubling and halving-doubling where p is no power of two. In `hierarchical` hosts count instead of
+  ///     doubling and halving-doubling where p is not a power of two. In `hierarchical` hosts count instead of
   ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is
   ///     rounded. A precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
   ///   - name: A name for the call, the same on all ranks, by which equal calls in another order are told
@@ -265,12 +265,12 @@ extension Communicator {
   /// none on a host. MPI's own algorithm (`native`) has ended when this returns.
   ///
   /// - Parameters:
-  ///   - values: Memory that stays where it is, and is not touched, until the wait is over.
+  ///   - values: Memory that stays valid, and that the caller leaves alone, until the wait is over.
   ///   - operation: How the elements are combined.
   ///   - requested: How they travel.
   ///   - wireFormat: In how many bits `Float` elements travel, as there.
   ///   - name: A name for the call, as there.
-  /// - Returns: What the end is waited for by.
+  /// - Returns: The handle to wait on.
   /// - Throws: ``MPIError``.
   ///
   /// `MPI_Iallreduce`

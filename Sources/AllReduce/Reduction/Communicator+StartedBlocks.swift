@@ -3,8 +3,8 @@ public import AllReduceMPI
 extension Communicator {
   /// Starts to give every rank all blocks of a slice, of which each rank has one, in place.
   ///
-  /// Collective, as `allGather` of a slice; ``PendingReduction/wait()`` ends it. Starts of a communicator must
-  /// be in the same order on all ranks. On one host nothing is copied but the blocks; between hosts blocks
+  /// Collective, as `allGather` of a slice; ``PendingReduction/wait()`` ends it. All ranks must start a communicator's
+  /// collectives in the same order. On one host nothing is copied but the blocks; between hosts blocks
   /// travel as messages. They move whenever this rank waits for anything or calls ``makeProgress()``.
   ///
   /// - Throws: ``MPIError``.
@@ -64,7 +64,7 @@ extension Communicator {
     let algorithm: ReductionAlgorithm =
       switch collective {
       case .broadcast, .reduce: .tree
-      // Each block crosses each link once; what is gathered here is seldom small.
+      // Each block crosses each link once; the slices that are gathered here are seldom small.
       default: .ring
       }
     return try start(collective, slice.values, operation, using: algorithm, named: name)

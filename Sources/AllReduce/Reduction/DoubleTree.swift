@@ -2,7 +2,7 @@
 /// algorithms for full bandwidth broadcast, reduction and scan", 2009).
 ///
 /// In a binary tree the leaves, half of all ranks, only send and receive once, while the inner ranks do
-/// so for two children. So there are two trees, and who is an inner rank in one is a leaf in the other:
+/// so for two children. So there are two trees, and an inner rank of one is a leaf of the other:
 /// all ranks' links are busy, in logarithmically many steps. Large vectors flow up and down in
 /// segments.
 enum DoubleTree {

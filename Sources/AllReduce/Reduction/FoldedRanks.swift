@@ -16,7 +16,7 @@ struct FoldedRanks {
     self.rank = rank
   }
 
-  /// Whether this rank only hands its vector over.
+  /// Whether this rank is passive: it only sends its vector and receives the result.
   var isPassive: Bool { rank < 2 * pairs && rank % 2 == 1 }
 
   /// The other rank of this rank's pair, if it is in one.

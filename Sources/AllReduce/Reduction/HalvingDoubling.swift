@@ -4,7 +4,7 @@
 /// In the first, partners at distance p/2, p/4, ..., 1 exchange the halves of what they still hold,
 /// so that each ends with one complete p-th; in the second the pieces double again. The bytes of the
 /// ring in 2 log₂ p steps, where p is a power of two; passive ranks (see ``FoldedRanks``) send and
-/// receive the whole vector besides.
+/// also receive the whole vector.
 enum HalvingDoubling {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     let ranks = FoldedRanks(rank: plan.rank, size: plan.size)

@@ -8,7 +8,7 @@ struct HazardTracker {
   private var writers: [Int32?] = [nil]
   private var readers: [[Int32]] = [[]]
 
-  /// Notes that `step` reads `range`; adds what it has to wait for to `dependencies`.
+  /// Notes that `step` reads `range`; adds the steps that it has to wait for to `dependencies`.
   mutating func read(_ range: Range<Int>, by step: Int32, waitingFor dependencies: inout [Int32]) {
     for interval in intervals(covering: range) {
       if let writer = writers[interval] { dependencies.append(writer) }
@@ -16,7 +16,7 @@ struct HazardTracker {
     }
   }
 
-  /// Notes that `step` writes `range`; adds what it has to wait for to `dependencies`.
+  /// Notes that `step` writes `range`; adds the steps that it has to wait for to `dependencies`.
   mutating func write(_ range: Range<Int>, by step: Int32, waitingFor dependencies: inout [Int32]) {
     for interval in intervals(covering: range) {
       if let writer = writers[interval] { dependencies.append(writer) }

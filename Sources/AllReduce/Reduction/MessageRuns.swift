@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// The schedules that a communicator has run, ready to run again.
+/// The schedules that a communicator has run, kept to run again.
 ///
 /// The first call with a new combination of operation, algorithm, count, element size and wire
 /// format builds the schedule; later ones find it and allocate nothing.

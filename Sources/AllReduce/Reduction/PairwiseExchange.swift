@@ -17,7 +17,7 @@ enum PairwiseExchange {
 
 /// The buffer of an all-to-all: a block for each rank, then a block from each, all of one size.
 ///
-/// A rank's own block stays among those that leave; what of the buffer does not make a block stays as it is.
+/// A rank's own block stays among those that leave; elements of the buffer beyond the last whole block stay as they are.
 struct ExchangedBlocks {
   /// Elements of a block.
   let length: Int

@@ -2,14 +2,14 @@ internal import AllReduceMPI
 
 /// A reduction under way. Ends by ``wait()``, once.
 ///
-/// One that is let go of without a wait is waited for, for a second at most. If it has not ended by
-/// then it is given up: what is under way on its communicator fails, on every rank.
+/// A handle that is released without a wait waits by itself, for a second at most. A reduction that has
+/// not ended by then is abandoned: every call under way on its communicator fails, on every rank.
 public struct PendingReduction: ~Copyable {
   private let run: MessageRuns.Run?
   private let hostRun: HostRun?
   private let communicator: Communicator
 
-  /// Holds `run`, which nobody else may start again until the wait is over; without a run, the
+  /// Holds `run`, which must not be started again until the wait is over; without a run, the
   /// reduction has ended.
   init(run: MessageRuns.Run? = nil, hostRun: HostRun? = nil, communicator: Communicator) {
     run?.isHeld = true

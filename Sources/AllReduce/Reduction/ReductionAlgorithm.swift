@@ -48,7 +48,7 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   /// MPI's own collective.
   public static let native = ReductionAlgorithm(.native)
 
-  /// The same algorithm with messages of at most so many bytes.
+  /// The same algorithm with messages of at most this many bytes.
   public func segmented(bytes: Int) -> ReductionAlgorithm {
     ReductionAlgorithm(kind, segmentBytes: bytes)
   }

@@ -1,6 +1,6 @@
 package import AllReduceMPI
 
-/// Turns an algorithm, told as one rank's sequence of sends and receives, into a ``Schedule``.
+/// Turns an algorithm, given as one rank's sequence of sends and receives, into a ``Schedule``.
 ///
 /// The algorithm says only what moves, in the order of the textbook. The builder cuts every range
 /// into segments and finds out from the ranges which step has to wait for which. So a segment that
@@ -13,7 +13,7 @@ package struct ScheduleBuilder {
   package let count: Int
   /// How elements travel.
   package let wireFormat: WireFormat
-  /// Whether other ranks are to have what this one finishes: then it is rounded as theirs will be.
+  /// Whether other ranks receive what this one computes: then it is rounded as theirs will be.
   package var sharesResults = false
 
   /// The most elements a message carries.
@@ -189,7 +189,7 @@ package struct ScheduleBuilder {
     append(step, waits)
   }
 
-  /// The schedule of what was told so far.
+  /// The schedule of the calls so far.
   package func build() -> Schedule {
     var counts = [Int32](repeating: 0, count: steps.count)
     var starts = [Int32](repeating: 0, count: steps.count + 1)

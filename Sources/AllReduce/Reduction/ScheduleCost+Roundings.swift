@@ -17,8 +17,8 @@ extension ScheduleCost {
     let ranks = Ranks(size)
     if size == 1 { return Formula("0", 0) }
     let (p, f) = (ranks.p, ranks.floor)
-    // Those who fold hand their vector over first, and may get their part back; with some numbers of
-    // ranks no block makes all those ways.
+    // A rank that folds sends its vector first, and may get its part back; for some numbers of ranks
+    // no block travels all of these.
     func folding(
       _ powerOfTwo: Double, _ otherwise: Double, isBound: Bool = false
     ) -> Formula {

@@ -27,9 +27,9 @@ package struct ScheduleCost: Equatable, Sendable {
   /// Rounds in which every rank sends one message and receives one; nil where segments have no
   /// formula.
   package let steps: Formula?
-  /// What the rank sends that sends most, in multiples of the vector.
+  /// The most that one rank sends, in multiples of the vector.
   package let mostSent: Formula
-  /// What all ranks together send, in multiples of the vector.
+  /// The sum that all ranks send, in multiples of the vector.
   package let totalSent: Formula
 
   /// The cost of a collective operation over `size` ranks.

@@ -7,12 +7,12 @@ package import AllReduceMPI
 /// done. All memory is taken when the run is made; running allocates nothing.
 package final class ScheduleRun<Messages: Transport>: InFlight {
   private let program: ScheduleProgram
-  /// What the run is doing, for messages to people.
+  /// What the run is doing, for errors.
   private let title: String
   let messages: Messages
   private let pool: ScratchPool?
   private let stride: Int
-  /// Bytes an element in scratch memory: as it travels.
+  /// Bytes of an element in scratch memory, in the wire format.
   private let wireStride: Int
   /// What narrows and widens; nil where elements travel as they are.
   private let wire: WireKernel?
@@ -29,7 +29,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   /// In memory of its own: a class's properties would be checked at every access.
   private let state: UnsafeMutablePointer<State>
   package private(set) var failure: (any Error)?
-  /// Whether someone will still ask this run for its outcome.
+  /// Whether the caller has yet to take this run's outcome.
   package var isHeld = false
 
   private struct State {
@@ -51,7 +51,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   ///   - stride: Bytes an element.
   ///   - messages: What moves its messages.
   ///   - pool: Where it gets scratch memory when it runs; nil if it keeps memory of its own.
-  ///   - title: What it is, for people.
+  ///   - title: What it is, for errors.
   package init(
     _ program: ScheduleProgram, stride: Int, over messages: Messages, pool: ScratchPool? = nil,
     title: String
@@ -105,7 +105,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   /// Starts the run. The buffer must stay until it has ended.
   ///
   /// - Parameters:
-  ///   - buffer: As many elements as the schedule has.
+  ///   - buffer: The schedule's count of elements.
   ///   - kernel: How elements are combined.
   ///   - ticket: The call; no other run that is under way on the transport has the same number.
   package func start(
@@ -134,7 +134,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     attempt { try startReadySteps() }
   }
 
-  /// Starts what had to wait for scratch memory, if there is some now.
+  /// Starts a run that waited for scratch memory, if there is enough now.
   private func leaveQueue() {
     let pool = pool.unsafelyUnwrapped
     // A call that has failed is found by the look at its messages.
@@ -167,7 +167,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private func attempt(_ work: () throws -> Void) {
     do {
       try work()
-      // A ticket that was sent ahead ends with no step.
+      // A ticket that was sent ahead belongs to no step.
       if state.pointee.ended == stepCount && messages.isIdle {
         state.pointee.isActive = false
         giveBackScratch()
@@ -184,7 +184,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     }
   }
 
-  /// Gives back the scratch memory of a failed run into which nothing can arrive any more. Returns
+  /// Returns a failed run's scratch memory to the pool once no message can arrive in it. Returns
   /// whether the run still has some.
   func giveBackIfEnded() -> Bool {
     if isActive || state.pointee.scratch == nil || !isPooled { return false }

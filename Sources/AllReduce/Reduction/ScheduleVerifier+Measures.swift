@@ -14,7 +14,7 @@ extension ScheduleVerifier {
     var isFinished: Bool
     /// Whether narrowing it would change nothing.
     var isRounded = false
-    /// How often the contribution was rounded that was rounded most.
+    /// The most often that a contribution was rounded.
     var roundings = 0
 
     /// The value after it was narrowed and widened, which is another expression.
@@ -42,9 +42,9 @@ extension ScheduleVerifier {
   /// What was counted.
   package struct Measures: Equatable, Sendable {
     /// Rounds until all is done, if a message takes one round, a rank sends and receives one message
-    /// a round (of those that could travel the one that could first), and arithmetic takes no time.
+    /// a round (the one that was ready first), and arithmetic takes no time.
     package var steps = 0
-    /// How often at most a contribution was narrowed on its way into a result.
+    /// The most often that a contribution was narrowed on its way into a result.
     package var roundings = 0
     /// Elements sent, a rank each.
     package var elementsSent: [Int]

@@ -35,7 +35,7 @@ extension ScheduleVerifier {
       throw Failure(description: "rank \(rank) adds a contribution twice to element \(element)")
     }
     guard mine.ranks != 0, theirs.ranks != 0, !mine.isFinished, !theirs.isFinished else {
-      throw Failure(description: "rank \(rank) adds something that is no partial result")
+      throw Failure(description: "rank \(rank) adds something that is not a partial result")
     }
     let (low, high) = (
       min(mine.expression, theirs.expression), max(mine.expression, theirs.expression)

@@ -4,8 +4,8 @@
 /// made it. A schedule is refused if a contribution arrives twice or not at all, if a value is used
 /// before it is there or changed while it is being sent, if ranks end with different expressions
 /// (their results could differ in bits; rounding to a 16-bit wire format counts as part of the
-/// expression), if elements travel in another format than they should, or if ranks wait for each other for ever. Messages are the
-/// least obliging that MPI allows: a send ends only when the receiver has the message.
+/// expression), if elements travel in another format than they should, or if ranks wait for each other
+/// forever. Messages are as strict as MPI may be: a send ends only when the receiver has the message.
 ///
 /// It also counts: steps on the critical path, elements sent, and the rounds for a picture.
 package struct ScheduleVerifier {
@@ -215,7 +215,7 @@ package struct ScheduleVerifier {
     }
   }
 
-  /// Looks whether both ends of a channel's message are ready; if so, it can travel.
+  /// Checks whether both ends of a channel's message are ready; if so, it can travel.
   private mutating func match(_ channel: Channel) throws(Failure) {
     guard let (range, sendStep, content) = sends[channel], let receiveStep = receives[channel]
     else {

@@ -1,4 +1,4 @@
-/// Scratch memory for the runs of a communicator: taken when a run starts to move, given back when it
+/// Scratch memory for the runs of a communicator: taken when a run starts to move, returned when it
 /// has ended.
 ///
 /// A run is charged for its scratch memory, or for what it sends before it hears from others, if that is
@@ -7,7 +7,7 @@
 /// started. All ranks start their calls in the same order, so the oldest call that is under way has its
 /// memory on every rank, and ends. A run that is charged more than the capacity runs alone.
 package final class ScratchPool {
-  /// Bytes charged at once, but for a single run that needs more.
+  /// The most bytes charged at once, except for a single run that needs more.
   static let capacity = 4 << 20
   /// A run that is charged no more than this keeps its memory for itself.
   static let worthPooling = 4 << 10
@@ -58,7 +58,7 @@ package final class ScratchPool {
     return memory
   }
 
-  /// The run waits no more.
+  /// The run no longer waits.
   func forget(_ run: AnyObject) { waiting.removeAll { $0 == ObjectIdentifier(run) } }
 
   func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
@@ -66,7 +66,7 @@ package final class ScratchPool {
     usedBytes -= need.scratch
     free.append((memory, need.scratch))
     freeBytes += need.scratch
-    // What many small runs have left is not kept for ever.
+    // Memory that many small runs left is freed in the end.
     makeRoom()
   }
 

@@ -2,10 +2,10 @@ package import AllReduceMPI
 
 /// Messages between threads of one process: the same executor without MPI.
 ///
-/// For tests, which so try any number of ranks in one process, under the thread sanitizer too. A
+/// For tests: any number of ranks in one process, also under the thread sanitizer. A
 /// message is copied once, from the sender's memory into the receiver's, by the receiver; until then
-/// the sender's label does not come back. So it behaves as the least obliging MPI may: a send ends
-/// only when it has been received.
+/// the sender's label is not returned. So it is as strict as MPI may be: a send ends only when it
+/// has been received.
 package final class ThreadTransport: Transport {
   /// What the ranks share.
   package final class Hub: Sendable {

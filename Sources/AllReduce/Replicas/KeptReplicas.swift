@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// Where replicas stand in their rounds, for a state to resume from: besides their vectors, what a replica has seen
+/// Where replicas stand in their rounds, for a state to resume from: in addition to their vectors, what a replica has seen
 /// since each fragment was last exchanged.
 public struct KeptReplicas: Equatable, Sendable {
   /// The replicas, whose own weights are in the state.
@@ -24,7 +24,7 @@ public struct KeptReplicas: Equatable, Sendable {
   /// The score of the present epoch so far, a replica each.
   var scores: [BatchScore]
 
-  /// Whether nobody has learned anything since the last meeting.
+  /// Whether no replica has learned anything since the last meeting.
   var isBetweenRounds: Bool { underWay == nil && stepsTaken.allSatisfy { $0 == steps } }
 
   /// Whether all is equal.

@@ -49,7 +49,7 @@ struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
   /// How many there are.
   var parts: Int { group?.size ?? 1 }
 
-  /// Finds out who shares with whom.
+  /// Finds out which ranks share with which.
   ///
   /// - Parameters:
   ///   - own: The replica's ranks; of one host, if they have one copy of the weights.

@@ -14,7 +14,7 @@ struct HostClocks {
 
   private static let questions = 32
 
-  /// Asks. Collective.
+  /// Measures the offsets. Collective.
   ///
   /// - Throws: ``MPIError``.
   init(_ communicator: Communicator) throws {

@@ -17,7 +17,7 @@ struct PassSpans {
   func endBackward(from start: Int64) { recorder.add(backward, from: start) }
 }
 
-/// Since when each bucket of a gradient has been under way, and how such spans are called.
+/// When each bucket of a gradient was started, and the names of their spans.
 struct BucketSpans {
   private let recorder: SpanRecorder
   private let names: [SpanRecorder.Name]

@@ -51,7 +51,7 @@ package struct TraceEvents {
   ///
   /// - Parameters:
   ///   - origin: What is written as time 0.
-  ///   - process: What the rank is called besides its number.
+  ///   - process: What the rank is called, after its number.
   /// - Returns: The inside of a list of json.
   package func text(since origin: Int64, process: String) -> String {
     func meta(_ name: String, thread: Int, _ value: (String, JSONValue)) -> String {

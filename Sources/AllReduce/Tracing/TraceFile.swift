@@ -4,22 +4,22 @@ public import AllReduceNN
 /// A timeline of all ranks in one file, in Chrome's trace format: open it in Perfetto (ui.perfetto.dev) or
 /// `chrome://tracing`.
 ///
-/// Each rank is a process, "rank 0 on HOST", with a thread "computation" and as many threads "exchange" as
-/// buckets were under way at once. Times are microseconds since the first span of any rank, by the clock of
+/// Each rank is a process, "rank 0 on HOST", with a thread "computation" and a thread "exchange" for each
+/// bucket that was under way at the same time. Times are microseconds since the first span of any rank, by the clock of
 /// rank 0. Ranks of one host share a clock; those of others are aligned, and how exactly stands in
 /// `otherData.clock_error_us`.
 ///
 /// ```swift
 /// let trace = try TraceFile(path: "trace.json", over: world)
-/// parallel.recorder = SpanRecorder()
+/// trainer.recorder = SpanRecorder()
 /// // ... training ...
-/// try trace.write(parallel.recorder!)
+/// try trace.write(trainer.recorder!)
 /// ```
 public final class TraceFile {
   private let file: OutputFile?
   private let communicator: Communicator
 
-  /// Begins a file on rank 0, so that a name that cannot be written is found out before the training.
+  /// Begins a file on rank 0, so that a file that cannot be written is reported before the training.
   /// Collective.
   ///
   /// - Throws: ``AgreedError`` if it cannot be written.
@@ -35,7 +35,7 @@ public final class TraceFile {
   /// Gathers what all ranks recorded and writes it. Collective; once.
   ///
   /// - Parameter recorder: This rank's spans.
-  /// - Returns: How many spans of all ranks there was no room for.
+  /// - Returns: How many spans of all ranks were dropped because their memory was full.
   /// - Throws: ``AgreedError`` if it cannot be written.
   @discardableResult
   public func write(_ recorder: SpanRecorder) throws -> Int {

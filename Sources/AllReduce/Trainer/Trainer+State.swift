@@ -12,7 +12,7 @@ extension Trainer {
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)
   }
 
-  /// Those of a state with so many replicas; nil where ranks trained in step.
+  /// Those of a state with this many replicas; nil where ranks trained in step.
   func tensors(ofReplicas count: Int?, hasDifference: Bool) -> [StateTensor<Scalar>] {
     let weights = network.parameters.map {
       $0.shard != nil || exchange.memory.answersForWeights

@@ -21,7 +21,7 @@ extension Trainer {
   ///
   /// - Parameters:
   ///   - inputs: `[batch, ...]`; may have no rows.
-  ///   - targets: As many.
+  ///   - targets: One for each input.
   ///   - examples: The data set's numbers of the examples, for dropout masks; empty to count from 0.
   ///   - learningRate: How far to go.
   /// - Returns: As there.

@@ -78,7 +78,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// Where replicas meet; nil where they do in every step.
   let replicas: ReplicaExchange<Scalar>?
   let ranks: ReplicaRanks
-  /// Counts what steps move besides what exchanges count themselves.
+  /// Counts what steps move other than what exchanges count themselves.
   let tally = TrafficTally()
   var totals = BatchScore()
   /// The most examples that a rank's batch had.

@@ -54,7 +54,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     }
     guard virtualShards == nil || plan.meeting.isEveryStep else {
       throw PlanError(
-        "Virtual shards give the same weights at any number of ranks; replicas that meet every so many steps "
+        "Virtual shards give the same weights at any number of ranks; replicas that meet every few steps "
           + "do not: choose one of both.")
     }
     // On one host nothing is sent that could be made smaller: it is for what replicas exchange.
@@ -92,7 +92,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       }
       guard shards % world.size == 0, shards & (shards - 1) == 0 else {
         throw PlanError(
-          "\(shards) virtual shards are no power of two that \(world.size) ranks divide.")
+          "\(shards) virtual shards are not a power of two that \(world.size) ranks divide.")
       }
       guard !usesNorms || update == .replicated else {
         throw PlanError(

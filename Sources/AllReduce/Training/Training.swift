@@ -127,7 +127,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     state.epochScore = trainer.score(in: state)
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
     state.plan = trainer.plan.json
-    // Only now, when nothing can be wrong with the state any more, is the log of the run touched.
+    // The log of the run is touched only now, after all checks of the state.
     let log = try world.agreeing {
       try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
     }

@@ -76,7 +76,7 @@ extension TrainingState {
   ) throws {
     guard now == before else {
       throw TrainingError.settings(
-        "\(words) \(now), but the state to go on from is of a run with \(before): go on with the same."
+        "\(words) \(now), but the state to go on from is of a run with \(before): resume with the same."
       )
     }
   }

@@ -30,7 +30,7 @@ public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
       "The update of \(parameter) by rank \(rank) gave weights that are NaN or infinite, by step \(step) of epoch "
         + "\(epoch): the training diverges with a learning rate of \(rate); use a smaller one, a warm-up, or clipping."
     case .diverged(let epoch, let step, let rate, _, _):
-      "The loss is no finite number after step \(step) of epoch \(epoch): the training diverges with a "
+      "The loss is not a finite number after step \(step) of epoch \(epoch): the training diverges with a "
         + "learning rate of \(rate); use a smaller one, a warm-up, or clipping."
     }
   }

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a training keeps besides its results: its state, from which another goes on, and a timeline.
+/// What a training keeps in addition to its results: its state, from which another resumes, and a timeline.
 final class TrainingRecords {
   /// The state that the training goes on from; nil if it begins.
   let resumed: TrainingState?
@@ -110,7 +110,7 @@ final class TrainingRecords {
 
   /// Writes the timeline. Collective.
   ///
-  /// - Returns: How many spans of all ranks there was no room for.
+  /// - Returns: How many spans of all ranks were dropped because their memory was full.
   func finishTrace() throws -> Int {
     guard let trace, let recorder else { return 0 }
     return try trace.write(recorder)

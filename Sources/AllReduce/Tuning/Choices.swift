@@ -1,7 +1,7 @@
 import AllReduceMPI
 
-/// What `automatic` takes on a communicator, in plain memory: it is looked up at every call, and a small
-/// call takes less time than a dictionary would.
+/// The choices of `automatic` on a communicator, in plain memory: they are looked up at every call, and a
+/// dictionary would take longer than a small call.
 struct Choices {
   /// Whether they come from the job's file of measured ones.
   let isMeasured: Bool
@@ -33,7 +33,7 @@ struct Choices {
 
   func deallocate() { for list in [arena, array, messages, others] { list.deallocate() } }
 
-  /// What an all-reduce takes for so many bytes, as they travel.
+  /// The algorithm of an all-reduce for this many bytes on the wire.
   @inline(__always)
   func algorithm(bytes: Int, over path: AutomaticChoice.Path) -> ReductionAlgorithm {
     switch path {
@@ -43,7 +43,7 @@ struct Choices {
     }
   }
 
-  /// What runs for a collective that has only schedules: the requested algorithm's, if it has one.
+  /// The algorithm for a collective that only schedules carry out: the requested one, if it has a schedule.
   func schedule(
     for requested: ReductionAlgorithm, _ collective: Collective, bytes: Int
   ) -> ReductionAlgorithm {
@@ -60,7 +60,7 @@ struct Choices {
     }
   }
 
-  /// What other collectives take, of which nothing is measured.
+  /// The algorithm of other collectives, which are not measured.
   func algorithmOfOthers(bytes: Int) -> ReductionAlgorithm { Choices.find(bytes, in: others) }
 
   @inline(__always)

@@ -28,7 +28,7 @@ struct JSONNode {
 /// members nor that one stands twice, which headers of tensors are checked for; and their first use takes 5 MB of
 /// each rank's resident memory, or 11 MB by way of all of Foundation, which the library needs for nothing else.
 struct JSONReader {
-  /// What is no json, and where.
+  /// Where the text is not JSON, and why.
   struct Mistake: Error {
     let line: Int
     let reason: String
@@ -41,7 +41,7 @@ struct JSONReader {
 
   private init(_ text: String) { bytes = Array(text.utf8) }
 
-  /// The value that the whole text is.
+  /// The value of the whole text.
   static func read(_ text: String) throws(Mistake) -> JSONNode {
     var reader = JSONReader(text)
     let node = try reader.node()
@@ -221,7 +221,7 @@ extension JSONNode {
   }
 
   func count(_ name: String) throws(JSONReader.Mistake) -> Int {
-    // More than there is of anything; the sum of a list in a file does not overflow.
+    // More than anything counts; the sum of a list in a file does not overflow.
     let most = 1 << 40
     guard case .integer(let count) = value, (1...most).contains(count) else {
       throw mistake("has \(summary) for \(name), and not a whole number from 1 to \(most)")

@@ -1,4 +1,4 @@
-/// Turns times into what is to be taken for each size.
+/// Turns measured times into an algorithm for each size.
 package enum MeasuredChoice {
   /// What was measured at one size: the median of each algorithm's times.
   package struct Size {

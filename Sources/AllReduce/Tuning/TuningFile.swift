@@ -94,7 +94,7 @@ package enum TuningFile {
       let name = try node.member("algorithm")
       let text = try name.text("algorithm")
       guard let algorithm = ReductionAlgorithm(name: text) else {
-        throw name.mistake("names \"\(text)\", which is no algorithm")
+        throw name.mistake("names \"\(text)\", which is not the name of an algorithm")
       }
       guard TuningTable.allows(algorithm, over: path, hosts: hosts) else {
         throw name.mistake(

@@ -1,4 +1,4 @@
-/// What `automatic` takes on ranks that are placed alike, as measured by `allreduce-bench --tune`.
+/// The choices of `automatic` on ranks that are placed alike, as measured by `allreduce-bench --tune`.
 ///
 /// `docs/schemas.md` describes the file that holds such tables.
 package struct TuningTable: Equatable {
@@ -8,7 +8,7 @@ package struct TuningTable: Equatable {
   package let machine: String
   /// When it was measured, for people: such as 2026-11-25.
   package let date: String
-  /// What runs, in ascending order of sizes; the last step has no limit.
+  /// The steps, in ascending order of sizes; the last one has no limit.
   package let steps: [AutomaticChoice.Path: [AutomaticChoice.Step]]
 
   package init(
@@ -24,7 +24,7 @@ package struct TuningTable: Equatable {
   /// Whether it is for such a placement, whichever host comes first.
   package func isFor(ranksPerHost other: [Int]) -> Bool { ranksPerHost.sorted() == other.sorted() }
 
-  /// Whether a table on so many hosts may name the algorithm.
+  /// Whether a table for this many hosts may name the algorithm.
   package static func allows(
     _ algorithm: ReductionAlgorithm, over path: AutomaticChoice.Path, hosts: Int
   ) -> Bool {

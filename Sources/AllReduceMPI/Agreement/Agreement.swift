@@ -1,4 +1,4 @@
-/// Whether the ranks of a communicator call the same things.
+/// Checks that the ranks of a communicator make the same calls.
 ///
 /// Every call has a number and a hash over all calls so far. The hash travels with the first message
 /// of each channel (``MessageSet``) or stands in the line of shared memory that announces the call
@@ -18,7 +18,7 @@ package final class Agreement {
     @usableFromInline package var number: UInt64 = 0
     /// The hash over them.
     @usableFromInline package var running: UInt64
-    /// What stands in the way of the next call; 0 for nothing.
+    /// Reasons why the next call must not simply go ahead; 0 for none.
     @usableFromInline package var obstacles: UInt8 = 0
     @usableFromInline package let id: UInt64
     @usableFromInline package let owner: Unmanaged<Agreement>
@@ -245,7 +245,7 @@ package final class Agreement {
     }
   }
 
-  /// Keeps an object until no message of this generation can arrive any more.
+  /// Keeps an object for as long as a message of this generation can arrive.
   func keepUntilSettled(_ object: AnyObject) {
     if hasFailed { kept.append(object) }
   }
@@ -283,7 +283,7 @@ package final class Agreement {
 
   // MARK: - Doubts
 
-  /// What a rank calls is told by another; compared now, or once this rank has called as much.
+  /// Takes what another rank says it called: compared now, or once this rank has made that call.
   func take(_ doubt: Doubt) {
     if doubt.number <= number {
       compare(doubt)

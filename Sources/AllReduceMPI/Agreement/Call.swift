@@ -81,7 +81,7 @@ package struct Call: Equatable {
     set { head = head & ~(1 << 29) | (newValue ? 1 << 29 : 0) }
   }
 
-  /// 64 bits that differ, as good as always, where calls differ.
+  /// A 64-bit hash: calls that differ almost surely have different ones.
   @inlinable @inline(__always)
   package var hash: UInt64 {
     let one = Call.fold(head ^ 0x9E37_79B9_7F4A_7C15, count ^ 0xC2B2_AE3D_27D4_EB4F)

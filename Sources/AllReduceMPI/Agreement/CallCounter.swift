@@ -1,6 +1,6 @@
 /// Counts the calls on a communicator: what is done at every call.
 ///
-/// A value of addresses alone, so that a small reduction counts no references.
+/// It holds addresses alone, so that a small reduction counts no references.
 @usableFromInline
 package struct CallCounter {
   @usableFromInline package let state: UnsafeMutablePointer<Agreement.State>

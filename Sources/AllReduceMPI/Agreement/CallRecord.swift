@@ -55,7 +55,7 @@ package struct CallRecord {
     entry.pointee.running = running
     entry.pointee.call.head = call.head
     entry.pointee.call.count = call.count
-    // What a call lacks mostly lacks in the entry already: a load is cheaper here than a store.
+    // Fields that are empty in a call are mostly empty in the entry already: a load is cheaper here than a store.
     if entry.pointee.call.segment != call.segment { entry.pointee.call.segment = call.segment }
     if entry.pointee.call.arena != call.arena { entry.pointee.call.arena = call.arena }
     if entry.pointee.call.name != call.name { entry.pointee.call.name = call.name }

@@ -2,7 +2,7 @@ internal import CMPI
 
 /// The end of a generation of a communicator on this rank.
 ///
-/// Once no message can arrive any more where the failed calls wanted it, the rank tells all others that
+/// Once no message can arrive in memory of the failed calls, the rank tells all others that
 /// it stopped. Then it waits for their notices, receives every message that they had sent it before they
 /// stopped, and lets its own sends end. Then nothing of the generation is on its way to this rank, on
 /// any network.
@@ -16,7 +16,7 @@ final class Closing: InFlight {
   /// Whether some call of this rank will throw the error.
   var isTold = false
 
-  /// A message that came after its receive was given up.
+  /// A message that came after its receive was cancelled.
   private final class Message {
     var request: MPI_Request?
     let bytes: UnsafeMutableRawPointer
@@ -36,7 +36,7 @@ final class Closing: InFlight {
     notices = [own]
   }
 
-  /// Gives up what can be given up at once, and tells the others where nothing is left. Never ends the
+  /// Cancels the receives that can be cancelled now, and tells the others if none is left. Never ends the
   /// generation: calls that are still on this rank's stack must find that it has failed.
   func begin() {
     _ = agreement.endpoint.advanceClosing()
@@ -90,7 +90,7 @@ final class Closing: InFlight {
     return true
   }
 
-  /// Receives a message of a rank that was never asked for. Returns whether there are no more.
+  /// Receives a message of a rank for which no receive was posted. Returns whether there are no more.
   private func drain(_ notice: Notice) -> Bool {
     guard let rank = agreement.worldRanks.firstIndex(of: notice.sender) else { return true }
     let endpoint = agreement.endpoint

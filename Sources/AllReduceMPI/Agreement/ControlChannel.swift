@@ -18,7 +18,7 @@ final class ControlChannel {
   /// World ranks that owe an answer, each with the questions to ask it afterwards.
   private var unanswered: [Int: [Question]] = [:]
   private var agreements: [UInt64: Agreement] = [:]
-  /// What was told of communicators that this rank has not made yet.
+  /// What other ranks said of communicators that this rank has not made yet.
   private var early: [(communicator: UInt64, doubt: Agreement.Doubt)] = []
   private var earlyNotices: [(communicator: UInt64, notice: Notice)] = []
   private unowned let engine: ProgressEngine
@@ -73,7 +73,7 @@ final class ControlChannel {
       MPI_Cancel(&one.request)
       MPI_Wait(&one.request, cmpi_status_ignore())
     }
-    // MPI may read them to its end.
+    // MPI may read them until MPI_Finalize.
     for one in outgoing { _ = Unmanaged.passRetained(one) }
     var handle: MPI_Comm? = handle
     MPI_Comm_free(&handle)

@@ -84,9 +84,9 @@ final class Detective {
     }
   }
 
-  /// The world ranks that a wait is for in the end; nil while that is not known.
+  /// The world ranks at the root of a wait, through all chains of waiting; nil while they are not known.
   var roots: [Int]? {
-    // Who was asked just now has had no time to answer.
+    // A rank that was asked just now has had no time to answer.
     if monotonicNanoseconds() &- roundStart > Detective.period / 2 { endRound() }
     return lastRoots.isEmpty ? nil : lastRoots
   }
@@ -99,7 +99,7 @@ final class Detective {
     }
     let running =
       CallRecord.ofProcess.find(communicator: node.communicator, number: node.number)?.running ?? 0
-    // Of an earlier generation there is nothing to compare any more.
+    // A call of an earlier generation is not compared.
     let isOld = node.number <= agreement.startNumber
     askOfOther(node, running: isOld ? 0 : running, generation: agreement.generation)
   }
@@ -107,7 +107,7 @@ final class Detective {
   private func askOfOther(_ node: Node, running: UInt64, generation: UInt64) {
     let question = Question(
       sender: engine.worldRank, communicator: node.communicator,
-      // A question without a hash is no doubt.
+      // A question without a hash compares nothing.
       generation: running == 0 ? .max : generation, number: node.number, running: running)
     engine.control?.ask(question, of: node.rank)
   }

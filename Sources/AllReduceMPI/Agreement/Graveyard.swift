@@ -1,8 +1,8 @@
 internal import CMPI
 
-/// MPI communicators that this rank has let go of.
+/// MPI communicators that this rank has released.
 ///
-/// To free one is collective, and ranks let go of objects when they like. So it is freed where all its
+/// To free one is collective, and ranks release objects at different times. So it is freed where all its
 /// ranks meet anyway: when a communicator of all of them makes another one, or when the job ends.
 final class Graveyard {
   private struct Dead {
@@ -21,7 +21,7 @@ final class Graveyard {
     dead.append(Dead(agreement: agreement, handle: handle, internalHandle: internalHandle))
   }
 
-  /// Frees those that all their ranks have let go of, if all of these belong to `communicator`.
+  /// Frees those that all their ranks have released, if all of these belong to `communicator`.
   ///
   /// Collective over `communicator`, which has just met.
   func bury(over communicator: Communicator) throws {

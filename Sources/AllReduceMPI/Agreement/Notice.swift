@@ -127,7 +127,7 @@ extension [Notice] {
     return MPIError(
       operation: "a call on this communicator",
       message:
-        "the ranks made other calls before, more than are kept; all ranks must make the same "
+        "the ranks made different calls, so long ago that they are no longer recorded; all ranks must make the same "
         + "calls in the same order")
   }
 

@@ -4,7 +4,7 @@
 /// and write during a reduction: an all-reduce is then one pass over memory, without a copy. A
 /// single arena is one part that all ranks of a host share. Ranks of one machine that cannot share memory
 /// (containers of their own) count as hosts of their own. The memory belongs to the host and goes
-/// when the last rank lets go of it; nothing has a name, so nothing can be left behind.
+/// when the last rank releases it; nothing has a name, so nothing can be left behind.
 ///
 /// One arena serves any group of its ranks: a reduction names the communicator.
 public final class Arena<Scalar: ReducibleScalar> {
@@ -29,7 +29,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   ///
   /// Collective: all ranks must call it with the same count, type and sharing, which are compared before
   /// anything is made. Takes `count` elements of memory a rank (symmetric) or a host (single), touched now.
-  /// Cost besides: three all-gathers of a few numbers a rank.
+  /// Also costs three all-gathers of a few numbers a rank.
   ///
   /// - Parameters:
   ///   - count: Elements of a part.

@@ -1,11 +1,11 @@
 internal import CKernels
 
-/// This host's processors and what ranks of a communicator use them.
+/// This host's processors, and which ranks of a communicator use them.
 package struct HostLayout {
   /// Whether this host has fewer processors for its ranks than ranks, as far as is known.
   package let isOversubscribed: Bool
 
-  /// Finds it out. Collective. Cost: one all-gather of 16 numbers a rank.
+  /// Reads it from all ranks. Collective. Cost: one all-gather of 16 numbers a rank.
   package init(of communicator: Communicator) throws {
     var bits = [UInt64](repeating: 0, count: 16)
     ck_usable_processors(&bits)

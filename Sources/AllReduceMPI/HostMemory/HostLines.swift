@@ -9,8 +9,8 @@ public import Synchronization
 /// process (tests, the thread sanitizer).
 ///
 /// A value of one address: a small reduction takes less time than counting references to an object would.
-/// Inlinable for the same reason: the collectives are in another module. Who makes one calls
-/// ``deallocate()`` at the end.
+/// Inlinable for the same reason: the collectives are in another module. The owner calls
+/// ``deallocate()`` when done.
 @usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited for and
@@ -38,7 +38,7 @@ package struct HostLines {
     }
   }
 
-  /// How many calls may be under way: so many call lines a rank has.
+  /// How many calls may be under way: the number of call lines of a rank.
   @inlinable package static var depth: Int { 16 }
   /// A call line is a cache line: number, signature, place, and this many bytes of payload.
   @inlinable package static var inlineBytes: Int { 40 }
@@ -158,7 +158,7 @@ package struct HostLines {
         idle: .passRetained(IdleFunction(idle))))
   }
 
-  /// Lets go of what this rank keeps; the areas stay.
+  /// Frees what this rank allocated; the areas stay.
   package func deallocate() {
     areas.deallocate()
     idle.release()

@@ -43,7 +43,7 @@ package struct HostMemoryRequest: Equatable {
     isSingle = words[4] == 1
   }
 
-  /// Compares what all ranks ask for, and what there is, before anything is made. Collective.
+  /// Compares what all ranks ask for with the free memory, before anything is allocated. Collective.
   ///
   /// Cost: one all-gather of twelve numbers a rank.
   ///

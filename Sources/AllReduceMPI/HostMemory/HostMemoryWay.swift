@@ -1,7 +1,7 @@
 /// How the ranks of a host come to map the same memory.
 ///
 /// Neither leaves anything behind, whenever a rank dies, and neither is limited by the size of /dev/shm.
-/// Which of them works is found out at the start (``HostProbe``); where neither does, ranks exchange
+/// Which of them works is tried at the start (``HostProbe``); where neither does, ranks exchange
 /// messages.
 package enum HostMemoryWay: Int, CaseIterable, Sendable {
   /// A nameless file in memory, which the others open through its owner's process: needs a common
@@ -22,7 +22,7 @@ package enum HostMemoryWay: Int, CaseIterable, Sendable {
   /// The environment variable that allows one way only, or `none`.
   static let variable = "ALLREDUCE_HOST_MEMORY"
 
-  /// What ``variable`` allows on this rank: all ways if it is not set, or not to one that there is.
+  /// What ``variable`` allows on this rank: all ways if it is not set, or set to an unknown one.
   static func allowed(warning: Bool) -> [HostMemoryWay] {
     guard let text = environmentVariable(variable) else { return allCases }
     if text == "none" { return [] }

@@ -4,7 +4,7 @@ internal import CKernels
 ///
 /// Process numbers and file numbers mean other things in other namespaces. So the owner announces what
 /// tells the memory from all other (device, inode, size), and writes a random word into a page behind the
-/// part: who has read that word has the owner's memory before it.
+/// part: a rank that has read that word also sees all that the owner wrote before it.
 struct HostPart {
   /// Why a rank could not make or reach a part.
   struct Failure: Error, CustomStringConvertible {
@@ -47,7 +47,7 @@ struct HostPart {
   ///   - size: Bytes of the part, a multiple of the page size.
   ///   - address: Where to map it: addresses that were set aside, and ``pageOfWord`` bytes more.
   ///   - populate: Whether to take all pages now.
-  /// - Throws: ``Failure``; then nothing is left but what is mapped.
+  /// - Throws: ``Failure``; then only mapped memory is left.
   init(
     by way: HostMemoryWay, bytes size: Int, at address: UnsafeMutableRawPointer, populate: Bool
   ) throws(Failure) {
@@ -138,7 +138,7 @@ struct HostPart {
     }
   }
 
-  /// Lets go of the owner's number; what is mapped stays.
+  /// Closes the owner's file or segment; mapped memory stays.
   func close() {
     if way == .memoryFile { ck_close(number) }
   }

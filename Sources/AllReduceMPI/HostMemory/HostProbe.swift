@@ -4,7 +4,7 @@ internal import CMPI
 /// Finds out at the start which ranks can share memory, and how.
 ///
 /// MPI says which ranks are on one machine. Where these are in containers of their own, process numbers
-/// and segments mean other things for each. So every rank makes a page of memory and looks whether it can
+/// and segments mean other things for each. So every rank makes a page of memory and tests whether it can
 /// reach the others' (``HostPart``). Ranks that reach each other's are a host; the way that makes fewer
 /// hosts is taken.
 struct HostProbe {
@@ -18,7 +18,7 @@ struct HostProbe {
     self.ways = ways
   }
 
-  /// Finds it out. Collective over all ranks, right after MPI was initialised.
+  /// Runs the probe. Collective over all ranks, right after MPI was initialised.
   ///
   /// Cost: a page and an open file for each pair of ranks of a machine, and four all-gathers.
   ///
@@ -37,7 +37,7 @@ struct HostProbe {
     }
     let members = try gather([rank], node).map { $0[0] }
 
-    // What one rank may not do, none does: all must do the same.
+    // All ranks must take the same way: one that is forbidden on some rank is not taken.
     let mine = HostMemoryWay.allowed(warning: rank == 0)
     let allowed = try gather(HostMemoryWay.allCases.map { mine.contains($0) ? 1 : 0 }, base)
     let ways = HostMemoryWay.allCases.filter { way in
@@ -95,7 +95,7 @@ struct HostProbe {
         reached[index] = 0
       }
     }
-    // Behind it no rank looks at another's page any more.
+    // After it no rank reads another's page.
     let all = try gather(reached, node)
     var groups: [[Int]] = []
     for index in members.indices {

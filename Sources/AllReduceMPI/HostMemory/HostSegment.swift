@@ -114,7 +114,7 @@ package final class HostSegment {
             try HostPart(words: rows[owner].dropFirst()).reach(mappingAt: region + index * distance)
           }
         } catch { mine = error }
-        // Behind it no part is opened any more, and all are mapped.
+        // After it all parts are mapped, and none is opened.
         rows = try communicator.allGatherBare([kind(of: mine)])
         if rows.allSatisfy({ $0[0] == 0 }) {
           if populate {

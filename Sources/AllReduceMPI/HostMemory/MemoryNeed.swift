@@ -2,7 +2,7 @@ internal import CKernels
 
 /// Memory that a rank is about to take, and what memory it sees.
 ///
-/// A host's ranks take memory at the same time, so what is there is compared with what they take
+/// A host's ranks take memory at the same time, so the free memory is compared with what they take
 /// together: those of a host with the system's memory, those of a control group (a container, a job of a
 /// batch system) with what the group's limit leaves. Addresses are each rank's own.
 struct MemoryNeed {
@@ -12,7 +12,7 @@ struct MemoryNeed {
   let mapped: Int
   private let room: ck_memory_room
 
-  /// Less is not looked after: to find out what there is takes half a millisecond.
+  /// Smaller requests are not checked: asking how much memory is free takes half a millisecond.
   private static let least = 1 << 20
 
   /// - Parameters:
@@ -45,7 +45,7 @@ struct MemoryNeed {
     ]
   }
 
-  /// Ranks that together want more than there is.
+  /// Ranks that together ask for more memory than is free.
   struct Shortage: Equatable {
     let ranks: [Int]
     let needed: Int
@@ -103,21 +103,21 @@ struct MemoryNeed {
 extension Communicator {
   /// Makes sure that all hosts have the memory that their ranks are about to take.
   ///
-  /// Collective. Memory that is taken page by page, as private memory is, is missed only at the touch, when
+  /// Collective. Memory that is taken page by page, as private memory is, is found missing only when it is touched, and then
   /// the system ends some process. Cost: one all-gather of six numbers a rank, and half a millisecond from
   /// 1 MiB on.
   ///
   /// - Parameters:
   ///   - bytes: What this rank is about to take.
   ///   - purpose: What for, as the subject of "needs": "the training of 5000 parameters".
-  /// - Throws: ``AgreedError`` that says how much is needed and how much there is.
+  /// - Throws: ``AgreedError`` that says how much is needed and how much is free.
   package func requireMemory(_ bytes: Int, for purpose: @autoclosure () -> String) throws {
     try meet(Call(.exchange))
     let rows = try allGatherBare(MemoryNeed(bytes, mapped: bytes).words)
     try require(rows.map { MemoryNeed(words: $0) }, purpose())
   }
 
-  /// Compares what all ranks need with what there is. All have the same rows, so all throw or none.
+  /// Compares what all ranks need with the free memory. All ranks compare the same rows, so all throw or none does.
   func require(_ needs: [MemoryNeed], _ purpose: @autoclosure () -> String) throws {
     guard let shortage = MemoryNeed.shortage(needs, hosts: hosts) else { return }
     try agreeing {

@@ -1,6 +1,6 @@
-/// Finds the ranks that a wait is in vain for, once it has lasted longer than the deadline.
+/// Finds the ranks that keep a wait from ending, once it has lasted longer than the deadline.
 ///
-/// It looks at the processes of this host and at what they show, and talks to no one. Ranks that only
+/// It reads the processes of this host and their records, and sends no messages. Ranks that only
 /// wait too are not named where another one keeps them waiting.
 struct Culprits {
   /// The world rank that waits.
@@ -23,7 +23,7 @@ struct Culprits {
   let here: [Int: HostRank]
   /// Those that were stopped at half the deadline.
   let wereStopped: [HostRank]
-  /// Whether this rank shows something itself: if not, it must not expect it of others.
+  /// Whether this rank has a record that others can read: if not, it expects none of others.
   let isShowing: Bool
   /// The monotonic clock.
   let now: UInt64
@@ -34,7 +34,7 @@ struct Culprits {
     let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }
     let awaitedHere = others.filter { isAwaited($0.rank) }
 
-    // What does not run keeps all others waiting, those that this rank waits for included.
+    // A rank that does not run keeps all others waiting, also those that this rank waits for.
     for dead in [stopped, others.filter(hasEnded)] where !dead.isEmpty {
       let nearest = dead.filter { isAwaited($0.rank) }
       return named(nearest.isEmpty ? dead : nearest) { rank in
@@ -69,7 +69,7 @@ struct Culprits {
     return (are + were).sorted { $0.rank < $1.rank }
   }
 
-  /// Whether a rank's process is no more. At the job's end that is as it should be.
+  /// Whether a rank's process has ended. At the job's end that is expected.
   private func hasEnded(_ rank: HostRank) -> Bool { rank.state == nil && stage < .finishing }
 
   /// Whether a rank of this host has ended and none is stopped: then the job is being ended, and those

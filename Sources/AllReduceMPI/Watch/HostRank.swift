@@ -8,9 +8,9 @@ struct HostRank: Sendable {
   let process: Int
   /// When it began, in clock ticks since the host did.
   let start: UInt64
-  /// Its state, as the letter of /proc/PID/stat; nil if there is no such process any more.
+  /// Its state, as the letter of /proc/PID/stat; nil if the process has ended.
   let state: Character?
-  /// What it shows; nil before it came to ``MPI/run(threading:_:)``.
+  /// Its record; nil before it came to ``MPI/run(threading:_:)``.
   let record: WatchRecord?
 
   /// Looks at a process that began at a time.
@@ -49,7 +49,7 @@ struct HostRank: Sendable {
       guard let process = Int(name), owner(ofFile: "/proc/\(name)")?.user == me,
         let environment = bytes(ofFile: "/proc/\(name)/environ"),
         let rank = launch.rank(inEnvironment: environment),
-        // One that only ends others, of this library's, holds no file.
+        // A process of this library that only ends others holds no file.
         names(inFolder: "/proc/\(name)/fd").contains(where: { $0.first != "." })
       else { continue }
       var start: UInt64 = 0

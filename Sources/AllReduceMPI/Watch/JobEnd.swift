@@ -68,10 +68,10 @@ enum JobEnd {
       Deadline.message(operation, awaiting: words, waited: waited, who: watchdog.who))
     watchdog.stage = .ending
     // The launcher ends the other ranks when one has failed. It may hang itself, and a rank that is
-    // stopped would stay for ever.
+    // stopped would stay forever.
     endLater(culprits.here.values.filter { $0.rank != culprits.me })
     flushStandardStreams()
-    // Those that reach their deadline now still see this rank as it was.
+    // Ranks that reach their deadline now still see this rank as it was.
     sleepThread(seconds: 0.3)
     if mayCallMPI { MPI_Abort(cmpi_comm_world(), 70) }
     endProcess(70)

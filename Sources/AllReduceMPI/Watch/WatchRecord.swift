@@ -10,7 +10,7 @@ enum Stage: UInt64, Comparable, Sendable {
   case running
   /// In `MPI_Finalize`.
   case finishing
-  /// After it.
+  /// After `MPI_Finalize`.
   case done
   /// The rank has found a reason to end the job.
   case ending
@@ -18,11 +18,11 @@ enum Stage: UInt64, Comparable, Sendable {
   static func < (a: Stage, b: Stage) -> Bool { a.rawValue < b.rawValue }
 }
 
-/// What a rank shows to the other ranks of its host: how far it has come and what it waits in.
+/// What a rank tells the other ranks of its host: its stage, and the call that it waits in.
 ///
 /// Numbers in a nameless file in memory that the rank keeps open (memfd). The others find it in
 /// /proc/PID/fd when a wait has lasted longer than the deadline, and only then. No file is left behind,
-/// whatever ends the rank. Numbers that are read while they change may be torn: they serve words alone.
+/// whatever ends the rank. Numbers that are read while they change may be torn: they are used in texts alone.
 enum WatchField: Int {
   /// ``WatchRecord/magic``, first.
   case magic
@@ -56,7 +56,7 @@ struct OwnRecord: @unchecked Sendable {
   /// Whether others can see it; where the system does not let them it is memory like any other.
   let isVisible: Bool
 
-  /// Makes it, to last as long as the process.
+  /// Makes the record, which lasts as long as the process.
   init() {
     let bytes = WatchField.count * 8
     let shared = ck_visible_memory(WatchRecord.fileName, bytes)
@@ -98,7 +98,7 @@ struct WatchRecord: Sendable {
     if self[.magic] != WatchRecord.magic { return nil }
   }
 
-  /// Those that a process of this host shows: one, or none before it came to ``MPI/run(threading:_:)``.
+  /// The records of a process of this host: one, or none before it came to ``MPI/run(threading:_:)``.
   static func read(process: Int) -> [WatchRecord] {
     let folder = "/proc/\(process)/fd"
     return names(inFolder: folder).compactMap { file in

@@ -1,20 +1,20 @@
 internal import Synchronization
 
-/// Looks after calls that block inside MPI, where the rank itself cannot look at a clock.
+/// Watches calls that block inside MPI, where the rank itself cannot read a clock.
 ///
 /// A thread of its own that never calls MPI, from before `MPI_Init_thread` to after `MPI_Finalize`. It
 /// notices that one call has lasted longer than the deadline, says which call it is and which ranks it waits for, and
 /// ends the process; the launcher then ends the job. A guarded call costs two atomic additions and no
 /// clock.
 package final class Watchdog: @unchecked Sendable {
-  /// There is one a process.
+  /// The one watchdog of the process.
   static let shared = Watchdog()
 
   /// Odd while a guarded call is under way; it grows by one at each end of one.
   private let edge = Atomic<UInt64>(0)
   /// The name of the call under way: the address and length of a static string.
   private let name = Atomic<UInt>(0)
-  /// What the other ranks of this host see of this one.
+  /// This rank's record, which the other ranks of its host read.
   private let record = OwnRecord()
   /// Odd while a thread watches; it grows by one whenever one starts or is told to end.
   private let watches = Atomic<UInt64>(0)
@@ -49,7 +49,7 @@ package final class Watchdog: @unchecked Sendable {
     set { record[.stage] = newValue.rawValue }
   }
 
-  /// Tells it the ranks, once MPI knows them.
+  /// Sets the ranks, once MPI knows them.
   func know(_ peers: Peers, who: String) {
     known.withLock { $0 = Known(who: who, peers: peers) }
   }
@@ -111,7 +111,7 @@ package final class Watchdog: @unchecked Sendable {
     return address.map { String(cString: $0) } ?? "a call of MPI"
   }
 
-  /// Runs a call that may block inside MPI. One inside of another belongs to that.
+  /// Runs a call that may block inside MPI. A call inside of another belongs to the outer one.
   @discardableResult @inline(__always)
   func guarding<Result, Failure: Error>(
     _ operation: StaticString, _ call: () throws(Failure) -> Result

@@ -26,7 +26,7 @@ final class BackgroundWorker {
       mutex.deallocate()
     }
 
-    /// What the thread does until there is nobody to work for.
+    /// The loop of the thread: it ends when the worker is released.
     func serve() {
       pthread_mutex_lock(mutex)
       while !hasEnded {

@@ -14,7 +14,7 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   private let worker: BackgroundWorker?
   private var ahead = Ahead()
 
-  /// The batch that the worker makes; looked at only when the worker waits.
+  /// The batch that the worker makes; read only while the worker waits.
   private final class Ahead: @unchecked Sendable {
     let slot: BatchSlot<Scalar>
     var place: (epoch: Int, step: Int)?

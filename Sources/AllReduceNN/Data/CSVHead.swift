@@ -6,7 +6,7 @@
 
 /// The first line of a file of comma-separated values that is not blank, and what it says of the columns.
 ///
-/// It is a header if every field is a name: a text that is no number, or one in quotes. It is a row if every
+/// It is a header if every field is a name: a text that is not a number, or one in quotes. It is a row if every
 /// field is a number. What has both is neither: a row with a word in it, taken as a header, would be lost.
 struct CSVHead {
   /// A name for each column; "column 1" and so on where the line gives none.

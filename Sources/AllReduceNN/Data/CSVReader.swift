@@ -10,7 +10,7 @@ struct CSVReader {
   ///   - from: The beginning of a line.
   ///   - to: The end of the last line.
   ///   - linesBefore: How many lines were passed over before `from`, for messages.
-  ///   - rows: At least as many as there are.
+  ///   - rows: At least the number of rows in the file.
   /// - Returns: As many numbers for each row as there are columns.
   /// - Throws: ``DataError`` for the first line that is wrong.
   func readRows(

@@ -1,8 +1,8 @@
 /// Two sets of examples of the same kind: one to learn from, one to be tested on.
 public struct ClassificationData: Sendable {
-  /// What is learned from.
+  /// The examples to learn from.
   public let training: any Dataset
-  /// What is only tested on.
+  /// The examples to test on.
   public let test: any Dataset
 
   /// Joins two sets.

@@ -1,6 +1,6 @@
 /// What is wrong with a file of data: where, what was expected there and what was found.
 ///
-/// Its description is one sentence for people that ends with what to do next.
+/// Its description is one sentence that ends with what to do next.
 public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The path of the file, or the name of the data.
   public let file: String
@@ -53,7 +53,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
     return text + ": expected \(expected), found \(found); \(advice)"
   }
 
-  /// The same error in a file whose first lines were read by someone else.
+  /// The same error with line numbers of the whole file, where a part of it was read.
   ///
   /// - Parameter count: How many lines stand before the part that was read.
   /// - Returns: The error with the line's number in the whole file.

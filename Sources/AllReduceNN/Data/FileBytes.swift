@@ -7,7 +7,7 @@
 /// The bytes of a file: the one way in which the library and its programs read files. A file is mapped into
 /// memory; what comes from a pipe is read, where pipes are allowed; what gzip has packed is unpacked.
 ///
-/// Mapping reads only what is looked at, so a process that looks at its part costs only that part.
+/// Mapping reads only the pages that are touched, so a process that reads a part of the file reads only that part.
 package final class FileBytes: @unchecked Sendable {
   private let memory: UnsafeMutableRawPointer?
   private let count: Int
@@ -29,7 +29,7 @@ package final class FileBytes: @unchecked Sendable {
   package init(
     path: String, unpacks: Bool = true, allowsPipes: Bool = false
   ) throws(DataError) {
-    // Opening a pipe that nobody writes to would wait.
+    // Opening a pipe without a writer would wait.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | (allowsPipes ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else { throw FileBytes.unreadable(path, errno) }
     defer { close(descriptor) }

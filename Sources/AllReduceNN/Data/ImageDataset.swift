@@ -25,7 +25,7 @@ public struct ImageDataset: Dataset {
   ///   - labels: One an image, below `classCount`.
   ///   - classCount: The number of classes.
   ///   - whitest: The byte that becomes 1; 0 becomes 0.
-  /// - Precondition: There are as many images as labels, and no label is too large.
+  /// - Precondition: Each image has a label, and every label is below the number of classes.
   public init(
     name: String, shape: Shape, pixels: [UInt8], labels: [UInt8], classCount: Int,
     whitest: UInt8 = 255
@@ -86,7 +86,7 @@ public struct ImageDataset: Dataset {
     let size = exampleShape.count
     for (place, example) in examples.enumerated() {
       labels[place] = Int32(self.labels[example])
-      // Shuffled images come from all over memory; no processor guesses which is next.
+      // Shuffled images come from all over memory; the processor cannot prefetch the next.
       let ahead = place + 3
       if ahead < examples.count { ck_prefetch(pixels.start + examples[ahead] * size, size) }
       ImageDataset.convert(

@@ -10,7 +10,7 @@ public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
 
   /// Gives numbers dimensions.
   ///
-  /// - Precondition: There are as many numbers as the sizes' product.
+  /// - Precondition: The count of numbers is the product of the sizes.
   public init(sizes: [Int], elements: [Element]) {
     precondition(
       sizes.reduce(1, *) == elements.count,

@@ -1,4 +1,4 @@
-/// What stands in front of the numbers in a file of NumPy.
+/// The header of a file of NumPy.
 ///
 /// Eight bytes that name the format and its version, the length of the text that follows (2 bytes in
 /// version 1, 4 later), and that text: a dictionary as Python writes it. NumPy Enhancement Proposal 1.

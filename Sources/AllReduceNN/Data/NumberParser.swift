@@ -3,7 +3,7 @@ enum NumberParser {
   /// Reads the longest number at the start of the bytes.
   ///
   /// A number is digits with an optional sign, decimal point and exponent. Words such as nan and
-  /// inf, hexadecimal digits and thousands separators are no numbers.
+  /// inf, hexadecimal digits and thousands separators are refused.
   ///
   /// - Parameters:
   ///   - start: The first byte.

@@ -42,7 +42,7 @@ public struct NumericTable: Sendable {
 
   /// The error of a file that has a header and no rows.
   ///
-  /// A part of a file may be without rows; who reads parts throws this if no part has any.
+  /// A part of a file may have no rows; a reader of parts throws this if no part has any.
   ///
   /// - Returns: The error to throw.
   public func withoutRows() -> DataError {

@@ -7,14 +7,14 @@
 /// A file to write: the one way in which the library and its programs write files.
 ///
 /// A regular file is replaced whole: it is written under another name beside the old one, brought to the disk
-/// and renamed, so that whoever opens the name sees the old file or the new one, after a crash too. What is no
+/// and renamed, so that a reader of the name sees the old file or the new one, after a crash too. What is no
 /// regular file, such as a device or a pipe, is written through, and so is the file that standard output or
 /// standard error goes to.
 ///
 /// The other name is fixed, so that what a crash leaves behind does not pile up. It is locked: two processes
 /// that write the same file do not mix.
 package final class OutputFile {
-  /// Whom the name is from.
+  /// Who chose the name.
   package enum Name {
     /// A user's: links are followed.
     case named
@@ -37,7 +37,7 @@ package final class OutputFile {
   ///
   /// - Parameters:
   ///   - path: Its name; its folder must be there.
-  ///   - name: Whom the name is from.
+  ///   - name: Who chose the name.
   /// - Throws: ``DataError`` with the system's reason if it cannot be written.
   package init(path: String, _ name: Name = .named) throws(DataError) {
     self.path = path
@@ -204,7 +204,7 @@ extension OutputFile {
     throw unwritable(path, EBUSY)
   }
 
-  /// Whether nobody else has the lock, which ends with the process. True too where the file system has none.
+  /// Whether no other process has the lock, which ends with the process. True too where the file system has none.
   private static func lock(_ descriptor: Int32) -> Bool {
     flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
   }

@@ -78,7 +78,7 @@ public struct SyntheticImages: Dataset {
     }
   }
 
-  /// Calls with so many random bytes of a stream, 16 from each block.
+  /// Calls `body` with random bytes of a stream, 16 from each block.
   @inline(__always)
   private static func forEachByte(
     of count: Int, _ random: Philox, stream: UInt64, _ use: (Int, UInt8) -> Void

@@ -11,7 +11,7 @@ public struct DropoutMask: Hashable, Sendable {
   /// only some elements of each example starts there.
   public let firstElement: Int
 
-  /// A mask may start at every so many elements.
+  /// A mask may start at multiples of this many elements.
   public static var step: Int { 64 }
 
   /// Creates a mask.

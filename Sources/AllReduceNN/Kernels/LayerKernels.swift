@@ -38,7 +38,7 @@ public struct LayerKernels: @unchecked Sendable {
   /// The elements that a product needs.
   static var scratch: Int { Int(CK_SCRATCH) }
 
-  /// The length of a row of so many columns in panels and start values.
+  /// The length of a row of this many columns in panels and start values.
   static func rounded(_ columns: Int) -> Int {
     let step = Int(CK_COLUMNS)
     return (columns + step - 1) / step * step

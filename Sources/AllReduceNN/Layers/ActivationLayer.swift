@@ -1,8 +1,8 @@
 /// A layer that can write its output over its input.
 ///
-/// ``Sequential`` says so to a layer that follows one whose output may be overwritten
+/// ``Sequential`` sets it for a layer that follows one whose output may be overwritten
 /// (``Layer/outputMayBeOverwritten``): that saves memory and its traffic. Elsewhere it is safe only if
-/// nobody else reads the input.
+/// nothing else reads the input.
 public protocol InPlaceLayer<Scalar>: Layer {
   /// Whether the output takes the input's place; false at first.
   var worksInPlace: Bool { get set }

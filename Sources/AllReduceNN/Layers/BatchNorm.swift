@@ -33,7 +33,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer {
   /// The rows of the global batch in the latest forward pass; 0 if the running averages were used.
   private var total = 0.0
 
-  /// Creates the layer for so many channels.
+  /// Creates the layer for this many channels.
   ///
   /// - Parameters:
   ///   - channels: The size of the last dimension.

@@ -15,7 +15,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
   private var inverse: [Double]
   private var sums: [Double]
   private var products: [Double]
-  /// What crosses between ranks.
+  /// The numbers that ranks exchange.
   private let exchanged: Tensor<Scalar>
 
   init(_ channels: Int) {
@@ -51,7 +51,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     return total
   }
 
-  /// Takes figures as they are.
+  /// Stores given figures.
   mutating func adopt(mean: Tensor<Scalar>, variance: Tensor<Scalar>) {
     _ = self.mean.values.update(fromContentsOf: mean.values)
     for channel in 0..<channels { self.variance[channel] = Double(variance[channel]) }

@@ -7,7 +7,7 @@ import CKernels
 /// inputChannels outputChannels operations an output pixel, one backward twice that. Parameters: "weight",
 /// `[outputChannels, kernel height, kernel width, inputChannels]`, and "bias", `[outputChannels]`.
 ///
-/// Windows are read where they lie in the image; besides the results the layer keeps one padded image.
+/// Windows are read where they lie in the image; apart from its results, the layer keeps one padded image.
 public final class Conv2D<Scalar: NetworkScalar>: Layer {
   /// The numbers of an input pixel.
   public let inputChannels: Int

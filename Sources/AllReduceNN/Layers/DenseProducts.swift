@@ -7,7 +7,7 @@ import CKernels
 package struct DenseProducts<Scalar: NetworkScalar> {
   /// The loops, for tests to replace.
   package var loops = Scalar.layerLoops
-  /// Rows of a weight that the loops take together; parts of as many lose nothing.
+  /// Rows of a weight that the loops take together; pieces of a multiple of it lose no speed.
   private let panelRows = 64
   private var scratch = Scratch<Scalar>()
   private var columns = Scratch<Scalar>()
@@ -113,7 +113,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   ///   - input: The batch's.
   ///   - gradient: Of the outputs.
   ///   - pass: Its sink may give the optimizer's step for the weight instead (``GradientSink/weightStep(for:)``).
-  ///   - isLast: Whether nobody needs the weight any more in this pass, so that it may change.
+  ///   - isLast: Whether the weight is no longer read in this pass, so that it may change.
   /// - Throws: What ``GradientSink/isReady(_:_:)`` throws.
   package mutating func learn(
     _ weight: Parameter<Scalar>, _ bias: Parameter<Scalar>?, from input: Tensor<Scalar>,

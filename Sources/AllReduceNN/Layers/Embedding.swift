@@ -13,7 +13,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer {
   private var inputGradient = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Creates the layer for so many classes, with vectors of so many elements.
+  /// Creates the layer: how many classes there are, and how many elements each vector has.
   ///
   /// - Precondition: `Scalar` can tell the classes apart.
   public init(_ classes: Int, _ width: Int) {
@@ -32,7 +32,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer {
   /// The vectors.
   public var parameters: [Parameter<Scalar>] { [weight] }
 
-  /// Yes: the gradient is computed from the numbers of classes.
+  /// True: the gradient is computed from the numbers of classes.
   public var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape with one more dimension.

@@ -22,7 +22,7 @@ public final class GELU<Scalar: NetworkScalar>: Layer {
   /// "GELU", or "GELU by tanh".
   public var summary: String { form == .exact ? "GELU" : "GELU by tanh" }
 
-  /// Yes: the gradient is computed from the input.
+  /// True: the gradient is computed from the input.
   public var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape.

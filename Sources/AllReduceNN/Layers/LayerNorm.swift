@@ -16,7 +16,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer {
   private var statistics = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Creates the layer for rows of so many elements.
+  /// Creates the layer for rows of this many elements.
   public init(_ width: Int, epsilon: Double = 1e-5) {
     precondition(width > 0, "LayerNorm takes rows of 1 or more elements, not \(width)")
     self.width = width
@@ -31,7 +31,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer {
   /// Weight and bias.
   public var parameters: [Parameter<Scalar>] { [weight, bias] }
 
-  /// Yes: the gradient is computed from the input.
+  /// True: the gradient is computed from the input.
   public var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape.

@@ -28,7 +28,7 @@ public final class Residual<Scalar: NetworkScalar>: Layer {
     [("body", body)] + (shortcut.map { [("shortcut", $0)] } ?? [])
   }
 
-  /// Yes: it is memory of this layer, which no gradient needs.
+  /// True: it is memory of this layer, which no gradient needs.
   public var outputMayBeOverwritten: Bool { true }
 
   /// The body's output shape.

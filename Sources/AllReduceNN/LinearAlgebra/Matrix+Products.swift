@@ -119,8 +119,8 @@ extension BLASScalar {
   ///   - x: A vector.
   ///   - y: Another vector, which may be the same one.
   ///   - count: How many numbers of each are used.
-  /// - Returns: Zero for no numbers.
-  /// - Precondition: Both vectors have as many numbers.
+  /// - Returns: 0 where `count` is 0.
+  /// - Precondition: Both vectors have at least `count` numbers.
   public static func dot(_ x: [Self], _ y: [Self], count: Int) -> Self {
     precondition(
       count >= 0 && count <= x.count && count <= y.count && count <= Int32.max,

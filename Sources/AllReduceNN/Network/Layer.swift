@@ -15,13 +15,13 @@ public protocol Layer<Scalar>: AnyObject {
   /// What is learned, in the order of the forward pass.
   var parameters: [Parameter<Scalar>] { get }
 
-  /// What is kept besides, such as running averages, by name.
+  /// What else is kept between steps, such as running averages, by name.
   var buffers: [(name: String, tensor: Tensor<Scalar>)] { get }
 
   /// The layers that this one is made of, with the names their parameters get, such as "0" or "shortcut".
   var children: [(name: String, layer: any Layer<Scalar>)] { get }
 
-  /// Whether whoever gets the output may overwrite it: it is memory of the layer's own, and `backward`
+  /// Whether the next layer may overwrite the output: it lies in memory of this layer, and `backward`
   /// does not read it. The next layer can then work in place.
   var outputMayBeOverwritten: Bool { get }
 
@@ -67,14 +67,14 @@ public protocol Layer<Scalar>: AnyObject {
 }
 
 extension Layer {
-  /// None.
+  /// Empty: nothing is learned.
   public var parameters: [Parameter<Scalar>] { [] }
-  /// None.
+  /// Empty: nothing else is kept.
   public var buffers: [(name: String, tensor: Tensor<Scalar>)] { [] }
-  /// None.
+  /// Empty: the layer is made of no others.
   public var children: [(name: String, layer: any Layer<Scalar>)] { [] }
-  /// No, which is always safe.
+  /// False, which is always safe.
   public var outputMayBeOverwritten: Bool { false }
-  /// No: all parameters are there when `forward` is called.
+  /// False: all parameters are there when `forward` is called.
   public var announcesUse: Bool { false }
 }

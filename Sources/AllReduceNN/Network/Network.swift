@@ -76,7 +76,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// The number of learned numbers.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
 
-  /// Draws the first values: the same for a seed, whoever draws them. Of a part of a parameter only its
+  /// Draws the first values: the same on every rank for the same seed. Of a part of a parameter only its
   /// own are drawn.
   public func initialize(seed: UInt64) {
     let random = Philox(seed: seed)
@@ -100,7 +100,7 @@ public final class Network<Scalar: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - values: ``ParameterLayout/count`` elements, gaps zero; replaced by the present values.
-  ///   - gradients: As many; left as they are.
+  ///   - gradients: The same number of elements; left as they are.
   ///   - owner: What keeps both alive.
   ///   - adopting: Whether what is in `values` becomes the network's instead, and nothing is written there.
   public func bind(

@@ -14,7 +14,7 @@ public struct ParameterShard: Hashable, Sendable {
     precondition(
       dimension >= 0 && dimension < whole.rank && range.lowerBound >= 0
         && range.upperBound <= whole[dimension],
-      "\(range) of dimension \(dimension) is no part of \(whole)")
+      "\(range) of dimension \(dimension) is not within \(whole)")
     self.whole = whole
     self.dimension = dimension
     self.range = range

@@ -12,14 +12,14 @@
 ///   from: 0.1, over: 500, then: .stepwise(1.6, factor: 0.1, after: [30_000, 60_000]))
 /// ```
 public indirect enum LearningRateSchedule: Hashable, Sendable {
-  /// One rate for ever.
+  /// A constant rate.
   case constant(Double)
-  /// A rate that is multiplied by a factor each time that so many steps have been done.
+  /// A rate that is multiplied by a factor after each of these numbers of steps.
   case stepwise(Double, factor: Double, after: [Int])
-  /// Half a cosine from one rate down to another over so many steps, and that one from there on.
+  /// Half a cosine from one rate down to another over this many steps, then that rate.
   /// Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
   case cosine(from: Double, to: Double = 0, over: Int)
-  /// A straight line from a rate to the first one of another schedule, which begins after so many
+  /// A straight line from a rate to the first one of another schedule, which begins after this many
   /// steps and counts its own from there. From 0, the first step moves nothing.
   case warmUp(from: Double = 0, over: Int, then: LearningRateSchedule)
 

@@ -1,7 +1,7 @@
 /// Gradient descent with momentum: v = momentum v + g; w -= rate v.
 ///
 /// Nesterov's form looks ahead: w -= rate (g + momentum v). The learning rate stands outside the
-/// velocity, so that a schedule changes what the past has gathered too. Weight decay is L2. Sutskever,
+/// velocity, so that a schedule also scales what earlier steps added to it. Weight decay is L2. Sutskever,
 /// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
 public struct Momentum: UpdateRule {
   /// How much of the velocity stays from step to step.

@@ -11,7 +11,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
   public let rule: any UpdateRule
   /// The elements of the flat memory that are updated here.
   public let range: Range<Int>
-  /// Whether sums of squares leave out parameters that are no shards, as other ranks count these.
+  /// Whether sums of squares leave out parameters that are whole on every rank, since other ranks count these.
   package var skipsWhole = false
   package let layout: ParameterLayout<Scalar>
   /// The rule, if its step can be taken by a product that computes a gradient.

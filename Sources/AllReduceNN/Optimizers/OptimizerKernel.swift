@@ -46,7 +46,7 @@ package struct OptimizerKernel: @unchecked Sendable {
         streams: streams ? 1 : 0, not_finite: UnsafeMutablePointer(bitPattern: notFinite))
     }
 
-    /// What a step asks for, with weight decay where it applies.
+    /// The numbers of a step, with weight decay where it applies.
     init(_ step: OptimizerStep, weightDecay: Double) {
       self.init(scale: step.gradientScale, rate: step.learningRate)
       if step.decays { decay = weightDecay }
@@ -87,11 +87,11 @@ package struct OptimizerKernel: @unchecked Sendable {
   /// The passes over numbers of a type, at the highest level of this processor.
   package static func of<Scalar: NetworkScalar>(_ type: Scalar.Type) -> OptimizerKernel {
     precondition(
-      type == Float.self || type == Double.self, "there are no optimizer passes for \(type)")
+      type == Float.self || type == Double.self, "no optimizer pass exists for \(type)")
     return type == Float.self ? float : double
   }
 
-  /// One pass of a rule; memory may be used by nobody else during it, and ranges do not overlap.
+  /// One pass of a rule; no other thread may use the memory during it, and ranges do not overlap.
   package func update(
     _ rule: Rule, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
     first: UnsafeMutableRawPointer? = nil, second: UnsafeMutableRawPointer? = nil, count: Int,

@@ -7,7 +7,7 @@ public struct WeightStep<Scalar: NetworkScalar> {
 }
 
 extension Optimizer {
-  /// The step for one parameter, for who computes its gradient; the same bits as an update after that.
+  /// The step for one parameter, for the product that computes its gradient; the same bits as an update after it.
   ///
   /// - Parameters:
   ///   - parameter: One of the layout's, with memory.

@@ -11,13 +11,13 @@ enum MemoryShortage {
   /// Smaller memory is taken without a look: a look takes half a millisecond.
   private static let least = 64 << 20
 
-  /// Ends the process if so much memory is more than there is. Memory is taken at the touch, where the
+  /// Ends the process if more memory is asked for than the machine has left. Memory is taken at the touch, where the
   /// system would end some process without a word.
   static func check(_ bytes: Int) {
     if !allows(bytes) { end(needing: bytes) }
   }
 
-  /// Whether there is so much memory.
+  /// Whether there is that amount of memory.
   static func allows(_ bytes: Int) -> Bool {
     if bytes < least { return true }
     let room = ck_memory_room()
@@ -36,10 +36,10 @@ enum MemoryShortage {
     return (nil, capacity)
   }
 
-  /// What is said of a file that holds more than there is memory for.
+  /// The error for a file that holds more than fits into memory.
   static func tooLarge(_ path: String, _ what: String, after bytes: Int) -> DataError {
     DataError(
-      file: path, expected: "no more than there is memory for",
+      file: path, expected: "no more than fits into memory",
       found: "more than \(text(bytes)) when it is \(what)",
       advice: "read a smaller file, or read it where there is more memory")
   }

@@ -74,7 +74,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     return stored[place]
   }
 
-  /// The shape of so many of these: `[count]` and then this shape's sizes.
+  /// The shape of a batch of these: `[count]` and then this shape's sizes.
   public func batch(of count: Int) -> Shape {
     precondition(
       rank < Shape.mostDimensions, "a batch of \(self) has more than \(rank) dimensions")

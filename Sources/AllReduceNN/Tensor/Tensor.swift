@@ -1,7 +1,7 @@
 /// Numbers in memory with a shape, row by row: the last dimension is contiguous.
 ///
 /// A tensor is a view: copies of it, its slices and reshaped forms see the same memory, which lives as
-/// long as one of them does. Parameters and gradients are views of a network's flat memory, whoever
+/// long as one of them does. Parameters and gradients are views of a network's flat memory, whatever
 /// allocated that.
 public struct Tensor<Scalar: NetworkScalar> {
   /// The sizes of its dimensions.
@@ -13,7 +13,7 @@ public struct Tensor<Scalar: NetworkScalar> {
 
   /// Views memory that `owner` keeps alive.
   ///
-  /// - Precondition: There are as many values as the shape has elements.
+  /// - Precondition: The count of values is that of the shape.
   public init(_ values: UnsafeMutableBufferPointer<Scalar>, shape: Shape, owner: AnyObject?) {
     precondition(
       values.count == shape.count,
@@ -32,7 +32,7 @@ public struct Tensor<Scalar: NetworkScalar> {
 
   /// Allocates a tensor with these elements.
   ///
-  /// - Precondition: There are as many elements as the shape has.
+  /// - Precondition: The count of elements is that of the shape.
   public init(_ elements: [Scalar], shape: Shape) {
     precondition(
       elements.count == shape.count,
@@ -76,7 +76,7 @@ public struct Tensor<Scalar: NetworkScalar> {
 
   /// The same elements with other dimensions.
   ///
-  /// - Precondition: As many elements.
+  /// - Precondition: The new shape has the same number of elements.
   public func reshaped(_ shape: Shape) -> Tensor {
     precondition(
       shape.count == count, "a tensor of \(self.shape) cannot be viewed as one of \(shape)")

@@ -40,7 +40,7 @@ public final class SpanRecorder {
   public let capacity: Int
   /// How many there are.
   public private(set) var count = 0
-  /// How many there was no room for.
+  /// How many spans were dropped because the memory was full.
   public private(set) var dropped = 0
 
   private let memory: UnsafeMutablePointer<Span>

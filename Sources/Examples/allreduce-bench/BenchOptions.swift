@@ -131,7 +131,7 @@ struct BenchOptions: ParsableArguments {
     return sizes.list(factor: factor ?? 4)
   }
 
-  /// What is compared on so many hosts, with the segments asked for.
+  /// What is compared on this many hosts, with the segments asked for.
   func contenders(hosts: Int) -> [Contender] {
     let chosen =
       algorithms?.filter { $0.hindrance(hosts: hosts, wireFormat) == nil }
@@ -140,12 +140,12 @@ struct BenchOptions: ParsableArguments {
     return chosen.map { $0.segmented(bytes: segment.bytes) }
   }
 
-  /// Why some of what was asked for by name cannot run on so many hosts.
+  /// Why some of what was asked for by name cannot run on this many hosts.
   func hindrances(hosts: Int) -> [String] {
     (algorithms ?? []).compactMap { $0.hindrance(hosts: hosts, wireFormat) }
   }
 
-  /// Whether the results of so many ranks are known to the last bit even if elements travelled in 16
+  /// Whether the results of this many ranks are known to the last bit even if elements travelled in 16
   /// bits: see ``KnownReduction`` for the elements.
   func isExactInWireFormat(ranks: Int) -> Bool {
     switch operation {

@@ -3,7 +3,7 @@ import ExampleSupport
 
 /// The sizes that a benchmark is asked to measure.
 enum ByteSizes {
-  /// From the first to the last at most, each so many times the one before.
+  /// From the first to the last at most, each the one before times a factor.
   case range(first: Int, last: Int)
   /// These.
   case list([Int])
@@ -34,7 +34,7 @@ enum ByteSizes {
       while size <= last {
         sizes.append(size)
         let (next, overflow) = size.multipliedReportingOverflow(by: factor)
-        // A factor that does not grow is reported elsewhere; here it must not run for ever.
+        // A factor that does not grow is reported elsewhere; here it must not run forever.
         if overflow || next <= size { break }
         size = next
       }

@@ -33,7 +33,7 @@ enum Contender: Hashable {
     if case .allReduce = self { false } else { true }
   }
 
-  /// Why it cannot run on so many hosts, with such messages; nil if it can.
+  /// Why it cannot run on this many hosts with such messages; nil if it can.
   func hindrance(hosts: Int, _ wireFormat: WireFormat) -> String? {
     switch self {
     case .allReduce(.native) where wireFormat != .full:
@@ -44,7 +44,7 @@ enum Contender: Hashable {
     }
   }
 
-  /// Whether it says anything of its own on so many hosts: by default the others are left out.
+  /// Whether it says anything of its own on this many hosts: by default the others are left out.
   func isOfInterest(hosts: Int, _ wireFormat: WireFormat) -> Bool {
     hindrance(hosts: hosts, wireFormat) == nil && !(hosts == 1 && self == .allReduce(.hierarchical))
   }
@@ -62,7 +62,7 @@ enum Contender: Hashable {
     return list
   }
 
-  /// The same with messages of at most so many bytes.
+  /// The same with messages of at most this many bytes.
   func segmented(bytes: Int) -> Contender {
     switch self {
     case .allReduce(let algorithm): .allReduce(algorithm.segmented(bytes: bytes))

@@ -30,7 +30,7 @@ struct Effort {
   /// How many calls at the beginning of each turn do not count.
   ///
   /// Links let through at once what they saved while others were used, some hundred KiB where a queue shapes
-  /// them: then a small vector would travel as fast as whoever went before left its links idle. After some
+  /// them: then a small vector would travel as fast as the links that the one before left idle. After some
   /// calls of its own each contender has the wire that it leaves to itself.
   static func settlingCalls(bytes: Int, hosts: Int) -> Int {
     hosts > 1 && bytes <= 256 << 10 ? 7 : 0

@@ -8,7 +8,7 @@ import Synchronization
 /// would be comparing it with itself. It cannot say that ranks disagree, and knows one operation.
 ///
 /// The last cache line is added up whole: an arena's parts are pages, and what follows the elements
-/// there belongs to nobody.
+/// there belongs to no rank.
 final class LimitYardstick<Scalar: BenchScalar> {
   // Kept, for the addresses below are theirs.
   private let arena: Arena<Scalar>

@@ -33,7 +33,7 @@ final class ListeningSocket {
   /// Port, token and addresses, for the other end.
   var offer: String { "\(port) \(token) " + addresses.joined(separator: " ") }
 
-  /// The connection of whoever has the token.
+  /// The connection of the peer that has the token.
   func accept() throws -> StreamSocket {
     for _ in 0..<20 {
       var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

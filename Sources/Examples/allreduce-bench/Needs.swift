@@ -4,7 +4,7 @@ import AllReduce
 struct Needs {
   /// One in an arena.
   let arena: Bool
-  /// One besides that of the results: where elements come from, or copies go.
+  /// Memory in addition to that of the results: where elements come from, or copies go.
   let others: Bool
 
   init(_ options: BenchOptions, _ contenders: [Contender]) {

@@ -30,7 +30,7 @@ struct SizeResult {
     let isCorrect: Bool?
     let wrongResult: WrongResult?
 
-    /// Figures of calls that took so many seconds.
+    /// Figures of calls that took these seconds.
     init(
       _ entry: Lineup.Entry, _ wireFormat: WireFormat, seconds: [Double], bytes: Int, ranks: Int,
       isCorrect: Bool?, wrongResult: WrongResult?

@@ -47,7 +47,7 @@ final class StreamSocket {
     return count
   }
 
-  /// Receives at most so many bytes; returns how many.
+  /// Receives at most this many bytes; returns how many.
   func receive(_ bytes: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = recv(descriptor, bytes.baseAddress, bytes.count, 0)
     if count <= 0 {

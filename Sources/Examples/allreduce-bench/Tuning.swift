@@ -14,8 +14,8 @@ struct Tuning<Scalar: BenchScalar> {
   private let benchmark: Benchmark<Scalar>
   private let seconds: Double
   private var hopeless: Set<Contender> = []
-  /// Calls of each candidate: at least so many at first, and so many more of those near the fastest, besides
-  /// one of each to warm up.
+  /// The least measured calls: of each candidate at first, and then of those near the fastest. One more of
+  /// each comes before, to warm up.
   private let leastCalls = (first: 2, second: 3)
 
   /// Collective.
@@ -111,7 +111,7 @@ struct Tuning<Scalar: BenchScalar> {
     return times
   }
 
-  /// What is not slower than so many times the fastest of some path.
+  /// The contenders that take at most `ratio` times as long as the fastest of a path.
   private func near(_ result: SizeResult, within ratio: Double) -> Set<Contender> {
     var near: Set<Contender> = []
     for path in AutomaticChoice.Path.allCases {

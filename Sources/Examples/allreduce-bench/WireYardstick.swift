@@ -29,7 +29,7 @@ final class WireYardstick {
 
   deinit { chunk.deallocate() }
 
-  /// Sends what an all-reduce of so many bytes has to. Collective.
+  /// Sends the bytes that an all-reduce of this many bytes must send. Collective.
   func run(bytes: Int) throws {
     guard let socket else { return }
     var rest = 2 * (hosts - 1) * bytes / hosts

@@ -8,7 +8,7 @@ struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract:
-      "Draw an algorithm step by step: who sends what to whom, and what each rank then holds.",
+      "Draw an algorithm step by step: what each rank sends to which other, and what it then holds.",
     discussion: """
       A step is a round in which every rank sends one message at most and receives one. The picture \
       is drawn from the schedules that run, not from a description of them.

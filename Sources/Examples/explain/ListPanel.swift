@@ -1,6 +1,6 @@
 import ExampleSupport
 
-/// A step of many ranks, one below the other: arcs at the left show who sends to whom, and words at
+/// A step of many ranks, one below the other: arcs at the left show which rank sends to which, and words at
 /// the right what.
 struct ListPanel: Panel {
   private typealias Point = SVGDocument.Point

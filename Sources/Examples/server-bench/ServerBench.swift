@@ -3,12 +3,12 @@ import AllReduceMPI
 import ArgumentParser
 import ExampleSupport
 
-/// Measures pushes to parameter servers and readings of their weights, beside an all-reduce of as many bytes.
+/// Measures pushes to parameter servers and readings of their weights, beside an all-reduce of the same number of bytes.
 @main
 struct ServerBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "server-bench",
-    abstract: "Measures pushes to parameter servers beside an all-reduce of as many bytes.",
+    abstract: "Measures pushes to parameter servers beside an all-reduce of their bytes.",
     discussion: """
       The last ranks serve, each an equal shard. All workers push at once, two pushes each under way, and plain SGD \
       applies them; then they read. Prints csv: operation, ranks, bytes, median_us, GBps (bytes of one worker over time).

@@ -15,7 +15,7 @@ struct SimulatedSizes {
     let seconds: Double
   }
 
-  /// What a ring of so many ranks takes to simulate is some seconds; beyond, memory runs out first.
+  /// A ring of this many ranks takes some seconds to simulate; beyond, memory runs out first.
   private static let mostSteps = 20_000_000
   private static let mostRanks = 1 << 20
 

@@ -60,22 +60,22 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Computes each rank's batch in so many parts and exchanges gradients once.",
+      "Computes each rank's batch in this many parts and exchanges gradients once.",
       valueName: "parts"))
   var accumulate = 1
 
   @Option(
     help: ArgumentHelp(
-      "The most examples to train on; synthetic makes so many (default there: 10000).",
+      "The most examples to train on; synthetic makes this many (default there: 10000).",
       valueName: "count"))
   var dataLimit: Int?
 
-  @Option(help: ArgumentHelp("Ends each epoch after so many steps.", valueName: "count"))
+  @Option(help: ArgumentHelp("Ends each epoch after this many steps.", valueName: "count"))
   var steps: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Also measures the test accuracy every so many steps.", valueName: "steps"))
+      "Also measures the test accuracy whenever this many steps are done.", valueName: "steps"))
   var evaluateEvery: Int?
 
   @Option(help: "The seed of first weights, dropout, the order of examples, synthetic data.")

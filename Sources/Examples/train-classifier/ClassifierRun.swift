@@ -21,7 +21,7 @@ protocol ClassifierRun {
   var waitSeconds: Double { get }
   /// Images a second over those without any exchange.
   var utilisation: Double? { get }
-  /// What of its kind there is to tell besides.
+  /// The figures that only its kind has.
   var details: [(name: String, value: JSONValue)] { get }
 
   /// Collective.

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for what a run keeps besides its result.
+/// The options for what a run keeps in addition to its result.
 struct KeepingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -12,7 +12,7 @@ struct KeepingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keeps the state every so many steps, and at the end.", valueName: "steps"))
+      "Keeps the state whenever this many steps are done, and at the end.", valueName: "steps"))
   var checkpointEvery: Int?
 
   @Option(
@@ -29,7 +29,7 @@ struct KeepingOptions: ParsableArguments {
       "Writes a timeline of all ranks in Chrome's trace format, for Perfetto.", valueName: "file"))
   var trace: String?
 
-  /// What the library is told of them.
+  /// The settings of the library that they stand for.
   var checkpoints: Checkpoints? {
     checkpoint.map {
       Checkpoints(

@@ -31,7 +31,7 @@ struct LearningOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Raises the rate from 0 over so many steps first (default: 0).", valueName: "steps"))
+      "Raises the rate from 0 over this many steps first (default: 0).", valueName: "steps"))
   var warmUp: Int?
 
   @Option(help: "How much of the last step goes on, for momentum, nesterov and lars.")

@@ -12,7 +12,7 @@ struct ReplicaOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Replicas take so many steps of their own, then exchange what they learned; auto measures how many "
+      "Replicas take this many steps of their own, then exchange what they learned; auto measures how many "
         + "leave 95% of the time to computing. Short for --meet every:STEPS.", valueName: "steps"),
     transform: Meeting.interval(every:))
   var exchangeEvery: Meeting.Interval?
@@ -36,12 +36,12 @@ struct ReplicaOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Exchanges the weights in so many fragments, in turn (default: 1).", valueName: "count"))
+      "Exchanges the weights in this many fragments, in turn (default: 1).", valueName: "count"))
   var fragments: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Lets a fragment's exchange travel under so many steps (default: 0).", valueName: "steps"))
+      "Lets a fragment's exchange travel under this many steps (default: 0).", valueName: "steps"))
   var overlapSteps: Int?
 
   @Option(
@@ -50,7 +50,7 @@ struct ReplicaOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Averages the replicas' weights after each of so many first steps (default: 0).",
+      "Averages the replicas' weights after each of the first steps, this many (default: 0).",
       valueName: "steps"))
   var warmUpSteps: Int?
 

@@ -12,12 +12,12 @@ struct ServerOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Workers read the weights every so many steps (default: 1).", valueName: "steps"))
+      "Workers read the weights every few steps: this many (default: 1).", valueName: "steps"))
   var fetchEvery: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Workers push what they have learned every so many steps (default: 1; 10 for easgd).",
+      "Workers push what they have learned whenever this many steps are done (default: 1; 10 for easgd).",
       valueName: "steps"))
   var pushEvery: Int?
 

@@ -17,8 +17,8 @@ enum Strategy: String, CaseIterable, ExpressibleByArgument {
 struct SharingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Ranks as DATAxMODEL: so many groups with other examples, of so many ranks that share the weights "
-        + "(default: one group).", valueName: "grid"))
+      "Ranks as DATAxMODEL: DATA groups with different examples, each of MODEL ranks that share the "
+        + "weights (default: one group).", valueName: "grid"))
   var grid: GridShape?
 
   @Option(

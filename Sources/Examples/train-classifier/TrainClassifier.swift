@@ -102,7 +102,7 @@ struct TrainClassifier: TrainingProgram {
   private func makeTraining(
     _ trainer: Trainer<Float>, _ data: ClassificationData
   ) -> Training<Float> {
-    // Only a batch that nobody asked for gives way to that of a state.
+    // Only a batch that was not asked for gives way to that of a state.
     let batch = options.globalBatchSize ?? options.batchSize.map { $0 * trainer.world.size }
     let training =
       batch.map { Training(trainer, data, globalBatchSize: $0, seed: options.seed) }

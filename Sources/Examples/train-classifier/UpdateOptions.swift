@@ -13,7 +13,7 @@ struct UpdateOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Cuts every global batch into so many shards, a power of two, for weights that are the same at any "
+      "Cuts every global batch into this many shards, a power of two, for weights that are the same at any "
         + "number of ranks that divides it.", valueName: "shards"))
   var reproducible: Int?
 

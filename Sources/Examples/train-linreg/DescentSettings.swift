@@ -22,7 +22,7 @@ struct DescentSettings {
     seed = options.seed
   }
 
-  /// The settings of a descent that takes exactly so many epochs.
+  /// The settings of a descent that takes exactly this many epochs.
   func exactly(epochs: Int) -> DescentSettings {
     DescentSettings(copying: self, epochs: epochs, tolerance: -1)
   }

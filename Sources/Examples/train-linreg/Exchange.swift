@@ -9,7 +9,7 @@ enum Exchange {
   /// Rank 0 gets the total and tells the others what follows from it.
   case central(Communicator, ReductionAlgorithm)
 
-  /// The exchange of a mode, with the algorithm that runs for so many numbers a step.
+  /// The exchange of a mode, with the algorithm that runs for this many numbers a step.
   init(
     _ mode: CombineMode, over world: Communicator, using algorithm: ReductionAlgorithm, count: Int
   ) {

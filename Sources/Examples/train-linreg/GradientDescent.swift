@@ -71,7 +71,7 @@ struct GradientDescent {
       if epochs == 1 { first = loss }
       best = min(best, loss)
       // Below the critical rate every step over all examples lowers the loss, to rounding; above it
-      // the loss, once it has turned, grows for ever. Single batches may raise it for a while.
+      // the loss, once it has turned, grows forever. Single batches may raise it for a while.
       let bound = batches == nil ? 1.01 * best + 1e-12 * first : 1e6 * first
       if !loss.isFinite || loss > bound { return .diverged }
 

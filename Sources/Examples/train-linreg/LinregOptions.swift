@@ -82,7 +82,7 @@ struct LinregOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Takes a step after every so many examples of all ranks together, in random order.",
+      "Takes a step after each batch of this many examples of all ranks together, in random order.",
       valueName: "count"))
   var batchSize: Int?
 

@@ -39,7 +39,7 @@ final class BucketQueue {
   /// Makes room for as many as at first; none is under way.
   func reset() { pending.reset() }
 
-  /// Lets go of what is under way, before its memory goes.
+  /// Releases what is under way, before its memory is freed.
   func letGo() {
     clock.letGo(pending.startedCount - pending.endedCount)
     pending.letGo()
@@ -60,7 +60,7 @@ final class BucketQueue {
     if !isEmpty { try work {} }
   }
 
-  /// Does something for the exchange, then moves what is under way, and lets go of what has ended.
+  /// Does something for the exchange, then moves what is under way, and releases what has ended.
   func work(_ body: () throws -> Void) throws {
     try clock.working {
       try body()
@@ -72,7 +72,7 @@ final class BucketQueue {
   /// Does something for the exchange that is waiting, such as ``end(first:)``.
   func wait(_ body: () throws -> Void) rethrows { try clock.waiting(body) }
 
-  /// Waits for the first so many since the last ``reset()``, as far as they were started.
+  /// Waits for the first of them, this many, since the last ``reset()``, as far as they were started.
   func end(first count: Int = .max) throws {
     while !isEmpty, endedCount < count {
       try pending.waitForFirst()

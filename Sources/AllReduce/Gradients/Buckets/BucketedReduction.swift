@@ -119,7 +119,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     }
   }
 
-  /// Moves what is under way, and lets go of what has ended.
+  /// Moves what is under way, and releases what has ended.
   func makeProgress() throws { try queue.makeProgress() }
 
   /// Starts what is left, and waits until all is added up.
@@ -140,7 +140,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     if let from, let recorder { recorder.add(recorder.name("wait"), from: from) }
   }
 
-  /// Lets go of what is under way, before its memory goes.
+  /// Releases what is under way, before its memory is freed.
   func letGo() { queue.letGo() }
 
   /// Notes when each bucket was under way, and when the rank waited; nil for not.

@@ -32,7 +32,7 @@ struct PendingQueue: ~Copyable {
   /// How many have ended or were waited for since the last ``reset()``.
   var endedCount: Int { first }
 
-  /// Lets go of all, which waits a second for them at most (``PendingReduction``).
+  /// Releases all, which waits a second for them at most (``PendingReduction``).
   mutating func letGo() {
     (memory + first).deinitialize(count: end - first)
     (first, end) = (0, 0)
@@ -45,13 +45,13 @@ struct PendingQueue: ~Copyable {
     try (memory + first - 1).move().wait()
   }
 
-  /// Waits for all, and makes room for as many again.
+  /// Waits for all, and makes room for the same number again.
   mutating func waitForAll() throws {
     while !isEmpty { try waitForFirst() }
     reset()
   }
 
-  /// Lets go of the one that was started first, if it has ended.
+  /// Releases the one that was started first, if it has ended.
   mutating func endFirstIfComplete() throws -> Bool {
     guard first < end, memory[first].isComplete else { return false }
     try waitForFirst()

@@ -21,7 +21,7 @@ public protocol PartialCompression: GradientCompression {
 
   /// Makes what exchanges gradients. Collective over the plan's ranks.
   ///
-  /// - Parameter plan: What is exchanged among whom.
+  /// - Parameter plan: What is exchanged, and among which ranks.
   /// - Returns: The exchange, with memory for what the rank keeps.
   /// - Throws: What making it throws.
   func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(

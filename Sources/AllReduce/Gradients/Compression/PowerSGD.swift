@@ -18,7 +18,7 @@ public struct PowerSGD: PartialCompression {
   /// Whether what did not travel is added to the next gradient.
   public let errorFeedback: Bool
 
-  /// Lets two matrices of so many columns travel: see ``ranks``.
+  /// Lets two matrices of this many columns travel: see ``ranks``.
   public init(rank: Int, errorFeedback: Bool = true) {
     precondition(
       PowerSGD.ranks.contains(rank),
@@ -46,6 +46,6 @@ public struct PowerSGD: PartialCompression {
 }
 
 extension GradientCompression where Self == PowerSGD {
-  /// Two matrices of so many columns for each of the gradient, with error feedback.
+  /// Two matrices of this many columns for each of the gradient, with error feedback.
   public static func powerSGD(_ rank: Int) -> PowerSGD { PowerSGD(rank: rank) }
 }

@@ -44,7 +44,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
     guess = TensorMemory(count: q)
     keptCount = kept
     memory = KeptGradient(plan, method, count: kept)
-    // The same on all ranks, whoever draws them.
+    // The same numbers on all ranks.
     let random = Philox(seed: 0x9E37_79B9_7F4A_7C15)
     for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
   }

@@ -8,7 +8,7 @@ package import AllReduceNN
 package protocol LayoutExchange<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
-  /// Whether the memory of gradients is that of the activations, which must not be needed any more.
+  /// Whether the memory of gradients is that of the activations, which must no longer be needed.
   var replacesInput: Bool { get }
 
   /// Waits for what the memory is still needed for.

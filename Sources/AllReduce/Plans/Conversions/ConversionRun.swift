@@ -4,7 +4,7 @@ internal import AllReduceMPI
 /// front of a layer placed by columns, everything behind it, and the way back.
 ///
 /// p ranks with b examples of D features each: whatever the order, a rank sends (p - 1) b D elements forward,
-/// and as many back. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014,
+/// and the same number back. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014,
 /// calls the orders a, b and c.
 public struct ConversionRun: Hashable, Sendable {
   /// The order in which examples are exchanged and computed.
@@ -49,7 +49,7 @@ public struct ConversionRun: Hashable, Sendable {
   public enum Update: String, Sendable, CaseIterable {
     /// Once a step, with the sum over all turns.
     case step
-    /// After each turn, with a smaller batch and a learning rate that is smaller by as much.
+    /// After each turn, with a smaller batch and a learning rate that is smaller by the same factor.
     case turn
   }
 
@@ -86,7 +86,7 @@ struct ExampleTurn: Equatable {
     most = rows.map(\.count).max() ?? 0
   }
 
-  /// Moves the ranks' examples, of so many elements each, from one after the other to the starts of blocks, which
+  /// Moves the ranks' examples, of this many elements each, from one after the other to the starts of blocks, which
   /// are `length` elements apart. The two may be the same memory.
   func spread<Scalar>(
     from examples: UnsafePointer<Scalar>, to blocks: UnsafeMutablePointer<Scalar>, width: Int,

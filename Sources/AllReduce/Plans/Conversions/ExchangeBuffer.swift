@@ -17,7 +17,7 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
   /// The elements that there is room for.
   private(set) var capacity = 0
 
-  /// Makes room for so many elements, whose values are whatever was there. Collective where that is more than
+  /// Makes room for this many elements, whose values are whatever was there. Collective where that is more than
   /// ever before.
   ///
   /// - Returns: The first of them.

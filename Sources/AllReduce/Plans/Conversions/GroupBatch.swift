@@ -80,7 +80,7 @@ package final class GroupBatch {
   ///
   /// - Parameters:
   ///   - rows: This rank's examples.
-  ///   - classes: One an example; empty for targets that are no classes.
+  ///   - classes: One an example; empty for targets other than classes.
   ///   - numbers: The examples' numbers; empty to count from 0.
   /// - Throws: ``MPIError``.
   package func gather(
@@ -146,7 +146,7 @@ package final class GroupBatch {
 
   // MARK: A turn
 
-  /// Goes on with some of the group's examples; nil for all.
+  /// Continues with some of the group's examples; nil for all.
   func enter(_ turn: ExampleTurn?, _ pass: Pass<some Any>) {
     self.turn = turn
     // Not shared with the pass, as the numbers are changed in place.

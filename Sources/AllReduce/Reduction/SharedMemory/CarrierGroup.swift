@@ -2,7 +2,7 @@ import AllReduceMPI
 
 /// The ranks that carry the same slice of a vector between hosts, one a host.
 ///
-/// Of each host as many ranks carry as the smallest host has. They send on the communicator of all
+/// On each host the same number of ranks carry: the ranks of the smallest host. They send on the communicator of all
 /// ranks, in a lane of their own (``Ticket/lane``).
 struct CarrierGroup {
   /// How many ranks of each host carry.
@@ -12,7 +12,7 @@ struct CarrierGroup {
   let ranks: [Int]
   /// This rank's place in it.
   let index: Int
-  /// What `automatic` takes in the group.
+  /// The choices of `automatic` in the group.
   let choices: Choices
 
   /// Nil where there is one host. No messages.

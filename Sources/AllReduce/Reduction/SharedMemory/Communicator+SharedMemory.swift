@@ -254,7 +254,7 @@ extension Communicator {
   ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
   ///     buffer; on one host nothing travels.
   ///   - name: A name for the call, as in `allReduce` of a buffer.
-  /// - Returns: What the end is waited for by.
+  /// - Returns: The handle to wait on.
   /// - Throws: ``MPIError``.
   public func startAllReduce<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
@@ -314,7 +314,7 @@ extension Communicator {
 
   /// Gives every rank all blocks of the slice, of which each rank has one, in place.
   ///
-  /// Collective, as `allGather(inPlace:)` of a buffer.
+  /// Collective, as `allGather` of a buffer.
   ///
   /// - Throws: ``MPIError``.
   public func allGather<Scalar: ReducibleScalar>(

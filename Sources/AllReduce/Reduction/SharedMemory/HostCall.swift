@@ -2,8 +2,8 @@ package import AllReduceMPI
 
 /// One collective in shared memory, as the ranks of a host announce it to each other.
 ///
-/// A rank writes into its call line the hash over all its calls, and then the call's number. Who
-/// waits for the number compares the hash: ranks that disagree throw (``CallFailed``) before they
+/// A rank writes into its call line the hash over all its calls, and then the call's number. A rank
+/// that waits for the number compares the hash: ranks that disagree throw (``CallFailed``) before they
 /// touch each other's data.
 package struct HostCall {
   /// The number of the call among the host's.

@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What every collective of a communicator's ranks on one host needs.
+/// What every collective of a communicator needs on one host.
 ///
 /// A value of addresses and numbers alone, in memory of its own, to which
 /// ``Communicator/shortcut`` points where all ranks are on one host: a small reduction takes less time
@@ -19,7 +19,7 @@ struct HostPath {
   var arenaIdentity: UInt64 = 0
   /// Where its parts begin, in the order of the host's ranks.
   let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
-  /// Room for an address a rank.
+  /// Room for one address for each rank.
   let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
   init(_ lines: HostLines, _ counter: CallCounter, _ choices: Choices) {
@@ -43,7 +43,7 @@ extension Communicator {
     shortcut.pointee?.assumingMemoryBound(to: HostPath.self)
   }
 
-  /// The path on one host, made if need be, when nothing that was started is under way.
+  /// The path on one host, made at the first call; waits until started collectives have ended.
   @inline(__always)
   func freePath() throws -> UnsafeMutablePointer<HostPath> {
     if let hostPath, !hostPath.pointee.hasRuns { return hostPath }

@@ -3,8 +3,8 @@ internal import AllReduceMPI
 /// A collective on an arena that is under way: on one host, or on several.
 ///
 /// On one host it is an ``InPlaceReduction``. On several hosts the host's sum goes into the first
-/// rank's part; c ranks of each host, as many as the smallest host has, each carry one c-th of it
-/// across the hosts, by a schedule over messages; when all have brought theirs back, every rank copies
+/// rank's part; c ranks of each host, where c is the size of the smallest host, each carry one c-th of it
+/// across the hosts, by a schedule over messages; when all have the result of theirs, every rank copies
 /// the result into its own part. So each host sends and receives as little as one rank alone would.
 ///
 /// Runs of a communicator advance in the order in which they were started: none enters a phase before
@@ -30,13 +30,13 @@ final class HostRun: InFlight {
   private var status: UInt64 = 0
   /// The number of the run among the communicator's.
   private var index = 0
-  /// Counts what this run moves, whenever it is moved.
+  /// Counts the bytes that this run moves.
   private var tally = TrafficTally.current
   private(set) var failure: (any Error)?
-  /// Whether someone will still ask this run for its outcome.
+  /// Whether the caller has yet to take this run's outcome.
   var isHeld = false
 
-  /// What is to be done.
+  /// The call to carry out.
   struct Task {
     let call: HostCall
     let ticket: Ticket
@@ -44,7 +44,7 @@ final class HostRun: InFlight {
     let type: ScalarType
     /// Where in this rank's part the elements begin, in bytes.
     let place: Int
-    /// What lies beyond the host; nil if there is one host.
+    /// How hosts combine their results; nil on one host.
     var network: Network?
   }
 
@@ -79,7 +79,7 @@ final class HostRun: InFlight {
     begin(after: previous)
   }
 
-  /// Takes another call, after the one before has ended and nobody will ask for its outcome.
+  /// Takes another call, after the one before has ended and its outcome was taken.
   func take(
     _ task: Task, parts: UnsafePointer<UnsafeMutableRawPointer>, after previous: HostRun?
   ) {
@@ -115,7 +115,7 @@ final class HostRun: InFlight {
     elements.deallocate()
   }
 
-  /// The run in front has ended, and may be used again.
+  /// The run in front has ended, and may be reused.
   func forgetPrevious() { previous = nil }
 
   var isEnded: Bool { phase == .ended }
@@ -159,7 +159,7 @@ final class HostRun: InFlight {
     return (0..<lines.size).filter { flags($0).value < number }.map { worldRanks[$0] }
   }
 
-  /// Enters the next phase, if that can be.
+  /// Enters the next phase, if it may.
   private func step() -> Bool {
     do {
       guard let next = try nextPhase() else { return false }
@@ -263,7 +263,7 @@ final class HostRun: InFlight {
     return run
   }
 
-  /// Divides by the number of all ranks, where that is wanted.
+  /// Divides by the number of all ranks, for a mean.
   private func finishSlice() {
     guard task.network != nil else { return }
     let kernel = reduction.kernel
@@ -272,7 +272,7 @@ final class HostRun: InFlight {
   }
 }
 
-/// How many arena collectives of a communicator may be under way: as many as half its call lines.
+/// How many arena collectives of a communicator may be under way: half the number of its call lines.
 final class HostRunWindow {
   private var entered = 0
   private var left = 0

@@ -5,8 +5,8 @@ package import AllReduceMPI
 ///
 /// Every rank owns a slice. When all have announced that their elements are there, each reads its
 /// slice from all p parts and writes the result to all p; when all have finished, the call is over.
-/// Each element is read once and written once on every rank, which is what p copies at once cost and
-/// the least that is possible.
+/// Each element is read once and written once on every rank, which costs the same as p copies at once,
+/// and is the least possible.
 package struct InPlaceReduction {
   let lines: HostLines
   let kernel: ReductionKernel
@@ -52,7 +52,7 @@ package struct InPlaceReduction {
     (0..<lines.size).allSatisfy { lines.finished($0).value >= call.number }
   }
 
-  /// Does this rank's share of the call, which all ranks have announced, and says so.
+  /// Does this rank's share of the call, which all ranks have announced, and announces that it is done.
   ///
   /// - Throws: ``CallFailed`` if another rank called something else.
   func doShare() throws(CallFailed) {

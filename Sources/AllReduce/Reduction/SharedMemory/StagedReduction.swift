@@ -15,7 +15,7 @@ package import AllReduceMPI
 /// reduction took 4 times as long.
 ///
 /// A slot is used again two pieces later: by then its owner has waited for the results of the piece, after
-/// which nobody touches it.
+/// which no rank touches it.
 package struct StagedReduction {
   let lines: HostLines
   let kernel: ReductionKernel

@@ -1,7 +1,7 @@
 package import AllReduceMPI
 
 /// All-reduce of a small vector: every rank puts its elements where the others can read them, and
-/// adds up everybody's by itself.
+/// adds up those of all ranks.
 ///
 /// One wait. A few elements travel in the cache line that carries the call's number; more in slots that
 /// take turns. Of two ranks each next writes the slot that it read last: taking over a line that another

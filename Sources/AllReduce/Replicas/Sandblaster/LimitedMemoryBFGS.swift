@@ -1,4 +1,4 @@
-/// Minimises a smooth function by limited-memory BFGS, with the arithmetic done by whoever holds the vectors.
+/// Minimises a smooth function by limited-memory BFGS, with the arithmetic done by the ranks that hold the vectors.
 ///
 /// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989: the direction comes of the
 /// two-loop recursion over the latest steps s and changes y of the gradient.

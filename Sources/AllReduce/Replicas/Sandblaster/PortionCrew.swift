@@ -82,7 +82,7 @@ final class PortionCrew {
       }
     }
     doubled += queue.doubled
-    // In one order, whoever was first.
+    // In one order, whichever was first.
     return values.reduce(0, +)
   }
 

@@ -45,7 +45,7 @@ public final class Sandblaster {
   private let workers: Range<Int>
   private let count: Int
 
-  /// Gets ready to minimise a function of so many numbers. Collective.
+  /// Gets ready to minimise a function of this many numbers. Collective.
   ///
   /// - Throws: ``AgreedError`` of a ``PlanError`` if the ranks are too few; ``MPIError``.
   public init(count: Int, over world: Communicator, servers: Int = 1) throws {

@@ -6,7 +6,7 @@ struct VectorOrder {
     case clear = 1, copy, add, scale, multiply
     /// Answer with this shard's part of a dot product.
     case dot
-    /// Send the shard of a vector to whoever asks.
+    /// Send the shard of a vector to the rank that asks.
     case read
     /// Take the shard of a vector, which follows, in place of what is there.
     case write

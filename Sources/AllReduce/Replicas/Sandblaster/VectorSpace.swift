@@ -1,4 +1,4 @@
-/// Vectors by number, and what an optimizer does with them: whoever holds them does the arithmetic.
+/// Vectors by number, and what an optimizer does with them: the ranks that hold them do the arithmetic.
 package protocol VectorSpace: AnyObject {
   /// All elements become 0.
   func clear(_ vector: Int) throws

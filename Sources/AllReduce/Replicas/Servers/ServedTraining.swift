@@ -4,7 +4,7 @@ public import AllReduceNN
 /// Trains a network with parameter servers: workers compute gradients at their own pace, servers hold the weights and
 /// apply what workers push.
 ///
-/// Batches are handed out as workers ask for them, so that a worker twice as fast does twice as much. An epoch is a
+/// Batches are handed out as workers ask for them, so that a worker twice as fast does twice the work. An epoch is a
 /// segment, or several where the weights are evaluated or kept in between: at its end all pushes have been applied, and
 /// all ranks have the servers' weights.
 ///
@@ -12,7 +12,7 @@ public import AllReduceNN
 /// var settings = ServerSettings(servers: 1)
 /// settings.staleness.bound = 3
 /// let training = try ServedTraining(
-///   network, data, over: world, settings, optimizer: Adagrad(), loss: SoftmaxCrossEntropy())
+///   layers, data, over: world, settings, optimizer: Adagrad(), loss: SoftmaxCrossEntropy())
 /// try training.run(epochs: 3)
 /// print(training.staleness.mean ?? 0, training.testAccuracy.last!)
 /// ```

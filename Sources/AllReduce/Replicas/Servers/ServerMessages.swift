@@ -50,7 +50,7 @@ struct ServerRequest: Equatable {
   }
 }
 
-/// What a server tells a worker, in as many words; weights for another host come behind.
+/// What a server tells a worker, in the same number of words; weights for another host come behind.
 struct ServerReply: Equatable {
   enum Kind: Int64 {
     /// A push has been applied; its buffer is free.

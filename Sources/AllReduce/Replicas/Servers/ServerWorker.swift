@@ -159,13 +159,13 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     gathered.rate = rate
   }
 
-  /// Sends the buffer, and goes on with the other one.
+  /// Sends the buffer, and continues with the other one.
   private func push() throws {
     clock += 1
     if gathered.weight == 0 {
       try client.tick()
     } else {
-      // The rate takes what the steps count for, so that weight decay counts as much.
+      // The rate takes what the steps count for, so that weight decay counts equally.
       let weight = gathered.weight / Double(gathered.steps)
       try client.push(
         buffer, number: clock, seen: gathered.seen, rate: gathered.rate * weight, scale: 1 / weight)

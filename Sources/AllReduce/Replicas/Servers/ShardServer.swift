@@ -12,7 +12,7 @@ package enum ServerEvent: Sendable {
 
 /// Who gets which batch.
 package enum BatchHandout: Sendable {
-  /// Whoever asks gets the next one: a worker that is twice as fast computes twice as many.
+  /// A worker that asks gets the next one: one that is twice as fast computes twice the number.
   case onDemand
   /// Each worker its own of each step, so that the batches of a clock are those of a step.
   case inTurn
@@ -83,7 +83,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Parameters:
   ///   - batches: The numbers of the batches to hand out.
   ///   - handout: Who gets which.
-  ///   - bound: The staleness bound: weights for a clock have no updates from more than so many clocks later either.
+  ///   - bound: The staleness bound: weights for a clock have no updates from more than this many clocks later either.
   /// - Throws: ``MPIError``.
   package func serve(
     _ batches: Range<Int>, handout: BatchHandout = .onDemand, bound: Int? = nil
