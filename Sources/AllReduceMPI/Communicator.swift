@@ -15,12 +15,12 @@ public final class Communicator {
   /// Whether this is rank 0.
   public var isRoot: Bool { rank == 0 }
   /// The name of the machine that this rank runs on (`MPI_Get_processor_name`).
-  public let processorName: String
+  package let processorName: String
 
   /// The ranks of the group as ranks of the whole job, in rank order.
-  public let worldRanks: [Int]
+  package let worldRanks: [Int]
   /// The ranks on each host, ascending; hosts are ordered by their lowest rank.
-  public let hosts: [[Int]]
+  package let hosts: [[Int]]
 
   /// A place where the AllReduce module keeps what belongs to this communicator (schedules, staging
   /// memory). It lives as long as the communicator does.
@@ -179,7 +179,7 @@ public final class Communicator {
   }
 
   /// This process's rank in the whole job.
-  public var worldRank: Int { worldRanks[rank] }
+  package var worldRank: Int { worldRanks[rank] }
 
   static func rank(in handle: MPI_Comm) -> Int {
     var rank: Int32 = 0

@@ -4,7 +4,7 @@ extension MPI {
   /// The name and version of the MPI library, such as "Open MPI v4.1.4".
   ///
   /// May be asked for at any time. `MPI_Get_library_version`, up to the first comma.
-  public static var libraryVersion: String {
+  package static var libraryVersion: String {
     var length: Int32 = 0
     return withUnsafeTemporaryAllocation(
       of: CChar.self, capacity: Int(MPI_MAX_LIBRARY_VERSION_STRING)

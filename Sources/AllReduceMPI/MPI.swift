@@ -106,10 +106,10 @@ public enum MPI {
   }
 
   /// Whether this process was started by a launcher, such as mpirun or srun.
-  public static var isLaunched: Bool { Launch.current != nil }
+  package static var isLaunched: Bool { Launch.current != nil }
 
   /// The world rank that the launcher gave this process, before MPI is initialised; 0 without one.
-  public static var launchedRank: Int { Launch.current?.rank ?? 0 }
+  package static var launchedRank: Int { Launch.current?.rank ?? 0 }
 
   static func processorName() -> String {
     var length: Int32 = 0

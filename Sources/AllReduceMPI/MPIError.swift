@@ -62,9 +62,9 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
 /// failed; it carries that rank's words and exit code, and is printed once, by rank 0.
 public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The lowest rank that failed, in the communicator that agreed.
-  public let rank: Int
+  package let rank: Int
   /// The text of that rank's error.
-  public let message: String
+  package let message: String
   /// The exit code that rank's error asks for.
   public let exitCode: Int32
 

@@ -124,7 +124,8 @@ final class ReceiveRequest: InFlight {
       scratch = malloc(max(info.bytes, 1))
       guard let scratch else {
         throw sizeError(
-          info, and: "; there is no memory to take the message in: its sender may wait forever")
+          info,
+          and: "; there is no memory to receive the message into, so its sender may wait forever")
       }
       target = scratch
     }

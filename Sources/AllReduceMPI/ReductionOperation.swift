@@ -26,7 +26,7 @@ public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConve
 
   /// Whether the operation is defined for elements of `type`.
   @inlinable
-  public func isDefined(for type: ScalarType) -> Bool { self != .mean || type.isFloatingPoint }
+  package func isDefined(for type: ScalarType) -> Bool { self != .mean || type.isFloatingPoint }
 
   /// A mean of integers is the caller's mistake.
   @inlinable @inline(__always)

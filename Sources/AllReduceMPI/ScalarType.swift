@@ -6,7 +6,7 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
 
   /// Bytes an element.
   @inlinable
-  public var stride: Int {
+  package var stride: Int {
     switch self {
     case .float, .int32: 4
     case .double, .int64: 8
@@ -15,7 +15,7 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
 
   /// Whether elements are floating-point numbers.
   @inlinable @inline(__always)
-  public var isFloatingPoint: Bool { self == .float || self == .double }
+  package var isFloatingPoint: Bool { self == .float || self == .double }
 
   /// The name used in options and output.
   public var description: String {

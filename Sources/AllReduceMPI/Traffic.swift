@@ -12,33 +12,33 @@ public struct Traffic: Sendable, Equatable {
   public var agreementBytesSent = 0
 
   /// Nothing moved yet.
-  public init() {}
+  package init() {}
 
   /// All data, through the network and through memory.
-  public var payloadBytes: Int { networkBytesSent + memoryBytesExchanged }
+  package var payloadBytes: Int { networkBytesSent + memoryBytesExchanged }
 
   /// What this process moved since it started.
   ///
   /// Not collective. Read it on the thread that calls MPI; what lies between two readings is their
   /// difference.
-  public static var ofProcess: Traffic { TrafficCounters.ofProcess.pointee.total }
+  package static var ofProcess: Traffic { TrafficCounters.ofProcess.pointee.total }
 
   /// Adds up what was moved.
-  public static func + (left: Traffic, right: Traffic) -> Traffic {
+  package static func + (left: Traffic, right: Traffic) -> Traffic {
     var sum = left
     sum += right
     return sum
   }
 
   /// Adds what else was moved.
-  public static func += (left: inout Traffic, right: Traffic) {
+  package static func += (left: inout Traffic, right: Traffic) {
     left.networkBytesSent += right.networkBytesSent
     left.memoryBytesExchanged += right.memoryBytesExchanged
     left.agreementBytesSent += right.agreementBytesSent
   }
 
   /// What was moved between two readings.
-  public static func - (later: Traffic, earlier: Traffic) -> Traffic {
+  package static func - (later: Traffic, earlier: Traffic) -> Traffic {
     var difference = later
     difference.networkBytesSent -= earlier.networkBytesSent
     difference.memoryBytesExchanged -= earlier.memoryBytesExchanged

@@ -28,7 +28,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// The most that narrowing a number of the format's normal range changes it by, relative to it.
-  public var unitRoundoff: Double {
+  package var unitRoundoff: Double {
     switch self {
     case .full: 0
     case .bfloat16: 0x1p-8
@@ -37,7 +37,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// The most that narrowing a number below the format's normal range changes it by.
-  public var smallestStepRoundoff: Double {
+  package var smallestStepRoundoff: Double {
     switch self {
     case .full: 0
     case .bfloat16: 0x1p-134

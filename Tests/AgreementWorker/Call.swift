@@ -105,7 +105,7 @@ extension Call {
       _ = try communicator.reduceScatter(
         values, operation, using: algorithm, wireFormat: wireFormat)
     case .allGather:
-      try communicator.allGather(inPlace: values, using: algorithm, wireFormat: wireFormat)
+      try communicator.allGather(values, using: algorithm, wireFormat: wireFormat)
     case .broadcast(let root):
       try communicator.broadcast(values, from: root, using: algorithm, wireFormat: wireFormat)
     case .reduce(let root):

@@ -5,7 +5,7 @@ import XCTest
 ///
 /// All that a layer which holds others has to do: pass on its children, run them forward, and run them
 /// backward in the reverse order.
-private final class TwoBranches<Scalar: NetworkScalar>: Layer {
+private final class TwoBranches<Scalar: NetworkScalar>: Layer, LayerHints {
   private let left: any Layer<Scalar>
   private let right: any Layer<Scalar>
   private var widths = (left: 0, right: 0)

@@ -98,6 +98,11 @@ final class ArenaTests: CollectiveTestCase {
       slice.values.update(repeating: Double(world.rank))
       try world.broadcast(slice, from: root)
       XCTAssertTrue(slice.values.allSatisfy { $0 == Double(root) })
+      slice.values.update(repeating: Double(world.rank + 1))
+      try world.reduce(slice, .maximum, to: root)
+      if world.rank == root {
+        XCTAssertTrue(slice.values.allSatisfy { $0 == Double(world.size) })
+      }
     }
   }
 

@@ -34,7 +34,7 @@ final class BlockCollectiveTests: CollectiveTestCase {
         let values = UnsafeMutableBufferPointer<Int32>.allocate(capacity: count)
         defer { values.deallocate() }
         for index in 0..<count { values[index] = block.contains(index) ? Int32(index) : -1 }
-        try world.allGather(inPlace: values, using: algorithm)
+        try world.allGather(values, using: algorithm)
         XCTAssertTrue(
           values.indices.allSatisfy { values[$0] == Int32($0) }, "\(count) by \(algorithm)")
       }

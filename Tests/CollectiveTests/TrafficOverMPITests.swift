@@ -54,7 +54,7 @@ final class TrafficOverMPITests: CollectiveTestCase {
     for algorithm in [ReductionAlgorithm.ring, .tree, .halvingDoubling] {
       let gathered = try moved {
         try values.withUnsafeMutableBufferPointer {
-          try world.allGather(inPlace: $0, using: algorithm)
+          try world.allGather($0, using: algorithm)
         }
       }
       try check(gathered, .allGather, algorithm, stride: 4, world)

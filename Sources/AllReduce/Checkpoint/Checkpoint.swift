@@ -20,7 +20,7 @@ public import AllReduceNN
 /// ```
 public struct Checkpoint: Sendable {
   /// The folder.
-  public let directory: String
+  package let directory: String
   /// How many states are kept: the newest, and those before it.
   public let generations: Int
 
@@ -38,7 +38,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// The file of the newest state.
-  public var path: String { path(of: 0) }
+  package var path: String { path(of: 0) }
 
   /// The file of the state this many before the newest.
   private func path(of generation: Int) -> String {
@@ -70,7 +70,7 @@ public struct Checkpoint: Sendable {
   static let most = 100
 
   /// Whether there is a state already.
-  public var exists: Bool { !existing.isEmpty }
+  package var exists: Bool { !existing.isEmpty }
 
   private static func isThere(_ path: String) -> Bool {
     var status = stat()

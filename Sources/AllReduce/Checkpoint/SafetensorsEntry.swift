@@ -1,15 +1,15 @@
-public import AllReduceNN
+package import AllReduceNN
 
 /// A tensor of a safetensors file: what it is called, what it holds and where.
-public struct SafetensorsEntry: Hashable, Sendable {
+package struct SafetensorsEntry: Hashable, Sendable {
   /// Its name.
-  public let name: String
+  package let name: String
   /// The type of its elements, as the format writes it: `F32`.
-  public let type: String
+  package let type: String
   /// Its sizes.
-  public let shape: Shape
+  package let shape: Shape
   /// Its bytes, counted from the end of the header.
-  public let bytes: Range<Int>
+  package let bytes: Range<Int>
 
   /// The bytes of an element of each type of the format.
   static let strides = [
@@ -23,5 +23,5 @@ public struct SafetensorsEntry: Hashable, Sendable {
   }
 
   /// `"0.weight" F32 [512, 784]`, for messages.
-  public var summary: String { "\"\(name)\" \(type) \(shape)" }
+  package var summary: String { "\"\(name)\" \(type) \(shape)" }
 }

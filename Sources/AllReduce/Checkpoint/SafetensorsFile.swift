@@ -1,17 +1,17 @@
-public import AllReduceNN
+package import AllReduceNN
 
 /// A file of named tensors in the safetensors format, as Python's `safetensors` reads and writes it.
 ///
 /// Eight bytes say how long the header is; the header is json: a type, a shape and a place for each
 /// tensor, and texts; then come the tensors' bytes. The file is mapped: only what is looked at is read.
 /// https://github.com/huggingface/safetensors
-public final class SafetensorsFile {
+package final class SafetensorsFile {
   /// The file.
-  public let path: String
+  package let path: String
   /// The texts of `__metadata__`, by name.
-  public let metadata: [String: String]
+  package let metadata: [String: String]
   /// The tensors, in the order of their bytes.
-  public let entries: [SafetensorsEntry]
+  package let entries: [SafetensorsEntry]
 
   private let file: FileBytes
   private let dataStart: Int
@@ -22,7 +22,7 @@ public final class SafetensorsFile {
   ///
   /// - Parameter path: The file.
   /// - Throws: ``DataError`` if it cannot be read, or is truncated, damaged or something else.
-  public init(path: String) throws(DataError) {
+  package init(path: String) throws(DataError) {
     let file = try FileBytes(path: path, unpacks: false)
     let (header, start) = try SafetensorsHeader.read(file.bytes, path)
     self.path = path
@@ -34,7 +34,7 @@ public final class SafetensorsFile {
   }
 
   /// The tensor with a name.
-  public subscript(name: String) -> SafetensorsEntry? { places[name].map { entries[$0] } }
+  package subscript(name: String) -> SafetensorsEntry? { places[name].map { entries[$0] } }
 
   /// Lets `body` see the bytes of the header, with those of its length.
   func withHeader<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {

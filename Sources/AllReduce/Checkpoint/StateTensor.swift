@@ -4,20 +4,20 @@ public import AllReduceNN
 ///
 /// Whatever is split over ranks is made of such pieces: a slice of the flat memory is one run; some columns
 /// of a matrix are a run a row.
-public struct StatePiece: Hashable, Sendable {
+package struct StatePiece: Hashable, Sendable {
   /// The first element, counted in the whole tensor.
-  public let first: Int
+  package let first: Int
   /// The elements of a run.
-  public let runLength: Int
+  package let runLength: Int
   /// From the start of a run to that of the next; nothing overlaps.
-  public let distance: Int
+  package let distance: Int
   /// The runs.
-  public let runs: Int
+  package let runs: Int
 
   /// Describes runs.
   ///
   /// - Precondition: Nothing is negative; runs are not longer than their distance.
-  public init(first: Int, runLength: Int, distance: Int, runs: Int) {
+  package init(first: Int, runLength: Int, distance: Int, runs: Int) {
     precondition(
       first >= 0 && runLength >= 0 && runs >= 0 && distance >= max(runLength, 1),
       "\(runs) runs of \(runLength) elements cannot begin at \(first), \(distance) apart")
@@ -28,20 +28,20 @@ public struct StatePiece: Hashable, Sendable {
   }
 
   /// Elements that lie side by side.
-  public init(_ elements: Range<Int>) {
+  package init(_ elements: Range<Int>) {
     self.init(
       first: elements.lowerBound, runLength: elements.count, distance: max(elements.count, 1),
       runs: 1)
   }
 
   /// Columns of a matrix of this many columns; of a tensor, its first dimension being the rows.
-  public init(columns: Range<Int>, of width: Int, rows: Int) {
+  package init(columns: Range<Int>, of width: Int, rows: Int) {
     self.init(
       first: columns.lowerBound, runLength: columns.count, distance: max(width, 1), runs: rows)
   }
 
   /// A part of a parameter.
-  public init(_ shard: ParameterShard) {
+  package init(_ shard: ParameterShard) {
     let inner = shard.whole.sizes[(shard.dimension + 1)...].reduce(1, *)
     let runs = shard.whole.sizes[..<shard.dimension].reduce(1, *)
     let (first, length) = (shard.range.lowerBound * inner, shard.range.count * inner)
@@ -54,7 +54,7 @@ public struct StatePiece: Hashable, Sendable {
   }
 
   /// How many elements there are.
-  public var count: Int { runLength * runs }
+  package var count: Int { runLength * runs }
 
   /// What holds some of its own elements, counted from 0: a cut run, whole runs, and a cut run at most.
   func pieces(of own: Range<Int>) -> [StatePiece] {
@@ -114,7 +114,7 @@ public struct StateTensor<Scalar: NetworkScalar> {
   /// Its name in a checkpoint.
   public let name: String
   /// The sizes of the whole tensor.
-  public let shape: Shape
+  package let shape: Shape
   /// The pieces that this rank holds, each with its memory: the runs, one after the other.
   package let parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
   /// Keeps the memory alive.
@@ -165,7 +165,7 @@ public struct StateTensor<Scalar: NetworkScalar> {
   }
 
   /// A parameter's values, of which this rank holds all or a shard; keeps their memory.
-  public init(_ parameter: Parameter<Scalar>) {
+  package init(_ parameter: Parameter<Scalar>) {
     self.init(parameter.name, of: parameter.values, parameter.shard)
   }
 
@@ -209,7 +209,7 @@ extension Layer {
 extension Optimizer {
   /// What the rule remembers of ``range``, cut into the parameters that it belongs to:
   /// `optimizer/momentum/0.weight`. On every rank a tensor for each vector and parameter, with what this one has.
-  public var stateTensors: [StateTensor<Scalar>] {
+  package var stateTensors: [StateTensor<Scalar>] {
     state.flatMap { name, values in
       layout.stateTensors(of: values, range, prefix: "optimizer/\(name)/", owner: self)
     }

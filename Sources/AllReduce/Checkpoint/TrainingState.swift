@@ -1,4 +1,4 @@
-public import AllReduceNN
+package import AllReduceNN
 
 /// Where a training stands, apart from its tensors: what another run needs to resume with the same steps.
 ///
@@ -12,31 +12,31 @@ public struct TrainingState: Equatable, Sendable {
   /// How many steps of that epoch are done.
   public var stepsOfEpoch = 0
   /// The score of these steps.
-  public var epochScore = BatchScore()
+  package var epochScore = BatchScore()
   /// The number that the next step's dropout masks depend on (``Trainer/nextStep``).
   public var randomStep: UInt64 = 0
   /// Which examples are in which step; its batch is the global one, which is kept.
-  public var sampler: EpochSampler
+  package var sampler: EpochSampler
   /// The rule of the update and its settings, in words that tell rules apart.
-  public var optimizer: String
+  package var optimizer: String
   /// The learning rate over the steps.
-  public var schedule: LearningRateSchedule
+  package var schedule: LearningRateSchedule
   /// The mean loss of each whole epoch.
-  public var trainLoss: [Double] = []
+  package var trainLoss: [Double] = []
   /// The accuracy on the test examples after each whole epoch.
-  public var testAccuracy: [Double] = []
+  package var testAccuracy: [Double] = []
   /// Where replicas stand in their rounds; nil where ranks train in step.
-  public var replicas: KeptReplicas?
+  package var replicas: KeptReplicas?
 
   /// The layers of the whole network (``Layer/summary``); nil in a state of version 1.
-  public var layers: String?
+  package var layers: String?
   /// The layers as the programs' option `--layers` takes them, if who trained said so.
-  public var layerWords: String?
+  package var layerWords: String?
   /// The plan that the training had, as json (``Plan/json``); nil in a state of version 1.
-  public var plan: String?
+  package var plan: String?
 
   /// The state before the first step.
-  public init(sampler: EpochSampler, optimizer: String, schedule: LearningRateSchedule) {
+  package init(sampler: EpochSampler, optimizer: String, schedule: LearningRateSchedule) {
     self.sampler = sampler
     self.optimizer = optimizer
     self.schedule = schedule

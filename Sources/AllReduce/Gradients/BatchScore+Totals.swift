@@ -9,7 +9,7 @@ extension BatchScore {
 
   /// What the gradient of the sum of losses is multiplied by to be that of their mean; 0 without
   /// examples.
-  public var gradientScale: Double { examples == 0 ? 0 : 1 / Double(examples) }
+  package var gradientScale: Double { examples == 0 ? 0 : 1 / Double(examples) }
 }
 
 /// A step's totals as numbers in front of the gradient, which travel with it.

@@ -8,7 +8,7 @@ public struct ExchangeTimes: Sendable, Equatable {
   /// That part of it in which the rank did nothing but wait and reduce.
   public internal(set) var waitSeconds = 0.0
   /// Spent on exchange between pieces of the passes.
-  public internal(set) var busySeconds = 0.0
+  package internal(set) var busySeconds = 0.0
   /// That part of it while a bucket was under way.
   var busyUnderWaySeconds = 0.0
 

@@ -6,9 +6,9 @@ public import AllReduceNN
 /// The gradient lives in an ``Arena`` and is reduced where it is. Any Swift code may fill it:
 ///
 /// ```swift
-/// let reducer = try GradientReducer<Float>(count: 31, over: world)
-/// reducer.withGradient { gradient in ... }           // the sum over this rank's examples
-/// let totals = try reducer.reduce(BatchScore(examples: rows, loss: loss))
+/// let reducer = try GradientReducer<Double>(count: 31, over: world)
+/// reducer.withGradient { addUp(ownExamples, at: weights, into: &$0) }   // the sum over this rank's examples
+/// let totals = try reducer.reduce(BatchScore(examples: ownExamples.count, loss: loss))
 /// for index in weights.indices { weights[index] -= rate * reducer.gradient[index] }
 /// ```
 ///
@@ -19,19 +19,19 @@ public import AllReduceNN
 /// After the first call nothing is allocated.
 public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// The ranks whose gradients become one.
-  public let communicator: Communicator
+  package let communicator: Communicator
   /// This rank's gradient: the sum over its examples before a reduction, the result afterwards.
   public let gradient: UnsafeMutableBufferPointer<Scalar>
   /// How many reductions there have been.
-  public private(set) var reductions = 0
+  package private(set) var reductions = 0
   /// What reductions have made this rank move so far.
-  public var traffic: Traffic { reduction.traffic }
+  package var traffic: Traffic { reduction.traffic }
   /// Seconds spent in reductions so far.
-  public var times: ExchangeTimes { clock.times }
+  package var times: ExchangeTimes { clock.times }
   /// The algorithm that reduces the largest bucket.
-  public var chosenAlgorithm: ReductionAlgorithm { reduction.algorithm }
+  package var chosenAlgorithm: ReductionAlgorithm { reduction.algorithm }
   /// Notes when each bucket was under way, and when the rank waited; nil for not.
-  public var recorder: SpanRecorder? {
+  package var recorder: SpanRecorder? {
     didSet { reduction.record(recorder) }
   }
 
@@ -50,11 +50,28 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
   ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
+  /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
+  public convenience init(
+    count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,
+    compression: any GradientCompression = .none
+  ) throws {
+    try self.init(
+      count: count, over: communicator, algorithm: algorithm, compression: compression,
+      matrices: [])
+  }
+
+  /// As the public initializer, for gradients with matrices, and those that are exchanged in buckets.
+  ///
+  /// - Parameters:
+  ///   - count: Numbers of the gradient.
+  ///   - communicator: The ranks.
+  ///   - algorithm: How gradients travel.
+  ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
   ///   - matrices: Which parts of the gradient are matrices, ascending: ``PowerSGD`` wants to know.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``defaultBucketBytes(hosts:)``.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
-  public init(
+  package init(
     count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,
     compression: any GradientCompression = .none, matrices: [GradientMatrix] = [],
     start: ReductionStart = .afterBackward, bucketBytes: Int? = nil
@@ -87,7 +104,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///
   /// - Parameter hosts: How many hosts the ranks are on.
   /// - Returns: Bytes.
-  public static func defaultBucketBytes(hosts: Int) -> Int { hosts == 1 ? 4 << 20 : 512 << 10 }
+  package static func defaultBucketBytes(hosts: Int) -> Int { hosts == 1 ? 4 << 20 : 512 << 10 }
 
   /// Lets code see and fill this rank's gradient.
   public func withGradient<Result: ~Copyable, Failure: Error>(
@@ -123,7 +140,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// Begins a reduction: from here on ``isReady(_:)`` may start to exchange.
   ///
   /// - Parameter own: This rank's examples, the sum of their losses, and right answers.
-  public func begin(_ own: BatchScore) {
+  package func begin(_ own: BatchScore) {
     own.write(to: memory.values)
     reduction.begin()
   }
@@ -134,7 +151,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///
   /// - Parameter range: Elements of ``gradient``, which are not touched until the reduction has ended.
   /// - Throws: ``MPIError``.
-  public func isReady(_ range: Range<Int>) throws {
+  package func isReady(_ range: Range<Int>) throws {
     try reduction.isReady(range.lowerBound + header..<range.upperBound + header)
   }
 
@@ -144,7 +161,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.
-  public func finishSum() throws -> BatchScore {
+  package func finishSum() throws -> BatchScore {
     reductions += 1
     try reduction.finish()
     return BatchScore(totals: memory.values)

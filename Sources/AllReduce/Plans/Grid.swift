@@ -1,4 +1,4 @@
-public import AllReduceMPI
+package import AllReduceMPI
 
 /// How many ranks share the data, and how many the weights: 2 x 4 is two model groups of four ranks.
 public struct GridShape: Hashable, Sendable, CustomStringConvertible {
@@ -39,13 +39,13 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
 ///     data 0   rank 0    rank 1     <- one copy of the model, in two shards
 ///     data 1   rank 2    rank 3     <- another, for other examples
 /// ```
-public struct Grid {
+package struct Grid {
   /// All ranks.
-  public let world: Communicator
+  package let world: Communicator
   /// The ranks with the same shard and other examples: gradients are added up over them.
-  public let data: Communicator
+  package let data: Communicator
   /// The ranks with the other shards and the same examples.
-  public let model: Communicator
+  package let model: Communicator
 
   /// Arranges the ranks. Collective.
   ///
@@ -54,7 +54,7 @@ public struct Grid {
   ///   - shape: How many model groups there are, and of how many ranks.
   /// - Throws: ``AgreedError`` on every rank, with exit code 64, if they are not as many as there are ranks;
   ///   ``MPIError``.
-  public init(_ world: Communicator, _ shape: GridShape) throws {
+  package init(_ world: Communicator, _ shape: GridShape) throws {
     try world.requireEqual(shape.data, "data size of the grid")
     try world.requireEqual(shape.model, "model size of the grid")
     try world.agreeing { try shape.check(ranks: world.size) }
@@ -71,15 +71,15 @@ public struct Grid {
   ///   - data: How many model groups there are.
   ///   - model: How many ranks share a model; nil for all that `data` leaves.
   /// - Throws: As ``init(_:_:)``.
-  public init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {
+  package init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {
     try self.init(world, GridShape(data: data, model: model ?? max(world.size / data, 1)))
   }
 
   /// How many model groups there are, and of how many ranks.
-  public var shape: GridShape { GridShape(data: data.size, model: model.size) }
+  package var shape: GridShape { GridShape(data: data.size, model: model.size) }
 
   /// Which model group this rank is in, from 0.
-  public var dataIndex: Int { data.rank }
+  package var dataIndex: Int { data.rank }
   /// Which shard this rank has, from 0.
-  public var modelIndex: Int { model.rank }
+  package var modelIndex: Int { model.rank }
 }

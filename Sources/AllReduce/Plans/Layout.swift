@@ -1,7 +1,7 @@
 /// How the activations at a boundary between two layers lie over the ranks of a model group.
 ///
 /// The terms are those of DTensor and GSPMD. Gradients have layouts too.
-public enum Layout: String, Sendable, CaseIterable, CustomStringConvertible {
+package enum Layout: String, Sendable, CaseIterable, CustomStringConvertible {
   /// Each rank has its own examples, with all their features.
   case batchSharded
   /// Every rank has all examples of the group, with all their features.
@@ -12,12 +12,12 @@ public enum Layout: String, Sendable, CaseIterable, CustomStringConvertible {
   case partial
 
   /// The name in plans.
-  public var description: String { rawValue }
+  package var description: String { rawValue }
 
   /// The layout in which a layer wants the gradient of its output, if that output has this layout.
   ///
   /// An addend's gradient is that of the whole sum, so what gives partial sums wants all of it.
-  public var wantedGradient: Layout { self == .partial ? .replicated : self }
+  package var wantedGradient: Layout { self == .partial ? .replicated : self }
 }
 
 /// An exchange that changes the layout of activations or of their gradients.

@@ -35,7 +35,7 @@ public struct Meeting: Hashable, Sendable {
   }
 
   /// What replicas meet through.
-  public enum Way: String, Sendable, CaseIterable {
+  package enum Way: String, Sendable, CaseIterable {
     case allReduce, servers
   }
 
@@ -54,7 +54,7 @@ public struct Meeting: Hashable, Sendable {
   /// The ranks that form one replica.
   public var replica = ReplicaSize.ranks(1)
   /// What they meet through.
-  public var through = Way.allReduce
+  package var through = Way.allReduce
   /// The rule that moves the global weights.
   public var outerRule = OuterRule.sgd
   /// How far an outer step goes; nil for 1 (sgd) or 0.7 (nesterov).
@@ -77,7 +77,7 @@ public struct Meeting: Hashable, Sendable {
   }
 
   /// Whether there is one set of weights, which all ranks train in every step.
-  public var isEveryStep: Bool { every == .everyStep && through == .allReduce }
+  package var isEveryStep: Bool { every == .everyStep && through == .allReduce }
 
   /// The rule of the outer step.
   var rule: any UpdateRule {
@@ -99,7 +99,7 @@ public struct Meeting: Hashable, Sendable {
   /// Makes sure that the settings fit each other, whatever the number of ranks.
   ///
   /// - Throws: ``PlanError`` that names the figures.
-  public func check() throws(PlanError) {
+  package func check() throws(PlanError) {
     func require(_ holds: Bool, _ words: @autoclosure () -> String) throws(PlanError) {
       if !holds { throw PlanError(words()) }
     }

@@ -13,7 +13,7 @@ public enum Placement: String, Sendable, CaseIterable, CustomStringConvertible {
   public var description: String { rawValue }
 
   /// The layout of the activations that the layer takes.
-  public var takes: Layout {
+  package var takes: Layout {
     switch self {
     case .data: .batchSharded
     case .replicated, .columns: .replicated
@@ -22,7 +22,7 @@ public enum Placement: String, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// The layout of the activations that the layer gives.
-  public var gives: Layout {
+  package var gives: Layout {
     switch self {
     case .data: .batchSharded
     case .replicated: .replicated
@@ -32,5 +32,5 @@ public enum Placement: String, Sendable, CaseIterable, CustomStringConvertible {
   }
 
   /// The layout of the gradient of its input that the layer gives back.
-  public var inputGradient: Layout { self == .columns ? .partial : takes }
+  package var inputGradient: Layout { self == .columns ? .partial : takes }
 }

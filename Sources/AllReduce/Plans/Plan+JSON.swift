@@ -12,7 +12,7 @@ extension Plan {
   ///     out. `docs/schemas.md` has the form.
   ///   - file: Its name, for errors.
   /// - Throws: ``PlanError`` with the line and what is wrong.
-  public init(json: String, file: String) throws(PlanError) {
+  package init(json: String, file: String) throws(PlanError) {
     do throws(JSONReader.Mistake) {
       let root = try JSONReader.read(json)
       let version = try root.member("version")

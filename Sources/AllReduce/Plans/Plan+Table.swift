@@ -1,4 +1,4 @@
-public import AllReduceMPI
+package import AllReduceMPI
 public import AllReduceNN
 
 extension ResolvedPlan {
@@ -70,7 +70,7 @@ extension Plan {
   /// The plan with the placement of each layer of a network written out, and the grid.
   ///
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
-  public func writtenOut<Scalar: NetworkScalar>(
+  package func writtenOut<Scalar: NetworkScalar>(
     for root: any Layer<Scalar>, input: Shape, ranks: Int
   ) throws -> Plan {
     try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
@@ -88,7 +88,7 @@ extension Plan {
   ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
   /// - Returns: The same on all ranks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.
-  public func settled<Scalar: NetworkScalar & ReducibleScalar>(
+  package func settled<Scalar: NetworkScalar & ReducibleScalar>(
     for root: any Layer<Scalar>, input: Shape, over world: Communicator,
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil,
     usesNorms: Bool = false

@@ -22,22 +22,22 @@ public struct Plan: Sendable {
   }
 
   /// The placement of each layer.
-  public var layers: Layers
+  package var layers: Layers
   /// How many ranks share the data, and how many the weights; nil makes all ranks one group: of data where
   /// every layer is placed so, else of weights.
-  public var grid: GridShape?
+  package var grid: GridShape?
   /// How an all-gather of examples runs, where it is not one exchange and one turn.
-  public var conversions: [ConversionRun]
+  package var conversions: [ConversionRun]
   /// How gradients become new weights; nil chooses `shared` where ranks share a host, else `sharded`, and
   /// `replicated` where these cannot be.
   public var update: UpdateMode?
   /// How gradients are made smaller between hosts.
   public var compression: any GradientCompression
   /// Whether gradients are exchanged while others are still computed.
-  public var overlap: Bool
+  package var overlap: Bool
   /// The most bytes of gradients that are exchanged at once; nil for
   /// ``GradientReducer/defaultBucketBytes(hosts:)``.
-  public var bucketBytes: Int?
+  package var bucketBytes: Int?
   /// How often replicas meet, and through what.
   public var meeting: Meeting
 
@@ -84,7 +84,7 @@ public struct Plan: Sendable {
   }
 
   /// As this one, on another grid.
-  public func on(_ grid: GridShape) -> Plan {
+  package func on(_ grid: GridShape) -> Plan {
     var plan = self
     plan.grid = grid
     return plan

@@ -5,7 +5,7 @@ internal import AllReduceNN
 ///
 /// It takes the place of the user's ``Sequential``: parameters have the same names, and random layers the same
 /// numbers. Where the layout changes, so do the examples of the pass.
-final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
+final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHints {
   /// A layer, and what is exchanged in front of it.
   struct Item {
     let name: String
@@ -41,10 +41,10 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
     self.output = output
     self.batch = batch
     self.isTransparent = isTransparent
-    announced = items.map { $0.layer.announcesUse ? [] : $0.layer.allParameters }
+    announced = items.map { $0.layer.unannouncedParameters }
     cut = items.firstIndex { $0.turns != nil }
     firstLearning = items.firstIndex { !$0.layer.allParameters.isEmpty } ?? items.count
-    for (before, item) in zip(items, items.dropFirst()) where before.layer.outputMayBeOverwritten {
+    for (before, item) in zip(items, items.dropFirst()) where before.layer.givesOutputAway {
       (item.layer as? any InPlaceLayer<Scalar>)?.worksInPlace = true
     }
   }
@@ -54,7 +54,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer {
 
   var summary: String { items.map(\.layer.summary).joined(separator: ", ") }
   var announcesUse: Bool { true }
-  var outputMayBeOverwritten: Bool { items.last?.layer.outputMayBeOverwritten ?? false }
+  var outputMayBeOverwritten: Bool { items.last?.layer.givesOutputAway ?? false }
   var parameters: [Parameter<Scalar>] { isTransparent ? items[0].layer.parameters : [] }
   var buffers: [(name: String, tensor: Tensor<Scalar>)] {
     isTransparent ? items[0].layer.buffers : []

@@ -4,9 +4,9 @@
 /// parts than elements.
 public struct BlockPartition: Sendable, Equatable, RandomAccessCollection {
   /// The number of elements in all blocks.
-  public let total: Int
+  package let total: Int
   /// The number of blocks.
-  public let parts: Int
+  package let parts: Int
 
   /// Divides `count` elements into `parts` blocks.
   ///
@@ -27,10 +27,10 @@ public struct BlockPartition: Sendable, Equatable, RandomAccessCollection {
   public subscript(index: Int) -> Range<Int> { start(of: index)..<start(of: index + 1) }
 
   /// Where block `index` starts; for `parts`, the total.
-  public func start(of index: Int) -> Int {
+  package func start(of index: Int) -> Int {
     index * (total / parts) + Swift.min(index, total % parts)
   }
 
   /// The sizes of all blocks.
-  public var counts: [Int] { map(\.count) }
+  package var counts: [Int] { map(\.count) }
 }

@@ -136,7 +136,7 @@ extension Communicator {
   ///
   /// `MPI_Allgatherv`
   public func allGather<Scalar: ReducibleScalar>(
-    inPlace values: UnsafeMutableBufferPointer<Scalar>,
+    _ values: UnsafeMutableBufferPointer<Scalar>,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
     name: String? = nil
   ) throws {

@@ -10,7 +10,7 @@ extension Communicator {
   ///   - isInArena: Whether the elements are in an ``Arena``.
   ///   - wireFormat: How the elements are to travel.
   /// - Returns: An algorithm that is not `automatic`.
-  public func algorithm<Scalar: ReducibleScalar>(
+  package func algorithm<Scalar: ReducibleScalar>(
     for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type, isInArena: Bool = false,
     wireFormat: WireFormat = .full
   ) -> ReductionAlgorithm {
@@ -24,7 +24,7 @@ extension Communicator {
   ///
   /// The same on all ranks: rank 0 reads the file when MPI starts. One that cannot be used ends the job
   /// here, or at the communicator's first collective. `docs/schemas.md` says where the file is looked for.
-  public var tuningFile: String? {
+  package var tuningFile: String? {
     choices.isMeasured ? TuningText.ofJob?.file : nil
   }
 

@@ -9,7 +9,7 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
 
   package let kind: Kind
   /// The most bytes a message carries; nil for the algorithm's own choice.
-  public let segmentBytes: Int?
+  package let segmentBytes: Int?
 
   package init(_ kind: Kind, segmentBytes: Int? = nil) {
     precondition(
@@ -54,19 +54,19 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Every algorithm, `automatic` first.
-  public static let all: [ReductionAlgorithm] = [
+  package static let all: [ReductionAlgorithm] = [
     .automatic, .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling,
     .gatherAndReduce, .sharedMemory, .hierarchical, .native,
   ]
 
   /// The algorithm of that name, such as `recursiveDoubling`.
-  public init?(name: String) {
+  package init?(name: String) {
     guard let found = ReductionAlgorithm.all.first(where: { $0.name == name }) else { return nil }
     self = found
   }
 
   /// The name used in options and output.
-  public var name: String { kind.name }
+  package var name: String { kind.name }
 
   /// The name used in options and output.
   public var description: String { name }

@@ -2,15 +2,15 @@ internal import AllReduceNN
 
 /// Where replicas stand in their rounds, for a state to resume from: in addition to their vectors, what a replica has seen
 /// since each fragment was last exchanged.
-public struct KeptReplicas: Equatable, Sendable {
+package struct KeptReplicas: Equatable, Sendable {
   /// The replicas, whose own weights are in the state.
-  public internal(set) var count: Int
+  package internal(set) var count: Int
   /// The steps that each has taken.
-  public internal(set) var steps: Int
+  package internal(set) var steps: Int
   /// The step from which rounds count.
   var start: Int
   /// The steps of a round; nil where these are being measured.
-  public internal(set) var every: Int?
+  package internal(set) var every: Int?
   /// The fragment whose difference is in the state, added up and not due yet.
   var underWay: Int?
   /// The weight, length and square of that difference.
@@ -28,7 +28,7 @@ public struct KeptReplicas: Equatable, Sendable {
   var isBetweenRounds: Bool { underWay == nil && stepsTaken.allSatisfy { $0 == steps } }
 
   /// Whether all is equal.
-  public static func == (a: KeptReplicas, b: KeptReplicas) -> Bool {
+  package static func == (a: KeptReplicas, b: KeptReplicas) -> Bool {
     a.json.encodedOnOneLine() == b.json.encodedOnOneLine()
   }
 }

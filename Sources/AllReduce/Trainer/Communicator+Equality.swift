@@ -1,4 +1,4 @@
-public import AllReduceMPI
+package import AllReduceMPI
 
 /// What must be equal on all ranks is not.
 private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
@@ -33,7 +33,7 @@ extension Communicator {
   ///   - what: What it is, for people: "numbers of the gradient".
   ///   - text: How it is written.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming the ranks that differ from rank 0.
-  public func requireEqual(
+  package func requireEqual(
     _ value: Int, _ what: String, _ text: (Int) -> String = { "\($0)" }
   ) throws {
     let all = try allGatherNatively(value)
@@ -62,7 +62,7 @@ extension Communicator {
   ///   - what: What it is, for people: "options".
   ///   - exitCode: Of the error.
   /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, and both texts.
-  public func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {
+  package func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {
     let digest = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
     let all = try allGatherNatively(Int(truncatingIfNeeded: digest))
     let others = all.indices.filter { all[$0] != all[0] }

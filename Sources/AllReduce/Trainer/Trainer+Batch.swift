@@ -91,7 +91,7 @@ extension Trainer {
   }
 
   /// As ``score(on:batchSize:)``, of one batch of which this rank has its ``share``.
-  public func score(_ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>) throws -> BatchScore {
+  package func score(_ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>) throws -> BatchScore {
     try withGlobalWeights { try sum(scoreOwn((inputs, targets, []))) }
   }
 

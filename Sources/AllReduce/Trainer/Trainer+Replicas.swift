@@ -1,15 +1,15 @@
-public import AllReduceNN
+package import AllReduceNN
 
 extension Trainer {
   /// The replicas: 1 where all ranks train in step.
-  public var replicaCount: Int { ranks.count }
+  package var replicaCount: Int { ranks.count }
 
   /// Adds up what the replicas found, such as the scores of their steps. Collective.
   ///
   /// - Parameter score: Of this replica, the same on all of its ranks.
   /// - Returns: The total over all replicas, the same on all ranks.
   /// - Throws: ``MPIError``.
-  public func total(_ score: BatchScore) throws -> BatchScore {
+  package func total(_ score: BatchScore) throws -> BatchScore {
     try ranks.peers?.sum(score) ?? score
   }
 
@@ -25,10 +25,10 @@ extension Trainer {
 
   /// The steps from one meeting of replicas to the next; nil where they meet in every step, or have not measured yet
   /// how often they can.
-  public var exchangeEvery: Int? { replicas?.schedule?.steps }
+  package var exchangeEvery: Int? { replicas?.schedule?.steps }
 
   /// The outer steps so far, of a fragment each; nil where replicas meet in every step.
-  public var outerSteps: Int? { replicas?.outerSteps }
+  package var outerSteps: Int? { replicas?.outerSteps }
 
   /// The mean cosine between what two replicas learned before they met, weighted by lengths; nil before any met.
   ///
@@ -43,7 +43,7 @@ extension Trainer {
   }
 
   /// The part of this rank's steps that was not spent on meetings; nil where replicas meet in every step.
-  public var computeUtilisation: Double? {
+  package var computeUtilisation: Double? {
     guard let replicas, stepSeconds > 0 else { return nil }
     return max(0, 1 - replicas.seconds / stepSeconds)
   }
@@ -53,7 +53,7 @@ extension Trainer {
   /// - Parameter score: This replica's of the present epoch.
   /// - Returns: Nil where replicas meet in every step.
   /// - Throws: ``MPIError``.
-  public func keepReplicas(epochScore score: BatchScore = BatchScore()) throws -> KeptReplicas? {
+  package func keepReplicas(epochScore score: BatchScore = BatchScore()) throws -> KeptReplicas? {
     try tally.counting { try replicas?.keep(score) }
   }
 

@@ -3,11 +3,11 @@ internal import AllReduceNN
 
 extension Trainer {
   /// The algorithm that adds up the most at once.
-  public var chosenAlgorithm: ReductionAlgorithm { exchange.chosenAlgorithm }
+  package var chosenAlgorithm: ReductionAlgorithm { exchange.chosenAlgorithm }
 
   /// What this rank exchanged in all steps and updates so far, by layer: activations and their gradients,
   /// the loss, parameters' gradients; then, if there are any, new weights, statistics and norms.
-  public var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
+  package var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
     let rest = otherTraffic
     if rest.payloadBytes == 0 { return named }
     return named + [("weights, statistics and norms", "all", rest)]
@@ -37,7 +37,7 @@ extension Trainer {
   /// The first parameter to which an update on this rank gave a weight that is NaN or infinite: by its gradient, or by
   /// too long a step. Nil where none did. It costs a look at one number a parameter range; updates look at weights
   /// while they have them in registers.
-  public var notFinite: String? {
+  package var notFinite: String? {
     for update in exchange.updates where update.gaveNotFinite {
       for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges) {
         let own = elements.clamped(to: update.range)

@@ -52,7 +52,7 @@ extension Trainer {
   ///
   /// - Returns: The same on all ranks; it depends on how many ranks share the weights.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
-  public func checksum() throws -> UInt64 {
+  package func checksum() throws -> UInt64 {
     try withGlobalWeights {
       let sum = try replicaChecksum()
       try ranks.peers?.requireEqual(checksum: sum, "global weights")
@@ -87,7 +87,7 @@ extension Trainer {
   ///
   /// - Returns: Names, values and gradients, the same on all ranks.
   /// - Throws: ``MPIError``.
-  public func wholeParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])] {
+  package func wholeParameters() throws -> [(name: String, values: [Scalar], gradient: [Scalar])] {
     try withGlobalWeights {
       try network.parameters.map {
         (
@@ -103,7 +103,7 @@ extension Trainer {
   ///
   /// - Returns: The same on all ranks.
   /// - Throws: ``MPIError``.
-  public func gradientSquares() throws -> Double { try exchange.gradientSquares() }
+  package func gradientSquares() throws -> Double { try exchange.gradientSquares() }
 }
 
 extension Network {

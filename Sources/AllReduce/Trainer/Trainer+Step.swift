@@ -40,7 +40,7 @@ extension Trainer {
   ///   - part: Makes a part: its inputs, targets and the examples' numbers.
   /// - Returns: As there.
   /// - Throws: As there.
-  public func step(
+  package func step(
     parts: Int, learningRate: Double, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
     guard let replicas else { return try takeStep(parts: parts, learningRate: learningRate, part) }
@@ -74,7 +74,7 @@ extension Trainer {
   }
 
   /// The inputs of a part of a batch, its targets, and the data set's numbers of its examples.
-  public typealias Part = (inputs: Tensor<Scalar>, targets: Targets<Scalar>, examples: [Int])
+  package typealias Part = (inputs: Tensor<Scalar>, targets: Targets<Scalar>, examples: [Int])
 
   /// Computes the gradient of a global batch, the first half of a step. Collective.
   ///
@@ -86,7 +86,7 @@ extension Trainer {
   ///   - part: Makes a part.
   /// - Returns: The totals over all ranks; what is called next is ``update(learningRate:)``.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
-  public func computeGradient(
+  package func computeGradient(
     parts: Int = 1, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
     try computeGradient(parts: parts, part, stepping: nil)
@@ -98,7 +98,7 @@ extension Trainer {
   /// - Returns: False if a gradient was not finite, which only clipping sees; no weight has changed then.
   /// - Throws: ``MPIError``.
   @discardableResult
-  public func update(learningRate: Double) throws -> Bool {
+  package func update(learningRate: Double) throws -> Bool {
     try update(learningRate: learningRate, finishing: true)
   }
 

@@ -21,19 +21,19 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// This rank's network: the user's layers, or shards of them.
   public let network: Network<Scalar>
   /// The plan, with the placement of each layer and the grid.
-  public let plan: Plan
+  package let plan: Plan
   /// All ranks.
-  public let world: Communicator
+  package let world: Communicator
   /// Who shares the data, and who the weights: of this rank's replica, which is all ranks where replicas meet in every
   /// step.
-  public let grid: Grid
+  package let grid: Grid
   /// How gradients become new weights that all ranks hold.
-  public let update: UpdateMode
+  package let update: UpdateMode
   /// Into how many shards a global batch is cut for weights that do not depend on the number of ranks; nil
   /// where they may.
-  public let virtualShards: Int?
+  package let virtualShards: Int?
   /// What shortens gradients whose norm is larger; nil for nothing.
-  public var clipping: GradientClipping?
+  package var clipping: GradientClipping?
   /// The number of the next step, from 0; dropout masks depend on it. Set with the state of a checkpoint.
   public var nextStep: UInt64 = 0
   /// The updates so far; means of optimizers depend on it. Set with the state of a checkpoint.
@@ -41,9 +41,9 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// The steps whose loss or gradient was not finite: they changed no weight.
   public internal(set) var skippedSteps = 0
   /// Seconds of forward and backward passes so far, exchange left out.
-  public internal(set) var computeSeconds = 0.0
+  package internal(set) var computeSeconds = 0.0
   /// Seconds of updates after passes so far.
-  public internal(set) var updateSeconds = 0.0
+  package internal(set) var updateSeconds = 0.0
   /// Seconds of steps, meetings of replicas included; counted where these do not meet in every step.
   var stepSeconds = 0.0
   /// Notes when passes, layers and exchanges began and ended; nil for not.
@@ -169,7 +169,7 @@ extension Trainer {
   }
 
   /// The learned numbers, each counted once, however many ranks hold it.
-  public var parameterCount: Int {
+  package var parameterCount: Int {
     network.parameters.reduce(0) { $0 + $1.wholeShape.count }
   }
 

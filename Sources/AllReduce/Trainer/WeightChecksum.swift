@@ -1,12 +1,12 @@
-public import AllReduceNN
+package import AllReduceNN
 
 /// A number of 64 bits that tells networks' weights apart, bit for bit.
 ///
 /// Equal bits give equal checksums; one changed bit gives another (each word goes through steps that
 /// can be undone). Not meant to withstand who wants to deceive. Costs one pass over the weights.
-public enum WeightChecksum {
+package enum WeightChecksum {
   /// The checksum of a network's parameters: their values, without the room between them.
-  public static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {
+  package static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {
     var sum = Running()
     for parameter in network.layout.parameters {
       sum.add(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(parameter.values.values)))
@@ -15,14 +15,14 @@ public enum WeightChecksum {
   }
 
   /// The checksum of bytes.
-  public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+  package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var sum = Running()
     sum.add(bytes)
     return sum.value
   }
 
   /// Sixteen digits.
-  public static func text(_ checksum: UInt64) -> String {
+  package static func text(_ checksum: UInt64) -> String {
     let digits = String(checksum, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

@@ -7,9 +7,9 @@ internal import AllReduceNN
 #endif
 
 /// What this process takes of the machine's memory.
-public enum ProcessMemory {
+package enum ProcessMemory {
   /// The most memory that this process has had in use, in bytes (`getrusage`).
-  public static var peakResidentBytes: Int {
+  package static var peakResidentBytes: Int {
     var usage = rusage()
     #if canImport(Glibc)
       // In kilobytes.
@@ -23,7 +23,7 @@ public enum ProcessMemory {
 
   /// The memory that this process has in use now, in bytes, where n processes share a page each 1/n of it
   /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not tell.
-  public static var proportionalBytes: Int? {
+  package static var proportionalBytes: Int? {
     guard let file = try? FileBytes(path: "/proc/self/smaps_rollup", unpacks: false) else {
       return nil
     }

@@ -1,32 +1,32 @@
-public import AllReduceMPI
-public import AllReduceNN
+package import AllReduceMPI
+package import AllReduceNN
 
 /// What each rank has sent, and what memory it takes: a number a rank.
-public struct RankFigures: Sendable {
+package struct RankFigures: Sendable {
   /// Payload that each sent to other hosts, or as messages on its own.
-  public let networkBytes: [Int]
+  package let networkBytes: [Int]
   /// What each sent so that ranks agree.
-  public let agreementBytes: [Int]
+  package let agreementBytes: [Int]
   /// What each moved from and to memory of other ranks of its host.
-  public let memoryBytes: [Int]
+  package let memoryBytes: [Int]
   /// The most memory that each had in use.
-  public let peakBytes: [Int]
+  package let peakBytes: [Int]
   /// The memory in use, where n processes share a page each 1/n of it; -1 where the system does not tell.
-  public let proportionalBytes: [Int]
+  package let proportionalBytes: [Int]
   /// The learned numbers that each holds.
-  public let parameters: [Int]
+  package let parameters: [Int]
 
   /// Gathers them. Collective.
   ///
   /// - Throws: ``MPIError``.
-  public init<Scalar: NetworkScalar & ReducibleScalar>(of trainer: Trainer<Scalar>) throws {
+  package init<Scalar: NetworkScalar & ReducibleScalar>(of trainer: Trainer<Scalar>) throws {
     try self.init(trainer.traffic, trainer.network.parameterCount, over: trainer.world)
   }
 
   /// Gathers those of workers and servers. Collective.
   ///
   /// - Throws: ``MPIError``.
-  public init<Scalar: NetworkScalar & ReducibleScalar>(
+  package init<Scalar: NetworkScalar & ReducibleScalar>(
     of training: ServedTraining<Scalar>
   ) throws {
     try self.init(

@@ -1,7 +1,7 @@
 /// How long steps took. The first ones do not count: in them memory is touched for the first time.
-public struct StepTimes: Sendable {
+package struct StepTimes: Sendable {
   /// How many steps do not count.
-  public static let warmUp = 5
+  package static let warmUp = 5
 
   private var seconds: [Double] = []
   private var examples = 0
@@ -17,10 +17,10 @@ public struct StepTimes: Sendable {
   }
 
   /// Examples of all ranks a second; nil before any step counts.
-  public var examplesPerSecond: Double? { total > 0 ? Double(examples) / total : nil }
+  package var examplesPerSecond: Double? { total > 0 ? Double(examples) / total : nil }
 
   /// The median of a step's seconds; nil before any step counts.
-  public var median: Double? {
+  package var median: Double? {
     guard !seconds.isEmpty else { return nil }
     let sorted = seconds.sorted()
     let middle = sorted.count / 2

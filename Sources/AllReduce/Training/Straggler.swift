@@ -3,16 +3,16 @@ internal import AllReduceMPI
 /// A rank that is slowed down, to try what that does to the others.
 ///
 /// After each step it sleeps `factor` - 1 times as long as it has computed.
-public struct Straggler: Hashable, Sendable {
+package struct Straggler: Hashable, Sendable {
   /// The rank of all ranks.
-  public var rank: Int
+  package var rank: Int
   /// How many times longer it takes than it would; 1 or more.
-  public var factor: Double
+  package var factor: Double
 
   /// Names a rank and how slow it is.
   ///
   /// - Precondition: The factor is 1 or more.
-  public init(rank: Int, factor: Double) {
+  package init(rank: Int, factor: Double) {
     precondition(
       factor >= 1 && factor.isFinite, "a straggler takes 1 or more times as long, not \(factor)")
     (self.rank, self.factor) = (rank, factor)

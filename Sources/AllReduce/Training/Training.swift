@@ -17,9 +17,9 @@ public import AllReduceNN
 /// Every rank makes it alike, with the same data.
 public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// What takes the steps.
-  public let trainer: Trainer<Scalar>
+  package let trainer: Trainer<Scalar>
   /// What is learned from, and what is evaluated on.
-  public let data: ClassificationData
+  package let data: ClassificationData
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
@@ -36,13 +36,13 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Where the state is kept, and whether to resume from it.
   public var checkpoints: Checkpoints?
   /// A rank that is slowed down; nil for none.
-  public var straggler: Straggler?
+  package var straggler: Straggler?
   /// Called with the state that a run is resumed from, before anything of it is taken over; throws to refuse it.
   /// What it gives and this run has too, such as the seed, is compared without it.
-  public var checkResumed: ((TrainingState) throws -> Void)?
+  package var checkResumed: ((TrainingState) throws -> Void)?
   /// The layers in the words of the programs' option `--layers`, to be kept in the state for those that make the
   /// network again.
-  public var layerWords: String?
+  package var layerWords: String?
   /// A file for a line of JSON a step (`docs/schemas.md`).
   public var log: String?
   /// A file for a timeline of all ranks (``TraceFile``).
@@ -57,15 +57,15 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// The accuracy on the test examples after each epoch.
   public private(set) var testAccuracy: [Double] = []
   /// Steps done, by earlier runs too.
-  public private(set) var steps = 0
+  package private(set) var steps = 0
   /// The steps of earlier runs.
-  public private(set) var firstStep = 0
+  package private(set) var firstStep = 0
   /// How long steps took.
-  public private(set) var times = StepTimes()
+  package private(set) var times = StepTimes()
   /// The checksum of the weights, equal on all ranks (``Trainer/checksum()``).
-  public private(set) var checksum: UInt64 = 0
+  package private(set) var checksum: UInt64 = 0
   /// The examples of all ranks a step.
-  public private(set) var globalBatchSize: Int
+  package private(set) var globalBatchSize: Int
 
   /// Below this mean cosine between what replicas learned, they are told to meet more often: the mean of two is then
   /// little longer than it would be at right angles, by chance.
@@ -102,7 +102,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// The steps of a number of epochs, for a schedule over all of them.
-  public func stepCount(epochs: Int) -> Int {
+  package func stepCount(epochs: Int) -> Int {
     let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
     return min(stepsPerEpoch ?? all, all) * epochs
   }

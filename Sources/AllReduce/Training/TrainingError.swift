@@ -1,7 +1,7 @@
-public import AllReduceMPI
+internal import AllReduceMPI
 
 /// Why a training cannot begin, or go on. The same on all ranks.
-public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
+package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   /// The settings do not fit each other, the data, or the state that is to be gone on from.
   case settings(String)
   /// The loss or the gradient of a step is NaN or infinite, or a step gave a parameter such weights, on a rank. Epoch
@@ -12,7 +12,7 @@ public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   case notFinite(tensor: String)
 
   /// 64, wrong usage, or 65.
-  public var exitCode: Int32 {
+  package var exitCode: Int32 {
     switch self {
     case .settings: 64
     case .diverged, .notFinite: 65
@@ -20,7 +20,7 @@ public enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   }
 
   /// What is wrong, and what to do.
-  public var description: String {
+  package var description: String {
     switch self {
     case .settings(let text): text
     case .notFinite(let tensor):

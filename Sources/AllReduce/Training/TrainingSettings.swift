@@ -4,12 +4,12 @@ internal import AllReduceNN
 /// A folder that keeps a training's latest states (``Checkpoint``), of one job at a time.
 public struct Checkpoints: Sendable {
   /// The folder; made if its parent is there.
-  public var folder: String
+  package var folder: String
   /// The steps from one writing of the state to the next; it is also written at the end. Nil: after every epoch.
-  public var everySteps: Int?
+  package var everySteps: Int?
   /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
   /// state is refused.
-  public var resumes: Bool
+  package var resumes: Bool
 
   /// How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.
   public var generations: Int
@@ -26,9 +26,9 @@ public struct Checkpoints: Sendable {
 /// Ends a training when the test accuracy has not grown for some epochs.
 public struct EarlyStopping: Sendable {
   /// The epochs without growth after which it ends.
-  public var patience: Int
+  package var patience: Int
   /// What counts as growth.
-  public var leastGain: Double
+  package var leastGain: Double
 
   /// Sets how long to wait for growth, and for how much.
   public init(patience: Int, leastGain: Double = 0) {

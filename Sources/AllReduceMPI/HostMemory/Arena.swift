@@ -1,15 +1,14 @@
 /// Memory of the host in which the ranks' numbers live, so that a reduction need not move them.
 ///
-/// A symmetric arena gives each rank a part of its own, which the other ranks of the host can read
-/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. A
-/// single arena is one part that all ranks of a host share. Ranks of one machine that cannot share memory
-/// (containers of their own) count as hosts of their own. The memory belongs to the host and goes
+/// An arena gives each rank a part of its own, which the other ranks of the host can read
+/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. Ranks of one machine that cannot share memory
+/// (containers of their own) count as hosts of their own. The memory belongs to the host and is freed
 /// when the last rank releases it; nothing has a name, so nothing can be left behind.
 ///
 /// One arena serves any group of its ranks: a reduction names the communicator.
 public final class Arena<Scalar: ReducibleScalar> {
   /// How the memory is divided.
-  public enum Sharing: Sendable {
+  package enum Sharing: Sendable {
     /// A part for each rank.
     case symmetric
     /// One part for all ranks of a host.
@@ -19,32 +18,31 @@ public final class Arena<Scalar: ReducibleScalar> {
   /// Elements of a part.
   public let count: Int
   /// How the memory is divided.
-  public var sharing: Sharing { memory.isSingle ? .single : .symmetric }
-  /// This rank's part: `count` elements, zero at first. In a single arena all ranks' part.
+  package var sharing: Sharing { memory.isSingle ? .single : .symmetric }
+  /// This rank's part: `count` elements, zero at first.
   public let values: UnsafeMutableBufferPointer<Scalar>
 
   @usableFromInline package let memory: ArenaMemory
 
-  /// Makes an arena.
+  /// Makes an arena with a part for each rank.
   ///
-  /// Collective: all ranks must call it with the same count, type and sharing, which are compared before
-  /// anything is made. Takes `count` elements of memory a rank (symmetric) or a host (single), touched now.
-  /// Also costs three all-gathers of a few numbers a rank.
+  /// Collective: all ranks must call it with the same count and type, which are compared before anything is
+  /// made. Takes `count` elements of memory a rank, touched now, and costs three all-gathers of a few numbers
+  /// a rank.
   ///
   /// - Parameters:
   ///   - count: Elements of a part.
   ///   - communicator: The ranks that get one.
-  ///   - sharing: How the memory is divided.
   /// - Throws: ``AgreedError`` if ranks ask for different arenas, or a host has not enough memory (it says
-  ///   how much is needed and how much there is); ``MPIError``.
-  public convenience init(
-    count: Int, over communicator: Communicator, sharing: Sharing = .symmetric
-  ) throws {
-    try self.init(count: count, over: communicator, sharing: sharing, ways: nil)
+  ///   how much is needed and how much is free); ``MPIError``.
+  public convenience init(count: Int, over communicator: Communicator) throws {
+    try self.init(count: count, over: communicator, sharing: .symmetric)
   }
 
+  /// Makes an arena with a part for each rank, or one part for all ranks of a host. Collective, as the public
+  /// initializer.
   package init(
-    count: Int, over communicator: Communicator, sharing: Sharing, ways: [HostMemoryWay]?
+    count: Int, over communicator: Communicator, sharing: Sharing, ways: [HostMemoryWay]? = nil
   ) throws {
     precondition(count >= 0, "An arena cannot have \(count) elements.")
     memory = try ArenaMemory(

@@ -10,5 +10,5 @@ public struct Batch<Scalar: NetworkScalar> {
   public let globalCount: Int
 
   /// The examples of this part; 0 for an empty one.
-  public var count: Int { examples.count }
+  package var count: Int { examples.count }
 }

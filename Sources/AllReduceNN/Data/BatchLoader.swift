@@ -5,9 +5,9 @@
 /// (``SyntheticImages``) and a core is spare. Without it nothing is done ahead.
 public final class BatchLoader<Scalar: NetworkScalar> {
   /// Where examples come from.
-  public let data: any Dataset
+  package let data: any Dataset
   /// Which examples are in which batch.
-  public let sampler: EpochSampler
+  package let sampler: EpochSampler
   private let rank: Int
   private let ranks: Int
   private var present = BatchSlot<Scalar>()

@@ -6,10 +6,10 @@
 
 extension ClassificationData {
   /// Where Debian's package dataset-fashion-mnist puts its files.
-  public static let fashionMNISTDirectory = "/usr/share/datasets/fashion-mnist"
+  package static let fashionMNISTDirectory = "/usr/share/datasets/fashion-mnist"
 
   /// Whether a folder has the images to learn from; the other files may still be missing.
-  public static func hasIDX(directory: String) -> Bool {
+  package static func hasIDX(directory: String) -> Bool {
     existing("train-images-idx3-ubyte", in: directory) != nil
   }
 

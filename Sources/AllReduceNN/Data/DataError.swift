@@ -3,19 +3,19 @@
 /// Its description is one sentence that ends with what to do next.
 public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The path of the file, or the name of the data.
-  public let file: String
+  package let file: String
   /// The line, from 1; nil if the whole file is meant.
-  public var line: Int?
+  package var line: Int?
   /// The column, from 1; nil if the whole line is meant.
-  public let column: Int?
+  package let column: Int?
   /// The name of the column if the file has a header.
-  public let columnName: String?
+  package let columnName: String?
   /// What should stand there.
-  public let expected: String
+  package let expected: String
   /// What stands there.
-  public let found: String
+  package let found: String
   /// What to do next.
-  public let advice: String
+  package let advice: String
 
   /// Creates an error about a place in a file.
   ///
@@ -27,7 +27,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   ///   - expected: What should stand there.
   ///   - found: What stands there.
   ///   - advice: What to do next.
-  public init(
+  package init(
     file: String, line: Int? = nil, column: Int? = nil, columnName: String? = nil,
     expected: String, found: String, advice: String
   ) {
@@ -57,7 +57,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   ///
   /// - Parameter count: How many lines stand before the part that was read.
   /// - Returns: The error with the line's number in the whole file.
-  public func shifted(byLines count: Int) -> DataError {
+  package func shifted(byLines count: Int) -> DataError {
     var shifted = self
     if let line { shifted.line = line + count }
     return shifted

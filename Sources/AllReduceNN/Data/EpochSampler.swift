@@ -6,13 +6,13 @@
 /// most; the last batch of an epoch may be short, and a part empty.
 public struct EpochSampler: Hashable, Sendable {
   /// The examples of the data set.
-  public let count: Int
+  package let count: Int
   /// The examples of a step, over all ranks.
-  public let globalBatchSize: Int
+  package let globalBatchSize: Int
   /// What the orders depend on.
-  public let seed: UInt64
+  package let seed: UInt64
   /// Whether examples are shuffled; otherwise they come as they are numbered.
-  public let shuffles: Bool
+  package let shuffles: Bool
 
   /// Divides examples into batches.
   ///
@@ -22,7 +22,7 @@ public struct EpochSampler: Hashable, Sendable {
   ///   - seed: Orders of different seeds are different.
   ///   - shuffles: Whether examples are shuffled.
   /// - Precondition: The count is not negative, the batch not empty.
-  public init(count: Int, globalBatchSize: Int, seed: UInt64 = 0, shuffles: Bool = true) {
+  package init(count: Int, globalBatchSize: Int, seed: UInt64 = 0, shuffles: Bool = true) {
     precondition(count >= 0, "a data set has 0 or more examples, not \(count)")
     precondition(globalBatchSize >= 1, "a batch has 1 or more examples, not \(globalBatchSize)")
     self.count = count
@@ -58,7 +58,7 @@ public struct EpochSampler: Hashable, Sendable {
   ///
   /// - Parameter step: Within its epoch, from 0.
   /// - Returns: The global batch size, or less in the last step.
-  public func batchSize(step: Int) -> Int {
+  package func batchSize(step: Int) -> Int {
     precondition(
       step >= 0 && step < stepsPerEpoch, "step \(step) is outside 0..<\(stepsPerEpoch)")
     return min(globalBatchSize, count - step * globalBatchSize)
@@ -73,7 +73,7 @@ public struct EpochSampler: Hashable, Sendable {
   ///   - ranks: How many share the global batch.
   /// - Returns: The examples' numbers, in the order of the batch; none where there are more ranks
   ///   than examples.
-  public func examples(epoch: Int, step: Int, rank: Int = 0, of ranks: Int = 1) -> [Int] {
+  package func examples(epoch: Int, step: Int, rank: Int = 0, of ranks: Int = 1) -> [Int] {
     precondition(rank >= 0 && rank < ranks, "rank \(rank) is not one of \(ranks)")
     let size = batchSize(step: step)
     let (each, more) = (size / ranks, size % ranks)

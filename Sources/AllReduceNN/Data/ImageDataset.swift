@@ -1,15 +1,15 @@
 internal import CKernels
 
 /// Images of bytes with their labels, in memory or in mapped files; bytes until a batch is made.
-public struct ImageDataset: Dataset {
+package struct ImageDataset: Dataset {
   /// What they are, for messages: a path.
-  public let name: String
+  package let name: String
   /// The number of images.
-  public let count: Int
+  package let count: Int
   /// `[height, width, channels]`.
-  public let exampleShape: Shape
+  package let exampleShape: Shape
   /// The number of classes.
-  public let classCount: Int
+  package let classCount: Int
   private let pixels: SharedBytes
   private let labels: [UInt8]
   // An input is byte * scale + offset.
@@ -26,7 +26,7 @@ public struct ImageDataset: Dataset {
   ///   - classCount: The number of classes.
   ///   - whitest: The byte that becomes 1; 0 becomes 0.
   /// - Precondition: Each image has a label, and every label is below the number of classes.
-  public init(
+  package init(
     name: String, shape: Shape, pixels: [UInt8], labels: [UInt8], classCount: Int,
     whitest: UInt8 = 255
   ) {
@@ -70,7 +70,7 @@ public struct ImageDataset: Dataset {
   ///   - deviation: Of the same; 0.3530 for Fashion-MNIST.
   /// - Returns: A data set that shares the bytes of this one.
   /// - Precondition: The deviation is more than 0.
-  public func normalized(mean: Float, deviation: Float) -> ImageDataset {
+  package func normalized(mean: Float, deviation: Float) -> ImageDataset {
     precondition(deviation > 0, "the deviation must be more than 0, not \(deviation)")
     return ImageDataset(
       name: name, exampleShape: exampleShape, classCount: classCount, pixels: pixels,
@@ -78,7 +78,7 @@ public struct ImageDataset: Dataset {
   }
 
   /// Writes the inputs, bytes turned into numbers, and the labels of some examples.
-  public func fill(
+  package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
     checkFill(examples, inputs, labels)

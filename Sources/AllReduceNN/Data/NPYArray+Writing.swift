@@ -3,7 +3,7 @@ extension NPYArray {
   ///
   /// - Parameter path: The file.
   /// - Throws: ``DataError`` or ``OutputError`` with the system's reason if it cannot be written.
-  public func write(npy path: String) throws {
+  package func write(npy path: String) throws {
     let file = try OutputFile(path: path)
     try npyBytes.withUnsafeBytes { try file.write($0) }
     try file.finish()

@@ -2,16 +2,16 @@
 ///
 /// Little-endian, in the order of C (the last dimension is contiguous). The types are `Float` (f4),
 /// `Double` (f8), `Int32` (i4), `Int64` (i8) and `UInt8` (u1).
-public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
+package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
   /// The dimensions' sizes, outermost first; empty for a single number.
-  public var sizes: [Int]
+  package var sizes: [Int]
   /// The numbers, row by row.
-  public var elements: [Element]
+  package var elements: [Element]
 
   /// Gives numbers dimensions.
   ///
   /// - Precondition: The count of numbers is the product of the sizes.
-  public init(sizes: [Int], elements: [Element]) {
+  package init(sizes: [Int], elements: [Element]) {
     precondition(
       sizes.reduce(1, *) == elements.count,
       "an array of \(sizes) needs \(sizes.reduce(1, *)) numbers, not \(elements.count)")
@@ -23,7 +23,7 @@ public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
   ///
   /// - Parameter path: The file.
   /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds another type.
-  public init(npy path: String) throws(DataError) {
+  package init(npy path: String) throws(DataError) {
     let file = try FileBytes(path: path, allowsPipes: true)
     let header = try NPYHeader(file.bytes, path)
     guard header.type == Element.npyType else {
@@ -58,35 +58,35 @@ public struct NPYArray<Element: NPYElement>: Equatable, Sendable {
   }
 
   /// The bytes of a file with these numbers, version 1 of the format.
-  public var npyBytes: [UInt8] {
+  package var npyBytes: [UInt8] {
     let header = NPYHeader.bytes(type: Element.npyType, sizes: sizes)
     return header + elements.withUnsafeBytes { Array($0) }
   }
 }
 
 /// A number that files of NumPy hold.
-public protocol NPYElement: BitwiseCopyable, Equatable, Sendable {
+package protocol NPYElement: BitwiseCopyable, Equatable, Sendable {
   /// NumPy's word for the type: "<f4".
   static var npyType: String { get }
 }
 
 extension Float: NPYElement {
   /// f4, little-endian.
-  public static var npyType: String { "<f4" }
+  package static var npyType: String { "<f4" }
 }
 extension Double: NPYElement {
   /// f8, little-endian.
-  public static var npyType: String { "<f8" }
+  package static var npyType: String { "<f8" }
 }
 extension Int32: NPYElement {
   /// i4, little-endian.
-  public static var npyType: String { "<i4" }
+  package static var npyType: String { "<i4" }
 }
 extension Int64: NPYElement {
   /// i8, little-endian.
-  public static var npyType: String { "<i8" }
+  package static var npyType: String { "<i8" }
 }
 extension UInt8: NPYElement {
   /// u1; bytes have no order.
-  public static var npyType: String { "|u1" }
+  package static var npyType: String { "|u1" }
 }

@@ -9,7 +9,7 @@ extension NumericTable {
   ///
   /// - Parameter path: The file, which gzip may have packed, or a pipe.
   /// - Throws: ``DataError`` with the line and the column.
-  public init(csv path: String) throws {
+  package init(csv path: String) throws {
     try self.init(csv: path, part: 0, of: 1, allowsPipes: true)
     if values.rows == 0 { throw withoutRows() }
   }
@@ -26,7 +26,7 @@ extension NumericTable {
   ///   - parts: How many there are.
   /// - Throws: ``DataError`` with the line within the part and the column.
   /// - Precondition: The part is within 0..<parts.
-  public init(csv path: String, part: Int, of parts: Int) throws {
+  package init(csv path: String, part: Int, of parts: Int) throws {
     try self.init(csv: path, part: part, of: parts, allowsPipes: false)
   }
 

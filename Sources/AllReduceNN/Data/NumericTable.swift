@@ -1,22 +1,22 @@
 /// A table of numbers with named columns.
-public struct NumericTable: Sendable {
+package struct NumericTable: Sendable {
   /// Where the table comes from, for messages.
-  public let file: String
+  package let file: String
   /// A name for each column.
-  public let columnNames: [String]
+  package let columnNames: [String]
   /// Whether the names stand in the file; otherwise they are "column 1" and so on.
-  public let hasHeader: Bool
+  package let hasHeader: Bool
   /// The numbers, [rows, columns].
-  public let values: Matrix<Double>
+  package let values: Matrix<Double>
   /// How many lines of text this table, or this part of one, was read from.
-  public let lineCount: Int
+  package let lineCount: Int
 
   /// The place, from 0, of the column with a name, or else with a number, from 1.
   ///
   /// - Parameter nameOrNumber: A column's name in the header or its number; a name wins.
   /// - Returns: An index into ``columnNames``.
   /// - Throws: ``DataError`` if there is no such column, or several of that name.
-  public func columnIndex(_ nameOrNumber: String) throws(DataError) -> Int {
+  package func columnIndex(_ nameOrNumber: String) throws(DataError) -> Int {
     let matches = columnNames.indices.filter { columnNames[$0] == nameOrNumber }
     if matches.count == 1 || (matches.count > 1 && !hasHeader) { return matches[0] }
     if matches.count > 1 {
@@ -45,7 +45,7 @@ public struct NumericTable: Sendable {
   /// A part of a file may have no rows; a reader of parts throws this if no part has any.
   ///
   /// - Returns: The error to throw.
-  public func withoutRows() -> DataError {
+  package func withoutRows() -> DataError {
     DataError(
       file: file, line: 2, expected: "a row of \(columnNames.count) numbers",
       found: "only a header", advice: "add the data below it")

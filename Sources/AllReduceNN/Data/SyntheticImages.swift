@@ -3,15 +3,15 @@
 /// An image is a function of the seed and its number, so a rank makes only its own, and data sets of any
 /// size take no memory but for the patterns. Pixels are from 0 to 1, a quarter of each the pattern's, the
 /// rest noise; a linear classifier learns to tell them apart.
-public struct SyntheticImages: Dataset {
+package struct SyntheticImages: Dataset {
   /// What they are, for messages.
-  public var name: String { "synthetic images" }
+  package var name: String { "synthetic images" }
   /// The number of images.
-  public let count: Int
+  package let count: Int
   /// `[height, width, channels]`.
-  public let exampleShape: Shape
+  package let exampleShape: Shape
   /// The number of classes.
-  public let classCount: Int
+  package let classCount: Int
   private let first: Int
   private let random: Philox
   private let patterns: [UInt8]
@@ -25,10 +25,11 @@ public struct SyntheticImages: Dataset {
   ///   - seed: What patterns and noise depend on.
   ///   - first: Where the set begins in the endless row of images of a seed: sets for training and for
   ///     testing have the same patterns and different images.
-  public init(
+  package init(
     count: Int, shape: Shape = [28, 28, 1], classCount: Int = 10, seed: UInt64 = 0, first: Int = 0
   ) {
-    precondition(count >= 0 && first >= 0, "there are no images \(first)..<\(first) + \(count)")
+    precondition(
+      count >= 0 && first >= 0, "there cannot be \(count) images, numbered from \(first) on")
     precondition(classCount >= 1, "images have 1 or more classes, not \(classCount)")
     self.count = count
     exampleShape = shape
@@ -49,7 +50,7 @@ public struct SyntheticImages: Dataset {
   }
 
   /// Makes the images and labels of some numbers.
-  public func fill(
+  package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
     checkFill(examples, inputs, labels)

@@ -1,17 +1,17 @@
 /// Rows of a table as examples: one column is the class, the others are the inputs.
-public struct TableDataset: Dataset {
+package struct TableDataset: Dataset {
   /// The file, for messages.
-  public let name: String
+  package let name: String
   /// The number of classes, those of the test rows included.
-  public let classCount: Int
+  package let classCount: Int
   private let columns: Int
   private let inputs: [Float]
   private let labels: [Int32]
 
   /// The number of rows.
-  public var count: Int { labels.count }
+  package var count: Int { labels.count }
   /// `[columns]`, the class's left out.
-  public var exampleShape: Shape { [columns] }
+  package var exampleShape: Shape { [columns] }
 
   fileprivate init(name: String, classCount: Int, columns: Int, inputs: [Float], labels: [Int32]) {
     (self.name, self.classCount, self.columns) = (name, classCount, columns)
@@ -19,7 +19,7 @@ public struct TableDataset: Dataset {
   }
 
   /// Copies the inputs and labels of some rows.
-  public func fill(
+  package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
     checkFill(examples, inputs, labels)

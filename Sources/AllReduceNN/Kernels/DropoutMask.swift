@@ -1,18 +1,18 @@
 /// Which elements of an example a dropout layer drops in a step: a pure function of the seed, the step,
 /// the layer, the example's number and the element's place, 16 random bits each.
-public struct DropoutMask: Hashable, Sendable {
+package struct DropoutMask: Hashable, Sendable {
   /// The seed of the run.
-  public let seed: UInt64
+  package let seed: UInt64
   /// The stream of ``Philox`` that belongs to the layer and step.
-  public let stream: UInt64
+  package let stream: UInt64
   /// How many of 65,536 elements are kept.
-  public let kept: Int
+  package let kept: Int
   /// The element of an example that is counted as the first, a multiple of ``step``: a process that has
   /// only some elements of each example starts there.
-  public let firstElement: Int
+  package let firstElement: Int
 
   /// A mask may start at multiples of this many elements.
-  public static var step: Int { 64 }
+  package static var step: Int { 64 }
 
   /// Creates a mask.
   ///
@@ -22,7 +22,7 @@ public struct DropoutMask: Hashable, Sendable {
   ///   - step: The number of the training step; its lower 40 bits count.
   ///   - kept: How many of 65,536 elements are kept.
   ///   - firstElement: Which element counts as the first, a multiple of ``step``.
-  public init(seed: UInt64, layer: Int, step: UInt64, kept: Int, firstElement: Int = 0) {
+  package init(seed: UInt64, layer: Int, step: UInt64, kept: Int, firstElement: Int = 0) {
     precondition(
       firstElement >= 0 && firstElement % DropoutMask.step == 0,
       "a mask starts at a multiple of \(DropoutMask.step), not at \(firstElement)")
@@ -47,7 +47,7 @@ public struct DropoutMask: Hashable, Sendable {
   /// Whether an element is kept.
   ///
   /// The bits lie where eight blocks at a time put them in memory: see `drop` in `activations.h`.
-  public func keeps(_ element: Int, of example: Int) -> Bool {
+  package func keeps(_ element: Int, of example: Int) -> Bool {
     let block = UInt64(8 * (element / 64) + element % 32 / 4)
     let words = Philox(seed: seed).block(at: index(of: example) + block, stream: stream)
     let word = words[2 * (element / 32 % 2) + element % 4 / 2]

@@ -1,23 +1,7 @@
 package import CKernels
 
-/// A number that layers compute with.
-public protocol LayerScalar {
-  /// The loops of layers, at the highest level of this processor.
-  static var layerLoops: LayerKernels { get }
-}
-
-extension Float: LayerScalar {
-  /// The loops of layers for 32-bit numbers, at the highest level of this processor.
-  public static let layerLoops = LayerKernels(ofDouble: false)
-}
-
-extension Double: LayerScalar {
-  /// The loops of layers for 64-bit numbers, at the highest level of this processor.
-  public static let layerLoops = LayerKernels(ofDouble: true)
-}
-
 /// The loops of layers for one type of number: see `layers.h`.
-public struct LayerKernels: @unchecked Sendable {
+package struct LayerKernels: @unchecked Sendable {
   /// The functions; constant memory.
   let table: UnsafePointer<ck_layers>
   /// The level that they were compiled for.

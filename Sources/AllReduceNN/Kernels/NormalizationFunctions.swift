@@ -1,5 +1,5 @@
 /// Loops of normalization over `[rows, width]`; they check nothing. As ``VectorFunctions`` in all else.
-public protocol NormalizationFunctions<Scalar>: Sendable {
+package protocol NormalizationFunctions<Scalar>: Sendable {
   associatedtype Scalar
 
   /// sums[c] += the sum of x - shift[c] over the rows, squares[c] += that of their squares.

@@ -3,7 +3,7 @@
 /// A result may take an operand's place; otherwise ranges do not overlap. Gradients are multiplied in
 /// place. For `Float` these are C kernels for this processor, with the errors that `activations.h` states;
 /// all processors give the same bits. For `Double` they are plain loops over the system's functions.
-public protocol VectorFunctions<Scalar>: Sendable {
+package protocol VectorFunctions<Scalar>: Sendable {
   associatedtype Scalar
 
   /// y = exp(x).

@@ -1,18 +1,18 @@
 /// A layer that can write its output over its input.
 ///
 /// ``Sequential`` sets it for a layer that follows one whose output may be overwritten
-/// (``Layer/outputMayBeOverwritten``): that saves memory and its traffic. Elsewhere it is safe only if
+/// (``LayerHints/outputMayBeOverwritten``): that saves memory and its traffic. Elsewhere it is safe only if
 /// nothing else reads the input.
-public protocol InPlaceLayer<Scalar>: Layer {
+package protocol InPlaceLayer<Scalar>: Layer {
   /// Whether the output takes the input's place; false at first.
   var worksInPlace: Bool { get set }
 }
 
 /// What ``ReLU``, ``LeakyReLU``, ``Tanh`` and ``Sigmoid`` share: a function of single elements whose
 /// gradient follows from its result. Any shape; the gradient is computed in place.
-public class ActivationLayer<Scalar: NetworkScalar>: InPlaceLayer {
+public class ActivationLayer<Scalar: NetworkScalar>: Layer, InPlaceLayer {
   /// Whether the output takes the input's place.
-  public final var worksInPlace = false
+  package final var worksInPlace = false
 
   private var scratch = Scratch<Scalar>()
   private var output: Tensor<Scalar>?

@@ -19,7 +19,7 @@ public final class ReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
 /// x, or a small slope times x where x is negative. Maas, Hannun and Ng, 2013.
 public final class LeakyReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   /// The slope below 0.
-  public let slope: Scalar
+  package let slope: Scalar
 
   /// Creates the layer.
   ///

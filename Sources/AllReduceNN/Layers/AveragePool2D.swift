@@ -6,9 +6,9 @@ import CKernels
 /// (height - kernel) / stride + 1, rounded down: what is left at the edges is not used.
 public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
   /// The size of a window.
-  public let kernel: Size2D
+  package let kernel: Size2D
   /// The steps from a window to the next.
-  public let stride: Size2D
+  package let stride: Size2D
 
   /// The loops, for tests to replace.
   package var loops = Scalar.layerLoops

@@ -12,19 +12,19 @@
 ///
 /// Evaluation uses the running averages. They are buffers, equal on all ranks: in each training step they
 /// move by the momentum towards the batch's mean and unbiased variance.
-public final class BatchNorm<Scalar: NetworkScalar>: Layer {
+public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The scale of each channel; 1 at first.
-  public let weight: Parameter<Scalar>
+  package let weight: Parameter<Scalar>
   /// What is added to each channel; 0 at first.
-  public let bias: Parameter<Scalar>
+  package let bias: Parameter<Scalar>
   /// The mean of each channel for evaluation; 0 at first.
-  public let runningMean: Tensor<Scalar>
+  package let runningMean: Tensor<Scalar>
   /// The variance of each channel for evaluation; 1 at first.
-  public let runningVariance: Tensor<Scalar>
+  package let runningVariance: Tensor<Scalar>
   /// How far the averages move in a step, from 0 to 1.
-  public let momentum: Double
+  package let momentum: Double
   /// What is added to variances.
-  public let epsilon: Double
+  package let epsilon: Double
 
   private let channels: Int
   private var scratch = Scratch<Scalar>()
@@ -74,7 +74,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer {
   }
 
   /// True: the gradient is computed from the input.
-  public var outputMayBeOverwritten: Bool { true }
+  package var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape.
   ///

@@ -10,15 +10,15 @@ import CKernels
 /// Windows are read where they lie in the image; apart from its results, the layer keeps one padded image.
 public final class Conv2D<Scalar: NetworkScalar>: Layer {
   /// The numbers of an input pixel.
-  public let inputChannels: Int
+  package let inputChannels: Int
   /// The numbers of an output pixel.
-  public let outputChannels: Int
+  package let outputChannels: Int
   /// The size of a window.
-  public let kernel: Size2D
+  package let kernel: Size2D
   /// The steps from a window to the next.
-  public let stride: Size2D
+  package let stride: Size2D
   /// The rows above and below, and columns left and right of an image that count as zeros.
-  public let padding: Size2D
+  package let padding: Size2D
   /// An output channel a row.
   public let weight: Parameter<Scalar>
   /// What is added to the output channels, if anything is.

@@ -5,11 +5,11 @@
 ///
 /// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
 /// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
-public final class Dense<Scalar: NetworkScalar>: Layer {
+public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The numbers of an example's input.
-  public let inputs: Int
+  package let inputs: Int
   /// The numbers of an example's output.
-  public let outputs: Int
+  package let outputs: Int
   /// A row an output.
   public let weight: Parameter<Scalar>
   /// What is added to the outputs, if anything is.
@@ -59,7 +59,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer {
   public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
 
   /// True: a large weight is used in pieces, each as soon as it is there.
-  public var announcesUse: Bool { true }
+  package var announcesUse: Bool { true }
 
   /// The shape of an example's output, `[outputs]`.
   ///

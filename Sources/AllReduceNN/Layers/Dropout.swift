@@ -1,6 +1,6 @@
 /// A layer that draws random numbers in its passes. The network numbers such layers in the order of the
 /// forward pass, so that each has numbers of its own.
-public protocol RandomLayer<Scalar>: Layer {
+package protocol RandomLayer<Scalar>: Layer {
   /// The place among the network's random layers, from 0.
   var number: Int { get set }
 }
@@ -11,17 +11,17 @@ public protocol RandomLayer<Scalar>: Layer {
 /// example depends on the pass's seed and step, the layer's ``number`` and the example's number in
 /// ``Pass/examples`` only, so it is the same on any number of ranks (``DropoutMask``). It is computed again
 /// in the backward pass rather than kept. Any shape, up to 2³¹ elements an example.
-public final class Dropout<Scalar: NetworkScalar>: InPlaceLayer, RandomLayer {
+public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLayer, LayerHints {
   /// The probability that an element is dropped, to the nearest 1/65536.
-  public let rate: Double
+  package let rate: Double
   /// Whether the output takes the input's place.
-  public var worksInPlace = false
+  package var worksInPlace = false
   /// The place among the network's random layers.
-  public var number = 0
+  package var number = 0
 
   /// Where in an example the input's first element stands: not 0 on a process that has only some elements
   /// of each example, and drops those that the whole layer would.
-  public let firstElement: Int
+  package let firstElement: Int
 
   /// How many of 65,536 elements are kept.
   private let kept: Int
@@ -48,7 +48,7 @@ public final class Dropout<Scalar: NetworkScalar>: InPlaceLayer, RandomLayer {
   public var summary: String { "Dropout \(rate)" }
 
   /// If the input may be: in evaluation that is the output.
-  public var outputMayBeOverwritten: Bool { worksInPlace }
+  package var outputMayBeOverwritten: Bool { worksInPlace }
 
   /// The input's shape.
   public func outputShape(for input: Shape) -> Shape { input }

@@ -3,9 +3,9 @@
 /// The input holds the numbers of classes, from 0, stored as `Scalar`s (exact up to 2²⁴ in `Float`), in any
 /// shape; the output has one more dimension, the vector. There is no input gradient: it is 0 where a layer
 /// before asks for one. The gradient of the whole table is exchanged, rows that no example used included.
-public final class Embedding<Scalar: NetworkScalar>: Layer {
+public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The vectors, `[classes, width]`; normal with deviation 1 at first.
-  public let weight: Parameter<Scalar>
+  package let weight: Parameter<Scalar>
 
   private let classes: Int
   private let width: Int
@@ -33,7 +33,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer {
   public var parameters: [Parameter<Scalar>] { [weight] }
 
   /// True: the gradient is computed from the numbers of classes.
-  public var outputMayBeOverwritten: Bool { true }
+  package var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape with one more dimension.
   public func outputShape(for input: Shape) -> Shape { Shape(input.sizes + [width]) }

@@ -2,7 +2,7 @@
 ///
 /// Hendrycks and Gimpel, "Gaussian error linear units", 2016. Any shape; the input is kept for the
 /// gradient, so the layer does not work in place, but its output may be overwritten.
-public final class GELU<Scalar: NetworkScalar>: Layer {
+public final class GELU<Scalar: NetworkScalar>: Layer, LayerHints {
   /// How P is computed.
   public enum Form: Hashable, Sendable {
     /// By the error function, P = (1 + erf(x / √2)) / 2: what most libraries compute by default.
@@ -12,7 +12,7 @@ public final class GELU<Scalar: NetworkScalar>: Layer {
   }
 
   /// How P is computed.
-  public let form: Form
+  package let form: Form
   private var scratch = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
@@ -23,7 +23,7 @@ public final class GELU<Scalar: NetworkScalar>: Layer {
   public var summary: String { form == .exact ? "GELU" : "GELU by tanh" }
 
   /// True: the gradient is computed from the input.
-  public var outputMayBeOverwritten: Bool { true }
+  package var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape.
   public func outputShape(for input: Shape) -> Shape { input }

@@ -3,13 +3,13 @@
 ///
 /// Ba, Kiros and Hinton, "Layer normalization", 2016. The input is kept until `backward`; the gradient is
 /// computed in place. The same in training and evaluation.
-public final class LayerNorm<Scalar: NetworkScalar>: Layer {
+public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The scale of each column; 1 at first.
-  public let weight: Parameter<Scalar>
+  package let weight: Parameter<Scalar>
   /// What is added to each column; 0 at first.
-  public let bias: Parameter<Scalar>
+  package let bias: Parameter<Scalar>
   /// What is added to variances.
-  public let epsilon: Double
+  package let epsilon: Double
 
   private let width: Int
   private var scratch = Scratch<Scalar>()
@@ -32,7 +32,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer {
   public var parameters: [Parameter<Scalar>] { [weight, bias] }
 
   /// True: the gradient is computed from the input.
-  public var outputMayBeOverwritten: Bool { true }
+  package var outputMayBeOverwritten: Bool { true }
 
   /// The input's shape.
   ///

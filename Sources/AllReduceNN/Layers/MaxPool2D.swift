@@ -7,9 +7,9 @@ import CKernels
 /// to the first of the largest; a NaN counts as largest. The layer keeps 2 bytes an output.
 public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   /// The size of a window.
-  public let kernel: Size2D
+  package let kernel: Size2D
   /// The steps from a window to the next.
-  public let stride: Size2D
+  package let stride: Size2D
 
   /// The loops, for tests to replace.
   package var loops = Scalar.layerLoops

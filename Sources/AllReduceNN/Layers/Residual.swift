@@ -3,11 +3,11 @@
 /// He, Zhang, Ren and Sun, "Deep residual learning", 2015. The shortcut is a layer where the body changes
 /// the shape, such as a convolution of 1 x 1 with the body's stride. Its gradient is computed first, then
 /// the body's: that is the order of the parameters in memory. Costs a copy of the gradient.
-public final class Residual<Scalar: NetworkScalar>: Layer {
+public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
   /// What is added to the shortcut.
-  public let body: any Layer<Scalar>
+  package let body: any Layer<Scalar>
   /// What the input goes through beside the body; nil for nothing.
-  public let shortcut: (any Layer<Scalar>)?
+  package let shortcut: (any Layer<Scalar>)?
 
   private var scratch = Scratch<Scalar>()
   private var copy = Scratch<Scalar>()
@@ -29,7 +29,7 @@ public final class Residual<Scalar: NetworkScalar>: Layer {
   }
 
   /// True: it is memory of this layer, which no gradient needs.
-  public var outputMayBeOverwritten: Bool { true }
+  package var outputMayBeOverwritten: Bool { true }
 
   /// The body's output shape.
   ///

@@ -1,13 +1,13 @@
 /// Layers one after the other.
-public final class Sequential<Scalar: NetworkScalar>: Layer {
+public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The layers, in the order of the forward pass.
-  public let layers: [any Layer<Scalar>]
+  package let layers: [any Layer<Scalar>]
 
   /// Puts layers in a row, and lets those work in place that can: not the first, whose input may have
   /// other readers.
   public init(_ layers: [any Layer<Scalar>]) {
     self.layers = layers
-    for (before, layer) in zip(layers, layers.dropFirst()) where before.outputMayBeOverwritten {
+    for (before, layer) in zip(layers, layers.dropFirst()) where before.givesOutputAway {
       (layer as? any InPlaceLayer<Scalar>)?.worksInPlace = true
     }
   }
@@ -24,10 +24,10 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   }
 
   /// If the last layer's may be.
-  public var outputMayBeOverwritten: Bool { layers.last?.outputMayBeOverwritten ?? false }
+  package var outputMayBeOverwritten: Bool { layers.last?.givesOutputAway ?? false }
 
   /// True: it tells of each layer's parameters when it gets there.
-  public var announcesUse: Bool { true }
+  package var announcesUse: Bool { true }
 
   /// The last layer's output shape.
   ///
@@ -67,7 +67,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
   }
 
   /// Of each layer the parameters to tell of before it computes.
-  private lazy var announced = layers.map { $0.announcesUse ? [] : $0.allParameters }
+  private lazy var announced = layers.map { $0.unannouncedParameters }
 
   /// The first layer that learns anything.
   private lazy var firstLearning =
@@ -76,12 +76,12 @@ public final class Sequential<Scalar: NetworkScalar>: Layer {
 
 extension Layer {
   /// The parameters of this layer and of all below it, in the order of the forward pass.
-  public var allParameters: [Parameter<Scalar>] {
+  package var allParameters: [Parameter<Scalar>] {
     parameters + children.flatMap { $0.layer.allParameters }
   }
 
   /// The buffers of this layer and of all below it, with their paths, such as "1.runningMean".
-  public var allBuffers: [(name: String, tensor: Tensor<Scalar>)] {
+  package var allBuffers: [(name: String, tensor: Tensor<Scalar>)] {
     buffers
       + children.flatMap { child in
         child.layer.allBuffers.map { (child.name + "." + $0.name, $0.tensor) }

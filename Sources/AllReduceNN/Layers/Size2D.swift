@@ -3,9 +3,9 @@
 /// A number means both: `kernel: 3`.
 public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStringConvertible {
   /// Along the columns, downwards.
-  public let height: Int
+  package let height: Int
   /// Along the rows.
-  public let width: Int
+  package let width: Int
 
   /// Creates a size.
   public init(height: Int, width: Int) {
@@ -20,7 +20,7 @@ public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStr
   public init(integerLiteral side: Int) { self.init(side) }
 
   /// The product of both.
-  public var count: Int { height * width }
+  package var count: Int { height * width }
 
   /// As people write it: "3x5".
   public var description: String { "\(height)x\(width)" }

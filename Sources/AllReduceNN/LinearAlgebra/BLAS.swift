@@ -7,14 +7,14 @@ import CBLAS
 #endif
 
 /// Settings of the linear algebra library of this process.
-public enum BLAS {
+package enum BLAS {
   /// How many threads a matrix product uses.
   ///
   /// One unless it is set here or in the environment by `OPENBLAS_NUM_THREADS`: a training job has
   /// a process a core, and their threads would fight for the cores.
   ///
   /// `openblas_set_num_threads`, `openblas_get_num_threads`
-  public static var threadCount: Int {
+  package static var threadCount: Int {
     get {
       prepare()
       return Int(openblas_get_num_threads())

@@ -3,7 +3,7 @@ import CBLAS
 /// A number that the linear algebra library computes with: `Float` or `Double`.
 ///
 /// The requirements work on memory and check nothing; ``Matrix`` checks shapes and calls them.
-public protocol BLASScalar: BinaryFloatingPoint, Sendable {
+package protocol BLASScalar: BinaryFloatingPoint, Sendable {
   /// y = scale op(A) x + keep y, where A is [rows, columns] and op is A or its transpose.
   static func matrixVector(
     transposed: Bool, rows: Int32, columns: Int32, scale: Self, _ a: UnsafePointer<Self>,
@@ -23,7 +23,7 @@ public protocol BLASScalar: BinaryFloatingPoint, Sendable {
 
 extension Double: BLASScalar {
   /// y = scale op(A) x + keep y, by `cblas_dgemv`.
-  public static func matrixVector(
+  package static func matrixVector(
     transposed: Bool, rows: Int32, columns: Int32, scale: Double, _ a: UnsafePointer<Double>,
     _ x: UnsafePointer<Double>, keep: Double, _ y: UnsafeMutablePointer<Double>
   ) {
@@ -34,7 +34,7 @@ extension Double: BLASScalar {
   }
 
   /// C = A B + keep C, by `cblas_dgemm`.
-  public static func matrixMatrix(
+  package static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, keep: Double,
     _ c: UnsafeMutablePointer<Double>
@@ -48,7 +48,7 @@ extension Double: BLASScalar {
   }
 
   /// The sum of x_i y_i, by `cblas_ddot`.
-  public static func dotProduct(
+  package static func dotProduct(
     count: Int32, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
   ) -> Double {
     BLAS.prepare()
@@ -58,7 +58,7 @@ extension Double: BLASScalar {
 
 extension Float: BLASScalar {
   /// y = scale op(A) x + keep y, by `cblas_sgemv`.
-  public static func matrixVector(
+  package static func matrixVector(
     transposed: Bool, rows: Int32, columns: Int32, scale: Float, _ a: UnsafePointer<Float>,
     _ x: UnsafePointer<Float>, keep: Float, _ y: UnsafeMutablePointer<Float>
   ) {
@@ -69,7 +69,7 @@ extension Float: BLASScalar {
   }
 
   /// C = A B + keep C, by `cblas_sgemm`.
-  public static func matrixMatrix(
+  package static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, keep: Float,
     _ c: UnsafeMutablePointer<Float>
@@ -83,7 +83,7 @@ extension Float: BLASScalar {
   }
 
   /// The sum of x_i y_i, by `cblas_sdot`.
-  public static func dotProduct(
+  package static func dotProduct(
     count: Int32, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>
   ) -> Float {
     BLAS.prepare()

@@ -5,7 +5,7 @@
 /// that of a block. It costs 2 m n^2 operations for m rows of n columns. Golub and Van Loan,
 /// "Matrix Computations", section 5.3; Demmel, Grigori, Hoemmen and Langou, "Communication-optimal
 /// parallel and sequential QR and LU factorizations" (2012).
-public enum LeastSquares {
+package enum LeastSquares {
   /// The x for which the sum of squares of design x - targets is smallest.
   ///
   /// - Parameters:
@@ -14,7 +14,7 @@ public enum LeastSquares {
   /// - Returns: n numbers, or nil if the columns depend on each other to rounding, as they do when
   ///   there are fewer rows than columns.
   /// - Precondition: There is a target for each row.
-  public static func solve(design: Matrix<Double>, targets: [Double]) -> [Double]? {
+  package static func solve(design: Matrix<Double>, targets: [Double]) -> [Double]? {
     let (m, n) = (design.rows, design.columns)
     precondition(targets.count == m, "[\(m), \(n)] needs \(m) targets, not \(targets.count)")
     guard n > 0 else { return [] }

@@ -9,7 +9,7 @@ extension Matrix {
   ///   - keeping: What of the old result is kept: 0 replaces it, -1 subtracts it.
   ///   - result: One number a row; those beyond the number of rows are left alone.
   /// - Precondition: The shapes fit.
-  public func multiply(
+  package func multiply(
     _ vector: [Scalar], rows range: Range<Int>? = nil, keeping: Scalar = 0,
     into result: inout [Scalar]
   ) {
@@ -43,7 +43,7 @@ extension Matrix {
   ///   - range: The rows to use; nil means all.
   ///   - result: A number a column, replaced; those beyond the number of columns are left alone.
   /// - Precondition: The shapes fit.
-  public func multiplyTransposed(
+  package func multiplyTransposed(
     _ vector: [Scalar], rows range: Range<Int>? = nil, into result: inout [Scalar]
   ) {
     let range = checked(range)
@@ -78,7 +78,7 @@ extension Matrix {
   ///   - otherTransposed: Whether the right factor is transposed.
   /// - Returns: A new matrix.
   /// - Precondition: The inner sizes are equal.
-  public func product(
+  package func product(
     with other: Matrix, transposed: Bool = false, otherTransposed: Bool = false
   ) -> Matrix {
     let (height, inner) = transposed ? (columns, rows) : (rows, columns)
@@ -121,7 +121,7 @@ extension BLASScalar {
   ///   - count: How many numbers of each are used.
   /// - Returns: 0 where `count` is 0.
   /// - Precondition: Both vectors have at least `count` numbers.
-  public static func dot(_ x: [Self], _ y: [Self], count: Int) -> Self {
+  package static func dot(_ x: [Self], _ y: [Self], count: Int) -> Self {
     precondition(
       count >= 0 && count <= x.count && count <= y.count && count <= Int32.max,
       "[\(x.count)] . [\(y.count)] has no \(count) products")

@@ -1,11 +1,11 @@
 /// A matrix of [rows, columns], stored row by row.
-public struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
+package struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   /// The number of rows.
-  public let rows: Int
+  package let rows: Int
   /// The number of columns.
-  public let columns: Int
+  package let columns: Int
   /// All elements: row 0, then row 1, and so on.
-  public private(set) var elements: [Scalar]
+  package private(set) var elements: [Scalar]
 
   /// Creates a matrix of [rows, columns] from its elements, row by row.
   ///
@@ -14,7 +14,7 @@ public struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   ///   - columns: The number of columns.
   ///   - elements: Row 0, then row 1, and so on.
   /// - Precondition: There are rows times columns elements, and neither number exceeds `Int32.max`.
-  public init(rows: Int, columns: Int, elements: [Scalar]) {
+  package init(rows: Int, columns: Int, elements: [Scalar]) {
     precondition(
       rows >= 0 && columns >= 0 && rows <= Int32.max && columns <= Int32.max,
       "a matrix of [\(rows), \(columns)] cannot be made: each number must be within 0...2^31-1")
@@ -27,13 +27,13 @@ public struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   }
 
   /// Creates a matrix of [rows, columns] that holds one value everywhere.
-  public init(rows: Int, columns: Int, repeating value: Scalar = 0) {
+  package init(rows: Int, columns: Int, repeating value: Scalar = 0) {
     self.init(
       rows: rows, columns: columns, elements: [Scalar](repeating: value, count: rows * columns))
   }
 
   /// The element in a row and a column.
-  public subscript(row: Int, column: Int) -> Scalar {
+  package subscript(row: Int, column: Int) -> Scalar {
     get {
       check(row, column)
       return elements[row * columns + column]
@@ -45,7 +45,7 @@ public struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   }
 
   /// One row, as a part of ``elements``.
-  public subscript(row row: Int) -> ArraySlice<Scalar> {
+  package subscript(row row: Int) -> ArraySlice<Scalar> {
     check(row, 0)
     return elements[row * columns..<(row + 1) * columns]
   }
@@ -55,7 +55,7 @@ public struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   /// - Parameter body: A function that must not let the memory escape.
   /// - Returns: What the function returns.
   /// - Throws: What the function throws.
-  public mutating func withUnsafeMutableElements<Result>(
+  package mutating func withUnsafeMutableElements<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
     try elements.withUnsafeMutableBufferPointer { try body($0) }

@@ -17,7 +17,7 @@
 /// An example is correct if the right class has the largest logit, and among equals the lowest number.
 public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
   /// How much of the target is spread evenly over all classes, from 0 to 1.
-  public let labelSmoothing: Double
+  package let labelSmoothing: Double
 
   /// Creates the loss.
   ///

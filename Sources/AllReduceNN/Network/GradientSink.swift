@@ -6,7 +6,7 @@
 /// in the network's flat memory.
 ///
 /// Calls come often and should cost microseconds when there is nothing to do.
-public protocol GradientSink<Scalar>: AnyObject {
+package protocol GradientSink<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
   /// About how many elements of a large parameter a layer computes, or waits for, at once, where it can do so
@@ -45,17 +45,17 @@ public protocol GradientSink<Scalar>: AnyObject {
 
 extension GradientSink {
   /// Nil: gradients are computed all at once.
-  public var pieceElements: Int? { nil }
+  package var pieceElements: Int? { nil }
   /// Returns: weights are always there.
-  public func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) {}
+  package func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) {}
   /// Nil: weights change after the backward pass.
-  public func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? { nil }
+  package func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? { nil }
   /// Not called where ``weightStep(for:)`` gives none.
-  public func didUpdate(_ parameter: Parameter<Scalar>) {}
+  package func didUpdate(_ parameter: Parameter<Scalar>) {}
   /// False: this rank has the whole batch.
-  public func combine(
+  package func combine(
     _ numbers: UnsafeMutableBufferPointer<Scalar>, for parameter: Parameter<Scalar>
   ) -> Bool { false }
   /// Nothing is under way.
-  public func makeProgress() {}
+  package func makeProgress() {}
 }

@@ -13,7 +13,7 @@ public enum Initialization: Hashable, Sendable {
   case normal(deviation: Double)
 
   /// The value of an element of the parameter whose numbers come from `stream`.
-  public func value(at index: Int, random: Philox, stream: UInt64) -> Double {
+  package func value(at index: Int, random: Philox, stream: UInt64) -> Double {
     switch self {
     case .constant(let value): value
     case .he(let fanIn):

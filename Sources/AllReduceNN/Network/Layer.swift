@@ -21,14 +21,6 @@ public protocol Layer<Scalar>: AnyObject {
   /// The layers that this one is made of, with the names their parameters get, such as "0" or "shortcut".
   var children: [(name: String, layer: any Layer<Scalar>)] { get }
 
-  /// Whether the next layer may overwrite the output: it lies in memory of this layer, and `backward`
-  /// does not read it. The next layer can then work in place.
-  var outputMayBeOverwritten: Bool { get }
-
-  /// Whether the layer itself tells the pass's sink which parameters it is about to use, its own and its
-  /// children's (``GradientSink/willUse(_:_:)``). For all others, who calls their `forward` does.
-  var announcesUse: Bool { get }
-
   /// The shape of an example's output for an example's input.
   ///
   /// - Throws: ``ShapeError`` that names the layer and both shapes, if such an input does not fit.
@@ -73,8 +65,4 @@ extension Layer {
   public var buffers: [(name: String, tensor: Tensor<Scalar>)] { [] }
   /// Empty: the layer is made of no others.
   public var children: [(name: String, layer: any Layer<Scalar>)] { [] }
-  /// False, which is always safe.
-  public var outputMayBeOverwritten: Bool { false }
-  /// False: all parameters are there when `forward` is called.
-  public var announcesUse: Bool { false }
 }

@@ -1,29 +1,42 @@
 /// A layer (mostly a ``Sequential``) with the memory of its parameters: what is trained.
 ///
-/// A network first has private memory, or none. Who trains it on many ranks binds it to other memory
+/// A network first has private memory, or none. The trainer binds it to other memory
 /// (``bind(values:gradients:owner:adopting:)``); a network that had none until then never takes its place
 /// twice.
 public final class Network<Scalar: NetworkScalar> {
   /// What the network is made of.
-  public let root: any Layer<Scalar>
+  package let root: any Layer<Scalar>
   /// The shape of one example's input.
-  public let inputShape: Shape
+  package let inputShape: Shape
   /// The shape of one example's output.
-  public let outputShape: Shape
+  package let outputShape: Shape
   /// All parameters, in the order of the forward pass.
   public let parameters: [Parameter<Scalar>]
   /// Where they lie in ``values`` and ``gradients``.
-  public let layout: ParameterLayout<Scalar>
+  package let layout: ParameterLayout<Scalar>
   /// All values; gaps are zero.
-  public private(set) var values: UnsafeMutableBufferPointer<Scalar>
+  package private(set) var values: UnsafeMutableBufferPointer<Scalar>
   /// All gradients, of the sum over the batch; in front of them ``ParameterLayout/reserved`` numbers.
-  public private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
+  package private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
   /// What holds for all layers in the next pass.
   public let pass = Pass<Scalar>()
   private let seed: UInt64
   private var owner: AnyObject?
+  /// What the network tells the pass's sink of before it computes.
+  private let announced: [Parameter<Scalar>]
 
   /// Makes a network and draws its first values.
+  ///
+  /// - Parameters:
+  ///   - root: The layers.
+  ///   - input: The shape of one example's input.
+  ///   - seed: Of the first values and dropout masks.
+  /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
+  public convenience init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0) throws {
+    try self.init(root, input: input, seed: seed, takesMemory: true)
+  }
+
+  /// As ``init(_:input:seed:)``, for a trainer that gives the network its memory.
   ///
   /// - Parameters:
   ///   - root: The layers.
@@ -33,16 +46,16 @@ public final class Network<Scalar: NetworkScalar> {
   ///   - takesMemory: False for a network that has no values, and does nothing, before it is bound to
   ///     memory; then they are drawn there.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
-  public convenience init(
+  package convenience init(
     _ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16,
-    takesMemory: Bool = true
+    takesMemory: Bool
   ) throws {
     try self.init(root, input: input, seed: seed, reserved: reserved, takesMemory: takesMemory) {
       _ in 0
     }
   }
 
-  /// As the other, with parameters of one group side by side in memory, the lowest group in front.
+  /// With parameters of one group side by side in memory, the lowest group in front.
   package init(
     _ root: any Layer<Scalar>, input: Shape, seed: UInt64, reserved: Int = 16, takesMemory: Bool,
     group: (Parameter<Scalar>) -> Int
@@ -53,6 +66,7 @@ public final class Network<Scalar: NetworkScalar> {
     var randomLayers = 0
     Network.name(root, "", &randomLayers)
     parameters = root.allParameters
+    announced = root.unannouncedParameters
     // A layout has the last one first.
     let groups = Dictionary(grouping: parameters, by: group)
     layout = ParameterLayout(
@@ -71,14 +85,14 @@ public final class Network<Scalar: NetworkScalar> {
   }
 
   /// Whether the network has memory, and so values.
-  public var hasMemory: Bool { owner != nil }
+  package var hasMemory: Bool { owner != nil }
 
   /// The number of learned numbers.
-  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
+  package var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
 
   /// Draws the first values: the same on every rank for the same seed. Of a part of a parameter only its
   /// own are drawn.
-  public func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64) {
     let random = Philox(seed: seed)
     for (number, parameter) in parameters.enumerated() {
       let whole = ParameterShard(of: parameter.shape.batch(of: 1), dimension: 0, range: 0..<1)
@@ -103,7 +117,7 @@ public final class Network<Scalar: NetworkScalar> {
   ///   - gradients: The same number of elements; left as they are.
   ///   - owner: What keeps both alive.
   ///   - adopting: Whether what is in `values` becomes the network's instead, and nothing is written there.
-  public func bind(
+  package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
     owner: AnyObject, adopting: Bool = false
   ) {
@@ -122,7 +136,7 @@ public final class Network<Scalar: NetworkScalar> {
     precondition(
       input.shape.example == inputShape,
       "the network takes \(inputShape) an example, not \(input.shape.example)")
-    if !root.announcesUse { try pass.willUse(parameters) }
+    try pass.willUse(announced)
     return try root.forward(input, pass)
   }
 

@@ -5,15 +5,15 @@ public final class Parameter<Scalar: NetworkScalar> {
   /// Its sizes.
   public let shape: Shape
   /// How its first values are drawn.
-  public let initialization: Initialization
+  package let initialization: Initialization
   /// Whether weight decay applies; not to biases and norms.
-  public let decays: Bool
+  package let decays: Bool
   /// Which part of a larger parameter this is; nil for a whole one, which every process has.
-  public let shard: ParameterShard?
+  package let shard: ParameterShard?
   /// The whole parameter's values to begin with, instead of drawn ones.
   let source: Tensor<Scalar>?
   /// Where its elements begin in the network's flat memory.
-  public internal(set) var place = 0
+  package internal(set) var place = 0
   /// The values; bound by ``ParameterLayout/bind(values:gradients:owner:)``.
   public internal(set) var values: Tensor<Scalar>
   /// The gradient of the sum of the batch's losses.
@@ -28,7 +28,7 @@ public final class Parameter<Scalar: NetworkScalar> {
 
   /// Creates a parameter that has no memory yet, and begins as another does: with its values, if it has
   /// memory.
-  public convenience init(like other: Parameter) {
+  package convenience init(like other: Parameter) {
     self.init(
       other.name, shape: other.shape, shard: other.shard, initialization: other.initialization,
       decays: other.decays, source: other.values)
@@ -42,7 +42,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   ///   - initialization: How the whole one's first values are drawn.
   ///   - source: The whole one's values, to begin with these instead; nil or empty to draw.
   ///   - decays: Whether weight decay applies.
-  public convenience init(
+  package convenience init(
     _ name: String, shard: ParameterShard, initialization: Initialization,
     source: Tensor<Scalar>? = nil, decays: Bool
   ) {
@@ -59,7 +59,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   }
 
   /// The sizes of the whole parameter.
-  public var wholeShape: Shape { shard?.whole ?? shape }
+  package var wholeShape: Shape { shard?.whole ?? shape }
 
   private init(
     _ name: String, shape: Shape, shard: ParameterShard?, initialization: Initialization,

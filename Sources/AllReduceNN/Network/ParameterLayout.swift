@@ -3,22 +3,22 @@
 /// In the order in which a backward pass finishes them, last layer first, so that what is ready forms a
 /// growing front of the memory. Every parameter begins at a cache line. In front is room for a few
 /// numbers that travel with the gradients (counts, losses).
-public struct ParameterLayout<Scalar: NetworkScalar> {
+package struct ParameterLayout<Scalar: NetworkScalar> {
   /// The parameters in the order of the memory.
-  public let parameters: [Parameter<Scalar>]
+  package let parameters: [Parameter<Scalar>]
   /// The elements of each, gaps left out.
-  public let ranges: [Range<Int>]
+  package let ranges: [Range<Int>]
   /// Elements in front of the first parameter.
-  public let reserved: Int
+  package let reserved: Int
   /// All elements, the reserved and the gaps included.
-  public let count: Int
+  package let count: Int
 
   /// Lays out parameters.
   ///
   /// - Parameters:
   ///   - parameters: In the order of the forward pass.
   ///   - reserved: Numbers wanted in front; rounded up to whole cache lines.
-  public init(_ parameters: [Parameter<Scalar>], reserved: Int = 0) {
+  package init(_ parameters: [Parameter<Scalar>], reserved: Int = 0) {
     let perLine = 64 / MemoryLayout<Scalar>.stride
     func rounded(_ count: Int) -> Int { (count + perLine - 1) / perLine * perLine }
     self.parameters = parameters.reversed()
@@ -39,7 +39,7 @@ public struct ParameterLayout<Scalar: NetworkScalar> {
   ///   - values: `count` elements, for the values.
   ///   - gradients: As many, for the gradients.
   ///   - owner: What keeps both alive.
-  public func bind(
+  package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
     owner: AnyObject
   ) {

@@ -1,16 +1,16 @@
 /// Which part of a larger parameter a process holds: a range of one of its dimensions.
-public struct ParameterShard: Hashable, Sendable {
+package struct ParameterShard: Hashable, Sendable {
   /// The sizes of the parameter whose part this is.
-  public let whole: Shape
+  package let whole: Shape
   /// The dimension that is divided: 0 for rows, 1 for columns.
-  public let dimension: Int
+  package let dimension: Int
   /// What of it is held.
-  public let range: Range<Int>
+  package let range: Range<Int>
 
   /// Describes a part.
   ///
   /// - Precondition: The range is within the dimension.
-  public init(of whole: Shape, dimension: Int, range: Range<Int>) {
+  package init(of whole: Shape, dimension: Int, range: Range<Int>) {
     precondition(
       dimension >= 0 && dimension < whole.rank && range.lowerBound >= 0
         && range.upperBound <= whole[dimension],
@@ -21,7 +21,7 @@ public struct ParameterShard: Hashable, Sendable {
   }
 
   /// The sizes of the part.
-  public var shape: Shape {
+  package var shape: Shape {
     var sizes = whole.sizes
     sizes[dimension] = range.count
     return Shape(sizes)
@@ -30,7 +30,7 @@ public struct ParameterShard: Hashable, Sendable {
   /// Calls `body` for every run of elements that are neighbours in the part and in the whole.
   ///
   /// - Parameter body: Gets the elements of the part, and where in the whole the first of them is.
-  public func forEachRun(_ body: (_ part: Range<Int>, _ start: Int) throws -> Void) rethrows {
+  package func forEachRun(_ body: (_ part: Range<Int>, _ start: Int) throws -> Void) rethrows {
     let inner = whole.sizes[(dimension + 1)...].reduce(1, *)
     let outer = whole.sizes[..<dimension].reduce(1, *)
     let length = range.count * inner

@@ -12,12 +12,12 @@ public final class Pass<Scalar: NetworkScalar> {
   /// same mask on whichever rank it is. Empty: examples count from 0.
   public var examples: [Int] = []
   /// What hears of gradients and weights during the passes; nil for a network on its own.
-  public weak var sink: (any GradientSink<Scalar>)?
+  package weak var sink: (any GradientSink<Scalar>)?
   /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
-  public var recorder: SpanRecorder?
+  package var recorder: SpanRecorder?
 
   /// Creates a pass.
-  public init() {}
+  package init() {}
 
   /// A layer says that the whole gradient of a parameter is complete.
   public func finish(_ parameter: Parameter<Scalar>) throws {
@@ -25,7 +25,7 @@ public final class Pass<Scalar: NetworkScalar> {
   }
 
   /// A layer says that it is about to read all values of parameters; returns when they are there.
-  public func willUse(_ parameters: [Parameter<Scalar>]) throws {
+  package func willUse(_ parameters: [Parameter<Scalar>]) throws {
     guard !parameters.isEmpty, let sink else { return }
     for parameter in parameters.reversed() {
       try sink.willUse(parameter, 0..<parameter.shape.count)

@@ -4,7 +4,7 @@
 /// subgradient methods for online learning and stochastic optimization", 2011.
 public struct Adagrad: UpdateRule {
   /// What is added to the divisor.
-  public let epsilon: Double
+  package let epsilon: Double
   /// How strongly weights are pulled to zero.
   public let weightDecay: Double
 

@@ -12,13 +12,13 @@
 /// the division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
 public struct Adam: UpdateRule {
   /// How much of the mean of gradients stays, β₁, and of that of squares, β₂.
-  public let betas: (Double, Double)
+  package let betas: (Double, Double)
   /// What is added to the divisor.
-  public let epsilon: Double
+  package let epsilon: Double
   /// How strongly weights are pulled to zero.
   public let weightDecay: Double
   /// Whether weight decay is AdamW's.
-  public let isDecoupled: Bool
+  package let isDecoupled: Bool
 
   /// Creates the rule.
   ///

@@ -4,7 +4,7 @@
 /// Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 public struct GradientClipping: Hashable, Sendable {
   /// The longest norm that is left as it is.
-  public let maximumNorm: Double
+  package let maximumNorm: Double
 
   /// Clips gradients longer than a norm.
   public init(maximumNorm: Double) {
@@ -19,7 +19,7 @@ public struct GradientClipping: Hashable, Sendable {
   ///   - gradientScale: The scale without clipping, 1 over the examples.
   /// - Returns: What to put into ``OptimizerStep/gradientScale``; nil if the gradient has elements that
   ///   are not finite: such a step is better skipped.
-  public func scale(sumOfSquares: Double, gradientScale: Double) -> Double? {
+  package func scale(sumOfSquares: Double, gradientScale: Double) -> Double? {
     let norm = sumOfSquares.squareRoot() * gradientScale
     guard norm.isFinite else { return nil }
     return norm > maximumNorm ? gradientScale * (maximumNorm / norm) : gradientScale

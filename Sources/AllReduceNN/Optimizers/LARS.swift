@@ -6,9 +6,9 @@
 /// Parameters that do not decay (biases, norms) take the plain rate, as those do whose norm is zero.
 public struct LARS: UpdateRule {
   /// How much of the velocity stays from step to step.
-  public let momentum: Double
+  package let momentum: Double
   /// The trust coefficient: the length of a step over that of the weights, at rate 1.
-  public let trust: Double
+  package let trust: Double
   /// How strongly weights are pulled to zero.
   public let weightDecay: Double
 

@@ -27,7 +27,7 @@ public indirect enum LearningRateSchedule: Hashable, Sendable {
   ///
   /// - Parameter step: How many steps have been done before; unlike ``OptimizerStep/number``, from 0.
   /// - Returns: The rate.
-  public func rate(afterSteps step: Int) -> Double {
+  package func rate(afterSteps step: Int) -> Double {
     switch self {
     case .constant(let rate): return rate
     case .stepwise(let rate, let factor, let milestones):
@@ -52,7 +52,7 @@ public indirect enum LearningRateSchedule: Hashable, Sendable {
   ///   - batchSize: The global batch, over all ranks.
   ///   - reference: The batch that the rate was found with.
   /// - Returns: The scaled rate.
-  public static func scaled(_ rate: Double, batchSize: Int, reference: Int = 256) -> Double {
+  package static func scaled(_ rate: Double, batchSize: Int, reference: Int = 256) -> Double {
     rate * Double(batchSize) / Double(reference)
   }
 }

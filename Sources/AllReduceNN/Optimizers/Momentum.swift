@@ -5,9 +5,9 @@
 /// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
 public struct Momentum: UpdateRule {
   /// How much of the velocity stays from step to step.
-  public let momentum: Double
+  package let momentum: Double
   /// Whether it is Nesterov's form.
-  public let isNesterov: Bool
+  package let isNesterov: Bool
   /// How strongly weights are pulled to zero.
   public let weightDecay: Double
 

@@ -1,6 +1,6 @@
 extension Optimizer {
   /// How many sums of squares ``addSquares(of:weights:gradient:to:)`` makes: two a parameter.
-  public var squareCount: Int { 2 * layout.parameters.count }
+  package var squareCount: Int { 2 * layout.parameters.count }
 
   /// Adds up the squares of the gradients in a piece, gaps left out: for clipping by the global norm
   /// (``GradientClipping``). Ranks that update parts add their sums up.
@@ -9,7 +9,7 @@ extension Optimizer {
   ///   - piece: Elements of the flat memory.
   ///   - gradient: Where the piece's gradients are.
   /// - Returns: The sum, of gradients as they are.
-  public func gradientSquares(of piece: Range<Int>, _ gradient: UnsafePointer<Scalar>) -> Double {
+  package func gradientSquares(of piece: Range<Int>, _ gradient: UnsafePointer<Scalar>) -> Double {
     let kernel = OptimizerKernel.of(Scalar.self)
     var sum = 0.0
     for (number, elements) in layout.ranges.enumerated()
@@ -34,7 +34,7 @@ extension Optimizer {
   ///   - gradient: Where its gradients are.
   ///   - squares: ``squareCount`` sums that are added to: of each parameter's weights, then of its
   ///     gradients, in the order of the layout.
-  public func addSquares(
+  package func addSquares(
     of piece: Range<Int>, weights: UnsafePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     to squares: UnsafeMutableBufferPointer<Double>
   ) {
@@ -55,7 +55,7 @@ extension Optimizer {
   /// - Parameters:
   ///   - squares: What ``addSquares(of:weights:gradient:to:)`` added up over all of the parameters.
   ///   - gradientScale: The step's.
-  public func useNorms(_ squares: UnsafeBufferPointer<Double>, gradientScale: Double) {
+  package func useNorms(_ squares: UnsafeBufferPointer<Double>, gradientScale: Double) {
     precondition(
       squares.count == squareCount, "there are \(squareCount) sums, not \(squares.count)")
     for (number, parameter) in layout.parameters.enumerated() where parameter.decays {
@@ -72,7 +72,7 @@ extension Optimizer {
   ///   - network: Whose layout this was made for; its gradients are of the sum over the global batch.
   ///   - step: Which step.
   /// - Precondition: ``range`` holds all parameters.
-  public func update(_ network: Network<Scalar>, _ step: OptimizerStep) {
+  package func update(_ network: Network<Scalar>, _ step: OptimizerStep) {
     let whole = layout.reserved..<layout.count
     precondition(range == whole, "only elements \(range) of \(whole) are updated here")
     precondition(

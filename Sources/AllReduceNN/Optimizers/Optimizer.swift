@@ -6,11 +6,11 @@
 ///
 /// Weight decay applies where ``Parameter/decays`` says so: not to biases and the scales of norms, which
 /// it only harms (PyTorch's optimizers decay whatever they are given).
-public final class Optimizer<Scalar: NetworkScalar> {
+package final class Optimizer<Scalar: NetworkScalar> {
   /// The rule.
-  public let rule: any UpdateRule
+  package let rule: any UpdateRule
   /// The elements of the flat memory that are updated here.
-  public let range: Range<Int>
+  package let range: Range<Int>
   /// Whether sums of squares leave out parameters that are whole on every rank, since other ranks count these.
   package var skipsWhole = false
   package let layout: ParameterLayout<Scalar>
@@ -36,7 +36,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
   ///   - layout: Where the parameters lie.
   ///   - range: Which elements of the flat memory are updated here; nil for all parameters.
   /// - Precondition: The range is within the parameters' part of the memory.
-  public init(
+  package init(
     _ rule: any UpdateRule, layout: ParameterLayout<Scalar>, range: Range<Int>? = nil
   ) {
     let all = layout.reserved..<layout.count
@@ -89,7 +89,7 @@ public final class Optimizer<Scalar: NetworkScalar> {
   ///   - gradient: Where its gradients are, of the sum over the global batch.
   ///   - step: Which step; what varies from parameter to parameter is filled in.
   /// - Precondition: The piece is within ``range``.
-  public func update(
+  package func update(
     _ piece: Range<Int>, weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     _ step: OptimizerStep
   ) {

@@ -41,7 +41,7 @@ extension UpdateRule {
   /// own: "momentum 0.9". A state keeps it, and is resumed by the same rule only.
   public var description: String { "\(Self.self)" }
   /// The number of vectors that the rule remembers.
-  public var vectorCount: Int { stateNames.count }
+  package var vectorCount: Int { stateNames.count }
   /// False: a step needs no norms.
   public var usesNorms: Bool { false }
   /// 1, whatever the norms.
@@ -67,7 +67,7 @@ public struct OptimizerStep: Hashable, Sendable {
   var notFinite: UInt = 0
 
   /// Describes a step.
-  public init(
+  package init(
     number: Int, learningRate: Double, gradientScale: Double, decays: Bool = true,
     rateFactor: Double = 1
   ) {
@@ -86,7 +86,7 @@ public struct StateVectors<Scalar> {
   private let distance: Int
 
   /// Views vectors, each `distance` elements after the one before it.
-  public init(first: UnsafeMutablePointer<Scalar>, distance: Int) {
+  package init(first: UnsafeMutablePointer<Scalar>, distance: Int) {
     self.first = first
     self.distance = distance
   }

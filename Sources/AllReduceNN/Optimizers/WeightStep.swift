@@ -2,7 +2,7 @@ internal import CKernels
 
 /// An optimizer's step for one weight, for the product that computes its gradient: weights change tile by
 /// tile, and the gradient is never written to memory.
-public struct WeightStep<Scalar: NetworkScalar> {
+package struct WeightStep<Scalar: NetworkScalar> {
   let kernel: ck_step
 }
 

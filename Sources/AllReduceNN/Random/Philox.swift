@@ -12,17 +12,17 @@
 ///
 /// This is Philox4x32 with ten rounds, of Salmon, Moraes, Dror and Shaw, "Parallel random numbers:
 /// as easy as 1, 2, 3" (SC 2011). A block costs about 20 integer multiplications.
-public struct Philox: Hashable, Sendable {
+package struct Philox: Hashable, Sendable {
   /// The key of the generator.
-  public let seed: UInt64
+  package let seed: UInt64
 
   /// Creates the generator of a seed.
-  public init(seed: UInt64) {
+  package init(seed: UInt64) {
     self.seed = seed
   }
 
   /// The 128 random bits that belong to an index of a stream.
-  public func block(at index: UInt64, stream: UInt64 = 0) -> SIMD4<UInt32> {
+  package func block(at index: UInt64, stream: UInt64 = 0) -> SIMD4<UInt32> {
     Philox.encrypt(
       SIMD4(
         UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32),
@@ -31,7 +31,7 @@ public struct Philox: Hashable, Sendable {
   }
 
   /// A number drawn evenly from 0 up to, not including, 1, with 53 random bits.
-  public func uniform(at index: UInt64, stream: UInt64 = 0) -> Double {
+  package func uniform(at index: UInt64, stream: UInt64 = 0) -> Double {
     let bits = block(at: index, stream: stream)
     return Double(Philox.joined(bits.x, bits.y) >> 11) * 0x1p-53
   }
@@ -45,7 +45,7 @@ public struct Philox: Hashable, Sendable {
   ///   - index: The place in the sequence.
   ///   - stream: The sequence.
   /// - Returns: The same number for the same seed, stream and index.
-  public func gaussian(at index: UInt64, stream: UInt64 = 0) -> Double {
+  package func gaussian(at index: UInt64, stream: UInt64 = 0) -> Double {
     let bits = block(at: index, stream: stream)
     // One is added so that the logarithm never sees zero.
     let radius = Double((Philox.joined(bits.x, bits.y) >> 11) + 1) * 0x1p-53

@@ -4,9 +4,9 @@
 /// example, so each process finds the places of its own examples alone, without memory for the
 /// others' and without messages. A place costs four rounds of a Feistel network, on average at most
 /// four times (the network permutes a power of four; places beyond the count are walked past).
-public struct RandomPermutation: Sendable {
+package struct RandomPermutation: Sendable {
   /// How many things are put in order.
-  public let count: Int
+  package let count: Int
 
   private let halfBits: UInt64
   private let keys: SIMD4<UInt64>
@@ -18,7 +18,7 @@ public struct RandomPermutation: Sendable {
   ///   - seed: The seed of the run.
   ///   - stream: Orders of different streams are independent.
   /// - Precondition: The count is not negative.
-  public init(count: Int, seed: UInt64, stream: UInt64) {
+  package init(count: Int, seed: UInt64, stream: UInt64) {
     precondition(count >= 0, "a permutation has 0 or more elements, not \(count)")
     self.count = count
     // At least 64 places: on fewer a Feistel network reaches only a part of all orders.
@@ -41,7 +41,7 @@ public struct RandomPermutation: Sendable {
   /// - Parameter index: The thing, from 0.
   /// - Returns: A place below ``count``; no two things have the same.
   /// - Precondition: The index is within 0..<``count``.
-  public func place(of index: Int) -> Int {
+  package func place(of index: Int) -> Int {
     precondition(index >= 0 && index < count, "index \(index) is outside 0..<\(count)")
     var value = UInt64(index)
     repeat { value = shuffled(value) } while value >= UInt64(count)

@@ -75,7 +75,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   }
 
   /// The shape of a batch of these: `[count]` and then this shape's sizes.
-  public func batch(of count: Int) -> Shape {
+  package func batch(of count: Int) -> Shape {
     precondition(
       rank < Shape.mostDimensions, "a batch of \(self) has more than \(rank) dimensions")
     var moved = Stored()
@@ -85,7 +85,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   }
 
   /// The shape without its first dimension.
-  public var example: Shape {
+  package var example: Shape {
     guard rank > 0 else { return self }
     var (moved, count) = (Stored(), 1)
     for dimension in 1..<rank {
@@ -96,7 +96,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   }
 
   /// `[rows, columns]`, of a matrix.
-  public init(rows: Int, columns: Int) {
+  package init(rows: Int, columns: Int) {
     precondition(rows >= 0 && columns >= 0, "there is no matrix of \(rows) x \(columns)")
     var stored = Stored()
     (stored[0], stored[1]) = (rows, columns)

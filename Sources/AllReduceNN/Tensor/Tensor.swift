@@ -14,7 +14,7 @@ public struct Tensor<Scalar: NetworkScalar> {
   /// Views memory that `owner` keeps alive.
   ///
   /// - Precondition: The count of values is that of the shape.
-  public init(_ values: UnsafeMutableBufferPointer<Scalar>, shape: Shape, owner: AnyObject?) {
+  package init(_ values: UnsafeMutableBufferPointer<Scalar>, shape: Shape, owner: AnyObject?) {
     precondition(
       values.count == shape.count,
       "a tensor of \(shape) needs \(shape.count) elements, not \(values.count)")
@@ -86,7 +86,7 @@ public struct Tensor<Scalar: NetworkScalar> {
   /// A view of some rows, that is of a range of the first dimension.
   ///
   /// - Precondition: The range is within the tensor.
-  public func rows(_ range: Range<Int>) -> Tensor {
+  package func rows(_ range: Range<Int>) -> Tensor {
     precondition(
       shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= rows,
       "rows \(range) are outside a tensor of \(shape)")

@@ -1,9 +1,9 @@
 import CKernels
 
 /// Memory of this process for numbers, aligned to cache lines; freed with its last user.
-public final class TensorMemory<Scalar> {
+package final class TensorMemory<Scalar> {
   /// The memory; zero at first.
-  public let values: UnsafeMutableBufferPointer<Scalar>
+  package let values: UnsafeMutableBufferPointer<Scalar>
 
   /// The bytes of large memory, which is the system's own; nil for small.
   private let mappedBytes: Int?
@@ -12,7 +12,7 @@ public final class TensorMemory<Scalar> {
   ///
   /// Where there is not enough, a sentence says how much is needed and how much there is, and the process
   /// ends with exit code 70.
-  public init(count: Int) {
+  package init(count: Int) {
     precondition(count >= 0, "memory is taken for 0 numbers or more, not for \(count)")
     let (bytes, isTooMuch) = Swift.max(count, 1).multipliedReportingOverflow(
       by: MemoryLayout<Scalar>.stride)
@@ -46,15 +46,15 @@ public final class TensorMemory<Scalar> {
 ///
 /// It grows to the largest batch seen; a smaller one uses the front of it, so nothing is allocated once
 /// the largest was there.
-public struct Scratch<Scalar: NetworkScalar> {
+package struct Scratch<Scalar: NetworkScalar> {
   private var memory: TensorMemory<Scalar>?
   private var last: Tensor<Scalar>?
 
   /// Creates scratch memory that is empty at first.
-  public init() {}
+  package init() {}
 
   /// A tensor of a shape, whose values are whatever was there.
-  public mutating func tensor(_ shape: Shape) -> Tensor<Scalar> {
+  package mutating func tensor(_ shape: Shape) -> Tensor<Scalar> {
     if let last, last.shape == shape { return last }
     if memory == nil || memory!.values.count < shape.count {
       memory = TensorMemory(count: shape.count)

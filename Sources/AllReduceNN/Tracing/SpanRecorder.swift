@@ -11,12 +11,12 @@
 /// only counted. Not for several threads.
 public final class SpanRecorder {
   /// What a span is called, for this recorder.
-  public struct Name: Hashable, Sendable {
+  package struct Name: Hashable, Sendable {
     let number: Int32
   }
 
   /// Where a span is drawn.
-  public enum Track: Int32, Sendable {
+  package enum Track: Int32, Sendable {
     /// What the rank does; spans lie within each other or side by side.
     case computation
     /// What is under way meanwhile; spans overlap.
@@ -24,24 +24,24 @@ public final class SpanRecorder {
   }
 
   /// Something that took time.
-  public struct Span: Sendable {
+  package struct Span: Sendable {
     fileprivate let number: Int32
     /// Where it is drawn.
-    public let track: Track
+    package let track: Track
     /// Nanoseconds of ``SpanRecorder/now()``.
-    public let start: Int64
+    package let start: Int64
     /// Likewise.
-    public let end: Int64
+    package let end: Int64
     /// A number that tells it from others of its name, such as the step's; negative for none.
-    public let detail: Int64
+    package let detail: Int64
   }
 
   /// How many spans there is room for.
-  public let capacity: Int
+  package let capacity: Int
   /// How many there are.
-  public private(set) var count = 0
+  package private(set) var count = 0
   /// How many spans were dropped because the memory was full.
-  public private(set) var dropped = 0
+  package private(set) var dropped = 0
 
   private let memory: UnsafeMutablePointer<Span>
   private var names: [String] = []
@@ -61,14 +61,14 @@ public final class SpanRecorder {
   deinit { memory.deallocate() }
 
   /// The present, in nanoseconds, by a clock that all processes of a host share (`CLOCK_MONOTONIC`).
-  public static func now() -> Int64 {
+  package static func now() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
   /// A name for spans; ask once, not for each span.
-  public func name(_ text: String) -> Name {
+  package func name(_ text: String) -> Name {
     if let number = numbers[text] { return Name(number: number) }
     let name = Name(number: Int32(names.count))
     names.append(text)
@@ -77,7 +77,7 @@ public final class SpanRecorder {
   }
 
   /// Notes that something began and has ended now.
-  public func add(
+  package func add(
     _ name: Name, from start: Int64, to end: Int64 = SpanRecorder.now(),
     track: Track = .computation, detail: Int = -1
   ) {
@@ -91,12 +91,12 @@ public final class SpanRecorder {
   }
 
   /// The spans in the order of their ends, with their names.
-  public func forEach(_ body: (_ name: String, _ span: Span) -> Void) {
+  package func forEach(_ body: (_ name: String, _ span: Span) -> Void) {
     for index in 0..<count { body(names[Int(memory[index].number)], memory[index]) }
   }
 
   /// Gives the layers of a network names: their paths and what they are, "2 Dense 512 -> 512".
-  public func nameLayers<Scalar>(below layer: any Layer<Scalar>, path: String = "") {
+  package func nameLayers<Scalar>(below layer: any Layer<Scalar>, path: String = "") {
     for (name, child) in layer.children {
       let path = path.isEmpty ? name : "\(path).\(name)"
       let isPlain = child.children.isEmpty

@@ -12,7 +12,8 @@ struct ServerOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Workers read the weights every few steps: this many (default: 1).", valueName: "steps"))
+      "Workers read the weights whenever this many steps are done (default: 1).", valueName: "steps"
+    ))
   var fetchEvery: Int?
 
   @Option(

@@ -15,7 +15,7 @@ public protocol GradientCompression: Sendable {
 }
 
 /// A compression that sends less than a number for each of the gradient's.
-public protocol PartialCompression: GradientCompression {
+package protocol PartialCompression: GradientCompression {
   /// Whether what did not travel is added to the next gradient. Without it, it is lost.
   var errorFeedback: Bool { get }
 
@@ -29,13 +29,13 @@ public protocol PartialCompression: GradientCompression {
   ) throws -> any CompressedExchange<Scalar>
 }
 
-extension PartialCompression {
-  /// What travels, travels in full.
+extension GradientCompression {
+  /// `full`: the numbers that travel keep their 32 or 64 bits.
   public var wireFormat: WireFormat { .full }
 }
 
 /// Sums a gradient over the ranks of a group while less than all of it travels.
-public protocol CompressedExchange<Scalar>: AnyObject {
+package protocol CompressedExchange<Scalar>: AnyObject {
   /// The gradient's numbers.
   associatedtype Scalar: ReducibleScalar & BinaryFloatingPoint
 
@@ -51,27 +51,27 @@ public protocol CompressedExchange<Scalar>: AnyObject {
 }
 
 /// What a compressed exchange is made for.
-public struct CompressionPlan<Scalar: ReducibleScalar & BinaryFloatingPoint> {
+package struct CompressionPlan<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// The gradient, with whatever is in front; before an exchange the host's, afterwards the sum.
-  public let memory: UnsafeMutableBufferPointer<Scalar>
+  package let memory: UnsafeMutableBufferPointer<Scalar>
   /// The elements that are exchanged, in the order in which they get ready.
-  public let buckets: [Range<Int>]
+  package let buckets: [Range<Int>]
   /// Those that are matrices, ascending.
-  public let matrices: [GradientMatrix]
+  package let matrices: [GradientMatrix]
   /// Who exchanges: one rank a host, or all ranks where each counts as a host.
-  public let communicator: Communicator
+  package let communicator: Communicator
   /// How whole vectors are to travel among them.
-  public let algorithm: ReductionAlgorithm
+  package let algorithm: ReductionAlgorithm
 }
 
 /// Where in a gradient a matrix lies, row after row.
-public struct GradientMatrix: Sendable, Equatable {
+package struct GradientMatrix: Sendable, Equatable {
   /// The place of its first number.
-  public let start: Int
+  package let start: Int
   /// Its rows.
-  public let rows: Int
+  package let rows: Int
   /// Its columns.
-  public let columns: Int
+  package let columns: Int
 
   /// Names a matrix.
   ///
@@ -79,7 +79,7 @@ public struct GradientMatrix: Sendable, Equatable {
   ///   - start: The place of its first number.
   ///   - rows: 1 or more; a convolution's filters.
   ///   - columns: 1 or more; of a convolution, the weights of a filter.
-  public init(start: Int, rows: Int, columns: Int) {
+  package init(start: Int, rows: Int, columns: Int) {
     precondition(
       start >= 0 && rows >= 1 && columns >= 1,
       "A matrix of a gradient cannot begin at \(start) with \(rows) rows of \(columns).")
@@ -89,5 +89,5 @@ public struct GradientMatrix: Sendable, Equatable {
   }
 
   /// Its elements.
-  public var range: Range<Int> { start..<start + rows * columns }
+  package var range: Range<Int> { start..<start + rows * columns }
 }

@@ -1,4 +1,4 @@
-public import AllReduceMPI
+package import AllReduceMPI
 internal import AllReduceNN
 
 /// Of each matrix M of the gradient only two narrow ones travel, whose product is near M; the rest waits.
@@ -14,12 +14,12 @@ internal import AllReduceNN
 /// optimization" (2019).
 public struct PowerSGD: PartialCompression {
   /// The columns of P and Q.
-  public let rank: Int
+  package let rank: Int
   /// Whether what did not travel is added to the next gradient.
-  public let errorFeedback: Bool
+  package let errorFeedback: Bool
 
   /// Lets two matrices of this many columns travel: see ``ranks``.
-  public init(rank: Int, errorFeedback: Bool = true) {
+  package init(rank: Int, errorFeedback: Bool = true) {
     precondition(
       PowerSGD.ranks.contains(rank),
       "The rank of what travels of a gradient is in \(PowerSGD.ranks), not \(rank).")
@@ -28,13 +28,13 @@ public struct PowerSGD: PartialCompression {
   }
 
   /// The ranks that can be.
-  public static var ranks: ClosedRange<Int> { 1...CompressionKernels.mostColumns }
+  package static var ranks: ClosedRange<Int> { 1...CompressionKernels.mostColumns }
 
   /// "powerSGD:4".
   public var name: String { "powerSGD:\(rank)" }
 
   /// Takes memory: as much as the matrices, and three times the narrow ones.
-  public func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
+  package func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
     _ plan: CompressionPlan<Scalar>
   ) throws -> any CompressedExchange<Scalar> { PowerSGDExchange(plan, self) }
 

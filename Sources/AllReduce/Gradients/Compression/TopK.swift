@@ -1,4 +1,4 @@
-public import AllReduceMPI
+package import AllReduceMPI
 
 /// Of each bucket only the numbers of greatest magnitude travel, with their places; the rest waits.
 ///
@@ -12,12 +12,12 @@ public import AllReduceMPI
 /// compression" (2018).
 public struct TopK: PartialCompression {
   /// The part of a bucket's numbers that travels.
-  public let fraction: Double
+  package let fraction: Double
   /// Whether what did not travel is added to the next gradient.
-  public let errorFeedback: Bool
+  package let errorFeedback: Bool
 
   /// Lets a part of the numbers travel: above 0, at most 1; of each bucket at least one.
-  public init(fraction: Double, errorFeedback: Bool = true) {
+  package init(fraction: Double, errorFeedback: Bool = true) {
     precondition(
       TopK.fractions(fraction),
       "The fraction of a gradient that travels is above 0 and at most 1, not \(fraction).")
@@ -26,13 +26,13 @@ public struct TopK: PartialCompression {
   }
 
   /// Whether that can be a fraction.
-  public static func fractions(_ fraction: Double) -> Bool { fraction > 0 && fraction <= 1 }
+  package static func fractions(_ fraction: Double) -> Bool { fraction > 0 && fraction <= 1 }
 
   /// "topK:0.01".
   public var name: String { "topK:\(fraction)" }
 
   /// Takes memory: as much as the gradient, twice the largest bucket's numbers, and what travels.
-  public func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
+  package func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
     _ plan: CompressionPlan<Scalar>
   ) throws -> any CompressedExchange<Scalar> { TopKExchange(plan, self) }
 

@@ -6,7 +6,7 @@ public struct WholeGradient: GradientCompression {
   public let wireFormat: WireFormat
 
   /// Lets numbers travel in a format.
-  public init(as wireFormat: WireFormat) { self.wireFormat = wireFormat }
+  package init(as wireFormat: WireFormat) { self.wireFormat = wireFormat }
 
   /// "none", or the format's name.
   public var name: String { wireFormat == .full ? "none" : wireFormat.description }

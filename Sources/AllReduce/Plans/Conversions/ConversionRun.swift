@@ -42,7 +42,7 @@ public struct ConversionRun: Hashable, Sendable {
 
     /// The most examples that go through the layers behind at once, of ranks that have `rows` of them: what
     /// their memory for activations grows with.
-    public func largestTurn(_ rows: [Int]) -> Int { turns(rows).map(\.count).max() ?? 0 }
+    package func largestTurn(_ rows: [Int]) -> Int { turns(rows).map(\.count).max() ?? 0 }
   }
 
   /// When the weights behind the conversion change.
@@ -54,14 +54,14 @@ public struct ConversionRun: Hashable, Sendable {
   }
 
   /// The path of the layer in front of which it stands; nil for the first dense layer.
-  public var before: String?
+  package var before: String?
   /// How it runs.
-  public var order: Order
+  package var order: Order
   /// When the weights behind it change.
-  public var update: Update
+  package var update: Update
 
   /// Describes a run.
-  public init(before: String?, order: Order, update: Update = .step) {
+  package init(before: String?, order: Order, update: Update = .step) {
     self.before = before
     self.order = order
     self.update = update

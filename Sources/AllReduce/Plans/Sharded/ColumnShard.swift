@@ -8,7 +8,7 @@ internal import AllReduceNN
 /// `[batch, own outputs]`, featureSharded. The gradient of its input is partial: an addend of `[batch, inputs]`
 /// a rank. Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model
 /// parallelism", 2019.
-final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, Layer {
+final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, LayerHints {
   /// What adds up the addends of the input's gradient, which is written straight into its memory and on its way
   /// while the gradient of the weight is computed; nil where that is computed first.
   var exchange: (any LayoutExchange<Scalar>)?

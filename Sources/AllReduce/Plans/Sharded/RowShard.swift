@@ -7,7 +7,7 @@ internal import AllReduceNN
 /// Y = X A + b with X = [X₁ ... Xₚ] and A divided by rows alike: Y = X₁ A₁ + ... + Xₚ Aₚ + b. Takes `[batch, own
 /// inputs]`, featureSharded, and gives `[batch, outputs]`, partial; the first rank's addend has the bias in it.
 /// Shoeybi et al., "Megatron-LM", 2019.
-final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, Layer {
+final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, LayerHints {
   /// What adds up the addends: they are written straight into its memory.
   var exchange: (any LayoutExchange<Scalar>)?
 

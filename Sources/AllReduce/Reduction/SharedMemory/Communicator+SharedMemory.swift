@@ -325,7 +325,23 @@ extension Communicator {
         .allGather, slice.arena.memory, slice.range, Scalar.scalarType, .sum,
         name: CallName.hash(of: name))
     } else {
-      try allGather(inPlace: slice.values, name: name)
+      try allGather(slice.values, name: name)
+    }
+  }
+
+  /// Combines every rank's slice on the root; elsewhere it holds partial results afterwards. Collective, as
+  /// `reduce` of a buffer.
+  ///
+  /// - Throws: ``MPIError``.
+  public func reduce<Scalar: ReducibleScalar>(
+    _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation, to root: Int, name: String? = nil
+  ) throws {
+    if isOnOneHost, size > 1, !slice.range.isEmpty {
+      try runInArena(
+        .reduce(root: root), slice.arena.memory, slice.range, Scalar.scalarType, operation,
+        name: CallName.hash(of: name))
+    } else {
+      try reduce(slice.values, operation, to: root, name: name)
     }
   }
 

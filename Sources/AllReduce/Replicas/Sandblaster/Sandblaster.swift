@@ -21,23 +21,23 @@ public final class Sandblaster {
     /// The value there.
     public let value: Double
     /// How often the whole sum was computed.
-    public let evaluations: Int
+    package let evaluations: Int
     /// The steps.
-    public let steps: Int
+    package let steps: Int
     /// The portions that were handed out a second time.
-    public let doubled: Int
+    package let doubled: Int
   }
 
   /// The portions that a sum is cut into; nil for 8 a worker.
-  public var portions: Int?
+  package var portions: Int?
   /// The portions after which a worker pushes what it has.
-  public var pushEvery = 4
+  package var pushEvery = 4
   /// The steps that are remembered.
-  public var history = 10
+  package var history = 10
   /// The most evaluations.
-  public var evaluations = 200
+  package var evaluations = 200
   /// Ends when the gradient's norm is no more than this part of the first.
-  public var tolerance = 1e-10
+  package var tolerance = 1e-10
 
   private let world: Communicator
   private let link: Communicator

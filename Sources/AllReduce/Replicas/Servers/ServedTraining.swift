@@ -20,36 +20,36 @@ public import AllReduceNN
 /// Every rank makes it alike, with the same data. Dean et al., "Large scale distributed deep networks", 2012.
 public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// All ranks.
-  public let world: Communicator
+  package let world: Communicator
   /// Who works, and who serves which shard.
-  public let roles: ServerRoles
+  package let roles: ServerRoles
   /// How they train together.
-  public let settings: ServerSettings
+  package let settings: ServerSettings
   /// This rank's network, and on workers what computes gradients; a replica of its own.
-  public let trainer: Trainer<Scalar>
+  package let trainer: Trainer<Scalar>
   /// What is learned from, and what is evaluated on.
-  public let data: ClassificationData
+  package let data: ClassificationData
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
   /// The learning rate over the steps of all workers' batches.
   public var schedule: LearningRateSchedule = .constant(0.05)
   /// The most steps of an epoch; nil for all.
-  public var stepsPerEpoch: Int?
+  package var stepsPerEpoch: Int?
   /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
-  public var evaluatesEverySteps: Int?
+  package var evaluatesEverySteps: Int?
   /// Where the state is kept, and whether to resume from it.
   public var checkpoints: Checkpoints?
   /// A file for a line of JSON a step of rank 0 (`docs/schemas.md`).
-  public var log: String?
+  package var log: String?
   /// A file for a timeline of all ranks (``TraceFile``).
-  public var trace: String?
+  package var trace: String?
   /// Makes a worker slower; nil for not.
-  public var straggler: Straggler?
+  package var straggler: Straggler?
   /// As ``Training/checkResumed``.
-  public var checkResumed: ((TrainingState) throws -> Void)?
+  package var checkResumed: ((TrainingState) throws -> Void)?
   /// As ``Training/layerWords``.
-  public var layerWords: String?
+  package var layerWords: String?
   /// Gets lines that tell how far the run is, every few seconds, on rank 0.
   public var progress: ((String) -> Void)?
 
@@ -60,29 +60,29 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// The accuracy on the test examples after each epoch.
   public internal(set) var testAccuracy: [Double] = []
   /// Steps done, by earlier runs too: one is a batch of each worker.
-  public internal(set) var steps = 0
+  package internal(set) var steps = 0
   /// The steps of earlier runs.
-  public internal(set) var firstStep = 0
+  package internal(set) var firstStep = 0
   /// The examples of all workers a step.
-  public let globalBatchSize: Int
+  package let globalBatchSize: Int
   /// The checksum of the weights, equal on all ranks.
-  public internal(set) var checksum: UInt64 = 0
+  package internal(set) var checksum: UInt64 = 0
   /// How stale the updates of this run were.
   public internal(set) var staleness = StalenessHistogram()
   /// How far the versions of shards were apart when workers read them, in updates.
-  public internal(set) var versionSkews = StalenessHistogram()
+  package internal(set) var versionSkews = StalenessHistogram()
   /// The updates that servers applied in this run.
-  public internal(set) var updatesApplied = 0
+  package internal(set) var updatesApplied = 0
   /// The batches that each worker computed in this run.
-  public internal(set) var workerSteps: [Int] = []
+  package internal(set) var workerSteps: [Int] = []
   /// Examples of all workers a second, each by its own steps; nil before any step counts.
-  public internal(set) var examplesPerSecond: Double?
+  package internal(set) var examplesPerSecond: Double?
   /// As ``examplesPerSecond``, had nothing been exchanged.
-  public internal(set) var computedPerSecond: Double?
+  package internal(set) var computedPerSecond: Double?
   /// How long steps of this rank took.
-  public internal(set) var times = StepTimes()
+  package internal(set) var times = StepTimes()
   /// Seconds for which this rank waited for servers.
-  public internal(set) var waitSeconds = 0.0
+  package internal(set) var waitSeconds = 0.0
 
   let tally = TrafficTally()
   let rule: any UpdateRule
@@ -187,7 +187,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package func logEvents(_ log: @escaping (ServerEvent) -> Void) { server?.log = log }
 
   /// The steps of a number of epochs, for a schedule over all of them.
-  public func stepCount(epochs: Int) -> Int {
+  package func stepCount(epochs: Int) -> Int {
     let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
     return min(stepsPerEpoch ?? all, all) * epochs
   }

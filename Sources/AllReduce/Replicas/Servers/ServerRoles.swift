@@ -1,13 +1,13 @@
 internal import AllReduceMPI
 
 /// Which ranks work and which serve: the last ranks serve, each one shard of the weights. Without servers all work.
-public struct ServerRoles: Equatable, Sendable {
+package struct ServerRoles: Equatable, Sendable {
   /// The ranks that compute gradients.
-  public let workers: Range<Int>
+  package let workers: Range<Int>
   /// The ranks that hold the weights.
-  public let servers: Range<Int>
+  package let servers: Range<Int>
   /// The elements of the flat memory that each server holds.
-  public let shards: [Range<Int>]
+  package let shards: [Range<Int>]
 
   /// Divides ranks, and elements in equal shards.
   ///
@@ -16,7 +16,7 @@ public struct ServerRoles: Equatable, Sendable {
   ///   - servers: How many of them serve.
   ///   - elements: What is divided.
   /// - Throws: ``PlanError`` if no worker would be left, or a shard would be empty.
-  public init(ranks: Int, servers: Int, elements: Range<Int>) throws(PlanError) {
+  package init(ranks: Int, servers: Int, elements: Range<Int>) throws(PlanError) {
     try ServerRoles.check(ranks: ranks, servers: servers)
     guard servers > 0 else {
       self.init(ranks: ranks, shards: [])
@@ -52,7 +52,7 @@ public struct ServerRoles: Equatable, Sendable {
   }
 
   /// The shard of a rank that serves; nil for a worker.
-  public func shard(of rank: Int) -> Int? {
+  package func shard(of rank: Int) -> Int? {
     servers.contains(rank) ? rank - servers.lowerBound : nil
   }
 }

@@ -39,7 +39,7 @@ public struct ServerSettings: Hashable, Sendable {
   ///   - ranks: All ranks.
   ///   - optimizer: What the servers, or with elastic averaging the workers, update by.
   /// - Throws: ``PlanError``, with exit code 64, that says which and what to do.
-  public func check(ranks: Int, optimizer: any UpdateRule) throws(PlanError) {
+  package func check(ranks: Int, optimizer: any UpdateRule) throws(PlanError) {
     let least = method == .easgd ? 0 : 1
     guard servers >= least else {
       throw PlanError(

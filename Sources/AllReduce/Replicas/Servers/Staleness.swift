@@ -49,7 +49,7 @@ extension Staleness.Compensation: CustomStringConvertible {
   }
 
   /// Reads none, constant:L, adaptive:L, scaled or nesterov:N; nil for anything else.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     switch (words[0], words.count) {
     case ("none", 1): self = .none

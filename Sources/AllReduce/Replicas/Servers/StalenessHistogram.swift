@@ -2,13 +2,13 @@
 /// it was computed from and its application.
 public struct StalenessHistogram: Equatable, Sendable {
   /// How many updates had each staleness.
-  public private(set) var counts: [Int: Int] = [:]
+  package private(set) var counts: [Int: Int] = [:]
 
   /// Begins with nothing.
-  public init() {}
+  package init() {}
 
   /// The updates in all.
-  public var total: Int { counts.values.reduce(0, +) }
+  package var total: Int { counts.values.reduce(0, +) }
   /// The mean; nil before the first update.
   public var mean: Double? {
     total == 0
