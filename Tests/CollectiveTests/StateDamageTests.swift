@@ -11,7 +11,10 @@ final class StateDamageTests: CollectiveTestCase {
   private var before: String { folder + "/checkpoint.1.safetensors" }
 
   override func setUpWithError() throws {
-    let name = try world().broadcast("allreduce-\(UUID().uuidString)", from: 0)
+    let world = try world()
+    try XCTSkipIf(
+      world.hosts.count > 1, "These tests look into rank 0's folder, which other hosts do not see.")
+    let name = try world.broadcast("allreduce-\(UUID().uuidString)", from: 0)
     folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
   }
 
