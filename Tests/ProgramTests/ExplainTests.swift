@@ -144,7 +144,7 @@ final class ExplainTests: XCTestCase {
       let outcome = try ProgramRunner().run("explain", arguments)
       XCTAssertEqual(outcome.exitCode, 64, "\(arguments)")
       XCTAssertEqual(outcome.output, "", "\(arguments)")
-      let errors = outcome.errorLines(beginningWith: "Error: ")
+      let errors = outcome.errorLines(beginningWith: "error: ")
       XCTAssertEqual(errors.count, 1, outcome.errors)
       XCTAssertTrue(errors.first?.contains(words) ?? false, outcome.errors)
     }

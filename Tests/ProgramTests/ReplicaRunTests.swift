@@ -102,7 +102,10 @@ final class ReplicaRunTests: KeptRunTestCase {
       ),
       (["--exchange-every", "8", "--mix", "1"], ["mix", "not 1"]),
       (["--exchange-every", "8", "--warm-up-steps=-1"], ["warm-up", "not -1"]),
-      (["--exchange-every", "8", "--outer-learning-rate", "0"], ["outer learning rate", "not 0"]),
+      (
+        ["--exchange-every", "8", "--outer-learning-rate", "0"],
+        ["--outer-learning-rate must be above 0", "not 0"]
+      ),
       (["--exchange-every", "8", "--outer-momentum", "0.5"], ["0.5", "nesterov"]),
       (["--fragments", "2"], ["every step", "fragments"]),
       (["--exchange-every", "8", "--replica", "0"], ["--replica", "not 0"]),

@@ -46,7 +46,7 @@ struct ServerOptions: ParsableArguments {
   }
 
   func validate() throws {
-    try OptionBounds.check("servers", servers)
+    try OptionBounds.check("servers", servers, in: 0...OptionBounds.most)
     try OptionBounds.check("fetch-every", fetchEvery)
     try OptionBounds.check("push-every", pushEvery)
     try OptionBounds.check("staleness-bound", stalenessBound, in: 0...OptionBounds.most)

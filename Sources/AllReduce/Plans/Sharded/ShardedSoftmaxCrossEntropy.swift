@@ -99,7 +99,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     let rows = labels.count
     guard rows > 0 else { return BatchScore() }
     let kinds = labelSmoothing > 0 ? 4 : 3
-    let numbers = memory.scratch.tensor([rows * (1 + kinds)])
+    let numbers = memory.scratch.tensor(Shape(rows: rows, columns: 1 + kinds))
     let largest = UnsafeMutableBufferPointer(rebasing: numbers.values[..<rows])
     let sums = UnsafeMutableBufferPointer(rebasing: numbers.values[rows...])
     let functions = Scalar.vectorFunctions
