@@ -123,6 +123,9 @@ package final class MessageSet {
       tally: state.pointee.tally)
   }
 
+  /// The bytes of the largest slot that a first message may take.
+  package var slotBytes: Int { endpoint.pools.map(\.bytes).max() ?? 0 }
+
   /// Whether nothing is under way.
   package var isIdle: Bool { state.pointee.active == 0 }
 

@@ -46,6 +46,8 @@ package struct Schedule: Sendable {
   package let scratchCount: Int
   /// The most messages that are under way at once.
   package let mostUnderWay: Int
+  /// The ranks that this one sends to, and those that it receives from.
+  package let channelCount: Int
   /// The steps, in the order in which a rank that did one thing at a time would do them.
   package let steps: [Step]
   /// How many steps each step waits for.

@@ -209,7 +209,8 @@ package struct ScheduleBuilder {
     return Schedule(
       rank: rank, size: size, count: count, wireFormat: wireFormat,
       scratchCount: slotCount * segment,
-      mostUnderWay: (outgoing.count + incoming.count) * window, steps: steps,
+      mostUnderWay: (outgoing.count + incoming.count) * window,
+      channelCount: outgoing.count + incoming.count, steps: steps,
       dependencyCounts: counts, successorStarts: starts, successors: successors)
   }
 

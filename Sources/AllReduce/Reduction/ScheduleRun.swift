@@ -68,7 +68,8 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     size = schedule.size
     stepCount = schedule.steps.count
     need = ScratchPool.Need(
-      scratch: schedule.scratchCount * wireStride, values: schedule.count * wireStride)
+      scratch: schedule.scratchCount * wireStride, values: schedule.count * wireStride,
+      slots: schedule.channelCount * messages.slotBytes)
     (steps, successors) = (program.steps, program.successors)
     successorStarts = program.successorStarts
     waits = .allocate(capacity: stepCount)

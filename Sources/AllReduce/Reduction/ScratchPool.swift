@@ -2,7 +2,8 @@
 /// has ended.
 ///
 /// A run is charged for its scratch memory, or for what it sends before it hears from others, if that is
-/// more: leaves of trees need no scratch, and MPI keeps at the receiver what arrives early. At most
+/// more: leaves of trees need no scratch, and MPI keeps at the receiver what arrives early. The slots of its
+/// first messages are charged too. At most
 /// ``capacity`` bytes are charged at once; runs that find no room wait in the order in which they were
 /// started. All ranks start their calls in the same order, so the oldest call that is under way has its
 /// memory on every rank, and ends. A run that is charged more than the capacity runs alone.
@@ -37,10 +38,13 @@ package final class ScratchPool {
     /// - Parameters:
     ///   - scratch: Bytes of scratch memory.
     ///   - values: Bytes of the values that are reduced.
-    init(scratch: Int, values: Int) {
+    ///   - slots: Bytes of the slots that first messages take, of a run that is not small.
+    init(scratch: Int, values: Int, slots: Int) {
       self.scratch = scratch <= ScratchPool.worthPooling ? scratch : ScratchPool.rounded(scratch)
       // Twice: two children may send ahead to one parent.
-      charge = max(self.scratch, min(2 * values, ScratchPool.mostSentAhead))
+      charge =
+        max(self.scratch, min(2 * values, ScratchPool.mostSentAhead))
+        + (values > ScratchPool.worthPooling ? slots : 0)
     }
   }
 

@@ -61,6 +61,7 @@ package final class ThreadTransport: Transport {
     firstTag = Int32(truncatingIfNeeded: ticket.number) << 16
   }
 
+  package var slotBytes: Int { 0 }
   package var isIdle: Bool { expected.isEmpty && sending.isEmpty }
   package var call: (agreement: Agreement, number: UInt64)? { nil }
 
