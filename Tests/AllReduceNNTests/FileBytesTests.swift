@@ -9,7 +9,7 @@ final class FileBytesTests: XCTestCase {
 
   override func setUpWithError() throws { folder = try TemporaryFolder() }
 
-  /// A pipe that nobody writes to, which whoever opens it to read would wait for.
+  /// A pipe without a writer: opening it to read would block.
   func testAPipeIsRefusedWhereSeveralRead() throws {
     XCTAssertEqual(mkfifo(path, 0o600), 0)
     for read in [
@@ -27,7 +27,7 @@ final class FileBytesTests: XCTestCase {
     let text = "a,b\n1,2\n"
     let writer = open(path, O_RDWR)
     XCTAssertEqual(write(writer, text, text.utf8.count), text.utf8.count)
-    // The reader has come when the pipe is empty; it sees the end when nobody can write any more.
+    // The reader has come when the pipe is empty; it sees the end when the last writer has closed.
     let closing = Thread {
       var left: Int32 = 1
       while left > 0, ioctl(writer, UInt(FIONREAD), &left) == 0 {}

@@ -40,7 +40,7 @@ final class AutomaticChoiceTests: XCTestCase {
     }
   }
 
-  /// The smallest vectors take the fewest steps, the largest the fewest bytes, whoever takes part.
+  /// The smallest vectors take the fewest steps, the largest the fewest bytes, at any number of ranks.
   func testSmallAndLarge() {
     for ranks in 2...64 {
       func choice(_ bytes: Int) -> ReductionAlgorithm {

@@ -6,7 +6,7 @@ import XCTest
 
 /// Ranks as threads that train one copy of the weights, so that the thread sanitizer sees them.
 final class FusedUpdateTests: XCTestCase {
-  // Nobody changes it.
+  // No rank changes it.
   nonisolated(unsafe) private static let layout = ParameterLayout<Float>(
     [70, 4096, 5, 9000, 33].enumerated().map { number, size in
       Parameter("\(number)", shape: [size], initialization: .constant(0), decays: number != 2)

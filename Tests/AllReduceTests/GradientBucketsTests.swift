@@ -13,7 +13,7 @@ final class GradientBucketsTests: XCTestCase {
   }
 
   func testABucketWaitsForAllOfItAndForThoseInFront() {
-    // Room between 40 and 48 belongs to nobody and is not waited for.
+    // Room between 40 and 48 belongs to no parameter and is not waited for.
     var buckets = GradientBuckets(0..<96, parts: [16..<40, 48..<96], bucketCount: 32, perLine: 16)
     for _ in 0..<2 {
       buckets.reset()

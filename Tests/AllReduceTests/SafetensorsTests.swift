@@ -22,7 +22,7 @@ final class SafetensorsTests: TensorFileTestCase {
     return try SafetensorsFile(path: path)
   }
 
-  /// A file of a header and so many zeros behind it.
+  /// A file of a header and `count` zero bytes after it.
   private func file(_ header: String, _ count: Int) -> [UInt8] {
     file(header, [UInt8](repeating: 0, count: count))
   }

@@ -33,8 +33,8 @@ final class ScheduleTests: XCTestCase {
     }
   }
 
-  /// Every contribution arrives exactly once, on all ranks in the same expression, and nobody waits
-  /// for ever: 1...64 ranks.
+  /// Every contribution arrives exactly once, on all ranks in the same expression, and no rank waits
+  /// forever: 1...64 ranks.
   func testEveryScheduleIsRight() throws {
     for size in 1...64 {
       let cases = [(0, 1), (1, 1), (size - 1, 2), (size + 1, 1000), (2 * size + 3, 2)]

@@ -4,7 +4,7 @@ import TestSupport
 import XCTest
 
 /// The conversions: the plain ones against a search among all 16-bit numbers, and what this processor
-/// has besides against the plain ones.
+/// has in addition against the plain ones.
 final class WireKernelTests: XCTestCase {
   private let formats: [WireFormat] = [.bfloat16, .float16]
 

@@ -3,7 +3,7 @@ import AllReduceMPI
 import Foundation
 import XCTest
 
-/// Messages between two ranks: sizes, order, probes, and handles that are let go of. Every rank sends
+/// Messages between two ranks: sizes, order, probes, and handles that are released before their end. Every rank sends
 /// to its right neighbour and receives from its left one; a single rank does so with itself.
 final class PointToPointTests: CollectiveTestCase {
   private func neighbours(_ world: Communicator) -> (right: Int, left: Int) {

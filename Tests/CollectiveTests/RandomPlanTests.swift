@@ -166,7 +166,7 @@ final class RandomPlanTests: CollectiveTestCase {
       } catch {
         difference = "\(error)"
       }
-      // A rank that differs says so; the others go on with it.
+      // A rank that differs says so; the others continue.
       guard let difference else { continue }
       let table = try? item.plan.table(for: item.root(), input: item.input, ranks: world.size)
       XCTFail(

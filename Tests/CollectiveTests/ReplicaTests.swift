@@ -2,7 +2,7 @@ import AllReduce
 import AllReduceMPI
 import XCTest
 
-/// Replicas that meet every so many steps, against what one network or an all-reduce of gradients computes.
+/// Replicas that meet every H steps, compared with one network and with an all-reduce of gradients.
 final class ReplicaTests: CollectiveTestCase {
   private static let inputs = 6
 
@@ -208,7 +208,7 @@ final class ReplicaTests: CollectiveTestCase {
     let (p, elements) = (world.size, layout.count - layout.reserved)
     if world.hosts.count == p {
       XCTAssertEqual(Int(sent), rounds * 2 * (p - 1) * elements * 8)
-      // Besides the weights, three figures a meeting.
+      // In addition to the weights, three figures a meeting.
       let all = try world.allReduce(Int64(trainer.traffic.networkBytesSent), .sum)
       XCTAssertLessThanOrEqual(Int(all - sent), rounds * 3 * 8 * p * p)
     } else if world.hosts.count == 1 {

@@ -169,7 +169,7 @@ final class ServedTrainingTests: CollectiveTestCase {
   func testElasticAveragingIsTheSameWithAndWithoutServers() throws {
     let world = try world()
     try XCTSkipIf(world.size < 3, "two workers and a server are three ranks")
-    // As many workers: the last rank serves, or takes no part.
+    // The same number of workers in both: the last rank serves, or takes no part.
     let workers = try world.split(optionalColor: world.rank < world.size - 1 ? 0 : nil)
     for optimizer in [SGD() as any UpdateRule, Momentum(0.9)] {
       var settings = ServerSettings(method: .easgd, servers: 1)

@@ -4,7 +4,7 @@ import AllReduceNN
 import Foundation
 import XCTest
 
-/// States of sharded weights, which other ranks go on with, sharded otherwise or not at all.
+/// States of sharded weights, which other ranks resume, sharded otherwise or not at all.
 final class SplitCheckpointTests: CollectiveTestCase {
   private static let input: Shape = [6, 6, 1]
   private static let classes = 7

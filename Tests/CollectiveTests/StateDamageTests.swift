@@ -158,7 +158,7 @@ final class StateDamageTests: CollectiveTestCase {
       try world.barrier()
     }
     XCTAssertNil(try read(world))
-    // Fewer from here on: what there is more goes.
+    // Fewer are kept from here on: the surplus is removed.
     for step in 6...8 {
       try checkpoint.write(tensors(Float(step)), state(steps: step), over: world)
     }
@@ -203,7 +203,7 @@ final class StateDamageTests: CollectiveTestCase {
     XCTAssertEqual(try read(world)?.steps, 3)
     try world.barrier()
     XCTAssertEqual(try String(contentsOfFile: victim, encoding: .utf8), "precious")
-    // A pipe that nobody writes to.
+    // A pipe without a writer.
     if world.isRoot {
       for path in [newest, before] {
         unlink(path)

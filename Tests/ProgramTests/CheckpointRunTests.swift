@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import XCTest
 
-/// Runs of train-classifier that keep their state, are killed, and are gone on with.
+/// Runs of train-classifier that keep their state, are killed, and are resumed.
 final class CheckpointRunTests: KeptRunTestCase {
   private var kept: String { folder + "/kept" }
   private var file: String { kept + "/checkpoint.safetensors" }
@@ -68,7 +68,7 @@ final class CheckpointRunTests: KeptRunTestCase {
   }
 
   func testAKilledRunGoesOnFromItsLastCheckpoint() throws {
-    // So many steps that the kill comes in the middle of them, in the middle of an epoch.
+    // Enough steps that the kill comes before the last one, in the middle of an epoch.
     let long = run + ["--epochs", "20"]
     let log = folder + "/killed.jsonl"
     let keeping = long + ["--log", log, "--checkpoint", kept, "--checkpoint-every", "7"]

@@ -5,7 +5,7 @@ import XCTest
 /// Bytes that trainers report, against those that MPI was given, for every kind of plan: with the choices that
 /// are built in, and with a file of others.
 final class PlanTrafficTests: XCTestCase {
-  /// Choices that nobody would build in.
+  /// Measured choices that differ from the built-in ones.
   private func tuning(_ placement: [Int]) -> String {
     let steps = { (algorithms: [String]) in
       algorithms.enumerated().map { number, algorithm in

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import XCTest
 
-/// train-classifier with replicas that meet every so many steps.
+/// train-classifier with replicas that meet every H steps.
 final class ReplicaRunTests: KeptRunTestCase {
   private let run = [
     "--data", "digits", "--layers", "8x8x1,conv:4x3,batchnorm,relu,pool:2,dropout:0.2,10",

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import XCTest
 
-/// Runs of train-classifier with divided weights that are gone on with, by other numbers of ranks and in
+/// Runs of train-classifier with divided weights that are resumed, by other numbers of ranks and in
 /// other divisions.
 final class SplitCheckpointRunTests: KeptRunTestCase {
   private let run = [

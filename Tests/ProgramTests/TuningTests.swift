@@ -4,7 +4,7 @@ import XCTest
 
 /// Measured choices from the outside: making them, following them, and files that are none.
 final class TuningTests: ProgramTestCase {
-  /// Choices that nobody would build in, for 2 ranks on one host.
+  /// Measured choices that differ from the built-in ones, for 2 ranks on one host.
   private let odd = """
     {
       "version": 1,

@@ -67,7 +67,7 @@ public struct ProgramRunner {
     let path = ProgramRunner.directory.appendingPathComponent(program).path
     let program = wrapper + [path]
     let launch = ranks.map { ["mpirun", "-np", "\($0)"] + options + program } ?? program
-    // Files, not pipes: a full pipe that nobody reads would stop the program.
+    // Files, not pipes: a full pipe without a reader would stop the program.
     let scratch = FileManager.default.temporaryDirectory
       .appendingPathComponent("allreduce-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
@@ -137,8 +137,8 @@ public struct ProgramRunner {
 
   private static let tokenName = "ALLREDUCE_TEST_JOB"
 
-  /// Processes that inherited the job's token. Ended ones that nobody has waited for have no
-  /// environment any more and do not count.
+  /// Processes that inherited the job's token. Zombies, which have ended and were not reaped, have no
+  /// environment and do not count.
   private func remaining(_ token: String) -> [String] {
     for attempt in 0..<20 {
       let found = holders(of: Data("\(ProgramRunner.tokenName)=\(token)".utf8))

@@ -8,7 +8,7 @@ struct Case {
   let plan: Plan
 }
 
-/// Every kind of plan that so many ranks can carry out: by name, each update, whole and compressed, in turns, and
+/// Every kind of plan that `ranks` ranks can carry out: by name, each update, whole and compressed, in turns, and
 /// with each placement behind each.
 func cases(ranks: Int) -> [Case] {
   let divisor = (2...5).first { ranks % $0 == 0 } ?? 1
