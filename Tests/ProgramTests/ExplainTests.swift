@@ -128,6 +128,32 @@ final class ExplainTests: XCTestCase {
     }
   }
 
+  /// A ring of many is drawn as its first steps, the turn, and the last one.
+  func testManyStepsAreLeftOut() throws {
+    let outcome = try explain("--algorithm", "ring", "--ranks", "20", "--format", "svg")
+    XCTAssertTrue(outcome.output.contains("steps 3 to 18 alike"), outcome.errors)
+    XCTAssertTrue(outcome.output.contains(">Step 38<"))
+    XCTAssertFalse(outcome.output.contains(">Step 17<"))
+  }
+
+  /// A plan is drawn with the part of the weights that each rank has, and its exchanges.
+  func testPlans() throws {
+    let outcome = try explain(
+      "--plan", "hybrid", "--model", "cnn", "--ranks", "4", "--format", "svg")
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    XCTAssertTrue(XMLParser(data: Data(outcome.output.utf8)).parse())
+    for words in [
+      "7 Dense 3136 -&gt; 512", "featureSharded → partial", ">all-reduce<", "grid 1 x 4",
+    ] {
+      XCTAssertTrue(outcome.output.contains(words), words)
+    }
+    let text = try explain("--plan", "model", "--layers", "8,6,relu,4", "--ranks", "2")
+    XCTAssertTrue(text.output.contains("2 Dense 6 -> 4  rows"), text.output)
+    let none = try explain("--plan", "data/digits.csv.gz", "--model", "mlp")
+    XCTAssertEqual(none.exitCode, 65, none.errors)
+    XCTAssertEqual(try explain("--model", "mlp").exitCode, 64)
+  }
+
   func testWrongUsage() throws {
     let cases: [([String], String)] = [
       (["--algorithm", "automatic"], "automatic has no schedule"),

@@ -10,7 +10,8 @@ final class TraceRunTests: ProgramTestCase {
       let name: String
       let ph: String
       let pid: Int
-      let tid: Int
+      let tid: Int?
+      let id: String?
       let ts: Double?
       let dur: Double?
       let args: Arguments?
@@ -44,6 +45,25 @@ final class TraceRunTests: ProgramTestCase {
     }
     XCTAssertLessThan(
       thirds.map { $0.ts! }.max()!, thirds.map { $0.ts! + $0.dur! }.min()!)
+  }
+
+  /// Each bucket has an arrow to the next rank, which ends no earlier than it starts; the loss is a counter.
+  func testArrowsEndWhereTheyShould() throws {
+    let (trace, steps) = try traced(["--bucket-bytes", "8Ki", "--update", "replicated"])
+    let starts = trace.traceEvents.filter { $0.ph == "s" }
+    let ends = trace.traceEvents.filter { $0.ph == "f" }
+    XCTAssertEqual(
+      starts.count, trace.traceEvents.count { $0.ph == "X" && $0.name.hasPrefix("bucket") })
+    XCTAssertGreaterThanOrEqual(starts.count, 3 * 3 * steps)
+    XCTAssertEqual(Set(starts.map(\.id)), Set(ends.map(\.id)))
+    XCTAssertEqual(Set(starts.map(\.id)).count, starts.count)
+    for start in starts {
+      let end = try XCTUnwrap(ends.first { $0.id == start.id })
+      XCTAssertEqual(end.pid, (start.pid + 1) % 3)
+      XCTAssertGreaterThanOrEqual(try XCTUnwrap(end.ts), try XCTUnwrap(start.ts))
+    }
+    XCTAssertEqual(
+      trace.traceEvents.count { $0.ph == "C" && $0.name == "loss" && $0.pid == 0 }, steps)
   }
 
   /// Weights that a host shares are updated from gradients where they are: no bucket travels.
@@ -89,7 +109,7 @@ final class TraceRunTests: ProgramTestCase {
 
   /// On each thread spans lie within each other or side by side, and all but evaluations within steps.
   private func assertNest(_ spans: [Trace.Event], _ rank: Int) {
-    for (thread, events) in Dictionary(grouping: spans, by: \.tid) {
+    for (thread, events) in Dictionary(grouping: spans, by: { $0.tid ?? 0 }) {
       var open: [(name: String, end: Double)] = []
       for event in events {
         let (start, end) = (event.ts!, event.ts! + event.dur!)

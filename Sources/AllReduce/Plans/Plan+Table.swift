@@ -1,33 +1,60 @@
 package import AllReduceMPI
 public import AllReduceNN
 
+/// A line of a plan's table.
+package struct PlanLine: Sendable {
+  /// The layer, by its path and summary; "input" in front of the first.
+  package let layer: String
+  /// Where its weights are; nil for the input.
+  package let placement: Placement?
+  /// The layout that it takes; nil for the input.
+  package let takes: Layout?
+  /// The layout that it gives.
+  package let gives: Layout
+  /// What is exchanged before the next layer; nil for nothing.
+  package fileprivate(set) var then: String?
+
+  fileprivate var cells: [String] {
+    [
+      layer, placement.map { "\($0)" } ?? "-", takes.map { "\($0)" } ?? "-", "\(gives)",
+      then ?? "-",
+    ]
+  }
+}
+
 extension ResolvedPlan {
-  /// A line for each layer with a placement: where its weights are, the layouts, and what is exchanged before
-  /// the next. Then what holds for all.
-  var table: String {
-    var rows = [["layer", "placement", "takes", "gives", "and then"]]
-    var isFirst = true
+  /// A line for each layer with a placement: where its weights are, the layouts, and what is exchanged before the next.
+  var lines: [PlanLine] {
+    var lines: [PlanLine] = []
     for layer in singles {
-      let conversion = layer.boundary.forward.map { words($0, layer.run) }
-      if let conversion {
-        if isFirst {
-          rows.append(["input", "-", "-", "\(layer.boundary.given)", conversion])
-        } else {
-          rows[rows.count - 1][4] = conversion
+      if let conversion = layer.boundary.forward.map({ words($0, layer.run) }) {
+        if lines.isEmpty {
+          lines.append(
+            PlanLine(layer: "input", placement: nil, takes: nil, gives: layer.boundary.given))
         }
+        lines[lines.count - 1].then = conversion
       }
       guard case .single(.some(let placement)) = layer.content else { continue }
-      isFirst = false
       let title = layer.path.isEmpty ? layer.layer.summary : "\(layer.path) \(layer.layer.summary)"
-      rows.append([title, "\(placement)", "\(layer.boundary.taken)", "\(layer.gives)", "-"])
+      lines.append(
+        PlanLine(
+          layer: title, placement: placement, takes: layer.boundary.taken, gives: layer.gives))
     }
-    if let conversion = end.forward { rows[rows.count - 1][4] = words(conversion, nil) }
+    if let conversion = end.forward, !lines.isEmpty {
+      lines[lines.count - 1].then = words(conversion, nil)
+    }
+    return lines
+  }
+
+  /// ``lines`` as text, then what holds for all.
+  var table: String {
+    let rows = [["layer", "placement", "takes", "gives", "and then"]] + lines.map(\.cells)
     let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
-    let lines = rows.map { row in
+    let texts = rows.map { row in
       zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count + 2) }.joined()
         + row[4]
     }
-    return (lines + [summary]).joined(separator: "\n")
+    return (texts + [summary]).joined(separator: "\n")
   }
 
   private func words(_ conversion: Conversion, _ run: ConversionRun?) -> String {
@@ -38,7 +65,8 @@ extension ResolvedPlan {
     }
   }
 
-  private var summary: String {
+  /// What holds for all layers.
+  var summary: String {
     var words = ["grid \(grid)"]
     if let update = plan.update { words.append("update \(update.rawValue)") }
     words.append(
@@ -65,6 +93,17 @@ extension Plan {
   ) throws -> String {
     try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
       .table
+  }
+
+  /// The lines of ``table(for:input:ranks:)``, what holds for all layers, and the ranks of a model group.
+  ///
+  /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
+  package func lines<Scalar: NetworkScalar>(
+    for root: any Layer<Scalar>, input: Shape, ranks: Int
+  ) throws -> (lines: [PlanLine], summary: String, grid: GridShape) {
+    let resolved = try PlanResolver.resolve(
+      self, for: root, input: input, ranks: ranks, lossTakesShards: true)
+    return (resolved.lines, resolved.summary, resolved.grid)
   }
 
   /// The plan with the placement of each layer of a network written out, and the grid.

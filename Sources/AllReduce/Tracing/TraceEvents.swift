@@ -5,6 +5,7 @@ package struct TraceEvents {
   /// Spans as they are written: an own thread for what would overlap.
   private struct Drawn {
     let name: String
+    let track: SpanRecorder.Track
     let thread: Int
     let start: Int64
     let end: Int64
@@ -14,6 +15,7 @@ package struct TraceEvents {
   /// When the first span began, by rank 0's clock; nil if there is none.
   package let start: Int64?
   private let rank: Int
+  private let size: Int
   private var drawn: [Drawn] = []
   private var threads = 1
 
@@ -22,9 +24,10 @@ package struct TraceEvents {
   /// - Parameters:
   ///   - recorder: The rank's spans.
   ///   - rank: The rank.
+  ///   - size: The number of ranks.
   ///   - ahead: Nanoseconds that its clock is ahead.
-  package init(_ recorder: SpanRecorder, rank: Int, ahead: Int64 = 0) {
-    self.rank = rank
+  package init(_ recorder: SpanRecorder, rank: Int, of size: Int = 1, ahead: Int64 = 0) {
+    (self.rank, self.size) = (rank, size)
     var spans: [(name: String, span: SpanRecorder.Span)] = []
     spans.reserveCapacity(recorder.count)
     recorder.forEach { spans.append(($0, $1)) }
@@ -41,8 +44,8 @@ package struct TraceEvents {
       }
       drawn.append(
         Drawn(
-          name: name, thread: thread, start: span.start - ahead, end: span.end - ahead,
-          detail: span.detail))
+          name: name, track: span.track, thread: thread, start: span.start - ahead,
+          end: span.end - ahead, detail: span.detail))
     }
     threads += ends.count
   }
@@ -67,15 +70,39 @@ package struct TraceEvents {
       text += ",\n" + meta("thread_name", thread: thread, ("name", .text(name)))
     }
     var quoted: [String: String] = [:]
+    var seen: [String: Int] = [:]
     for span in drawn {
       let name = quoted[span.name] ?? JSONValue.text(span.name).encodedOnOneLine()
       quoted[span.name] = name
+      if span.track == .counter {
+        let value = Double(bitPattern: UInt64(bitPattern: span.detail))
+        text +=
+          ",\n{\"name\": \(name), \"ph\": \"C\", \"pid\": \(rank), \"ts\": \(microseconds(span.start - origin)), "
+          + "\"args\": {\(name): \(JSONValue.number(value).encodedOnOneLine())}}"
+        continue
+      }
+      if span.track == .exchange, size > 1, span.name.hasPrefix("bucket") {
+        seen[span.name, default: 0] += 1
+        text += flows(of: span, seen[span.name] ?? 0, since: origin)
+      }
       text +=
         ",\n{\"name\": \(name), \"ph\": \"X\", \"pid\": \(rank), \"tid\": \(span.thread), \"ts\": "
         + "\(microseconds(span.start - origin)), \"dur\": \(microseconds(span.end - span.start))"
         + (span.detail < 0 ? "}" : ", \"args\": {\"number\": \(span.detail)}}")
     }
     return text
+  }
+
+  /// Arrows between the ranks' spans of one exchange, as a ring: from where this rank's begins to where the next rank's
+  /// ends, for no rank has the sum before all have begun.
+  private func flows(of span: Drawn, _ number: Int, since origin: Int64) -> String {
+    func event(_ kind: String, from sender: Int, at time: Int64) -> String {
+      ",\n{\"name\": \"sum\", \"cat\": \"exchange\", \"ph\": \(kind), \"id\": "
+        + JSONValue.text("\(span.name), \(number), \(sender)").encodedOnOneLine()
+        + ", \"pid\": \(rank), \"tid\": \(span.thread), \"ts\": \(microseconds(time - origin))}"
+    }
+    return event("\"s\"", from: rank, at: span.start)
+      + event("\"f\", \"bp\": \"e\"", from: (rank + size - 1) % size, at: span.end)
   }
 
   /// Nanoseconds as microseconds with three decimals, exactly.

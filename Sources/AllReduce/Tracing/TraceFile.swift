@@ -41,7 +41,8 @@ public final class TraceFile {
   public func write(_ recorder: SpanRecorder) throws -> Int {
     let clocks = try HostClocks(communicator)
     let events = TraceEvents(
-      recorder, rank: communicator.rank, ahead: clocks.offsets[communicator.rank])
+      recorder, rank: communicator.rank, of: communicator.size,
+      ahead: clocks.offsets[communicator.rank])
     let start = try communicator.allGatherNatively(Int(events.start ?? Int64.max)).min() ?? 0
     let dropped = try communicator.allGatherNatively(recorder.dropped)
     let own = Array(

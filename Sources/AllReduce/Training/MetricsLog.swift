@@ -1,19 +1,22 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Writes a line of json for each step and evaluation, on the root.
+/// Writes a line of json for each step and evaluation, on the root, and the same numbers for TensorBoard.
 final class MetricsLog {
   private let file: OutputFile?
+  private let events: EventFile?
   private var lines = ""
 
   /// Begins the file.
   ///
   /// - Parameters:
   ///   - path: The file; nil for none.
+  ///   - tensorBoard: The folder of TensorBoard's events; nil for none.
   ///   - isRoot: Whether this rank writes.
   ///   - kept: The lines of steps up to this one stay, where a run goes on.
   /// - Throws: ``TrainingError`` or ``OutputError`` if it cannot be written.
-  init(path: String?, isRoot: Bool, keepingSteps kept: Int = 0) throws {
+  init(path: String?, tensorBoard: String? = nil, isRoot: Bool, keepingSteps kept: Int = 0) throws {
+    events = isRoot ? try tensorBoard.map { try EventFile(folder: $0, afterStep: kept) } : nil
     guard let path, isRoot else {
       file = nil
       return
@@ -49,6 +52,11 @@ final class MetricsLog {
   func add(
     step: Int, epoch: Int, seconds: Double, loss: Double?, testAccuracy: Double? = nil
   ) throws {
+    if let events {
+      if let loss { try events.add("loss/training", loss, step: step) }
+      if let testAccuracy { try events.add("accuracy/test", testAccuracy, step: step) }
+      if testAccuracy != nil { try events.flush() }
+    }
     guard file != nil else { return }
     lines +=
       JSONValue.object([
@@ -74,5 +82,6 @@ final class MetricsLog {
   func finish() throws {
     try flush()
     try file?.finish()
+    try events?.finish()
   }
 }

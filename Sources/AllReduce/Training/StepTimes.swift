@@ -5,7 +5,9 @@ package struct StepTimes: Sendable {
 
   private var seconds: [Double] = []
   private var examples = 0
-  private var total = 0.0
+  /// The seconds of those that count. Ranks that rarely wait for each other differ in it, and a job takes as long as its
+  /// slowest rank.
+  var total = 0.0
   private var seen = 0
 
   mutating func add(seconds step: Double, examples count: Int) {

@@ -45,10 +45,17 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   package var layerWords: String?
   /// A file for a line of JSON a step (`docs/schemas.md`).
   public var log: String?
+  /// A folder for a file of scalars that TensorBoard reads.
+  package var tensorBoard: String?
   /// A file for a timeline of all ranks (``TraceFile``).
   public var trace: String?
   /// Gets lines that tell how far the run is, every few seconds, on rank 0.
-  public var progress: ((String) -> Void)?
+  public var progress: ((String) -> Void)? {
+    get { writers.write }
+    set { writers.write = newValue }
+  }
+  /// Where lines go that tell how far the run is.
+  package var writers = ProgressWriters()
 
   // MARK: Results
 
@@ -129,11 +136,12 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     state.plan = trainer.plan.json
     // The log of the run is touched only now, after all checks of the state.
     let log = try world.agreeing {
-      try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
+      try MetricsLog(
+        path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep)
     }
     var run = Run(
       course: course, records: records, log: log, input: input(course),
-      progress: Progress(world.isRoot ? progress : nil, since: clock.now), start: clock.now)
+      progress: Progress(world.isRoot ? writers : nil, since: clock.now), start: clock.now)
     checksum = try trainer.checksum()
     for epoch in state.epoch..<max(epochs, state.epoch) {
       try runEpoch(epoch, &state, &run)
@@ -145,6 +153,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
           + "let them meet more often.")
     }
     try world.agreeing { try log.finish() }
+    var slowest = [times.total]
+    try world.allReduce(&slowest, .maximum)
+    times.total = slowest[0]
     let leftOut = try records.finishTrace()
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
@@ -221,7 +232,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
         try evaluate(epoch, run)
       }
       let course = run.course
-      run.progress.update(clock.now) { passed in
+      run.progress.update(clock.now, share: Double(steps) / Double(course.steps)) { passed in
         "epoch \(epoch + 1) of \(course.epochs), step \(step + 1) of \(last): loss "
           + "\(Progress.text(total.meanLoss)), \(Int(times.examplesPerSecond ?? 0)) examples/s, "
           + Progress.left(passed, done: steps - firstStep, of: course.steps - firstStep)
@@ -263,6 +274,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       return score
     }
     steps += 1
+    if let recorder = trainer.recorder {
+      recorder.count(recorder.name("loss"), score.meanLoss)
+      recorder.count(recorder.name("bytes sent"), Double(trainer.tally.traffic.networkBytesSent))
+    }
     straggler?.sleep(
       rank: trainer.world.rank,
       afterSeconds: trainer.computeSeconds + trainer.updateSeconds - computed)

@@ -47,21 +47,44 @@ public struct EarlyStopping: Sendable {
   }
 }
 
+/// How a run tells how far it is.
+package struct ProgressWriters {
+  /// Gets a line now and then; nil for none.
+  package var write: ((String) -> Void)?
+  /// Gets a line ten times a second that takes the place of the one before, and the share that is done.
+  package var live: ((_ text: String, _ share: Double) -> Void)?
+  /// The time between lines that stay.
+  package var interval: Duration = .seconds(2)
+  /// Whether there are lines about steps; warnings are written in any case.
+  package var tellsOfSteps = true
+
+  /// Where lines go.
+  package init(write: ((String) -> Void)? = nil) { self.write = write }
+}
+
 /// Lines that tell how far long work is, every two seconds. Work that ends sooner writes none.
 struct Progress {
-  private let write: ((String) -> Void)?
+  private let writers: ProgressWriters?
   private let start: ContinuousClock.Instant
   private var last: ContinuousClock.Instant
 
-  init(_ write: ((String) -> Void)?, since start: ContinuousClock.Instant) {
-    (self.write, self.start, last) = (write, start, start)
+  init(_ writers: ProgressWriters?, since start: ContinuousClock.Instant) {
+    (self.writers, self.start, last) = (writers, start, start)
   }
 
   /// Writes a line if it is time for one; `text` is given the time passed.
-  mutating func update(_ now: ContinuousClock.Instant, _ text: (Duration) -> String) {
-    guard let write, now - last >= .seconds(2) else { return }
+  mutating func update(
+    _ now: ContinuousClock.Instant, share: Double, _ text: (Duration) -> String
+  ) {
+    guard let writers, writers.tellsOfSteps else { return }
+    let interval = writers.live == nil ? writers.interval : .milliseconds(100)
+    guard now - last >= interval else { return }
     last = now
-    write(text(now - start))
+    if let live = writers.live {
+      live(text(now - start), share)
+    } else {
+      writers.write?(text(now - start))
+    }
   }
 
   /// "1:05 left".

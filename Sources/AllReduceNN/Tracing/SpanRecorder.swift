@@ -21,6 +21,8 @@ public final class SpanRecorder {
     case computation
     /// What is under way meanwhile; spans overlap.
     case exchange
+    /// A value over time: no span, but what it was from a moment on.
+    case counter
   }
 
   /// Something that took time.
@@ -32,8 +34,11 @@ public final class SpanRecorder {
     package let start: Int64
     /// Likewise.
     package let end: Int64
-    /// A number that tells it from others of its name, such as the step's; negative for none.
+    /// A number that tells it from others of its name, such as the step's; negative for none. Of a counter the bits of
+    /// its value.
     package let detail: Int64
+    /// What a counter shows.
+    package var value: Double { Double(bitPattern: UInt64(bitPattern: detail)) }
   }
 
   /// How many spans there is room for.
@@ -88,6 +93,14 @@ public final class SpanRecorder {
     (memory + count).initialize(
       to: Span(number: name.number, track: track, start: start, end: end, detail: Int64(detail)))
     count += 1
+  }
+
+  /// Notes a value that holds from now on.
+  package func count(_ name: Name, _ value: Double) {
+    let now = SpanRecorder.now()
+    add(
+      name, from: now, to: now, track: .counter,
+      detail: Int(Int64(bitPattern: value.bitPattern)))
   }
 
   /// The spans in the order of their ends, with their names.

@@ -1,6 +1,7 @@
 /// A drawing in SVG, made of lines, shapes and words; later ones lie over earlier ones.
 ///
-/// Coordinates are pixels from the top left corner.
+/// Coordinates are pixels from the top left corner. Colours are ``Palette``'s; a reader whose pages are dark sees their
+/// dark twins.
 public struct SVGDocument: Sendable {
   /// A place in the drawing.
   public struct Point: Sendable {
@@ -23,7 +24,7 @@ public struct SVGDocument: Sendable {
 
   /// The sign at each point of a line, so that lines differ in more than their colour.
   public enum Marker: CaseIterable, Sendable {
-    case circle, square, triangle, diamond, invertedTriangle, cross, ring
+    case circle, square, triangle, diamond, invertedTriangle, cross
   }
 
   private let width: Double
@@ -40,7 +41,7 @@ public struct SVGDocument: Sendable {
     self.width = width
     self.height = height
     elements.append("<title>\(SVGDocument.escaped(title))</title>")
-    elements.append("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>")
+    elements.append("<rect width=\"100%\" height=\"100%\" fill=\"\(Palette.paper)\"/>")
   }
 
   /// Draws a line through points, dashed if lengths of dashes and gaps are given.
@@ -53,14 +54,25 @@ public struct SVGDocument: Sendable {
         + "stroke-width=\"\(number(width))\" stroke-linejoin=\"round\"\(dash)/>")
   }
 
-  /// Draws a filled rectangle.
+  /// Draws a filled rectangle, through which what lies below shows unless its opacity is 1.
   public mutating func addRectangle(
-    at corner: Point, width: Double, height: Double, fill: String, border: String? = nil
+    at corner: Point, width: Double, height: Double, fill: String, border: String? = nil,
+    opacity: Double = 1
   ) {
-    let stroke = border.map { " stroke=\"\($0)\"" } ?? ""
+    var stroke = border.map { " stroke=\"\($0)\"" } ?? ""
+    if opacity < 1 { stroke += " fill-opacity=\"\(number(opacity))\"" }
     elements.append(
       "<rect x=\"\(number(corner.x))\" y=\"\(number(corner.y))\" width=\"\(number(width))\" "
         + "height=\"\(number(height))\" fill=\"\(fill)\"\(stroke)/>")
+  }
+
+  /// Draws a filled circle.
+  public mutating func addCircle(
+    around center: Point, radius: Double, fill: String, border: String
+  ) {
+    elements.append(
+      "<circle cx=\"\(number(center.x))\" cy=\"\(number(center.y))\" r=\"\(number(radius))\" "
+        + "fill=\"\(fill)\" stroke=\"\(border)\"/>")
   }
 
   /// Writes a text whose base line goes through `point`.
@@ -74,7 +86,7 @@ public struct SVGDocument: Sendable {
   ///   - isBold: Whether the letters are heavy.
   ///   - isVertical: Whether the text runs upwards.
   public mutating func addText(
-    _ text: String, at point: Point, size: Double = 13, color: String = "#222222",
+    _ text: String, at point: Point, size: Double = 13, color: String = Palette.ink,
     anchor: Anchor = .start, isBold: Bool = false, isVertical: Bool = false
   ) {
     let weight = isBold ? " font-weight=\"bold\"" : ""
@@ -86,32 +98,33 @@ public struct SVGDocument: Sendable {
         + "\(SVGDocument.escaped(text))</text>")
   }
 
-  /// Draws a sign of about 8 pixels, times `scale`, around `center`.
+  /// Draws a sign of about 8 pixels, times `scale`, around `center`; a hollow one is an outline.
   public mutating func addMarker(
-    _ marker: Marker, at center: Point, color: String, scale: Double = 1
+    _ marker: Marker, at center: Point, color: String, scale: Double = 1, isHollow: Bool = false
   ) {
     func corner(_ x: Double, _ y: Double) -> Point {
       Point(center.x + scale * x, center.y + scale * y)
     }
-    let place = "cx=\"\(number(center.x))\" cy=\"\(number(center.y))\""
+    let look =
+      isHollow
+      ? "fill=\"\(Palette.paper)\" stroke=\"\(color)\" stroke-width=\"1.4\"" : "fill=\"\(color)\""
     switch marker {
     case .circle:
-      elements.append("<circle \(place) r=\"\(number(3.8 * scale))\" fill=\"\(color)\"/>")
-    case .ring:
       elements.append(
-        "<circle \(place) r=\"\(number(3.4 * scale))\" fill=\"#ffffff\" "
-          + "stroke=\"\(color)\" stroke-width=\"1.6\"/>")
+        "<circle cx=\"\(number(center.x))\" cy=\"\(number(center.y))\" r=\"\(number(3.8 * scale))\" \(look)/>"
+      )
     case .square:
       let (low, high) = (-3.5, 3.5)
       addPolygon(
-        [corner(low, low), corner(high, low), corner(high, high), corner(low, high)], color)
-    case .triangle: addPolygon([corner(0, -4.6), corner(4.4, 3.4), corner(-4.4, 3.4)], color)
+        [corner(low, low), corner(high, low), corner(high, high), corner(low, high)], look)
+    case .triangle: addPolygon([corner(0, -4.6), corner(4.4, 3.4), corner(-4.4, 3.4)], look)
     case .invertedTriangle:
-      addPolygon([corner(0, 4.6), corner(4.4, -3.4), corner(-4.4, -3.4)], color)
-    case .diamond: addPolygon([corner(0, -5), corner(5, 0), corner(0, 5), corner(-5, 0)], color)
+      addPolygon([corner(0, 4.6), corner(4.4, -3.4), corner(-4.4, -3.4)], look)
+    case .diamond: addPolygon([corner(0, -5), corner(5, 0), corner(0, 5), corner(-5, 0)], look)
     case .cross:
-      addLine([corner(-3.6, -3.6), corner(3.6, 3.6)], color: color, width: 2)
-      addLine([corner(-3.6, 3.6), corner(3.6, -3.6)], color: color, width: 2)
+      let width = isHollow ? 1.4 : 2.2
+      addLine([corner(-3.6, -3.6), corner(3.6, 3.6)], color: color, width: width)
+      addLine([corner(-3.6, 3.6), corner(3.6, -3.6)], color: color, width: width)
     }
   }
 
@@ -120,12 +133,23 @@ public struct SVGDocument: Sendable {
     let size = "width=\"\(number(width))\" height=\"\(number(height))\""
     let box = "viewBox=\"0 0 \(number(width)) \(number(height))\""
     let font = "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\""
+    let drawn = elements.joined(separator: "\n")
     return "<svg xmlns=\"http://www.w3.org/2000/svg\" \(size) \(box) \(font)>\n"
-      + elements.joined(separator: "\n") + "\n</svg>\n"
+      + SVGDocument.darkStyle(of: drawn) + drawn + "\n</svg>\n"
   }
 
-  private mutating func addPolygon(_ corners: [Point], _ color: String) {
-    elements.append("<polygon points=\"\(places(corners))\" fill=\"\(color)\"/>")
+  /// The rules that give the colours of a drawing their dark twins.
+  private static func darkStyle(of drawn: String) -> String {
+    let rules = Palette.dark.sorted { $0.key < $1.key }.flatMap { light, dark in
+      ["fill", "stroke"].compactMap { name in
+        drawn.contains("\(name)=\"\(light)\"") ? "[\(name)=\"\(light)\"]{\(name):\(dark)}" : nil
+      }
+    }
+    return "<style>@media (prefers-color-scheme:dark){\(rules.joined())}</style>\n"
+  }
+
+  private mutating func addPolygon(_ corners: [Point], _ look: String) {
+    elements.append("<polygon points=\"\(places(corners))\" \(look)/>")
   }
 
   private func places(_ points: [Point]) -> String {

@@ -23,26 +23,26 @@ struct ChartFile {
   func write(_ all: [SizeResult], _ contenders: [Contender], _ peers: [PeerTimes]) throws {
     guard let file else { return }
     let operation = options.operation == .sum ? "" : ", \(options.operation)"
-    let chart = LogLogChart(
+    let chart = LineChart(
       title: "Time of an all-reduce of \(options.type)\(operation)",
       subtitle: "\(setting.text), \(today()). Median of the slowest rank's times.",
-      x: LogLogChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
+      x: LineChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
         ByteCount(Int($0.rounded())).text
       },
-      y: LogLogChart.Axis(title: "Time of a call", base: 10, label: ChartFile.duration),
+      y: LineChart.Axis(title: "Time of a call", base: 10, label: AxisWords.duration),
       series: lines(all, contenders)
         + peers.map { peer in
-          LogLogChart.Series(
+          LineChart.Series(
             name: peer.name,
             points: all.compactMap { result in
               peer.medians[result.bytes].map { (Double(result.bytes), $0) }
-            })
+            }, kind: .peer)
         })
     try file.write(chart.svg())
     try file.finish()
   }
 
-  private func lines(_ all: [SizeResult], _ contenders: [Contender]) -> [LogLogChart.Series] {
+  private func lines(_ all: [SizeResult], _ contenders: [Contender]) -> [LineChart.Series] {
     contenders.flatMap { contender in
       contender.buffers(options.buffers).compactMap { buffers in
         let rows = all.compactMap { result in
@@ -52,18 +52,12 @@ struct ChartFile {
         if rows.allSatisfy({ $0.row.requested.count > 1 && contender == .allReduce(.automatic) }) {
           return nil
         }
-        return LogLogChart.Series(
+        return LineChart.Series(
           name: SizeResult.Row.label(
             contender.name, buffers, isYardstick: contender.isYardstick),
           points: rows.map { (Double($0.bytes), $0.row.median) },
-          isYardstick: contender.isYardstick)
+          kind: contender.isYardstick ? .yardstick : .ours)
       }
     }
-  }
-
-  private static func duration(_ seconds: Double) -> String {
-    let units: [(String, Double)] = [("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)]
-    let unit = units.first { seconds >= $0.1 * 0.999 } ?? units[3]
-    return "\((seconds / unit.1).formatted(digits: 3)) \(unit.0)"
   }
 }

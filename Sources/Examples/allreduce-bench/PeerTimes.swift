@@ -1,5 +1,4 @@
-import AllReduce
-import Foundation
+import ExampleSupport
 
 /// Times of another system, measured by other means on the same machine.
 struct PeerTimes {
@@ -14,7 +13,7 @@ struct PeerTimes {
   init(file: String) throws {
     let text: String
     do {
-      text = try String(contentsOf: URL(fileURLWithPath: file), encoding: .utf8)
+      text = try TextFile.read(file)
     } catch {
       throw BenchError.peers(file: file, reason: "it cannot be read")
     }

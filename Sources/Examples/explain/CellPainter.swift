@@ -3,18 +3,14 @@ import ExampleSupport
 /// Draws what a rank holds of a piece: a cell with a stripe for each rank, in that rank's colour once
 /// its value is contained. So a reader sees cells fill.
 struct CellPainter {
-  /// Eight colours that people of all colour vision tell apart (Okabe and Ito, 2008; grey for black).
-  private static let colors = [
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#555555",
-  ]
-  static let ink = "#222222"
+  static let ink = Palette.ink
 
   let story: ScheduleStory
   let size: Double
 
   func draw(_ content: UInt64, into drawing: inout SVGDocument, at corner: SVGDocument.Point) {
     typealias Point = SVGDocument.Point
-    drawing.addRectangle(at: corner, width: size, height: size, fill: "#E4E4E4")
+    drawing.addRectangle(at: corner, width: size, height: size, fill: Palette.empty)
     let stripe = story.isReduction ? size / Double(story.ranks) : size
     for rank in 0..<story.ranks where content >> UInt64(rank) & 1 == 1 {
       let left = corner.x + (story.isReduction ? Double(rank) * stripe : 0)
@@ -30,5 +26,5 @@ struct CellPainter {
     }
   }
 
-  static func color(_ rank: Int) -> String { colors[rank % colors.count] }
+  static func color(_ rank: Int) -> String { Palette.ours[rank % Palette.ours.count] }
 }

@@ -31,7 +31,7 @@ struct CirclePanel: Panel {
       let place = Point(a.x + share * (b.x - a.x), a.y + share * (b.y - a.y))
       let width = 7.4 * Double(message.name.count) + 4
       drawing.addRectangle(
-        at: Point(place.x - width / 2, place.y - 7), width: width, height: 14, fill: "#FAFAFA")
+        at: Point(place.x - width / 2, place.y - 7), width: width, height: 14, fill: Palette.panel)
       drawing.addText(
         message.name, at: Point(place.x, place.y + 4.5), size: 12, anchor: .middle, isBold: true)
     }
@@ -63,8 +63,8 @@ struct CirclePanel: Panel {
       corner.x + center.x - layout.cardWidth / 2, corner.y + center.y - layout.cardHeight / 2
     )
     drawing.addRectangle(
-      at: Point(x, y), width: layout.cardWidth, height: layout.cardHeight, fill: "#FFFFFF",
-      border: "#999999")
+      at: Point(x, y), width: layout.cardWidth, height: layout.cardHeight, fill: Palette.paper,
+      border: Palette.frame)
     drawing.addRectangle(
       at: Point(x + 5, y + 4), width: 8, height: 8, fill: CellPainter.color(rank))
     drawing.addText("rank \(rank)", at: Point(x + 16, y + 12), size: 11)
@@ -72,7 +72,7 @@ struct CirclePanel: Panel {
       let left = x + 5 + Double(column) * (layout.cell + CircleLayout.gap)
       drawing.addText(
         name, at: Point(left + layout.cell / 2, y + CircleLayout.cardHead - 3),
-        size: layout.cell > 12 ? 10 : 8, color: "#666666", anchor: .middle)
+        size: layout.cell > 12 ? 10 : 8, color: Palette.quiet, anchor: .middle)
       painter.draw(
         story.contents[round][rank][column], into: &drawing,
         at: Point(left, y + CircleLayout.cardHead))

@@ -8,10 +8,16 @@ struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract:
-      "Draw an algorithm step by step: what each rank sends to which other, and what it then holds.",
+      "Draw an algorithm step by step, or a plan layer by layer.",
     discussion: """
       A step is a round in which every rank sends one message at most and receives one. The picture \
       is drawn from the schedules that run, not from a description of them.
+
+      With --plan it draws a plan instead: which part of each layer's weights each rank has, and what is \
+      exchanged between layers.
+
+        .build/release/explain --algorithm tree --ranks 8 --format svg > tree.svg
+        .build/release/explain --plan hybrid --model cnn --ranks 4 --format svg > plan.svg
       """,
     version: ProgramVersion.text)
 
@@ -23,7 +29,7 @@ struct Explain: ParsableCommand {
   @Option(help: ArgumentHelp("The algorithm.", valueName: "name"))
   var algorithm: ReductionAlgorithm = .ring
 
-  @Option(help: "The number of ranks, 1...64; up to 8, the picture shows what they hold.")
+  @Option(help: "The number of ranks, 1...64; up to 16, the picture shows what they hold.")
   var ranks = 4
 
   @Option(help: "The collective operation.")
@@ -41,7 +47,11 @@ struct Explain: ParsableCommand {
   @Option(help: "The form of the picture.")
   var format: PictureFormat = .text
 
+  @OptionGroup(title: "A plan")
+  var planned: PlanOptions
+
   func validate() throws {
+    try planned.check()
     if !Self.drawn.contains(algorithm) {
       throw ValidationError(
         "\(algorithm) has no schedule to draw; take one of "
@@ -71,6 +81,9 @@ struct Explain: ParsableCommand {
   }
 
   private func draw(_ console: RankConsole) throws {
+    if let plan = try planned.picture(ranks: ranks) {
+      return try console.print(format == .svg ? plan.svg : plan.text)
+    }
     let story = try ScheduleStory(
       collective.operation(root: root ?? 0), by: algorithm, ranks: ranks, count: count,
       segments: segments)

@@ -22,7 +22,7 @@ struct ListPanel: Panel {
 
   init(_ story: ScheduleStory) {
     self.story = story
-    hasCells = !story.contents.isEmpty && story.pieces.count <= 32
+    hasCells = story.hasCells && story.pieces.count <= 32
     rowHeight = hasCells ? 20 : 14
     head = hasCells ? 42 : 32
     painter = CellPainter(story: story, size: 14)
@@ -40,7 +40,7 @@ struct ListPanel: Panel {
       for (column, name) in story.pieces.names.enumerated() {
         drawing.addText(
           name, at: Point(corner.x + left + number + 13 + 17 * Double(column), corner.y + head - 4),
-          size: name.count > 1 ? 8 : 10, color: "#666666", anchor: .middle)
+          size: name.count > 1 ? 8 : 10, color: Palette.quiet, anchor: .middle)
       }
     }
     for rank in 0..<story.ranks {

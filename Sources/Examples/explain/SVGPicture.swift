@@ -11,38 +11,57 @@ struct SVGPicture {
   private let story: ScheduleStory
   private let panel: any Panel
   private let cost: CostLines
+  /// Whether what ranks hold is drawn as bars.
+  private let hasBars: Bool
 
   init(_ story: ScheduleStory) {
     self.story = story
-    panel = story.ranks <= 4 && story.pieces.count <= 8 ? CirclePanel(story) : ListPanel(story)
+    let layout = NodeLayout(story)
+    hasBars = layout != nil && !story.contents.isEmpty
+    if let layout {
+      panel = NodePanel(story, layout)
+    } else if story.ranks <= 4 && story.pieces.count <= 8 {
+      panel = CirclePanel(story)
+    } else {
+      panel = ListPanel(story)
+    }
     cost = CostLines(story)
   }
 
   /// The file's contents.
   var text: String {
-    // Without cells there is nothing to see before the first step.
-    let first = story.ranks <= 8 || story.rounds.isEmpty ? 0 : 1
-    let panels = story.rounds.count + 1 - first
-    let across = max(1, min(panels, Int(SVGPicture.pageWidth / panel.width)))
-    let down = (panels + across - 1) / across
+    let rounds = shownRounds
+    let across = max(1, min(rounds.count, Int(SVGPicture.pageWidth / panel.width)))
+    let down = (rounds.count + across - 1) / across
     let bottom = SVGPicture.head + Double(down) * panel.height
     let width = max(SVGPicture.footWidth, Double(across) * panel.width)
     // The foot stands beside the last panels where there is room.
-    let used = Double(panels - (down - 1) * across) * panel.width
+    let used = Double(rounds.count - (down - 1) * across) * panel.width
     let isBeside = width - used > wordsWidth + 20 && panel.height > 150
 
     var drawing = SVGDocument(
-      width: width, height: bottom + (isBeside ? 4 : 84), title: story.title)
+      width: width, height: bottom + (isBeside ? 4 : 94), title: story.title)
     drawing.addText(story.title, at: Point(12, 24), size: 17, isBold: true)
-    drawing.addText(story.subject, at: Point(12, 42), size: 12, color: "#555555")
-    for place in 0..<panels {
+    drawing.addText(story.subject, at: Point(12, 42), size: 12, color: Palette.quiet)
+    for (place, round) in rounds.enumerated() {
       let corner = Point(
         Double(place % across) * panel.width,
         SVGPicture.head + Double(place / across) * panel.height)
+      guard let round else {
+        let before = rounds[place - 1] ?? 0
+        let after = rounds[place + 1] ?? before
+        drawing.addText(
+          "⋯", at: Point(corner.x + panel.width / 2, corner.y + panel.height / 2), size: 40,
+          color: Palette.quiet, anchor: .middle)
+        drawing.addText(
+          "steps \(before + 1) to \(after - 1) alike",
+          at: Point(corner.x + panel.width / 2, corner.y + panel.height / 2 + 24), size: 12,
+          color: Palette.quiet, anchor: .middle)
+        continue
+      }
       drawing.addRectangle(
         at: Point(corner.x + 3, corner.y + 3), width: panel.width - 6, height: panel.height - 6,
-        fill: "#FAFAFA", border: "#DDDDDD")
-      let round = place + first
+        fill: Palette.panel, border: Palette.grid)
       drawing.addText(
         round == 0 ? "Start" : "Step \(round)", at: Point(corner.x + 11, corner.y + 19), size: 13,
         isBold: true)
@@ -56,6 +75,24 @@ struct SVGPicture {
       drawLegend(into: &drawing, at: Point(wordsWidth + 30, bottom + 22))
     }
     return drawing.text
+  }
+
+  /// The rounds that have a panel, from 0, which is the start; nil where some are left out.
+  private var shownRounds: [Int?] {
+    // Without cells there is nothing to see before the first step.
+    let first = story.contents.isEmpty && !story.rounds.isEmpty ? 1 : 0
+    let last = story.rounds.count
+    guard last > (story.ranks > ScheduleStory.mostRanksWithContents ? 3 : 14) else {
+      return (first...last).map { $0 }
+    }
+    // Where ranks begin to copy what is complete.
+    let turn = story.rounds.firstIndex { $0.allSatisfy { !$0.isAdded } } ?? 0
+    var shown = Array(first...2)
+    if turn > 3 && turn < last - 1 { shown += [turn, turn + 1] }
+    shown.append(last)
+    return shown.enumerated().flatMap { place, round in
+      place > 0 && round > shown[place - 1] + 1 ? [nil, round] : [round]
+    }
   }
 
   private var words: [String] { cost.lines.map { "\($0.what): \($0.found) \($0.formula)" } }
@@ -80,7 +117,16 @@ struct SVGPicture {
         at: Point(left + 44, y), size: 12)
       y += 20
     }
-    guard story.isReduction && story.ranks <= 8 else { return }
+    if hasBars {
+      for (fill, meaning) in [(Palette.ours[5], "some ranks' sum"), (Palette.ours[2], "complete")]
+      where story.isReduction || fill == Palette.ours[2] {
+        drawing.addRectangle(at: Point(left + 10, y - 10), width: 14, height: 11, fill: fill)
+        drawing.addText(meaning, at: Point(left + 44, y), size: 12)
+        y += 20
+      }
+      return
+    }
+    guard story.isReduction && story.hasCells else { return }
     CellPainter(story: story, size: 14).draw(
       (1 << UInt64(story.ranks)) - 1, into: &drawing, at: Point(left + 10, y - 11))
     drawing.addText("complete: every rank's stripe", at: Point(left + 44, y), size: 12)

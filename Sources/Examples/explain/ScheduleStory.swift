@@ -25,7 +25,7 @@ struct ScheduleStory {
   /// The messages of each round.
   let rounds: [[Message]]
   /// The ranks whose values a piece contains, as bits, before the first round and after each:
-  /// `contents[round][rank][piece]`. Empty where no picture shows it: for more than ``mostRanksWithCells``
+  /// `contents[round][rank][piece]`. Empty where no picture shows it: for more than ``mostRanksWithContents``
   /// ranks or ``mostPiecesWithCells`` pieces.
   let contents: [[[UInt64]]]
 
@@ -77,7 +77,7 @@ struct ScheduleStory {
             isAdded: transfer.isReduced)
         }
     }
-    guard ranks <= ScheduleStory.mostRanksWithCells,
+    guard ranks <= ScheduleStory.mostRanksWithContents,
       pieces.count <= ScheduleStory.mostPiecesWithCells
     else {
       contents = []
@@ -105,10 +105,15 @@ struct ScheduleStory {
     }
   }
 
-  /// Pictures of more ranks have no cells.
+  /// Pictures of more ranks have no cells with a stripe for each rank.
   static let mostRanksWithCells = 8
+  /// Pictures of more ranks do not show what these hold.
+  static let mostRanksWithContents = 16
   /// Pictures of more pieces have no cells: they are wider than a page.
   static let mostPiecesWithCells = 40
+
+  /// Whether there are cells with a stripe for each rank.
+  var hasCells: Bool { ranks <= ScheduleStory.mostRanksWithCells && !contents.isEmpty }
 
   /// Whether values are added up, not only passed on.
   var isReduction: Bool {

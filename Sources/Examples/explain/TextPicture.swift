@@ -22,7 +22,7 @@ struct TextPicture {
     ]
     style = styles.first {
       let columns = story.pieces.count * (cell + $0.gap + ($0.hasSign ? 1 : 0))
-      return !story.contents.isEmpty && $0.label.count + 2 + columns <= TextPicture.width
+      return story.hasCells && $0.label.count + 2 + columns <= TextPicture.width
     }
   }
 

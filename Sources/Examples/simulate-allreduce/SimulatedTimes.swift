@@ -16,7 +16,7 @@ struct SimulatedTimes {
         let row = results.filter { $0.bytes == bytes && $0.ranks == ranks }
         table.add(
           [ByteCount(bytes).text, "\(ranks)", "\(row.first?.hosts ?? 0)"]
-            + row.map { SimulatedTimes.duration($0.seconds) })
+            + row.map { AxisWords.duration($0.seconds) })
       }
     }
     return table.text
@@ -43,22 +43,22 @@ struct SimulatedTimes {
     let series = unique(results.map(\.algorithm.name)).flatMap { name in
       let own = results.filter { $0.algorithm.name == name }
       if !isByRanks {
-        return [LogLogChart.Series(name: name, points: own.map { (Double($0.bytes), $0.seconds) })]
+        return [LineChart.Series(name: name, points: own.map { (Double($0.bytes), $0.seconds) })]
       }
       return sizes.map { bytes in
-        LogLogChart.Series(
+        LineChart.Series(
           name: sizes.count > 1 ? "\(name), \(ByteCount(bytes).text)" : name,
           points: own.filter { $0.bytes == bytes }.map { (Double($0.ranks), $0.seconds) })
       }
     }
-    return LogLogChart(
+    return LineChart(
       title: "Simulated time of an all-reduce", subtitle: subtitle,
       x: isByRanks
-        ? LogLogChart.Axis(title: "Ranks", base: 2) { "\(Int($0.rounded()))" }
-        : LogLogChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
+        ? LineChart.Axis(title: "Ranks", base: 2) { "\(Int($0.rounded()))" }
+        : LineChart.Axis(title: "Bytes of each rank's buffer", base: 2) {
           ByteCount(Int($0.rounded())).text
         },
-      y: LogLogChart.Axis(title: "Time of a call", base: 10, label: SimulatedTimes.duration),
+      y: LineChart.Axis(title: "Time of a call", base: 10, label: AxisWords.duration),
       series: series
     ).svg()
   }
@@ -66,11 +66,5 @@ struct SimulatedTimes {
   private func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
     var seen: Set<Value> = []
     return values.filter { seen.insert($0).inserted }
-  }
-
-  private static func duration(_ seconds: Double) -> String {
-    let units: [(String, Double)] = [("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)]
-    let unit = units.first { seconds >= $0.1 * 0.999 } ?? units[3]
-    return "\((seconds / unit.1).formatted(digits: 3)) \(unit.0)"
   }
 }

@@ -120,6 +120,8 @@ struct ClassifierOptions: ParsableArguments {
 
   @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
 
+  @OptionGroup(title: "What it tells") var verbosity: VerbosityOptions
+
   func validate() throws {
     if model != nil, layers != nil {
       throw ValidationError("--model and --layers are two ways to say the same: give one.")

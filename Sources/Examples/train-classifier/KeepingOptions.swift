@@ -29,6 +29,11 @@ struct KeepingOptions: ParsableArguments {
       "Writes a timeline of all ranks in Chrome's trace format, for Perfetto.", valueName: "file"))
   var trace: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Writes losses and accuracies into a folder for TensorBoard.", valueName: "folder"))
+  var tensorboard: String?
+
   /// The settings of the library that they stand for.
   var checkpoints: Checkpoints? {
     checkpoint.map {

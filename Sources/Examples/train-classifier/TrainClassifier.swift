@@ -62,7 +62,7 @@ struct TrainClassifier: TrainingProgram {
       algorithm: options.algorithm, virtualShards: options.updating.reproducible,
       seed: options.seed)
     let training = makeTraining(trainer, data)
-    training.progress = { console.note($0) }
+    training.writers = options.verbosity.writers(console)
     try training.run(epochs: options.epochs)
     try report(training, seconds: (clock.now - start) / .seconds(1), console)
   }
@@ -90,11 +90,12 @@ struct TrainClassifier: TrainingProgram {
     training.evaluatesEverySteps = options.evaluateEvery
     training.schedule = options.learning.rates(steps: training.stepCount(epochs: options.epochs))
     training.checkpoints = options.keeping.checkpoints
+    training.tensorBoard = options.keeping.tensorboard
     (training.log, training.trace) = (options.log, options.keeping.trace)
     training.straggler = options.replicas.straggler
     training.checkResumed = options.learning.check
     training.layerWords = layerWords(of: data)
-    training.progress = { console.note($0) }
+    training.writers = options.verbosity.writers(console)
     try training.run(epochs: options.epochs)
     return training
   }
@@ -116,6 +117,7 @@ struct TrainClassifier: TrainingProgram {
     training.checkResumed = options.learning.check
     training.layerWords = layerWords(of: data)
     (training.log, training.trace) = (options.log, options.keeping.trace)
+    training.tensorBoard = options.keeping.tensorboard
     return training
   }
 

@@ -17,10 +17,11 @@ extension ServedTraining {
     if records.resumed != nil { resume(state, notes) }
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
     let log = try world.agreeing {
-      try MetricsLog(path: self.log, isRoot: world.isRoot, keepingSteps: firstStep)
+      try MetricsLog(
+        path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep)
     }
     let start = clock.now
-    var lines = Progress(world.isRoot ? progress : nil, since: start)
+    var lines = Progress(world.isRoot ? writers : nil, since: start)
     let first = server?.shard.version ?? 0
     for epoch in state.epoch..<max(epochs, state.epoch) {
       while state.stepsOfEpoch < course.stepsPerEpoch {
@@ -107,7 +108,7 @@ extension ServedTraining {
     try log.add(
       step: done, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1),
       loss: score.meanLoss)
-    lines.update(clock.now) { passed in
+    lines.update(clock.now, share: Double(done) / Double(course.steps)) { passed in
       "epoch \(epoch + 1) of \(course.epochs), step \(batch.step + 1) of \(course.stepsPerEpoch): loss of "
         + "worker 0 \(Progress.text(score.meanLoss)), \(Int(times.examplesPerSecond ?? 0)) of its examples/s, "
         + Progress.left(passed, done: done - firstStep, of: course.steps - firstStep)

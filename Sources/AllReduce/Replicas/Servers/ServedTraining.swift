@@ -42,6 +42,8 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   public var checkpoints: Checkpoints?
   /// A file for a line of JSON a step of rank 0 (`docs/schemas.md`).
   package var log: String?
+  /// A folder for a file of scalars that TensorBoard reads.
+  package var tensorBoard: String?
   /// A file for a timeline of all ranks (``TraceFile``).
   package var trace: String?
   /// Makes a worker slower; nil for not.
@@ -51,7 +53,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// As ``Training/layerWords``.
   package var layerWords: String?
   /// Gets lines that tell how far the run is, every few seconds, on rank 0.
-  public var progress: ((String) -> Void)?
+  public var progress: ((String) -> Void)? {
+    get { writers.write }
+    set { writers.write = newValue }
+  }
+  /// Where lines go that tell how far the run is.
+  package var writers = ProgressWriters()
 
   // MARK: Results, the same on all ranks
 

@@ -24,6 +24,7 @@ public struct RankConsole: Sendable {
   /// - Throws: ``OutputError`` if not all of it could be written.
   public func print(_ text: String) throws(OutputError) {
     guard isRoot else { return }
+    clearLine()
     let code = write(text, to: STDOUT_FILENO)
     if code != 0 { throw OutputError(file: "standard output", code: code) }
   }
@@ -31,12 +32,34 @@ public struct RankConsole: Sendable {
   /// Writes a line, or several, to standard error: progress, a warning, an explanation.
   public func note(_ text: String) {
     // Its reader may have gone; that is no reason to fail.
-    if isRoot { _ = write(text, to: STDERR_FILENO) }
+    guard isRoot else { return }
+    clearLine()
+    _ = write(text, to: STDERR_FILENO)
   }
 
+  private func clearLine() {
+    guard RankConsole.hasLineInPlace else { return }
+    RankConsole.hasLineInPlace = false
+    _ = write("\r\(RankConsole.rest)", to: STDERR_FILENO, endsLine: false)
+  }
+
+  /// Writes a line to a terminal that the next one, in place or not, takes the place of.
+  func noteInPlace(_ text: String) {
+    guard isRoot else { return }
+    RankConsole.hasLineInPlace = true
+    _ = write("\r\(text)\(RankConsole.rest)", to: STDERR_FILENO, endsLine: false)
+  }
+
+  /// Whether the last line of the terminal is to be written over. One thread writes.
+  nonisolated(unsafe) private static var hasLineInPlace = false
+  /// Empties the line behind the cursor.
+  private static let rest = "\u{1B}[K"
+
   /// Returns the system's error number, or 0 if all was written.
-  private func write(_ text: String, to descriptor: Int32) -> Int32 {
-    var text = text.hasSuffix("\n") ? text : text + "\n"
+  private func write(
+    _ text: String, to descriptor: Int32, endsLine: Bool = true
+  ) -> Int32 {
+    var text = text.hasSuffix("\n") || !endsLine ? text : text + "\n"
     return text.withUTF8 { bytes in
       var place = 0
       while place < bytes.count {

@@ -1,0 +1,108 @@
+internal import AllReduceNN
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file of scalars that TensorBoard reads.
+///
+/// Records in the form of TensorFlow's TFRecord files: a length, its checksum, an `Event` message of protocol buffers,
+/// and the checksum of that; checksums are CRC-32C, masked.
+final class EventFile {
+  private let file: OutputFile
+  private var bytes: [UInt8] = []
+
+  /// Begins a file in a folder, which is made if it is not there.
+  ///
+  /// - Parameters:
+  ///   - folder: What `tensorboard --logdir` is given.
+  ///   - step: Where a run goes on: TensorBoard then drops what earlier files have of later steps.
+  /// - Throws: ``TrainingError`` if it cannot be written.
+  init(folder: String, afterStep step: Int) throws {
+    let now = EventFile.now()
+    let path = "\(folder)/events.out.tfevents.\(Int(now)).\(Int(now * 1e6) % 1_000_000).allreduce"
+    do {
+      // Where it is there already, or cannot be made, opening the file tells.
+      mkdir(folder, 0o777)
+      file = try OutputFile(path: path)
+    } catch {
+      throw TrainingError.settings(
+        "TensorBoard's file \(path) cannot be written: found \(error.found); \(error.advice).")
+    }
+    // file_version, as the first event must have it.
+    add(step: 0, field(3, Array("brain.Event:2".utf8)))
+    // session_log of status START: purges the steps after it.
+    if step > 0 { add(step: step + 1, field(7, varint(1 << 3) + varint(1))) }
+    try flush()
+    try file.publish()
+  }
+
+  /// Adds a value.
+  ///
+  /// - Throws: ``OutputError``.
+  func add(_ tag: String, _ value: Double, step: Int) throws {
+    let number = withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init)
+    let scalar = field(1, Array(tag.utf8)) + varint(2 << 3 | 5) + number
+    add(step: step, field(5, field(1, scalar)))
+    if bytes.count > 16384 { try flush() }
+  }
+
+  /// Writes what has gathered.
+  ///
+  /// - Throws: ``OutputError``.
+  func flush() throws {
+    try bytes.withUnsafeBytes { try file.write($0) }
+    bytes.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes what has gathered, and brings it to the disk.
+  ///
+  /// - Throws: ``OutputError``.
+  func finish() throws {
+    try flush()
+    try file.finish()
+  }
+
+  /// Gathers an event: the time, the step, and what it says.
+  private func add(step: Int, _ content: [UInt8]) {
+    let now = withUnsafeBytes(of: EventFile.now().bitPattern.littleEndian, Array.init)
+    let event = varint(1 << 3 | 1) + now + varint(2 << 3) + varint(UInt64(step)) + content
+    let length = withUnsafeBytes(of: UInt64(event.count).littleEndian, Array.init)
+    bytes += length + EventFile.checksum(length) + event + EventFile.checksum(event)
+  }
+
+  /// A field that is a text or a message.
+  private func field(_ number: UInt64, _ content: [UInt8]) -> [UInt8] {
+    varint(number << 3 | 2) + varint(UInt64(content.count)) + content
+  }
+
+  /// Seven bits a byte, the lowest first.
+  private func varint(_ value: UInt64) -> [UInt8] {
+    var (value, bytes) = (value, [UInt8]())
+    while value > 0x7F {
+      bytes.append(UInt8(value & 0x7F) | 0x80)
+      value >>= 7
+    }
+    return bytes + [UInt8(value)]
+  }
+
+  /// Seconds since 1970.
+  private static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
+    let crc = ~bytes.reduce(~UInt32(0)) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
+    let masked = (crc >> 15 | crc << 17) &+ 0xA282_EAD8
+    return withUnsafeBytes(of: masked.littleEndian, Array.init)
+  }
+
+  /// CRC-32C (Castagnoli) of each byte.
+  private static let table: [UInt32] = (0..<256).map { byte in
+    (0..<8).reduce(UInt32(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0x82F6_3B78 : crc >> 1 }
+  }
+}

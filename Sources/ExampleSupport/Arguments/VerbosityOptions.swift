@@ -1,0 +1,31 @@
+package import AllReduce
+public import ArgumentParser
+
+/// How much a program tells while it runs.
+public struct VerbosityOptions: ParsableArguments {
+  @Flag(help: "Tells nothing while it runs: results, warnings and errors alone.")
+  var quiet = false
+
+  @Flag(help: "Tells of every step, a line each.")
+  var verbose = false
+
+  /// Options that are not given.
+  public init() {}
+
+  /// Checks that not both are given.
+  public func validate() throws {
+    if quiet && verbose {
+      throw ValidationError("--quiet and --verbose exclude each other: leave one out.")
+    }
+  }
+
+  /// Where the lines of a run go: a bar on a terminal, else a line every two seconds.
+  package func writers(_ console: RankConsole) -> ProgressWriters {
+    let bar = quiet || verbose ? nil : ProgressBar(on: console)
+    var writers = ProgressWriters { console.note($0) }
+    if let bar { writers.live = { bar.draw($0, share: $1) } }
+    if verbose { writers.interval = .zero }
+    writers.tellsOfSteps = !quiet
+    return writers
+  }
+}

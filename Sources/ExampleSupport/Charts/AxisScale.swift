@@ -1,0 +1,90 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// Where the values of an axis are drawn, and at which of them it has ticks.
+struct AxisScale {
+  /// How places grow with values.
+  enum Kind: Sendable, Equatable {
+    case linear
+    /// With ticks at whole powers of the base.
+    case logarithmic(base: Double)
+  }
+
+  private let kind: Kind
+  /// The ends, in exponents where the axis is logarithmic.
+  private let low: Double
+  private let high: Double
+  private let start: Double
+  private let end: Double
+
+  /// A scale that has room for all values.
+  ///
+  /// - Parameters:
+  ///   - values: Above zero where the axis is logarithmic; none makes an axis around one.
+  ///   - kind: How places grow.
+  ///   - start: The pixel at which the lowest value is drawn.
+  ///   - end: The pixel at which the highest is.
+  ///   - isTight: Whether the axis ends at the values, rather than at the ticks around them.
+  init(_ values: [Double], _ kind: Kind, from start: Double, to end: Double, isTight: Bool) {
+    self.kind = kind
+    self.start = start
+    self.end = end
+    let places = values.map { AxisScale.exponent($0, kind) }
+    var (low, high) = (places.min() ?? 0, places.max() ?? 0)
+    if high - low < 1e-9 { (low, high) = (low - 1, high + 1) }
+    if !isTight {
+      let step = kind == .linear ? AxisScale.step(high - low, atMost: 10) : 1
+      (low, high) = (
+        ((low + 1e-9 * step) / step).rounded(.down) * step,
+        ((high - 1e-9 * step) / step).rounded(.up) * step
+      )
+    }
+    (self.low, self.high) = (low, high)
+  }
+
+  /// The pixel of a value.
+  func place(_ value: Double) -> Double {
+    start + (AxisScale.exponent(value, kind) - low) / (high - low) * (end - start)
+  }
+
+  /// Round values, or whole powers of the base, thinned out evenly to at most this many.
+  func ticks(atMost count: Int) -> [Double] {
+    switch kind {
+    case .linear:
+      let step = AxisScale.step(high - low, atMost: count)
+      let first = (low / step - 1e-9).rounded(.up)
+      return stride(from: first, through: high / step + 1e-9, by: 1).map { $0 * step + 0 }
+    case .logarithmic(let base):
+      let first = Int((low - 1e-9).rounded(.up))
+      let last = Int((high + 1e-9).rounded(.down))
+      guard first <= last else { return [] }
+      let step = (last - first) / count + 1
+      return stride(from: first, through: last, by: step).map { pow(base, Double($0)) }
+    }
+  }
+
+  /// The multiples of a power of ten between it and the next.
+  var minorTicks: [Double] {
+    guard kind == .logarithmic(base: 10) else { return [] }
+    let decades = Int(low.rounded(.down))..<max(Int(low.rounded(.down)) + 1, Int(high.rounded(.up)))
+    return decades.flatMap { decade in (2...9).map { Double($0) * pow(10, Double(decade)) } }
+      .filter { log10($0) >= low && log10($0) <= high }
+  }
+
+  private static func exponent(_ value: Double, _ kind: Kind) -> Double {
+    switch kind {
+    case .linear: value
+    case .logarithmic(let base): log(value) / log(base)
+    }
+  }
+
+  /// 1, 2 or 5 times a power of ten: the least that cuts `length` into no more than `count` pieces.
+  private static func step(_ length: Double, atMost count: Int) -> Double {
+    let least = length / Double(max(count, 1))
+    let power = pow(10, log10(least).rounded(.down))
+    return power * ([1, 2, 5, 10].first { $0 * power >= least * (1 - 1e-9) } ?? 10)
+  }
+}

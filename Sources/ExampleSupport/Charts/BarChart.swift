@@ -1,0 +1,63 @@
+/// A bar for each value of a whole number, drawn in SVG: how often it was met.
+public struct BarChart: Sendable {
+  private typealias Point = SVGDocument.Point
+
+  private let title: String
+  private let subtitle: String
+  private let xTitle: String
+  private let yTitle: String
+  private let bars: [(value: Int, height: Double)]
+
+  /// A chart.
+  ///
+  /// - Parameters:
+  ///   - title: What it shows.
+  ///   - subtitle: Where it comes from, and what its mean is.
+  ///   - xTitle: What the whole numbers count.
+  ///   - yTitle: What the bars' heights are.
+  ///   - bars: Values and heights from 0 to 1; values between them have none.
+  public init(
+    title: String, subtitle: String, xTitle: String, yTitle: String,
+    bars: [(value: Int, height: Double)]
+  ) {
+    (self.title, self.subtitle, self.xTitle, self.yTitle) = (title, subtitle, xTitle, yTitle)
+    self.bars = bars
+  }
+
+  /// The chart as the contents of an SVG file.
+  public func svg() -> String {
+    let (left, right, top, bottom) = (84.0, 740.0, 84.0, 384.0)
+    var drawing = SVGDocument(width: 780, height: 450, title: title)
+    drawing.addText(title, at: Point(left, 36), size: 19, isBold: true)
+    drawing.addText(subtitle, at: Point(left, 60), size: 13, color: Palette.quiet)
+    let (first, last) = (bars.map(\.value).min() ?? 0, bars.map(\.value).max() ?? 0)
+    let y = AxisScale(
+      [0, bars.map(\.height).max() ?? 1], .linear, from: bottom, to: top, isTight: false)
+    for value in y.ticks(atMost: 6) {
+      let place = y.place(value)
+      drawing.addLine([Point(left, place), Point(right, place)], color: Palette.grid)
+      drawing.addText(
+        "\((value * 100).formatted(digits: 3)) %", at: Point(left - 8, place + 4.5), size: 12,
+        color: Palette.quiet, anchor: .end)
+    }
+    let width = (right - left) / Double(last - first + 1)
+    let labelled = max(1, Int((34 / width).rounded(.up)))
+    for (value, height) in bars {
+      let place = left + width * Double(value - first)
+      drawing.addRectangle(
+        at: Point(place + width * 0.1, y.place(height)), width: width * 0.8,
+        height: bottom - y.place(height), fill: Palette.ours[0])
+    }
+    for value in first...last where (value - first) % labelled == 0 {
+      drawing.addText(
+        "\(value)", at: Point(left + width * (Double(value - first) + 0.5), bottom + 20), size: 12,
+        color: Palette.quiet, anchor: .middle)
+    }
+    drawing.addLine(
+      [Point(left, top), Point(left, bottom), Point(right, bottom)], color: Palette.frame)
+    drawing.addText(xTitle, at: Point((left + right) / 2, bottom + 48), anchor: .middle)
+    drawing.addText(
+      yTitle, at: Point(20, (top + bottom) / 2), anchor: .middle, isVertical: true)
+    return drawing.text
+  }
+}

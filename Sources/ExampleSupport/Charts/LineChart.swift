@@ -1,0 +1,152 @@
+/// A chart of lines, drawn in SVG.
+///
+/// Each line is named at its right end; colours and marks differ, so that it can be read by the colour-blind and on
+/// grey paper. Where more lines would cross than an eye can follow, each has a small chart of its own, with the others
+/// faint behind it.
+public struct LineChart: Sendable {
+  /// One of the two axes.
+  public struct Axis: Sendable {
+    let title: String
+    let kind: AxisScale.Kind
+    let label: @Sendable (Double) -> String
+
+    /// A logarithmic axis with ticks at whole powers.
+    ///
+    /// - Parameters:
+    ///   - title: What is drawn along it.
+    ///   - base: Ticks stand at powers of this number, all or as many as there is room for.
+    ///   - label: The words at a tick, unit included.
+    public init(title: String, base: Double, label: @escaping @Sendable (Double) -> String) {
+      (self.title, self.label) = (title, label)
+      kind = .logarithmic(base: base)
+    }
+
+    /// A linear axis with ticks at round numbers.
+    public init(title: String, label: @escaping @Sendable (Double) -> String) {
+      (self.title, self.label) = (title, label)
+      kind = .linear
+    }
+  }
+
+  /// A line of the chart.
+  public struct Series: Sendable {
+    /// What a line stands for.
+    public enum Kind: Sendable {
+      /// This library: strong colours, filled marks.
+      case ours
+      /// What it is compared with: muted colours, hollow marks.
+      case peer
+      /// A bound: grey and dashed.
+      case yardstick
+    }
+
+    let name: String
+    let points: [(x: Double, y: Double)]
+    let kind: Kind
+
+    /// A line.
+    ///
+    /// - Parameters:
+    ///   - name: Stands at its right end.
+    ///   - points: In order of x.
+    ///   - kind: What it stands for.
+    public init(name: String, points: [(x: Double, y: Double)], kind: Kind = .ours) {
+      (self.name, self.points, self.kind) = (name, points, kind)
+    }
+  }
+
+  /// How a line looks.
+  struct Look {
+    let color: String
+    let marker: SVGDocument.Marker?
+    let isHollow: Bool
+    let weight: Double
+  }
+
+  /// Lines that cross in one chart at most; yardsticks are not counted.
+  private static let mostLines = 9
+
+  let title: String
+  let subtitle: String
+  let x: Axis
+  let y: Axis
+  let series: [Series]
+  /// Of each line, how it looks.
+  let looks: [Look]
+  private let size = (width: 1040.0, height: 600.0)
+
+  /// A chart.
+  ///
+  /// - Parameters:
+  ///   - title: What it shows.
+  ///   - subtitle: Where, when and how it was measured.
+  ///   - x: The horizontal axis.
+  ///   - y: The vertical axis.
+  ///   - series: The lines. Points that an axis cannot show are left out: those that are not finite, and on a
+  ///     logarithmic axis those that are not above zero.
+  public init(title: String, subtitle: String, x: Axis, y: Axis, series: [Series]) {
+    (self.title, self.subtitle, self.x, self.y) = (title, subtitle, x, y)
+    let lines = series.map { line in
+      Series(
+        name: line.name,
+        points: line.points.filter { LineChart.shows($0.x, x) && LineChart.shows($0.y, y) },
+        kind: line.kind)
+    }.filter { !$0.points.isEmpty }
+    // Yardsticks first: what is compared with them lies above them.
+    self.series = lines.filter { $0.kind == .yardstick } + lines.filter { $0.kind != .yardstick }
+    looks = LineChart.looks(of: self.series)
+  }
+
+  private static func shows(_ value: Double, _ axis: Axis) -> Bool {
+    value.isFinite && (axis.kind == .linear || value > 0)
+  }
+
+  private static func looks(of series: [Series]) -> [Look] {
+    var drawn = (ours: 0, peers: 0)
+    let markers = SVGDocument.Marker.allCases
+    // Long lines would be beads of marks.
+    let hasMarks = (series.map(\.points.count).max() ?? 0) <= 60
+    return series.map { line in
+      switch line.kind {
+      case .yardstick:
+        return Look(color: Palette.yardstick, marker: nil, isHollow: false, weight: 1)
+      case .ours:
+        let number = drawn.ours
+        drawn.ours += 1
+        // Later lines are thinner, so that one that lies under another still shows at its sides.
+        return Look(
+          color: Palette.ours[number % Palette.ours.count],
+          marker: hasMarks ? markers[number % markers.count] : nil, isHollow: false,
+          weight: max(0.7, 1.35 - 0.1 * Double(number)))
+      case .peer:
+        let number = drawn.peers
+        drawn.peers += 1
+        return Look(
+          color: Palette.peers[number % Palette.peers.count],
+          marker: hasMarks ? markers[(number + 1) % markers.count] : nil, isHollow: true,
+          weight: 0.6)
+      }
+    }
+  }
+
+  /// The chart as the contents of an SVG file.
+  public func svg() -> String {
+    if series.count(where: { $0.kind != .yardstick }) > LineChart.mostLines {
+      return SmallMultiples(self).svg()
+    }
+    typealias Point = SVGDocument.Point
+    var drawing = SVGDocument(width: size.width, height: size.height, title: title)
+    // Letters are about 7 pixels wide.
+    let names = series.map { Double($0.name.count) * 7 }.max() ?? 0
+    let right = min(900, max(700, size.width - names - 58))
+    let plot = PlotArea(
+      left: 84, right: right, top: 84, bottom: 524, xTicks: 14, yTicks: 12, letters: 12)
+    drawing.addText(title, at: Point(plot.left, 36), size: 19, isBold: true)
+    drawing.addText(subtitle, at: Point(plot.left, 60), size: 13, color: Palette.quiet)
+    let scales = plot.scales(of: self)
+    plot.drawAxes(scales, of: self, on: &drawing)
+    for (line, look) in zip(series, looks) { plot.draw(line, look, scales, on: &drawing) }
+    plot.drawNames(of: self, scales, on: &drawing)
+    return drawing.text
+  }
+}

@@ -1,0 +1,115 @@
+/// The part of a picture in which lines are drawn.
+struct PlotArea {
+  typealias Point = SVGDocument.Point
+  typealias Scales = (x: AxisScale, y: AxisScale)
+
+  let left: Double
+  let right: Double
+  let top: Double
+  let bottom: Double
+  /// Ticks that there is room for.
+  let xTicks: Int
+  let yTicks: Int
+  /// The size of the letters at ticks.
+  let letters: Double
+
+  /// The scales on which all lines of a chart have room, and others that it is to be compared with from left to right.
+  func scales(of chart: LineChart, comparedWith others: [LineChart] = []) -> Scales {
+    let points = chart.series.flatMap(\.points)
+    let places = points.map(\.x) + others.flatMap { $0.series.flatMap { $0.points.map(\.x) } }
+    return (
+      AxisScale(places, chart.x.kind, from: left + 8, to: right - 8, isTight: true),
+      AxisScale(points.map(\.y), chart.y.kind, from: bottom, to: top, isTight: false)
+    )
+  }
+
+  /// Draws the grid, ticks with their labels, and the words along the axes.
+  func drawAxes(
+    _ scales: Scales, of chart: LineChart, hasTitles: Bool = true, on drawing: inout SVGDocument
+  ) {
+    for value in scales.y.minorTicks {
+      let place = scales.y.place(value)
+      drawing.addLine([Point(left, place), Point(right, place)], color: Palette.faint)
+    }
+    for value in scales.y.ticks(atMost: yTicks) {
+      let place = scales.y.place(value)
+      drawing.addLine([Point(left, place), Point(right, place)], color: Palette.grid)
+      drawing.addText(
+        chart.y.label(value), at: Point(left - 8, place + letters * 0.38), size: letters,
+        color: Palette.quiet, anchor: .end)
+    }
+    for value in scales.x.ticks(atMost: xTicks) {
+      let place = scales.x.place(value)
+      drawing.addLine([Point(place, top), Point(place, bottom)], color: Palette.grid)
+      drawing.addLine([Point(place, bottom), Point(place, bottom + 5)], color: Palette.frame)
+      drawing.addText(
+        chart.x.label(value), at: Point(place, bottom + 8 + letters), size: letters,
+        color: Palette.quiet, anchor: .middle)
+    }
+    drawing.addLine(
+      [Point(left, top), Point(left, bottom), Point(right, bottom)], color: Palette.frame)
+    guard hasTitles else { return }
+    drawing.addText(chart.x.title, at: Point((left + right) / 2, bottom + 50), anchor: .middle)
+    drawing.addText(
+      chart.y.title, at: Point(left - 62, (top + bottom) / 2), anchor: .middle, isVertical: true)
+  }
+
+  /// Draws a line with its marks.
+  func draw(
+    _ line: LineChart.Series, _ look: LineChart.Look, _ scales: Scales,
+    on drawing: inout SVGDocument
+  ) {
+    let places = line.points.map { Point(scales.x.place($0.x), scales.y.place($0.y)) }
+    drawing.addLine(
+      places, color: look.color, width: 2.4 * look.weight,
+      dashes: line.kind == .yardstick ? "6 4" : nil)
+    guard let marker = look.marker else { return }
+    for place in places {
+      drawing.addMarker(
+        marker, at: place, color: look.color, scale: max(look.weight, 0.85), isHollow: look.isHollow
+      )
+    }
+  }
+
+  /// Draws the names of the lines at their right ends.
+  func drawNames(of chart: LineChart, _ scales: Scales, on drawing: inout SVGDocument) {
+    var labels = zip(chart.series, chart.looks).compactMap { line, look in
+      line.points.last.map {
+        (line, look, end: Point(scales.x.place($0.x), scales.y.place($0.y)))
+      }
+    }
+    labels.sort { $0.end.y < $1.end.y }
+    let heights = spread(labels.map(\.end.y), gap: 20)
+    for ((line, look, end), height) in zip(labels, heights) {
+      let start = Point(right + 22, height)
+      // From the line's end to its name, for the names may have had to make room for each other.
+      drawing.addLine(
+        [Point(end.x + 6, end.y), Point(right + 3, end.y), start], color: look.color, width: 0.8)
+      if let marker = look.marker {
+        drawing.addMarker(
+          marker, at: Point(start.x + 6, height), color: look.color, isHollow: look.isHollow)
+      } else {
+        drawing.addLine(
+          [start, Point(start.x + 13, height)], color: look.color, width: 2,
+          dashes: line.kind == .yardstick ? "5 3" : nil)
+      }
+      drawing.addText(line.name, at: Point(start.x + 18, height + 4.5))
+    }
+  }
+
+  /// The sorted places, moved apart as little as may be and kept inside the plot.
+  private func spread(_ places: [Double], gap: Double) -> [Double] {
+    var result = places
+    // Neighbours that are too near push each other half of what is missing, until none is.
+    for _ in 0..<200 {
+      for index in result.indices.dropFirst() where result[index] - result[index - 1] < gap {
+        let missing = gap - (result[index] - result[index - 1])
+        result[index - 1] -= missing / 2
+        result[index] += missing / 2
+      }
+    }
+    if let last = result.last { result = result.map { $0 - max(0, last - bottom) } }
+    if let first = result.first { result = result.map { $0 + max(0, top - first) } }
+    return result
+  }
+}

@@ -1,0 +1,158 @@
+import ExampleSupport
+import Foundation
+
+/// What each rank did during some steps, from a timeline that `--trace` wrote.
+struct TraceTimeline {
+  private typealias Point = SVGDocument.Point
+
+  private struct File: Decodable {
+    let traceEvents: [Event]
+  }
+
+  private struct Event: Decodable {
+    let name: String
+    let ph: String
+    let pid: Int
+    let tid: Int
+    let ts: Double?
+    let dur: Double?
+    let args: Arguments?
+
+    struct Arguments: Decodable {
+      let name: String?
+    }
+
+    var start: Double { ts ?? 0 }
+    var end: Double { start + (dur ?? 0) }
+  }
+
+  /// What is drawn on a rank's upper lane, and its colour.
+  private static let phases = [
+    ("input", Palette.ours[7]), ("forward", Palette.ours[0]), ("backward", Palette.ours[5]),
+    ("wait", Palette.empty), ("update", Palette.ours[4]),
+  ]
+  /// What is drawn on its lower lane.
+  private static let exchanges = [
+    ("gradients", Palette.ours[2]), ("weights", Palette.ours[3]), ("other", Palette.frame),
+  ]
+  private static let lane = 24.0
+  private static let left = 92.0
+  private static let width = 900.0
+
+  private let events: [Event]
+  private let ranks: [Int]
+  private let hosts: [Int: String]
+  private let span: (start: Double, end: Double)
+  private let steps: Int
+
+  init(path: String, steps count: Int) throws {
+    guard
+      let file = try? JSONDecoder().decode(File.self, from: Data(try TextFile.read(path).utf8))
+    else {
+      throw ChartError.notWhatIsDrawn(
+        path, "it is no timeline; take what train-classifier --trace writes")
+    }
+    let events = file.traceEvents.filter { $0.ph == "X" && $0.ts != nil }
+    let ranks = Set(events.map(\.pid)).sorted()
+    hosts = Dictionary(
+      file.traceEvents.filter { $0.ph == "M" && $0.name == "process_name" }.map {
+        ($0.pid, $0.args?.name ?? "rank \($0.pid)")
+      }
+    ) { first, _ in first }
+    let taken = events.filter { $0.pid == ranks.first && $0.name == "step" }
+    guard taken.count >= count else {
+      throw ChartError.notWhatIsDrawn(
+        path, "it has \(taken.count) steps, and \(count) are to be drawn")
+    }
+    // From the middle: the first steps are slower.
+    let first = (taken.count - count + 1) / 2
+    span = (taken[first].start, taken[first + count - 1].end)
+    steps = count
+    (self.events, self.ranks) = (events, ranks)
+  }
+
+  func svg(title: String?, subtitle: String?) -> String {
+    let (lane, left) = (TraceTimeline.lane, TraceTimeline.left)
+    let height = 122 + Double(ranks.count) * (2 * lane + 22) + 24
+    let name = title ?? "\(steps) steps of \(ranks.count) ranks"
+    var drawing = SVGDocument(width: TraceTimeline.width, height: height, title: name)
+    drawing.addText(name, at: Point(12, 30), size: 19, isBold: true)
+    drawing.addText(
+      subtitle ?? "Above, what a rank computes; below, its exchanges that are under way.",
+      at: Point(12, 54), size: 13, color: Palette.quiet)
+    drawLegend(at: 84, on: &drawing)
+    var y = 112.0
+    for rank in ranks {
+      drawing.addText(
+        "rank \(rank)", at: Point(left - 10, y + 16), size: 12, anchor: .end)
+      if let host = hosts[rank]?.split(separator: " ").last {
+        drawing.addText(
+          String(host.prefix(13)), at: Point(left - 10, y + 32), size: 10, color: Palette.quiet,
+          anchor: .end)
+      }
+      draw(rank, at: y, on: &drawing)
+      y += 2 * lane + 22
+    }
+    drawAxis(at: y - 8, on: &drawing)
+    return drawing.text
+  }
+
+  private func draw(_ rank: Int, at y: Double, on drawing: inout SVGDocument) {
+    let lane = TraceTimeline.lane
+    let own = events.filter { $0.pid == rank && $0.end > span.start && $0.start < span.end }
+    for event in own {
+      if let color = TraceTimeline.phases.first(where: { $0.0 == event.name })?.1, event.tid == 0 {
+        drawing.addRectangle(
+          at: Point(place(event.start), y), width: max(place(event.end) - place(event.start), 0.4),
+          height: lane, fill: color)
+      }
+    }
+    let threads = Set(own.filter { $0.tid > 0 }.map(\.tid)).sorted()
+    let height = min(lane / Double(max(threads.count, 1)), 8)
+    for event in own where event.tid > 0 {
+      let row = Double(threads.firstIndex(of: event.tid) ?? 0)
+      drawing.addRectangle(
+        at: Point(place(event.start), y + lane + 3 + row * height),
+        width: max(place(event.end) - place(event.start), 0.4), height: height * 0.85,
+        fill: TraceTimeline.exchanges[kind(of: event.name)].1)
+    }
+  }
+
+  private func kind(of name: String) -> Int {
+    name.hasPrefix("weights") ? 1 : name.hasPrefix("bucket") ? 0 : 2
+  }
+
+  private func place(_ time: Double) -> Double {
+    let room = TraceTimeline.width - TraceTimeline.left - 20
+    let share = (min(max(time, span.start), span.end) - span.start) / (span.end - span.start)
+    return TraceTimeline.left + share * room
+  }
+
+  private func drawLegend(at y: Double, on drawing: inout SVGDocument) {
+    let drawn = events.filter { $0.end > span.start && $0.start < span.end }
+    let kinds = Set(drawn.filter { $0.tid > 0 }.map { kind(of: $0.name) })
+    let names = Set(drawn.map(\.name))
+    var x = TraceTimeline.left
+    let signs =
+      TraceTimeline.phases.filter { names.contains($0.0) }
+      + TraceTimeline.exchanges.indices.filter(kinds.contains).map { TraceTimeline.exchanges[$0] }
+    for (name, color) in signs {
+      drawing.addRectangle(at: Point(x, y - 11), width: 13, height: 13, fill: color)
+      drawing.addText(name, at: Point(x + 19, y), size: 12)
+      x += 34 + 7 * Double(name.count) + 12
+    }
+  }
+
+  private func drawAxis(at y: Double, on drawing: inout SVGDocument) {
+    let scale = AxisTicks.round(upTo: (span.end - span.start) / 1e3, atMost: 10)
+    drawing.addLine(
+      [Point(TraceTimeline.left, y), Point(TraceTimeline.width - 20, y)], color: Palette.frame)
+    for value in scale {
+      let x = place(span.start + value * 1e3)
+      drawing.addLine([Point(x, y), Point(x, y + 5)], color: Palette.frame)
+      drawing.addText(
+        "\(value.formatted(digits: 3)) ms", at: Point(x, y + 20), size: 12, color: Palette.quiet,
+        anchor: .middle)
+    }
+  }
+}

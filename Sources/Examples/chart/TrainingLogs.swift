@@ -1,0 +1,89 @@
+import ExampleSupport
+import Foundation
+
+/// Logs of trainings (`train-classifier --log`), drawn one over the other.
+struct TrainingLogs {
+  private struct Line: Decodable {
+    let step: Int
+    let loss: Double?
+    let test_accuracy: Double?
+  }
+
+  private struct Run {
+    let name: String
+    var loss: [(x: Double, y: Double)] = []
+    var accuracy: [(x: Double, y: Double)] = []
+  }
+
+  /// Points of a line that an eye can tell apart: of more the means of as many stretches are drawn.
+  private static let mostPoints = 200
+
+  private let runs: [Run]
+
+  init(_ paths: [String]) throws {
+    let names = TrainingLogs.names(paths)
+    runs = try zip(paths, names).map { path, name in
+      var run = Run(name: name)
+      let lines = try TextFile.read(path).split(separator: "\n", omittingEmptySubsequences: false)
+      for (number, text) in lines.enumerated() where !text.isEmpty {
+        guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else {
+          // A run that is under way may have written half a line.
+          if number == lines.count - 1 { break }
+          throw ChartError.notWhatIsDrawn(
+            path, "line \(number + 1) is not one that train-classifier --log writes")
+        }
+        if let loss = line.loss { run.loss.append((Double(line.step), loss)) }
+        if let accuracy = line.test_accuracy { run.accuracy.append((Double(line.step), accuracy)) }
+      }
+      if run.loss.isEmpty { throw ChartError.notWhatIsDrawn(path, "it has no step yet") }
+      return run
+    }
+  }
+
+  func chart(title: String?, subtitle: String?) -> ChartStack {
+    let steps = LineChart.Axis(title: "Step", label: AxisWords.count)
+    let loss = LineChart(
+      title: "", subtitle: "", x: steps,
+      y: LineChart.Axis(title: "Loss") { $0.formatted(digits: 3) },
+      series: runs.map {
+        LineChart.Series(name: $0.name, points: TrainingLogs.thinned($0.loss))
+      })
+    let accuracy = LineChart(
+      title: "", subtitle: "", x: steps,
+      y: LineChart.Axis(title: "Test accuracy") { "\(($0 * 100).formatted(digits: 3)) %" },
+      series: runs.map { LineChart.Series(name: $0.name, points: $0.accuracy) })
+    let points = runs.map(\.loss.count).max() ?? 0
+    let mean =
+      points > TrainingLogs.mostPoints
+      ? ", means of \((points + TrainingLogs.mostPoints - 1) / TrainingLogs.mostPoints) steps" : ""
+    return ChartStack(
+      title: title ?? (runs.count == 1 ? "Training" : "\(runs.count) trainings"),
+      subtitle: subtitle ?? "Loss of the global batch\(mean), and accuracy on the test examples.",
+      [loss, accuracy])
+  }
+
+  /// The means of stretches of equal length.
+  private static func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
+    let length = (points.count + mostPoints - 1) / mostPoints
+    guard length > 1 else { return points }
+    return stride(from: 0, to: points.count, by: length).map { start in
+      let stretch = points[start..<min(start + length, points.count)]
+      let count = Double(stretch.count)
+      return (
+        stretch.map(\.x).reduce(0, +) / count, stretch.map(\.y).reduce(0, +) / count
+      )
+    }
+  }
+
+  /// The shortest ends of the paths that tell them apart, without `.jsonl`.
+  private static func names(_ paths: [String]) -> [String] {
+    let parts = paths.map { path in
+      (path.hasSuffix(".jsonl") ? String(path.dropLast(6)) : path).split(separator: "/")
+    }
+    for length in 1...(parts.map(\.count).max() ?? 1) {
+      let names = parts.map { $0.suffix(length).joined(separator: "/") }
+      if Set(names).count == names.count { return names }
+    }
+    return paths
+  }
+}

@@ -1,0 +1,42 @@
+import AllReduce
+import AllReduceNN
+import ArgumentParser
+import ExampleSupport
+
+/// Which plan is drawn, of which network.
+struct PlanOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A plan to draw: data, model, hybrid, or a file of json.", valueName: "name|file"))
+  var plan: String?
+
+  @Option(help: "With --plan, the network.")
+  var model: NamedModel?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --plan, the network's layers, as train-classifier takes them.", valueName: "words"))
+  var layers: String?
+
+  func check() throws {
+    if plan == nil, model != nil || layers != nil {
+      throw ValidationError("--model and --layers say what --plan is drawn of: name a plan too.")
+    }
+    if plan != nil, model != nil, layers != nil {
+      throw ValidationError("Name one network: --model or --layers.")
+    }
+  }
+
+  /// The picture; nil where no plan is asked for.
+  func picture(ranks: Int) throws -> PlanPicture? {
+    guard let plan else { return nil }
+    let named: [String: Plan] = [
+      "data": .dataParallel, "model": .modelParallel, "hybrid": .hybrid(.scatterInTurn),
+    ]
+    let chosen = try named[plan] ?? Plan(json: TextFile.read(plan), file: plan)
+    let model = model ?? .mlp
+    let words = try NetworkWords(layers ?? model.text(input: [28, 28, 1], classes: 10))
+    return try PlanPicture(
+      chosen, of: words, named: layers == nil ? model.rawValue : "the network", ranks: ranks)
+  }
+}
