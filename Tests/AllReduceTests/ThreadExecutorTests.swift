@@ -2,17 +2,18 @@ import AllReduce
 import TestSupport
 import XCTest
 
-/// The executor over threads: every algorithm, type, operation and count at 1...9 ranks, exactly.
+/// The executor over threads: every algorithm, operation and count at 1...9 ranks, exactly.
 final class ThreadExecutorTests: XCTestCase {
-  func testAllReduceOfFloat() throws { try exhaust(Float.self) { $0 / Float($1) } }
-  func testAllReduceOfDouble() throws { try exhaust(Double.self) { $0 / Double($1) } }
-  func testAllReduceOfInt32() throws { try exhaust(Int32.self) { sum, _ in sum } }
-  func testAllReduceOfInt64() throws { try exhaust(Int64.self) { sum, _ in sum } }
+  func testAllReduceOfFloat() throws { try exhaust(Float.self, Array(1...9)) { $0 / Float($1) } }
+  // Schedules do not know the type: a few numbers of ranks show that kernels do.
+  func testAllReduceOfDouble() throws { try exhaust(Double.self, [1, 2, 5]) { $0 / Double($1) } }
+  func testAllReduceOfInt32() throws { try exhaust(Int32.self, [1, 3, 8]) { sum, _ in sum } }
+  func testAllReduceOfInt64() throws { try exhaust(Int64.self, [1, 4, 7]) { sum, _ in sum } }
 
   private func exhaust<Scalar: ReducibleScalar>(
-    _ type: Scalar.Type, dividing: (Scalar, Int) -> Scalar
+    _ type: Scalar.Type, _ sizes: [Int], dividing: (Scalar, Int) -> Scalar
   ) throws {
-    for size in 1...9 {
+    for size in sizes {
       for count in testCounts(ranks: size) {
         let buffers = (0..<size).map { _ in
           UnsafeMutableBufferPointer<Scalar>.allocate(capacity: count)
