@@ -16,7 +16,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   /// The operation that failed, such as `MPI_Allreduce`.
   public let operation: String
   /// MPI's error class, such as `MPI_ERR_TRUNCATE` (15), or nil if MPI reported no error of its own.
-  public let errorClass: Int32?
+  package let errorClass: Int32?
   /// What happened, in a sentence.
   public let message: String
 

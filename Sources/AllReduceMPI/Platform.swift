@@ -11,6 +11,9 @@ package func monotonicNanoseconds() -> UInt64 {
   return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
 }
 
+/// The processor cores of this machine that are in use.
+package func coreCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
 /// Writes to standard error in one call, so that ranks' lines do not mix.
 package func writeToStandardError(_ text: String) {
   var text = text
@@ -49,16 +52,16 @@ func hostName() -> String {
 /// The user that this process acts as.
 func effectiveUser() -> UInt32 { geteuid() }
 
-/// A small file's bytes, up to a million; nil if it cannot be read.
-func bytes(ofFile path: String) -> [UInt8]? {
+/// A small file's bytes, the first `most`; nil if it cannot be read.
+func bytes(ofFile path: String, atMost most: Int = 1_000_000) -> [UInt8]? {
   let file = open(path, O_RDONLY | O_CLOEXEC)
   guard file >= 0 else { return nil }
   defer { close(file) }
   var content: [UInt8] = []
   let piece = 16384
   return withUnsafeTemporaryAllocation(byteCount: piece, alignment: 16) { buffer in
-    while content.count < 1_000_000 {
-      let count = read(file, buffer.baseAddress, piece)
+    while content.count < most {
+      let count = read(file, buffer.baseAddress, min(piece, most - content.count))
       if count < 0 { return nil }
       if count == 0 { break }
       content.append(contentsOf: buffer[..<count])
@@ -97,7 +100,7 @@ func owner(ofFile path: String) -> (user: UInt32, number: UInt64)? {
 }
 
 /// Keeps signals from being handled by this thread.
-func blockSignalsInThread() {
+package func blockSignalsInThread() {
   var signals = sigset_t()
   sigfillset(&signals)
   pthread_sigmask(SIG_BLOCK, &signals, nil)
@@ -111,7 +114,7 @@ package func sleepThread(seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 
 /// Runs `body` on a thread of its own, which ends by itself. Returns whether there is such a thread.
 @discardableResult
-func startDetachedThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+package func startDetachedThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   final class Box {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -23,8 +23,10 @@ extension ClassificationData {
       name == "digits"
       ? try ClassificationData(digits: digitsFile) : try ClassificationData(idx: name)
     guard let limit, limit < data.training.count else { return data }
-    return try ClassificationData(
+    var first = try ClassificationData(
       training: FirstExamples(of: data.training, count: limit), test: data.test)
+    first.format = data.format
+    return first
   }
 
   /// The digits that travel with the project, seen from where the program stands or is started.

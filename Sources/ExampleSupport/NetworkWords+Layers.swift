@@ -98,9 +98,13 @@ extension NetworkWords {
     do {
       let layers: [any Layer<Scalar>] = try layers(for: shape)
       let output = try layers.reduce(shape) { try $1.outputShape(for: $0) }
-      guard output.rank == 1, output.count >= data.classCount else {
+      let targets = data.targetShape
+      guard output.rank == 1,
+        targets.map({ output.count == $0.count }) ?? (output.count >= data.classCount)
+      else {
         throw TrainingError.settings(
-          "--layers ends with \(output), but \(data.name) has \(data.classCount) classes.")
+          "--layers ends with \(output), but \(data.name) has "
+            + (targets.map { "targets of \($0)." } ?? "\(data.classCount) classes."))
       }
       return layers
     } catch let error as ShapeError {

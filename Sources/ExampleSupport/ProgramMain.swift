@@ -4,6 +4,10 @@ import Foundation
 
 /// The way into a program that runs on many ranks.
 public enum ProgramMain {
+  /// What a training ends with that has written its state before its end, as it was asked to: resume it (the system's
+  /// EX_TEMPFAIL).
+  public static let goesOn: Int32 = 75
+
   /// Reads the command line, joins the job and runs the program on this rank; ends the process.
   ///
   /// Help and the version need no job; rank 0 alone prints them. A usage error ends all ranks with 64, and
@@ -16,12 +20,24 @@ public enum ProgramMain {
   public static func run<Command: ParsableCommand>(
     _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Void
   ) -> Never {
+    run(command) { command, world, console -> Int32 in
+      try body(command, world, console)
+      return EXIT_SUCCESS
+    }
+  }
+
+  /// As ``run(_:_:)-(_,(_,_,_)->Void)``, of a program that says what all its processes end with.
+  public static func run<Command: ParsableCommand>(
+    _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Int32
+  ) -> Never {
     let arguments = parse(command)
+    let exitCode: Int32
     do {
-      try MPI.run { world in
+      exitCode = try MPI.run { world in
         let console = RankConsole(isRoot: world.isRoot)
         if case .success(let program as any TrainingProgram) = arguments, program.checking.check {
-          return try JobCheck.run(program, in: world, console)
+          try JobCheck.run(program, in: world, console)
+          return EXIT_SUCCESS
         }
         // Before a usage error, which may be one rank's alone.
         try world.requireEqual(commandLine, "program and its options", exitCode: 64)
@@ -30,7 +46,7 @@ public enum ProgramMain {
           let name = commandName(command)
           console.note("\(name) runs on 1 rank; mpirun -np 4 .build/release/\(name) starts 4.")
         }
-        try body(parsed, world, console)
+        return try body(parsed, world, console)
       }
     } catch {
       // The launcher may end the job with the first rank that goes: rank 0 is to speak before.
@@ -38,7 +54,7 @@ public enum ProgramMain {
       RankConsole(isRoot: MPI.launchedRank == 0).note("error: \(error)")
       exit(error.exitCode)
     }
-    exit(EXIT_SUCCESS)
+    exit(exitCode)
   }
 
   /// The command line or what is wrong with it; ends the process where it asks for help or the version, or,

@@ -52,7 +52,7 @@ final class TableDatasetTests: XCTestCase {
   }
 
   func testWhatIsNoClassIsNamed() {
-    for value in ["-1", "0.5", "3000000"] {
+    for value in ["1.5", "0.5", "1e-3"] {
       XCTAssertThrowsError(try read("a,kind\n1,0\n2,\(value)\n3,1")) {
         XCTAssertTrue("\($0)".contains("line 3"), "\($0)")
         XCTAssertTrue("\($0)".contains("kind"), "\($0)")

@@ -1,7 +1,5 @@
+import AllReduce
 import XCTest
-
-@testable import AllReduce
-@testable import AllReduceNN
 
 /// What TensorBoard would read.
 final class EventFileTests: XCTestCase {

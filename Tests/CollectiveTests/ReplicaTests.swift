@@ -208,9 +208,9 @@ final class ReplicaTests: CollectiveTestCase {
     let (p, elements) = (world.size, layout.count - layout.reserved)
     if world.hosts.count == p {
       XCTAssertEqual(Int(sent), rounds * 2 * (p - 1) * elements * 8)
-      // In addition to the weights, three figures a meeting.
+      // In addition to the weights, four figures a meeting.
       let all = try world.allReduce(Int64(trainer.traffic.networkBytesSent), .sum)
-      XCTAssertLessThanOrEqual(Int(all - sent), rounds * 3 * 8 * p * p)
+      XCTAssertLessThanOrEqual(Int(all - sent), rounds * 4 * 8 * p * p)
     } else if world.hosts.count == 1 {
       XCTAssertEqual(sent, 0)
     }

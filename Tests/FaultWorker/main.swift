@@ -10,6 +10,14 @@ struct Mishap: ExitCoded, CustomStringConvertible {
 
 let fault = CommandLine.arguments.dropFirst().first ?? ""
 
+if fault == "matrix" {
+  guard let cell = MatrixCell(Array(CommandLine.arguments.dropFirst(2))) else {
+    throw Mishap(exitCode: 64, description: "matrix STAGE ACTION RANK SECONDS FOLDER")
+  }
+  try cell.run()
+  exit(0)
+}
+
 // What happens before there is a communicator is named "stop-PLACE RANK".
 if fault.hasPrefix("stop-") {
   let rank = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) }

@@ -179,7 +179,7 @@ final class AllReduceBenchTests: ProgramTestCase {
     let svg = try String(contentsOfFile: file.path, encoding: .utf8)
     XCTAssertTrue(svg.hasPrefix("<svg ") && svg.hasSuffix("</svg>\n"))
     for name in algorithms + yardsticks + [
-      "sharedMemory, arena", "1 KiB", "1 µs", "2 ranks on 1 host",
+      "sharedMemory, arena", " KiB", "1 µs", "2 ranks on 1 host",
     ] {
       XCTAssertTrue(svg.contains(name), name)
     }

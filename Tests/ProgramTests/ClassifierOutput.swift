@@ -37,7 +37,18 @@ struct ClassifierOutput: ProgramOutput {
   let outerSteps: Int?
   let computeUtilisation: Double?
   let differenceCosine: Double?
+  let stopped: Bool
+  let goodput: Goodput
   let weightsChecksum: String
+
+  struct Goodput: Decodable {
+    let usefulSeconds: Double
+    let repeatedSeconds: Double
+    let savingSeconds: Double
+    let waitingSeconds: Double
+    let restartingSeconds: Double
+    let goodput: Double?
+  }
 
   struct Exchange: Decodable {
     let layer: String

@@ -114,6 +114,20 @@ final class FaultTests: XCTestCase {
     }
   }
 
+  /// Long before the deadline, once, by one rank.
+  func testALongWaitIsAWarningThatNamesTheRank() throws {
+    let outcome = try run("matrix", "sharedMemory", "stop", "1", "0.3", "/tmp", deadline: "3")
+    check(outcome, exitCode: 70, says: ["for rank 1 (process "])
+    let warnings = outcome.errorLines(beginningWith: "warning: ")
+    XCTAssertEqual(warnings.count, 1, outcome.errors)
+    for part in [
+      "rank 0 on ", "of 20000 float by sharedMemory has waited 2 s for rank 1 (process ",
+      "which is stopped; its last call: ", "at 3.0 s the job ends",
+    ] {
+      XCTAssertTrue(warnings.first?.contains(part) == true, "\(part) in \(warnings)")
+    }
+  }
+
   func testAnErrorIsSaidBesideAStoppedRank() throws {
     let outcome = try run("throw-beside-a-stopped-rank")
     check(outcome, exitCode: 65, says: ["error: rank 2 on ", ": the data is bad"])

@@ -3,7 +3,7 @@ import TestSupport
 import XCTest
 
 /// Bytes that trainers report, against those that MPI was given, for every kind of plan: with the choices that
-/// are built in, and with a file of others.
+/// are built in, and with a file of others. And bytes that are predicted, against those that a run counts.
 final class PlanTrafficTests: XCTestCase {
   /// Measured choices that differ from the built-in ones.
   private func tuning(_ placement: [Int]) -> String {
@@ -48,7 +48,11 @@ final class PlanTrafficTests: XCTestCase {
       }
     if outcome.exitCode == 77 { throw XCTSkip(outcome.errors) }
     XCTAssertEqual(outcome.exitCode, 0, "\(what): \(outcome.errors)")
-    let lines = outcome.output.split(whereSeparator: \.isNewline)
+    let all = outcome.output.split(whereSeparator: \.isNewline)
+    let predicted = all.filter { $0.hasPrefix("predicted ") }
+    for line in predicted { XCTAssertTrue(line.hasSuffix(": 0"), "\(what): \(line)") }
+    XCTAssertEqual(predicted.count >= 60, !isTuned, "\(what): \(predicted.count) predictions")
+    let lines = all.filter { !$0.hasPrefix("predicted ") }
     XCTAssertGreaterThanOrEqual(lines.count, 25, "\(what): \(outcome.output)")
     var sent = 0
     for line in lines {

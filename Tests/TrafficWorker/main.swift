@@ -58,6 +58,59 @@ func cases(ranks: Int) -> [Case] {
   return cases
 }
 
+/// Plans with placements, a grid and an update that are drawn, the same on all ranks.
+func drawnCases(ranks: Int, count: Int) -> [Case] {
+  let random = Philox(seed: 11)
+  var next: UInt64 = 0
+  func draw<Value>(_ values: [Value]) -> Value {
+    next += 1
+    return values[Int(random.block(at: next).x % UInt32(values.count))]
+  }
+  let divisors = (1...ranks).filter { ranks % $0 == 0 }
+  return (0..<count).map { number in
+    let model = draw(divisors)
+    let layers = Dictionary(
+      uniqueKeysWithValues: ["0", "2", "3", "4"].map { ($0, draw(Placement.allCases)) })
+    var plan = Plan(layers: layers, grid: GridShape(data: ranks / model, model: model))
+    plan.update = draw(UpdateMode.allCases)
+    return Case(name: "drawn \(number)", plan: plan)
+  }
+}
+
+/// What all plans train with: the shape of an example, and the examples of a rank.
+enum Examples {
+  static let shape: Shape = [12]
+  static let rows = 4
+}
+
+func network() -> Sequential<Float> {
+  Sequential(Dense(12, 20), ReLU(), Dense(20, 14), Dense(14, 9), Dense(9, 8))
+}
+
+/// On how many ranks a plan sends other bytes to other hosts than predicted; nil where that is not predicted.
+func mispredicted(_ plan: Plan, over world: Communicator) throws -> Int? {
+  let trainer = try Trainer<Float>(
+    network(), input: Examples.shape, plan: plan, over: world, optimizer: Momentum(),
+    loss: SoftmaxCrossEntropy(), seed: 1)
+  // Where all ranks of a group give the same examples, these are the group's.
+  let given = Examples.rows * world.size / trainer.share.count
+  let inputs = Tensor<Float>(repeating: 0.5, shape: Examples.shape.batch(of: given))
+  let labels = (0..<given).map { Int32($0 % 8) }
+  guard
+    let predicted = try StepPrediction.networkBytes(
+      of: trainer.plan, for: network(), input: Examples.shape, rows: Examples.rows,
+      ranksPerHost: world.hosts.map(\.count))
+  else { return nil }
+  _ = try trainer.step(inputs, .classes(labels), learningRate: 0.1)
+  try trainer.finish()
+  let before = trainer.traffic
+  for _ in 0..<2 { _ = try trainer.step(inputs, .classes(labels), learningRate: 0.1) }
+  try trainer.finish()
+  let sent = (trainer.traffic - before).networkBytesSent
+  let isOff = sent != 2 * predicted[world.rank]
+  return Int(try world.allReduce(Int64(isOff ? 1 : 0), .sum))
+}
+
 // Trains by every kind of plan, and compares the bytes that the trainer reports with those that MPI was given for
 // other hosts. A line a plan from rank 0: reported, seen, what else the process counted, and calls of MPI's own
 // collectives, all ranks together.
@@ -70,8 +123,8 @@ try MPI.run { world in
   }
   for entry in cases(ranks: world.size) {
     let trainer = try Trainer<Float>(
-      Sequential(Dense(12, 20), ReLU(), Dense(20, 14), Dense(14, 9), Dense(9, 8)), input: [12],
-      plan: entry.plan, over: world, optimizer: Momentum(), loss: SoftmaxCrossEntropy(),
+      network(), input: Examples.shape, plan: entry.plan, over: world, optimizer: Momentum(),
+      loss: SoftmaxCrossEntropy(),
       clipping: GradientClipping(maximumNorm: 1), seed: 1)
     let inputs = Tensor<Float>(repeating: 0.5, shape: [4, 12])
     // The first step makes memory, and ranks tell each other how much.
@@ -91,5 +144,12 @@ try MPI.run { world in
     ].map(Int64.init)
     try world.allReduce(&counts, .sum)
     if world.isRoot { print("\(entry.name): \(counts.map(String.init).joined(separator: " "))") }
+  }
+  // What is predicted is what the choices that are built in send.
+  guard world.tuningFile == nil else { return }
+  for entry in cases(ranks: world.size) + drawnCases(ranks: world.size, count: 50)
+  where entry.plan.conversions.allSatisfy({ $0.update == .step }) {
+    guard let ranks = try mispredicted(entry.plan, over: world) else { continue }
+    if world.isRoot { print("predicted \(entry.name): \(ranks)") }
   }
 }

@@ -94,68 +94,111 @@ public struct Checkpoint: Sendable {
   public func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, over communicator: Communicator
   ) throws {
+    try write(tensors, state, as: .newest, over: communicator)
+  }
+
+  /// As ``write(_:_:over:)``, for a state that is the newest, the best one, or both. Collective.
+  func write<Scalar: NetworkScalar & ReducibleScalar>(
+    _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
+    over communicator: Communicator
+  ) throws {
+    let failure = try writeIfPossible(tensors, state, as: use, over: communicator)
+    try communicator.agreeing { if let failure { throw failure } }
+  }
+
+  /// The file of the best state.
+  package var bestPath: String { "\(directory)/best.safetensors" }
+
+  /// Whether there is a best state.
+  var hasBest: Bool { Checkpoint.isThere(bestPath) }
+
+  /// The newest state's file gets a second name as the best one; where the file system has none, a copy.
+  ///
+  /// - Throws: ``DataError``; ``OutputError``.
+  func keepNewestAsBest() throws {
+    if linkNewest(as: bestPath) { return }
+    let newest = try FileBytes(path: path, unpacks: false)
+    let file = try OutputFile(path: bestPath, .own)
+    try withExtendedLifetime(newest) { try file.write(UnsafeRawBufferPointer(newest.bytes)) }
+    try file.finish()
+  }
+
+  /// Gives the newest state's file a second name, in the place of what has it; false where the file system has none.
+  private func linkNewest(as name: String) -> Bool {
+    let aside = "\(directory)/.second.new"
+    unlink(aside)
+    return link(path, aside) == 0 && rename(aside, name) == 0
+  }
+
+  /// As ``write(_:_:over:)``, but what goes wrong with the file is returned, on rank 0. Collective.
+  func writeIfPossible<Scalar: NetworkScalar & ReducibleScalar>(
+    _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
+    over communicator: Communicator
+  ) throws -> (any Error)? {
     let owners = try StateOwners(tensors, over: communicator)
-    var sums = tensors.map { _ in WeightChecksum.Running() }
-    func header() -> [UInt8] { Checkpoint.header(tensors, sums.map(\.value), state) }
-    let file = try communicator.agreeing {
-      guard communicator.isRoot else { return nil as OutputFile? }
-      let file = try OutputFile(path: path, .own)
-      // The checksums are not known yet, but how long they are.
-      try header().withUnsafeBytes { try file.write($0) }
-      return file
-    }
+    var writing: StateWriting<Scalar>?
     // Others are in the middle of a gather when rank 0 finds the disk full: they hear of it at the end.
     var failure: (any Error)?
+    func trying(_ body: () throws -> Void) {
+      guard communicator.isRoot, failure == nil else { return }
+      do { try body() } catch { failure = error }
+    }
+    trying { writing = try StateWriting(self, tensors.map { ($0.name, $0.shape) }, state, as: use) }
+    for number in tensors.indices {
+      try owners.gather(number) { chunk in trying { try writing?.add(chunk, to: number) } }
+    }
+    trying { try writing?.finish() }
+    return failure
+  }
+
+  /// Copies the state into memory of rank 0, from which a thread writes it. Collective.
+  ///
+  /// - Parameters:
+  ///   - tensors: As of ``write(_:_:over:)``.
+  ///   - state: As there.
+  ///   - use: What the file becomes.
+  ///   - communicator: As there.
+  ///   - copy: On rank 0, with room for all elements.
+  /// - Throws: ``AgreedError`` if ranks have different tensors; ``MPIError``.
+  func startWriting<Scalar: NetworkScalar & ReducibleScalar>(
+    _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
+    over communicator: Communicator, _ copy: StateCopy<Scalar>?
+  ) throws {
+    let owners = try StateOwners(tensors, over: communicator)
+    var place = 0
     for number in tensors.indices {
       try owners.gather(number) { chunk in
-        guard failure == nil else { return }
-        do {
-          try Checkpoint.requireFinite(chunk, tensors[number].name)
-          sums[number].add(UnsafeRawBufferPointer(chunk))
-          try file?.write(UnsafeRawBufferPointer(chunk))
-        } catch {
-          failure = error
-        }
+        guard let copy else { return }
+        _ = UnsafeMutableBufferPointer(rebasing: copy.memory.values[place..<place + chunk.count])
+          .update(fromContentsOf: chunk)
+        place += chunk.count
       }
     }
-    try communicator.agreeing {
-      if let failure { throw failure }
-      guard let file else { return }
-      try header().withUnsafeBytes { try file.replaceStart($0) }
-      try file.finish { keepNewest() }
+    let shapes = tensors.map { ($0.name, $0.shape) }
+    guard let copy else { return }
+    copy.start { [self] in
+      let clock = ContinuousClock()
+      let start = clock.now
+      do {
+        let writing = try StateWriting<Scalar>(self, shapes, state, as: use)
+        var place = 0
+        for (number, (_, shape)) in shapes.enumerated() {
+          let all = copy.memory.values[place..<place + shape.count]
+          try writing.add(UnsafeBufferPointer(rebasing: all), to: number)
+          place += shape.count
+        }
+        try writing.finish()
+        return .written(seconds: (clock.now - start) / .seconds(1))
+      } catch let error as TrainingError {
+        return .diverged(error)
+      } catch {
+        return .failed(error)
+      }
     }
-  }
-
-  /// Such a state would take the place of the last one that a training can go on from.
-  private static func requireFinite<Scalar: NetworkScalar>(
-    _ values: UnsafeBufferPointer<Scalar>, _ name: String
-  ) throws {
-    if values.allSatisfy(\.isFinite) { return }
-    throw TrainingError.notFinite(tensor: name)
-  }
-
-  /// The file's header, with its own checksum.
-  private static func header<Scalar: NetworkScalar>(
-    _ tensors: [StateTensor<Scalar>], _ sums: [UInt64], _ state: TrainingState
-  ) -> [UInt8] {
-    let type = SafetensorsEntry.type(of: Scalar.self)
-    var header = SafetensorsHeader(
-      metadata: [
-        ("format", CheckpointFile.format), ("version", CheckpointFile.version),
-        (CheckpointChecksums.headerKey, CheckpointChecksums.unknown),
-        ("layout", WeightLayout.name), ("training", state.encoded),
-        (
-          CheckpointChecksums.tensorsKey,
-          CheckpointChecksums.text(zip(tensors, sums).map { ($0.name, $1) })
-        ),
-      ], tensors: tensors.map { ($0.name, type, $0.shape) }
-    ).encoded
-    CheckpointChecksums.seal(&header)
-    return header
   }
 
   /// Makes the newest state the one before, and every other one older. At every moment a whole one is there.
-  private func keepNewest() {
+  func keepNewest() {
     for generation in generations..<Checkpoint.most { unlink(path(of: generation)) }
     guard Checkpoint.isThere(path) else { return }
     if generations == 1 { return }
@@ -164,11 +207,7 @@ public struct Checkpoint: Sendable {
     }
     // A second name, so that the newest keeps its own until the next state takes it; a file system without
     // such names gives it another one.
-    let aside = "\(directory)/.checkpoint.1.new"
-    unlink(aside)
-    if link(path, aside) != 0 || rename(aside, path(of: 1)) != 0 {
-      rename(path, path(of: 1))
-    }
+    if !linkNewest(as: path(of: 1)) { rename(path, path(of: 1)) }
   }
 
   /// Reads where the training stands: of the newest state that is whole. Collective.

@@ -1,12 +1,12 @@
-internal import AllReduceMPI
-internal import AllReduceNN
+package import AllReduceMPI
+package import AllReduceNN
 
 /// A state that ranks go on from: the newest whole one of a folder. Rank 0 alone reads the file.
-struct CheckpointReader {
+package struct CheckpointReader {
   /// Where the training stands.
-  let state: TrainingState
+  package let state: TrainingState
   /// What a user should know of the file, on rank 0.
-  let notes: [String]
+  package let notes: [String]
   /// The files that were found damaged, on rank 0: all are newer than the state.
   let damaged: [String]
 
@@ -22,18 +22,57 @@ struct CheckpointReader {
     var (notes, damaged) = ([String](), [String]())
     file = try communicator.agreeing {
       guard communicator.isRoot else { return nil }
-      return try CheckpointReader.newest(of: checkpoint, &notes, &damaged)
+      return try CheckpointReader.newest(of: checkpoint.existing, checkpoint, &notes, &damaged)
     }
     (self.notes, self.damaged) = (notes, damaged)
     let text = try communicator.broadcast(file?.state.encoded ?? "", from: 0)
     state = try communicator.agreeing { try TrainingState(encoded: text) }
   }
 
+  /// Opens a state for predictions. Collective.
+  ///
+  /// - Parameters:
+  ///   - path: The folder of a training, whose best state is taken where it is kept, else the newest; or a file.
+  ///   - communicator: The ranks.
+  /// - Throws: ``AgreedError`` if there is none that is whole.
+  package init(state path: String, over communicator: Communicator) throws {
+    self.communicator = communicator
+    var (notes, damaged) = ([String](), [String]())
+    file = try communicator.agreeing {
+      guard communicator.isRoot else { return nil }
+      return try CheckpointReader.best(of: path, &notes, &damaged)
+    }
+    (self.notes, self.damaged) = (notes, damaged)
+    let text = try communicator.broadcast(file?.state.encoded ?? "", from: 0)
+    state = try communicator.agreeing { try TrainingState(encoded: text) }
+  }
+
+  /// Opens a state for one process: as ``init(state:over:)``.
+  ///
+  /// - Returns: Its file, where the training stood, and what a user should know.
+  /// - Throws: ``DataError`` if there is none that is whole.
+  package static func open(
+    state path: String
+  ) throws -> (path: String, state: TrainingState, notes: [String]) {
+    var (notes, damaged) = ([String](), [String]())
+    let file = try best(of: path, &notes, &damaged)
+    return (file.tensors.path, file.state, notes)
+  }
+
+  private static func best(
+    of path: String, _ notes: inout [String], _ damaged: inout [String]
+  ) throws -> CheckpointFile {
+    let checkpoint = Checkpoint(directory: path)
+    let best = checkpoint.hasBest ? [checkpoint.bestPath] : []
+    let files = path.hasSuffix(".safetensors") ? [path] : best + checkpoint.existing
+    return try newest(of: files, checkpoint, &notes, &damaged)
+  }
+
   private static func newest(
-    of checkpoint: Checkpoint, _ notes: inout [String], _ damaged: inout [String]
+    of files: [String], _ checkpoint: Checkpoint, _ notes: inout [String], _ damaged: inout [String]
   ) throws -> CheckpointFile {
     var first: DataError?
-    for path in checkpoint.existing {
+    for path in files {
       do throws(StateRefusal) {
         let file = try CheckpointFile(path: path)
         if let first { notes.append("warning: \(first). The state before it is taken, \(path).") }
@@ -64,36 +103,21 @@ struct CheckpointReader {
   /// - Parameters:
   ///   - tensors: The same names and shapes on all ranks, each rank with what it holds; overwritten, but only
   ///     after all names and shapes were found right.
+  ///   - left: Prefixes of the names of tensors that the state may also have.
   ///   - check: Throws, on rank 0, if something else does not fit.
   /// - Throws: ``AgreedError`` if the state is of another network or optimizer.
-  func read<Scalar: NetworkScalar & ReducibleScalar>(
-    into tensors: [StateTensor<Scalar>], check: () throws -> Void = {}
+  package func read<Scalar: NetworkScalar & ReducibleScalar>(
+    into tensors: [StateTensor<Scalar>], leavingOut left: [String] = ["replicas/"],
+    check: () throws -> Void = {}
   ) throws {
     let entries = try communicator.agreeing {
       guard let file else { return [SafetensorsEntry]() }
-      let entries = try file.tensors.entries(for: tensors, leavingOut: ["replicas/"])
+      let entries = try file.tensors.entries(for: tensors, leavingOut: left)
       try check()
       return entries
     }
-    let most = tensors.reduce(0) { max($0, $1.shape.count) }
-    let room = min(most, StateOwners<Scalar>.chunkCount)
-    let chunk = TensorMemory<Scalar>(count: room)
-    for (number, tensor) in tensors.enumerated() {
-      for start in stride(from: 0, to: tensor.shape.count, by: max(room, 1)) {
-        let range = start..<min(start + room, tensor.shape.count)
-        let values = UnsafeMutableBufferPointer(rebasing: chunk.values[0..<range.count])
-        file?.tensors.copy(entries[number], from: range.lowerBound, into: values)
-        try communicator.broadcastNatively(UnsafeMutableRawBufferPointer(values), from: 0)
-        for (piece, target) in tensor.parts {
-          piece.forEachRun(within: range) { element, place, count in
-            let from = element - range.lowerBound
-            _ = UnsafeMutableBufferPointer(rebasing: target[place..<place + count])
-              .update(fromContentsOf: values[from..<from + count])
-          }
-        }
-      }
+    try communicator.spread(tensors) { number, range, values in
+      file?.tensors.copy(entries[number], from: range.lowerBound, into: values)
     }
-    // Ranks may read what others hold, in memory that they share.
-    try communicator.barrier()
   }
 }

@@ -64,6 +64,18 @@ struct StateFields {
     return value
   }
 
+  func texts(_ name: String) throws(Mistake) -> [String] {
+    guard case .list(let elements)? = members[name]?.value else {
+      throw wrong("a list of texts", name)
+    }
+    var texts: [String] = []
+    for element in elements {
+      guard case .text(let text) = element.value else { throw wrong("a list of texts", name) }
+      texts.append(text)
+    }
+    return texts
+  }
+
   /// More than a training counts; sums and products with a size of memory do not overflow.
   private static let most = 1 << 48
 

@@ -25,6 +25,8 @@ public struct TrainingState: Equatable, Sendable {
   package var trainLoss: [Double] = []
   /// The accuracy on the test examples after each whole epoch.
   package var testAccuracy: [Double] = []
+  /// The mean loss on the test examples after each whole epoch; empty in a state that has none.
+  package var testLoss: [Double] = []
   /// Where replicas stand in their rounds; nil where ranks train in step.
   package var replicas: KeptReplicas?
 
@@ -32,6 +34,8 @@ public struct TrainingState: Equatable, Sendable {
   package var layers: String?
   /// The layers as the programs' option `--layers` takes them, if who trained said so.
   package var layerWords: String?
+  /// How the examples were read; nil where that was the caller's own way.
+  package var examples: ExampleFormat?
   /// The plan that the training had, as json (``Plan/json``); nil in a state of version 1.
   package var plan: String?
 
@@ -69,7 +73,9 @@ extension TrainingState {
       ("optimizer", .text(optimizer)), ("schedule", schedule.json),
       ("train_loss", .numbers(trainLoss)), ("test_accuracy", .numbers(testAccuracy)),
     ]
+    if !testLoss.isEmpty { members.append(("test_loss", .numbers(testLoss))) }
     if let replicas { members.append(("replicas", replicas.json)) }
+    if let examples { members.append(("examples", examples.json)) }
     for (name, text) in [("layers", layers), ("layer_words", layerWords), ("plan", plan)] {
       if let text { members.append((name, .text(text))) }
     }
@@ -99,6 +105,8 @@ extension TrainingState {
     randomStep = try fields.word("random_step")
     trainLoss = try fields.numbers("train_loss")
     testAccuracy = try fields.numbers("test_accuracy")
+    if fields.has("test_loss") { testLoss = try fields.numbers("test_loss") }
+    if fields.has("examples") { examples = try ExampleFormat(fields.object("examples")) }
     if fields.has("replicas") { replicas = try KeptReplicas(fields.object("replicas")) }
     layers = try fields.optionalText("layers")
     layerWords = try fields.optionalText("layer_words")

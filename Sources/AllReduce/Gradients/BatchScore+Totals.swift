@@ -14,8 +14,8 @@ extension BatchScore {
 
 /// A step's totals as numbers in front of the gradient, which travel with it.
 extension BatchScore {
-  /// How many numbers: examples, the sum of losses, right answers.
-  static var totalsCount: Int { 3 }
+  /// How many numbers: examples, the sum of losses, right answers; then a ``StepWish``.
+  static var totalsCount: Int { 4 }
 
   /// Writes this rank's, to be added up over the ranks.
   func write<Scalar: BinaryFloatingPoint>(to totals: UnsafeMutableBufferPointer<Scalar>) {
@@ -27,6 +27,7 @@ extension BatchScore {
     totals[0] = Scalar(examples)
     totals[1] = Scalar(loss)
     totals[2] = Scalar(correct)
+    totals[3] = 0
   }
 
   /// Reads what was added up.

@@ -25,6 +25,8 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Whether a backward pass's gradients are exchanged as they get ready.
   private var isListening = false
   private var recorder: SpanRecorder?
+  /// What this rank wants at the end of the step, and what all ranks of the totals do, after it.
+  var (ownWish, wish) = (StepWish.none, StepWish.none)
 
   /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
   /// fast as it is filled, so only a network between hosts gains from it.
@@ -125,7 +127,10 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     listens: Bool = true
   ) {
     let which = which ?? exchanges.indices
-    if which.contains(0) { own.write(to: totals) }
+    if which.contains(0) {
+      own.write(to: totals)
+      ownWish.write(to: totals)
+    }
     for exchange in exchanges[which] { exchange.begin(step) }
     isListening = listens
   }
@@ -134,6 +139,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   func finishSum(_ which: Range<Int>? = nil) throws -> BatchScore {
     isListening = false
     for exchange in exchanges[which ?? exchanges.indices] { try exchange.finishSum() }
+    wish = StepWish(totals: totals)
     return BatchScore(totals: totals)
   }
 

@@ -93,7 +93,10 @@ extension Plan {
 
   /// The plan as JSON; reading it gives the same plan. Placements by name are only known once a network is:
   /// they are left out.
-  public var json: String {
+  public var json: String { jsonValue.encoded() }
+
+  /// ``json`` as a value.
+  package var jsonValue: JSONValue {
     var members: [(String, JSONValue)] = [("version", .integer(Plan.version))]
     if let grid {
       members.append(
@@ -132,7 +135,7 @@ extension Plan {
     if !overlap { members.append(("overlap", .boolean(false))) }
     if let bucketBytes { members.append(("bucket_bytes", .integer(bucketBytes))) }
     if meeting != Meeting() { members.append(("meet", meeting.json)) }
-    return JSONValue.object(members).encoded()
+    return JSONValue.object(members)
   }
 
   /// Whether a path comes earlier in a network: places are compared as numbers.

@@ -106,7 +106,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
         given: given, taken: placement.takes, gradient: placement.inputGradient)
       try check(layer, path, placement, boundary, input: input, output: shape)
       // A placement keeps a layer on single elements to its layout.
-      current = worksOnElements(layer) ? placement.takes : placement.gives
+      current = layer.worksOnElements ? placement.takes : placement.gives
       return PlannedLayer(
         path: path, layer: layer, content: .single(placement), boundary: boundary, gives: current,
         input: input)
@@ -152,16 +152,10 @@ struct PlanResolver<Scalar: NetworkScalar> {
 
   // MARK: Placements
 
-  /// Whether a layer works on single elements, so that any features and examples will do.
-  private func worksOnElements(_ layer: any Layer<Scalar>) -> Bool {
-    layer is ActivationLayer<Scalar> || layer is GELU<Scalar> || layer is Dropout<Scalar>
-      || layer is Flatten<Scalar>
-  }
-
   /// Whether a layer needs no placement: it works on single elements, or on features one by one, of which a rank has
   /// some.
   private func takesWhatComes(_ layer: any Layer<Scalar>, _ given: Layout) -> Bool {
-    worksOnElements(layer) || (layer is BatchNorm<Scalar> && given == .featureSharded)
+    layer.worksOnElements || (layer is BatchNorm<Scalar> && given == .featureSharded)
   }
 
   private mutating func placement(

@@ -64,7 +64,7 @@ extension ReplicaExchange {
     let cosines = (sum: try sumOfCosines(), count: cosines.count)
     return KeptReplicas(
       count: ranks.count, steps: steps, start: start, every: schedule?.steps, underWay: underWay,
-      figures: Array(figures.values), outerSteps: outerSteps, cosines: cosines,
+      figures: Array(figures.values.prefix(3)), outerSteps: outerSteps, cosines: cosines,
       stepsTaken: fragments.map(\.stepsTaken), examples: examples.map { Int($0) },
       scores: losses.indices.map {
         BatchScore(
@@ -133,6 +133,7 @@ extension ReplicaExchange {
     hasArrived = underWay != nil
     isCosineCounted = hasArrived
     _ = figures.values.update(fromContentsOf: kept.figures)
+    figures.values[3] = 0
   }
 
   /// This replica's score of the present epoch in a state.

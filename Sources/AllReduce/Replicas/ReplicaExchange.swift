@@ -41,8 +41,11 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
 
   let peers: Communicator
   let sharing: ReplicaSharing<Scalar>
-  /// The weight in the mean, the length of the weighted difference, and its square.
-  let figures = TensorMemory<Double>(count: 3)
+  /// The weight in the mean, the length of the weighted difference, and its square; then a ``StepWish``.
+  let figures = TensorMemory<Double>(count: 4)
+  /// What this replica wants at the end of a step: it rides behind the figures of the next exchange.
+  var ownWish = StepWish.none
+  private var wish = StepWish.none
   private var pending = PendingQueue(capacity: 1)
   private var measurement = IntervalMeasurement()
   private let timer = ContinuousClock()
@@ -119,6 +122,12 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if steps > start { start = steps }
   }
 
+  /// What all replicas wanted in the exchanges that have ended since the last call: known to all after the same step.
+  func takeWish() -> StepWish {
+    defer { wish = .none }
+    return wish.asOne
+  }
+
   /// Runs `body` while the network has the global weights. Collective over all ranks.
   func withGlobalWeights<Result>(_ body: () throws -> Result) throws -> Result {
     try change()
@@ -183,6 +192,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       figures.values[0] = weight
       figures.values[1] = weight * squares.squareRoot()
       figures.values[2] = weight * weight * squares
+      figures.values[3] = Double(ownWish.sum)
       pending.append(try peers.startAllReduce(figures.values, .sum))
     }
   }
@@ -198,6 +208,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       let fragment = fragments[number]
       try settle(fragment)
       let all = figures.values
+      wish = wish + StepWish(sum: Int(all[3]))
       let step =
         all[0] > 0
         ? OptimizerStep(

@@ -84,8 +84,7 @@ extension Trainer {
       let examples = Array(start..<min(start + size, own.upperBound))
       if row == nil, examples.isEmpty { break }
       let batch = slot.make(data, examples, globalCount: data.count)
-      score += try scoreOwn(
-        (batch.inputs, .classes(batch.labels), examples))
+      score += try scoreOwn((batch.inputs, batch.targets, examples))
     }
     return try sum(score)
   }

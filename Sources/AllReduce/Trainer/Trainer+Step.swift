@@ -13,7 +13,7 @@ extension Trainer {
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(_ batch: Batch<Scalar>, learningRate: Double) throws -> BatchScore {
     try step(parts: 1, learningRate: learningRate) { _ in
-      (batch.inputs, .classes(batch.labels), batch.examples)
+      (batch.inputs, batch.targets, batch.examples)
     }
   }
 
@@ -47,10 +47,13 @@ extension Trainer {
     let from = clock.now
     let score = try takeStep(parts: parts, learningRate: learningRate, part)
     try finish()
+    replicas.ownWish = wish.asOne
     try tally.counting {
       try replicas.endStep(
         examples: score.examples, seconds: (clock.now - from) / .seconds(1))
     }
+    // What all replicas want is known where they have met.
+    wish = replicas.takeWish()
     stepSeconds += (clock.now - from) / .seconds(1)
     return score
   }
@@ -201,14 +204,28 @@ extension Trainer {
 
   /// Ends the exchange of gradients, of which some may have ended, and gives the totals over all ranks.
   private func finishExchange(_ own: BatchScore, _ which: Range<Int>?) throws -> BatchScore {
+    wish = ownWish
     if let which, which.isEmpty {
-      return try (lossIsOwn ? grid.world : grid.data).sum(own)
+      let total = try (lossIsOwn ? grid.world : grid.data).sum(own, &wish)
+      if !lossIsOwn { try agreeInModelGroup() }
+      return total
     }
     var total = try exchange.finishSum(which)
+    wish = exchange.wish
+    if lossIsOwn {
+      if !totalsAreOfAllRanks { total = try grid.model.sum(total, &wish) }
+      return total
+    }
+    if !totalsAreOfAllRanks { try agreeInModelGroup() }
     // One group's need not be rounded.
-    if !lossIsOwn, grid.data.size == 1 { return own }
-    if lossIsOwn, !totalsAreOfAllRanks { total = try grid.model.sum(total) }
-    return total
+    return grid.data.size == 1 ? own : total
+  }
+
+  /// Where the ranks of a model group know their totals without a message, wishes need one: of 4 bytes, and only where
+  /// a run has wishes.
+  private func agreeInModelGroup() throws {
+    guard hasWishes, grid.model.size > 1 else { return }
+    wish.sum = Int(try grid.model.allReduce(Int32(wish.sum), .sum))
   }
 
   /// Runs passes, and counts their seconds and what they move.
@@ -228,6 +245,7 @@ extension Trainer {
     network.pass.isTraining = true
     network.pass.step = nextStep
     nextStep &+= 1
+    exchange.ownWish = ownWish
     let own = try tally.counting(body)
     computeSeconds += (clock.now - from) / .seconds(1) - (exchangeTimes.ownSeconds - before)
     totals = try tally.counting { try finishExchange(own, which) }
@@ -238,13 +256,22 @@ extension Trainer {
 extension Communicator {
   /// Adds up what ranks found. Collective; counts are exact.
   func sum(_ own: BatchScore) throws -> BatchScore {
+    var none = StepWish.none
+    var total = try sum(own, &none)
+    total.correct += none.sum * StepWish.unit
+    return total
+  }
+
+  /// As ``sum(_:)``, with what ranks want at the end of a step, in the same numbers.
+  func sum(_ own: BatchScore, _ wish: inout StepWish) throws -> BatchScore {
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { numbers in
       numbers[0] = Double(own.examples)
       numbers[1] = own.loss
-      numbers[2] = Double(own.correct)
+      numbers[2] = Double(own.correct + wish.sum * StepWish.unit)
       try allReduce(numbers, .sum)
-      return BatchScore(
-        examples: Int(numbers[0]), loss: numbers[1], correct: Int(numbers[2]))
+      let (wishes, correct) = Int(numbers[2]).quotientAndRemainder(dividingBy: StepWish.unit)
+      wish.sum = wishes
+      return BatchScore(examples: Int(numbers[0]), loss: numbers[1], correct: correct)
     }
   }
 }

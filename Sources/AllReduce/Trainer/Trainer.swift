@@ -46,6 +46,11 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   package internal(set) var updateSeconds = 0.0
   /// Seconds of steps, meetings of replicas included; counted where these do not meet in every step.
   var stepSeconds = 0.0
+  /// What this rank wants at the end of the next step; and what all ranks do, after it. Where replicas meet every few
+  /// steps, what all do is known at the end of a meeting.
+  var (ownWish, wish) = (StepWish.none, StepWish.none)
+  /// Whether ranks agree about wishes where that takes a message of its own.
+  var hasWishes = false
   /// Notes when passes, layers and exchanges began and ended; nil for not.
   public var recorder: SpanRecorder? {
     didSet {

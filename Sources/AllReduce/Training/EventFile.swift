@@ -10,7 +10,7 @@ internal import AllReduceNN
 ///
 /// Records in the form of TensorFlow's TFRecord files: a length, its checksum, an `Event` message of protocol buffers,
 /// and the checksum of that; checksums are CRC-32C, masked.
-final class EventFile {
+package final class EventFile {
   private let file: OutputFile
   private var bytes: [UInt8] = []
 
@@ -20,7 +20,7 @@ final class EventFile {
   ///   - folder: What `tensorboard --logdir` is given.
   ///   - step: Where a run goes on: TensorBoard then drops what earlier files have of later steps.
   /// - Throws: ``TrainingError`` if it cannot be written.
-  init(folder: String, afterStep step: Int) throws {
+  package init(folder: String, afterStep step: Int) throws {
     let now = EventFile.now()
     let path = "\(folder)/events.out.tfevents.\(Int(now)).\(Int(now * 1e6) % 1_000_000).allreduce"
     do {
@@ -42,7 +42,7 @@ final class EventFile {
   /// Adds a value.
   ///
   /// - Throws: ``OutputError``.
-  func add(_ tag: String, _ value: Double, step: Int) throws {
+  package func add(_ tag: String, _ value: Double, step: Int) throws {
     let number = withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init)
     let scalar = field(1, Array(tag.utf8)) + varint(2 << 3 | 5) + number
     add(step: step, field(5, field(1, scalar)))
@@ -60,7 +60,7 @@ final class EventFile {
   /// Writes what has gathered, and brings it to the disk.
   ///
   /// - Throws: ``OutputError``.
-  func finish() throws {
+  package func finish() throws {
     try flush()
     try file.finish()
   }

@@ -50,21 +50,25 @@ final class MetricsLog {
   ///
   /// - Throws: ``OutputError``.
   func add(
-    step: Int, epoch: Int, seconds: Double, loss: Double?, testAccuracy: Double? = nil
+    step: Int, epoch: Int, seconds: Double, loss: Double?, test: BatchScore? = nil
   ) throws {
     if let events {
       if let loss { try events.add("loss/training", loss, step: step) }
-      if let testAccuracy { try events.add("accuracy/test", testAccuracy, step: step) }
-      if testAccuracy != nil { try events.flush() }
+      if let test {
+        try events.add("accuracy/test", test.accuracy, step: step)
+        try events.add("loss/test", test.meanLoss, step: step)
+        try events.flush()
+      }
     }
     guard file != nil else { return }
     lines +=
       JSONValue.object([
         ("step", .integer(step)), ("epoch", .integer(epoch)), ("seconds", .number(seconds)),
-        ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: testAccuracy)),
+        ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: test?.accuracy)),
+        ("test_loss", .number(orNull: test?.meanLoss)),
       ]).encodedOnOneLine() + "\n"
     // A reader wants to see the present, but not at the price of a system call a step.
-    if lines.utf8.count > 4096 || testAccuracy != nil { try flush() }
+    if lines.utf8.count > 4096 || test != nil { try flush() }
   }
 
   /// Writes what has gathered.

@@ -31,12 +31,17 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var stepsPerEpoch: Int?
   /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
   public var evaluatesEverySteps: Int?
-  /// Ends the run when the test accuracy no longer grows.
+  /// Ends the run when the test accuracy no longer grows, or where targets are numbers the test loss no longer falls.
   public var earlyStopping: EarlyStopping?
   /// Where the state is kept, and whether to resume from it.
   public var checkpoints: Checkpoints?
   /// A rank that is slowed down; nil for none.
   package var straggler: Straggler?
+  /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``); nil
+  /// for at the end of epochs alone.
+  package var checksCopiesEvery: Int?
+  /// Leaves out a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row end it.
+  package var skipsNonFinite = false
   /// Called with the state that a run is resumed from, before anything of it is taken over; throws to refuse it.
   /// What it gives and this run has too, such as the seed, is compared without it.
   package var checkResumed: ((TrainingState) throws -> Void)?
@@ -49,6 +54,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   package var tensorBoard: String?
   /// A file for a timeline of all ranks (``TraceFile``).
   public var trace: String?
+  /// What a step was predicted to take: after ``PredictionCheck/steps`` steps it is compared. Nil for nothing.
+  package var prediction: StepPrediction?
+  /// Called after each step.
+  package var afterStep: (() throws -> Void)?
   /// Gets lines that tell how far the run is, every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
     get { writers.write }
@@ -63,12 +72,19 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public private(set) var trainLoss: [Double] = []
   /// The accuracy on the test examples after each epoch.
   public private(set) var testAccuracy: [Double] = []
+  /// Whether the run has written its state and ended before its last step, as a signal to one of its processes or a
+  /// file `stop` in the folder of its states asked: resume it.
+  public private(set) var isStopped = false
+  /// The mean loss on the test examples after each epoch.
+  public private(set) var testLoss: [Double] = []
   /// Steps done, by earlier runs too.
   package private(set) var steps = 0
   /// The steps of earlier runs.
   package private(set) var firstStep = 0
   /// How long steps took.
   package private(set) var times = StepTimes()
+  /// Where the seconds of all attempts at this training went, on rank 0.
+  package private(set) var secondsSpent = WorkProgress.Seconds()
   /// The checksum of the weights, equal on all ranks (``Trainer/checksum()``).
   package private(set) var checksum: UInt64 = 0
   /// The examples of all ranks a step.
@@ -78,6 +94,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// little longer than it would be at right angles, by chance.
   private static var leastCosine: Double { 0.1 }
 
+  private var skippedInARow = 0
+  /// The seconds of passes and of updates when the steps that are compared began.
+  private var comparesFrom: (steps: Int, seconds: Double, compute: Double, update: Double)?
   private let asksForBatch: Bool
   private let seed: UInt64
   private let clock = ContinuousClock()
@@ -121,7 +140,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   ///   ``Trainer/step(_:learningRate:)`` throws.
   public func run(epochs: Int) throws {
     let world = trainer.world
-    let records = try TrainingRecords(checkpoints, trace: trace, over: world)
+    let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
+      progress?($0)
+    }
     let course = try world.agreeing { try self.course(epochs, records.resumed) }
     globalBatchSize = course.globalBatchSize
     try requireEqualSettings(course, over: world)
@@ -134,6 +155,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     state.epochScore = trainer.score(in: state)
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
     state.plan = trainer.plan.json
+    state.examples = data.keptFormat ?? state.examples
     // The log of the run is touched only now, after all checks of the state.
     let log = try world.agreeing {
       try MetricsLog(
@@ -141,17 +163,25 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
     var run = Run(
       course: course, records: records, log: log, input: input(course),
-      progress: Progress(world.isRoot ? writers : nil, since: clock.now), start: clock.now)
+      progress: Progress(world.isRoot ? writers : nil, since: clock.now), start: clock.now,
+      wishes: checkpoints.map {
+        RunWishes(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
+      })
+    (trainer.hasWishes, isStopped) = (run.wishes != nil, false)
     checksum = try trainer.checksum()
+    defer { trainer.ownWish = .none }
     for epoch in state.epoch..<max(epochs, state.epoch) {
       try runEpoch(epoch, &state, &run)
-      if let earlyStopping, earlyStopping.ends(after: testAccuracy) { break }
+      if isStopped || endsEarly { break }
     }
     if let cosine = try trainer.differenceCosine(), cosine < Training.leastCosine {
       progress?(
         "What replicas learned between meetings hardly points the same way (mean cosine \(Progress.text(cosine))): "
           + "let them meet more often.")
     }
+    try records.finish(of: Scalar.self, over: world)
+    secondsSpent = records.ledger?.seconds ?? secondsSpent
+    WorkProgress.hide()
     try world.agreeing { try log.finish() }
     var slowest = [times.total]
     try world.allReduce(&slowest, .maximum)
@@ -169,6 +199,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     let input: [BatchLoader<Scalar>]
     var progress: Progress
     let start: ContinuousClock.Instant
+    /// Nil where no state is kept.
+    let wishes: RunWishes?
   }
 
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
@@ -187,6 +219,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       parts: accumulation, most: stepsPerEpoch, epochs: epochs, seed: seed)
     if let resumed {
       try course.check(resumed, data.training, method: trainer.method)
+      try TrainingState.requireEqual(data.keptFormat, resumed.examples, data.training.name)
       try checkResumed?(resumed)
     }
     return course
@@ -209,8 +242,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     let shards = (trainer.virtualShards ?? share.count) / share.count
     return (0..<shards).map {
       BatchLoader(
-        data.training, course.partSampler, rank: share.index * shards + $0, of: share.count * shards
-      )
+        data.training, course.partSampler, rank: share.index * shards + $0,
+        of: share.count * shards,
+        // The disk is waited for while the step before is computed.
+        prefetches: data.training is MappedDataset)
     }
   }
 
@@ -218,7 +253,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     for note in notes { progress?(note) }
     schedule = state.schedule
     (steps, firstStep) = (state.steps, state.steps)
-    (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
+    (trainLoss, testAccuracy, testLoss) = (state.trainLoss, state.testAccuracy, state.testLoss)
     progress?(
       "Resumes after step \(steps), with \(globalBatchSize) examples of all ranks a step.")
   }
@@ -238,46 +273,87 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
           + Progress.left(passed, done: steps - firstStep, of: course.steps - firstStep)
       }
       (state.stepsOfEpoch, state.epochScore) = (step + 1, total)
-      if step + 1 < last { try keepIfDue(state, run, endsEpoch: false, endsRun: false) }
+      show(total, run)
+      if step + 1 < last {
+        try keepIfDue(state, run, endsEpoch: false, endsRun: false)
+        if trainer.wish.stops { return try stop(run) }
+      }
     }
     try requireFinite(epoch, last - 1, over: trainer.world)
     // The last round may be shorter than others.
     if epoch + 1 == run.course.epochs { try trainer.meet() }
     trainLoss.append(try trainer.total(total).meanLoss)
     checksum = try trainer.checksum()
-    testAccuracy.append(try evaluate(epoch, run))
+    let test = try evaluate(epoch, run)
+    testAccuracy.append(test.accuracy)
+    testLoss.append(test.meanLoss)
     (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
-    let ends = epoch + 1 == run.course.epochs || earlyStopping?.ends(after: testAccuracy) == true
+    let ends = epoch + 1 == run.course.epochs || endsEarly
     try keepIfDue(state, run, endsEpoch: true, endsRun: ends)
+    if trainer.wish.stops, !ends { try stop(run) }
+  }
+
+  /// The state is written: the run ends here.
+  private func stop(_ run: Run) throws {
+    isStopped = true
+    checksum = try trainer.checksum()
+    progress?(
+      "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to go on."
+    )
+  }
+
+  /// Shows how far the run is, and keeps where its seconds went.
+  private func show(_ total: BatchScore, _ run: Run) {
+    guard trainer.world.isRoot, let ledger = run.records.ledger else { return }
+    run.records.look(of: Scalar.self)
+    ledger.keepNowAndThen(clock.now)
+    WorkProgress(
+      done: steps, of: run.course.steps, "loss", total.meanLoss, rate: times.examplesPerSecond ?? 0,
+      ledger.seconds
+    ).show()
   }
 
   private func takeStep(_ step: Int, _ epoch: Int, _ run: Run) throws -> BatchScore {
     let begin = clock.now
+    let (ledger, waited) = (run.records.ledger, trainer.exchangeTimes.waitSeconds)
+    ledger?.beginStep()
     let rate = schedule.rate(afterSteps: steps)
     let computed = trainer.computeSeconds + trainer.updateSeconds
     let interval = trainer.exchangeEvery
+    trainer.ownWish = run.wishes?.now(begin) ?? .none
     let (skipped, batches) = (trainer.skippedSteps, run.course.batches(ofStep: step))
     let parts = batches.count * run.input.count
-    let score = try trainer.step(parts: parts, learningRate: rate) { part in
+    var score = try trainer.step(parts: parts, learningRate: rate) { part in
       let batch = run.records.span("input") {
         run.input[part % run.input.count].batch(
           epoch: epoch, step: batches.lowerBound + part / run.input.count)
       }
-      return (batch.inputs, .classes(batch.labels), batch.examples)
+      return (batch.inputs, batch.targets, batch.examples)
     }
-    guard trainer.skippedSteps == skipped else {
+    if trainer.skippedSteps == skipped {
+      skippedInARow = 0
+    } else {
       // The same on all ranks, since it comes of the loss of all.
       try requireFinite(epoch, step, over: trainer.grid.world)
-      try trainer.grid.world.agreeing {
-        throw TrainingError.diverged(epoch: epoch + 1, step: step + 1, learningRate: rate)
+      skippedInARow += 1
+      guard skipsNonFinite, skippedInARow < 100 else {
+        return try trainer.grid.world.agreeing {
+          throw TrainingError.diverged(epoch: epoch + 1, step: step + 1, learningRate: rate)
+        }
       }
-      return score
+      progress?(
+        "warning: The loss of step \(steps + 1) is not a finite number: the step is left out.")
+      // It counts, so that a run that is resumed counts alike.
+      trainer.updates += 1
+      score = BatchScore()
     }
     steps += 1
     if let recorder = trainer.recorder {
       recorder.count(recorder.name("loss"), score.meanLoss)
       recorder.count(recorder.name("bytes sent"), Double(trainer.tally.traffic.networkBytesSent))
     }
+    if let every = checksCopiesEvery, steps % every == 0 { try trainer.checkCopies() }
+    try afterStep?()
     straggler?.sleep(
       rank: trainer.world.rank,
       afterSeconds: trainer.computeSeconds + trainer.updateSeconds - computed)
@@ -285,11 +361,33 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       progress?("Replicas meet every \(every) steps, as measured.")
     }
     let end = clock.now
+    ledger?.add(
+      (end - begin) / .seconds(1), waiting: trainer.exchangeTimes.waitSeconds - waited)
+    compareWithPrediction((end - begin) / .seconds(1))
     times.add(
       seconds: (end - begin) / .seconds(1), examples: run.course.sampler.batchSize(step: step))
     try run.log.add(
-      step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1), loss: score.meanLoss)
+      step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1),
+      loss: score.examples == 0 && skippedInARow > 0 ? nil : score.meanLoss)
     return score
+  }
+
+  /// Counts a step, and says after some how well it was predicted.
+  private func compareWithPrediction(_ seconds: Double) {
+    guard let prediction else { return }
+    let done = steps - firstStep
+    if done == PredictionCheck.firstSteps {
+      comparesFrom = (done, 0, trainer.computeSeconds, trainer.updateSeconds)
+    } else if let from = comparesFrom {
+      comparesFrom?.seconds += seconds
+      guard done == PredictionCheck.steps else { return }
+      let count = Double(done - from.steps)
+      let measured = PredictionCheck.Parts(
+        step: (from.seconds + seconds) / count,
+        compute: (trainer.computeSeconds - from.compute) / count,
+        update: (trainer.updateSeconds - from.update) / count)
+      progress?(PredictionCheck(predicted: prediction, measured: measured).words)
+    }
   }
 
   /// Makes sure that no update gave weights that are NaN or infinite. Collective. A step notes it at no cost, and the
@@ -311,8 +409,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   @discardableResult
-  private func evaluate(_ epoch: Int, _ run: Run) throws -> Double {
-    let share = trainer.share.count
+  private func evaluate(_ epoch: Int, _ run: Run) throws -> BatchScore {
+    let (share, begin) = (trainer.share.count, clock.now)
+    defer { run.records.ledger?.add((clock.now - begin) / .seconds(1)) }
     let score = try run.records.span("evaluation") {
       try trainer.score(
         on: data.test,
@@ -320,25 +419,39 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
     try run.log.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - run.start) / .seconds(1), loss: nil,
-      testAccuracy: score.accuracy)
-    return score.accuracy
+      test: score)
+    return score
+  }
+
+  /// Whether ``earlyStopping`` ends the run after the epochs so far.
+  private var endsEarly: Bool {
+    earlyStopping?.ends(after: data.goodness(testAccuracy, losses: testLoss)) == true
   }
 
   private func keepIfDue(
     _ state: TrainingState, _ run: Run, endsEpoch: Bool, endsRun: Bool
   ) throws {
-    guard run.records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else {
-      return
+    var use: StateUse = []
+    if trainer.wish.saves
+      || run.records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun)
+    {
+      use.insert(.newest)
     }
+    if endsEpoch, run.records.keepsBest, data.isBest(after: testAccuracy, losses: testLoss) {
+      use.insert(.best)
+    }
+    if use.isEmpty { return }
     if !endsEpoch { try requireFinite(state.epoch, state.stepsOfEpoch - 1, over: trainer.world) }
     var state = state
     (state.steps, state.randomStep) = (steps, trainer.nextStep)
-    (state.trainLoss, state.testAccuracy) = (trainLoss, testAccuracy)
+    (state.trainLoss, state.testAccuracy, state.testLoss) = (trainLoss, testAccuracy, testLoss)
     // A run that resumes finds the lines of all steps up to the state's.
     try run.log.flush()
     try trainer.finish()
     state.replicas = try trainer.keepReplicas(epochScore: state.epochScore)
     state.epochScore = try trainer.total(state.epochScore)
-    try run.records.write(trainer.state, state, over: trainer.world)
+    try run.records.write(
+      trainer.state, state, as: use, over: trainer.world, isLast: endsRun || trainer.wish.stops)
+    if trainer.wish.saves { run.wishes?.didSave() }
   }
 }

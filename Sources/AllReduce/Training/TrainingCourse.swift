@@ -68,6 +68,19 @@ struct TrainingCourse {
 }
 
 extension TrainingState {
+  /// Makes sure that examples are read as in the run that the state is of; where either does not say how, nothing.
+  static func requireEqual(
+    _ now: ExampleFormat?, _ before: ExampleFormat?, _ name: String
+  ) throws {
+    guard let now, let before, now != before else { return }
+    let what =
+      now.columns != before.columns
+      ? "columns" : now.classes != before.classes ? "classes" : "scale of the numbers"
+    throw TrainingError.settings(
+      "The \(what) of \(name) are not those of the run to go on from: resume with the same file, target and test rows."
+    )
+  }
+
   /// Makes sure that a run that goes on from a state has what the state's own run had.
   ///
   /// - Throws: ``TrainingError`` that names both.

@@ -13,13 +13,29 @@ final class TrainingRecords {
   /// On rank 0, until the training ends.
   private let lock: CheckpointLock?
   private let every: Int?
+  private let isAutomatic: Bool
+  /// Whether the best state is kept too.
+  let keepsBest: Bool
   private let trace: TraceFile?
+  /// On rank 0: where the seconds go.
+  let ledger: RunLedger?
+  /// On rank 0, a ``StateCopy``, once there was one.
+  private var copy: AnyObject?
+  /// Gets a sentence, on rank 0.
+  private let note: (String) -> Void
+  private let clock = ContinuousClock()
 
   /// Reads the state to go on from, and finds out whether all can be written. Collective.
   ///
   /// - Throws: ``AgreedError`` if not.
-  init(_ checkpoints: Checkpoints?, trace path: String?, over world: Communicator) throws {
+  init(
+    _ checkpoints: Checkpoints?, trace path: String?, over world: Communicator,
+    note: @escaping (String) -> Void
+  ) throws {
+    self.note = note
     every = checkpoints?.everySteps
+    isAutomatic = checkpoints?.isAutomatic == true
+    keepsBest = checkpoints?.keepsBest == true
     let checkpoint = checkpoints.map {
       Checkpoint(directory: $0.folder, generations: $0.generations)
     }
@@ -31,6 +47,8 @@ final class TrainingRecords {
         return try TrainingRecords.open(checkpoint, resumes: resumes, host: world.processorName)
       }
     }
+    ledger =
+      world.isRoot ? RunLedger(folder: checkpoints?.folder, resumes: resumes) : nil
     reader = resumes ? try checkpoint.map { try CheckpointReader($0, over: world) } : nil
     resumed = reader?.state
     trace = try path.map { try TraceFile(path: $0, over: world) }
@@ -57,7 +75,13 @@ final class TrainingRecords {
   /// Whether the state is to be written after a step.
   func isDue(afterSteps steps: Int, endsEpoch: Bool, endsRun: Bool) -> Bool {
     guard checkpoint != nil else { return false }
-    return endsRun || every.map { steps % $0 == 0 } ?? endsEpoch
+    return endsRun || every.map { steps % $0 == 0 } ?? (endsEpoch && !isAutomatic)
+  }
+
+  /// Whether the last state is long enough ago for another to be worth its cost; on rank 0, which tells others.
+  func isWorthSaving(_ now: ContinuousClock.Instant) -> Bool {
+    guard isAutomatic, let ledger else { return false }
+    return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval
   }
 
   /// Lets a trainer go on from the state, if there is one. Collective.
@@ -101,11 +125,104 @@ final class TrainingRecords {
     for path in reader.damaged { checkpoint?.putAside(path) }
   }
 
-  /// Writes the state. Collective.
+  // MARK: Writing
+
+  /// How a state is written.
+  private enum Way: Int {
+    /// By a thread, from a copy.
+    case behind = 1
+    /// Training waits, since there is no memory for a copy.
+    case atOnce
+  }
+
+  /// Writes the state: as the newest, as the best so far, or as both. Collective.
+  ///
+  /// Training stands still for a copy alone, where there is memory for one, and for the end of the writing before. What
+  /// goes wrong with the file is a warning then: the states before stand, and the training goes on.
+  ///
+  /// - Parameters:
+  ///   - tensors: What each rank holds.
+  ///   - state: Where the training stands.
+  ///   - use: What it is kept as.
+  ///   - world: All ranks.
+  ///   - isLast: Whether nothing comes after it: then it is written when this returns.
+  /// - Throws: ``AgreedError`` if the last one cannot be written, or the training has diverged; ``MPIError``.
   func write<Scalar: NetworkScalar & ReducibleScalar>(
-    _ tensors: [StateTensor<Scalar>], _ state: TrainingState, over world: Communicator
+    _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
+    over world: Communicator, isLast: Bool
   ) throws {
-    try span("checkpoint") { try checkpoint?.write(tensors, state, over: world) }
+    guard let checkpoint else { return }
+    let start = clock.now
+    try span("checkpoint") {
+      let count = tensors.reduce(0) { $0 + $1.shape.count }
+      try wait(of: Scalar.self, over: world)
+      if isLast {
+        try checkpoint.write(tensors, state, as: use, over: world)
+        ledger?.didSave()
+        return
+      }
+      var way = [0]
+      if world.isRoot {
+        if copy == nil { copy = StateCopy<Scalar>(count: count) }
+        if copy == nil {
+          note(
+            "There is no memory for a copy of the state: the training waits while it is written.")
+        }
+        way = [(copy == nil ? Way.atOnce : .behind).rawValue]
+      }
+      try way.withUnsafeMutableBytes { try world.broadcastNatively($0, from: 0) }
+      if Way(rawValue: way[0]) == .behind {
+        try checkpoint.startWriting(
+          tensors, state, as: use, over: world, copy as? StateCopy<Scalar>)
+        return
+      }
+      let failure = try checkpoint.writeIfPossible(tensors, state, as: use, over: world)
+      try world.agreeing { if let failure = failure as? TrainingError { throw failure } }
+      if world.isRoot { tell(failure.map { .failed($0) } ?? .written(seconds: 0), Scalar.self) }
+    }
+    ledger?.addSave((clock.now - start) / .seconds(1))
+    ledger?.keep()
+  }
+
+  /// Waits for the writing before, and tells how it has ended. Collective.
+  private func wait<Scalar: NetworkScalar>(
+    of type: Scalar.Type, over world: Communicator
+  ) throws {
+    try world.agreeing {
+      guard let copy = copy as? StateCopy<Scalar> else { return }
+      copy.wait()
+      let outcome = copy.takeOutcome()
+      if case .diverged(let error) = outcome { throw error }
+      tell(outcome, type)
+    }
+  }
+
+  /// Tells how a writing has ended, if it has: between steps.
+  func look<Scalar: NetworkScalar>(of type: Scalar.Type) {
+    guard let copy = copy as? StateCopy<Scalar>, !copy.isRunning else { return }
+    let outcome = copy.takeOutcome()
+    // All ranks hear of that together, at the next state.
+    if case .diverged = outcome { return copy.putBack(outcome) }
+    tell(outcome, type)
+  }
+
+  private func tell<Scalar: NetworkScalar>(
+    _ outcome: StateCopy<Scalar>.Outcome, _ type: Scalar.Type
+  ) {
+    switch outcome {
+    case .none, .diverged: break
+    case .written: ledger?.didSave()
+    case .failed(let error):
+      note(
+        "warning: \(error). THE STATE WAS NOT WRITTEN: the one before stands, and the training goes on."
+      )
+    }
+  }
+
+  /// The run has ended, or was stopped: waits for the last writing.
+  func finish<Scalar: NetworkScalar>(of type: Scalar.Type, over world: Communicator) throws {
+    try wait(of: type, over: world)
+    ledger?.keep(hasEnded: true)
   }
 
   /// Writes the timeline. Collective.

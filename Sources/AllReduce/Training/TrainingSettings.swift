@@ -7,12 +7,18 @@ public struct Checkpoints: Sendable {
   package var folder: String
   /// The steps from one writing of the state to the next; it is also written at the end. Nil: after every epoch.
   package var everySteps: Int?
+  /// Chooses the time from one writing to the next by what a writing costs and how often the training has failed, instead
+  /// of ``everySteps`` and after every epoch.
+  package var isAutomatic = false
   /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
   /// state is refused.
   package var resumes: Bool
 
   /// How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.
   public var generations: Int
+  /// Whether the best state of all epochs by the test is kept too, as `best.safetensors`: that of the largest accuracy,
+  /// or where targets are numbers of the smallest loss, and among equals the first.
+  public var keepsBest = false
 
   /// Names the folder.
   public init(
@@ -23,7 +29,8 @@ public struct Checkpoints: Sendable {
   }
 }
 
-/// Ends a training when the test accuracy has not grown for some epochs.
+/// Ends a training when the test accuracy has not grown for some epochs, or where targets are numbers the test loss has
+/// not fallen.
 public struct EarlyStopping: Sendable {
   /// The epochs without growth after which it ends.
   package var patience: Int
@@ -60,6 +67,27 @@ package struct ProgressWriters {
 
   /// Where lines go.
   package init(write: ((String) -> Void)? = nil) { self.write = write }
+}
+
+extension ClassificationData {
+  /// How good each epoch's weights are: the accuracy, or where targets are numbers the negative loss.
+  func goodness(_ accuracies: [Double], losses: [Double]) -> [Double] {
+    training.targetShape == nil ? accuracies : losses.map { -$0 }
+  }
+
+  /// How examples are read, with their shape, as a state keeps it.
+  var keptFormat: ExampleFormat? {
+    var format = format
+    format?.shape = training.exampleShape.sizes
+    return format
+  }
+
+  /// Whether the latest epoch's weights are better than all before.
+  func isBest(after accuracies: [Double], losses: [Double]) -> Bool {
+    let goodness = goodness(accuracies, losses: losses)
+    guard let latest = goodness.last else { return false }
+    return goodness.dropLast().allSatisfy { latest > $0 }
+  }
 }
 
 /// Lines that tell how far long work is, every two seconds. Work that ends sooner writes none.

@@ -97,12 +97,18 @@ package struct Call: Equatable {
   }
 
   private var kind: Kind? { Kind(rawValue: UInt8(truncatingIfNeeded: head)) }
+
+  /// What is called, without its figures.
+  var kindName: String { kind?.name ?? "an unknown call" }
 }
 
 extension Call: CustomStringConvertible {
   /// Such as "allReduce (sum) of 1000 float by ring".
   @usableFromInline
   package var description: String { description(named: CallName.text(of: name)) }
+
+  /// As ``description``, of another process's call, or on another thread: texts of names are not known there.
+  var descriptionOfOthers: String { description(named: CallName.bucketText(of: name)) }
 
   /// As ``description``, with the call's name as its rank knows it.
   func description(named text: String?) -> String {

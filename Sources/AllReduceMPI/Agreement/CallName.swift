@@ -35,7 +35,11 @@ package enum CallName {
 
   /// The text that a hash was made of, if this rank has used it.
   static func text(of hash: UInt64) -> String? {
-    if let text = texts[hash] { return text }
-    return hash >> 40 == bucketMark >> 40 ? "bucket \(hash & 0xFF_FFFF_FFFF)" : nil
+    texts[hash] ?? bucketText(of: hash)
+  }
+
+  /// The text of a bucket's name; nil for others.
+  static func bucketText(of hash: UInt64) -> String? {
+    hash >> 40 == bucketMark >> 40 ? "bucket \(hash & 0xFF_FFFF_FFFF)" : nil
   }
 }

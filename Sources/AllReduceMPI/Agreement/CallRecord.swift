@@ -1,4 +1,5 @@
-/// The last calls of this rank on all its communicators, in memory that is taken once.
+/// The last calls of this rank on all its communicators, in memory that is taken once: behind the rank's ``WatchRecord``,
+/// where other processes of this user can read them.
 ///
 /// A store of one cache line a call. Doubts of other ranks are answered from it, and errors say from
 /// it what a rank called.
@@ -35,13 +36,11 @@ package struct CallRecord {
   nonisolated(unsafe) static let ofProcess = CallRecord()
 
   private init() {
-    entries = .allocate(capacity: CallRecord.capacity)
+    (entries, noted) = OwnRecord.ofProcess.calls
     entries.initialize(
       repeating: Entry(
         communicator: 0, number: 0, running: 0, call: .none),
       count: CallRecord.capacity)
-    noted = .allocate(capacity: 1)
-    noted.initialize(to: 0)
   }
 
   /// Notes a call; the oldest one is forgotten.

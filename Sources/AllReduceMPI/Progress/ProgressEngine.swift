@@ -46,6 +46,7 @@ package final class ProgressEngine {
   private var glances = 0
   private var serial: UInt64 = 0
   private var nextReport: UInt64 = 0
+  private var longWait = LongWait()
 
   init(who: String, worldRank: Int) {
     self.who = who
@@ -219,6 +220,11 @@ package final class ProgressEngine {
         communicator: agreement?.id ?? 0, number: number,
         call: entry?.call ?? Call(.message), awaited: ranks(), serial: serial)
       blockedCall = blocked
+      let kind = entry.map { $0.call.kindName } ?? "a wait for messages"
+      Watchdog.shared.noteWait(
+        blocked, isCall: entry != nil, since: since, limit: longWait.limit(kind))
+      longWait.look(
+        kind, summary(), awaiting: detective.roots ?? blocked.awaited, since: since, now: now)
       detective.look(at: blocked, waited: waited, now: now)
     }
     endJobIfOverdue(summary(), awaiting: ranks(), since: since, now: now)
@@ -227,6 +233,8 @@ package final class ProgressEngine {
   private func endWait() {
     guard blockedCall != nil else { return }
     blockedCall = nil
+    longWait.end()
+    Watchdog.shared.noteEndOfWait()
     detective.forget()
   }
 

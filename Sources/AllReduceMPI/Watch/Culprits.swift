@@ -49,6 +49,11 @@ struct Culprits {
     return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "cannot be looked into" }
   }
 
+  /// Whether this rank is the one of its host that speaks: the lowest that waits.
+  var speaks: Bool {
+    !here.values.contains { $0.rank < me && $0.state != nil && !$0.isStopped && waitOf($0) != nil }
+  }
+
   /// Ranks of this host, each with its process and a remark: "rank 2 (process 4711 on node1, which is
   /// stopped)".
   private func named(_ ranks: [HostRank], _ remark: (HostRank) -> String) -> String {
@@ -58,7 +63,8 @@ struct Culprits {
     let byRank = Dictionary(uniqueKeysWithValues: ranks.map { ($0.rank, $0) })
     return describeRanks(ranks.map(\.rank), joinedBy: "and") { rank in
       let found = byRank[rank]!
-      return "\(rank) (process \(found.process) on \(host), which \(remark(found)))"
+      let last = found.lastCall.map { "; its last call: \($0)" } ?? ""
+      return "\(rank) (process \(found.process) on \(host), which \(remark(found))\(last))"
     }
   }
 

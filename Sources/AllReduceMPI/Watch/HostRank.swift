@@ -28,6 +28,15 @@ struct HostRank: Sendable {
     record = records.first { $0[.process] == UInt64(process) } ?? records.first
   }
 
+  /// The last call that it has made, in words; nil if none can be seen.
+  var lastCall: String? {
+    guard state != nil, record != nil else { return nil }
+    let whole = WatchRecord.read(process: process, isWhole: true)
+    return whole.first { $0[.process] == UInt64(process) }?.calls.first.map {
+      "\($0.call.descriptionOfOthers), number \($0.number)"
+    }
+  }
+
   /// Whether it has been stopped, by a signal or a debugger.
   var isStopped: Bool { state == "T" || state == "t" }
 

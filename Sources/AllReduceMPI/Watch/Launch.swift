@@ -16,6 +16,9 @@ struct Launch: Sendable {
   /// process has.
   let marks: [String]
 
+  /// What the launcher calls the job; nil if it has not named it.
+  let job: String?
+
   /// Nil if the process was started without a launcher.
   static let current = Launch(variable: environmentVariable)
 
@@ -38,7 +41,8 @@ struct Launch: Sendable {
       .first { number([$0]) != nil }
     size = sizeVariable.flatMap { number([$0]) }
     sizeOnHost = number(["OMPI_COMM_WORLD_LOCAL_SIZE"])
-    let isNamed = Launch.jobVariables.contains { variable($0) != nil }
+    job = Launch.jobVariables.lazy.compactMap(variable).first
+    let isNamed = job != nil
     marks =
       isNamed
       ? (Launch.jobVariables + Launch.hostVariables).compactMap { name in

@@ -1,28 +1,12 @@
 internal import CKernels
 
-/// How far a rank has come.
-enum Stage: UInt64, Comparable, Sendable {
-  /// Before or in `MPI_Init_thread`.
-  case starting = 1
-  /// MPI is there; the library makes what it needs.
-  case settingUp
-  /// The program runs.
-  case running
-  /// In `MPI_Finalize`.
-  case finishing
-  /// After `MPI_Finalize`.
-  case done
-  /// The rank has found a reason to end the job.
-  case ending
-
-  static func < (a: Stage, b: Stage) -> Bool { a.rawValue < b.rawValue }
-}
-
-/// What a rank tells the other ranks of its host: its stage, and the call that it waits in.
+/// What a rank tells the other ranks of its host, and `allreduce-status`: its stage, the call that it waits in, how far
+/// its work has come, and its last calls.
 ///
-/// Numbers in a nameless file in memory that the rank keeps open (memfd). The others find it in
-/// /proc/PID/fd when a wait has lasted longer than the deadline, and only then. No file is left behind,
-/// whatever ends the rank. Numbers that are read while they change may be torn: they are used in texts alone.
+/// Numbers in a nameless file in memory that the rank keeps open (memfd). Others find it in /proc/PID/fd, which the
+/// system shows to this user's processes alone, and only when somebody asks: at the deadline, or for the status. So it
+/// can be read while the rank is stopped, no file is left behind, whatever ends the rank, and no thread has to answer.
+/// Numbers that are read while they change may be torn: they are used in texts alone.
 enum WatchField: Int {
   /// ``WatchRecord/magic``, first.
   case magic
@@ -36,42 +20,93 @@ enum WatchField: Int {
   case callSince
   /// When the rank, waiting outside MPI, looked last.
   case looked
+  /// How many calls the rank has made: the last of them are behind ``WatchField/count``.
+  case calls
+  /// When the watch thread last saw that number grow.
+  case calledAt
   /// The guarded call's name, 64 bytes.
   case call = 8
   /// What the rank waits in outside MPI, 64 bytes.
   case wait = 16
+  /// Since when; 0 if it does not wait, or not for long.
+  case waitSince = 24
+  /// The communicator and number of the call that it waits in; 0 for messages.
+  case waitCommunicator, waitNumber
+  /// How many ranks it waits for, of which up to 16 follow; -1 for all others.
+  case awaitedCount
+  case awaited
+  /// After how many nanoseconds a wait as this one counts as long.
+  case limit = 44
+  /// The world rank, and the ranks of the job; 0 ranks before it is known.
+  case rank, size
+  /// What the launcher calls the job, 64 bytes.
+  case job = 48
+  /// The host's name, 64 bytes.
+  case host = 56
+  /// Steps of the work that are done, and all of them; 0 of all for none.
+  case stepsDone = 64
+  case steps
+  /// The number that tells how good it is, and how many examples are done in a second: bits of a `Double`.
+  case figure, rate
+  /// When a step ended last, and when the work began.
+  case steppedAt, workSince
+  /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits of a
+  /// `Double`.
+  case useful, repeated, saving, waiting, restarting
+  /// What the figure is called, 64 bytes.
+  case figureName = 80
 
   /// Bytes of a text.
   static let textBytes = 64
-  /// Numbers in all.
-  static let count = 24
+  /// Numbers in all, in front of the calls.
+  static let count = 128
 }
 
 /// This process's own record.
 ///
-/// Every field is written by one thread: `watched`, `callSince` and `call` by the watch thread, the
+/// Every field is written by one thread: `watched`, `callSince`, `calledAt` and `call` by the watch thread, the
 /// others by the thread that calls MPI.
 struct OwnRecord: @unchecked Sendable {
   private let numbers: UnsafeMutablePointer<UInt64>
   /// Whether others can see it; where the system does not let them it is memory like any other.
   let isVisible: Bool
 
+  /// The one of the process.
+  static let ofProcess = OwnRecord()
+
   /// Makes the record, which lasts as long as the process.
-  init() {
-    let bytes = WatchField.count * 8
+  private init() {
+    let bytes = WatchRecord.byteCount
     let shared = ck_visible_memory(WatchRecord.fileName, bytes)
     let memory = shared ?? .allocate(byteCount: bytes, alignment: 64)
     isVisible = shared != nil
-    numbers = memory.bindMemory(to: UInt64.self, capacity: WatchField.count)
-    numbers.initialize(repeating: 0, count: WatchField.count)
+    numbers = memory.bindMemory(to: UInt64.self, capacity: bytes / 8)
+    // A file in memory is all zero, and takes no pages before they are written.
+    if shared == nil { numbers.initialize(repeating: 0, count: bytes / 8) }
     self[.process] = UInt64(ck_process())
     self[.stage] = Stage.starting.rawValue
+    write(hostName(), to: .host)
+    if let launch = Launch.current {
+      self[.rank] = UInt64(launch.rank)
+      self[.size] = UInt64(launch.size ?? 0)
+      write(launch.job ?? "", to: .job)
+    }
     self[.magic] = WatchRecord.magic
   }
 
   subscript(field: WatchField) -> UInt64 {
     get { numbers[field.rawValue] }
     nonmutating set { numbers[field.rawValue] = newValue }
+  }
+
+  /// Where the calls are noted, and their number.
+  var calls: (entries: UnsafeMutablePointer<CallRecord.Entry>, noted: UnsafeMutablePointer<Int>) {
+    let entries = UnsafeMutableRawPointer(numbers + WatchField.count)
+    let noted = UnsafeMutableRawPointer(numbers + WatchField.calls.rawValue)
+    return (
+      entries.bindMemory(to: CallRecord.Entry.self, capacity: CallRecord.capacity),
+      noted.bindMemory(to: Int.self, capacity: 1)
+    )
   }
 
   /// Writes a text, cut to its field.
@@ -81,41 +116,116 @@ struct OwnRecord: @unchecked Sendable {
     let end = Array(text.utf8.prefix(bytes.count - 1)) + [0]
     bytes.copyBytes(from: end)
   }
+
+  /// Writes ranks that are waited for; nil for all others.
+  func write(awaited ranks: [Int]?) {
+    guard let ranks else {
+      self[.awaitedCount] = .max
+      return
+    }
+    for (place, rank) in ranks.prefix(WatchRecord.mostAwaited).enumerated() {
+      numbers[WatchField.awaited.rawValue + place] = UInt64(rank)
+    }
+    self[.awaitedCount] = UInt64(ranks.count)
+  }
+
+  /// Writes where all ranks run.
+  func write(_ peers: Peers) {
+    let start = UnsafeMutableRawPointer(numbers) + WatchRecord.peersStart
+    for rank in peers.hosts.indices.prefix(WatchRecord.mostPeers) {
+      let entry = UnsafeMutableRawBufferPointer(
+        start: start + rank * WatchRecord.peerBytes, count: WatchRecord.peerBytes)
+      entry.storeBytes(of: UInt64(peers.processes[rank]), as: UInt64.self)
+      let name = Array(peers.hosts[rank].utf8.prefix(WatchRecord.peerBytes - 9)) + [0]
+      UnsafeMutableRawBufferPointer(rebasing: entry[8...]).copyBytes(from: name)
+    }
+    (self[.rank], self[.size]) = (UInt64(peers.me), UInt64(peers.hosts.count))
+  }
 }
 
-/// Another rank's record, as it was at one moment.
-struct WatchRecord: Sendable {
-  static let magic: UInt64 = 0x616c_6c72_6564_7501
+/// A rank's record, as it was at one moment.
+package struct WatchRecord: Sendable {
+  static let magic: UInt64 = 0x616c_6c72_6564_7502
   static let fileName = "allreduce-watch"
+  /// The ranks that a wait names at most, and those whose places the record has room for.
+  static let (mostAwaited, mostPeers) = (16, 4096)
+  static let peerBytes = 64
+  static let peersStart = (WatchField.count + CallRecord.capacity * 8) * 8
+  static let byteCount = peersStart + mostPeers * peerBytes
 
   private let numbers: [UInt64]
 
   private init?(_ bytes: [UInt8]) {
     guard bytes.count >= WatchField.count * 8 else { return nil }
     numbers = bytes.withUnsafeBytes { bytes in
-      (0..<WatchField.count).map { bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self) }
+      (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self) }
     }
     if self[.magic] != WatchRecord.magic { return nil }
   }
 
   /// The records of a process of this host: one, or none before it came to ``MPI/run(threading:_:)``.
-  static func read(process: Int) -> [WatchRecord] {
+  ///
+  /// - Parameters:
+  ///   - process: Its id.
+  ///   - isWhole: Whether with its calls and the places of all ranks.
+  /// - Returns: Those that can be read.
+  static func read(process: Int, isWhole: Bool = false) -> [WatchRecord] {
     let folder = "/proc/\(process)/fd"
     return names(inFolder: folder).compactMap { file in
       guard target(ofLink: "\(folder)/\(file)")?.hasPrefix("/memfd:\(fileName) ") == true else {
         return nil
       }
-      return bytes(ofFile: "\(folder)/\(file)").flatMap { WatchRecord($0) }
+      let most = isWhole ? WatchRecord.byteCount : WatchField.count * 8
+      return bytes(ofFile: "\(folder)/\(file)", atMost: most).flatMap { WatchRecord($0) }
     }
   }
 
   subscript(field: WatchField) -> UInt64 { numbers[field.rawValue] }
 
-  private func text(_ field: WatchField) -> String {
-    let words = numbers[field.rawValue..<(field.rawValue + WatchField.textBytes / 8)]
+  func text(_ field: WatchField) -> String { text(at: field.rawValue, bytes: WatchField.textBytes) }
+
+  private func text(at place: Int, bytes: Int) -> String {
+    let words = numbers[place..<place + bytes / 8]
     return Array(words).withUnsafeBytes { bytes in
       String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
+  }
+
+  func number(_ field: WatchField) -> Double { Double(bitPattern: self[field]) }
+
+  /// The ranks that it waits for, up to 16; nil for all others.
+  var awaited: [Int]? {
+    let count = self[.awaitedCount]
+    if count == .max { return nil }
+    let start = WatchField.awaited.rawValue
+    return (0..<Int(min(count, UInt64(WatchRecord.mostAwaited)))).map {
+      Int(truncatingIfNeeded: numbers[start + $0])
+    }
+  }
+
+  /// The last calls, the latest first, where the record was read whole.
+  var calls: [CallRecord.Entry] {
+    guard numbers.count * 8 >= WatchRecord.peersStart else { return [] }
+    let noted = Int(truncatingIfNeeded: self[.calls])
+    return (0..<max(0, min(noted, CallRecord.capacity))).map { back in
+      let place = WatchField.count + ((noted - 1 - back) & (CallRecord.capacity - 1)) * 8
+      let words = numbers[place..<place + 8].map { $0 }
+      return CallRecord.Entry(
+        communicator: words[0], number: words[1], running: words[2],
+        call: Call(
+          head: words[3], count: words[4], segment: words[5], arena: words[6], name: words[7]))
+    }
+  }
+
+  /// Where a rank runs, where the record was read whole.
+  func place(ofRank rank: Int) -> (process: Int, host: String)? {
+    let place = (WatchRecord.peersStart + rank * WatchRecord.peerBytes) / 8
+    guard (0..<WatchRecord.mostPeers).contains(rank), place + 8 <= numbers.count,
+      numbers[place] != 0
+    else { return nil }
+    return (
+      Int(truncatingIfNeeded: numbers[place]), text(at: place + 1, bytes: WatchRecord.peerBytes - 8)
+    )
   }
 
   /// What keeps the rank from running: it waits too, or has ended.

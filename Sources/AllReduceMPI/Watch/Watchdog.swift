@@ -15,7 +15,7 @@ package final class Watchdog: @unchecked Sendable {
   /// The name of the call under way: the address and length of a static string.
   private let name = Atomic<UInt>(0)
   /// This rank's record, which the other ranks of its host read.
-  private let record = OwnRecord()
+  private let record = OwnRecord.ofProcess
   /// Odd while a thread watches; it grows by one whenever one starts or is told to end.
   private let watches = Atomic<UInt64>(0)
   private let known: Locked<Known>
@@ -52,6 +52,7 @@ package final class Watchdog: @unchecked Sendable {
   /// Sets the ranks, once MPI knows them.
   func know(_ peers: Peers, who: String) {
     known.withLock { $0 = Known(who: who, peers: peers) }
+    record.write(peers)
   }
 
   /// Starts the thread, if there are others to wait for and a deadline, and it does not run yet.
@@ -79,10 +80,13 @@ package final class Watchdog: @unchecked Sendable {
     var seen: UInt64 = 0
     var since = monotonicNanoseconds()
     var last = since
+    var calls: UInt64 = 0
+    var longWait = LongWait()
     while watches.load(ordering: .acquiring) == own {
       let edge = edge.load(ordering: .acquiring)
       let now = monotonicNanoseconds()
       record[.watched] = now
+      if record[.calls] != calls { (calls, record[.calledAt]) = (record[.calls], now) }
       // While the whole process was stopped, it waited for no one.
       if now - last > UInt64((period + 2) * 1e9) { since += now - last }
       last = now
@@ -90,12 +94,15 @@ package final class Watchdog: @unchecked Sendable {
         seen = edge
         since = now
         record[.callSince] = 0
+        longWait.end()
       } else {
         if record[.callSince] != since {
           record.write(operation, to: .call)
           record[.callSince] = since
         }
         lookHalfway(since: since, now: now)
+        longWait.look(
+          operation, operation, awaiting: known.withLock { $0.group }, since: since, now: now)
         let waited = Double(now - since) / 1e9
         if waited > deadline {
           JobEnd.endAtDeadline(
@@ -136,6 +143,17 @@ package final class Watchdog: @unchecked Sendable {
     defer { known.withLock { $0.group = outer } }
     return try guarding(operation, call)
   }
+
+  /// Notes for the status which call a long wait is in, and for which ranks.
+  func noteWait(_ blocked: BlockedCall, isCall: Bool, since: UInt64, limit: UInt64) {
+    record[.waitCommunicator] = isCall ? blocked.communicator : 0
+    record[.waitNumber] = isCall ? blocked.number : 0
+    record.write(awaited: blocked.awaited)
+    (record[.limit], record[.waitSince]) = (limit, since)
+  }
+
+  /// The wait has ended.
+  func noteEndOfWait() { record[.waitSince] = 0 }
 
   /// Notes for the other ranks of this host that this one waits outside MPI, and looks.
   ///

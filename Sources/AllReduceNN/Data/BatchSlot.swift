@@ -2,6 +2,7 @@
 package final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
   private var inputs = Scratch<Scalar>()
   private var numbers = Scratch<Float>()
+  private var values = Scratch<Scalar>()
   /// Filled in place, unless the batch before still has it.
   private var labels: [Int32] = []
 
@@ -12,12 +13,22 @@ package final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
   package func make(_ data: any Dataset, _ examples: [Int], globalCount: Int) -> Batch<Scalar> {
     let shape = data.exampleShape.batch(of: examples.count)
     let tensor = inputs.tensor(shape)
-    let filled = tensor as? Tensor<Float> ?? numbers.tensor(shape)
     labels.removeAll(keepingCapacity: true)
     labels.append(contentsOf: repeatElement(0, count: examples.count))
+    if let data = data as? any ArrayedDataset {
+      let values = data.valueShape.map { self.values.tensor($0.batch(of: examples.count)) }
+      labels.withUnsafeMutableBufferPointer {
+        data.fill(examples, inputs: tensor, labels: $0, values: values)
+      }
+      return Batch(
+        inputs: tensor, labels: labels, values: values, examples: examples,
+        globalCount: globalCount)
+    }
+    let filled = tensor as? Tensor<Float> ?? numbers.tensor(shape)
     labels.withUnsafeMutableBufferPointer { data.fill(examples, inputs: filled, labels: $0) }
     if let wide = tensor as? Tensor<Double> { BatchSlot.widen(filled, to: wide) }
-    return Batch(inputs: tensor, labels: labels, examples: examples, globalCount: globalCount)
+    return Batch(
+      inputs: tensor, labels: labels, values: nil, examples: examples, globalCount: globalCount)
   }
 
   private static func widen(_ numbers: Tensor<Float>, to wide: Tensor<Double>) {

@@ -40,5 +40,6 @@ extension ClassificationData {
         labels: Array(labels[range]), classCount: 10, whitest: 16)
     }
     try self.init(training: part(0..<rows - testing), test: part(rows - testing..<rows))
+    format = ExampleFormat(inputs: .divided(by: 16))
   }
 }

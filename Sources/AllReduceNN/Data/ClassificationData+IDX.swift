@@ -51,6 +51,7 @@ extension ClassificationData {
         part.pixels.elements, labels: part.labels, classCount: classCount)
     }
     try self.init(training: images(training), test: images(test))
+    format = ExampleFormat(inputs: .divided(by: 255))
   }
 
   private static func open(

@@ -1,9 +1,14 @@
-/// Two sets of examples of the same kind: one to learn from, one to be tested on.
+/// Two sets of examples of the same kind: one to learn from, one to be tested on. Each example has a class, or numbers
+/// to be predicted.
 public struct ClassificationData: Sendable {
   /// The examples to learn from.
   public let training: any Dataset
   /// The examples to test on.
   public let test: any Dataset
+  /// How they were read, for predictions; nil where that was the caller's own way.
+  package var format: ExampleFormat?
+  /// What a user should know of how they were read.
+  package internal(set) var notes: [String] = []
 
   /// Joins two sets.
   ///

@@ -1,4 +1,4 @@
-/// Numbered examples, each with a class: what a classifier learns from or is tested on.
+/// Numbered examples, each with a class or with numbers: what a network learns from or is tested on.
 ///
 /// A data set hands out what a batch asks for and makes it ready then: what is kept may be smaller
 /// (bytes), or nothing at all. It may be read by several threads at once.
@@ -12,7 +12,7 @@ public protocol Dataset: Sendable {
   /// The shape of an example's input, such as `[28, 28, 1]`.
   var exampleShape: Shape { get }
 
-  /// The number of classes; labels are from 0 up to it.
+  /// The number of classes; labels are from 0 up to it. 0 where targets are numbers.
   var classCount: Int { get }
 
   /// Writes the inputs and labels of some examples.
@@ -28,8 +28,8 @@ public protocol Dataset: Sendable {
 
 extension Dataset {
   /// Checks what ``fill(_:inputs:labels:)`` was given.
-  func checkFill(
-    _ examples: [Int], _ inputs: Tensor<Float>, _ labels: UnsafeMutableBufferPointer<Int32>
+  func checkFill<Scalar: NetworkScalar>(
+    _ examples: [Int], _ inputs: Tensor<Scalar>, _ labels: UnsafeMutableBufferPointer<Int32>
   ) {
     precondition(
       inputs.shape == exampleShape.batch(of: examples.count) && labels.count == examples.count,

@@ -117,7 +117,8 @@ extension ClassificationData {
       SyntheticImages(
         count: count, shape: shape, classCount: classCount, seed: seed, first: first)
     }
-    return ClassificationData(
-      alike: images(count, 0), images(testCount, count))
+    var data = ClassificationData(alike: images(count, 0), images(testCount, count))
+    data.format = ExampleFormat()
+    return data
   }
 }

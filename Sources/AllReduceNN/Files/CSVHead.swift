@@ -12,6 +12,8 @@ struct CSVHead {
   /// A name for each column; "column 1" and so on where the line gives none.
   let names: [String]
   let hasHeader: Bool
+  /// Whether the header gives the first column no name, or the one that pandas gives a column without.
+  let firstIsUnnamed: Bool
   /// The first byte of the first row.
   let rows: UnsafePointer<UInt8>
 
@@ -20,8 +22,12 @@ struct CSVHead {
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - path: Its name, for messages.
+  ///   - wordColumns: The columns, from 0, that may have words in rows: a line of numbers and of words only there
+  ///     is a row.
   /// - Throws: ``DataError`` if there is none, or it is neither a header nor a row.
-  init(_ bytes: UnsafeBufferPointer<UInt8>, _ path: String) throws(DataError) {
+  init(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, words wordColumns: Set<Int> = []
+  ) throws(DataError) {
     let empty = DataError(
       file: path, expected: "rows of comma-separated numbers", found: "an empty file",
       advice: "check that it was written completely")
@@ -42,8 +48,9 @@ struct CSVHead {
         found: "CR alone between lines", advice: "convert it: tr '\\r' '\\n' <FILE >NEW")
     }
     guard let fields = head.line.fields() else { throw CSVHead.unclosedQuote(path, line: number) }
-    let hasHeader = try CSVHead.isHeader(fields, path, line: number)
+    let hasHeader = try CSVHead.isHeader(fields, path, line: number, words: wordColumns)
     self.hasHeader = hasHeader
+    firstIsUnnamed = hasHeader && ["", "Unnamed: 0"].contains(fields[0].text)
     names = fields.enumerated().map { index, field in
       hasHeader && !field.text.isEmpty ? field.text : "column \(index + 1)"
     }
@@ -51,7 +58,7 @@ struct CSVHead {
   }
 
   private static func isHeader(
-    _ fields: [CSVLine.Field], _ path: String, line: Int
+    _ fields: [CSVLine.Field], _ path: String, line: Int, words wordColumns: Set<Int>
   ) throws(DataError) -> Bool {
     let words = fields.indices.filter { fields[$0].number == nil }
     guard let first = words.first else { return false }
@@ -67,6 +74,7 @@ struct CSVHead {
           + "points, then \(name) to commas")
     }
     guard hasNumbers else { return true }
+    if words.allSatisfy(wordColumns.contains) { return false }
     let text = fields[first].text
     throw DataError(
       file: path, line: line, column: first + 1,

@@ -63,9 +63,16 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
     return shifted
   }
 
+  /// The same error about what has another name for people.
+  package func renamed(_ file: String) -> DataError {
+    DataError(
+      file: file, line: line, column: column, columnName: columnName, expected: expected,
+      found: found, advice: advice)
+  }
+
   /// A text on one line, with a length that fits a message. What would not be seen, such as a space that is
   /// none of the keyboard's, is written as its number: `3<U+00A0>`.
-  static func legible(_ text: some StringProtocol) -> String {
+  package static func legible(_ text: some StringProtocol) -> String {
     var clean = ""
     for scalar in text.unicodeScalars.prefix(40) {
       switch scalar.properties.generalCategory {

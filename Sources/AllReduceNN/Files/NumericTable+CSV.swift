@@ -68,7 +68,7 @@ extension NumericTable {
     return CSVLine.line(at: base + offset - 1, limit: limit).next
   }
 
-  private static func countLines(
+  static func countLines(
     _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>
   ) -> Int {
     var count = 0
@@ -80,7 +80,7 @@ extension NumericTable {
     return count
   }
 
-  private static func lineEnds(
+  static func lineEnds(
     _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>
   ) -> Int {
     UnsafeBufferPointer(start: from, count: to - from).count { $0 == 0x0A }

@@ -7,9 +7,9 @@
 /// Output that could not be written when there was something to write: a full disk, a pipe that was closed.
 public struct OutputError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The path of the file, or "standard output".
-  public let file: String
+  package let file: String
   /// The system's reason.
-  public let reason: String
+  package let reason: String
 
   /// Names the file and the system's error number.
   package init(file: String, code: Int32) {

@@ -141,6 +141,16 @@ char ck_process_state(int64_t process, uint64_t *start);
 /// Returns 0, or -1 and errno on failure.
 int ck_end_later(const int64_t *processes, const uint64_t *starts, int count, int milliseconds);
 
+/// From here on SIGTERM and SIGUSR1 are counted, where the program has no handler of its own: the first of them does
+/// nothing else, the second ends the process.
+void ck_catch_signals(void);
+
+/// How many of these signals have come since then. A load.
+int ck_signals_caught(void);
+
+/// Gives the signals back, if none has come.
+void ck_release_signals(void);
+
 /// Sleeps while a number in memory that processes share is `value`, until it is woken, and no longer than
 /// `nanoseconds`. Where the system cannot, for 20 microseconds.
 void ck_sleep_while(const uint64_t *number, uint64_t value, int64_t nanoseconds);

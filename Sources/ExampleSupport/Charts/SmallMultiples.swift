@@ -4,7 +4,7 @@ struct SmallMultiples {
 
   private static let across = 3
   private static let panel = (width: 346.0, height: 236.0)
-  private static let head = 80.0
+  private static let head = 90.0
 
   private let chart: LineChart
 
@@ -21,6 +21,13 @@ struct SmallMultiples {
     drawing.addText(
       "\(chart.subtitle) \(chart.y.title); one line in front of the others.", at: Point(12, 56),
       size: 13, color: Palette.quiet)
+    var x = 12.0
+    for line in chart.series where line.kind == .yardstick {
+      drawing.addLine(
+        [Point(x, 70), Point(x + 22, 70)], color: Palette.yardstick, width: 1.5, dashes: "6 4")
+      drawing.addText(line.name, at: Point(x + 28, 74), size: 12)
+      x += 44 + 7 * Double(line.name.count)
+    }
     for (place, number) in named.enumerated() {
       let corner = Point(
         Double(place % SmallMultiples.across) * panel.width,

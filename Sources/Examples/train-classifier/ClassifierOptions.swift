@@ -6,9 +6,12 @@ import ExampleSupport
 struct ClassifierOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A directory of images in IDX files (MNIST's names), digits, or synthetic (default: "
-        + "Fashion-MNIST where it is installed, else digits).", valueName: "data"))
+      "A table, FILE.csv with --target; arrays, FILE.npy or FILE.npz; a directory of images in IDX files (MNIST's "
+        + "names); digits; or synthetic (default: Fashion-MNIST where it is installed, else digits).",
+      valueName: "data"))
   var data: String?
+
+  @OptionGroup(title: "Data of your own") var own: DataOptions
 
   @Option(help: "Which network.")
   var model: NamedModel?
@@ -47,6 +50,8 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(help: "text for people, json for programs.")
   var format: OutputFormat = .text
+
+  @OptionGroup(title: "Weights to begin with") var weights: WeightOptions
 
   @OptionGroup(title: "How it learns") var learning: LearningOptions
 
@@ -122,6 +127,8 @@ struct ClassifierOptions: ParsableArguments {
 
   @OptionGroup(title: "What it tells") var verbosity: VerbosityOptions
 
+  @OptionGroup(title: "What it looks out for") var safety: SafetyOptions
+
   func validate() throws {
     if model != nil, layers != nil {
       throw ValidationError("--model and --layers are two ways to say the same: give one.")
@@ -134,6 +141,15 @@ struct ClassifierOptions: ParsableArguments {
       throw ValidationError(
         "--strategy \(strategy.rawValue) is not there yet: "
           + Strategy.allValueStrings.joined(separator: ", ") + " are.")
+    }
+    try own.validate(data)
+    try weights.validate()
+    if weights.weights != nil, keeping.resume {
+      throw ValidationError("--resume begins with the weights of the state: leave out --weights.")
+    }
+    if own.predictsNumbers, learning.labelSmoothing > 0 {
+      throw ValidationError(
+        "--label-smoothing is for classes: leave it out with --loss meanSquaredError.")
     }
     try validateServing()
     try sharing.validate(strategy)

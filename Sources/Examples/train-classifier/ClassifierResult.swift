@@ -12,11 +12,15 @@ struct ClassifierResult {
   private let ranks: RankFigures
   /// Between what two replicas learned.
   private let cosine: Double?
+  /// How the plan was chosen; nil where the options say it.
+  private let automatic: AutomaticPlan?
 
   /// Gathers what ranks have to tell. Collective.
-  init(options: ClassifierOptions, model: String, training: any ClassifierRun, seconds: Double)
-    throws
-  {
+  init(
+    options: ClassifierOptions, model: String, training: any ClassifierRun, seconds: Double,
+    automatic: AutomaticPlan? = nil
+  ) throws {
+    self.automatic = automatic
     (self.options, self.model, self.training, self.seconds) = (options, model, training, seconds)
     ranks = try training.figures()
     cosine = try training.trainer.differenceCosine()
@@ -26,13 +30,21 @@ struct ClassifierResult {
   private var world: Communicator { training.world }
   private var data: ClassificationData { training.data }
 
+  private var predictsNumbers: Bool { options.own.predictsNumbers }
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
   private var algorithm: ReductionAlgorithm { trainer.chosenAlgorithm }
   /// Whether the bytes of exchanges are known: MPI's own algorithms do not tell them.
   private var isCounted: Bool { algorithm != .native }
 
   /// One object with the keys of docs/schemas.md.
-  var json: JSONValue { .object(members + training.details.map { ($0.name, $0.value) }) }
+  var json: JSONValue {
+    var all = members
+    if let automatic {
+      all.append(("plan", trainer.plan.jsonValue))
+      all.append(("predicted_step_seconds", .number(orNull: automatic.prediction?.seconds)))
+    }
+    return .object(all + training.details.map { ($0.name, $0.value) })
+  }
 
   private var members: [(String, JSONValue)] {
     [
@@ -51,7 +63,8 @@ struct ClassifierResult {
       ("images_per_second", .number(orNull: training.examplesPerSecond)),
       ("step_seconds", .number(orNull: training.times.median)),
       ("train_loss", .numbers(training.trainLoss)),
-      ("test_accuracy", .numbers(training.testAccuracy)),
+      ("test_accuracy", predictsNumbers ? .null : .numbers(training.testAccuracy)),
+      ("test_loss", .numbers(training.testLoss)),
       ("seconds", .number(seconds)),
       ("compute_seconds", .number(trainer.computeSeconds)),
       ("exchange_seconds", .number(exchange.exchangeSeconds)),
@@ -73,6 +86,8 @@ struct ClassifierResult {
       ("compute_utilisation", .number(orNull: training.utilisation)),
       ("difference_cosine", .number(orNull: cosine)),
       ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
+      ("stopped", .boolean(training.isStopped)),
+      ("goodput", training.secondsSpent.json),
       ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
     ]
   }
@@ -127,7 +142,19 @@ struct ClassifierResult {
     if training.firstStep > 0 {
       facts.add(["  went on", "after step \(training.firstStep.grouped)"])
     }
-    facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
+    if let goodput = training.secondsSpent.goodput {
+      facts.add(["  goodput", goodput.formatted(decimals: 3)])
+    }
+    if training.isStopped { facts.add(["  stopped", "after step \(training.steps.grouped)"]) }
+    if predictsNumbers {
+      facts.add([
+        "  test loss",
+        (training.testLoss.last ?? 0).formatted(decimals: 4)
+          + ", in units of the targets' variance",
+      ])
+    } else {
+      facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
+    }
     if let speed = training.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])
     }
@@ -144,17 +171,22 @@ struct ClassifierResult {
         + (options.sharing.variableBatch ? "variable batch, " : "")
         + "up to \(most) parameters a rank"
     case .model: "model, up to \(most) parameters a rank"
+    case .auto: "auto, up to \(most) parameters a rank"
     default: options.strategy.rawValue
     }
   }
 
   private var epochs: TextTable {
-    var table = TextTable(titles: ["epoch", "loss", "accuracy"])
+    var table = TextTable(
+      titles: ["epoch", "loss", predictsNumbers ? "test loss" : "accuracy"])
+    // A state of an earlier version has no losses of the test.
+    let missing = training.trainLoss.count - training.testLoss.count
     for (index, loss) in training.trainLoss.enumerated() {
-      table.add([
-        "\(index + 1)", loss.formatted(decimals: 5),
-        training.testAccuracy[index].formatted(decimals: 4),
-      ])
+      let test =
+        !predictsNumbers
+        ? training.testAccuracy[index].formatted(decimals: 4)
+        : index < missing ? "" : training.testLoss[index - missing].formatted(decimals: 5)
+      table.add(["\(index + 1)", loss.formatted(decimals: 5), test])
     }
     return table
   }

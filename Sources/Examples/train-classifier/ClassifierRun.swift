@@ -7,9 +7,13 @@ protocol ClassifierRun {
   var data: ClassificationData { get }
   var steps: Int { get }
   var firstStep: Int { get }
+  var isStopped: Bool { get }
+  /// Where the seconds of all attempts went, on rank 0.
+  var secondsSpent: WorkProgress.Seconds { get }
   var globalBatchSize: Int { get }
   var trainLoss: [Double] { get }
   var testAccuracy: [Double] { get }
+  var testLoss: [Double] { get }
   var checksum: UInt64 { get }
   var examplesPerSecond: Double? { get }
   var times: StepTimes { get }

@@ -12,14 +12,23 @@ struct KeepingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keeps the state whenever this many steps are done, and at the end.", valueName: "steps"))
-  var checkpointEvery: Int?
+      "Keeps the state whenever this many steps are done, and at the end; auto finds the time by what a state costs "
+        + "and how often the run has failed.", valueName: "steps"))
+  var checkpointEvery: CheckpointInterval?
 
   @Option(
     help: ArgumentHelp(
       "How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.",
       valueName: "count"))
   var checkpointKeep: Int?
+
+  @Flag(help: "Also keeps the best state of all epochs by the test, for predict.")
+  var keepBest = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Ends when the test has not become better for this many epochs.", valueName: "epochs"))
+  var patience: Int?
 
   @Flag(help: "Goes on from the state in --checkpoint, on any number of ranks, in any --strategy.")
   var resume = false
@@ -36,9 +45,16 @@ struct KeepingOptions: ParsableArguments {
 
   /// The settings of the library that they stand for.
   var checkpoints: Checkpoints? {
-    checkpoint.map {
-      Checkpoints(
-        folder: $0, everySteps: checkpointEvery, resumes: resume, generations: checkpointKeep ?? 2)
+    checkpoint.map { folder in
+      var checkpoints = Checkpoints(
+        folder: folder, resumes: resume, generations: checkpointKeep ?? 2)
+      switch checkpointEvery {
+      case .steps(let steps): checkpoints.everySteps = steps
+      case .automatic: checkpoints.isAutomatic = true
+      case nil: break
+      }
+      checkpoints.keepsBest = keepBest
+      return checkpoints
     }
   }
 
@@ -47,11 +63,30 @@ struct KeepingOptions: ParsableArguments {
       for (option, isGiven) in [
         ("--checkpoint-every", checkpointEvery != nil),
         ("--checkpoint-keep", checkpointKeep != nil), ("--resume", resume),
+        ("--keep-best", keepBest),
       ] where isGiven {
         throw ValidationError("\(option) needs --checkpoint FOLDER.")
       }
     }
     try OptionBounds.check("checkpoint-keep", checkpointKeep, in: 1...100)
-    try OptionBounds.check("checkpoint-every", checkpointEvery)
+    try OptionBounds.check("patience", patience)
+    if case .steps(let steps) = checkpointEvery {
+      try OptionBounds.check("checkpoint-every", steps)
+    }
+  }
+}
+
+/// How often the state is kept.
+enum CheckpointInterval: ExpressibleByArgument {
+  case steps(Int)
+  case automatic
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .automatic
+    } else {
+      guard let steps = Int(argument) else { return nil }
+      self = .steps(steps)
+    }
   }
 }

@@ -91,8 +91,11 @@ extension ClassifierOptions {
       ("reproducible", updating.reproducible != nil), ("compress", compress != nil),
       ("wire-format", requestedWireFormat != nil), ("bucket-bytes", bucketBytes != nil),
       ("accumulate", accumulate != 1), ("clip", learning.clip != nil),
+      ("weights", weights.weights != nil), ("patience", keeping.patience != nil),
       ("algorithm", algorithm != .automatic), ("grid", sharing.grid != nil),
       (meeting.given ?? "", meeting.given != nil),
+      ("check-replicas", safety.checkReplicas != nil),
+      ("on-nonfinite", safety.onNonfinite == .skip),
       ("fetch-every", settings.method == .easgd && serving.fetchEvery != nil),
     ] where isGiven {
       throw ValidationError(

@@ -7,7 +7,7 @@ enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
 
   /// Those that are there.
-  static let available: [Strategy] = [.data, .model, .hybrid, .downpour, .easgd]
+  static let available: [Strategy] = [.data, .model, .hybrid, .downpour, .easgd, .auto]
 
   /// What help offers.
   static var allValueStrings: [String] { available.map(\.rawValue) }
@@ -29,8 +29,22 @@ struct SharingOptions: ParsableArguments {
     help: "With hybrid, updates the dense layers after each turn of the transition, not each step.")
   var variableBatch = false
 
+  @Option(
+    help: ArgumentHelp(
+      "With --strategy auto, the file that keeps what these ranks were measured to do (default: one in the folder of "
+        + "cached files).", valueName: "file"))
+  var profile: String?
+
   /// Checks them against the strategy.
   func validate(_ strategy: Strategy) throws {
+    if strategy != .auto, let profile {
+      throw ValidationError(
+        "--profile \(profile) needs --strategy auto, not \(strategy.rawValue).")
+    }
+    if strategy == .auto, let grid {
+      throw ValidationError(
+        "--strategy auto chooses the grid: leave out --grid \(grid.data)x\(grid.model).")
+    }
     if strategy == .data, let grid {
       throw ValidationError(
         "--grid \(grid.data)x\(grid.model) needs --strategy model or hybrid, not data.")
@@ -63,6 +77,18 @@ extension ClassifierOptions {
     plan.overlap = overlap
     plan.bucketBytes = bucketBytes?.bytes
     plan.meeting = replicas.meeting
+    return plan
+  }
+}
+
+extension Plan {
+  /// This plan with the layers, the grid and the update of another, unless an update was asked for.
+  func taking(_ other: Plan) -> Plan {
+    var plan = other
+    plan.update = update ?? other.update
+    plan.compression = compression
+    (plan.overlap, plan.meeting) = (overlap, meeting)
+    plan.bucketBytes = bucketBytes ?? other.bucketBytes
     return plan
   }
 }

@@ -16,10 +16,15 @@ struct TrainClassifier: TrainingProgram {
 
         mpirun -np 2 .build/release/train-classifier --model mlp
         mpirun -np 2 .build/release/train-classifier --model wide --strategy model
+        mpirun -np 2 .build/release/train-classifier --data data/breast_cancer.csv --target benign
         mpirun -np 4 --oversubscribe .build/release/train-classifier --data digits \\
           --layers 64,128,batchnorm,relu,dropout:0.2,10 --global-batch-size 64 --epochs 20
 
-      Ends with 0; 1 if ranks end up with different weights; 64 for wrong usage; 65 for bad data or a \
+      A SIGTERM or SIGUSR1 to one of its processes, or a file "stop" in the folder of --checkpoint, lets it \
+      write its state after the step that is under way and end with 75: go on with --resume. A file "save" \
+      lets it write its state and go on.
+
+      Ends with 0; 75 if it was asked to stop and goes on with --resume; 1 if ranks end up with different weights; 64 for wrong usage; 65 for bad data or a \
       learning rate that diverges; 70 for any other failure.
       """,
     version: ProgramVersion.text)
@@ -35,41 +40,95 @@ struct TrainClassifier: TrainingProgram {
   }
 
   func describeData(in world: Communicator) throws -> String {
-    let data = try ClassificationData.named(
-      options.data, limit: options.dataLimit, seed: options.seed)
+    let data = try options.readData()
     return "\(data.training.digest), tested on \(data.test.digest)"
   }
 
-  private func run(in world: Communicator, _ console: RankConsole) throws {
+  /// - Returns: What the program ends with.
+  private func run(in world: Communicator, _ console: RankConsole) throws -> Int32 {
     let clock = ContinuousClock()
     let start = clock.now
     let (data, layers, named) = try world.agreeing {
-      let data = try ClassificationData.named(
-        options.data, limit: options.dataLimit, seed: options.seed)
+      let data = try options.readData()
       return (data, try makeLayers(for: data.training), options.makePlan())
     }
-    let plan = try options.plan.map { try Plan(file: $0, over: world) } ?? named
-    if options.printPlan { return try print(plan, layers, data.training, world, console) }
+    for note in data.notes { console.note(note) }
+    var plan = try options.plan.map { try Plan(file: $0, over: world) } ?? named
+    let automatic = options.strategy == .auto ? try choosePlan(data, world, console) : nil
+    if let automatic { plan = named.taking(automatic.plan) }
+    // A plan may be faster without the last hosts.
+    let inUse = try automatic.flatMap {
+      $0.hosts < world.hosts.count ? try HostsInUse($0.hosts, over: world) : nil
+    }
+    if let inUse, inUse.ranks == nil {
+      try inUse.waitUntilEnd()
+      return 0
+    }
+    defer { try? inUse?.end() }
+    let all = world.size
+    let world = inUse?.ranks ?? world
+    if options.printPlan {
+      try print(plan, layers, data.training, world, console)
+      return 0
+    }
     if let settings = options.serverSettings {
       let training = try serve(layers, data, settings, in: world, console)
-      return try report(training, seconds: (clock.now - start) / .seconds(1), console)
+      try report(training, seconds: (clock.now - start) / .seconds(1), console)
+      return training.isStopped ? ProgramMain.goesOn : 0
     }
+    let root = Sequential(layers)
     let trainer = try Trainer(
-      Sequential(layers), input: data.training.exampleShape, plan: plan, over: world,
+      root, input: data.training.exampleShape, plan: plan, over: world,
       optimizer: options.learning.rule,
-      loss: SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing),
+      loss: options.loss,
       clipping: options.learning.clip.map { GradientClipping(maximumNorm: $0) },
       algorithm: options.algorithm, virtualShards: options.updating.reproducible,
       seed: options.seed)
-    let training = makeTraining(trainer, data)
+    try options.weights.load(into: trainer, of: root, input: data.training.exampleShape)
+    let training = makeTraining(trainer, data, ranks: all)
     training.writers = options.verbosity.writers(console)
+    training.afterStep = inUse.map { inUse in { try inUse.isAlive() } }
+    training.prediction = automatic?.prediction
     try training.run(epochs: options.epochs)
-    try report(training, seconds: (clock.now - start) / .seconds(1), console)
+    try report(
+      training, seconds: (clock.now - start) / .seconds(1), automatic: automatic, console)
+    return training.isStopped ? ProgramMain.goesOn : 0
   }
 
-  private func report(_ run: any ClassifierRun, seconds: Double, _ console: RankConsole) throws {
+  /// The plan of a state that is resumed from, else the one that is predicted to be fastest.
+  private func choosePlan(
+    _ data: ClassificationData, _ world: Communicator, _ console: RankConsole
+  ) throws -> AutomaticPlan {
+    if let checkpoints = options.keeping.checkpoints, checkpoints.resumes {
+      if let kept = try AutomaticPlan(resuming: checkpoints, over: world) {
+        for note in kept.notes { console.note(note) }
+        return kept
+      }
+      console.note("The state has no plan for \(world.size) ranks: another is chosen.")
+    }
+    let batch = options.globalBatchSize ?? (options.batchSize ?? 64) * world.size
+    let all = (data.training.count + batch - 1) / batch
+    var work = AutomaticPlan.Work(
+      { Sequential(try makeLayers(for: data.training)) }, input: data.training.exampleShape,
+      globalBatchSize: batch, steps: min(options.steps ?? all, all) * options.epochs,
+      optimizer: options.learning.rule, profile: options.sharing.profile)
+    // Who only wants to see the plan runs nothing that measuring would delay.
+    work.measuresAnyway = options.printPlan
+    let chosen = try AutomaticPlan(for: work, over: world)
+    for note in chosen.notes { console.note(note) }
+    if let planned = chosen.planned, options.format == .text {
+      console.note(PlanReport(planned).text)
+    }
+    return chosen
+  }
+
+  private func report(
+    _ run: any ClassifierRun, seconds: Double, automatic: AutomaticPlan? = nil,
+    _ console: RankConsole
+  ) throws {
     let result = try ClassifierResult(
-      options: options, model: options.layers ?? model.rawValue, training: run, seconds: seconds)
+      options: options, model: options.layers ?? model.rawValue, training: run, seconds: seconds,
+      automatic: automatic)
     switch options.format {
     case .text: try console.print(result.text)
     case .json: try console.print(result.json.encoded())
@@ -83,7 +142,7 @@ struct TrainClassifier: TrainingProgram {
   ) throws -> any ClassifierRun {
     let training = try ServedTraining(
       Sequential(layers), data, over: world, settings, optimizer: options.learning.rule,
-      loss: SoftmaxCrossEntropy(labelSmoothing: options.learning.labelSmoothing),
+      loss: options.loss,
       batchSize: options.batchSize ?? 64, globalBatchSize: options.globalBatchSize,
       seed: options.seed)
     training.stepsPerEpoch = options.steps
@@ -101,18 +160,23 @@ struct TrainClassifier: TrainingProgram {
   }
 
   private func makeTraining(
-    _ trainer: Trainer<Float>, _ data: ClassificationData
+    _ trainer: Trainer<Float>, _ data: ClassificationData, ranks: Int
   ) -> Training<Float> {
-    // Only a batch that was not asked for gives way to that of a state.
-    let batch = options.globalBatchSize ?? options.batchSize.map { $0 * trainer.world.size }
+    // Only a batch that was not asked for gives way to that of a state. Idle ranks count.
+    let isLeft = ranks > trainer.world.size && !options.keeping.resume
+    let batch =
+      options.globalBatchSize ?? (options.batchSize ?? (isLeft ? 64 : nil)).map { $0 * ranks }
     let training =
       batch.map { Training(trainer, data, globalBatchSize: $0, seed: options.seed) }
       ?? Training(trainer, data, seed: options.seed)
     training.accumulation = options.accumulate
+    training.checksCopiesEvery = options.safety.checkReplicas
+    training.skipsNonFinite = options.safety.onNonfinite == .skip
     training.stepsPerEpoch = options.steps
     training.evaluatesEverySteps = options.evaluateEvery
     training.schedule = options.learning.rates(steps: training.stepCount(epochs: options.epochs))
     training.checkpoints = options.keeping.checkpoints
+    training.earlyStopping = options.keeping.patience.map { EarlyStopping(patience: $0) }
     training.straggler = options.replicas.straggler
     training.checkResumed = options.learning.check
     training.layerWords = layerWords(of: data)
@@ -140,7 +204,7 @@ struct TrainClassifier: TrainingProgram {
 
   private func layerWords(of data: ClassificationData) -> String {
     options.layers
-      ?? model.text(input: data.training.exampleShape, classes: data.training.classCount)
+      ?? model.text(input: data.training.exampleShape, classes: data.training.outputCount)
   }
 
   private var model: NamedModel { options.model ?? .mlp }
@@ -148,6 +212,6 @@ struct TrainClassifier: TrainingProgram {
   private func makeLayers(for data: any Dataset) throws -> [any Layer<Float>] {
     try
       (options.layers.map { try NetworkWords($0) }
-      ?? model.words(input: data.exampleShape, classes: data.classCount)).layers(fitting: data)
+      ?? model.words(input: data.exampleShape, classes: data.outputCount)).layers(fitting: data)
   }
 }

@@ -76,15 +76,22 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
   private let world: Communicator
   private let elements: Range<Int>
   private let center: TensorMemory<Scalar>
+  /// With room for a ``StepWish`` behind.
   private let difference: TensorMemory<Scalar>
   private var batches = 0..<0
+  /// What this rank is asked to do at the end of a step; asked at every meeting.
+  var ownWish: () -> StepWish = { .none }
+  /// What any rank wanted at the meetings of this segment, the same on all.
+  private(set) var wish = StepWish.none
+  /// The batch behind the last one of the segment: before its end where a rank has wanted something.
+  var end: Int { batches.lowerBound - world.rank }
 
   /// Begins with a network's weights.
   init(_ network: Network<Scalar>, over world: Communicator) {
     self.world = world
     elements = network.layout.reserved..<network.layout.count
     center = TensorMemory(count: elements.count)
-    difference = TensorMemory(count: elements.count)
+    difference = TensorMemory(count: elements.count + 1)
     recall(network)
   }
 
@@ -94,6 +101,7 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
   }
 
   func begin(_ batches: Range<Int>) {
+    wish = .none
     self.batches = batches.lowerBound + world.rank..<batches.upperBound + world.rank
   }
 
@@ -110,7 +118,11 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
     ElasticForce.pull(
       weights + elements.lowerBound, to: own, difference: others, count: elements.count,
       strength: strength)
+    (others + elements.count).pointee = Scalar(ownWish().sum)
     try world.allReduce(difference.values, .sum)
+    wish = (wish + StepWish(sum: Int((others + elements.count).pointee))).asOne
+    // All ranks have claimed the batches of the step that they are about to take.
+    if wish.saves { batches = batches.lowerBound..<batches.lowerBound }
     OptimizerKernel.subtract(others, times: -1, from: own, count: elements.count)
   }
 

@@ -7,7 +7,9 @@ extension ServedTraining {
   /// - Parameter epochs: Passes over the data.
   /// - Throws: ``AgreedError`` of a ``TrainingError``, or of files that cannot be read or written; ``MPIError``.
   public func run(epochs: Int) throws {
-    let records = try TrainingRecords(checkpoints, trace: trace, over: world)
+    let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
+      progress?($0)
+    }
     let course = try world.agreeing { try self.course(epochs, records.resumed) }
     var state =
       records.resumed
@@ -16,6 +18,7 @@ extension ServedTraining {
     let notes = try records.restore(stateTensors, layers: trainer.layers)
     if records.resumed != nil { resume(state, notes) }
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
+    state.examples = data.keptFormat ?? state.examples
     let log = try world.agreeing {
       try MetricsLog(
         path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep)
@@ -23,10 +26,18 @@ extension ServedTraining {
     let start = clock.now
     var lines = Progress(world.isRoot ? writers : nil, since: start)
     let first = server?.shard.version ?? 0
+    let wishes = checkpoints.map {
+      RunWishes(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
+    }
+    listen(to: wishes)
+    defer { listen(to: nil) }
+    isStopped = false
     for epoch in state.epoch..<max(epochs, state.epoch) {
       while state.stepsOfEpoch < course.stepsPerEpoch {
         let segment = nextSegment(from: state.stepsOfEpoch, epoch, course)
         let before = epoch * course.stepsPerEpoch
+        let (begin, waited) = (clock.now, waitSeconds)
+        records.ledger?.beginStep()
         state.epochScore += try records.span("segment", before + segment.lowerBound) {
           try tally.counting {
             try runSegment(
@@ -34,27 +45,55 @@ extension ServedTraining {
               isSolo: before + segment.lowerBound < settings.warmUpSteps
             ) { batch, score in
               try note(batch, score, epoch, course, log, &lines, since: start)
+              show(batch, score, epoch, course, records)
             }
           }
         }
-        state.stepsOfEpoch = segment.upperBound
-        steps = before + segment.upperBound
-        let endsEpoch = segment.upperBound == course.stepsPerEpoch
+        let (end, wish) = try endOfSegment(segment)
+        records.ledger?.add(
+          (clock.now - begin) / .seconds(1), waiting: waitSeconds - waited)
+        state.stepsOfEpoch = end
+        steps = before + end
+        let endsEpoch = end == course.stepsPerEpoch
         if endsEpoch || evaluatesEverySteps.map({ steps % $0 == 0 }) == true {
           let score = try records.span("evaluation") { try self.score(on: data.test) }
           try log.add(
             step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
-            testAccuracy: score.accuracy)
-          if endsEpoch { testAccuracy.append(score.accuracy) }
+            test: score)
+          if endsEpoch {
+            testAccuracy.append(score.accuracy)
+            testLoss.append(score.meanLoss)
+          }
         }
         if endsEpoch {
           trainLoss.append(state.epochScore.meanLoss)
           (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
         }
-        try keepIfDue(state, records, log, endsEpoch: endsEpoch, course)
-        if endsEpoch { break }
+        let endsRun = endsEpoch && state.epoch == course.epochs
+        var use: StateUse = []
+        if wish.saves
+          || records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun)
+        {
+          use.insert(.newest)
+        }
+        if endsEpoch, records.keepsBest, data.isBest(after: testAccuracy, losses: testLoss) {
+          use.insert(.best)
+        }
+        if !use.isEmpty { try keep(state, as: use, records, log, isLast: endsRun || wish.stops) }
+        if wish.saves { wishes?.didSave() }
+        isStopped = wish.stops && !endsRun
+        if endsEpoch || isStopped { break }
       }
+      if isStopped { break }
     }
+    if isStopped {
+      progress?(
+        "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to go "
+          + "on.")
+    }
+    try records.finish(of: Scalar.self, over: world)
+    secondsSpent = records.ledger?.seconds ?? secondsSpent
+    WorkProgress.hide()
     try gatherResults(versionBefore: first)
     try world.agreeing { try log.finish() }
     let leftOut = try records.finishTrace()
@@ -67,6 +106,7 @@ extension ServedTraining {
       most: stepsPerEpoch, epochs: epochs, seed: seed)
     if let resumed {
       try course.check(resumed, data.training, method: method)
+      try TrainingState.requireEqual(data.keptFormat, resumed.examples, data.training.name)
       try checkResumed?(resumed)
     }
     if let straggler, !roles.workers.contains(straggler.rank) {
@@ -81,7 +121,7 @@ extension ServedTraining {
     for note in notes { progress?(note) }
     schedule = state.schedule
     (steps, firstStep) = (state.steps, state.steps)
-    (trainLoss, testAccuracy) = (state.trainLoss, state.testAccuracy)
+    (trainLoss, testAccuracy, testLoss) = (state.trainLoss, state.testAccuracy, state.testLoss)
     server?.shard.resume(version: Int(state.randomStep))
     (elastic?.center as? SharedCenter<Scalar>)?.recall(trainer.network)
     progress?("Resumes after step \(steps), with \(state.randomStep) updates of the servers.")
@@ -115,6 +155,19 @@ extension ServedTraining {
     }
   }
 
+  /// Shows how far the run is.
+  private func show(
+    _ batch: ServedBatch, _ score: BatchScore, _ epoch: Int, _ course: TrainingCourse,
+    _ records: TrainingRecords
+  ) {
+    guard let ledger = records.ledger, score.examples > 0 else { return }
+    records.look(of: Scalar.self)
+    WorkProgress(
+      done: epoch * course.stepsPerEpoch + batch.step + 1, of: course.steps, "loss of worker 0",
+      score.meanLoss, rate: times.examplesPerSecond ?? 0, ledger.seconds
+    ).show()
+  }
+
   /// Tries the weights of the latest segment on examples; all ranks share the work. Collective.
   ///
   /// - Throws: ``MPIError``.
@@ -124,7 +177,7 @@ extension ServedTraining {
     for start in stride(from: own.lowerBound, to: own.upperBound, by: 256) {
       let batch = slot.make(
         data, Array(start..<min(start + 256, own.upperBound)), globalCount: data.count)
-      score += try trainer.score(batch.inputs, .classes(batch.labels))
+      score += try trainer.score(batch.inputs, batch.targets)
     }
     return try world.sum(score)
   }
@@ -149,17 +202,24 @@ extension ServedTraining {
       + settings.rule(rule, count: 0, as: Scalar.self).state.map(\.name)
   }
 
-  private func keepIfDue(
-    _ state: TrainingState, _ records: TrainingRecords, _ log: MetricsLog, endsEpoch: Bool,
-    _ course: TrainingCourse
+  /// Asks for wishes where they travel; nil for none.
+  private func listen(to wishes: RunWishes?) {
+    let own: () -> StepWish = { wishes?.now(.now) ?? .none }
+    server?.ownWish = own
+    client?.ownWish = own
+    (elastic?.center as? SharedCenter<Scalar>)?.ownWish = own
+  }
+
+  private func keep(
+    _ state: TrainingState, as use: StateUse, _ records: TrainingRecords, _ log: MetricsLog,
+    isLast: Bool
   ) throws {
-    let endsRun = endsEpoch && state.epoch == course.epochs
-    guard records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun) else { return }
     var state = state
     (state.steps, state.trainLoss, state.testAccuracy) = (steps, trainLoss, testAccuracy)
+    state.testLoss = testLoss
     state.randomStep = UInt64(try versions().max() ?? 0)
     try log.flush()
-    try records.write(stateTensors, state, over: world)
+    try records.write(stateTensors, state, as: use, over: world, isLast: isLast)
   }
 
   // MARK: Results

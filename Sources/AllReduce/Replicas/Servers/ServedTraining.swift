@@ -66,6 +66,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   public internal(set) var trainLoss: [Double] = []
   /// The accuracy on the test examples after each epoch.
   public internal(set) var testAccuracy: [Double] = []
+  /// As ``Training/isStopped``.
+  package internal(set) var isStopped = false
+  /// As ``Training/secondsSpent``.
+  package internal(set) var secondsSpent = WorkProgress.Seconds()
+  /// The mean loss on the test examples after each epoch.
+  package internal(set) var testLoss: [Double] = []
   /// Steps done, by earlier runs too: one is a batch of each worker.
   package internal(set) var steps = 0
   /// The steps of earlier runs.
@@ -207,6 +213,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// Runs some steps of an epoch on all ranks; afterwards all have the servers' weights. Collective.
   ///
   /// - Returns: The score of all workers' batches.
+  /// - SeeAlso: ``endOfSegment(_:)``, for where it has ended.
   func runSegment(
     _ range: Range<Int>, epoch: Int, of course: TrainingCourse, isSolo: Bool,
     _ note: (ServedBatch, BatchScore) throws -> Void
@@ -238,8 +245,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
         }
         trainer.nextStep = UInt64(first + number / workers)
         let own = try slowed {
-          try trainer.computeGradient { _ in (batch.inputs, .classes(batch.labels), batch.examples)
-          }
+          try trainer.computeGradient { _ in (batch.inputs, batch.targets, batch.examples) }
         }
         try requireFinite(own, epoch, number / workers)
         try noteStep(number, own)
@@ -263,6 +269,26 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     }
     try gatherWeights()
     return try world.sum(score)
+  }
+
+  /// Where the latest segment has ended, and what ranks wanted in it. Collective.
+  ///
+  /// - Parameter segment: Its steps, if no rank wanted anything.
+  /// - Returns: The step behind its last one, the same on all ranks.
+  /// - Throws: ``MPIError``.
+  func endOfSegment(_ segment: Range<Int>) throws -> (step: Int, wish: StepWish) {
+    let workers = roles.workers.count
+    if let center = elastic?.center as? SharedCenter<Scalar> {
+      return (center.wish.saves ? center.end / workers : segment.upperBound, center.wish)
+    }
+    var words = [
+      server?.end ?? 0, server?.wish.sum ?? 0,
+    ]
+    try words.withUnsafeMutableBytes {
+      // The first of them hands out the batches.
+      try world.broadcastNatively($0, from: roles.servers.lowerBound)
+    }
+    return (words[0] / workers, StepWish(sum: words[1]))
   }
 
   private func batch(_ number: Int, _ epoch: Int, _ course: TrainingCourse) -> Batch<Scalar> {

@@ -18,7 +18,8 @@ struct ServerRequest: Equatable {
   static let wordCount = 8
 
   var kind: Kind
-  /// Of a push or tick its number, from 1; of a read the clock at which the weights are first used.
+  /// Of a push or tick its number, from 1; of a read the clock at which the weights are first used; of a claim what the
+  /// worker wants at the end of a step (``StepWish``).
   var number = 0
   /// Of a push which of the worker's buffers.
   var buffer = 0
@@ -72,6 +73,8 @@ struct ServerReply: Equatable {
   var others = 0
   /// Of weights how many of the worker's own pushes are in them.
   var included = 0
+  /// What the server wants at the end of a step.
+  var wish = StepWish.none
 
   init(_ kind: Kind, number: Int = 0, others: Int = 0, included: Int = 0) {
     (self.kind, self.number, self.others, self.included) = (kind, number, others, included)
@@ -80,10 +83,13 @@ struct ServerReply: Equatable {
   init?(words: [Int64]) {
     guard let kind = Kind(rawValue: words[0]) else { return nil }
     self.init(kind, number: Int(words[1]), others: Int(words[2]), included: Int(words[3]))
+    wish = StepWish(sum: Int(words[4]))
   }
 
   var words: [Int64] {
-    [kind.rawValue, Int64(number), Int64(others), Int64(included), 0, 0, 0, 0]
+    [
+      kind.rawValue, Int64(number), Int64(others), Int64(included), Int64(wish.sum), 0, 0, 0,
+    ]
   }
 }
 

@@ -26,6 +26,8 @@ package struct WeightsRead: Equatable {
 /// Two pushes may be under way, one read and one claim of a batch.
 package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   package let buffers: WorkerBuffers<Scalar>
+  /// What this rank is asked to do at the end of a step; asked whenever a batch is claimed.
+  var ownWish: () -> StepWish = { .none }
   /// How stale the pushes were that have been applied on all shards: of each the largest staleness of its shards.
   package private(set) var staleness = StalenessHistogram()
   /// Seconds of waiting for servers.
@@ -46,6 +48,8 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   private var read: WeightsRead
   private var awaitedReads = 0
   private var batch: Int?
+  /// What servers want that hand out no batches.
+  private var heardWish = StepWish.none
   private var isOver: Int
   private var heard: [UInt64]
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
@@ -66,7 +70,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// Begins a segment: nothing is under way.
-  package func begin() { isOver = 0 }
+  package func begin() { (isOver, heardWish) = (0, .none) }
 
   // MARK: Asking
 
@@ -129,8 +133,10 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Asks for a batch, for ``takeBatch()``; all servers hear that the worker lives.
   package func askForBatch() throws {
+    var claim = ServerRequest(.claim)
+    claim.number = (ownWish() + heardWish).asOne.sum
     for shard in roles.shards.indices {
-      try send(ServerRequest(shard == 0 ? .claim : .alive), to: shard)
+      try send(shard == 0 ? claim : ServerRequest(.alive), to: shard)
     }
   }
 
@@ -188,6 +194,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func take(_ reply: ServerReply, of shard: Int) {
+    if reply.wish.saves { heardWish = (heardWish + reply.wish).asOne }
     switch reply.kind {
     case .applied:
       guard let buffer = pushNumbers.indices.first(where: { pushNumbers[$0] == reply.number })

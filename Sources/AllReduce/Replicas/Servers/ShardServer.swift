@@ -27,6 +27,12 @@ package enum BatchHandout: Sendable {
 package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   package let shard: ServedShard<Scalar>
   package var log: ((ServerEvent) -> Void)?
+  /// What this rank is asked to do at the end of a step; asked whenever a batch is handed out.
+  var ownWish: () -> StepWish = { .none }
+  /// What any rank wants, as far as the server that hands out batches has heard in this segment.
+  private(set) var wish = StepWish.none
+  /// Where the segment ends: before its end where a rank has wanted something.
+  var end: Int { batches.upperBound }
 
   private let link: Communicator
   private let roles: ServerRoles
@@ -34,6 +40,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   private let memory: WorkerMemory<Scalar>
   private var peers: [Peer]
   private var batches = 0..<0
+  private var first = 0
   private var handout = BatchHandout.onDemand
   private var bound: Int?
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
@@ -89,6 +96,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     _ batches: Range<Int>, handout: BatchHandout = .onDemand, bound: Int? = nil
   ) throws {
     (self.batches, self.handout, self.bound) = (batches, handout, bound)
+    (first, wish) = (batches.lowerBound, .none)
     let now = monotonicNanoseconds()
     for worker in peers.indices {
       (peers[worker].batches, peers[worker].clock, peers[worker].readClock) = (0, 0, -1)
@@ -151,7 +159,9 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
       guard !isAhead(request, of: worker), try take(request, of: worker) else { return false }
     case .tick: advanceClock(of: worker, staleness: 0)
     case .read: if try !give(request, to: worker) { peers[worker].read = request }
-    case .claim: try handOutBatch(to: worker)
+    case .claim:
+      hear(StepWish(sum: request.number) + ownWish())
+      try handOutBatch(to: worker)
     case .end: peers[worker].hasEnded = true
     case .alive: break
     }
@@ -230,6 +240,21 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return true
   }
 
+  /// Once a rank wants something, the segment ends as soon as all batches of a step are computed of which one was handed
+  /// out.
+  private func hear(_ heard: StepWish) {
+    guard heard.saves else { return }
+    if !wish.saves {
+      let workers = peers.count
+      let begun =
+        handout == .inTurn
+        ? (peers.map(\.batches).max() ?? 0)
+        : (batches.lowerBound - first + workers - 1) / workers
+      batches = batches.lowerBound..<min(first + begun * workers, batches.upperBound)
+    }
+    wish = (wish + heard).asOne
+  }
+
   private func handOutBatch(to worker: Int) throws {
     var number = batches.upperBound
     switch handout {
@@ -261,6 +286,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func reply(_ reply: ServerReply, to worker: Int) throws {
+    var reply = reply
+    reply.wish = ownWish()
     try link.send(reply.words, to: worker, tag: ServerTag.reply)
   }
 }

@@ -1,4 +1,4 @@
-public import AllReduceNN
+internal import AllReduceNN
 
 extension SafetensorsFile {
   /// The file's tensor for each of a network's or a state's.
@@ -47,35 +47,6 @@ extension SafetensorsFile {
       let target = UnsafeMutableRawBufferPointer(values)
       target.copyMemory(
         from: UnsafeRawBufferPointer(rebasing: bytes[first..<first + target.count]))
-    }
-  }
-}
-
-extension Network {
-  /// Takes over the weights of a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or a
-  /// safetensors file that says in its metadata that its weights lie as here, `"layout": "channelsLast"`.
-  ///
-  /// Parameters and running averages are read, what an optimizer or replicas remember is left out. Not collective: for
-  /// networks that compute on their own, and before a trainer is made for one. Where ranks cannot all read
-  /// the file, ``Checkpoint/read(into:over:)`` reads it on rank 0.
-  ///
-  /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it cannot be read, is of another network, does not say how its weights lie, or
-  ///   is a state whose checksums say that it is damaged; then nothing has changed.
-  public func load(weights path: String) throws(DataError) {
-    let file = try SafetensorsFile(path: path)
-    _ = try file.checkSums()
-    try WeightLayout.require(in: file)
-    let tensors = stateTensors
-    let entries = try file.entries(for: tensors, leavingOut: ["optimizer/", "replicas/"])
-    for (tensor, entry) in zip(tensors, entries) {
-      for (piece, values) in tensor.parts {
-        piece.forEachRun(within: 0..<tensor.shape.count) { element, place, count in
-          file.copy(
-            entry, from: element,
-            into: UnsafeMutableBufferPointer(rebasing: values[place..<place + count]))
-        }
-      }
     }
   }
 }

@@ -1,0 +1,48 @@
+internal import AllReduceNN
+
+extension ExampleFormat {
+  /// As it stands in a state: what is not known is left out.
+  var json: JSONValue {
+    var members: [(String, JSONValue)] = []
+    if let shape { members.append(("shape", .integers(shape))) }
+    if let columns { members.append(("columns", .list(columns.map { .text($0) }))) }
+    if let target { members.append(("target", .text(target))) }
+    if let classes { members.append(("classes", .list(classes.map { .text($0) }))) }
+    for (name, scaling) in [("inputs", inputs), ("targets", targets)] {
+      guard let scaling else { continue }
+      members.append(
+        (
+          name,
+          .object([
+            ("means", .numbers(scaling.means)), ("deviations", .numbers(scaling.deviations)),
+          ])
+        ))
+    }
+    return .object(members)
+  }
+
+  /// Reads what ``json`` gives.
+  ///
+  /// - Throws: ``StateFields/Mistake``.
+  init(_ fields: StateFields) throws(StateFields.Mistake) {
+    func scaling(_ name: String) throws(StateFields.Mistake) -> Scaling? {
+      guard fields.has(name) else { return nil }
+      let object = try fields.object(name)
+      let means = try object.numbers("means")
+      let deviations = try object.numbers("deviations")
+      guard means.count == deviations.count, !means.isEmpty, deviations.allSatisfy({ $0 > 0 })
+      else {
+        throw StateFields.Mistake(
+          expected: "a deviation above 0 for each mean of \"\(name)\"",
+          found: "\(means.count) means and \(deviations.count) deviations")
+      }
+      return Scaling(means: means, deviations: deviations)
+    }
+    self.init(
+      columns: fields.has("columns") ? try fields.texts("columns") : nil,
+      target: try fields.optionalText("target"),
+      classes: fields.has("classes") ? try fields.texts("classes") : nil,
+      inputs: try scaling("inputs"), targets: try scaling("targets"))
+    if fields.has("shape") { shape = try fields.counts("shape") }
+  }
+}

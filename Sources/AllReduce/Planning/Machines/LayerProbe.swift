@@ -1,0 +1,151 @@
+package import AllReduceMPI
+package import AllReduceNN
+
+/// Measures the passes of a network's layers, whole and as the shards that plans may make of them, on all ranks at once.
+///
+/// Layers run one after the other with inputs of their own, as often as a budget allows, so that each finds the memory's
+/// caches as a step leaves them.
+package struct LayerProbe {
+  /// A layer of a size, and how many examples it gets.
+  private struct Case: Hashable {
+    let summary: String
+    let input: Shape
+    let rows: Int
+  }
+
+  private struct Entry {
+    let layer: any Layer<Float>
+    let what: Case
+  }
+
+  private let world: Communicator
+  private let clock = ContinuousClock()
+
+  package init(over world: Communicator) { self.world = world }
+
+  /// Measures. Collective.
+  ///
+  /// - Parameters:
+  ///   - make: Makes the network's layers, without memory; called for each kind of shard.
+  ///   - input: The shape of one example's input.
+  ///   - rows: Examples of a rank.
+  ///   - budget: Seconds that it may take, about.
+  /// - Returns: The times of the slowest rank, the same on all.
+  /// - Throws: ``ShapeError``; ``MPIError``.
+  package func measured(
+    _ make: () throws -> any Layer<Float>, input: Shape, rows: Int, budget: Double
+  ) throws -> [ComputeRates.LayerTime] {
+    var found: [Case: [(Double, Double, Double)]] = [:]
+    let sweeps = try self.sweeps(make, input, rows)
+    let start = clock.now
+    for (number, sweep) in sweeps.enumerated() {
+      let until = budget * Double(number + 1) / Double(sweeps.count)
+      for round in 0..<20 {
+        let spent = try world.allReduce((clock.now - start) / .seconds(1), .maximum)
+        if round > 1, spent > until { break }
+        let times = try run(sweep)
+        // The first finds memory that was never touched.
+        if round == 0 { continue }
+        for (entry, time) in zip(sweep, times) { found[entry.what, default: []].append(time) }
+      }
+    }
+    var all: [ComputeRates.LayerTime] = []
+    for what in sweeps.flatMap({ $0.map(\.what) }) {
+      guard let times = found.removeValue(forKey: what) else { continue }
+      var medians = [times.map(\.0).median, times.map(\.1).median, times.map(\.2).median]
+      try world.allReduce(&medians, .maximum)
+      all.append(
+        ComputeRates.LayerTime(
+          layer: what.summary, input: what.input.sizes, rows: what.rows, forward: medians[0],
+          backward: medians[1] + medians[2], backwardWithoutInput: medians[1]))
+    }
+    return all
+  }
+
+  /// The layers whole with a rank's examples; then for each size of a model group whole, by columns and by rows, with
+  /// the group's.
+  private func sweeps(
+    _ make: () throws -> any Layer<Float>, _ input: Shape, _ rows: Int
+  ) throws -> [[Entry]] {
+    var seen: Set<Case> = []
+    func entries(_ rows: Int, _ shard: (any Layer<Float>, Shape) -> (any Layer<Float>, Shape)?)
+      throws -> [Entry]
+    {
+      let chain = try LayerChain(make(), input: input)
+      var entries: [Entry] = []
+      for single in chain.singles {
+        guard let (layer, input) = shard(single.layer, single.input) else { continue }
+        let what = Case(summary: layer.summary, input: input, rows: rows)
+        if seen.insert(what).inserted { entries.append(Entry(layer: layer, what: what)) }
+      }
+      return entries
+    }
+    var sweeps = [try entries(rows) { ($0, $1) }]
+    for size in 2...max(world.size, 2) where world.size % size == 0 {
+      func share(_ count: Int) -> Int { (count + size - 1) / size }
+      sweeps.append(
+        try entries(rows * size) { layer, input in
+          guard let dense = layer as? Dense<Float> else {
+            return layer.worksOnElements && input.rank == 1
+              ? (layer, [share(input.count)]) : nil
+          }
+          return (
+            Dense(
+              inputs: dense.inputs, outputs: share(dense.outputs), bias: dense.bias != nil), input
+          )
+        })
+      sweeps.append(
+        try entries(rows * size) { layer, _ in
+          guard let dense = layer as? Dense<Float> else { return nil }
+          let inputs = share(dense.inputs)
+          return (
+            Dense(inputs: inputs, outputs: dense.outputs, bias: dense.bias != nil), [inputs]
+          )
+        })
+      sweeps.append(try entries(rows * size) { ($0, $1) })
+    }
+    return sweeps.filter { !$0.isEmpty }
+  }
+
+  /// One pass forward and one backward: seconds forward, of parameters' gradients, and of the input's in addition.
+  private func run(_ sweep: [Entry]) throws -> [(Double, Double, Double)] {
+    let networks = try sweep.map { try Network($0.layer, input: $0.what.input) }
+    let inputs = sweep.map {
+      Tensor<Float>(repeating: 0.5, shape: $0.what.input.batch(of: $0.what.rows))
+    }
+    var outputs: [Tensor<Float>] = []
+    var times = Array(repeating: (0.0, 0.0, 0.0), count: sweep.count)
+    func seconds(_ body: () throws -> Void) rethrows -> Double {
+      let from = clock.now
+      try body()
+      return (clock.now - from) / .seconds(1)
+    }
+    try world.barrier()
+    for (number, network) in networks.enumerated() {
+      times[number].0 = try seconds { outputs.append(try network.forward(inputs[number])) }
+    }
+    for number in networks.indices.reversed() {
+      let (network, shape) = (networks[number], outputs[number].shape)
+      let gradient = Tensor<Float>(repeating: 1e-3, shape: shape)
+      var learned = 0.0
+      if !network.parameters.isEmpty {
+        learned = try seconds {
+          _ = try network.root.backward(gradient, network.pass, needsInputGradient: false)
+        }
+      }
+      let whole = try seconds {
+        _ = try network.root.backward(gradient, network.pass, needsInputGradient: true)
+      }
+      times[number].1 = learned
+      times[number].2 = max(0, whole - learned)
+    }
+    return times
+  }
+}
+
+extension LayerChain {
+  /// All layers that are run as they are, in the order of the forward pass.
+  var singles: [Single] {
+    zip(between, nodes.map(\.singles) + [[]]).flatMap { $0 + $1 }
+  }
+}

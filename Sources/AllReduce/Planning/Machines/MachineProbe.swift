@@ -1,0 +1,249 @@
+package import AllReduceMPI
+internal import AllReduceNN
+
+/// Measures a ``MachineProfile`` on the ranks of a job, in less than ten seconds.
+///
+/// Exchanges are those that plans run, in arenas: sizes grow until a call takes 0.1 s, and beyond goes a straight line.
+/// All ranks compute at once, as they do in training. What ranks find is the slowest rank's, so that all have the same
+/// profile.
+package struct MachineProbe {
+  /// The least and the largest buffer, in numbers, and from one size to the next.
+  private static let sizes = [16, 256, 2048, 16 << 10, 128 << 10, 512 << 10, 1 << 20, 4 << 20]
+  /// A call that takes this long ends the growth of sizes.
+  private static let longest = 0.1
+
+  private let world: Communicator
+  private let host: Communicator
+  /// The first ranks of the hosts; nil on others, and where there is one host.
+  private let firsts: Communicator?
+  private let clock = ContinuousClock()
+  /// Seconds for each size of each exchange.
+  private let share: Double
+
+  /// Prepares. Collective.
+  ///
+  /// - Parameters:
+  ///   - world: All ranks.
+  ///   - budget: Seconds that all may take, about.
+  /// - Throws: ``MPIError``.
+  package init(over world: Communicator, budget: Double = 8) throws {
+    self.world = world
+    host = try world.splitByHost()
+    firsts =
+      world.hosts.count > 1 ? try world.split(optionalColor: host.isRoot ? 0 : nil) : nil
+    share = budget / 80
+  }
+
+  /// Measures. Collective.
+  ///
+  /// - Returns: The same profile on all ranks.
+  /// - Throws: ``AgreedError`` if memory is short; ``MPIError``.
+  package func measured() throws -> MachineProfile {
+    let memory = try memoryRate()
+    let products = try products()
+    let rate = products.map { product in
+      let size = 2 * Double(product.rows) * Double(product.inputs) * Double(product.outputs)
+      return size
+        / min(product.forward, product.weightGradient, product.inputGradient)
+    }
+    let convolution = try convolutionRate()
+    let local = try hostLevel(memory)
+    let network = try networkLevel()
+    let overlap = network == nil ? MachineProfile.Overlap() : try self.overlap()
+    let profile = MachineProfile(
+      ranksPerHost: world.hosts.map(\.count), cores: coreCount(),
+      machine: processorLevelName, host: local, network: network,
+      compute: ComputeRates(
+        operationsPerSecond: rate.max() ?? 1e9, convolutionOperationsPerSecond: convolution,
+        memoryBytesPerSecond: memory, layerSeconds: 2e-6, products: products),
+      overlap: overlap)
+    // One rank's text for all: no rank is to plan by other digits.
+    let text = try world.broadcast(profile.json, from: 0)
+    return try world.agreeing { try MachineProfile(json: text, file: "the profile of rank 0") }
+  }
+
+  // MARK: Times
+
+  /// The median seconds of a call, on the slowest rank; the first call does not count. Collective over the ranks.
+  func seconds(
+    over ranks: Communicator, budget: Double, _ body: () throws -> Void
+  ) throws -> Double {
+    try body()
+    var found: [Double] = []
+    var spent = 0.0
+    var goesOn = true
+    while goesOn {
+      try ranks.barrier()
+      let from = clock.now
+      try body()
+      let seconds = (clock.now - from) / .seconds(1)
+      found.append(seconds)
+      spent += seconds
+      // All go on as long as the first rank does.
+      let wants = found.count < 3 || (spent < budget && found.count < 200)
+      goesOn = try ranks.allReduce(Int32(ranks.isRoot && wants ? 1 : 0), .maximum) == 1
+    }
+    return try ranks.allReduce(found.median, .maximum)
+  }
+
+  // MARK: Exchanges
+
+  private func hostLevel(_ memory: Double) throws -> MachineProfile.Level {
+    // Hosts may have other numbers of ranks, but each measures alone; the largest speaks.
+    let most = world.hosts.map(\.count).max() ?? 1
+    var curves: [ExchangeKind: TimeCurve] = [:]
+    if host.size == most, most > 1 { curves = try self.curves(over: host) }
+    // Rank 0's host may be a smaller one.
+    try world.barrier()
+    if most == 1 || curves.isEmpty {
+      let by = MachineProfile.byHand(
+        .init(hosts: 1, ranksPerHost: max(most, 2), memoryBytesPerSecond: memory))
+      return by.host
+    }
+    let latency = curves[.allReduce]?.points.first?.seconds ?? 1e-6
+    return MachineProfile.Level(
+      latency: latency, bytesPerSecond: memory, ranks: host.size, curves: curves)
+  }
+
+  private func networkLevel() throws -> MachineProfile.Level? {
+    guard world.hosts.count > 1 else { return nil }
+    var level = MachineProfile.Level(latency: 0, bytesPerSecond: 1, ranks: 1, curves: [:])
+    if let firsts {
+      let curves = try curves(over: firsts)
+      let points = curves[.allGather]?.points ?? []
+      let share = Double(firsts.size - 1) / Double(firsts.size)
+      level = MachineProfile.Level(
+        latency: points.first?.seconds ?? 1e-6,
+        bytesPerSecond: points.suffix(2).slope.map { share / $0 } ?? 1e9, ranks: firsts.size,
+        curves: curves)
+    }
+    try world.barrier()
+    return level
+  }
+
+  private func curves(over ranks: Communicator) throws -> [ExchangeKind: TimeCurve] {
+    let most = MachineProbe.sizes.last ?? 1
+    let arena = try Arena<Float>(count: 2 * most, over: ranks)
+    return Dictionary(
+      uniqueKeysWithValues: try ExchangeKind.allCases.map { kind in
+        var points: [TimeCurve.Point] = []
+        for count in MachineProbe.sizes {
+          // Half of an all-to-all's buffer is for what arrives.
+          let slice = arena[0..<(kind == .allToAll ? 2 * count : count)]
+          let seconds = try seconds(over: ranks, budget: share) {
+            try ranks.start(kind.collective, slice, .sum).wait()
+          }
+          points.append(TimeCurve.Point(bytes: Double(4 * count), seconds: seconds))
+          if seconds > MachineProbe.longest { break }
+        }
+        return (kind, TimeCurve(measured: points))
+      })
+  }
+
+  // MARK: Computing
+
+  private func memoryRate() throws -> Double {
+    let count = 4 << 20
+    let memory = TensorMemory<Float>(count: 2 * count)
+    guard let base = memory.values.baseAddress else { return 1e9 }
+    memory.values.update(repeating: 0)
+    let seconds = try seconds(over: world, budget: share) {
+      (base + count).update(from: base, count: count)
+    }
+    return 8 * Double(count) / seconds
+  }
+
+  private func products() throws -> [ComputeRates.Product] {
+    let shapes = [
+      (16, 1024, 1024), (64, 256, 256), (64, 1024, 1024), (64, 4096, 1024), (64, 1024, 64),
+      (256, 1024, 1024),
+    ]
+    return try shapes.map { rows, inputs, outputs in
+      var products = DenseProducts<Float>()
+      let input = Tensor<Float>(repeating: 0.5, shape: [rows, inputs])
+      let weight = Tensor<Float>(repeating: 0.25, shape: [outputs, inputs])
+      let output = Tensor<Float>(repeating: 0.125, shape: [rows, outputs])
+      func time(_ body: () -> Void) throws -> Double {
+        try seconds(over: world, budget: share / 4, body)
+      }
+      return ComputeRates.Product(
+        rows: rows, inputs: inputs, outputs: outputs,
+        forward: try time { products.multiply(input, weight, from: nil, to: output) },
+        weightGradient: try time {
+          products.setWeightGradient(of: input, output, keep: false, to: weight)
+        }, inputGradient: try time { products.multiplyBack(output, weight, to: input) })
+    }
+  }
+
+  private func convolutionRate() throws -> Double {
+    let layer = Conv2D<Float>(inputChannels: 32, outputChannels: 64, kernel: 3, padding: 1)
+    let input: Shape = [14, 14, 32]
+    let network = try Network(layer, input: input)
+    let batch = Tensor<Float>(repeating: 0.5, shape: input.batch(of: 8))
+    let seconds = try seconds(over: world, budget: share) { _ = try network.forward(batch) }
+    return try 8 * layer.work(for: input).operations / seconds
+  }
+
+  // MARK: Overlap
+
+  /// Products while sums are on the link, and both alone.
+  private func overlap() throws -> MachineProfile.Overlap {
+    let (rows, width) = (64, 512)
+    var products = DenseProducts<Float>()
+    let input = Tensor<Float>(repeating: 0.5, shape: [rows, width])
+    let weight = Tensor<Float>(repeating: 0.25, shape: [width, width])
+    let output = Tensor<Float>(repeating: 0.125, shape: [rows, width])
+    let piece = try seconds(over: world, budget: share) {
+      for _ in 0..<4 { products.multiply(input, weight, from: nil, to: output) }
+    }
+    let arena = try Arena<Float>(count: 1 << 20, over: world)
+    // As many bytes as take about 0.1 s.
+    var count = 64 << 10
+    var link = 0.0
+    while true {
+      link = try seconds(over: world, budget: share) {
+        try world.startAllReduce(arena[0..<count], .sum).wait()
+      }
+      if link > 0.04 || count == arena.count { break }
+      count *= 2
+    }
+    var both: [(seconds: Double, pieces: Int)] = []
+    for _ in 0..<3 {
+      try world.barrier()
+      let from = clock.now
+      let pending = try world.startAllReduce(arena[0..<count], .sum)
+      var pieces = 0
+      var isDone = false
+      while !isDone {
+        for _ in 0..<4 { products.multiply(input, weight, from: nil, to: output) }
+        pieces += 1
+        isDone = pending.isComplete
+      }
+      both.append(((clock.now - from) / .seconds(1), pieces))
+      try pending.wait()
+    }
+    let middle = both.sorted { $0.seconds < $1.seconds }[1]
+    let compute = max(1, middle.seconds / Double(max(middle.pieces, 1)) / piece)
+    return MachineProfile.Overlap(
+      computeSlowDown: try world.allReduce(compute, .maximum),
+      linkSlowDown: try world.allReduce(max(1, middle.seconds / link), .maximum))
+  }
+}
+
+extension [Double] {
+  /// The middle one; 0 of none.
+  var median: Double {
+    guard !isEmpty else { return 0 }
+    return sorted()[count / 2]
+  }
+}
+
+extension ArraySlice<TimeCurve.Point> {
+  /// Seconds a byte between the first and the last.
+  fileprivate var slope: Double? {
+    guard let first, let last, last.bytes > first.bytes, last.seconds > first.seconds else {
+      return nil
+    }
+    return (last.seconds - first.seconds) / (last.bytes - first.bytes)
+  }
+}

@@ -1,0 +1,61 @@
+/// Compares a predicted step with those that were taken, and finds which part of it is off.
+package struct PredictionCheck: Sendable {
+  /// The seconds of a step, or of its parts.
+  package struct Parts: Sendable {
+    package var step: Double
+    package var compute: Double
+    package var update: Double
+    /// Exchanges that the step waits for.
+    package var waiting: Double { max(0, step - compute - update) }
+
+    package init(step: Double, compute: Double, update: Double) {
+      (self.step, self.compute, self.update) = (step, compute, update)
+    }
+  }
+
+  /// Steps after which it is made, and how many of the first do not count.
+  package static let steps = 50
+  package static let firstSteps = 5
+  /// How far they may part.
+  package static let tolerance = 0.2
+
+  package let predicted: Parts
+  package let measured: Parts
+
+  package init(predicted: StepPrediction, measured: Parts) {
+    self.predicted = Parts(
+      step: predicted.seconds, compute: predicted.computeSeconds - predicted.updateSeconds,
+      update: predicted.updateSeconds)
+    self.measured = measured
+  }
+
+  /// What differs most; nil where the step is about as predicted.
+  package var culprit: String? {
+    guard abs(measured.step - predicted.step) > PredictionCheck.tolerance * predicted.step else {
+      return nil
+    }
+    let parts: [(String, KeyPath<Parts, Double>)] = [
+      ("forward and backward passes", \.compute), ("updates", \.update),
+      ("exchanges that are waited for", \.waiting),
+    ]
+    return parts.max {
+      abs(measured[keyPath: $0.1] - predicted[keyPath: $0.1])
+        < abs(measured[keyPath: $1.1] - predicted[keyPath: $1.1])
+    }.map {
+      "\($0.0), \(PredictionCheck.text(measured[keyPath: $0.1])) ms and not "
+        + "\(PredictionCheck.text(predicted[keyPath: $0.1]))"
+    }
+  }
+
+  /// A sentence or two.
+  package var words: String {
+    let first =
+      "A step takes \(PredictionCheck.text(measured.step)) ms; predicted were "
+      + "\(PredictionCheck.text(predicted.step))."
+    return culprit.map { "\(first) What is off most: \($0)." } ?? first
+  }
+
+  private static func text(_ seconds: Double) -> String {
+    "\((seconds * 100_000).rounded() / 100)"
+  }
+}

@@ -1,0 +1,227 @@
+internal import AllReduceNN
+
+/// What layers and conversions cost on some machines, under all plans of one grid and one kind of update.
+struct StepCosts {
+  /// What holds for all plans.
+  struct Setting {
+    let profile: MachineProfile
+    let grid: GridShape
+    let update: UpdateMode
+    /// Examples of a rank.
+    let rows: Int
+    /// Vectors that the optimizer remembers, as long as the weights.
+    let vectors: Int
+    /// Nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
+    var bucketBytes: Int?
+    var overlaps = true
+    /// Examples that layers with sharded weights have at once; nil for those of the model group.
+    var groupRows: Int?
+    /// The part of its bytes that a gradient takes on its way to other hosts.
+    var wireShare = 1.0
+  }
+
+  let setting: Setting
+  let allRanks: RankGroup
+  private let data: RankGroup
+  let model: RankGroup
+  private var known: [LayerKey: LayerCost] = [:]
+
+  private struct LayerKey: Hashable {
+    let layer: String
+    let input: Shape
+    let placement: Placement?
+    let takes: Layout
+    let needsInputGradient: Bool
+  }
+
+  init(_ setting: Setting) {
+    self.setting = setting
+    let (grid, hosts) = (setting.grid, setting.profile.ranksPerHost)
+    allRanks = RankGroup(count: grid.data * grid.model, stride: 1, ranksPerHost: hosts)
+    data = RankGroup(count: grid.data, stride: grid.model, ranksPerHost: hosts)
+    model = RankGroup(count: grid.model, stride: 1, ranksPerHost: hosts)
+  }
+
+  private var profile: MachineProfile { setting.profile }
+  var overlap: MachineProfile.Overlap { profile.overlap }
+
+  /// Examples that a layer has which takes this layout.
+  func rows(_ layout: Layout) -> Int {
+    layout == .batchSharded
+      ? setting.rows : setting.groupRows ?? setting.rows * setting.grid.model
+  }
+
+  // MARK: Conversions
+
+  /// An exchange of a batch's activations, or their gradients.
+  ///
+  /// - Parameters:
+  ///   - conversion: Nil for none.
+  ///   - shape: Of one example, all features.
+  ///   - turns: In how many parts the group's examples come.
+  /// - Returns: Its seconds and bytes; of one turn, where there are several.
+  func conversion(
+    _ conversion: Conversion?, of shape: Shape, turns: Int = 1
+  ) -> LayerCost.ConversionCost {
+    var cost = LayerCost.ConversionCost()
+    let size = setting.grid.model
+    guard let conversion, size > 1 else { return cost }
+    let kind: ExchangeKind? =
+      switch conversion {
+      case .gatherExamples, .gatherFeatures: .allGather
+      case .scatterExamples, .scatterFeatures: .reduceScatter
+      case .examplesToFeatures, .featuresToExamples: .allToAll
+      case .sum: .allReduce
+      case .takeExamples, .takeFeatures: nil
+      }
+    var whole = 4 * Double(rows(.replicated) / turns * shape.count)
+    if kind == .allToAll { whole /= Double(size) }
+    cost.memory = whole
+    guard let kind else {
+      cost.seconds = 2 * whole / Double(size) / profile.compute.memoryBytesPerSecond
+      return cost
+    }
+    cost.seconds = profile.seconds(kind, bytes: whole, over: model)
+    cost.usesLink = model.hosts > 1
+    cost.bytes = bytes(kind, whole, model)
+    return cost
+  }
+
+  /// What a rank sends to other hosts, the mean over the group.
+  private func bytes(_ kind: ExchangeKind, _ whole: Double, _ group: RankGroup) -> Double {
+    if group.hosts < 2 { return 0 }
+    if kind == .allReduce, group.hosts < group.ranks {
+      return kind.volume(ranks: group.hosts) * whole * Double(group.hosts) / Double(group.ranks)
+    }
+    let sent = kind.volume(ranks: group.ranks) * whole
+    // Around a ring only the last rank of each host sends to another.
+    return group.hosts == group.ranks
+      ? sent : sent * Double(group.hosts) / Double(group.ranks)
+  }
+
+  // MARK: Layers
+
+  /// What a layer costs where it stands.
+  mutating func cost(
+    of planned: PlannedLayer<Float>, placement: Placement?, needsInputGradient: Bool
+  ) -> LayerCost {
+    let key = LayerKey(
+      layer: planned.layer.summary, input: planned.input, placement: placement,
+      takes: planned.takes, needsInputGradient: needsInputGradient)
+    var cost: LayerCost
+    if let found = known[key] {
+      cost = found
+    } else {
+      cost = self.cost(
+        of: planned.layer, planned.input, placement, planned.takes, needsInputGradient)
+      known[key] = cost
+    }
+    cost.forwardConversion = conversion(planned.boundary.forward, of: planned.input)
+    cost.backwardConversion =
+      needsInputGradient
+      ? conversion(planned.boundary.backward, of: planned.input) : LayerCost.ConversionCost()
+    // Messages move where gradients are told of in pieces.
+    cost.sendsEarly = placement == .columns && setting.overlaps && data.hosts > 1
+    cost.memory += cost.forwardConversion.memory + cost.backwardConversion.memory
+    return cost
+  }
+
+  private func cost(
+    of layer: any Layer<Float>, _ input: Shape, _ placement: Placement?, _ takes: Layout,
+    _ needsInputGradient: Bool
+  ) -> LayerCost {
+    var cost = LayerCost()
+    let local = local(layer, input, placement, takes)
+    let rows = rows(takes)
+    cost.passes = profile.compute.seconds(of: local.layer, input: local.input, rows: rows)
+    if !needsInputGradient { cost.passes.inputGradient = 0 }
+    if let work = try? local.layer.work(for: local.input) {
+      var kept = work.keptElements
+      if !needsInputGradient { kept -= min(kept, Double(local.input.count)) }
+      cost.memory = 4 * kept * Double(rows)
+    }
+    let groups: [(ParameterGroups.Kind, Int)] =
+      switch placement {
+      case .columns: [(.sharded, local.parameters)]
+      case .rows:
+        [(.sharded, local.parameters - local.bias), (.replicated, local.bias)]
+      case .replicated: [(.replicated, local.parameters)]
+      case .data: [(.data, local.parameters)]
+      case nil: [(takes == .featureSharded ? .sharded : .data, local.parameters)]
+      }
+    for (kind, count) in groups where count > 0 { add(kind, count, to: &cost) }
+    return cost
+  }
+
+  /// A layer of the size that a rank has of it.
+  private func local(
+    _ layer: any Layer<Float>, _ input: Shape, _ placement: Placement?, _ takes: Layout
+  ) -> (layer: any Layer<Float>, input: Shape, parameters: Int, bias: Int) {
+    let size = setting.grid.model
+    func share(_ count: Int) -> Int { (count + size - 1) / size }
+    if let dense = layer as? Dense<Float>, placement == .columns || placement == .rows {
+      let (inputs, outputs) =
+        placement == .columns
+        ? (dense.inputs, share(dense.outputs)) : (share(dense.inputs), dense.outputs)
+      let bias = dense.bias == nil ? 0 : outputs
+      return (
+        Dense(inputs: inputs, outputs: outputs, bias: bias > 0), [inputs],
+        inputs * outputs + bias, placement == .rows ? bias : 0
+      )
+    }
+    let parameters = layer.allParameters.reduce(0) { $0 + $1.shape.count }
+    if takes == .featureSharded {
+      return (layer, [share(input.count)], share(parameters), 0)
+    }
+    return (layer, input, parameters, 0)
+  }
+
+  // MARK: From gradients to weights
+
+  private func add(_ kind: ParameterGroups.Kind, _ count: Int, to cost: inout LayerCost) {
+    let bytes = 4 * Double(count)
+    let memory = profile.compute.memoryBytesPerSecond
+    let copies = kind == .sharded ? data : allRanks
+    let sum = kind == .data ? allRanks : data
+    let mode = copies.ranks == 1 ? .replicated : setting.update
+    /// Reads and writes of an update: the weight and what is remembered.
+    let touched = 2 * Double(setting.vectors + 1)
+    let local = Double((copies.ranks + copies.hosts - 1) / copies.hosts)
+    let bucket = Double(
+      setting.bucketBytes ?? GradientReducer<Float>.defaultBucketBytes(hosts: sum.hosts))
+    let size = setting.overlaps ? min(bucket, bytes) : bytes
+    /// Buckets are filled by neighbours too, so a part of one costs a part of its time.
+    func bucketed(_ kind: ExchangeKind, _ group: RankGroup) -> Double {
+      guard setting.overlaps else { return profile.seconds(kind, bytes: bytes, over: group) }
+      return profile.seconds(kind, bytes: bucket, over: group) * bytes / bucket
+    }
+    func exchange(_ kind: ExchangeKind, _ group: RankGroup) {
+      let share = group.hosts > 1 ? setting.wireShare : 1
+      cost.exchange += bucketed(kind, group) * share
+      cost.exchangeBytes += self.bytes(kind, bytes, group) * share
+      cost.overlaps = setting.overlaps && group.hosts > 1
+      cost.piece = size / bytes
+    }
+    var remembered = Double(setting.vectors)
+    cost.parameters += count
+    switch mode {
+    case .replicated:
+      if sum.ranks > 1 { exchange(.allReduce, sum) }
+      cost.update += bytes * (touched + (sum.ranks > 1 ? 1 : 0)) / memory
+    case .sharded where copies.hosts > 1:
+      exchange(copies.ranks == sum.ranks ? .reduceScatter : .allReduce, sum)
+      cost.update += bytes / Double(copies.ranks) * (touched + 1) / memory
+      cost.gather += bucketed(.allGather, copies)
+      cost.gatherBytes += self.bytes(.allGather, bytes, copies)
+      remembered /= Double(copies.ranks)
+    case .sharded, .shared:
+      if sum.hosts > 1 { exchange(.allReduce, sum) }
+      let sources = sum.hosts > 1 ? 1 : Double(sum.ranks)
+      let copied = mode == .shared && setting.grid.model == 1 ? 0 : local
+      cost.update += bytes / local * (touched + sources + copied) / memory
+      remembered /= local
+      if mode == .shared, setting.grid.model == 1 { cost.memory -= bytes * (1 - 1 / local) }
+    }
+    cost.memory += bytes * (2 + remembered)
+  }
+}

@@ -1,0 +1,126 @@
+internal import AllReduceNN
+
+/// A network as a row of layers, each of which is placed as a whole: what a plan is searched for.
+///
+/// Layers on single elements stand between those that are placed. A sum of branches is placed as one: all of it by data,
+/// or replicated.
+struct LayerChain {
+  /// A layer, or a sum of branches.
+  struct Member {
+    let path: String
+    let layer: any Layer<Float>
+    let input: Shape
+    /// Of a sum all layers in its branches, in order; else the layer itself.
+    let singles: [Single]
+    /// Whether a layer in front learns, so that the gradient of the input is wanted.
+    let needsInputGradient: Bool
+  }
+
+  /// A layer that is run as it is.
+  struct Single {
+    let path: String
+    let layer: any Layer<Float>
+    let input: Shape
+    /// Whether it works on single elements.
+    let isFree: Bool
+    let needsInputGradient: Bool
+  }
+
+  /// What is placed.
+  private(set) var nodes: [Member] = []
+  /// What stands in front of each node, and behind the last.
+  private(set) var between: [[Single]] = [[]]
+  /// A number for each node, the same for those that are alike, with what stands in front of them.
+  private(set) var kinds: [Int] = []
+  /// The shape of one example's output.
+  private(set) var output: Shape
+
+  private var learned = false
+
+  init(_ root: any Layer<Float>, input: Shape) throws {
+    var shape = input
+    output = input
+    try add(root, "", &shape)
+    output = shape
+    var numbers: [String: Int] = [:]
+    kinds = nodes.indices.map { index in
+      let words = (between[index] + nodes[index].singles).map {
+        "\($0.layer.summary) of \($0.input) \($0.needsInputGradient)"
+      }
+      let text = "\(nodes[index].layer.summary): \(words.joined(separator: ", "))"
+      let number = numbers[text] ?? numbers.count
+      numbers[text] = number
+      return number
+    }
+  }
+
+  private mutating func add(
+    _ layer: any Layer<Float>, _ path: String, _ shape: inout Shape
+  ) throws {
+    let input = shape
+    if layer is Sequential<Float> {
+      for (name, child) in layer.children {
+        try add(child, path.isEmpty ? name : "\(path).\(name)", &shape)
+      }
+      return
+    }
+    shape = try layer.outputShape(for: input)
+    let needs = learned
+    var singles: [Single] = []
+    if let sum = layer as? Residual<Float> {
+      var inner = input
+      try list(sum.body, "\(path).body", &inner, &singles)
+      inner = input
+      if let shortcut = sum.shortcut {
+        try list(shortcut, "\(path).shortcut", &inner, &singles)
+      }
+    } else {
+      singles = [single(layer, path, input)]
+    }
+    if singles.count == 1, singles[0].isFree {
+      between[between.count - 1] += singles
+    } else {
+      nodes.append(
+        Member(
+          path: path, layer: layer, input: input, singles: singles, needsInputGradient: needs))
+      between.append([])
+    }
+  }
+
+  private mutating func list(
+    _ layer: any Layer<Float>, _ path: String, _ shape: inout Shape, _ all: inout [Single]
+  ) throws {
+    if layer is Sequential<Float> {
+      for (name, child) in layer.children { try list(child, "\(path).\(name)", &shape, &all) }
+      return
+    }
+    if let sum = layer as? Residual<Float> {
+      var inner = shape
+      try list(sum.body, "\(path).body", &inner, &all)
+      inner = shape
+      if let shortcut = sum.shortcut { try list(shortcut, "\(path).shortcut", &inner, &all) }
+      shape = try layer.outputShape(for: shape)
+      return
+    }
+    all.append(single(layer, path, shape))
+    shape = try layer.outputShape(for: shape)
+  }
+
+  private mutating func single(
+    _ layer: any Layer<Float>, _ path: String, _ input: Shape
+  ) -> Single {
+    let needs = learned
+    if !layer.allParameters.isEmpty { learned = true }
+    return Single(
+      path: path, layer: layer, input: input, isFree: layer.worksOnElements,
+      needsInputGradient: needs)
+  }
+}
+
+extension Layer {
+  /// Whether a layer works on single elements, so that any features and examples will do.
+  var worksOnElements: Bool {
+    self is ActivationLayer<Scalar> || self is GELU<Scalar> || self is Dropout<Scalar>
+      || self is Flatten<Scalar>
+  }
+}

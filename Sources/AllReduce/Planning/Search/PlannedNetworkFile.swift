@@ -1,0 +1,15 @@
+/// A network in a file: `{"layers": "784,512,relu,10"}`, the words of the programs' option `--layers`.
+package enum PlannedNetworkFile {
+  /// The words.
+  ///
+  /// - Throws: ``ProfileError`` with the line and what is wrong.
+  package static func layers(in text: String, file: String) throws(ProfileError) -> String {
+    do throws(JSONReader.Mistake) {
+      let root = try JSONReader.read(text)
+      try root.allow(["layers"])
+      return try root.member("layers").text("layers")
+    } catch {
+      throw ProfileError("\(file): line \(error.line) \(error.reason).")
+    }
+  }
+}

@@ -1,0 +1,115 @@
+internal import AllReduceNN
+
+/// A plan that could be run, with its predicted step.
+package struct PlanCandidate: Sendable {
+  /// "planned", or the strategy's name.
+  package let name: String
+  package let prediction: StepPrediction
+  /// The machines that it uses.
+  let profile: MachineProfile
+
+  /// Whether another is the same plan on the same hosts.
+  func isLike(_ other: PlanCandidate) -> Bool {
+    prediction.hostsUsed == other.prediction.hostsUsed
+      && prediction.layers.map(\.placement) == other.prediction.layers.map(\.placement)
+      && (prediction.plan.grid == other.prediction.plan.grid || isData && other.isData)
+      && prediction.plan.compression.name == other.prediction.plan.compression.name
+      && prediction.plan.meeting == other.prediction.plan.meeting
+  }
+
+  private var isData: Bool {
+    prediction.layers.allSatisfy { $0.placement == nil || $0.placement == .data }
+  }
+
+  /// The plan in a few words: "grid 1 x 2, update sharded, columns rows rows".
+  package var words: String {
+    let placements = prediction.layers.compactMap(\.placement)
+    var runs: [(placement: Placement, count: Int)] = []
+    for placement in placements {
+      if runs.last?.placement == placement {
+        runs[runs.count - 1].count += 1
+      } else {
+        runs.append((placement, 1))
+      }
+    }
+    var words: [String] = []
+    if let grid = prediction.plan.grid { words.append("grid \(grid)") }
+    if let update = prediction.plan.update { words.append("update \(update.rawValue)") }
+    words.append(
+      runs.map { $0.count == 1 ? "\($0.placement)" : "\($0.count) \($0.placement)" }
+        .joined(separator: " "))
+    return words.joined(separator: ", ")
+  }
+}
+
+/// The plan that was chosen, and what it was chosen from.
+package struct PlannedTraining {
+  let task: Planner.Task
+  /// What is predicted to take least of what is allowed.
+  package let best: PlanCandidate
+  /// The next best that is another plan; nil if there is none.
+  package let runnerUp: PlanCandidate?
+  /// Strategies by name, whether or not they fit the memory.
+  package let pure: [PlanCandidate]
+  /// Plans that change what is learned.
+  package let inexact: [PlanCandidate]
+  /// Whether plans were dropped in the search, so that another may be faster still.
+  package let isThinned: Bool
+
+  /// Bytes that each rank that takes part sends to other hosts in a step; nil where they are not counted.
+  package func networkBytes(of candidate: PlanCandidate) -> [Int]? {
+    try? StepPrediction.networkBytes(
+      of: candidate.prediction.plan, for: task.root, input: task.input,
+      rows: task.rows(ranks: candidate.profile.ranks),
+      ranksPerHost: candidate.profile.ranksPerHost, lossTakesShards: task.lossTakesShards)
+  }
+
+  /// By how much the runner-up is slower, as a part of the best one's time.
+  package var margin: Double? {
+    runnerUp.map { $0.prediction.seconds / best.prediction.seconds - 1 }
+  }
+
+  /// How many times as fast links between hosts would have to be for the runner-up to win, or how many times as large
+  /// the batch; nil where no factor within 64 does it.
+  package func turningPoint(_ change: Change) -> Double? {
+    guard let runnerUp else { return nil }
+    func isWon(_ factor: Double) -> Bool? {
+      guard let a = seconds(best, change, factor), let b = seconds(runnerUp, change, factor) else {
+        return nil
+      }
+      return b < a
+    }
+    for direction in [2.0, 0.5] {
+      var (inside, outside) = (1.0, 1.0)
+      for _ in 0..<6 {
+        outside *= direction
+        guard let won = isWon(outside) else { break }
+        if won {
+          for _ in 0..<20 {
+            let middle = (inside * outside).squareRoot()
+            if isWon(middle) ?? false { outside = middle } else { inside = middle }
+          }
+          return outside
+        }
+        inside = outside
+      }
+    }
+    return nil
+  }
+
+  /// What may change.
+  package enum Change: CaseIterable, Sendable {
+    case bandwidth, batch
+  }
+
+  private func seconds(_ candidate: PlanCandidate, _ change: Change, _ factor: Double) -> Double? {
+    let profile =
+      change == .bandwidth ? candidate.profile.scalingNetwork(by: factor) : candidate.profile
+    let rows = Double(task.rows(ranks: profile.ranks)) * (change == .batch ? factor : 1)
+    guard rows >= 1 else { return nil }
+    return try? StepPrediction(
+      of: candidate.prediction.plan, for: task.root, input: task.input, rows: Int(rows.rounded()),
+      optimizer: task.optimizer, on: profile, lossTakesShards: task.lossTakesShards
+    ).seconds
+  }
+}

@@ -1,0 +1,18 @@
+package import AllReduceNN
+
+/// A rule of which only the number of vectors is known that it remembers: enough to plan, not to train.
+package struct RememberedVectors: UpdateRule {
+  private let count: Int
+
+  package init(count: Int) { self.count = count }
+
+  package var stateNames: [String] { (0..<count).map { "vector \($0)" } }
+  package var weightDecay: Double { 0 }
+
+  package func update<Scalar: NetworkScalar>(
+    weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    state: StateVectors<Scalar>, count: Int, step: OptimizerStep
+  ) {
+    preconditionFailure("a rule that is only planned with cannot change \(count) weights")
+  }
+}

@@ -1,0 +1,151 @@
+internal import AllReduceMPI
+internal import AllReduceNN
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Where the seconds of a training went, over all attempts at it: on rank 0.
+///
+/// A file in the folder of the states keeps the sums, so that an attempt knows what the ones before it have lost: seconds
+/// of steps behind the last state, and those from the last sign of life to the first new step.
+final class RunLedger {
+  private(set) var seconds = WorkProgress.Seconds()
+  /// Failures so far: attempts that neither ended nor were asked to stop.
+  private(set) var failures = 0
+  /// Seconds that a writing of the state holds training up, on average; nil before there was one.
+  private(set) var secondsASave: Double?
+
+  private let path: String?
+  /// Seconds of steps since the last state: useful ones, and waiting.
+  private var unsaved = (useful: 0.0, waiting: 0.0)
+  private var isNew = true
+  /// The wall clock when this attempt's time begins: at the last sign of life of the one that failed, or now.
+  private var since: Double
+  private var nextWrite: ContinuousClock.Instant
+  /// When a state was written last, or the attempt began.
+  private(set) var savedAt: ContinuousClock.Instant
+  private var saves = 0
+
+  private static let period = Duration.seconds(2)
+
+  /// Goes on from what attempts before have left.
+  ///
+  /// - Parameters:
+  ///   - folder: Of the states; nil to keep nothing.
+  ///   - resumes: Whether this is another attempt; else what is there is forgotten.
+  init(folder: String?, resumes: Bool) {
+    path = folder.map { "\($0)/goodput.json" }
+    since = RunLedger.now()
+    (nextWrite, savedAt) = (.now + RunLedger.period, .now)
+    guard resumes, let path, let file = try? FileBytes(path: path, unpacks: false),
+      let fields = try? withExtendedLifetime(
+        file, { try StateFields(String(decoding: file.bytes, as: UTF8.self)) })
+    else { return }
+    func number(_ name: String) -> Double { max(0, (try? fields.number(name)) ?? 0) }
+    seconds.useful = number("useful_seconds")
+    (seconds.repeated, seconds.saving) = (number("repeated_seconds"), number("saving_seconds"))
+    seconds.waiting = number("waiting_seconds")
+    seconds.restarting = number("restarting_seconds")
+    failures = (try? fields.count("failures")) ?? 0
+    if (try? fields.boolean("has_ended")) == true { return }
+    failures += 1
+    // What was done behind the state is done again.
+    let lost = (
+      useful: min(number("unsaved_useful_seconds"), seconds.useful),
+      waiting: min(number("unsaved_waiting_seconds"), seconds.waiting)
+    )
+    seconds.useful -= lost.useful
+    seconds.waiting -= lost.waiting
+    seconds.repeated += lost.useful + lost.waiting
+    let latest = number("time")
+    if latest > 0, latest < since { since = latest }
+  }
+
+  private static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  /// A step begins.
+  func beginStep() {
+    guard isNew else { return }
+    isNew = false
+    seconds.restarting += max(0, RunLedger.now() - since)
+  }
+
+  /// A step, or an evaluation, has been done.
+  ///
+  /// - Parameters:
+  ///   - all: Its seconds.
+  ///   - waiting: Those of them in which this rank waited for others.
+  func add(_ all: Double, waiting: Double = 0) {
+    let waiting = max(0, min(waiting, all))
+    seconds.waiting += waiting
+    seconds.useful += all - waiting
+    unsaved.useful += all - waiting
+    unsaved.waiting += waiting
+  }
+
+  /// The state was written, or copied to be written; training stood still for it.
+  func addSave(_ all: Double) {
+    seconds.saving += all
+    secondsASave = ((secondsASave ?? 0) * Double(saves) + all) / Double(saves + 1)
+    (saves, savedAt) = (saves + 1, .now)
+  }
+
+  /// A state is on the disk that has all steps so far, or nearly so.
+  func didSave() { unsaved = (0, 0) }
+
+  /// The seconds from one state to the next by which the least is lost: the root of twice the seconds of a writing times
+  /// the mean time between failures (Young, 1974). Four hours are taken for that where there was no failure yet.
+  var bestInterval: Double {
+    guard let secondsASave else { return 2 }
+    let betweenFailures = failures > 0 ? seconds.total / Double(failures) : 4 * 3600
+    let best = (2 * secondsASave * max(betweenFailures, 1)).squareRoot()
+    return min(max(best, 10 * secondsASave, 1), 3600)
+  }
+
+  /// Writes what is known, now and then.
+  func keepNowAndThen(_ now: ContinuousClock.Instant) {
+    guard now >= nextWrite else { return }
+    nextWrite = now + RunLedger.period
+    keep()
+  }
+
+  /// Writes what is known; where that cannot be, an attempt after a failure counts less than was lost.
+  ///
+  /// - Parameter hasEnded: Whether no failure is to be counted if nothing comes after.
+  func keep(hasEnded: Bool = false) {
+    guard let path else { return }
+    let text = JSONValue.object(
+      RunLedger.members(seconds) + [
+        ("failures", .integer(failures)), ("unsaved_useful_seconds", .number(unsaved.useful)),
+        ("unsaved_waiting_seconds", .number(unsaved.waiting)),
+        ("time", .number(RunLedger.now())), ("has_ended", .boolean(hasEnded)),
+      ]
+    ).encoded()
+    guard let file = try? OutputFile(path: path, .own) else { return }
+    try? file.write(text + "\n")
+    try? file.finish()
+  }
+
+  /// The sums as members of json.
+  static func members(_ seconds: WorkProgress.Seconds) -> [(String, JSONValue)] {
+    [
+      ("useful_seconds", .number(seconds.useful)), ("repeated_seconds", .number(seconds.repeated)),
+      ("saving_seconds", .number(seconds.saving)), ("waiting_seconds", .number(seconds.waiting)),
+      ("restarting_seconds", .number(seconds.restarting)),
+    ]
+  }
+}
+
+extension WorkProgress.Seconds {
+  /// An object of json, as reports have it.
+  package var json: JSONValue {
+    .object(RunLedger.members(self) + [("goodput", .number(orNull: goodput))])
+  }
+}

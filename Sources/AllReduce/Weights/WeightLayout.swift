@@ -1,0 +1,86 @@
+internal import AllReduceNN
+
+/// How a file of weights says, or shows, in which order their elements lie.
+///
+/// Shapes do not always tell: a convolution of 3 channels by 3 x 3 windows has the shape [8, 3, 3, 3] in either
+/// order, and a dense layer takes the elements of an image in either. Weights in the wrong order would compute wrong
+/// numbers without a word.
+enum WeightLayout {
+  /// This library's order, [outputs, height, width, channels].
+  static let name = "channelsLast"
+  /// PyTorch's, [outputs, channels, height, width].
+  static let foreignName = "channelsFirst"
+
+  /// Makes sure that a file's weights lie as this library's networks have them: it says so, or is a state of
+  /// a version of this library that did not say it yet.
+  ///
+  /// - Throws: ``DataError`` that says what to do.
+  static func require(in file: SafetensorsFile) throws(DataError) {
+    let said = file.metadata["layout"]
+    let format = file.metadata["format"]
+    guard said != name, said != nil || format != CheckpointFile.format else { return }
+    throw DataError(
+      file: file.path, expected: "\"layout\": \"\(name)\" in the metadata",
+      found: said.map { "\"\($0)\"" }
+        ?? "no layout" + (format.map { " and the format \"\($0)\"" } ?? ""),
+      advice:
+        "a state to go on from has this library's order: take over weights of other programs when a training "
+        + "begins")
+  }
+
+  /// Decides whether a file's weights have channels before height and width.
+  ///
+  /// - Parameters:
+  ///   - tensors: Those of the network, each with the shape that it has in the file.
+  ///   - file: What its metadata say counts first.
+  ///   - given: What the caller says; nil for nothing.
+  /// - Returns: True for PyTorch's order. False also where both orders are one.
+  /// - Throws: ``DataError`` where that cannot be told, or what is said and shown differ.
+  static func isChannelsFirst(
+    _ tensors: [(item: WeightItem, shape: Shape)], _ file: SafetensorsFile, _ given: Bool?
+  ) throws(DataError) -> Bool {
+    func refused(_ expected: String, _ found: String) -> DataError {
+      DataError(
+        file: file.path, expected: expected, found: found,
+        advice:
+          "say which it is: \"layout\": \"\(foreignName)\" (PyTorch's) or \"\(name)\" in the metadata, or "
+          + "--weights-layout")
+    }
+    let format = file.metadata["format"]
+    let said: Bool?
+    switch file.metadata["layout"] {
+    case name: said = false
+    case foreignName: said = true
+    case nil: said = format == CheckpointFile.format ? false : nil
+    case let other?:
+      throw refused(
+        "the layout \"\(name)\" or \"\(foreignName)\"", "\"\(DataError.legible(other))\"")
+    }
+    if let said, let given, said != given {
+      throw refused(
+        "the layout \"\(given ? foreignName : name)\", as was asked for",
+        "\"\(said ? foreignName : name)\" in the metadata")
+    }
+    if let known = said ?? given { return known }
+    // What a convolution's shape shows holds for the whole file.
+    let shown = tensors.filter { $0.item.isConvolution && $0.item.shape != $0.item.foreignShape }
+    let first = shown.first { $0.shape == $0.item.foreignShape }
+    let last = shown.first { $0.shape == $0.item.shape }
+    if let first, let last {
+      throw refused(
+        "one order of all convolutions",
+        "channels first in \"\(first.item.name)\" \(first.shape), and last in \"\(last.item.name)\" \(last.shape)"
+      )
+    }
+    if first != nil { return true }
+    if last != nil { return false }
+    if format == "pt" { return true }
+    guard let open = tensors.first(where: { $0.item.order != nil || $0.item.doubt != nil }) else {
+      return false
+    }
+    throw refused(
+      "weights that show in which order channels lie",
+      "no layout in the metadata, and \"\(open.item.name)\" \(open.shape), which is the same in both"
+    )
+  }
+}

@@ -1,0 +1,133 @@
+internal import CKernels
+
+/// What a rank of a running job does, as another process of its user on its host sees it.
+package struct RankStatus {
+  /// What a rank does.
+  package enum Condition: String, Sendable {
+    /// Before or in `MPI_Init_thread`, or setting up.
+    case starting
+    case running
+    /// In a call, for other ranks.
+    case waiting
+    /// By a signal or a debugger.
+    case stopped
+    /// In `MPI_Finalize`, or after it.
+    case finishing
+    /// It has found a reason to end the job.
+    case ending
+  }
+
+  /// What the launcher calls the job, or the process where there was none.
+  package let job: String
+  package let host: String
+  package let rank: Int
+  /// The ranks of the job; 0 before it is known.
+  package let size: Int
+  /// The process's id, as it sees itself.
+  package let process: Int
+  package let condition: Condition
+  /// Since when, in seconds: of a wait how long it lasts; else how long ago it was seen to make a call. Nil if not known.
+  package let seconds: Double?
+  /// The last call, and its number on its communicator; nil before the first.
+  package let lastCall: (words: String, number: Int)?
+  /// What it waits in, or did when it was stopped.
+  package let wait: (words: String, communicator: UInt64, number: UInt64)?
+  /// The ranks that it waits for, up to 16; nil for all others.
+  package let awaited: [Int]?
+  /// The seconds after which such a wait counts as long.
+  package let limit: Double?
+  /// How far its work has come, and how many seconds ago the latest step ended.
+  package let progress: (work: WorkProgress, seconds: Double)?
+  /// The last calls, the latest first.
+  let calls: [CallRecord.Entry]
+  private let record: WatchRecord
+
+  /// Where another rank of the job runs; nil before it is known.
+  package func place(ofRank rank: Int) -> (process: Int, host: String)? {
+    record.place(ofRank: rank)
+  }
+
+  /// All ranks of this user's jobs whose processes can be seen from here, by job and rank.
+  ///
+  /// It reads /proc, sends nothing to them, and takes some 40 milliseconds: a rank that waits is told from one that has
+  /// waited by looking twice.
+  package static func all() -> [RankStatus] {
+    let user = effectiveUser()
+    let processes = names(inFolder: "/proc").compactMap { Int($0) }.filter {
+      owner(ofFile: "/proc/\($0)")?.user == user
+    }
+    var first: [Int: [WatchRecord]] = [:]
+    for process in processes {
+      let records = WatchRecord.read(process: process)
+      if !records.isEmpty { first[process] = records }
+    }
+    sleepThread(seconds: 0.03)
+    var found: [RankStatus] = []
+    for (process, before) in first.sorted(by: { $0.key < $1.key }) {
+      let records = WatchRecord.read(process: process, isWhole: true)
+      // A program that the rank has started and not yet replaced shows the rank's own.
+      guard let record = records.first(where: { $0[.process] == UInt64(process) }) ?? records.first
+      else { continue }
+      let own = before.first { $0[.process] == record[.process] } ?? record
+      found.append(RankStatus(record, before: own, process))
+    }
+    // A child of a rank that has not begun its program yet shows the same record.
+    var seen: Set<String> = []
+    return found.sorted { ($0.job, $0.rank, $0.process) < ($1.job, $1.rank, $1.process) }
+      .filter { seen.insert("\($0.job) \($0.rank) \($0.process) \($0.host)").inserted }
+  }
+
+  private init(_ record: WatchRecord, before: WatchRecord, _ process: Int) {
+    self.record = record
+    let now = monotonicNanoseconds()
+    func ago(_ since: UInt64) -> Double? {
+      since == 0 ? nil : since > now ? 0 : Double(now - since) / 1e9
+    }
+    var start: UInt64 = 0
+    let state = ck_process_state(Int64(process), &start)
+    let isStopped = [UInt8(ascii: "T"), UInt8(ascii: "t")].contains(UInt8(bitPattern: state))
+    let name = record.text(.job)
+    self.process = Int(truncatingIfNeeded: record[.process])
+    job = name.isEmpty ? "process-\(self.process)" : name
+    host = record.text(.host)
+    (rank, size) = (
+      Int(truncatingIfNeeded: record[.rank]), Int(truncatingIfNeeded: record[.size])
+    )
+    calls = record.calls
+    lastCall = calls.first.map {
+      ($0.call.descriptionOfOthers, Int(truncatingIfNeeded: $0.number))
+    }
+
+    let isLooking =
+      record[.waitSince] != 0 && (isStopped || record[.looked] != before[.looked])
+    let isInside = record[.callSince] != 0
+    var (wait, seconds, limit): ((String, UInt64, UInt64)?, Double?, Double?)
+    var awaited: [Int]?
+    if isLooking {
+      let (communicator, number) = (record[.waitCommunicator], record[.waitNumber])
+      let entry = calls.first {
+        communicator != 0 && $0.communicator == communicator && $0.number == number
+      }
+      let text = record.text(.wait)
+      wait = (
+        entry?.call.descriptionOfOthers ?? (text.isEmpty ? "a wait for messages" : text),
+        communicator, number
+      )
+      (awaited, seconds) = (record.awaited, ago(record[.waitSince]))
+      limit = Double(record[.limit]) / 1e9
+    } else if isInside {
+      (wait, seconds) = ((record.text(.call), 0, 0), ago(record[.callSince]))
+    }
+    (self.wait, self.awaited, self.limit) = (wait.map { ($0.0, $0.1, $0.2) }, awaited, limit)
+    let stage = Stage(rawValue: record[.stage]) ?? .starting
+    condition =
+      isStopped
+      ? .stopped
+      : stage < .running
+        ? .starting
+        : stage == .finishing || stage == .done
+          ? .finishing : stage == .ending ? .ending : wait != nil ? .waiting : .running
+    self.seconds = seconds ?? ago(record[.calledAt])
+    progress = record.progress.map { ($0, ago(record[.steppedAt]) ?? 0) }
+  }
+}

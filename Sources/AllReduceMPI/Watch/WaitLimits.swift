@@ -1,0 +1,108 @@
+/// After how long a wait is longer than such waits take: learned from the waits of this process, by what waits.
+///
+/// A limit is the median of the latest waits of that kind plus eight times their median deviation from it, and 2
+/// seconds at least. Waits below 10 milliseconds are not among them: they would hide that some, as for an evaluation,
+/// rightly take long. Before five are known it is 2 seconds too, or 10 in a process that has hardly begun: memory is
+/// touched and files are read then.
+package struct WaitLimits {
+  /// Nanoseconds.
+  private static let (least, early): (UInt64, UInt64) = (2_000_000_000, 10_000_000_000)
+  /// Shorter waits are not learned from.
+  private static let shortest: UInt64 = 10_000_000
+  /// How many waits of a kind are kept.
+  private static let most = 64
+
+  private var waits: [String: [UInt64]] = [:]
+  private var next = 0
+
+  /// Knows no waits.
+  package init() {}
+
+  /// Learns from a wait that has ended.
+  package mutating func add(_ kind: String, nanoseconds: UInt64) {
+    guard nanoseconds >= WaitLimits.shortest else { return }
+    var known = waits[kind] ?? []
+    if known.count < WaitLimits.most {
+      known.append(nanoseconds)
+    } else {
+      known[next % WaitLimits.most] = nanoseconds
+      next += 1
+    }
+    waits[kind] = known
+  }
+
+  /// The limit of a kind, in nanoseconds.
+  ///
+  /// - Parameters:
+  ///   - kind: What waits.
+  ///   - hasBegun: Whether the process has made many calls.
+  /// - Returns: Nanoseconds.
+  package func limit(_ kind: String, hasBegun: Bool) -> UInt64 {
+    guard let known = waits[kind], known.count >= 5 else {
+      return hasBegun ? WaitLimits.least : WaitLimits.early
+    }
+    let median = WaitLimits.median(known)
+    let deviation = WaitLimits.median(known.map { $0 > median ? $0 - median : median - $0 })
+    return max(WaitLimits.least, median &+ 8 &* deviation)
+  }
+
+  private static func median(_ numbers: [UInt64]) -> UInt64 { numbers.sorted()[numbers.count / 2] }
+}
+
+/// Says that a wait is longer than such waits take, once, and that it has ended.
+///
+/// Used by one thread.
+struct LongWait {
+  private var limits = WaitLimits()
+  /// Since when the wait lasts that was looked at last, when that was, and what waits.
+  private var (since, seen): (UInt64, UInt64) = (0, 0)
+  private var kind = ""
+  private var isSaid = false
+
+  /// Nanoseconds after which a wait of a kind counts as long.
+  func limit(_ kind: String) -> UInt64 {
+    limits.limit(kind, hasBegun: OwnRecord.ofProcess[.calls] >= 64)
+  }
+
+  /// A wait goes on.
+  ///
+  /// - Parameters:
+  ///   - kind: What waits, without its figures.
+  ///   - operation: What waits.
+  ///   - awaited: The world ranks that it waits for; nil for all others.
+  ///   - since: When it began, by the monotonic clock.
+  ///   - now: The clock.
+  mutating func look(
+    _ kind: @autoclosure () -> String, _ operation: @autoclosure () -> String,
+    awaiting awaited: @autoclosure () -> [Int]?, since: UInt64, now: UInt64
+  ) {
+    if since != self.since {
+      end()
+      (self.since, isSaid) = (since, false)
+      self.kind = kind()
+    }
+    seen = now
+    // Most waits end before any limit.
+    guard !isSaid, now &- since > 2_000_000_000, now &- since > limit(self.kind) else { return }
+    isSaid = true
+    let (operation, awaited, waited) = (operation(), awaited(), Double(now - since) / 1e9)
+    // On a thread of its own: where the system is in trouble, a look at another process can hang.
+    startDetachedThread { LongWait.warn(operation, awaited, waited) }
+  }
+
+  private static func warn(_ operation: String, _ awaited: [Int]?, _ waited: Double) {
+    let watchdog = Watchdog.shared
+    let culprits = watchdog.findCulprits(operation, awaiting: awaited)
+    guard culprits.speaks, watchdog.stage < .ending else { return }
+    let end = Deadline.seconds.map { "at \($0) s the job ends" } ?? "there is no deadline"
+    writeToStandardError(
+      "warning: \(watchdog.who): \(operation) has waited \(Int(waited)) s for \(culprits.words), longer than "
+        + "such waits take; \(end).\n")
+  }
+
+  /// The wait has ended, at the latest look.
+  mutating func end() {
+    if since != 0, seen > since { limits.add(kind, nanoseconds: seen - since) }
+    (since, isSaid) = (0, false)
+  }
+}

@@ -1,0 +1,115 @@
+/// A data set that hands out targets that are numbers, and inputs of 64 bits where a network computes with them.
+package protocol ArrayedDataset: Dataset {
+  /// The shape of an example's target where it is made of numbers; nil where it is a class.
+  var valueShape: Shape? { get }
+
+  /// Writes the inputs and targets of some examples.
+  ///
+  /// - Parameters:
+  ///   - examples: Their numbers, in any order.
+  ///   - inputs: `[examples.count]` and then ``Dataset/exampleShape``.
+  ///   - labels: One each, the class; left alone where targets are numbers.
+  ///   - values: `[examples.count]` and then ``valueShape``; nil where targets are classes.
+  func fill<Scalar: NetworkScalar>(
+    _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
+    values: Tensor<Scalar>?)
+}
+
+extension Dataset {
+  /// The shape of an example's target where it is made of numbers; nil where it is a class.
+  package var targetShape: Shape? { (self as? any ArrayedDataset)?.valueShape }
+
+  /// How many outputs a network for these examples has: one a class, or one a number of a target.
+  package var outputCount: Int { targetShape?.count ?? classCount }
+}
+
+/// Examples in memory, or some of them: numbers with a class or with numbers each.
+package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
+  /// Where they come from, for messages.
+  package let name: String
+  /// The shape of an example's input.
+  package let exampleShape: Shape
+  /// The number of classes; 0 where targets are numbers.
+  package let classCount: Int
+  /// The shape of a target of numbers.
+  package let valueShape: Shape?
+  private let inputs: [Element]
+  private let labels: [Int32]
+  private let values: [Element]
+  /// Which of the examples in memory these are.
+  private let rows: [Int32]
+
+  /// Takes some of the examples that arrays hold.
+  ///
+  /// - Parameters:
+  ///   - name: Where they come from, for messages.
+  ///   - shape: Of an input.
+  ///   - inputs: Example by example.
+  ///   - labels: A class each; empty where targets are numbers.
+  ///   - classCount: The number of classes.
+  ///   - values: Targets of numbers, example by example; empty where they are classes.
+  ///   - valueShape: Of a target of numbers.
+  ///   - rows: The examples' places in the arrays.
+  init(
+    name: String, shape: Shape, inputs: [Element], labels: [Int32], classCount: Int,
+    values: [Element], valueShape: Shape?, rows: [Int32]
+  ) {
+    (self.name, exampleShape, self.inputs) = (name, shape, inputs)
+    (self.labels, self.classCount) = (labels, classCount)
+    (self.values, self.valueShape, self.rows) = (values, valueShape, rows)
+  }
+
+  /// The number of examples.
+  package var count: Int { rows.count }
+
+  /// Copies inputs and classes.
+  package func fill(
+    _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
+  ) {
+    copy(examples, inputs, labels, nil)
+  }
+
+  /// Copies inputs and targets.
+  package func fill<Scalar: NetworkScalar>(
+    _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
+    values: Tensor<Scalar>?
+  ) {
+    copy(examples, inputs, labels, values)
+  }
+
+  private func copy<Scalar: NetworkScalar>(
+    _ examples: [Int], _ inputs: Tensor<Scalar>, _ labels: UnsafeMutableBufferPointer<Int32>,
+    _ values: Tensor<Scalar>?
+  ) {
+    checkFill(examples, inputs, labels)
+    let (width, targetWidth) = (exampleShape.count, valueShape?.count ?? 0)
+    self.inputs.withUnsafeBufferPointer { stored in
+      for (place, example) in examples.enumerated() {
+        let row = Int(rows[example])
+        ArrayDataset.copy(stored, row * width, to: inputs.values, place * width, count: width)
+        if valueShape == nil { labels[place] = self.labels[row] }
+      }
+    }
+    guard let values else { return }
+    self.values.withUnsafeBufferPointer { stored in
+      for (place, example) in examples.enumerated() {
+        ArrayDataset.copy(
+          stored, Int(rows[example]) * targetWidth, to: values.values, place * targetWidth,
+          count: targetWidth)
+      }
+    }
+  }
+
+  private static func copy<Scalar: NetworkScalar>(
+    _ source: UnsafeBufferPointer<Element>, _ first: Int,
+    to target: UnsafeMutableBufferPointer<Scalar>, _ place: Int, count: Int
+  ) {
+    guard count > 0, let from = source.baseAddress, let to = target.baseAddress else { return }
+    if Element.self == Scalar.self {
+      UnsafeMutableRawPointer(to + place).copyMemory(
+        from: from + first, byteCount: count * MemoryLayout<Element>.stride)
+    } else {
+      for index in 0..<count { to[place + index] = Scalar(from[first + index]) }
+    }
+  }
+}

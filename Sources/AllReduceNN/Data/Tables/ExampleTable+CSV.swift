@@ -1,0 +1,247 @@
+extension ExampleTable {
+  /// Reads a file of comma-separated values (``NumericTable`` says which), in one pass and in the memory of its inputs.
+  ///
+  /// A target of classes may be words. A column without a name that counts the rows, as pandas and R write it, or has
+  /// words, is passed over. Where a training's format is given, its columns are taken by their names, from wherever
+  /// they are, and others are passed over.
+  ///
+  /// - Parameters:
+  ///   - path: The file, which gzip may have packed.
+  ///   - choice: Which columns are what.
+  ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
+  /// - Throws: ``DataError`` with the line and the column.
+  package init(csv path: String, _ choice: ColumnChoice, allowsPipes: Bool = false) throws {
+    let file = try FileBytes(path: path, allowsPipes: allowsPipes)
+    self = try withExtendedLifetime(file) {
+      try ExampleTable(file.bytes, path, choice)
+    }
+  }
+
+  /// Reads the bytes of such a file.
+  init(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, _ choice: ColumnChoice
+  ) throws(DataError) {
+    let words = ([choice.target].compactMap { $0 } + choice.ignored).compactMap { Int($0) }
+    let head = try CSVHead(bytes, path, words: Set(words.map { $0 - 1 }))
+    guard let base = bytes.baseAddress else { preconditionFailure("a file with a line is empty") }
+    let limit = base + bytes.count
+    let roles = try CSVRoles(head, path, choice, firstRows: CSVRoles.rows(head.rows, limit))
+    var reader = CSVExampleReader(path: path, head: head, roles: roles, kind: choice.kind)
+    let first = NumericTable.lineEnds(base, head.rows)
+    let scaling = choice.format?.inputs
+    let read: (inputs: [Element], rows: Int) = try reader.read(
+      head.rows, limit, linesBefore: first, atMost: NumericTable.countLines(head.rows, limit),
+      scaling: scaling)
+    guard read.rows > 0 else {
+      throw DataError(
+        file: path, line: 2, expected: "a row of \(head.names.count) fields",
+        found: "only a header", advice: "add the data below it")
+    }
+    var notes = roles.notes
+    if !head.hasHeader {
+      notes.append("\(path) has no header: its first line counts as a row.")
+    }
+    self.file = path
+    self.notes = notes
+    count = read.rows
+    shape = [roles.inputs]
+    inputs = read.inputs
+    origins = scaling == nil ? reader.origins : nil
+    var format = choice.format ?? ExampleFormat()
+    if choice.format == nil { format.columns = roles.names }
+    guard let target = roles.target else {
+      targets = .none
+      self.format = format
+      return
+    }
+    format.target = head.names[target]
+    switch choice.kind {
+    case .numbers: targets = .numbers(reader.values, shape: [1])
+    case .classes:
+      var labels = reader.labels
+      let column = head.names[target]
+      if let known = choice.format?.classes {
+        try reader.classes.settle(&labels, as: known, path, column: column)
+      } else {
+        format.classes = try reader.classes.settle(&labels, path, column: column)
+      }
+      targets = .classes(labels, names: format.classes)
+    }
+    self.format = format
+  }
+}
+
+/// Reads rows into inputs, and a target.
+struct CSVExampleReader {
+  let path: String
+  let head: CSVHead
+  let roles: CSVRoles
+  let kind: ColumnChoice.Kind
+  /// The first row's inputs.
+  private(set) var origins: [Double] = []
+  /// The targets: classes as met, or numbers.
+  private(set) var labels: [Int32] = []
+  private(set) var values: [Double] = []
+  private(set) var classes = ClassNames()
+
+  init(path: String, head: CSVHead, roles: CSVRoles, kind: ColumnChoice.Kind) {
+    (self.path, self.head, self.roles, self.kind) = (path, head, roles, kind)
+  }
+
+  /// Reads all rows between two places.
+  ///
+  /// - Returns: The inputs, scaled, or without a scaling less the first row's, and how many rows there are.
+  @_specialize(where Element == Float)
+  @_specialize(where Element == Double)
+  mutating func read<Element: NetworkScalar>(
+    _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int,
+    scaling: Scaling?
+  ) throws(DataError) -> (inputs: [Element], rows: Int) {
+    let width = roles.inputs
+    guard MemoryShortage.allows(rows * (width * MemoryLayout<Element>.stride + 8)) else {
+      throw MemoryShortage.tooLarge(path, "read as numbers", after: to - from)
+    }
+    var failure: DataError?
+    var count = 0
+    if roles.target != nil {
+      if kind == .classes { labels.reserveCapacity(rows) } else { values.reserveCapacity(rows) }
+    }
+    let inputs = [Element](unsafeUninitializedCapacity: rows * width) { buffer, initialized in
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: max(width, 1)) { row in
+        let row = row.baseAddress!
+        let shifts = UnsafeMutablePointer<Double>.allocate(capacity: max(width, 1))
+        let factors = UnsafeMutablePointer<Double>.allocate(capacity: max(width, 1))
+        defer {
+          shifts.deallocate()
+          factors.deallocate()
+        }
+        for column in 0..<width {
+          shifts[column] = scaling.map { $0.means[$0.means.count == 1 ? 0 : column] } ?? 0
+          factors[column] =
+            scaling.map { $0.deviations[$0.deviations.count == 1 ? 0 : column] } ?? 1
+        }
+        var (at, line) = (from, linesBefore)
+        while at < to {
+          let (text, next) = CSVLine.line(at: at, limit: to)
+          at = next
+          line += 1
+          do throws(DataError) {
+            guard try readRow(text, line, into: row) else { continue }
+          } catch {
+            failure = error
+            return
+          }
+          if count == 0, scaling == nil {
+            for column in 0..<width { shifts[column] = row[column] }
+            origins = Array(UnsafeBufferPointer(start: row, count: width))
+          }
+          if let output = buffer.baseAddress {
+            let output = output + count * width
+            for column in 0..<width {
+              output[column] = Element((row[column] - shifts[column]) / factors[column])
+            }
+          }
+          count += 1
+        }
+      }
+      initialized = count * width
+    }
+    if let failure { throw failure }
+    return (inputs, count)
+  }
+
+  /// Reads a line; false if it is blank.
+  private mutating func readRow(
+    _ line: CSVLine, _ number: Int, into row: UnsafeMutablePointer<Double>
+  ) throws(DataError) -> Bool {
+    var at = line.start
+    let end = line.end
+    var (label, value): (Int32, Double) = (-1, 0)
+    let last = roles.places.count - 1
+    // Plain numbers between commas, the usual case; anything else is looked at again, slowly.
+    for (column, place) in roles.places.enumerated() {
+      while at < end, CSVLine.isSpace(at.pointee) { at += 1 }
+      switch place {
+      case .input(let index):
+        guard let next = NumberParser.parse(at, end, into: &row[index]), row[index].isFinite else {
+          return try readSlowly(line, number, into: row)
+        }
+        at = next
+      case .target where kind == .numbers:
+        guard let next = NumberParser.parse(at, end, into: &value), value.isFinite else {
+          return try readSlowly(line, number, into: row)
+        }
+        at = next
+      case .target, .ignored:
+        let start = at
+        while at < end, at.pointee != 0x2C {
+          if at.pointee == 0x22 {
+            return try readSlowly(line, number, into: row)
+          }
+          at += 1
+        }
+        var stop = at
+        while stop > start, CSVLine.isSpace(stop[-1]) { stop -= 1 }
+        if case .target = place {
+          guard stop > start else { return try readSlowly(line, number, into: row) }
+          label = classes.number(
+            of: UnsafeBufferPointer(start: start, count: stop - start), line: number)
+        }
+      }
+      while at < end, CSVLine.isSpace(at.pointee) { at += 1 }
+      if column < last {
+        guard at < end, at.pointee == 0x2C else {
+          return try readSlowly(line, number, into: row)
+        }
+        at += 1
+      }
+    }
+    guard at == end else { return try readSlowly(line, number, into: row) }
+    if roles.target != nil {
+      if kind == .classes { labels.append(label) } else { values.append(value) }
+    }
+    return true
+  }
+
+  /// Reads a line that is not plain: with quotes, blank, or wrong.
+  private mutating func readSlowly(
+    _ line: CSVLine, _ number: Int, into row: UnsafeMutablePointer<Double>
+  ) throws(DataError) -> Bool {
+    if line.isBlank { return false }
+    guard let fields = line.fields() else { throw CSVHead.unclosedQuote(path, line: number) }
+    guard fields.count == roles.places.count else {
+      let hasMore = head.hasHeader && fields.count == roles.places.count + 1
+      throw DataError(
+        file: path, line: number,
+        expected: "as many fields as the first line has, \(roles.places.count)",
+        found: "\(fields.count)",
+        advice: hasMore
+          ? "correct the line; if all rows have one more, the header lacks the name of an index, as R's write.table "
+            + "writes it: use write.csv"
+          : "correct or remove the line")
+    }
+    for (column, place) in roles.places.enumerated() {
+      let field = fields[column]
+      func wrong(_ expected: String) -> DataError {
+        DataError(
+          file: path, line: number, column: column + 1,
+          columnName: head.hasHeader ? head.names[column] : nil, expected: expected,
+          found: field.text.isEmpty ? "nothing" : "\"\(DataError.legible(field.text))\"",
+          advice: "correct or remove the line")
+      }
+      switch place {
+      case .input(let index):
+        guard let value = field.number else { throw wrong("a finite number") }
+        row[index] = value
+      case .target where kind == .numbers:
+        guard let value = field.number else { throw wrong("a finite number") }
+        values.append(value)
+      case .target:
+        guard !field.text.isEmpty else { throw wrong("a class") }
+        labels.append(classes.number(of: field.text, line: number))
+      case .ignored: break
+      }
+    }
+    return true
+  }
+}

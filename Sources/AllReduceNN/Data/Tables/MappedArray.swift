@@ -1,0 +1,92 @@
+/// Rows of numbers in a mapped file of NumPy.
+struct MappedArray: Sendable {
+  /// The number of rows.
+  let count: Int
+  /// The shape of a row.
+  let exampleShape: Shape
+  /// Whether they are bytes, as images are.
+  var isBytes: Bool { type == .unsigned8 }
+  private let bytes: SharedBytes
+  private let type: NPYNumber
+
+  /// Maps a file.
+  ///
+  /// - Throws: ``DataError`` if it is not such a file, not whole, packed, or has its columns one after the other.
+  init(npy path: String) throws(DataError) {
+    func wrong(_ expected: String, _ found: String, _ advice: String) -> DataError {
+      DataError(file: path, expected: expected, found: found, advice: advice)
+    }
+    let file = try FileBytes(path: path, unpacks: false)
+    let header = try NPYHeader(file.bytes, path)
+    guard let type = NPYNumber(header.type) else {
+      throw wrong(
+        "numbers of 8 to 64 bits, little-endian", "the type \(DataError.legible(header.type))",
+        "convert them, in Python by array.astype(\"<f4\")")
+    }
+    guard !header.isFortranOrder || header.sizes.filter({ $0 != 1 }).count <= 1 else {
+      throw wrong(
+        "rows one after the other", "columns (Fortran's order)",
+        "save numpy.ascontiguousarray(array)")
+    }
+    guard let count = header.count, let rows = header.sizes.first,
+      count <= Int.max / type.stride, header.sizes.count <= Shape.mostDimensions,
+      file.bytes.count - header.length == count * type.stride, rows > 0, rows <= Int(Int32.max)
+    else {
+      throw wrong(
+        "\(header.sizes) numbers of \(type.stride) bytes, an example a row",
+        "\(file.bytes.count - header.length) bytes", "get the file again")
+    }
+    (self.count, self.type) = (rows, type)
+    exampleShape = Shape(header.sizes.count == 1 ? [1] : Array(header.sizes.dropFirst()))
+    bytes = SharedBytes(file, from: header.length)
+  }
+
+  /// Reads a row.
+  func read<Scalar: NetworkScalar>(_ row: Int, into target: UnsafeMutableBufferPointer<Scalar>) {
+    let size = exampleShape.count * type.stride
+    type.copy(
+      UnsafeRawBufferPointer(start: bytes.start + row * size, count: size), to: target,
+      count: exampleShape.count)
+  }
+
+  /// Makes sure that every number is finite, and finds the means and deviations of some rows' columns: one pass over
+  /// the file.
+  ///
+  /// - Parameters:
+  ///   - path: The file, for messages.
+  ///   - counts: Whether a row counts.
+  /// - Returns: The means and deviations.
+  /// - Throws: ``DataError`` that names the row.
+  func scaling(_ path: String, counting counts: [Bool]) throws(DataError) -> Scaling {
+    let width = exampleShape.count
+    let row = TensorMemory<Double>(count: width)
+    var (origins, sums, squares) = (
+      [Double](repeating: 0, count: width), [Double](repeating: 0, count: width),
+      [Double](repeating: 0, count: width)
+    )
+    var rows = 0.0
+    for number in 0..<count {
+      read(number, into: row.values)
+      if let column = row.values.firstIndex(where: { !$0.isFinite }) {
+        throw DataError(
+          file: path, expected: "finite numbers",
+          found: "\(row.values[column]) in row \(number), column \(column) (both from 0)",
+          advice: "correct or remove the row")
+      }
+      guard counts[number] else { continue }
+      if rows == 0 { origins = Array(row.values) }
+      rows += 1
+      for column in 0..<width {
+        let distance = row.values[column] - origins[column]
+        sums[column] += distance
+        squares[column] += distance * distance
+      }
+    }
+    let deviations = (0..<width).map { column -> Double in
+      let variance = (squares[column] - sums[column] * sums[column] / max(rows, 1)) / max(rows, 1)
+      return variance > 0 && variance.isFinite ? variance.squareRoot() : 1
+    }
+    return Scaling(
+      means: (0..<width).map { origins[$0] + sums[$0] / max(rows, 1) }, deviations: deviations)
+  }
+}

@@ -1,0 +1,68 @@
+/// Examples in a file of NumPy that stay there: rows are read from the disk when a batch asks for them, so that they need
+/// not fit into memory.
+///
+/// The file is mapped; what memory is free holds the rows that were read last. Targets, and 4 bytes an example, are in
+/// memory.
+package struct MappedDataset: ArrayedDataset {
+  /// The file, for messages.
+  package let name: String
+  /// The shape of an example's input.
+  package let exampleShape: Shape
+  /// The number of classes; 0 where targets are numbers.
+  package let classCount: Int
+  /// The shape of a target of numbers.
+  package let valueShape: Shape?
+  private let file: MappedArray
+  private let scaling: Scaling?
+  private let labels: [Int32]
+  private let values: [Double]
+  private let rows: [Int32]
+
+  init(
+    name: String, _ file: MappedArray, _ scaling: Scaling?, labels: [Int32], classCount: Int,
+    values: [Double], valueShape: Shape?, rows: [Int32]
+  ) {
+    (self.name, self.file, exampleShape, self.scaling) = (name, file, file.exampleShape, scaling)
+    (self.labels, self.classCount) = (labels, classCount)
+    (self.values, self.valueShape, self.rows) = (values, valueShape, rows)
+  }
+
+  /// The number of examples.
+  package var count: Int { rows.count }
+
+  /// Reads inputs, and copies classes.
+  package func fill(
+    _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
+  ) {
+    read(examples, inputs, labels, nil)
+  }
+
+  /// Reads inputs, and copies targets.
+  package func fill<Scalar: NetworkScalar>(
+    _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
+    values: Tensor<Scalar>?
+  ) {
+    read(examples, inputs, labels, values)
+  }
+
+  private func read<Scalar: NetworkScalar>(
+    _ examples: [Int], _ inputs: Tensor<Scalar>, _ labels: UnsafeMutableBufferPointer<Int32>,
+    _ values: Tensor<Scalar>?
+  ) {
+    checkFill(examples, inputs, labels)
+    let width = exampleShape.count
+    for (place, example) in examples.enumerated() {
+      let row = Int(rows[example])
+      let target = UnsafeMutableBufferPointer(
+        rebasing: inputs.values[place * width..<(place + 1) * width])
+      file.read(row, into: target)
+      scaling?.apply(toRow: target)
+      if valueShape == nil { labels[place] = self.labels[row] }
+      if let values, let width = valueShape?.count {
+        for column in 0..<width {
+          values[place * width + column] = Scalar(self.values[row * width + column])
+        }
+      }
+    }
+  }
+}

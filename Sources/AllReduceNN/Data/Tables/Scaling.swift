@@ -1,0 +1,114 @@
+/// How numbers are brought to one size before a network sees them: (number - mean) / deviation, for each column or
+/// with one mean and deviation for all.
+package struct Scaling: Equatable, Sendable {
+  /// What is taken from a number: one a column, or one for all.
+  package let means: [Double]
+  /// What the rest is divided by, more than 0: one for each mean.
+  package let deviations: [Double]
+
+  /// Takes means and deviations.
+  ///
+  /// - Precondition: As many of both, one or more; deviations are more than 0.
+  package init(means: [Double], deviations: [Double]) {
+    precondition(
+      means.count == deviations.count && !means.isEmpty,
+      "\(means.count) means and \(deviations.count) deviations do not belong together")
+    precondition(
+      deviations.allSatisfy { $0 > 0 }, "a deviation is more than 0, unlike those of \(deviations)")
+    (self.means, self.deviations) = (means, deviations)
+  }
+
+  /// Numbers that are only divided: bytes by 255.
+  package static func divided(by divisor: Double) -> Scaling {
+    Scaling(means: [0], deviations: [divisor])
+  }
+
+  /// Whether it leaves all numbers as they are.
+  package var changesNothing: Bool {
+    means.allSatisfy { $0 == 0 } && deviations.allSatisfy { $0 == 1 }
+  }
+
+  /// Whether it is for numbers of this many columns.
+  package func fits(_ width: Int) -> Bool { means.count == width || means.count == 1 }
+
+  /// The scaled number of one in a column.
+  package func scaled(_ value: Double, column: Int) -> Double {
+    let place = means.count == 1 ? 0 : column
+    return (value - means[place]) / deviations[place]
+  }
+
+  /// The number in a column that a scaled one stands for.
+  package func unscaled(_ value: Double, column: Int) -> Double {
+    let place = means.count == 1 ? 0 : column
+    return value * deviations[place] + means[place]
+  }
+
+  /// The means and deviations of the columns of some rows; a column that never changes is divided by 1.
+  ///
+  /// - Parameters:
+  ///   - values: Row by row.
+  ///   - width: The columns.
+  ///   - rows: Which rows count.
+  ///   - origins: What was taken from each column before: the values lack it.
+  @_specialize(where Element == Float)
+  init<Element: NetworkScalar>(
+    of values: [Element], width: Int, rows: [Int32], origins: [Double]
+  ) {
+    var means = [Double](repeating: 0, count: width)
+    var squares = means
+    let count = Double(max(rows.count, 1))
+    values.withUnsafeBufferPointer { values in
+      for row in rows {
+        let start = Int(row) * width
+        for column in 0..<width { means[column] += Double(values[start + column]) }
+      }
+      for column in 0..<width { means[column] /= count }
+      for row in rows {
+        let start = Int(row) * width
+        for column in 0..<width {
+          let distance = Double(values[start + column]) - means[column]
+          squares[column] += distance * distance
+        }
+      }
+    }
+    let deviations = squares.map { square -> Double in
+      let deviation = (square / count).squareRoot()
+      return deviation > 0 && deviation.isFinite ? deviation : 1
+    }
+    self.init(means: zip(means, origins).map { $0 + $1 }, deviations: deviations)
+  }
+
+  /// Scales rows of this many columns.
+  @_specialize(where Element == Float)
+  func apply<Element: NetworkScalar>(to values: inout [Element], width: Int) {
+    values.withUnsafeMutableBufferPointer { values in
+      for start in stride(from: 0, to: values.count, by: max(width, 1)) {
+        apply(toRow: UnsafeMutableBufferPointer(rebasing: values[start..<start + width]))
+      }
+    }
+  }
+
+  /// Scales the numbers of one row.
+  @_specialize(where Element == Float)
+  func apply<Element: NetworkScalar>(toRow row: UnsafeMutableBufferPointer<Element>) {
+    for column in 0..<row.count {
+      row[column] = Element(scaled(Double(row[column]), column: column))
+    }
+  }
+
+  /// Scales values from which origins were taken before.
+  @_specialize(where Element == Float)
+  func apply<Element: NetworkScalar>(
+    to values: inout [Element], width: Int, origins: [Double]
+  ) {
+    let shifts = zip(means, origins).map { $0 - $1 }
+    values.withUnsafeMutableBufferPointer { values in
+      for start in stride(from: 0, to: values.count, by: max(width, 1)) {
+        for column in 0..<width {
+          let value = Double(values[start + column])
+          values[start + column] = Element((value - shifts[column]) / deviations[column])
+        }
+      }
+    }
+  }
+}

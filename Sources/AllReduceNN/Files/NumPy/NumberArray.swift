@@ -1,0 +1,188 @@
+/// Numbers with dimensions in a file of NumPy, of any type of number, as another type.
+package struct NumberArray<Element: NetworkScalar>: Sendable {
+  /// The dimensions' sizes, outermost first.
+  package let sizes: [Int]
+  /// The numbers, row by row, whatever the file's order is.
+  package let elements: [Element]
+  /// Whether the file holds bytes, as images do.
+  package let isBytes: Bool
+
+  /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
+  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds no numbers.
+  package init(npy path: String, allowsPipes: Bool = false) throws(DataError) {
+    try self.init(FileBytes(path: path, allowsPipes: allowsPipes).bytesKept, path)
+  }
+
+  /// Reads the bytes of such a file.
+  init(_ file: KeptBytes, _ path: String) throws(DataError) {
+    let bytes = file.bytes
+    let header = try NPYHeader(bytes, path)
+    guard let type = NPYNumber(header.type) else {
+      throw DataError(
+        file: path, expected: "numbers of 8 to 64 bits, little-endian",
+        found: "the type \(DataError.legible(header.type))",
+        advice: "convert them, in Python by array.astype(\"<f4\")")
+    }
+    let sizes = header.sizes.map(String.init).joined(separator: " x ")
+    let found = bytes.count - header.length
+    guard let count = header.count, count <= Int.max / type.stride, found == count * type.stride
+    else {
+      let isLonger = header.count.map { found / type.stride >= $0 } ?? false
+      throw DataError(
+        file: path,
+        expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(type.stride) bytes",
+        found: "\(found) bytes",
+        advice: "get the file again: it "
+          + (isLonger ? "goes on behind its numbers" : "was not written completely"))
+    }
+    guard MemoryShortage.allows(count * MemoryLayout<Element>.stride) else {
+      throw MemoryShortage.tooLarge(path, "read as numbers", after: found)
+    }
+    self.sizes = header.sizes
+    isBytes = type == .unsigned8
+    let body = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[header.length...])
+    var elements = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
+      type.copy(body, to: buffer, count: count)
+      initialized = count
+    }
+    if header.isFortranOrder, header.sizes.filter({ $0 != 1 }).count > 1 {
+      elements = NumberArray.rowByRow(elements, header.sizes)
+    }
+    self.elements = elements
+    withExtendedLifetime(file) {}
+  }
+
+  /// The elements of an array whose first dimension is contiguous, with the last one contiguous.
+  private static func rowByRow(_ elements: [Element], _ sizes: [Int]) -> [Element] {
+    var distances: [Int] = []
+    var distance = 1
+    for size in sizes {
+      distances.append(distance)
+      distance *= size
+    }
+    var place = [Int](repeating: 0, count: sizes.count)
+    var source = 0
+    return [Element](unsafeUninitializedCapacity: elements.count) { buffer, initialized in
+      elements.withUnsafeBufferPointer { elements in
+        for index in 0..<elements.count {
+          (buffer.baseAddress! + index).initialize(to: elements[source])
+          var dimension = sizes.count - 1
+          while dimension >= 0 {
+            place[dimension] += 1
+            source += distances[dimension]
+            if place[dimension] < sizes[dimension] { break }
+            source -= distances[dimension] * sizes[dimension]
+            place[dimension] = 0
+            dimension -= 1
+          }
+        }
+      }
+      initialized = elements.count
+    }
+  }
+
+  /// Makes sure that every number is finite.
+  ///
+  /// - Throws: ``DataError`` that names the row, and the place in it.
+  @_specialize(where Element == Float)
+  @_specialize(where Element == Double)
+  package func requireFinite(_ path: String) throws(DataError) {
+    guard let place = elements.firstIndex(where: { !$0.isFinite }) else { return }
+    let width = sizes.dropFirst().reduce(1, *)
+    throw DataError(
+      file: path, expected: "finite numbers",
+      found: "\(elements[place]) in row \(place / max(width, 1))"
+        + (width > 1 ? ", column \(place % width)" : "") + " (both from 0)",
+      advice: "correct or remove the row")
+  }
+}
+
+/// The bytes of a file, and what keeps them.
+struct KeptBytes {
+  let bytes: UnsafeBufferPointer<UInt8>
+  let owner: AnyObject
+}
+
+extension FileBytes {
+  var bytesKept: KeptBytes { KeptBytes(bytes: bytes, owner: self) }
+}
+
+/// A type of numbers of NumPy.
+enum NPYNumber: String {
+  case float32 = "<f4"
+  case float64 = "<f8"
+  case unsigned8 = "|u1"
+  case signed8 = "|i1"
+  case boolean = "|b1"
+  case unsigned16 = "<u2"
+  case signed16 = "<i2"
+  case unsigned32 = "<u4"
+  case signed32 = "<i4"
+  case unsigned64 = "<u8"
+  case signed64 = "<i8"
+
+  init?(_ word: String) { self.init(rawValue: word) }
+
+  /// The bytes of a number.
+  var stride: Int {
+    switch self {
+    case .unsigned8, .signed8, .boolean: 1
+    case .unsigned16, .signed16: 2
+    case .float32, .unsigned32, .signed32: 4
+    case .float64, .unsigned64, .signed64: 8
+    }
+  }
+
+  /// Copies numbers, which need not be aligned, as another type.
+  @_specialize(where Element == Float)
+  @_specialize(where Element == Double)
+  func copy<Element: NetworkScalar>(
+    _ source: UnsafeRawBufferPointer, to target: UnsafeMutableBufferPointer<Element>, count: Int
+  ) {
+    switch self {
+    case .float32:
+      if Element.self == Float.self {
+        UnsafeMutableRawBufferPointer(target).copyMemory(from: source)
+      } else {
+        NPYNumber.convert(source, to: target, count) { (value: Float) in Element(value) }
+      }
+    case .float64:
+      if Element.self == Double.self {
+        UnsafeMutableRawBufferPointer(target).copyMemory(from: source)
+      } else {
+        NPYNumber.convert(source, to: target, count) { (value: Double) in Element(value) }
+      }
+    case .unsigned8, .boolean:
+      NPYNumber.convert(source, to: target, count) { (value: UInt8) in Element(value) }
+    case .signed8: NPYNumber.convert(source, to: target, count) { (value: Int8) in Element(value) }
+    case .unsigned16:
+      NPYNumber.convert(source, to: target, count) { (value: UInt16) in Element(value) }
+    case .signed16:
+      NPYNumber.convert(source, to: target, count) { (value: Int16) in Element(value) }
+    case .unsigned32:
+      NPYNumber.convert(source, to: target, count) { (value: UInt32) in Element(value) }
+    case .signed32:
+      NPYNumber.convert(source, to: target, count) { (value: Int32) in Element(value) }
+    case .unsigned64:
+      NPYNumber.convert(source, to: target, count) { (value: UInt64) in Element(value) }
+    case .signed64:
+      NPYNumber.convert(source, to: target, count) { (value: Int64) in Element(value) }
+    }
+  }
+
+  @inline(__always)
+  private static func convert<From: BitwiseCopyable, To>(
+    _ source: UnsafeRawBufferPointer, to target: UnsafeMutableBufferPointer<To>, _ count: Int,
+    _ body: (From) -> To
+  ) {
+    for index in 0..<count {
+      let value = source.loadUnaligned(
+        fromByteOffset: index * MemoryLayout<From>.stride, as: From.self)
+      (target.baseAddress! + index).initialize(to: body(value))
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// Shows what the ranks of a running job do.
+@main
+struct AllReduceStatus: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "allreduce-status",
+    abstract:
+      "Shows what each rank of a running job does: its last call, and for which ranks it waits.",
+    discussion: """
+      Run it on a host of the job, as the user whose job it is. It reads what ranks keep in memory that the \
+      system shows to this user alone: no rank has to answer, so it works while ranks are stopped, wait or \
+      compute, and costs them nothing. Ranks of other hosts are asked through ssh, which must not want a \
+      password; where it cannot, the line says on which host to ask.
+
+        .build/release/allreduce-status
+        .build/release/allreduce-status 3735552 --calls
+
+      Ends with 0; 1 if no rank of such a job is seen; 64 for wrong usage, or if there are several jobs.
+      """,
+    version: ProgramVersion.text)
+
+  @Argument(help: "The launcher's name of the job; may be left out if there is one.")
+  var job: String?
+
+  @Option(help: "text for people, json for programs.")
+  var format: OutputFormat = .text
+
+  @Flag(
+    help:
+      "Also compares the last 1,024 calls of the ranks of this host, communicator by communicator.")
+  var calls = false
+
+  @Flag(help: "Leaves out the ranks of other hosts.")
+  var here = false
+
+  @Option(
+    help: ArgumentHelp(
+      "What runs a command on another host: COMMAND HOST PROGRAM ARGUMENTS.", valueName: "command"))
+  var rsh = "ssh -o BatchMode=yes -o ConnectTimeout=2"
+
+  @Option(help: ArgumentHelp("How long other hosts may take to answer.", valueName: "seconds"))
+  var patience = 3.0
+
+  static func main() {
+    ProgramMain.runAlone(AllReduceStatus.self) { command, console in
+      try console.print(command.text())
+    }
+  }
+
+  func validate() throws {
+    try OptionBounds.check("patience", patience, below: 3600)
+  }
+
+  private func text() throws -> String {
+    let all = RankStatus.all()
+    let jobs = Set(all.map(\.job)).sorted()
+    if let job, !jobs.contains(job) { throw StatusError.noSuchJob(job, jobs) }
+    guard let name = job ?? jobs.first else { throw StatusError.noJob }
+    if job == nil, jobs.count > 1 { throw StatusError.several(jobs) }
+    var status = JobStatus(name, all.filter { $0.job == name })
+    if calls { status.calls = CallComparison.sentences(all.filter { $0.job == name }) }
+    if !here { status.askOthers(rsh, patience: patience) }
+    return format == .json ? status.json.encoded() : status.text
+  }
+}
+
+/// Why there is nothing to show.
+enum StatusError: ExitCoded, CustomStringConvertible {
+  case noJob
+  case noSuchJob(String, [String])
+  case several([String])
+
+  var exitCode: Int32 {
+    if case .several = self { 64 } else { 1 }
+  }
+
+  var description: String {
+    switch self {
+    case .noJob: "no rank of a job of yours is seen on this host: run it on a host of the job"
+    case .noSuchJob(let name, let jobs):
+      "no rank of job \(name) is seen on this host, "
+        + (jobs.isEmpty ? "and of no other either" : "but of " + jobs.joined(separator: ", "))
+    case .several(let jobs): "there are several jobs: name one of " + jobs.joined(separator: ", ")
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import AllReduce
+import ExampleSupport
+
+/// What is shown of a rank, seen here or told by another host.
+struct RankRow: Decodable {
+  let rank: Int
+  let host: String
+  let process: Int
+  let condition: String
+  let seconds: Double?
+  let lastCall: String?
+  let number: Int?
+  let wait: String?
+  let awaited: [Int]?
+  let limitSeconds: Double?
+  let progress: Progress?
+
+  struct Progress: Decodable {
+    let step: Int
+    let steps: Int
+    let figureName: String
+    let figure: Double?
+    let rate: Double
+    let secondsSinceStep: Double
+    let usefulSeconds: Double
+    let repeatedSeconds: Double
+    let savingSeconds: Double
+    let waitingSeconds: Double
+    let restartingSeconds: Double
+  }
+
+  init(_ status: RankStatus) {
+    (rank, host, process) = (status.rank, status.host, status.process)
+    (condition, seconds) = (status.condition.rawValue, status.seconds)
+    (lastCall, number) = (status.lastCall?.words, status.lastCall?.number)
+    (wait, awaited, limitSeconds) = (status.wait?.words, status.awaited, status.limit)
+    progress = status.progress.map { work, seconds in
+      let parts = work.seconds
+      return Progress(
+        step: work.done, steps: work.steps, figureName: work.figure.name,
+        figure: work.figure.value.isFinite ? work.figure.value : nil, rate: work.rate,
+        secondsSinceStep: seconds, usefulSeconds: parts.useful, repeatedSeconds: parts.repeated,
+        savingSeconds: parts.saving, waitingSeconds: parts.waiting,
+        restartingSeconds: parts.restarting)
+    }
+  }
+
+  /// A rank of which only the place is known.
+  init(rank: Int, process: Int, host: String, condition: String) {
+    (self.rank, self.host, self.process, self.condition) = (rank, host, process, condition)
+    (seconds, lastCall, number, wait, awaited) = (nil, nil, nil, nil, nil)
+    (limitSeconds, progress) = (nil, nil)
+  }
+
+  var json: JSONValue {
+    .object([
+      ("rank", .integer(rank)), ("host", .text(host)), ("process", .integer(process)),
+      ("condition", .text(condition)), ("seconds", .number(orNull: seconds)),
+      ("last_call", lastCall.map { .text($0) } ?? .null),
+      ("number", number.map { .integer($0) } ?? .null),
+      ("wait", wait.map { .text($0) } ?? .null),
+      ("awaited", awaited.map { .integers($0) } ?? .null),
+      ("limit_seconds", .number(orNull: limitSeconds)),
+      ("progress", progress?.json ?? .null),
+    ])
+  }
+
+  var node: WaitGraph.Node {
+    let isStill = condition == "stopped" || condition == "gone"
+    let remark =
+      isStill ? "is \(condition)" : condition == "running" ? "waits for no other rank" : nil
+    return WaitGraph.Node(
+      rank: rank, wait: condition == "waiting" ? wait : nil, awaited: awaited,
+      remark: remark)
+  }
+}
+
+extension RankRow.Progress {
+  var json: JSONValue {
+    .object([
+      ("step", .integer(step)), ("steps", .integer(steps)), ("figure_name", .text(figureName)),
+      ("figure", .number(orNull: figure)), ("rate", .number(rate)),
+      ("seconds_since_step", .number(secondsSinceStep)), ("useful_seconds", .number(usefulSeconds)),
+      ("repeated_seconds", .number(repeatedSeconds)), ("saving_seconds", .number(savingSeconds)),
+      ("waiting_seconds", .number(waitingSeconds)),
+      ("restarting_seconds", .number(restartingSeconds)),
+    ])
+  }
+
+  /// Two lines.
+  var text: String {
+    let share = steps > 0 ? 100 * Double(step) / Double(steps) : 0
+    let all =
+      usefulSeconds + repeatedSeconds + savingSeconds + waitingSeconds + restartingSeconds
+    return
+      "step \(step.grouped) of \(steps.grouped) (\(share.formatted(decimals: 1))%), \(figureName) "
+      + "\((figure ?? .nan).formatted(digits: 5)), \(Int(rate).grouped) examples/s; the latest step ended "
+      + "\(secondsSinceStep.formatted(decimals: 1)) s ago\n"
+      + "goodput \((all > 0 ? (usefulSeconds + waitingSeconds) / all : 0).formatted(decimals: 3)): useful "
+      + "\(usefulSeconds.formatted(decimals: 1)) s, repeated \(repeatedSeconds.formatted(decimals: 1)) s, saving "
+      + "\(savingSeconds.formatted(decimals: 1)) s, waiting \(waitingSeconds.formatted(decimals: 1)) s, restarting "
+      + "\(restartingSeconds.formatted(decimals: 1)) s"
+  }
+}

@@ -1,0 +1,172 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// Tells by which plan a network trains fastest on machines that need not be there. Needs no MPI job.
+@main
+struct PlanTraining: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan-training",
+    abstract: "Chooses where each layer's weights are, for a network and a cluster, and says why.",
+    discussion: """
+      The cluster is a profile that train-classifier --strategy auto has measured, or a few figures. The plan that \
+      --write-plan writes runs with train-classifier --plan.
+
+        .build/release/plan-training --model alexnet --hosts 8x1 --link 10Gbit,50us --compute 2TFLOP/s \\
+          --batch-size 128
+        .build/release/plan-training --layers 784,4096,relu,4096,relu,10 --hosts 2x1 --link 1Gbit,50us \\
+          --write-plan plan.json
+      """)
+
+  enum Format: String, CaseIterable, ExpressibleByArgument {
+    case table, json
+  }
+
+  @Option(help: "The network, or a file {\"layers\": \"784,512,relu,10\"}.")
+  var model: PlannedModel?
+
+  @Option(
+    help: ArgumentHelp("The network's layers, as train-classifier takes them.", valueName: "words"))
+  var layers: String?
+
+  @Option(help: ArgumentHelp("The machines as they were measured.", valueName: "file"))
+  var profile: String?
+
+  @Option(help: ArgumentHelp("Hosts and the ranks of each, such as 4x8.", valueName: "hostsxranks"))
+  var hosts: HostWords?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --hosts, a host's link: its rate and latency (default: 1Gbit,50us).",
+      valueName: "rate,latency"))
+  var link: LinkWords?
+
+  @Option(help: "With --hosts, what a rank computes (default: 100GFLOP/s).")
+  var compute: OperationRate?
+
+  @Option(help: "With --hosts, what a rank reads or writes in memory (default: 10GB/s).")
+  var memoryRate: Rate?
+
+  @Option(help: "The hosts of the profile that may be used (default: all).")
+  var useHosts: Int?
+
+  @Option(help: "The most memory of a rank: 16GiB, 512MiB (default: any).")
+  var memory: MemoryWords?
+
+  @Option(
+    help: ArgumentHelp("Examples a step of a rank (default: 64).", valueName: "count"))
+  var batchSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
+  var globalBatchSize: Int?
+
+  @Option(help: "Vectors that the optimizer remembers: 1 for momentum, 2 for Adam, 0 for SGD.")
+  var optimizerVectors = 1
+
+  @Flag(help: "Also chooses among strategies that change what is learned.")
+  var allowInexact = false
+
+  @Option(help: "table for people, json for programs.")
+  var format: Format = .table
+
+  @Option(help: ArgumentHelp("Writes the plan, for train-classifier --plan.", valueName: "file"))
+  var writePlan: String?
+
+  @Option(help: ArgumentHelp("Writes the profile, to keep and edit.", valueName: "file"))
+  var writeProfile: String?
+
+  func validate() throws {
+    if (model == nil) == (layers == nil) {
+      throw ValidationError("Give one of --model and --layers.")
+    }
+    if (profile == nil) == (hosts == nil) {
+      throw ValidationError("Give one of --profile and --hosts.")
+    }
+    if profile != nil {
+      for (name, isGiven) in [
+        ("link", link != nil), ("compute", compute != nil), ("memory-rate", memoryRate != nil),
+      ] where isGiven {
+        throw ValidationError("--profile says that itself: leave out --\(name).")
+      }
+    }
+    if batchSize != nil, globalBatchSize != nil {
+      throw ValidationError(
+        "--batch-size and --global-batch-size are two ways to say the same: give one.")
+    }
+    for (name, count) in [
+      ("batch-size", batchSize), ("global-batch-size", globalBatchSize), ("use-hosts", useHosts),
+    ] {
+      try OptionBounds.check(name, count)
+    }
+    try OptionBounds.check("optimizer-vectors", optimizerVectors, in: 0...16)
+  }
+
+  static func main() {
+    ProgramMain.runAlone(PlanTraining.self) { command, console in
+      try command.plan(console)
+    }
+  }
+
+  private func plan(_ console: RankConsole) throws {
+    let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
+    let input = Shape(words.input)
+    let root = Sequential<Float>(try words.layers(for: input))
+    let machines = try machines()
+    var task = Planner.Task(
+      root, input: input, globalBatchSize: globalBatchSize ?? (batchSize ?? 64) * machines.ranks,
+      optimizer: RememberedVectors(count: optimizerVectors), on: machines)
+    task.memory = memory?.bytes
+    task.allowsInexact = allowInexact
+    var planner = try Planner(task)
+    let planned = try planner.run()
+    let report = PlanReport(planned)
+    switch format {
+    case .table: try console.print(report.text)
+    case .json: try console.print(report.json)
+    }
+    try write(planned.best.prediction.plan.json, to: writePlan)
+    try write(machines.json, to: writeProfile)
+  }
+
+  private func machines() throws -> MachineProfile {
+    if let profile {
+      let found = try MachineProfile(json: MachineProfile.text(of: profile), file: profile)
+      guard let useHosts else { return found }
+      guard useHosts <= found.ranksPerHost.count else {
+        throw ValidationError(
+          "--use-hosts \(useHosts) is more than the \(found.ranksPerHost.count) hosts of \(profile)."
+        )
+      }
+      return found.usingHosts(useHosts)
+    }
+    guard let hosts else { throw ValidationError("Give one of --profile and --hosts.") }
+    var figures = MachineProfile.Figures(hosts: hosts.hosts, ranksPerHost: hosts.ranksPerHost)
+    if let link {
+      figures.linkBytesPerSecond = link.rate.bytesPerSecond
+      figures.linkLatency = link.latency.seconds
+    }
+    if let compute { figures.operationsPerSecond = compute.perSecond }
+    if let memoryRate { figures.memoryBytesPerSecond = memoryRate.bytesPerSecond }
+    return .byHand(figures)
+  }
+
+  private func write(_ text: String, to path: String?) throws {
+    guard let path else { return }
+    let file = try OutputFile(path: path)
+    try file.write(text)
+    try file.finish()
+  }
+}
+
+/// Memory as command lines give it: 16GiB, 512MiB, or as other numbers of bytes.
+struct MemoryWords: ExpressibleByArgument {
+  let bytes: Double
+
+  init?(argument: String) {
+    let text = argument.hasSuffix("iB") ? String(argument.dropLast()) : argument
+    guard let count = ByteCount(argument: text), count.bytes > 0 else { return nil }
+    bytes = Double(count.bytes)
+  }
+}

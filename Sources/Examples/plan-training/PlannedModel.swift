@@ -1,0 +1,46 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// A network to plan for: one with a name, or one in a file.
+struct PlannedModel: ExpressibleByArgument {
+  let name: String
+
+  init?(argument: String) {
+    guard PlannedModel.names.contains(argument) || argument.hasSuffix(".json") else { return nil }
+    name = argument
+  }
+
+  static let names = ["alexnet", "vgg16"] + NamedModel.allCases.map(\.rawValue)
+  static var allValueStrings: [String] { names + ["FILE.json"] }
+
+  /// The layers as words.
+  func words() throws -> NetworkWords {
+    switch name {
+    case "alexnet": return try NetworkWords(PlannedModel.alexNet)
+    case "vgg16": return try NetworkWords(PlannedModel.vgg16)
+    default:
+      if let named = NamedModel(rawValue: name) {
+        return named.words(input: [28, 28, 1], classes: 10)
+      }
+      return try NetworkWords(PlannedModel.text(of: name))
+    }
+  }
+
+  /// Krizhevsky, Sutskever and Hinton, 2012, without the groups that two graphics cards made of its convolutions.
+  private static let alexNet =
+    "227x227x3,conv:96x11/4+0,relu,pool:3/2,conv:256x5,relu,pool:3/2,conv:384x3,relu,conv:384x3,relu,"
+    + "conv:256x3,relu,pool:3/2,dropout:0.5,4096,relu,dropout:0.5,4096,relu,1000"
+
+  /// Simonyan and Zisserman, 2015: sixteen layers with weights.
+  private static let vgg16 =
+    "224x224x3,"
+    + [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)].map { filters, count in
+      Array(repeating: "conv:\(filters)x3,relu", count: count).joined(separator: ",") + ",pool:2"
+    }.joined(separator: ",") + ",4096,relu,dropout:0.5,4096,relu,dropout:0.5,1000"
+
+  /// The words of a file `{"layers": "784,512,relu,10"}`.
+  private static func text(of file: String) throws -> String {
+    try PlannedNetworkFile.layers(in: MachineProfile.text(of: file), file: file)
+  }
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// A slow rank: RANK:FACTOR.
+struct Straggler: ExpressibleByArgument {
+  let rank: Int
+  let factor: Double
+
+  init?(argument: String) {
+    let words = argument.split(separator: ":", omittingEmptySubsequences: false)
+    guard words.count == 2, let rank = Int(words[0]), rank >= 0, let factor = Double(words[1]),
+      factor >= 1, factor.isFinite
+    else { return nil }
+    (self.rank, self.factor) = (rank, factor)
+  }
+}

@@ -1,0 +1,26 @@
+import AllReduce
+import ArgumentParser
+import ExampleSupport
+
+/// The options for what a run looks out for while it goes on.
+struct SafetyOptions: ParsableArguments {
+  /// What to do about a step whose loss is NaN or infinite.
+  enum Answer: String, CaseIterable, ExpressibleByArgument {
+    case stop, skip
+  }
+
+  @Option(
+    help: ArgumentHelp(
+      "Compares the copies of the weights, bit for bit, whenever this many steps are done, and names the parameter and "
+        + "the rank that differ (default: at the end of each epoch).", valueName: "steps"))
+  var checkReplicas: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "What to do about a step whose loss is NaN or infinite: end the run, or leave out the step."))
+  var onNonfinite: Answer = .stop
+
+  func validate() throws {
+    try OptionBounds.check("check-replicas", checkReplicas)
+  }
+}

@@ -1,0 +1,33 @@
+import AllReduce
+import AllReduceMPI
+import XCTest
+
+/// Profiles that are measured on the ranks of the job.
+final class MachineProbeTests: CollectiveTestCase {
+  func testAllRanksHaveTheSameProfile() throws {
+    let world = try world()
+    let profile = try MachineProbe(over: world, budget: 0.2).measured()
+    XCTAssertEqual(profile.ranksPerHost, world.hosts.map(\.count))
+    XCTAssertEqual(profile.network == nil, world.hosts.count == 1)
+    try world.requireEqual(profile.json, "profile")
+    XCTAssertEqual(try MachineProfile(json: profile.json, file: "profile"), profile)
+    XCTAssertGreaterThan(profile.compute.operationsPerSecond, 1e8)
+    XCTAssertGreaterThan(profile.compute.memoryBytesPerSecond, 1e8)
+  }
+
+  func testLayersAreMeasuredWholeAndAsShards() throws {
+    let world = try world()
+    let times = try LayerProbe(over: world).measured(
+      { Sequential<Float>(Dense(48, 30), ReLU(), Dense(30, 8)) }, input: [48], rows: 6, budget: 0.05
+    )
+    try world.requireEqual("\(times)", "times of layers")
+    func rows(_ layer: String) -> Set<Int> { Set(times.filter { $0.layer == layer }.map(\.rows)) }
+    XCTAssertTrue(rows("Dense 48 -> 30").contains(6), "\(times)")
+    for size in 2...max(2, world.size) where world.size % size == 0 {
+      let share = (30 + size - 1) / size
+      XCTAssertTrue(rows("Dense 48 -> \(share)").contains(6 * size), "\(times)")
+      XCTAssertTrue(rows("Dense \(share) -> 8").contains(6 * size), "\(times)")
+    }
+    XCTAssertTrue(times.allSatisfy { $0.forward >= 0 && $0.backward >= $0.backwardWithoutInput })
+  }
+}

@@ -1,0 +1,236 @@
+import Foundation
+import TestSupport
+import XCTest
+
+/// Training that goes on: signals, files, the status, restarts, a full disk.
+final class GoingOnTests: KeptRunTestCase {
+  private var kept: String { folder + "/kept" }
+  private var newest: String { kept + "/checkpoint.safetensors" }
+
+  private let run = [
+    "--data", "digits", "--data-limit", "128", "--layers", "64,12,relu,dropout:0.2,10",
+    "--global-batch-size", "32", "--format", "json",
+  ]
+
+  /// So that a run of the same length without it takes less time.
+  private let slowly = ["--straggler", "1:20"]
+
+  /// What allreduce-status prints.
+  private struct Status: Decodable {
+    struct Row: Decodable {
+      let rank: Int
+      let process: Int32
+      let condition: String
+      let lastCall: String?
+      let progress: Progress?
+    }
+    struct Progress: Decodable {
+      let step: Int
+      let figureName: String
+    }
+    let ranks: Int
+    let rows: [Row]
+    let waits: [String]
+    let calls: [String]?
+  }
+
+  /// Starts a program, alone or under a launcher, with its output in a file.
+  private func start(_ command: [String], _ output: String) throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = command
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      ProgramRunner.launchEnvironment
+    ) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    for (name, set) in [
+      ("", { process.standardOutput = $0 }), (".errors", { process.standardError = $0 }),
+    ] as [(String, (Any?) -> Void)] {
+      try Data().write(to: URL(fileURLWithPath: output + name))
+      set(try FileHandle(forWritingTo: URL(fileURLWithPath: output + name)))
+    }
+    try process.run()
+    return process
+  }
+
+  private func text(_ path: String) -> String {
+    (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+  }
+
+  private func program(_ name: String) -> String {
+    ProgramRunner.directory.appendingPathComponent(name).path
+  }
+
+  /// Waits for something, for a minute at most.
+  private func wait(_ what: String, line: UInt = #line, until isDone: () throws -> Bool) rethrows {
+    let end = Date() + 60 * ProgramRunner.patience
+    while try !isDone() {
+      if Date() > end { return XCTFail("\(what) did not come", line: line) }
+      usleep(20_000)
+    }
+  }
+
+  /// The job that has a rank with this process as its launcher: the only one whose ranks keep state here.
+  private func status(of launcher: Process, _ options: [String] = []) throws -> Status? {
+    for job in try jobs(of: launcher) {
+      let outcome = try ProgramRunner().run(
+        "allreduce-status", [job, "--format", "json"] + options)
+      guard outcome.exitCode == 0 else { continue }
+      XCTAssertLessThan(outcome.seconds, ProgramRunner.patience)
+      return try JSONDecoder.ofPrograms.decode(Status.self, from: Data(outcome.output.utf8))
+    }
+    return nil
+  }
+
+  /// What the launcher calls the jobs of its children.
+  private func jobs(of launcher: Process) throws -> [String] {
+    let children = text(
+      "/proc/\(launcher.processIdentifier)/task/\(launcher.processIdentifier)/children")
+    return children.split(separator: " ").compactMap { child in
+      let variables = FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data()
+      return variables.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        .first { $0.hasPrefix("PMIX_NAMESPACE=") }.map { String($0.dropFirst(15)) }
+    }
+  }
+
+  func testARunIsWatchedSavedStoppedAndGoneOnWith() throws {
+    let keeping = run + ["--checkpoint", kept, "--checkpoint-every", "1000000"]
+    let output = folder + "/stopped"
+    let launcher = try start(
+      ["mpirun", "-np", "2", program("train-classifier")] + keeping + slowly
+        + ["--epochs", "1000000"],
+      output)
+    defer { launcher.terminate() }
+    var status: Status?
+    try wait("the first step") {
+      status = try self.status(of: launcher)
+      return status?.rows.contains { ($0.progress?.step ?? 0) > 0 } == true
+    }
+    XCTAssertEqual(status?.ranks, 2)
+    XCTAssertEqual(status?.rows.map(\.rank), [0, 1])
+    XCTAssertEqual(status?.rows.first?.progress?.figureName, "loss")
+    XCTAssertTrue(status?.rows.last?.lastCall?.hasPrefix("allReduce") == true, "\(status!)")
+
+    try Data().write(to: URL(fileURLWithPath: kept + "/save"))
+    wait("a state") { FileManager.default.fileExists(atPath: newest) }
+    XCTAssertTrue(launcher.isRunning)
+
+    let last = try XCTUnwrap(status?.rows.last?.process)
+    kill(last, SIGSTOP)
+    try wait("the report of a stopped rank") {
+      status = try self.status(of: launcher, ["--calls"])
+      return status?.waits == ["rank 0 waits for rank 1, which is stopped"]
+    }
+    XCTAssertEqual(status?.rows.last?.condition, "stopped")
+    XCTAssertNotNil(status?.calls)
+    kill(last, SIGCONT)
+
+    kill(last, SIGTERM)
+    launcher.waitUntilExit()
+    XCTAssertEqual(launcher.terminationStatus, 75, text(output + ".errors"))
+    let first = try JSONDecoder.ofPrograms.decode(
+      ClassifierOutput.self, from: Data(text(output).utf8))
+    XCTAssertTrue(first.stopped)
+
+    let epochs = ["--epochs", "\(first.steps / 4 + 2)"]
+    let resumed = try ClassifierOutput.of(keeping + epochs + ["--resume"], ranks: 2)
+    XCTAssertEqual(resumed.resumedAtStep, first.steps)
+    XCTAssertFalse(resumed.stopped)
+    let whole = try ClassifierOutput.of(run + epochs, ranks: 2)
+    XCTAssertEqual(resumed.weightsChecksum, whole.weightsChecksum)
+    XCTAssertEqual(resumed.trainLoss, whole.trainLoss)
+    XCTAssertGreaterThan(resumed.goodput.usefulSeconds, 0)
+    XCTAssertEqual(resumed.goodput.repeatedSeconds, 0)
+  }
+
+  /// Ranks are killed twice; a third failure in the same place would be the last.
+  func testARunThatFailsIsStartedAgain() throws {
+    let keeping = run + ["--checkpoint", kept, "--checkpoint-every", "auto", "--epochs"]
+    let output = folder + "/restarted"
+    let restart = try start(
+      ["scripts/train-restart", "mpirun", "-np", "2", program("train-classifier")] + keeping
+        + ["1000000"] + slowly, output)
+    defer { restart.terminate() }
+    var before = ""
+    for _ in 0..<2 {
+      var launcher = 0
+      wait("a new state") {
+        let now = text(kept + "/goodput.json")
+        guard FileManager.default.fileExists(atPath: newest), now != before,
+          let job = (try? jobs(ofChildren: restart))?.first
+        else { return false }
+        (before, launcher) = (now, job)
+        return true
+      }
+      kill(pid_t(launcher), SIGKILL)
+    }
+    wait("two failures") { text(output + ".errors").contains("failure 2, with") }
+    wait("new steps") {
+      let now = text(kept + "/goodput.json")
+      return now.contains("\"failures\": 2")
+    }
+    try Data().write(to: URL(fileURLWithPath: kept + "/stop"))
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 75, text(output + ".errors"))
+    let stopped = try JSONDecoder.ofPrograms.decode(
+      ClassifierOutput.self, from: Data(text(output).utf8))
+    XCTAssertTrue(stopped.stopped)
+    XCTAssertGreaterThan(stopped.goodput.restartingSeconds, 0)
+    let epochs = "\(stopped.steps / 4 + 2)"
+    let resumed = try ClassifierOutput.of(keeping + [epochs, "--resume"], ranks: 2)
+    let whole = try ClassifierOutput.of(run + ["--epochs", epochs], ranks: 2)
+    XCTAssertEqual(resumed.weightsChecksum, whole.weightsChecksum)
+    XCTAssertEqual(resumed.trainLoss, whole.trainLoss)
+  }
+
+  /// A rank of the launcher that a script has started.
+  private func jobs(ofChildren script: Process) throws -> [Int] {
+    func children(_ process: Int32) -> [Int32] {
+      text("/proc/\(process)/task/\(process)/children").split(separator: " ").compactMap {
+        Int32($0)
+      }
+    }
+    return children(script.processIdentifier).flatMap(children).filter { child in
+      (FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data())
+        .range(of: Data("OMPI_COMM_WORLD_RANK=1".utf8)) != nil
+    }.map(Int.init)
+  }
+
+  func testARunThatNeverGetsFurtherIsGivenUp() throws {
+    let output = folder + "/given-up"
+    let restart = try start(
+      [
+        "scripts/train-restart", "--same-step", "2", "sh", "-c", "exit 70", "--checkpoint", kept,
+      ], output)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 70)
+    XCTAssertTrue(
+      text(output + ".errors").contains("has failed 2 times before its first state"),
+      text(output + ".errors"))
+  }
+
+  func testAFullDiskEndsNoTraining() throws {
+    try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: false)
+    // Room for one state of 300 kB and a half.
+    let outcome = try ProgramRunner().run(
+      "train-classifier",
+      [
+        "--data", "digits", "--data-limit", "128", "--layers", "64,500,relu,10", "--format", "json",
+        "--global-batch-size", "32", "--epochs", "3", "--checkpoint", kept,
+      ],
+      wrapper: [
+        "unshare", "--mount", "sh", "-c",
+        "mount -t tmpfs -o size=600k none \(kept) || { echo no mount; exit 77; }; exec \"$@\"",
+        "sh",
+      ])
+    try XCTSkipIf(outcome.exitCode == 77 || outcome.errors.contains("unshare"), outcome.errors)
+    XCTAssertEqual(outcome.exitCode, 65, outcome.errors)
+    let words = outcome.errorLines(beginningWith: "warning: ")
+    XCTAssertEqual(words.count, 1, outcome.errors)
+    for part in [kept, "free space", "THE STATE WAS NOT WRITTEN", "goes on"] {
+      XCTAssertTrue(words.first?.contains(part) == true, "\(part) in \(words)")
+    }
+    // The last one has to be there when the program ends.
+    XCTAssertEqual(outcome.errorLines(beginningWith: "error: ").count, 1, outcome.errors)
+  }
+}
