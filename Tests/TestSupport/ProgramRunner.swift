@@ -64,6 +64,20 @@ public struct ProgramRunner {
     _ program: String, _ arguments: [String] = [], ranks: Int? = nil,
     options: [String] = [], wrapper: [String] = [], environment: [String: String] = [:]
   ) throws -> Outcome {
+    let (outcome, isLauncherAlone) = try runOnce(
+      program, arguments, ranks: ranks, options: options, wrapper: wrapper, environment: environment
+    )
+    guard isLauncherAlone else { return outcome }
+    // That says nothing of the program: mpirun of Open MPI 4.1 hangs now and then when its ranks have ended.
+    return try runOnce(
+      program, arguments, ranks: ranks, options: options, wrapper: wrapper, environment: environment
+    ).outcome
+  }
+
+  private func runOnce(
+    _ program: String, _ arguments: [String], ranks: Int?, options: [String], wrapper: [String],
+    environment: [String: String]
+  ) throws -> (outcome: Outcome, isLauncherAlone: Bool) {
     let path = ProgramRunner.directory.appendingPathComponent(program).path
     let program = wrapper + [path]
     let launch = ranks.map { ["mpirun", "-np", "\($0)"] + options + program } ?? program
@@ -89,30 +103,41 @@ public struct ProgramRunner {
     let clock = ContinuousClock()
     let start = clock.now
     try process.run()
-    let timedOut = wait(for: process, since: start)
+    let (timedOut, isAlone) = wait(for: process, since: start, token)
     let seconds = (clock.now - start) / .seconds(1)
     let signalled = process.terminationReason == .uncaughtSignal
-    return Outcome(
+    let outcome = Outcome(
       exitCode: (signalled ? 128 : 0) + process.terminationStatus,
       output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
       errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self),
       seconds: seconds, timedOut: timedOut, leftBehind: remaining(token))
+    return (outcome, isAlone && ranks != nil)
   }
 
-  private func wait(for process: Process, since start: ContinuousClock.Instant) -> Bool {
+  /// Waits for the end, and ends what takes too long.
+  ///
+  /// - Returns: Whether it took too long, and whether no other process of the job was there any more then.
+  private func wait(
+    for process: Process, since start: ContinuousClock.Instant, _ token: String
+  ) -> (timedOut: Bool, isAlone: Bool) {
     let clock = ContinuousClock()
-    var timedOut = false
+    var (timedOut, isAlone) = (false, false)
     while process.isRunning {
       let limit = timeLimit + (timedOut ? 5 : 0)
       if clock.now - start > .seconds(limit) {
         // mpirun passes the first signal on to its ranks.
-        if timedOut { kill(process.processIdentifier, SIGKILL) } else { process.terminate() }
+        if timedOut {
+          kill(process.processIdentifier, SIGKILL)
+        } else {
+          isAlone = holders(of: token) == ["\(process.processIdentifier)"]
+          process.terminate()
+        }
         timedOut = true
       }
       usleep(2_000)
     }
     process.waitUntilExit()
-    return timedOut
+    return (timedOut, isAlone)
   }
 
   private func jobEnvironment(_ token: String) -> [String: String] {
@@ -141,14 +166,15 @@ public struct ProgramRunner {
   /// environment and do not count.
   private func remaining(_ token: String) -> [String] {
     for attempt in 0..<20 {
-      let found = holders(of: Data("\(ProgramRunner.tokenName)=\(token)".utf8))
+      let found = holders(of: token)
       if found.isEmpty || attempt == 19 { return found }
       usleep(50_000)
     }
     return []
   }
 
-  private func holders(of variable: Data) -> [String] {
+  private func holders(of token: String) -> [String] {
+    let variable = Data("\(ProgramRunner.tokenName)=\(token)".utf8)
     let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return processes.filter { name in
       guard Int(name) != nil,
