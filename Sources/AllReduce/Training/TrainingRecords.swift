@@ -86,7 +86,6 @@ final class TrainingRecords {
 
   /// Lets a trainer go on from the state, if there is one. Collective.
   ///
-  /// - Parameters:
   /// - Parameter trainer: What goes on.
   /// - Returns: What a user should know of the state's file, on rank 0.
   /// - Throws: ``AgreedError`` if the state is of another network; then nothing has changed.

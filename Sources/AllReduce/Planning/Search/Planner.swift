@@ -145,6 +145,12 @@ package struct Planner {
     let found = search.run()
     if search.isThinned { isThinned = true }
     guard let found else { return nil }
+    // Where all hosts do the same work, one of them does it as fast.
+    if task.mayLeaveHosts, profile.ranksPerHost.count > 1,
+      found.placements.values.allSatisfy({ $0 == .replicated })
+    {
+      return nil
+    }
     var plan = Plan(layers: .listed(found.placements), grid: grid)
     plan.update = update
     return candidate("planned", plan, profile)
