@@ -116,7 +116,7 @@ public struct ProgramRunner {
 
   /// Waits for the end, and ends what takes too long.
   ///
-  /// - Returns: Whether it took too long, and whether no other process of the job was there any more then.
+  /// - Returns: Whether it took too long, and whether all other processes of the job had ended by then.
   private func wait(
     for process: Process, since start: ContinuousClock.Instant, _ token: String
   ) -> (timedOut: Bool, isAlone: Bool) {
