@@ -21,14 +21,13 @@ package struct WaitLimits {
   /// Learns from a wait that has ended.
   package mutating func add(_ kind: String, nanoseconds: UInt64) {
     guard nanoseconds >= WaitLimits.shortest else { return }
-    var known = waits[kind] ?? []
-    if known.count < WaitLimits.most {
-      known.append(nanoseconds)
+    // In place: a copy would take memory in every long wait.
+    if waits[kind]?.count ?? 0 < WaitLimits.most {
+      waits[kind, default: []].append(nanoseconds)
     } else {
-      known[next % WaitLimits.most] = nanoseconds
+      waits[kind]?[next % WaitLimits.most] = nanoseconds
       next += 1
     }
-    waits[kind] = known
   }
 
   /// The limit of a kind, in nanoseconds.
