@@ -43,7 +43,7 @@ final class PlanTrainingTests: XCTestCase {
     let outcome = try plan("--model wide --hosts 2x1 --link 1Gbit,50us --memory 1GiB")
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
     for words in [
-      "0 Dense 784 -> 4096", "columns", "this plan: grid 1 x 2", "runner-up:", "data on 1 host",
+      "1 Dense 784 -> 4096", "columns", "this plan: grid 1 x 2", "runner-up:", "data on 1 host",
       "(inexact) data, bfloat16", "The runner-up takes", "only with --allow-inexact",
     ] {
       XCTAssertTrue(outcome.output.contains(words), "\(words): \(outcome.output)")

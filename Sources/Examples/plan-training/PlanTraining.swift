@@ -111,7 +111,7 @@ struct PlanTraining: ParsableCommand {
 
   private func plan(_ console: RankConsole) throws {
     let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
-    let input = Shape(words.input)
+    let input = layers == nil ? model?.example ?? Shape(words.input) : Shape(words.input)
     let root = Sequential<Float>(try words.layers(for: input))
     let machines = try machines()
     var task = Planner.Task(

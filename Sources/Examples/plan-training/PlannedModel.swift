@@ -14,6 +14,9 @@ struct PlannedModel: ExpressibleByArgument {
   static let names = ["alexnet", "vgg16"] + NamedModel.allCases.map(\.rawValue)
   static var allValueStrings: [String] { names + ["FILE.json"] }
 
+  /// The shape of an example, where it is not that of the first word: images that train-classifier flattens.
+  var example: Shape? { NamedModel(rawValue: name) == nil ? nil : [28, 28, 1] }
+
   /// The layers as words.
   func words() throws -> NetworkWords {
     switch name {

@@ -36,7 +36,9 @@ struct PlanOptions: ParsableArguments {
     let chosen = try named[plan] ?? Plan(json: TextFile.read(plan), file: plan)
     let model = model ?? .mlp
     let words = try NetworkWords(layers ?? model.text(input: [28, 28, 1], classes: 10))
+    // As train-classifier sees images, which it flattens where the network begins with a dense layer.
     return try PlanPicture(
-      chosen, of: words, named: layers == nil ? model.rawValue : "the network", ranks: ranks)
+      chosen, of: words, input: layers == nil ? [28, 28, 1] : Shape(words.input),
+      named: layers == nil ? model.rawValue : "the network", ranks: ranks)
   }
 }

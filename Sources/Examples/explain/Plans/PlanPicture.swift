@@ -22,8 +22,18 @@ struct PlanPicture {
   /// The plan as `train-classifier --print-plan` prints it.
   let text: String
 
-  init(_ plan: Plan, of words: NetworkWords, named name: String, ranks: Int) throws {
-    let input = Shape(words.input)
+  /// Works out a plan.
+  ///
+  /// - Parameters:
+  ///   - plan: The plan.
+  ///   - words: The network.
+  ///   - input: The shape of an example.
+  ///   - name: What the network is called.
+  ///   - ranks: How many there are.
+  /// - Throws: ``PlanError`` if it cannot be carried out; ``ShapeError``.
+  init(
+    _ plan: Plan, of words: NetworkWords, input: Shape, named name: String, ranks: Int
+  ) throws {
     let root = Sequential(try words.layers(for: input, of: Float.self))
     (lines, summary, grid) = try plan.lines(for: root, input: input, ranks: ranks)
     text = try plan.table(for: root, input: input, ranks: ranks)
