@@ -50,6 +50,16 @@ struct JSONReader {
     return node
   }
 
+  /// The object of the whole text, whose member `version` is this one.
+  static func read(_ text: String, version: Int) throws(Mistake) -> JSONNode {
+    let root = try read(text)
+    let found = try root.member("version")
+    guard case .integer(version) = found.value else {
+      throw found.mistake("is of version \(found.summary), and not \(version)")
+    }
+    return root
+  }
+
   private var next: UInt8? { place < bytes.count ? bytes[place] : nil }
 
   private func mistake(_ expected: String) -> Mistake {

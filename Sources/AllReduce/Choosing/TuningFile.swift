@@ -39,11 +39,7 @@ package enum TuningFile {
   /// - Throws: ``TuningError`` with the line and what is wrong.
   package static func tables(in text: String, file: String) throws(TuningError) -> [TuningTable] {
     do throws(JSONReader.Mistake) {
-      let root = try JSONReader.read(text)
-      let version = try root.member("version")
-      guard case .integer(TuningFile.version) = version.value else {
-        throw version.mistake("is of version \(version.summary), and not \(TuningFile.version)")
-      }
+      let root = try JSONReader.read(text, version: TuningFile.version)
       var tables: [TuningTable] = []
       for node in try root.member("tables").elements("tables") {
         let table = try self.table(node)

@@ -14,11 +14,7 @@ extension Plan {
   /// - Throws: ``PlanError`` with the line and what is wrong.
   package init(json: String, file: String) throws(PlanError) {
     do throws(JSONReader.Mistake) {
-      let root = try JSONReader.read(json)
-      let version = try root.member("version")
-      guard case .integer(Plan.version) = version.value else {
-        throw version.mistake("is of version \(version.summary), and not \(Plan.version)")
-      }
+      let root = try JSONReader.read(json, version: Plan.version)
       try root.allow([
         "version", "grid", "layers", "conversions", "update", "wire_format", "compression",
         "overlap",
@@ -154,18 +150,16 @@ extension Plan {
   ///
   /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or does not hold a plan.
   public init(file: String, over world: Communicator) throws {
-    var text: [UInt8] = []
-    try world.agreeing {
-      guard world.isRoot else { return }
-      let bytes = try FileBytes(path: file, unpacks: false)
-      text = withExtendedLifetime(bytes) { Array(bytes.bytes) }
-    }
-    var count = text.count
-    try withUnsafeMutableBytes(of: &count) { try world.broadcastNatively($0, from: 0) }
-    if !world.isRoot { text = Array(repeating: 0, count: count) }
-    if count > 0 { try text.withUnsafeMutableBytes { try world.broadcastNatively($0, from: 0) } }
-    self = try world.agreeing {
-      try Plan(json: String(decoding: text, as: UTF8.self), file: file)
-    }
+    let text = try world.sharedText(of: file)
+    self = try world.agreeing { try Plan(json: text, file: file) }
+  }
+}
+
+extension Communicator {
+  /// The text of a file, which rank 0 reads and gives to all ranks. Collective.
+  ///
+  /// - Throws: ``AgreedError`` on every rank if it cannot be read; ``MPIError``.
+  func sharedText(of file: String) throws -> String {
+    try broadcast(try agreeing { isRoot ? try FileBytes.text(of: file) : "" }, from: 0)
   }
 }

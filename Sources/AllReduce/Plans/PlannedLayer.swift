@@ -79,3 +79,11 @@ struct ResolvedPlan<Scalar: NetworkScalar> {
       }
   }
 }
+
+extension Layer {
+  /// Whether a layer works on single elements, so that any features and examples will do.
+  var worksOnElements: Bool {
+    self is ActivationLayer<Scalar> || self is GELU<Scalar> || self is Dropout<Scalar>
+      || self is Flatten<Scalar>
+  }
+}

@@ -1,3 +1,4 @@
+internal import AllReduceMPI
 internal import AllReduceNN
 
 #if canImport(Glibc)
@@ -21,7 +22,7 @@ package final class EventFile {
   ///   - step: Where a run goes on: TensorBoard then drops what earlier files have of later steps.
   /// - Throws: ``TrainingError`` if it cannot be written.
   package init(folder: String, afterStep step: Int) throws {
-    let now = EventFile.now()
+    let now = secondsSince1970()
     let path = "\(folder)/events.out.tfevents.\(Int(now)).\(Int(now * 1e6) % 1_000_000).allreduce"
     do {
       // Where it is there already, or cannot be made, opening the file tells.
@@ -67,7 +68,7 @@ package final class EventFile {
 
   /// Gathers an event: the time, the step, and what it says.
   private func add(step: Int, _ content: [UInt8]) {
-    let now = withUnsafeBytes(of: EventFile.now().bitPattern.littleEndian, Array.init)
+    let now = withUnsafeBytes(of: secondsSince1970().bitPattern.littleEndian, Array.init)
     let event = varint(1 << 3 | 1) + now + varint(2 << 3) + varint(UInt64(step)) + content
     let length = withUnsafeBytes(of: UInt64(event.count).littleEndian, Array.init)
     bytes += length + EventFile.checksum(length) + event + EventFile.checksum(event)
@@ -86,13 +87,6 @@ package final class EventFile {
       value >>= 7
     }
     return bytes + [UInt8(value)]
-  }
-
-  /// Seconds since 1970.
-  private static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private static func checksum(_ bytes: [UInt8]) -> [UInt8] {

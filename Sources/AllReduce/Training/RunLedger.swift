@@ -1,12 +1,6 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// Where the seconds of a training went, over all attempts at it: on rank 0.
 ///
 /// A file in the folder of the states keeps the sums, so that an attempt knows what the ones before it have lost: seconds
@@ -38,7 +32,7 @@ final class RunLedger {
   ///   - resumes: Whether this is another attempt; else what is there is forgotten.
   init(folder: String?, resumes: Bool) {
     path = folder.map { "\($0)/goodput.json" }
-    since = RunLedger.now()
+    since = secondsSince1970()
     (nextWrite, savedAt) = (.now + RunLedger.period, .now)
     guard resumes, let path, let file = try? FileBytes(path: path, unpacks: false),
       let fields = try? withExtendedLifetime(
@@ -64,17 +58,11 @@ final class RunLedger {
     if latest > 0, latest < since { since = latest }
   }
 
-  private static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
-
   /// A step begins.
   func beginStep() {
     guard isNew else { return }
     isNew = false
-    seconds.restarting += max(0, RunLedger.now() - since)
+    seconds.restarting += max(0, secondsSince1970() - since)
   }
 
   /// A step, or an evaluation, has been done.
@@ -125,7 +113,7 @@ final class RunLedger {
       RunLedger.members(seconds) + [
         ("failures", .integer(failures)), ("unsaved_useful_seconds", .number(unsaved.useful)),
         ("unsaved_waiting_seconds", .number(unsaved.waiting)),
-        ("time", .number(RunLedger.now())), ("has_ended", .boolean(hasEnded)),
+        ("time", .number(secondsSince1970())), ("has_ended", .boolean(hasEnded)),
       ]
     ).encoded()
     guard let file = try? OutputFile(path: path, .own) else { return }

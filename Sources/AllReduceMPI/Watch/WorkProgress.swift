@@ -52,11 +52,13 @@ package struct WorkProgress: Equatable, Sendable {
     }
     (record[.stepsDone], record[.steps]) = (UInt64(done), UInt64(steps))
     record[.steppedAt] = now
-    for (field, value) in [
-      (WatchField.figure, figure.value), (.rate, rate), (.useful, seconds.useful),
-      (.repeated, seconds.repeated), (.saving, seconds.saving), (.waiting, seconds.waiting),
-      (.restarting, seconds.restarting),
-    ] { record[field] = value.bitPattern }
+    // Not in a loop over a list: that would take memory in every step.
+    (record[.figure], record[.rate]) = (figure.value.bitPattern, rate.bitPattern)
+    (record[.useful], record[.repeated]) = (
+      seconds.useful.bitPattern, seconds.repeated.bitPattern
+    )
+    (record[.saving], record[.waiting]) = (seconds.saving.bitPattern, seconds.waiting.bitPattern)
+    record[.restarting] = seconds.restarting.bitPattern
   }
 
   /// The work has ended.

@@ -110,9 +110,10 @@ extension ClassificationData {
     }
     func set(_ rows: [Int32], _ name: String) -> MappedDataset {
       MappedDataset(
-        name: name, file, format.inputs, labels: labels,
-        classCount: shape == nil ? Int(labels.max() ?? 0) + 1 : 0, values: values,
-        valueShape: shape, rows: rows)
+        name: name, file, format.inputs,
+        StoredTargets(
+          labels: labels, classCount: shape == nil ? Int(labels.max() ?? 0) + 1 : 0,
+          values: values, valueShape: shape), rows: rows)
     }
     self.init(alike: set(draw.learned, path), set(draw.tested, "\(path), rows to test on"))
     self.format = format

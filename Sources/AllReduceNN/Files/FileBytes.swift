@@ -18,6 +18,16 @@ package final class FileBytes: @unchecked Sendable {
     UnsafeBufferPointer(start: memory?.assumingMemoryBound(to: UInt8.self), count: count)
   }
 
+  /// The text of a file, which is read as it is, without unpacking.
+  ///
+  /// - Parameter path: The file; what is not UTF-8 in it becomes U+FFFD.
+  /// - Returns: A copy.
+  /// - Throws: ``DataError`` if it cannot be read.
+  package static func text(of path: String) throws(DataError) -> String {
+    let file = try FileBytes(path: path, unpacks: false)
+    return withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+  }
+
   /// Maps or reads a file.
   ///
   /// - Parameters:

@@ -88,3 +88,11 @@ struct AxisScale {
     return power * ([1, 2, 5, 10].first { $0 * power >= least * (1 - 1e-9) } ?? 10)
   }
 }
+
+/// Round numbers along an axis that begins at 0.
+public enum AxisTicks {
+  /// At most `count` of them, and 0, up to `end`.
+  public static func round(upTo end: Double, atMost count: Int) -> [Double] {
+    AxisScale([0, end], .linear, from: 0, to: 1, isTight: true).ticks(atMost: count)
+  }
+}

@@ -17,11 +17,3 @@ public enum AxisWords {
     return unit.name.isEmpty ? number : "\(number) \(unit.name)"
   }
 }
-
-/// Round numbers along an axis that begins at 0.
-public enum AxisTicks {
-  /// At most `count` of them, and 0, up to `end`.
-  public static func round(upTo end: Double, atMost count: Int) -> [Double] {
-    AxisScale([0, end], .linear, from: 0, to: 1, isTight: true).ticks(atMost: count)
-  }
-}

@@ -1,3 +1,4 @@
+import AllReduceNN
 import ExampleSupport
 import Foundation
 
@@ -17,9 +18,8 @@ struct StalenessChart {
   private let output: Output
 
   init(path: String) throws {
-    guard
-      let output = try? JSONDecoder().decode(
-        Output.self, from: Data(try TextFile.read(path).utf8)),
+    let text = try FileBytes.text(of: path)
+    guard let output = try? JSONDecoder().decode(Output.self, from: Data(text.utf8)),
       output.staleness.histogram.allSatisfy({ $0.count == 2 }), !output.staleness.histogram.isEmpty
     else {
       throw ChartError.notWhatIsDrawn(

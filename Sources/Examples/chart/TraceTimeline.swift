@@ -1,3 +1,4 @@
+import AllReduceNN
 import ExampleSupport
 import Foundation
 
@@ -46,9 +47,8 @@ struct TraceTimeline {
   private let steps: Int
 
   init(path: String, steps count: Int) throws {
-    guard
-      let file = try? JSONDecoder().decode(File.self, from: Data(try TextFile.read(path).utf8))
-    else {
+    let text = try FileBytes.text(of: path)
+    guard let file = try? JSONDecoder().decode(File.self, from: Data(text.utf8)) else {
       throw ChartError.notWhatIsDrawn(
         path, "it is no timeline; take what train-classifier --trace writes")
     }

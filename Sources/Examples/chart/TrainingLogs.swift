@@ -1,3 +1,4 @@
+import AllReduceNN
 import ExampleSupport
 import Foundation
 
@@ -24,7 +25,8 @@ struct TrainingLogs {
     let names = TrainingLogs.names(paths)
     runs = try zip(paths, names).map { path, name in
       var run = Run(name: name)
-      let lines = try TextFile.read(path).split(separator: "\n", omittingEmptySubsequences: false)
+      let lines = try FileBytes.text(of: path).split(
+        separator: "\n", omittingEmptySubsequences: false)
       for (number, text) in lines.enumerated() where !text.isEmpty {
         guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else {
           // A run that is under way may have written half a line.

@@ -132,7 +132,7 @@ struct PlanTraining: ParsableCommand {
 
   private func machines() throws -> MachineProfile {
     if let profile {
-      let found = try MachineProfile(json: MachineProfile.text(of: profile), file: profile)
+      let found = try MachineProfile(json: FileBytes.text(of: profile), file: profile)
       guard let useHosts else { return found }
       guard useHosts <= found.ranksPerHost.count else {
         throw ValidationError(

@@ -44,6 +44,6 @@ struct PlannedModel: ExpressibleByArgument {
 
   /// The words of a file `{"layers": "784,512,relu,10"}`.
   private static func text(of file: String) throws -> String {
-    try PlannedNetworkFile.layers(in: MachineProfile.text(of: file), file: file)
+    try PlannedNetworkFile.layers(in: FileBytes.text(of: file), file: file)
   }
 }

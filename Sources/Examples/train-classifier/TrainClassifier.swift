@@ -87,7 +87,7 @@ struct TrainClassifier: TrainingProgram {
     try options.weights.load(into: trainer, of: root, input: data.training.exampleShape)
     let training = makeTraining(trainer, data, ranks: all)
     training.writers = options.verbosity.writers(console)
-    training.afterStep = inUse.map { inUse in { try inUse.isAlive() } }
+    training.afterStep = inUse.map { inUse in { try inUse.sendHeartbeat() } }
     training.prediction = automatic?.prediction
     try training.run(epochs: options.epochs)
     try report(

@@ -13,12 +13,7 @@ extension MachineProfile {
   /// - Throws: ``ProfileError`` with the line, and the figure that is missing, negative, or falls.
   package init(json: String, file: String) throws(ProfileError) {
     do throws(JSONReader.Mistake) {
-      let root = try JSONReader.read(json)
-      let version = try root.member("version")
-      guard case .integer(MachineProfile.version) = version.value else {
-        throw version.mistake(
-          "is of version \(version.summary), and not \(MachineProfile.version)")
-      }
+      let root = try JSONReader.read(json, version: MachineProfile.version)
       try root.allow([
         "version", "machine", "ranks_per_host", "cores", "host", "network", "compute", "overlap",
       ])
@@ -54,15 +49,8 @@ extension MachineProfile {
   ///
   /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or holds no profile.
   package init(file: String, over world: Communicator) throws {
-    let text = try world.agreeing { world.isRoot ? try MachineProfile.text(of: file) : "" }
-    let all = try world.broadcast(text, from: 0)
-    self = try world.agreeing { try MachineProfile(json: all, file: file) }
-  }
-
-  /// The text of a file of this process's.
-  package static func text(of file: String) throws -> String {
-    let bytes = try FileBytes(path: file, unpacks: false)
-    return withExtendedLifetime(bytes) { String(decoding: Array(bytes.bytes), as: UTF8.self) }
+    let text = try world.sharedText(of: file)
+    self = try world.agreeing { try MachineProfile(json: text, file: file) }
   }
 
   /// The profile as JSON; reading it gives the same profile.

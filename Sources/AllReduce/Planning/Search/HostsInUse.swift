@@ -32,8 +32,8 @@ package final class HostsInUse {
     ranks = try world.split(optionalColor: used.contains(world.rank) ? 0 : nil)
   }
 
-  /// Lets idle ranks know that the others are alive. For rank 0, after each step; it sends once a second at most.
-  package func isAlive() throws {
+  /// Lets idle ranks know that the others are alive: after each step; rank 0 sends once a second at most.
+  package func sendHeartbeat() throws {
     guard world.rank == 0, monotonicNanoseconds() - told > HostsInUse.interval else { return }
     told = monotonicNanoseconds()
     try tell(.alive)

@@ -67,16 +67,8 @@ struct LayerChain {
     shape = try layer.outputShape(for: input)
     let needs = learned
     var singles: [Single] = []
-    if let sum = layer as? Residual<Float> {
-      var inner = input
-      try list(sum.body, "\(path).body", &inner, &singles)
-      inner = input
-      if let shortcut = sum.shortcut {
-        try list(shortcut, "\(path).shortcut", &inner, &singles)
-      }
-    } else {
-      singles = [single(layer, path, input)]
-    }
+    var inner = input
+    try list(layer, path, &inner, &singles)
     if singles.count == 1, singles[0].isFree {
       between[between.count - 1] += singles
     } else {
@@ -114,13 +106,5 @@ struct LayerChain {
     return Single(
       path: path, layer: layer, input: input, isFree: layer.worksOnElements,
       needsInputGradient: needs)
-  }
-}
-
-extension Layer {
-  /// Whether a layer works on single elements, so that any features and examples will do.
-  var worksOnElements: Bool {
-    self is ActivationLayer<Scalar> || self is GELU<Scalar> || self is Dropout<Scalar>
-      || self is Flatten<Scalar>
   }
 }

@@ -29,13 +29,8 @@ package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
   package let name: String
   /// The shape of an example's input.
   package let exampleShape: Shape
-  /// The number of classes; 0 where targets are numbers.
-  package let classCount: Int
-  /// The shape of a target of numbers.
-  package let valueShape: Shape?
   private let inputs: [Element]
-  private let labels: [Int32]
-  private let values: [Element]
+  private let targets: StoredTargets<Element>
   /// Which of the examples in memory these are.
   private let rows: [Int32]
 
@@ -45,19 +40,19 @@ package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
   ///   - name: Where they come from, for messages.
   ///   - shape: Of an input.
   ///   - inputs: Example by example.
-  ///   - labels: A class each; empty where targets are numbers.
-  ///   - classCount: The number of classes.
-  ///   - values: Targets of numbers, example by example; empty where they are classes.
-  ///   - valueShape: Of a target of numbers.
+  ///   - targets: Of all examples in the arrays.
   ///   - rows: The examples' places in the arrays.
   init(
-    name: String, shape: Shape, inputs: [Element], labels: [Int32], classCount: Int,
-    values: [Element], valueShape: Shape?, rows: [Int32]
+    name: String, shape: Shape, inputs: [Element], _ targets: StoredTargets<Element>, rows: [Int32]
   ) {
     (self.name, exampleShape, self.inputs) = (name, shape, inputs)
-    (self.labels, self.classCount) = (labels, classCount)
-    (self.values, self.valueShape, self.rows) = (values, valueShape, rows)
+    (self.targets, self.rows) = (targets, rows)
   }
+
+  /// The number of classes; 0 where targets are numbers.
+  package var classCount: Int { targets.classCount }
+  /// The shape of a target of numbers.
+  package var valueShape: Shape? { targets.valueShape }
 
   /// The number of examples.
   package var count: Int { rows.count }
@@ -82,20 +77,12 @@ package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
     _ values: Tensor<Scalar>?
   ) {
     checkFill(examples, inputs, labels)
-    let (width, targetWidth) = (exampleShape.count, valueShape?.count ?? 0)
+    let width = exampleShape.count
     self.inputs.withUnsafeBufferPointer { stored in
       for (place, example) in examples.enumerated() {
         let row = Int(rows[example])
         ArrayDataset.copy(stored, row * width, to: inputs.values, place * width, count: width)
-        if valueShape == nil { labels[place] = self.labels[row] }
-      }
-    }
-    guard let values else { return }
-    self.values.withUnsafeBufferPointer { stored in
-      for (place, example) in examples.enumerated() {
-        ArrayDataset.copy(
-          stored, Int(rows[example]) * targetWidth, to: values.values, place * targetWidth,
-          count: targetWidth)
+        targets.write(row, to: place, labels: labels, values: values)
       }
     }
   }

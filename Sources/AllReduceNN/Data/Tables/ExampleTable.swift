@@ -123,18 +123,24 @@ extension ExampleTable {
     switch targets {
     case .none:
       ArrayDataset(
-        name: name, shape: shape, inputs: inputs, labels: [Int32](repeating: 0, count: count),
-        classCount: 1, values: [], valueShape: nil, rows: rows)
+        name: name, shape: shape, inputs: inputs,
+        StoredTargets(
+          labels: [Int32](repeating: 0, count: count), classCount: 1, values: [], valueShape: nil),
+        rows: rows)
     case .classes(let labels, let names):
       ArrayDataset(
-        name: name, shape: shape, inputs: inputs, labels: labels,
-        classCount: max(
-          names?.count ?? 0, format.classes?.count ?? 0, (largestClass ?? 0) + 1, (classes ?? 0) + 1
-        ), values: [], valueShape: nil, rows: rows)
+        name: name, shape: shape, inputs: inputs,
+        StoredTargets(
+          labels: labels,
+          classCount: max(
+            names?.count ?? 0, format.classes?.count ?? 0, (largestClass ?? 0) + 1,
+            (classes ?? 0) + 1), values: [], valueShape: nil), rows: rows)
     case .numbers(let values, let shape):
       ArrayDataset(
-        name: name, shape: self.shape, inputs: inputs, labels: [], classCount: 0,
-        values: values.map { Element($0) }, valueShape: shape, rows: rows)
+        name: name, shape: self.shape, inputs: inputs,
+        StoredTargets(
+          labels: [], classCount: 0, values: values.map { Element($0) }, valueShape: shape),
+        rows: rows)
     }
   }
 }

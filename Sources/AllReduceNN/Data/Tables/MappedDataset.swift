@@ -8,24 +8,23 @@ package struct MappedDataset: ArrayedDataset {
   package let name: String
   /// The shape of an example's input.
   package let exampleShape: Shape
-  /// The number of classes; 0 where targets are numbers.
-  package let classCount: Int
-  /// The shape of a target of numbers.
-  package let valueShape: Shape?
   private let file: MappedArray
   private let scaling: Scaling?
-  private let labels: [Int32]
-  private let values: [Double]
+  private let targets: StoredTargets<Double>
   private let rows: [Int32]
 
   init(
-    name: String, _ file: MappedArray, _ scaling: Scaling?, labels: [Int32], classCount: Int,
-    values: [Double], valueShape: Shape?, rows: [Int32]
+    name: String, _ file: MappedArray, _ scaling: Scaling?, _ targets: StoredTargets<Double>,
+    rows: [Int32]
   ) {
     (self.name, self.file, exampleShape, self.scaling) = (name, file, file.exampleShape, scaling)
-    (self.labels, self.classCount) = (labels, classCount)
-    (self.values, self.valueShape, self.rows) = (values, valueShape, rows)
+    (self.targets, self.rows) = (targets, rows)
   }
+
+  /// The number of classes; 0 where targets are numbers.
+  package var classCount: Int { targets.classCount }
+  /// The shape of a target of numbers.
+  package var valueShape: Shape? { targets.valueShape }
 
   /// The number of examples.
   package var count: Int { rows.count }
@@ -57,12 +56,7 @@ package struct MappedDataset: ArrayedDataset {
         rebasing: inputs.values[place * width..<(place + 1) * width])
       file.read(row, into: target)
       scaling?.apply(toRow: target)
-      if valueShape == nil { labels[place] = self.labels[row] }
-      if let values, let width = valueShape?.count {
-        for column in 0..<width {
-          values[place * width + column] = Scalar(self.values[row * width + column])
-        }
-      }
+      targets.write(row, to: place, labels: labels, values: values)
     }
   }
 }

@@ -1,4 +1,4 @@
-import ExampleSupport
+import AllReduceNN
 
 /// Times of another system, measured by other means on the same machine.
 struct PeerTimes {
@@ -13,7 +13,7 @@ struct PeerTimes {
   init(file: String) throws {
     let text: String
     do {
-      text = try TextFile.read(file)
+      text = try FileBytes.text(of: file)
     } catch {
       throw BenchError.peers(file: file, reason: "it cannot be read")
     }

@@ -33,7 +33,7 @@ struct PlanOptions: ParsableArguments {
     let named: [String: Plan] = [
       "data": .dataParallel, "model": .modelParallel, "hybrid": .hybrid(.scatterInTurn),
     ]
-    let chosen = try named[plan] ?? Plan(json: TextFile.read(plan), file: plan)
+    let chosen = try named[plan] ?? Plan(json: FileBytes.text(of: plan), file: plan)
     let model = model ?? .mlp
     let words = try NetworkWords(layers ?? model.text(input: [28, 28, 1], classes: 10))
     // As train-classifier sees images, which it flattens where the network begins with a dense layer.
