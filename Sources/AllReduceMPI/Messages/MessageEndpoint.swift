@@ -8,6 +8,8 @@ internal import CMPI
 package final class MessageEndpoint {
   let handle: MPI_Comm
   let worldRanks: [Int]
+  /// Whether tags have 31 bits, the upper 16 of which tell calls apart.
+  let hasWideTags: Bool
   /// Slots for the first messages that this rank and each other exchange.
   let pools: [SlotPool]
   /// Messages sent to, and received from, each rank in the present generation.
@@ -27,7 +29,9 @@ package final class MessageEndpoint {
   init(_ handle: MPI_Comm, worldRanks: [Int], isFar: [Bool]) {
     self.handle = handle
     self.worldRanks = worldRanks
-    pools = isFar.map { $0 ? .betweenHosts : .ofHost }
+    let hasWideTags = Communicator.largestTag >= MessageTags.largest
+    self.hasWideTags = hasWideTags
+    pools = isFar.map { $0 && !hasWideTags ? .large : .small }
     sent = .allocate(capacity: worldRanks.count)
     received = .allocate(capacity: worldRanks.count)
     sent.initialize(repeating: 0, count: worldRanks.count)

@@ -2,14 +2,18 @@ internal import CMPI
 
 /// Messages of a collective that are under way at once, each known by a label.
 ///
-/// What schedules run on. The first message to each rank carries the call's ``Ticket``; the first
-/// from each rank is received into a slot that holds the largest such message, and compared, before
-/// anything else from that rank may be received: so no message of another call can reach the
-/// caller's memory. It holds room for a fixed number of messages and allocates nothing after it was
-/// made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
+/// What schedules run on. No message of another call may reach the caller's memory, so each rank's first
+/// message tells which call it belongs to. It holds room for a fixed number of messages and allocates
+/// nothing after it was made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
 ///
-/// A small first message travels with its ticket (up to 4 KiB on a host, 60 KiB between hosts); of a
-/// larger one the ticket goes ahead as a message of its own, and the payload right behind it.
+/// - A small first message travels with the call's ``Ticket``. It is received into a slot that holds the
+///   largest such message, and compared, before anything else from that rank is received.
+/// - A larger one has 16 bits of a hash over the ticket and its size in its tag, where tags have 31 bits
+///   (``MessageEndpoint/hasWideTags``): it costs nothing, and MPI itself never brings messages of different
+///   calls together. Of 65,536 disagreements that no other message shows, one passes unseen; it is found by the
+///   next small first message, for a ticket covers all calls so far.
+/// - Where tags are shorter, a first message takes slots up to 60 KiB between hosts. The ticket of a larger
+///   one goes ahead as a message of its own, and the payload right behind it.
 package final class MessageSet {
   enum Role: UInt8 {
     case send
@@ -57,7 +61,7 @@ package final class MessageSet {
     var taken = 0
     var held = 0
     var ticket = Ticket(number: 0, running: 0)
-    var firstTag: Int32 = 0
+    var tags = MessageTags(Ticket(number: 0, running: 0), areWide: false)
     /// ``MessageEndpoint/status`` when the call began.
     var status: UInt64 = 0
     /// Counts what is sent.
@@ -115,12 +119,9 @@ package final class MessageSet {
   /// Begins a call's messages; none is under way.
   package func begin(_ ticket: Ticket) {
     isCompared.update(repeating: false, count: endpoint.worldRanks.count)
-    // 14 bits: the standard promises 32,767. A message waits for the one four before it on its channel,
-    // so eight numbers tell messages apart; 2,048 calls may be under way.
-    let tag = ticket.lane << 14 | Int32(truncatingIfNeeded: ticket.number & 2047) << 3
     state.pointee = State(
-      ticket: ticket, firstTag: tag, status: endpoint.status.pointee & ~1,
-      tally: state.pointee.tally)
+      ticket: ticket, tags: MessageTags(ticket, areWide: endpoint.hasWideTags),
+      status: endpoint.status.pointee & ~1, tally: state.pointee.tally)
   }
 
   /// The bytes of the largest slot that a first message may take.
@@ -147,12 +148,16 @@ package final class MessageSet {
     _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, message: Int32, label: Int32
   ) throws {
     try checkGoesOn()
-    let (peer, tag) = (rank(of: peer), state.pointee.firstTag | message & 7)
+    let peer = rank(of: peer)
     meter.count(count, to: Int(peer), tallied: state.pointee.tally.counts)
-    if message != 0 { return try post(bytes, count, .send, label, peer, tag, slot: nil) }
+    let pool = endpoint.pools[Int(peer)]
+    if message != 0 || isToldByTag(count, pool) {
+      let tag = state.pointee.tags.tag(of: message, bytes: count)
+      return try post(bytes, count, .send, label, peer, tag, slot: nil)
+    }
+    let tag = state.pointee.tags.first
     meter.countAgreement(
       SlotPool.ticketBytes, to: Int(peer), tallied: state.pointee.tally.counts)
-    let pool = endpoint.pools[Int(peer)]
     let slot = pool.take()
     let ticket = state.pointee.ticket
     slot.storeBytes(of: ticket.number, as: UInt64.self)
@@ -166,6 +171,12 @@ package final class MessageSet {
       try post(slot, SlotPool.ticketBytes, .ticket, -1, peer, tag, slot: slot)
       try post(bytes, count, .send, label, peer, tag, slot: nil)
     }
+  }
+
+  /// Whether a first message of `count` bytes tells its call by its tag.
+  @inline(__always)
+  private func isToldByTag(_ count: Int, _ pool: SlotPool) -> Bool {
+    endpoint.hasWideTags && count > pool.largestPayload
   }
 
   private func post(
@@ -186,13 +197,17 @@ package final class MessageSet {
   ) throws {
     try checkGoesOn()
     let peer = rank(of: peer)
+    let pool = endpoint.pools[Int(peer)]
     var entry = Entry(
-      role: .receive, label: label, peer: peer, tag: state.pointee.firstTag | message & 7,
-      expected: count, target: bytes, slot: nil)
-    if message == 0 {
-      let pool = endpoint.pools[Int(peer)]
+      role: .receive, label: label, peer: peer,
+      tag: state.pointee.tags.tag(of: message, bytes: count), expected: count, target: bytes,
+      slot: nil)
+    let isToldByTag = isToldByTag(count, pool)
+    if message == 0 && isToldByTag { isCompared[Int(peer)] = true }
+    if message == 0 && !isToldByTag {
       let slot = pool.take()
       entry.role = .first
+      entry.tag = state.pointee.tags.first
       entry.slot = slot
       let place = reserve(entry)
       try check(
@@ -220,7 +235,7 @@ package final class MessageSet {
     if code != MPI_SUCCESS { throw fail(MPIError("\(operation)", code: code)) }
   }
 
-  private func fail(_ error: MPIError) -> MPIError {
+  func fail(_ error: MPIError) -> MPIError {
     agreement.fail("\(error)", isTold: true)
     return error
   }
@@ -342,59 +357,5 @@ package final class MessageSet {
       }
     }
     state.pointee.held = kept
-  }
-
-  private func testSome() throws -> Int32 {
-    var count: Int32 = 0
-    let code = MPI_Testsome(
-      Int32(state.pointee.active), requests, &count, indices, statuses)
-    if code != MPI_SUCCESS { throw failure(code, count) }
-    return count
-  }
-
-  /// As ``testSome()``, for a single message: a small vector's last one. MPI looks at it again after
-  /// it has moved the messages, and not only before, so it is seen one call earlier.
-  private func testOne() throws -> Int32 {
-    var hasEnded: Int32 = 0
-    let code = MPI_Test(requests, &hasEnded, statuses)
-    indices[0] = 0
-    if code != MPI_SUCCESS {
-      // Only calls that test several messages leave the code here.
-      statuses[0].MPI_ERROR = code
-      throw failure(code, 1)
-    }
-    return hasEnded
-  }
-
-  func closeGaps() {
-    var kept = 0
-    for place in 0..<state.pointee.active where requests[place] != cmpi_request_null() {
-      if kept != place {
-        requests[kept] = requests[place]
-        entries[kept] = entries[place]
-      }
-      kept += 1
-    }
-    state.pointee.active = kept
-  }
-
-  private func bytes(of status: UnsafeMutablePointer<MPI_Status>) -> Int {
-    var bytes: Int32 = 0
-    MPI_Get_count(status, cmpi_byte(), &bytes)
-    return Int(bytes)
-  }
-
-  private func failure(_ code: Int32, _ count: Int32) -> MPIError {
-    var error = MPIError("MPI_Testsome", code: code)
-    // The code of each message stands in its status (MPI_ERR_IN_STATUS).
-    for position in 0..<max(0, Int(count)) {
-      let one = statuses[position].MPI_ERROR
-      guard one != MPI_SUCCESS, one != Int32(MPI_ERR_PENDING) else { continue }
-      let entry = entries[Int(indices[position])]
-      error = MPIError(
-        "a message with rank \(endpoint.worldRanks[Int(entry.peer)])", code: one)
-    }
-    closeGaps()
-    return fail(error)
   }
 }

@@ -7,13 +7,11 @@ final class SlotPool {
   /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
   static let ticketBytes = 32
 
-  /// Between ranks of a host. Above 4 KiB MPI moves a message there in one copy, so a ticket sent ahead
-  /// costs less than two copies through slots.
-  nonisolated(unsafe) static let ofHost = SlotPool(largestPayload: 4096)
-  /// Between hosts, where one more message costs more than these copies. 60 KiB is what a schedule sends
-  /// in one message there (docs/algorithms.md), so every ticket travels with
-  /// its payload, and below Open MPI's eager limit over TCP, 64 KiB.
-  nonisolated(unsafe) static let betweenHosts = SlotPool(largestPayload: 61440)
+  /// For payloads that cost less to copy through slots than to send with more thought.
+  nonisolated(unsafe) static let small = SlotPool(largestPayload: 4096)
+  /// Between hosts where tags are short: one more message would cost more than these copies. 60 KiB is what a
+  /// schedule sends in one message there (docs/algorithms.md), and below Open MPI's eager limit over TCP, 64 KiB.
+  nonisolated(unsafe) static let large = SlotPool(largestPayload: 61440)
 
   /// The largest payload that travels in the same message as its ticket.
   let largestPayload: Int
