@@ -60,9 +60,19 @@ final class MachineProfileTests: XCTestCase {
     XCTAssertEqual(slow / fast, 4, accuracy: 0.05)
   }
 
+  func testFewerHostsOfOneMachineComputeFaster() throws {
+    var profile = MachineProfile.byHand(.init(hosts: 3))
+    let rate = profile.compute.operationsPerSecond
+    XCTAssertEqual(profile.usingHosts(1).compute.operationsPerSecond, rate)
+    profile.overlap.hostsSlowDown = 2
+    XCTAssertEqual(profile.usingHosts(1).compute.operationsPerSecond, 2 * rate, accuracy: 1)
+    XCTAssertEqual(profile.usingHosts(2).compute.operationsPerSecond, rate / 0.75, accuracy: 1)
+    XCTAssertEqual(profile.usingHosts(3), profile)
+  }
+
   func testAFileGivesTheSameProfile() throws {
     var profile = MachineProfile.byHand(.init(hosts: 3, ranksPerHost: 2))
-    profile.overlap = .init(computeSlowDown: 1.1, linkSlowDown: 1.25)
+    profile.overlap = .init(computeSlowDown: 1.1, linkSlowDown: 1.25, hostsSlowDown: 1.5)
     profile.compute.products = [
       .init(
         rows: 64, inputs: 784, outputs: 512, forward: 1e-3, weightGradient: 2e-3,

@@ -92,6 +92,22 @@ final class ScheduleSimulatorTests: XCTestCase {
     XCTAssertGreaterThan(uneven, even + 1.9 * block / rate)
   }
 
+  func testHierarchicalIsTheHostsSumTheSlicesOverOneLinkAndACopy() {
+    var cluster = SimulatedCluster(ranks: 8, latency: latency, bandwidth: bandwidth)
+    (cluster.ranksPerHost, cluster.hostLatency, cluster.hostBandwidth) = (4, 0, 1e10)
+    let bytes = 16 << 20
+    let time = SimulatedAllReduce.seconds(by: .hierarchical, bytes: bytes, on: cluster)
+    let memory = (5.0 / 4 + 2) * Double(bytes) / 1e10
+    // Two hosts send half a slice twice; the four slices share the link.
+    XCTAssertEqual(time - memory, Double(bytes) / bandwidth, accuracy: 0.02 * time)
+    let flat = SimulatedAllReduce.seconds(by: .ring, bytes: bytes, on: cluster)
+    XCTAssertGreaterThan(flat, 0)
+    cluster.ranks = 4
+    XCTAssertEqual(
+      SimulatedAllReduce.seconds(by: .hierarchical, bytes: bytes, on: cluster),
+      5.0 / 4 * Double(bytes) / 1e10, accuracy: 1e-9)
+  }
+
   func testJitterIsDrawnFromTheSeed() {
     func time(_ seed: UInt64) -> Double {
       seconds(.tree, ranks: 32, bytes: 64) { ($0.jitter, $0.seed) = (0.5, seed) }

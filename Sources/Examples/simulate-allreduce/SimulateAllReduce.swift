@@ -18,11 +18,6 @@ struct SimulateAllReduce: ParsableCommand {
           --bytes 1Ki...64Mi --latency 50us --bandwidth 1Gbit/s --format csv --plot times.svg
       """)
 
-  /// The algorithms that are schedules of messages.
-  static let simulated: [ReductionAlgorithm] = [
-    .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
-  ]
-
   enum Format: String, CaseIterable, ExpressibleByArgument {
     case table, csv, json
   }
@@ -52,7 +47,10 @@ struct SimulateAllReduce: ParsableCommand {
   @Option(help: "The same between ranks of a host.")
   var hostLatency = Seconds(0.5e-6)
 
-  @Option(help: "The same between ranks of a host.")
+  @Option(
+    help:
+      "The same between ranks of a host; under hierarchical, what a rank reads or writes in memory."
+  )
   var hostBandwidth = Rate(5e9)
 
   @Option(help: "What a message costs a rank's processor, at either end.")

@@ -28,11 +28,11 @@ struct SimulatedSizes {
     self.options = options
     algorithms = try options.algorithms.split(separator: ",").map { name in
       guard let algorithm = ReductionAlgorithm(name: String(name)),
-        SimulateAllReduce.simulated.contains(algorithm)
+        SimulatedAllReduce.algorithms.contains(algorithm)
       else {
         throw ValidationError(
           "\(name) is not an algorithm that sends messages by a schedule; take some of "
-            + SimulateAllReduce.simulated.map(\.name).joined(separator: ", ") + ".")
+            + SimulatedAllReduce.algorithms.map(\.name).joined(separator: ", ") + ".")
       }
       return algorithm
     }
@@ -63,11 +63,15 @@ struct SimulatedSizes {
       throw ValidationError("There is no rank \(straggler.rank) among \(ranks.min() ?? 0) ranks.")
     }
     try checkSteps()
+    if options.goal != nil, algorithms.first == .hierarchical {
+      throw ValidationError(
+        "hierarchical is no single schedule: --goal takes another first algorithm.")
+    }
   }
 
   /// Rings and the like have steps in the square of the ranks.
   private func checkSteps() throws {
-    for algorithm in algorithms {
+    for algorithm in algorithms where algorithm != .hierarchical {
       for ranks in ranks {
         for bytes in bytes {
           let steps = ScheduleGraph.stepEstimate(
@@ -108,12 +112,10 @@ struct SimulatedSizes {
       ranks.flatMap { ranks in
         algorithms.map { algorithm in
           let cluster = cluster(ranks)
-          let outcome = ScheduleSimulator.run(
-            .allReduce, by: algorithm.kind, bytes: bytes, segmentBytes: options.segmentBytes?.bytes,
-            on: cluster)
           return Result(
             algorithm: algorithm, ranks: ranks, hosts: cluster.hosts, bytes: bytes,
-            seconds: outcome.seconds)
+            seconds: SimulatedAllReduce.seconds(
+              by: algorithm, bytes: bytes, segmentBytes: options.segmentBytes?.bytes, on: cluster))
         }
       }
     }

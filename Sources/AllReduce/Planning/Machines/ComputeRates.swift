@@ -73,6 +73,26 @@ package struct ComputeRates: Equatable, Sendable {
   }
 }
 
+extension ComputeRates {
+  /// The same where all computing takes `factor` times as long.
+  func scaled(by factor: Double) -> ComputeRates {
+    ComputeRates(
+      operationsPerSecond: operationsPerSecond / factor,
+      convolutionOperationsPerSecond: convolutionOperationsPerSecond / factor,
+      memoryBytesPerSecond: memoryBytesPerSecond / factor, layerSeconds: layerSeconds * factor,
+      products: products.map {
+        Product(
+          rows: $0.rows, inputs: $0.inputs, outputs: $0.outputs, forward: $0.forward * factor,
+          weightGradient: $0.weightGradient * factor, inputGradient: $0.inputGradient * factor)
+      },
+      layers: layers.map {
+        LayerTime(
+          layer: $0.layer, input: $0.input, rows: $0.rows, forward: $0.forward * factor,
+          backward: $0.backward * factor, backwardWithoutInput: $0.backwardWithoutInput * factor)
+      })
+  }
+}
+
 /// Seconds of a layer's passes for a number of examples.
 package struct PassSeconds: Equatable, Sendable {
   package var forward = 0.0

@@ -40,10 +40,12 @@ package struct LayerProbe {
     let start = clock.now
     for (number, sweep) in sweeps.enumerated() {
       let until = budget * Double(number + 1) / Double(sweeps.count)
+      let run = try SweepRun(sweep.map { ($0.layer, $0.what.input, $0.what.rows) })
       for round in 0..<20 {
         let spent = try world.allReduce((clock.now - start) / .seconds(1), .maximum)
         if round > 1, spent > until { break }
-        let times = try run(sweep)
+        try world.barrier()
+        let times = try run.seconds()
         // The first finds memory that was never touched.
         if round == 0 { continue }
         for (entry, time) in zip(sweep, times) { found[entry.what, default: []].append(time) }
@@ -106,21 +108,28 @@ package struct LayerProbe {
     }
     return sweeps.filter { !$0.isEmpty }
   }
+}
+
+/// Layers that run one after the other, with memory and inputs of their own.
+private struct SweepRun {
+  private let networks: [Network<Float>]
+  private let inputs: [Tensor<Float>]
+  private let clock = ContinuousClock()
+
+  init(_ layers: [(layer: any Layer<Float>, input: Shape, rows: Int)]) throws {
+    networks = try layers.map { try Network($0.layer, input: $0.input) }
+    inputs = layers.map { Tensor(repeating: 0.5, shape: $0.input.batch(of: $0.rows)) }
+  }
 
   /// One pass forward and one backward: seconds forward, of parameters' gradients, and of the input's in addition.
-  private func run(_ sweep: [Entry]) throws -> [(Double, Double, Double)] {
-    let networks = try sweep.map { try Network($0.layer, input: $0.what.input) }
-    let inputs = sweep.map {
-      Tensor<Float>(repeating: 0.5, shape: $0.what.input.batch(of: $0.what.rows))
-    }
+  func seconds() throws -> [(Double, Double, Double)] {
     var outputs: [Tensor<Float>] = []
-    var times = Array(repeating: (0.0, 0.0, 0.0), count: sweep.count)
+    var times = Array(repeating: (0.0, 0.0, 0.0), count: networks.count)
     func seconds(_ body: () throws -> Void) rethrows -> Double {
       let from = clock.now
       try body()
       return (clock.now - from) / .seconds(1)
     }
-    try world.barrier()
     for (number, network) in networks.enumerated() {
       times[number].0 = try seconds { outputs.append(try network.forward(inputs[number])) }
     }

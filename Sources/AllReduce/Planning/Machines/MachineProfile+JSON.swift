@@ -28,10 +28,12 @@ extension MachineProfile {
       }
       var overlap = Overlap()
       if let node = root.optional("overlap") {
-        try node.allow(["compute_slow_down", "link_slow_down"])
+        try node.allow(["compute_slow_down", "link_slow_down", "hosts_slow_down"])
         overlap = Overlap(
           computeSlowDown: try node.figure("compute_slow_down", from: 1),
-          linkSlowDown: try node.figure("link_slow_down", from: 1))
+          linkSlowDown: try node.figure("link_slow_down", from: 1),
+          hostsSlowDown: node.optional("hosts_slow_down") == nil
+            ? 1 : try node.figure("hosts_slow_down", from: 1))
       }
       self.init(
         ranksPerHost: ranksPerHost, cores: try root.member("cores").count("cores"),
@@ -68,6 +70,7 @@ extension MachineProfile {
         .object([
           ("compute_slow_down", .number(overlap.computeSlowDown)),
           ("link_slow_down", .number(overlap.linkSlowDown)),
+          ("hosts_slow_down", .number(overlap.hostsSlowDown)),
         ])
       ))
     return JSONValue.object(members).encoded()

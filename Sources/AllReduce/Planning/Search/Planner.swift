@@ -46,6 +46,15 @@ package struct Planner {
 
   /// The most clocks that a search keeps for a state, over all layers.
   private static let mostClocks = 12_000
+  /// Of the plans that searches find, those that are looked at layer by layer.
+  private static let mostPredicted = 12
+
+  /// What one search found.
+  private struct Found {
+    let seconds: Double
+    let plan: Plan
+    let profile: MachineProfile
+  }
 
   let task: Task
   private let chain: LayerChain
@@ -65,19 +74,19 @@ package struct Planner {
   /// - Returns: It, what it was chosen from, and what would have to change.
   /// - Throws: ``ProfileError`` if no plan fits the memory, with by how much and what would help.
   package mutating func run() throws -> PlannedTraining {
-    var candidates: [PlanCandidate] = []
+    var found: [Found] = []
     for hosts in hostCounts() {
       let profile = task.profile.usingHosts(hosts)
-      if let least = candidates.map(\.prediction.seconds).min(),
-        idealSeconds(on: profile) > least
-      {
-        continue
-      }
+      if let least = found.map(\.seconds).min(), idealSeconds(on: profile) > least { continue }
       for grid in grids(profile.ranks) {
         for update in updates(grid) {
-          if let found = search(grid, update, profile) { candidates.append(found) }
+          if let plan = search(grid, update, profile) { found.append(plan) }
         }
       }
+    }
+    found.sort { $0.seconds < $1.seconds }
+    var candidates = found.prefix(Planner.mostPredicted).compactMap {
+      candidate("planned", $0.plan, $0.profile)
     }
     candidates.sort { $0.prediction.seconds < $1.prediction.seconds }
     for candidate in candidates.prefix(3) { candidates += inTurns(candidate) }
@@ -134,7 +143,7 @@ package struct Planner {
 
   private mutating func search(
     _ grid: GridShape, _ update: UpdateMode, _ profile: MachineProfile
-  ) -> PlanCandidate? {
+  ) -> Found? {
     let costs = StepCosts(
       StepCosts.Setting(
         profile: profile, grid: grid, update: update, rows: task.rows(ranks: profile.ranks),
@@ -153,7 +162,7 @@ package struct Planner {
     }
     var plan = Plan(layers: .listed(found.placements), grid: grid)
     plan.update = update
-    return candidate("planned", plan, profile)
+    return Found(seconds: found.clock.total, plan: plan, profile: profile)
   }
 
   /// The same plan with the examples gathered in turns, where it gathers them once.

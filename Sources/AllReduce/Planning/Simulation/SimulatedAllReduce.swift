@@ -1,0 +1,59 @@
+/// How long an all-reduce takes on machines that one does not have, by any algorithm that sends messages.
+package enum SimulatedAllReduce {
+  /// The algorithms that can be simulated.
+  package static let algorithms: [ReductionAlgorithm] = [
+    .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
+    .hierarchical,
+  ]
+
+  /// The seconds until the last rank has the result.
+  ///
+  /// ``ReductionAlgorithm/hierarchical`` is of an arena: the host's sum, each rank a slice of it; each slice over the
+  /// hosts by the schedule that would run, all slices over one link; then a copy of the result by each rank. The
+  /// memory's rate is ``SimulatedCluster/hostBandwidth`` for each rank, and a phase begins `hostLatency` after the one
+  /// before.
+  ///
+  /// - Parameters:
+  ///   - algorithm: One of ``algorithms``.
+  ///   - bytes: Of a rank's buffer; a multiple of 4.
+  ///   - segmentBytes: The most bytes of a message; nil for what runs by default.
+  ///   - cluster: On what.
+  /// - Returns: Seconds.
+  package static func seconds(
+    by algorithm: ReductionAlgorithm, bytes: Int, segmentBytes: Int? = nil,
+    on cluster: SimulatedCluster
+  ) -> Double {
+    guard algorithm.kind == .hierarchical else {
+      return ScheduleSimulator.run(
+        .allReduce, by: algorithm.kind, bytes: bytes, segmentBytes: segmentBytes, on: cluster
+      ).seconds
+    }
+    let (hosts, local) = (cluster.hosts, min(cluster.ranksPerHost, cluster.ranks))
+    let memory = cluster.hostBandwidth
+    var seconds = 0.0
+    if local > 1 {
+      // Reads all parts of a slice and writes one; then reads and writes all.
+      let slice = Double(bytes) / Double(local)
+      seconds = slice * Double(local + 1) / memory + 2 * cluster.hostLatency
+      if hosts > 1 { seconds += 2 * Double(bytes) / memory + cluster.hostLatency }
+    }
+    guard hosts > 1 else { return seconds }
+    // The last host may have fewer ranks, and no more slices than these are carried.
+    let carriers = min(local, cluster.ranks - (hosts - 1) * local)
+    var between = cluster
+    (between.ranks, between.ranksPerHost) = (hosts, 1)
+    between.bandwidth /= Double(carriers)
+    between.stragglers = [:]
+    for (rank, factor) in cluster.stragglers {
+      between.stragglers[cluster.host(of: rank), default: 1] = max(
+        factor, between.stragglers[cluster.host(of: rank)] ?? 1)
+    }
+    let slice = (bytes / carriers + 3) / 4 * 4
+    let schedule = AutomaticChoice.algorithm(
+      ranks: hosts, hosts: hosts, bytes: slice, over: .messages)
+    return seconds
+      + ScheduleSimulator.run(
+        .allReduce, by: schedule.kind, bytes: slice, segmentBytes: segmentBytes, on: between
+      ).seconds
+  }
+}
