@@ -113,7 +113,11 @@ final class TrainerTests: CollectiveTestCase {
     // The gradient crosses once, as that of one whole batch does.
     _ = try other.computeGradient { _ in part(own(0..<TrainerTests.examples)) }
     let gradients = [trainer, other].map { $0.exchanges.first { $0.layer.contains("gradients") } }
-    XCTAssertEqual(gradients[0]?.traffic, gradients[1]?.traffic)
+    // Doubts on a busy machine are bytes of agreement.
+    XCTAssertEqual(
+      gradients[0]?.traffic.networkBytesSent, gradients[1]?.traffic.networkBytesSent)
+    XCTAssertEqual(
+      gradients[0]?.traffic.memoryBytesExchanged, gradients[1]?.traffic.memoryBytesExchanged)
     XCTAssertEqual(gradients[0] == nil, world.size == 1)
   }
 
