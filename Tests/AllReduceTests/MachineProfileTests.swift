@@ -60,19 +60,26 @@ final class MachineProfileTests: XCTestCase {
     XCTAssertEqual(slow / fast, 4, accuracy: 0.05)
   }
 
-  func testFewerHostsOfOneMachineComputeFaster() throws {
-    var profile = MachineProfile.byHand(.init(hosts: 3))
-    let rate = profile.compute.operationsPerSecond
-    XCTAssertEqual(profile.usingHosts(1).compute.operationsPerSecond, rate)
-    profile.overlap.hostsSlowDown = 2
-    XCTAssertEqual(profile.usingHosts(1).compute.operationsPerSecond, 2 * rate, accuracy: 1)
-    XCTAssertEqual(profile.usingHosts(2).compute.operationsPerSecond, rate / 0.75, accuracy: 1)
-    XCTAssertEqual(profile.usingHosts(3), profile)
+  func testFewerHostsAreAsTheyWereMeasuredWhileOthersRested() throws {
+    var profile = MachineProfile.byHand(.init(hosts: 2))
+    func time(_ rows: Int, _ hosts: Int?, _ seconds: Double) -> ComputeRates.LayerTime {
+      .init(
+        layer: "ReLU", input: [512], rows: rows, hosts: hosts, forward: seconds, backward: seconds,
+        backwardWithoutInput: 0)
+    }
+    profile.compute.layers = [time(64, nil, 2), time(128, nil, 4), time(128, 1, 3)]
+    func forward(_ profile: MachineProfile, _ rows: Int) -> Double {
+      profile.compute.seconds(of: ReLU<Float>(), input: [512], rows: rows).forward
+    }
+    XCTAssertEqual(forward(profile, 128), 4)
+    XCTAssertEqual(forward(profile.usingHosts(2), 128), 4)
+    XCTAssertEqual(forward(profile.usingHosts(1), 128), 3)
+    XCTAssertEqual(forward(profile.usingHosts(1), 64), 2)
   }
 
   func testAFileGivesTheSameProfile() throws {
     var profile = MachineProfile.byHand(.init(hosts: 3, ranksPerHost: 2))
-    profile.overlap = .init(computeSlowDown: 1.1, linkSlowDown: 1.25, hostsSlowDown: 1.5)
+    profile.overlap = .init(computeSlowDown: 1.1, linkSlowDown: 1.25)
     profile.compute.products = [
       .init(
         rows: 64, inputs: 784, outputs: 512, forward: 1e-3, weightGradient: 2e-3,
@@ -81,7 +88,10 @@ final class MachineProfileTests: XCTestCase {
     profile.compute.layers = [
       .init(
         layer: "ReLU", input: [512], rows: 64, forward: 1e-5, backward: 2e-5,
-        backwardWithoutInput: 0)
+        backwardWithoutInput: 0),
+      .init(
+        layer: "ReLU", input: [512], rows: 64, hosts: 1, forward: 1e-5, backward: 2e-5,
+        backwardWithoutInput: 0),
     ]
     XCTAssertEqual(try MachineProfile(json: profile.json, file: "p.json"), profile)
   }

@@ -31,18 +31,27 @@ package struct ComputeRates: Equatable, Sendable {
     package let input: [Int]
     /// Examples.
     package let rows: Int
+    /// The first hosts, which computed meanwhile; nil for all.
+    package let hosts: Int?
     package let forward: Double
     package let backward: Double
     /// Of the backward pass that computes no gradient of the input.
     package let backwardWithoutInput: Double
 
     package init(
-      layer: String, input: [Int], rows: Int, forward: Double, backward: Double,
-      backwardWithoutInput: Double
+      layer: String, input: [Int], rows: Int, hosts: Int? = nil, forward: Double,
+      backward: Double, backwardWithoutInput: Double
     ) {
-      (self.layer, self.input, self.rows) = (layer, input, rows)
+      (self.layer, self.input, self.rows, self.hosts) = (layer, input, rows, hosts)
       (self.forward, self.backward) = (forward, backward)
       self.backwardWithoutInput = backwardWithoutInput
+    }
+
+    /// The same, of a profile that has no other hosts.
+    fileprivate var onAllHosts: LayerTime {
+      LayerTime(
+        layer: layer, input: input, rows: rows, forward: forward, backward: backward,
+        backwardWithoutInput: backwardWithoutInput)
     }
   }
 
@@ -74,22 +83,17 @@ package struct ComputeRates: Equatable, Sendable {
 }
 
 extension ComputeRates {
-  /// The same where all computing takes `factor` times as long.
-  func scaled(by factor: Double) -> ComputeRates {
-    ComputeRates(
-      operationsPerSecond: operationsPerSecond / factor,
-      convolutionOperationsPerSecond: convolutionOperationsPerSecond / factor,
-      memoryBytesPerSecond: memoryBytesPerSecond / factor, layerSeconds: layerSeconds * factor,
-      products: products.map {
-        Product(
-          rows: $0.rows, inputs: $0.inputs, outputs: $0.outputs, forward: $0.forward * factor,
-          weightGradient: $0.weightGradient * factor, inputGradient: $0.inputGradient * factor)
-      },
-      layers: layers.map {
-        LayerTime(
-          layer: $0.layer, input: $0.input, rows: $0.rows, forward: $0.forward * factor,
-          backward: $0.backward * factor, backwardWithoutInput: $0.backwardWithoutInput * factor)
-      })
+  /// The layers' times for predictions of so many hosts, fewer than there are: where they were measured while the others
+  /// rested, those alone.
+  func layers(onHosts count: Int) -> [LayerTime] {
+    let alone = layers.filter { $0.hosts == count }.map { $0.onAllHosts }
+    return alone
+      + layers.filter { time in
+        time.hosts == nil
+          && !alone.contains {
+            ($0.layer, $0.input, $0.rows) == (time.layer, time.input, time.rows)
+          }
+      }
   }
 }
 
@@ -158,8 +162,10 @@ extension ComputeRates {
 
   /// What was measured of a layer, between two numbers of examples along a straight line; nil for nothing.
   private func measured(_ summary: String, _ input: Shape, _ rows: Int) -> PassSeconds? {
-    let found = layers.filter { $0.layer == summary && Shape($0.input) == input }
-      .sorted { $0.rows < $1.rows }
+    let found = layers.filter {
+      $0.hosts == nil && $0.layer == summary && Shape($0.input) == input
+    }
+    .sorted { $0.rows < $1.rows }
     guard let last = found.last else { return nil }
     func seconds(_ time: LayerTime, _ factor: Double) -> PassSeconds {
       PassSeconds(

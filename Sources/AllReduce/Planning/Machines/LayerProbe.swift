@@ -1,7 +1,8 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// Measures the passes of a network's layers, whole and as the shards that plans may make of them, on all ranks at once.
+/// Measures the passes of a network's layers, whole and as the shards that plans may make of them, on all ranks at once;
+/// and whole with the examples that ranks have if only the first hosts compute, while the others rest.
 ///
 /// Layers run one after the other with inputs of their own, as often as a budget allows, so that each finds the memory's
 /// caches as a step leaves them.
@@ -17,6 +18,15 @@ package struct LayerProbe {
     let layer: any Layer<Float>
     let what: Case
   }
+
+  private struct Sweep {
+    let entries: [Entry]
+    /// The first hosts, which compute while the others rest; nil for all.
+    var hosts: Int?
+  }
+
+  /// Of more hosts, what fewer of them compute is taken to be what all do.
+  private static let mostHosts = 4
 
   private let world: Communicator
   private let clock = ContinuousClock()
@@ -35,40 +45,57 @@ package struct LayerProbe {
   package func measured(
     _ make: () throws -> any Layer<Float>, input: Shape, rows: Int, budget: Double
   ) throws -> [ComputeRates.LayerTime] {
-    var found: [Case: [(Double, Double, Double)]] = [:]
     let sweeps = try self.sweeps(make, input, rows)
     let start = clock.now
+    var all: [ComputeRates.LayerTime] = []
     for (number, sweep) in sweeps.enumerated() {
       let until = budget * Double(number + 1) / Double(sweeps.count)
-      let run = try SweepRun(sweep.map { ($0.layer, $0.what.input, $0.what.rows) })
-      for round in 0..<20 {
-        let spent = try world.allReduce((clock.now - start) / .seconds(1), .maximum)
-        if round > 1, spent > until { break }
-        try world.barrier()
-        let times = try run.seconds()
-        // The first finds memory that was never touched.
-        if round == 0 { continue }
-        for (entry, time) in zip(sweep, times) { found[entry.what, default: []].append(time) }
+      let inUse = try HostsInUse(sweep.hosts ?? world.hosts.count, over: world)
+      var medians = [Double](repeating: 0, count: 3 * sweep.entries.count)
+      if let ranks = inUse.ranks {
+        medians = try run(sweep, over: ranks, start, until)
+        try inUse.end()
+      } else {
+        try inUse.waitUntilEnd()
       }
-    }
-    var all: [ComputeRates.LayerTime] = []
-    for what in sweeps.flatMap({ $0.map(\.what) }) {
-      guard let times = found.removeValue(forKey: what) else { continue }
-      var medians = [times.map(\.0).median, times.map(\.1).median, times.map(\.2).median]
       try world.allReduce(&medians, .maximum)
-      all.append(
-        ComputeRates.LayerTime(
-          layer: what.summary, input: what.input.sizes, rows: what.rows, forward: medians[0],
-          backward: medians[1] + medians[2], backwardWithoutInput: medians[1]))
+      for (place, entry) in sweep.entries.enumerated() {
+        let (forward, learned, input) = (
+          medians[3 * place], medians[3 * place + 1], medians[3 * place + 2]
+        )
+        all.append(
+          ComputeRates.LayerTime(
+            layer: entry.what.summary, input: entry.what.input.sizes, rows: entry.what.rows,
+            hosts: sweep.hosts, forward: forward, backward: learned + input,
+            backwardWithoutInput: learned))
+      }
     }
     return all
   }
 
-  /// The layers whole with a rank's examples; then for each size of a model group whole, by columns and by rows, with
-  /// the group's.
+  /// Runs a sweep until a time after the start. Returns three medians for each entry.
+  private func run(
+    _ sweep: Sweep, over ranks: Communicator, _ start: ContinuousClock.Instant, _ until: Double
+  ) throws -> [Double] {
+    let run = try SweepRun(sweep.entries.map { ($0.layer, $0.what.input, $0.what.rows) })
+    var found: [[(Double, Double, Double)]] = Array(repeating: [], count: sweep.entries.count)
+    for round in 0..<20 {
+      let spent = try ranks.allReduce((clock.now - start) / .seconds(1), .maximum)
+      if round > 1, spent > until { break }
+      try ranks.barrier()
+      let times = try run.seconds()
+      // The first finds memory that was never touched.
+      if round == 0 { continue }
+      for (place, time) in times.enumerated() { found[place].append(time) }
+    }
+    return found.flatMap { [$0.map(\.0).median, $0.map(\.1).median, $0.map(\.2).median] }
+  }
+
+  /// The layers whole with a rank's examples; for each size of a model group whole, by columns and by rows, with the
+  /// group's; whole with the examples that a rank of fewer hosts has.
   private func sweeps(
     _ make: () throws -> any Layer<Float>, _ input: Shape, _ rows: Int
-  ) throws -> [[Entry]] {
+  ) throws -> [Sweep] {
     var seen: Set<Case> = []
     func entries(_ rows: Int, _ shard: (any Layer<Float>, Shape) -> (any Layer<Float>, Shape)?)
       throws -> [Entry]
@@ -106,7 +133,15 @@ package struct LayerProbe {
         })
       sweeps.append(try entries(rows * size) { ($0, $1) })
     }
-    return sweeps.filter { !$0.isEmpty }
+    var all = sweeps.map { Sweep(entries: $0) }
+    var ranks = 0
+    for (number, host) in world.hosts.dropLast().prefix(LayerProbe.mostHosts - 1).enumerated() {
+      ranks += host.count
+      seen.removeAll()
+      let share = (rows * world.size + ranks - 1) / ranks
+      all.append(Sweep(entries: try entries(share) { ($0, $1) }, hosts: number + 1))
+    }
+    return all.filter { !$0.entries.isEmpty }
   }
 }
 

@@ -49,11 +49,7 @@ package struct MachineProbe {
     let convolution = try convolutionRate()
     let local = try hostLevel(memory)
     let network = try networkLevel()
-    var overlap = MachineProfile.Overlap()
-    if network != nil {
-      overlap = try self.overlap()
-      overlap.hostsSlowDown = try hostsSlowDown()
-    }
+    let overlap = network == nil ? MachineProfile.Overlap() : try self.overlap()
     let profile = MachineProfile(
       ranksPerHost: world.hosts.map(\.count), cores: coreCount(),
       machine: processorLevelName, host: local, network: network,
@@ -180,24 +176,12 @@ package struct MachineProbe {
   }
 
   private func convolutionRate() throws -> Double {
-    let convolution = try ProbedConvolution()
-    let seconds = try seconds(over: world, budget: share) { try convolution.run() }
-    return convolution.operations / seconds
-  }
-
-  /// How much longer the first host's ranks compute while the other hosts' ranks do too.
-  private func hostsSlowDown() throws -> Double {
-    let convolution = try ProbedConvolution()
-    let together = try seconds(over: world, budget: share) { try convolution.run() }
-    let first = try HostsInUse(1, over: world)
-    var alone = 0.0
-    if let ranks = first.ranks {
-      alone = try seconds(over: ranks, budget: share) { try convolution.run() }
-      try first.end()
-    } else {
-      try first.waitUntilEnd()
-    }
-    return max(1, together / (try world.allReduce(alone, .maximum)))
+    let layer = Conv2D<Float>(inputChannels: 32, outputChannels: 64, kernel: 3, padding: 1)
+    let input: Shape = [14, 14, 32]
+    let network = try Network(layer, input: input)
+    let batch = Tensor<Float>(repeating: 0.5, shape: input.batch(of: 8))
+    let seconds = try seconds(over: world, budget: share) { _ = try network.forward(batch) }
+    return try 8 * layer.work(for: input).operations / seconds
   }
 
   // MARK: Overlap
@@ -244,25 +228,6 @@ package struct MachineProbe {
       computeSlowDown: try world.allReduce(compute, .maximum),
       linkSlowDown: try world.allReduce(max(1, middle.seconds / link), .maximum))
   }
-}
-
-/// A convolution of usual size, and some examples.
-private struct ProbedConvolution {
-  private static let rows = 8
-  private let network: Network<Float>
-  private let batch: Tensor<Float>
-  /// Multiplications and additions of its forward pass.
-  let operations: Double
-
-  init() throws {
-    let layer = Conv2D<Float>(inputChannels: 32, outputChannels: 64, kernel: 3, padding: 1)
-    let input: Shape = [14, 14, 32]
-    network = try Network(layer, input: input)
-    batch = Tensor<Float>(repeating: 0.5, shape: input.batch(of: ProbedConvolution.rows))
-    operations = try Double(ProbedConvolution.rows) * layer.work(for: input).operations
-  }
-
-  func run() throws { _ = try network.forward(batch) }
 }
 
 extension [Double] {

@@ -28,12 +28,10 @@ extension MachineProfile {
       }
       var overlap = Overlap()
       if let node = root.optional("overlap") {
-        try node.allow(["compute_slow_down", "link_slow_down", "hosts_slow_down"])
+        try node.allow(["compute_slow_down", "link_slow_down"])
         overlap = Overlap(
           computeSlowDown: try node.figure("compute_slow_down", from: 1),
-          linkSlowDown: try node.figure("link_slow_down", from: 1),
-          hostsSlowDown: node.optional("hosts_slow_down") == nil
-            ? 1 : try node.figure("hosts_slow_down", from: 1))
+          linkSlowDown: try node.figure("link_slow_down", from: 1))
       }
       self.init(
         ranksPerHost: ranksPerHost, cores: try root.member("cores").count("cores"),
@@ -70,7 +68,6 @@ extension MachineProfile {
         .object([
           ("compute_slow_down", .number(overlap.computeSlowDown)),
           ("link_slow_down", .number(overlap.linkSlowDown)),
-          ("hosts_slow_down", .number(overlap.hostsSlowDown)),
         ])
       ))
     return JSONValue.object(members).encoded()
@@ -136,7 +133,7 @@ extension ComputeRates {
     var layers: [LayerTime] = []
     for layer in try node.optional("layers")?.elements("layers") ?? [] {
       try layer.allow([
-        "layer", "input", "rows", "forward", "backward", "backward_without_input",
+        "layer", "input", "rows", "hosts", "forward", "backward", "backward_without_input",
       ])
       var input: [Int] = []
       for size in try layer.member("input").elements("input") {
@@ -148,8 +145,9 @@ extension ComputeRates {
       layers.append(
         LayerTime(
           layer: try layer.member("layer").text("layer"), input: input,
-          rows: try layer.member("rows").count("rows"), forward: try layer.figure("forward"),
-          backward: try layer.figure("backward"),
+          rows: try layer.member("rows").count("rows"),
+          hosts: try layer.optional("hosts")?.count("hosts"),
+          forward: try layer.figure("forward"), backward: try layer.figure("backward"),
           backwardWithoutInput: try layer.figure("backward_without_input")))
     }
     let rate = try node.figure("operations_per_second", isAboveZero: true)
@@ -182,12 +180,14 @@ extension ComputeRates {
         "layers",
         .list(
           layers.map {
-            .object([
-              ("layer", .text($0.layer)), ("input", .integers($0.input)),
-              ("rows", .integer($0.rows)), ("forward", .number($0.forward)),
-              ("backward", .number($0.backward)),
-              ("backward_without_input", .number($0.backwardWithoutInput)),
-            ])
+            .object(
+              [
+                ("layer", .text($0.layer)), ("input", .integers($0.input)),
+                ("rows", .integer($0.rows)),
+              ] + ($0.hosts.map { [("hosts", .integer($0))] } ?? []) + [
+                ("forward", .number($0.forward)), ("backward", .number($0.backward)),
+                ("backward_without_input", .number($0.backwardWithoutInput)),
+              ])
           })
       ),
     ])

@@ -24,20 +24,15 @@ package struct MachineProfile: Equatable, Sendable {
     }
   }
 
-  /// What those that work at once cost each other.
+  /// What products and the link cost each other while both are busy.
   package struct Overlap: Equatable, Sendable {
     /// How many times as long products take while the link is busy.
     package var computeSlowDown: Double
     /// How many times as long the link takes while products run.
     package var linkSlowDown: Double
-    /// How many times as long a host computes while all hosts do: 1 where each is a machine of its own.
-    package var hostsSlowDown: Double
 
-    package init(
-      computeSlowDown: Double = 1, linkSlowDown: Double = 1, hostsSlowDown: Double = 1
-    ) {
+    package init(computeSlowDown: Double = 1, linkSlowDown: Double = 1) {
       (self.computeSlowDown, self.linkSlowDown) = (computeSlowDown, linkSlowDown)
-      self.hostsSlowDown = hostsSlowDown
     }
   }
 
@@ -74,12 +69,7 @@ package struct MachineProfile: Equatable, Sendable {
   package func usingHosts(_ count: Int) -> MachineProfile {
     var profile = self
     profile.ranksPerHost = Array(ranksPerHost.prefix(count))
-    let others = ranksPerHost.count - 1
-    guard others > 0, overlap.hostsSlowDown > 1 else { return profile }
-    profile.overlap.hostsSlowDown =
-      1 + (overlap.hostsSlowDown - 1) * Double(count - 1) / Double(others)
-    profile.compute = compute.scaled(
-      by: profile.overlap.hostsSlowDown / overlap.hostsSlowDown)
+    if count < ranksPerHost.count { profile.compute.layers = compute.layers(onHosts: count) }
     return profile
   }
 
