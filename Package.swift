@@ -93,9 +93,12 @@ let package = Package(
       name: "TestSupport", dependencies: roof + ["CKernels"], path: "Tests/TestSupport",
       resources: [.copy("States")],
       swiftSettings: strict),
+    .target(
+      name: "Fuzzing", dependencies: roof, path: "Tests/Fuzzing", exclude: ["Files"],
+      swiftSettings: strict),
     tests("CollectiveTests"),
     tests("AllReduceNNTests", of: "CKernels"),
-    tests("AllReduceTests", of: "CKernels", "ExampleSupport"),
+    tests("AllReduceTests", of: "CKernels", "ExampleSupport", "Fuzzing"),
     tests("ProgramTests", excluding: ["torch_weights.py"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .executableTarget(

@@ -4,10 +4,11 @@ import Foundation
 let usage = """
   Usage: AgreementWorker list mismatch|ending|progress one|several
          mpirun -np RANKS AgreementWorker run CELL...
+         mpirun -np RANKS AgreementWorker soak ROUNDS SEED
 
   list prints the names of cells for ranks on one host or on several, and what has no meaning;
   run runs them, on a fresh communicator each. @FILE stands for the names in a file. A random
-  program is the cell random/SEED/CALLS.
+  program is the cell random/SEED/CALLS. soak reduces the gradients of 504 parameters in each round.
   """
 
 /// Prints the cells of a kind.
@@ -64,6 +65,11 @@ case ("run", 2...):
       .split(separator: "\n").map(String.init)
   }
   try run(names)
+case ("soak", 3):
+  guard let rounds = Int(arguments[2]), let seed = UInt64(arguments[3]), rounds > 0 else {
+    exit(64)
+  }
+  try MPI.run { try GroupSoak(rounds: rounds, seed: seed).run(on: $0) }
 default:
   print(usage)
   exit(64)

@@ -7,13 +7,13 @@ import Foundation
 struct MatrixCell {
   /// `before-init`, `start-up`, `finalise`, the name of a collective or algorithm, or of a training.
   let stage: String
-  /// `kill`, `stop`, `exit` or `throw`.
+  /// `kill`, `stop`, `exit`, `throw`, or `link`: its host loses its network.
   let action: String
   /// The rank that it happens to.
   let victim: Int
   /// After how many seconds of the stage.
   let seconds: Double
-  /// For states.
+  /// For states, and for the file `struck`, which is made when it happens.
   let folder: String
 
   private var isVictim: Bool { MPI.launchedRank == victim }
@@ -110,7 +110,7 @@ struct MatrixCell {
   // MARK: What happens
 
   private func strikeLater() {
-    guard isVictim, ["kill", "stop"].contains(action) else { return }
+    guard isVictim, ["kill", "stop", "link"].contains(action) else { return }
     let cell = self
     Thread.detachNewThread {
       Thread.sleep(forTimeInterval: cell.seconds)
@@ -120,10 +120,17 @@ struct MatrixCell {
 
   private func strike() throws {
     guard isVictim else { return }
+    _ = FileManager.default.createFile(atPath: folder + "/struck", contents: nil)
     switch action {
     case "kill": kill(getpid(), SIGKILL)
     case "stop": kill(getpid(), SIGSTOP)
     case "exit": exit(3)
+    case "link":
+      let command = Process()
+      command.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      command.arguments = ["ip", "link", "set", "eth0", "down"]
+      try command.run()
+      command.waitUntilExit()
     default: throw Mishap(exitCode: 65, description: "the data is bad")
     }
   }

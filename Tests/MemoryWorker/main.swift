@@ -62,6 +62,9 @@ try MPI.run { world in
     try world.allReduce(arena.all, .sum)
     if last { kill(getpid(), SIGKILL) }
     try world.allReduce(arena.all, .sum)
+  case "background-state":
+    guard arguments.count == 3 else { return print("background-state BYTES FOLDER") }
+    try BackgroundState(bytes: number, folder: arguments[2]).run(on: world)
   default: print("there is no case \(what)")
   }
   if world.isRoot { print("survived") }

@@ -1,7 +1,7 @@
 internal import AllReduceNN
 
 /// Why a file is no state to go on from.
-struct StateRefusal: Error {
+package struct StateRefusal: Error {
   let error: DataError
   /// Whether an older generation may be taken in its place: not if it is of another kind, or a later version.
   let isDamage: Bool

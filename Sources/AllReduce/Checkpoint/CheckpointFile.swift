@@ -1,7 +1,7 @@
 internal import AllReduceNN
 
 /// A file that is a whole state: its tensors and its metadata.
-struct CheckpointFile {
+package struct CheckpointFile {
   let tensors: SafetensorsFile
   let state: TrainingState
   /// Whether damage would have been found.
@@ -13,7 +13,7 @@ struct CheckpointFile {
   /// Opens a file and makes sure that it is a state, and that nothing in it has changed.
   ///
   /// - Throws: ``StateRefusal``.
-  init(path: String) throws(StateRefusal) {
+  package init(path: String) throws(StateRefusal) {
     let tensors: SafetensorsFile
     do throws(DataError) {
       tensors = try SafetensorsFile(path: path)

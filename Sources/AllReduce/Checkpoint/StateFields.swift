@@ -1,7 +1,7 @@
 /// The members of an object of json, asked for by name and type.
-struct StateFields {
+package struct StateFields {
   /// What is missing or wrong.
-  struct Mistake: Error {
+  package struct Mistake: Error {
     let expected: String
     let found: String
   }

@@ -85,7 +85,7 @@ extension TrainingState {
   /// Reads what ``encoded`` wrote.
   ///
   /// - Throws: ``StateFields/Mistake`` that says what is missing or wrong.
-  init(encoded text: String) throws(StateFields.Mistake) {
+  package init(encoded text: String) throws(StateFields.Mistake) {
     let fields = try StateFields(text)
     let sampler = try fields.object("sampler")
     self.init(

@@ -23,6 +23,8 @@ struct Culprits {
   let here: [Int: HostRank]
   /// Those that were stopped at half the deadline.
   let wereStopped: [HostRank]
+  /// Those that waited then for other ranks.
+  let wereWaiting: [HostRank]
   /// Whether this rank has a record that others can read: if not, it expects none of others.
   let isShowing: Bool
   /// The monotonic clock.
@@ -30,12 +32,12 @@ struct Culprits {
 
   /// The ranks that it waits for, in words.
   var words: String {
-    let isAwaited = awaited.map { ranks in { ranks.contains($0) } } ?? { _ in true }
+    let isAwaited = roots.map { ranks in { ranks.contains($0) } } ?? { _ in true }
     let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }
     let awaitedHere = others.filter { isAwaited($0.rank) }
 
     // A rank that does not run keeps all others waiting, also those that this rank waits for.
-    for dead in [stopped, others.filter(hasEnded)] where !dead.isEmpty {
+    for dead in [stopped, others.filter { hasEnded($0) && !hasGivenUp($0) }] where !dead.isEmpty {
       let nearest = dead.filter { isAwaited($0.rank) }
       return named(nearest.isEmpty ? dead : nearest) { rank in
         if hasEnded(rank) { return "has ended" }
@@ -47,6 +49,29 @@ struct Culprits {
     if let unseen = unseenRanks(isAwaited) { return unseen }
     let apart = awaitedHere.filter { waitOf($0) != "waits in \(operation)" }
     return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "cannot be looked into" }
+  }
+
+  /// Whether a rank has ended that itself waited at half the deadline: so it has come to its own deadline.
+  private func hasGivenUp(_ rank: HostRank) -> Bool {
+    hasEnded(rank) && wereWaiting.contains { $0.rank == rank.rank }
+  }
+
+  /// The ranks that it waits for; in the place of one that has given up those that this one waited for.
+  private var roots: [Int]? {
+    guard let awaited else { return nil }
+    var (roots, seen, open) = ([Int](), Set([me]), awaited)
+    while let rank = open.popLast() {
+      guard seen.insert(rank).inserted else { continue }
+      if let found = here[rank], hasGivenUp(found),
+        let record = wereWaiting.first(where: { $0.rank == rank })?.record
+      {
+        guard let further = record.awaited else { return nil }
+        open += further
+      } else {
+        roots.append(rank)
+      }
+    }
+    return roots.isEmpty ? awaited : roots.sorted()
   }
 
   /// Whether this rank is the one of its host that speaks: the lowest that waits.

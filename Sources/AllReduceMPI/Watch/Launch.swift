@@ -50,6 +50,18 @@ struct Launch: Sendable {
       } : []
   }
 
+  /// Reads the environment of another process: `NAME=value`, each ended by a zero byte, as in /proc/PID/environ.
+  init?(environment: [UInt8]) {
+    var values: [String: String] = [:]
+    for entry in environment.split(separator: 0) {
+      guard let sign = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      values[String(decoding: entry[..<sign], as: UTF8.self)] =
+        String(decoding: entry[(sign + 1)...], as: UTF8.self)
+    }
+    let all = values
+    self.init { all[$0] }
+  }
+
   private static let rankVariables = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]
 
   /// Variables that name a job; without one of them its processes cannot be told from others.

@@ -30,6 +30,8 @@ package struct RankStatus {
   package let seconds: Double?
   /// The last call, and its number on its communicator; nil before the first.
   package let lastCall: (words: String, number: Int)?
+  /// Whether it has come to ``MPI/run(threading:_:)``; else only the launcher's variables tell of it.
+  package let hasCome: Bool
   /// What it waits in, or did when it was stopped.
   package let wait: (words: String, communicator: UInt64, number: UInt64)?
   /// The ranks that it waits for, up to 16; nil for all others.
@@ -40,14 +42,15 @@ package struct RankStatus {
   package let progress: (work: WorkProgress, seconds: Double)?
   /// The last calls, the latest first.
   let calls: [CallRecord.Entry]
-  private let record: WatchRecord
+  private let record: WatchRecord?
 
   /// Where another rank of the job runs; nil before it is known.
   package func place(ofRank rank: Int) -> (process: Int, host: String)? {
-    record.place(ofRank: rank)
+    record?.place(ofRank: rank)
   }
 
-  /// All ranks of this user's jobs whose processes can be seen from here, by job and rank.
+  /// All ranks of this user's jobs whose processes can be seen from here, by job and rank, those included that have
+  /// been launched and have not come to ``MPI/run(threading:_:)``.
   ///
   /// It reads /proc, sends nothing to them, and takes some 40 milliseconds: a rank that waits is told from one that has
   /// waited by looking twice.
@@ -71,14 +74,46 @@ package struct RankStatus {
       let own = before.first { $0[.process] == record[.process] } ?? record
       found.append(RankStatus(record, before: own, process))
     }
+    let come = Set(found.map { "\($0.job) \($0.rank)" })
+    found += launched(processes.filter { first[$0] == nil }).filter {
+      !come.contains("\($0.job) \($0.rank)")
+    }
     // A child of a rank that has not begun its program yet shows the same record.
     var seen: Set<String> = []
     return found.sorted { ($0.job, $0.rank, $0.process) < ($1.job, $1.rank, $1.process) }
       .filter { seen.insert("\($0.job) \($0.rank) \($0.process) \($0.host)").inserted }
   }
 
+  /// The ranks that launchers have started among processes, by their variables.
+  private static func launched(_ processes: [Int]) -> [RankStatus] {
+    var found: [String: RankStatus] = [:]
+    for process in processes.sorted() {
+      guard let environment = bytes(ofFile: "/proc/\(process)/environ"),
+        let launch = Launch(environment: environment), let job = launch.job,
+        // A process of this library that only ends others holds no file.
+        names(inFolder: "/proc/\(process)/fd").contains(where: { $0.first != "." })
+      else { continue }
+      let status = RankStatus(launch, job, process)
+      // A shell that has started the program is another process than it, and the older one.
+      if found["\(job) \(launch.rank)"]?.condition != .stopped {
+        found["\(job) \(launch.rank)"] = status
+      }
+    }
+    return Array(found.values)
+  }
+
+  private init(_ launch: Launch, _ job: String, _ process: Int) {
+    var start: UInt64 = 0
+    let state = ck_process_state(Int64(process), &start)
+    let isStopped = [UInt8(ascii: "T"), UInt8(ascii: "t")].contains(UInt8(bitPattern: state))
+    (self.job, host, rank, size) = (job, hostName(), launch.rank, launch.size ?? 0)
+    (self.process, condition) = (process, isStopped ? .stopped : .starting)
+    (hasCome, record, calls) = (false, nil, [])
+    (seconds, lastCall, wait, awaited, limit, progress) = (nil, nil, nil, nil, nil, nil)
+  }
+
   private init(_ record: WatchRecord, before: WatchRecord, _ process: Int) {
-    self.record = record
+    (self.record, hasCome) = (record, true)
     let now = monotonicNanoseconds()
     func ago(_ since: UInt64) -> Double? {
       since == 0 ? nil : since > now ? 0 : Double(now - since) / 1e9

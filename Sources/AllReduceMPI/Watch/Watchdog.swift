@@ -25,8 +25,8 @@ package final class Watchdog: @unchecked Sendable {
     var peers: Peers?
     /// The world ranks of the guarded call under way; nil for all.
     var group: [Int]?
-    /// The wait that was looked into at half the deadline, by its beginning, and who was stopped then.
-    var halfway: (since: UInt64, stopped: [HostRank]) = (0, [])
+    /// The wait that was looked into at half the deadline, by its beginning, and the ranks of this host then.
+    var halfway: (since: UInt64, ranks: [HostRank]) = (0, [])
   }
 
   /// Half the deadline in nanoseconds.
@@ -172,9 +172,9 @@ package final class Watchdog: @unchecked Sendable {
     lookHalfway(since: since, now: now)
   }
 
-  /// Notes at half the deadline who is stopped: when a rank ends the job at the deadline, the launcher
-  /// lets those run before it ends them, and a rank whose deadline is a moment later would not see
-  /// them.
+  /// Notes at half the deadline who is stopped or waits: when a rank ends the job at the deadline, the launcher lets
+  /// those that are stopped run before it ends them, and a rank whose deadline is a moment later would see neither
+  /// them, nor that the rank that has ended the job had waited too.
   private func lookHalfway(since: UInt64, now: UInt64) {
     if now - since < half { return }
     let isNew = known.withLock { known in
@@ -184,8 +184,8 @@ package final class Watchdog: @unchecked Sendable {
     if !isNew { return }
     // On a thread of its own: where the system is in trouble, a look at another process can hang.
     startDetachedThread { [self] in
-      let stopped = ranksHere().values.filter(\.isStopped)
-      known.withLock { if $0.halfway.since == since { $0.halfway.stopped = stopped } }
+      let ranks = Array(ranksHere().values)
+      known.withLock { if $0.halfway.since == since { $0.halfway.ranks = ranks } }
     }
   }
 
@@ -200,11 +200,12 @@ package final class Watchdog: @unchecked Sendable {
   /// Finds the ranks that a call which has lasted too long waits for.
   func findCulprits(_ operation: String, awaiting awaited: [Int]?) -> Culprits {
     let launch = Launch.current
-    let peers = peers
+    let (peers, halfway) = known.withLock { ($0.peers, $0.halfway.ranks) }
     return Culprits(
       me: peers?.me ?? launch?.rank ?? 0, stage: stage, operation: operation, awaited: awaited,
       size: peers?.hosts.count ?? launch?.size, peers: peers, sizeOnHost: launch?.sizeOnHost,
-      host: hostName(), here: ranksHere(), wereStopped: known.withLock { $0.halfway.stopped },
+      host: hostName(), here: ranksHere(), wereStopped: halfway.filter(\.isStopped),
+      wereWaiting: halfway.filter { $0.record.map { $0[.waitSince] != 0 } ?? false },
       isShowing: record.isVisible, now: monotonicNanoseconds())
   }
 }

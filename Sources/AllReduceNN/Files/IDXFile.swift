@@ -3,7 +3,7 @@
 /// Two zero bytes, the type (8 for unsigned bytes, the only one read here), the number of dimensions,
 /// each size as four bytes, the largest first; then the elements, row by row. The file may be compressed
 /// by gzip.
-struct IDXFile {
+package struct IDXFile {
   let path: String
   let sizes: [Int]
   let elements: SharedBytes
@@ -14,7 +14,7 @@ struct IDXFile {
   ///   - path: The file.
   ///   - dimensions: How many it must have.
   /// - Throws: ``DataError`` if it is another kind of file, or not whole.
-  init(path: String, dimensions: Int) throws(DataError) {
+  package init(path: String, dimensions: Int) throws(DataError) {
     let file = try FileBytes(path: path)
     let bytes = file.bytes
     func wrong(_ expected: String, _ found: String, _ advice: String) -> DataError {

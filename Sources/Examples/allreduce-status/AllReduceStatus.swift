@@ -13,10 +13,12 @@ struct AllReduceStatus: ParsableCommand {
       Run it on a host of the job, as the user whose job it is. It reads what ranks keep in memory that the \
       system shows to this user alone: no rank has to answer, so it works while ranks are stopped, wait or \
       compute, and costs them nothing. Ranks of other hosts are asked through ssh, which must not want a \
-      password; where it cannot, the line says on which host to ask.
+      password; where it cannot, the line says on which host to ask. While a job starts its ranks do not know \
+      yet where the others are: name the hosts then.
 
         .build/release/allreduce-status
         .build/release/allreduce-status 3735552 --calls
+        .build/release/allreduce-status --hosts node1,node2
 
       Ends with 0; 1 if no rank of such a job is seen; 64 for wrong usage, or if there are several jobs.
       """,
@@ -32,6 +34,12 @@ struct AllReduceStatus: ParsableCommand {
     help:
       "Also compares the last 1,024 calls of the ranks of this host, communicator by communicator.")
   var calls = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Hosts to ask too, with commas between: while a job starts, its ranks do not know each other's.",
+      valueName: "list"))
+  var hosts: String?
 
   @Flag(help: "Leaves out the ranks of other hosts.")
   var here = false
@@ -56,13 +64,18 @@ struct AllReduceStatus: ParsableCommand {
 
   private func text() throws -> String {
     let all = RankStatus.all()
-    let jobs = Set(all.map(\.job)).sorted()
+    // A program of another kind is also a job of its launcher.
+    let come = all.filter(\.hasCome)
+    let jobs = Set((come.isEmpty || job != nil ? all : come).map(\.job)).sorted()
     if let job, !jobs.contains(job) { throw StatusError.noSuchJob(job, jobs) }
     guard let name = job ?? jobs.first else { throw StatusError.noJob }
     if job == nil, jobs.count > 1 { throw StatusError.several(jobs) }
     var status = JobStatus(name, all.filter { $0.job == name })
     if calls { status.calls = CallComparison.sentences(all.filter { $0.job == name }) }
-    if !here { status.askOthers(rsh, patience: patience) }
+    if !here {
+      let more = hosts?.split(separator: ",").map(String.init) ?? []
+      status.askOthers(and: more, rsh, patience: patience)
+    }
     return format == .json ? status.json.encoded() : status.text
   }
 }

@@ -35,8 +35,10 @@ struct JobStatus {
     rows.sort { $0.rank < $1.rank }
   }
 
-  /// Asks the other hosts, all at once.
-  mutating func askOthers(_ rsh: String, patience: Double) {
+  /// Asks the other hosts, and those that the user has named, all at once.
+  mutating func askOthers(and named: [String], _ rsh: String, patience: Double) {
+    let here = Set(rows.map(\.host))
+    for host in named where !here.contains(host) && elsewhere[host] == nil { elsewhere[host] = [] }
     let program = URL(fileURLWithPath: CommandLine.arguments[0]).standardizedFileURL.path
     var asked: [(host: String, process: Process, output: Pipe)] = []
     for host in elsewhere.keys.sorted() {
@@ -72,6 +74,17 @@ struct JobStatus {
       elsewhere[host] = nil
     }
     rows.sort { $0.rank < $1.rank }
+    // A host that has none of the job's ranks, or has told them all.
+    let known = Set(rows.map(\.rank))
+    for (host, ranks) in elsewhere where ranks.allSatisfy(known.contains) && known.count == size {
+      elsewhere[host] = nil
+    }
+  }
+
+  /// The ranks of which nothing is known.
+  private var unknown: [Int] {
+    let known = Set(rows.map(\.rank) + elsewhere.values.joined())
+    return (0..<size).filter { !known.contains($0) }
   }
 
   private var waits: [String] { WaitGraph(rows.map(\.node)).sentences }
@@ -110,7 +123,13 @@ struct JobStatus {
     let count = size == 0 ? "\(rows.count) ranks seen" : "\(size) ranks"
     var parts = ["job \(job): \(count)", table.text]
     parts += elsewhere.sorted { $0.key < $1.key }.map {
-      "\(describeRanks($0.value)) on \($0.key): ask on that host"
+      $0.value.isEmpty
+        ? "\($0.key) has not answered"
+        : "\(describeRanks($0.value)) on \($0.key): ask on that host"
+    }
+    if !unknown.isEmpty {
+      parts.append(
+        "\(describeRanks(unknown)): not known yet where; name the hosts by --hosts")
     }
     let sentences = waits + (calls ?? [])
     if !sentences.isEmpty { parts.append(sentences.joined(separator: "\n")) }

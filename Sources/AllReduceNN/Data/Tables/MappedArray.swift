@@ -1,5 +1,5 @@
 /// Rows of numbers in a mapped file of NumPy.
-struct MappedArray: Sendable {
+package struct MappedArray: Sendable {
   /// The number of rows.
   let count: Int
   /// The shape of a row.
@@ -12,7 +12,7 @@ struct MappedArray: Sendable {
   /// Maps a file.
   ///
   /// - Throws: ``DataError`` if it is not such a file, not whole, packed, or has its columns one after the other.
-  init(npy path: String) throws(DataError) {
+  package init(npy path: String) throws(DataError) {
     func wrong(_ expected: String, _ found: String, _ advice: String) -> DataError {
       DataError(file: path, expected: expected, found: found, advice: advice)
     }
