@@ -13,7 +13,7 @@ struct MatrixCell {
   let victim: Int
   /// After how many seconds of the stage.
   let seconds: Double
-  /// For states, and for the file `struck`, which is made when it happens.
+  /// For states, and for the file `struck`, which is made when it happens and names the launcher's job.
   let folder: String
 
   private var isVictim: Bool { MPI.launchedRank == victim }
@@ -120,7 +120,9 @@ struct MatrixCell {
 
   private func strike() throws {
     guard isVictim else { return }
-    _ = FileManager.default.createFile(atPath: folder + "/struck", contents: nil)
+    let variables = ProcessInfo.processInfo.environment
+    let job = variables["PMIX_NAMESPACE"] ?? variables["OMPI_MCA_ess_base_jobid"] ?? ""
+    _ = FileManager.default.createFile(atPath: folder + "/struck", contents: Data(job.utf8))
     switch action {
     case "kill": kill(getpid(), SIGKILL)
     case "stop": kill(getpid(), SIGSTOP)

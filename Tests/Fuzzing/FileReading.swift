@@ -54,9 +54,21 @@ package enum FileReading: String, CaseIterable, Sendable {
         _ = try WeightFile<Float>(path, for: Sequential(Dense(2, 2)), input: [2])
       }
     case .state: attempt { _ = try CheckpointFile(path: $0) }
-    case .training: attempt { _ = try TrainingState(encoded: FileBytes.text(of: $0)) }
-    case .plan: attempt { _ = try Plan(json: FileBytes.text(of: $0), file: "plan") }
-    case .profile: attempt { _ = try MachineProfile(json: FileBytes.text(of: $0), file: "profile") }
+    case .training:
+      attempt { path in
+        let state = try TrainingState(encoded: FileBytes.text(of: path))
+        _ = state.examples?.shape.map { Shape($0) }
+        _ = state.schedule.rate(afterSteps: state.steps)
+        _ = state.sampler.stepsPerEpoch
+      }
+    case .plan:
+      attempt { try Plan(json: FileBytes.text(of: $0), file: "plan").grid?.check(ranks: 4) }
+    case .profile:
+      attempt { path in
+        let profile = try MachineProfile(json: FileBytes.text(of: path), file: "profile")
+        for layer in profile.compute.layers { _ = Shape(layer.input) }
+        _ = profile.ranks
+      }
     case .tuning: attempt { _ = try TuningFile.tables(in: FileBytes.text(of: $0), file: "tuning") }
     }
     return refusals

@@ -43,6 +43,13 @@ extension ExampleFormat {
       target: try fields.optionalText("target"),
       classes: fields.has("classes") ? try fields.texts("classes") : nil,
       inputs: try scaling("inputs"), targets: try scaling("targets"))
-    if fields.has("shape") { shape = try fields.counts("shape") }
+    if fields.has("shape") {
+      let sizes = try fields.counts("shape")
+      guard Shape.fits(sizes) else {
+        throw StateFields.Mistake(
+          expected: "the sizes of an example as \"shape\"", found: "\(sizes)")
+      }
+      shape = sizes
+    }
   }
 }

@@ -20,10 +20,11 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(data) x \(model)" }
 
   /// Makes sure that the grid has that many ranks.
-  func check(ranks: Int) throws {
-    guard data * model == ranks else {
+  package func check(ranks: Int) throws {
+    let (needed, overflows) = data.multipliedReportingOverflow(by: model)
+    guard !overflows, needed == ranks else {
       throw PlanError(
-        "A grid of \(data) x \(model) needs \(data * model) ranks, but there "
+        "A grid of \(data) x \(model) needs \(overflows ? "too many" : "\(needed)") ranks, but there "
           + "\(ranks == 1 ? "is 1" : "are \(ranks)").")
     }
   }

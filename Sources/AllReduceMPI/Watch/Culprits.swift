@@ -56,22 +56,28 @@ struct Culprits {
     hasEnded(rank) && wereWaiting.contains { $0.rank == rank.rank }
   }
 
-  /// The ranks that it waits for; in the place of one that has given up those that this one waited for.
+  /// The ranks that it waits for; in the place of one of this host that waits too, or has given up, those that this one
+  /// waits for. Where they wait for each other it is the ranks as they are.
   private var roots: [Int]? {
     guard let awaited else { return nil }
     var (roots, seen, open) = ([Int](), Set([me]), awaited)
     while let rank = open.popLast() {
       guard seen.insert(rank).inserted else { continue }
-      if let found = here[rank], hasGivenUp(found),
-        let record = wereWaiting.first(where: { $0.rank == rank })?.record
-      {
-        guard let further = record.awaited else { return nil }
-        open += further
-      } else {
-        roots.append(rank)
-      }
+      if let further = ranksAwaited(by: rank) { open += further } else { roots.append(rank) }
     }
     return roots.isEmpty ? awaited : roots.sorted()
+  }
+
+  /// For which ranks one of this host waits, outside of MPI, or did when it gave up; nil if that is not known.
+  private func ranksAwaited(by rank: Int) -> [Int]? {
+    guard let found = here[rank], !found.isStopped else { return nil }
+    if hasGivenUp(found), let record = wereWaiting.first(where: { $0.rank == rank })?.record {
+      return record.awaited ?? (0..<(size ?? 0)).filter { $0 != rank }
+    }
+    guard let record = found.record, record[.waitSince] != 0, record[.callSince] == 0,
+      record.wait(now: now) != nil
+    else { return nil }
+    return record.awaited
   }
 
   /// Whether this rank is the one of its host that speaks: the lowest that waits.

@@ -41,6 +41,19 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     }
   }
 
+  /// Whether sizes, as a file has them, are those of a shape: none is negative, there are at most ``mostDimensions``, and
+  /// those above 0 multiply to an `Int`.
+  package static func fits(_ sizes: [Int]) -> Bool {
+    guard sizes.count <= mostDimensions, sizes.allSatisfy({ $0 >= 0 }) else { return false }
+    var product = 1
+    for size in sizes where size > 0 {
+      let (next, overflows) = product.multipliedReportingOverflow(by: size)
+      if overflows { return false }
+      product = next
+    }
+    return true
+  }
+
   /// Creates a shape.
   ///
   /// - Precondition: No size is negative, there are at most ``mostDimensions``, and the product fits an `Int`.

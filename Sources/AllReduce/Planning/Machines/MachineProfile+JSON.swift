@@ -139,8 +139,8 @@ extension ComputeRates {
       for size in try layer.member("input").elements("input") {
         input.append(try size.count("input"))
       }
-      if input.count > Shape.mostDimensions - 1 {
-        throw layer.mistake("has an input of \(input.count) dimensions")
+      guard input.count < Shape.mostDimensions, Shape.fits(input) else {
+        throw layer.mistake("has an input of \(input), which is more than any layer's")
       }
       layers.append(
         LayerTime(

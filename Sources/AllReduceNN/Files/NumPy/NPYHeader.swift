@@ -11,16 +11,16 @@ struct NPYHeader {
   /// The bytes in front of the numbers.
   let length: Int
 
-  /// The product of the sizes; nil if it is too large.
+  /// The product of the sizes; nil if it is too large, or that of the sizes above 0 is: they are multiplied in other
+  /// orders too.
   var count: Int? {
-    if sizes.contains(0) { return 0 }
     var product = 1
-    for size in sizes {
+    for size in sizes where size > 0 {
       let (next, overflow) = product.multipliedReportingOverflow(by: size)
       if overflow { return nil }
       product = next
     }
-    return product
+    return sizes.contains(0) ? 0 : product
   }
 
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
