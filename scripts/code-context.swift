@@ -13,7 +13,7 @@ var plan: Plan {
 var checkpoint: Checkpoint { fatalError() }
 var tensors: [StateTensor<Float>] { fatalError() }
 var state: TrainingState { fatalError() }
-var data: ClassificationData { fatalError() }
+var data: TrainingData { fatalError() }
 var batch: Batch<Float> { fatalError() }
 var inputs: Tensor<Float> { fatalError() }
 var labels: [Int32] { fatalError() }

@@ -1,14 +1,7 @@
 internal import AllReduceMPI
 
-/// Stands in for Swift's own in this module: a release build keeps the sentence too.
-///
-/// Ends the process, and with it the job, with 70 unless the condition holds.
-///
-/// - Parameters:
-///   - condition: What the caller has to keep to.
-///   - message: What it did instead, with the values, as a sentence.
-///   - file: Where it stands.
-///   - line: Where it stands.
+/// As in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it would take
+/// Swift's, which drops the sentence in a release build.
 @inlinable @inline(__always)
 func precondition(
   _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String,

@@ -47,10 +47,10 @@ public struct OwnData: Sendable {
   ///
   /// - Returns: Those to learn from, and those to be tested on.
   /// - Throws: ``DataError``.
-  public func read() throws -> ClassificationData {
+  public func read() throws -> TrainingData {
     let kind: ColumnChoice.Kind = predictsNumbers ? .numbers : .classes
     if fromDisk, let target {
-      return try ClassificationData(
+      return try TrainingData(
         mapping: path, targets: target, kind, testShare: testShare ?? 0.2, seed: seed, limit: limit)
     }
     func table(

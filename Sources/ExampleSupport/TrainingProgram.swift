@@ -1,7 +1,7 @@
 public import AllReduce
 public import ArgumentParser
 
-/// A program that trains, and can compare what its ranks have instead.
+/// A program that trains, or with `--check` compares what its ranks have.
 public protocol TrainingProgram: ParsableCommand {
   /// Whether it is to compare.
   var checking: CheckOptions { get }

@@ -27,7 +27,7 @@ final class DatasetTests: XCTestCase {
 
   func testSyntheticClassesCanBeLearnedAndTested() {
     // The mean image of each class, from the training set, tells the classes of the test set.
-    let data = ClassificationData.synthetic(count: 2_000, testCount: 200)
+    let data = TrainingData.synthetic(count: 2_000, testCount: 200)
     let (inputs, labels) = fill(data.training, Array(0..<2_000))
     var means = [[Float]](repeating: Array(repeating: 0, count: 784), count: 10)
     var counts = [Float](repeating: 0, count: 10)
@@ -55,7 +55,7 @@ final class DatasetTests: XCTestCase {
     .appendingPathComponent("data/digits.csv.gz").path
 
   func testDigits() throws {
-    let data = try ClassificationData(digits: digits)
+    let data = try TrainingData(digits: digits)
     XCTAssertEqual(data.training.count, 1_500)
     XCTAssertEqual(data.test.count, 297)
     XCTAssertEqual(data.training.exampleShape, [8, 8, 1])
@@ -71,7 +71,7 @@ final class DatasetTests: XCTestCase {
     func check(_ lines: [String], expected: String, found: String, at number: UInt = #line) throws {
       let path = try folder.write("digits.csv", Array(lines.joined(separator: "\n").utf8))
       assertDataError(path, expected: expected, found: found, at: number) {
-        _ = try ClassificationData(digits: path)
+        _ = try TrainingData(digits: path)
       }
     }
     let good = [String](repeating: line + ",9", count: 298)

@@ -14,8 +14,8 @@ final class FileBytesTests: XCTestCase {
     XCTAssertEqual(mkfifo(path, 0o600), 0)
     for read in [
       { _ = try NumericTable(csv: self.path, part: 0, of: 2) },
-      { _ = try ClassificationData(csv: self.path, target: "y") },
-      { _ = try ClassificationData(digits: self.path) },
+      { _ = try TrainingData(csv: self.path, target: "y") },
+      { _ = try TrainingData(digits: self.path) },
       { _ = try FileBytes(path: self.path) },
     ] {
       assertDataError(path, expected: "a regular file", found: "a pipe") { try read() }

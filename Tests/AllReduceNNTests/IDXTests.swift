@@ -16,7 +16,7 @@ final class IDXTests: XCTestCase {
   private let images: [UInt8] = Array(0..<12)
 
   /// Three images of 2 x 2 for training, two for testing; `changing` replaces or removes files.
-  private func read(_ changing: [String: [UInt8]?] = [:]) throws -> ClassificationData {
+  private func read(_ changing: [String: [UInt8]?] = [:]) throws -> TrainingData {
     var files: [String: [UInt8]?] = [
       "train-images-idx3-ubyte": idx([3, 2, 2], images),
       "train-labels-idx1-ubyte": idx([3], [9, 0, 5]),
@@ -26,7 +26,7 @@ final class IDXTests: XCTestCase {
     files.merge(changing) { $1 }
     folder = try TemporaryFolder()
     for case (let name, let bytes?) in files { try folder.write(name, bytes) }
-    return try ClassificationData(idx: folder.path)
+    return try TrainingData(idx: folder.path)
   }
 
   private func fill(_ data: any Dataset, _ examples: [Int]) -> ([Float], [Int32]) {
@@ -87,7 +87,7 @@ final class IDXTests: XCTestCase {
       changed[name.replacingOccurrences(of: ".", with: "-")] = [UInt8]?.none
     }
     XCTAssertEqual(try read(changed).training.count, 3)
-    XCTAssertTrue(ClassificationData.hasIDX(directory: folder.path))
+    XCTAssertTrue(TrainingData.hasIDX(directory: folder.path))
   }
 
   func testFilesPackedByGzip() throws {
@@ -174,7 +174,7 @@ final class IDXTests: XCTestCase {
     XCTAssertNoThrow(try read())
     assertDataError(
       "\(folder.path)/train-labels-idx1-ubyte", expected: "0 to 1", found: "9 for example 0"
-    ) { _ = try ClassificationData(idx: folder.path, classCount: 2) }
+    ) { _ = try TrainingData(idx: folder.path, classCount: 2) }
     assertFails(
       "t10k-images-idx3-ubyte", idx([2, 1, 3], Array(0..<6)), expected: "[2, 2, 1]",
       found: "[1, 3, 1]")
@@ -187,7 +187,7 @@ final class IDXTests: XCTestCase {
         folder.path, expected: "\(name) or \(name).gz", found: "neither"
       ) { throw error }
     }
-    XCTAssertTrue(ClassificationData.hasIDX(directory: folder.path))
-    XCTAssertFalse(ClassificationData.hasIDX(directory: folder.path + "/none"))
+    XCTAssertTrue(TrainingData.hasIDX(directory: folder.path))
+    XCTAssertFalse(TrainingData.hasIDX(directory: folder.path + "/none"))
   }
 }

@@ -24,7 +24,7 @@ final class OwnDataTests: XCTestCase {
   func testClassesMayBeWordsInAnyOrderOfRows() throws {
     let rows = ["1,b,2", "2,a,3", "3,\"c\",4", "4, b ,5", "5,a,6", "6,b,7"]
     for rows in [rows, rows.reversed()] {
-      let data = try ClassificationData(
+      let data = try TrainingData(
         csv: write("words.csv", "x,kind,y\n" + rows.joined(separator: "\n")), target: "kind",
         testShare: 0.34)
       XCTAssertEqual(data.format?.classes, ["a", "b", "c"])
@@ -111,8 +111,8 @@ final class OwnDataTests: XCTestCase {
     let rows = (0..<40).map { "\(1e9 + Double($0)),\($0 % 3),\(500 + 20 * $0)" }
     let path = try write("numbers.csv", "time,b,price\n" + rows.joined(separator: "\n"))
     for data in [
-      try ClassificationData(csv: path, target: "price", predictsNumbers: true),
-      try ClassificationData(csv: path, target: "3", predictsNumbers: true, as: Double.self),
+      try TrainingData(csv: path, target: "price", predictsNumbers: true),
+      try TrainingData(csv: path, target: "3", predictsNumbers: true, as: Double.self),
     ] {
       XCTAssertEqual(data.training.targetShape, [1])
       XCTAssertEqual(data.training.classCount, 0)
@@ -134,13 +134,13 @@ final class OwnDataTests: XCTestCase {
   func testATestFileIsReadLikeTheTraining() throws {
     let path = try write("train.csv", "a,b,kind\n1,10,x\n3,30,y\n5,50,x\n")
     let test = try write("test.csv", "kind,more,b,a\ny,0,30,3\n")
-    let data = try ClassificationData(csv: path, target: "kind", test: test)
+    let data = try TrainingData(csv: path, target: "kind", test: test)
     XCTAssertEqual([data.training.count, data.test.count], [3, 1])
     let batch: Batch<Float> = batch(of: data.test)
     XCTAssertEqual(batch.inputs.elements, [0, 0])
     XCTAssertEqual(batch.labels, [1])
     let other = try write("other.csv", "a,b,kind\n1,2,z\n")
-    XCTAssertThrowsError(try ClassificationData(csv: path, target: "kind", test: other)) {
+    XCTAssertThrowsError(try TrainingData(csv: path, target: "kind", test: other)) {
       for part in ["line 2", "learned: x, y", "\"z\""] {
         XCTAssertTrue("\($0)".contains(part), "\(part) in \($0)")
       }
@@ -163,20 +163,20 @@ final class OwnDataTests: XCTestCase {
   func testArraysInMemory() throws {
     let inputs = Tensor((0..<20).map { Float($0) }, shape: [10, 2])
     let classes = (0..<10).map { Int32($0 % 3) }
-    let data = try ClassificationData(inputs, .classes(classes), testShare: 0.2, seed: 2)
+    let data = try TrainingData(inputs, .classes(classes), testShare: 0.2, seed: 2)
     XCTAssertEqual([data.training.count, data.test.count, data.training.classCount], [8, 2, 3])
     let batch: Batch<Float> = batch(of: data.training)
     for row in 0..<8 {
       let number = Int(batch.inputs[2 * row]) / 2
       XCTAssertEqual(batch.labels[row], classes[number])
     }
-    let numbers = try ClassificationData(
+    let numbers = try TrainingData(
       Tensor((0..<8).map { Double($0) / 3 }, shape: [4, 2]),
       .values(Tensor([1, 2, 3, 4], shape: [4, 1])), testShare: 0.25)
     let wide: Batch<Double> = self.batch(of: numbers.training)
     guard case .values(let values) = wide.targets else { return XCTFail("no numbers") }
     for row in 0..<3 { XCTAssertEqual(wide.inputs[2 * row], (values[row] - 1) * 2 / 3) }
-    XCTAssertThrowsError(try ClassificationData(inputs, .classes([-1] + classes.dropFirst())))
+    XCTAssertThrowsError(try TrainingData(inputs, .classes([-1] + classes.dropFirst())))
   }
 
   func testPairsOfNPYFilesOfAnyType() throws {
@@ -184,13 +184,13 @@ final class OwnDataTests: XCTestCase {
     let targets = "\(folder.path)/y.npy"
     try NPYArray(sizes: [4, 2], elements: [1, 2, 3, 4, 5, 6, 7, 8] as [Int32]).write(npy: inputs)
     try NPYArray(sizes: [4], elements: [0, 1, 1, 0] as [Int64]).write(npy: targets)
-    let data = try ClassificationData(npy: inputs, targets: targets, testShare: 0.25)
+    let data = try TrainingData(npy: inputs, targets: targets, testShare: 0.25)
     XCTAssertEqual(data.training.exampleShape, [2])
     XCTAssertEqual(data.format?.inputs?.means.count, 2)
     let images = "\(folder.path)/images.npy"
     try NPYArray(sizes: [4, 2, 1, 1], elements: [0, 51, 102, 153, 204, 255, 0, 51] as [UInt8])
       .write(npy: images)
-    let pixels = try ClassificationData(npy: images, targets: targets, testShare: 0.25)
+    let pixels = try TrainingData(npy: images, targets: targets, testShare: 0.25)
     XCTAssertEqual(pixels.training.exampleShape, [2, 1, 1])
     let all = [pixels.training, pixels.test].flatMap { set -> [Float] in
       let batch: Batch<Float> = batch(of: set)
@@ -199,7 +199,7 @@ final class OwnDataTests: XCTestCase {
     XCTAssertEqual(Set(all), Set([0, 0.2, 0.4, 0.6, 0.8, 1]))
     try NPYArray(sizes: [2, 2], elements: [1, 2, .nan, 4] as [Float]).write(npy: inputs)
     try NPYArray(sizes: [2], elements: [0, 1] as [Int32]).write(npy: targets)
-    XCTAssertThrowsError(try ClassificationData(npy: inputs, targets: targets, testShare: 0.5)) {
+    XCTAssertThrowsError(try TrainingData(npy: inputs, targets: targets, testShare: 0.5)) {
       XCTAssertTrue("\($0)".contains("nan in row 1, column 0"), "\($0)")
     }
   }
@@ -210,8 +210,8 @@ final class OwnDataTests: XCTestCase {
     try NPYArray(sizes: [20, 3], elements: numbers).write(npy: inputs)
     try NPYArray(sizes: [20], elements: (0..<20).map { Int32($0 % 3) }).write(npy: targets)
     for predictsNumbers in [false, true] {
-      func read(_ fromDisk: Bool) throws -> ClassificationData {
-        try ClassificationData(
+      func read(_ fromDisk: Bool) throws -> TrainingData {
+        try TrainingData(
           npy: inputs, targets: targets, predictsNumbers: predictsNumbers, testShare: 0.25, seed: 4,
           fromDisk: fromDisk)
       }
@@ -232,7 +232,7 @@ final class OwnDataTests: XCTestCase {
     }
     try NPYArray(sizes: [20, 3], elements: numbers.dropLast() + [.infinity]).write(npy: inputs)
     XCTAssertThrowsError(
-      try ClassificationData(npy: inputs, targets: targets, fromDisk: true)
+      try TrainingData(npy: inputs, targets: targets, fromDisk: true)
     ) { XCTAssertTrue("\($0)".contains("inf in row 19, column 2"), "\($0)") }
   }
 

@@ -3,10 +3,10 @@ import XCTest
 
 /// Rows of a table as examples.
 final class TableDatasetTests: XCTestCase {
-  private func read(_ text: String, target: String = "kind") throws -> ClassificationData {
+  private func read(_ text: String, target: String = "kind") throws -> TrainingData {
     let folder = try TemporaryFolder()
     let path = try folder.write("table.csv", Array(text.utf8))
-    return try ClassificationData(csv: path, target: target, testShare: 0.25, seed: 3)
+    return try TrainingData(csv: path, target: target, testShare: 0.25, seed: 3)
   }
 
   private func examples(of data: any Dataset) -> [(input: [Float], label: Int32)] {

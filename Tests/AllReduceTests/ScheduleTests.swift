@@ -35,7 +35,7 @@ final class ScheduleTests: XCTestCase {
     }
   }
 
-  /// What a proof calls for each case: its title, and what throws where it is wrong.
+  /// Called for each case of a proof, with its title and a body that throws if the schedule is wrong.
   typealias Check = (_ title: String, _ body: () throws -> Void) -> Void
 
   /// Proves the cases of all numbers of ranks, on all cores.

@@ -147,7 +147,7 @@ final class ReplicaStateTests: CollectiveTestCase {
   func testATrainingThatIsResumedEndsAsOneThatIsNot() throws {
     let world = try world()
     try withCheckpoint(world) { checkpoint in
-      let data = try ClassificationData(
+      let data = try TrainingData(
         csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
       func training(resumes: Bool? = nil) throws -> Training<Float> {
         var meeting = Meeting(every: 3)

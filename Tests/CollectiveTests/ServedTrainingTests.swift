@@ -9,8 +9,8 @@ final class ServedTrainingTests: CollectiveTestCase {
     Sequential(Dense(30, 12), ReLU(), Dropout(dropout), Dense(12, 7), Tanh(), Dense(7, 2))
   }
 
-  private func data() throws -> ClassificationData {
-    try ClassificationData(csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
+  private func data() throws -> TrainingData {
+    try TrainingData(csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
   }
 
   /// What one process learns by plain steps with the whole batch.

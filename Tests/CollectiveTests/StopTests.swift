@@ -33,7 +33,7 @@ final class StopTests: CollectiveTestCase {
     let trainer = try Trainer(
       Sequential<Float>(Dense(30, 12), ReLU(), Dropout(0.2), Dense(12, 8), ReLU(), Dense(8, 2)),
       input: [30], plan: plan, over: world, optimizer: Adam(), loss: loss)
-    let data = try ClassificationData(
+    let data = try TrainingData(
       csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
     let training = Training(trainer, data, globalBatchSize: 40)
     training.schedule = .cosine(from: 0.01, over: 3 * StopTests.epoch)
@@ -116,7 +116,7 @@ final class StopTests: CollectiveTestCase {
   func testServersStopAtTheEndOfAStep() throws {
     let world = try world()
     try XCTSkipIf(world.size < 2, "a server and a worker are two ranks")
-    let data = try ClassificationData(
+    let data = try TrainingData(
       csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
     func served(_ settings: ServerSettings, _ loss: WatchedLoss) throws -> ServedTraining<Float> {
       let training = try ServedTraining(

@@ -4,8 +4,8 @@ import XCTest
 
 /// The loop around a trainer's steps.
 final class TrainingTests: CollectiveTestCase {
-  private func data() throws -> ClassificationData {
-    try ClassificationData(csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
+  private func data() throws -> TrainingData {
+    try TrainingData(csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
   }
 
   private func training(
@@ -116,7 +116,7 @@ final class TrainingTests: CollectiveTestCase {
   /// Nothing but the update sees it: in the last step of an epoch no loss comes after it.
   func testAGradientThatIsNotFiniteEndsTheRunAndSaysWhere() throws {
     let world = try world()
-    let data = ClassificationData.synthetic(count: 64, testCount: 32)
+    let data = TrainingData.synthetic(count: 64, testCount: 32)
     for mode in UpdateMode.allCases {
       for first in [2, 4] {
         let loss = BrokenLoss(isBroken: world.rank == world.size - 1, from: first)

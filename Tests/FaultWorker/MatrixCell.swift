@@ -78,12 +78,12 @@ struct MatrixCell {
     }
   }
 
-  private func layers(_ data: ClassificationData) -> Sequential<Float> {
+  private func layers(_ data: TrainingData) -> Sequential<Float> {
     Sequential(Flatten(), Dense(data.training.exampleShape.count, 64), ReLU(), Dense(64, 10))
   }
 
   private func train(_ world: Communicator, _ strike: @escaping () throws -> Void) throws {
-    let data = ClassificationData.synthetic(count: 640, testCount: 32)
+    let data = TrainingData.synthetic(count: 640, testCount: 32)
     var plan = Plan.dataParallel
     switch stage {
     case "model": plan = .modelParallel
@@ -100,7 +100,7 @@ struct MatrixCell {
   }
 
   private func serve(_ world: Communicator, _ strike: @escaping () throws -> Void) throws {
-    let data = ClassificationData.synthetic(count: 640, testCount: 32)
+    let data = TrainingData.synthetic(count: 640, testCount: 32)
     let training = try ServedTraining(
       layers(data), data, over: world, ServerSettings(servers: 1), optimizer: SGD(),
       loss: StruckLoss(strike: strike), batchSize: 16)

@@ -10,7 +10,7 @@ func runUnequalRanks(_ fault: String, on world: Communicator) throws -> Bool {
   let what = fault.dropFirst("unequal-".count)
   let differs = world.rank == world.size - 1
   func other(_ name: String) -> Bool { differs && what == name }
-  let images = try ClassificationData(
+  let images = try TrainingData(
     training: SyntheticImages(count: 60, seed: other("data") ? 2 : 1),
     test: SyntheticImages(count: 20, seed: 1, first: 60))
   let activation: any Layer<Float> = other("activation") ? Tanh() : ReLU()

@@ -148,6 +148,46 @@ final class StateRunTests: KeptRunTestCase {
     }
   }
 
+  func testThePlanOfTheStateHoldsWhereNoOptionSaysOtherwise() throws {
+    let model = ["--strategy", "model"]
+    let whole = try ClassifierOutput.of(run + model + ["--epochs", "2"], ranks: 2)
+    _ = try ClassifierOutput.of(keeping + model + ["--epochs", "1"], ranks: 2)
+    let again = keeping + ["--epochs", "2", "--resume"]
+    let copy = try Data(contentsOf: URL(fileURLWithPath: newest))
+    let same = try ClassifierOutput.of(again, ranks: 2)
+    XCTAssertEqual(same.strategy, "plan")
+    XCTAssertEqual(same.parametersPerRank, whole.parametersPerRank)
+    XCTAssertEqual(same.weightsChecksum, whole.weightsChecksum)
+    for (options, ranks, words) in [
+      (["--strategy", "data"], 2, nil), ([], 3, "for 2 ranks, not 3: the plan is data"),
+    ] as [([String], Int, String?)] {
+      try copy.write(to: URL(fileURLWithPath: newest))
+      let outcome = try outcome(again + options, ranks: ranks)
+      XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+      let output = try JSONDecoder.ofPrograms.decode(
+        ClassifierOutput.self, from: Data(outcome.output.utf8))
+      XCTAssertEqual(output.strategy, "data")
+      XCTAssertEqual(output.trainLoss[1], whole.trainLoss[1], accuracy: 1e-4 * whole.trainLoss[1])
+      if let words { XCTAssertTrue(outcome.errors.contains(words), outcome.errors) }
+    }
+  }
+
+  func testMeetingsAndCompressionOfTheStateHold() throws {
+    _ = try ClassifierOutput.of(
+      keeping + ["--epochs", "1", "--exchange-every", "4", "--wire-format", "bfloat16"], ranks: 2)
+    let again = keeping + ["--resume", "--epochs"]
+    let same = try ClassifierOutput.of(again + ["2"], ranks: 2)
+    XCTAssertEqual(same.exchangeEvery, 4)
+    XCTAssertEqual(same.compression, "bfloat16")
+    let other = try ClassifierOutput.of(
+      again + ["3", "--meet", "everyStep", "--wire-format", "full"], ranks: 2)
+    XCTAssertNil(other.exchangeEvery)
+    XCTAssertEqual(other.compression, "none")
+    _ = try ClassifierOutput.of(again + ["4", "--wire-format", "bfloat16"], ranks: 2)
+    try assertFails(
+      again + ["5", "--algorithm", "native"], 64, ["bfloat16", "--algorithm native"])
+  }
+
   func testHowManyStatesAreKept() throws {
     _ = try ClassifierOutput.of(
       keeping + ["--epochs", "4", "--checkpoint-keep", "3"], ranks: 2)

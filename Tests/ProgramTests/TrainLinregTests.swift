@@ -1,3 +1,5 @@
+import AllReduce
+import AllReduceNN
 import Foundation
 import TestSupport
 import XCTest
@@ -28,8 +30,13 @@ final class TrainLinregTests: ProgramTestCase {
 
   func testEveryRankCountAndAlgorithmFindsTheSameTheta() throws {
     var reference: LinregOutput?
-    for ranks in [1, 2, 3, 4, 7] {
-      for algorithm in TrainLinregTests.algorithms {
+    // All of them on 3 ranks, and every one on another number too.
+    let all = TrainLinregTests.algorithms
+    for (ranks, algorithms) in [
+      (1, ["automatic", "ring"]), (2, ["automatic", "tree"]), (3, all),
+      (4, ["automatic", "recursiveDoubling", "native"]), (7, ["automatic", "halvingDoubling"]),
+    ] {
+      for algorithm in algorithms {
         let result = try LinregOutput.of(["--algorithm", algorithm], ranks: ranks)
         let what = "\(algorithm) on \(ranks) ranks"
         XCTAssertEqual(result.ranks, ranks)
@@ -90,6 +97,38 @@ final class TrainLinregTests: ProgramTestCase {
       XCTAssertEqual(parts.examples, 442)
       XCTAssertEqual(parts.rowsPerRank.count, ranks)
       XCTAssertLessThanOrEqual(parts.difference(from: whole), 1e-10)
+    }
+  }
+
+  func testFilesOfNumPyGiveTheThetaOfTheTable() throws {
+    let table = try LinregOutput.of(diabetes, ranks: 2)
+    let read = try NumericTable(csv: diabetes[1])
+    let columns = read.columnNames.count
+    let rows = (0..<read.values.rows).map { row in (0..<columns).map { read.values[row, $0] } }
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("allreduce-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (inputs, targets) = (folder.path + "/x.npy", folder.path + "/y.npy")
+    // The target is the last column.
+    try NPYArray(sizes: [rows.count, columns - 1], elements: rows.flatMap { $0.dropLast() })
+      .write(npy: inputs)
+    try NPYArray(sizes: [rows.count], elements: rows.map { $0[columns - 1] }).write(npy: targets)
+    let files = ["--data", inputs, "--target", targets]
+    for options in [[], ["--partitioned"]] {
+      let output = try LinregOutput.of(files + options, ranks: 3)
+      XCTAssertEqual(output.rowsPerRank, [148, 147, 147])
+      XCTAssertLessThanOrEqual(output.difference(from: table), 1e-10)
+    }
+    try NPYArray(sizes: [2], elements: [1.0, .nan]).write(npy: targets)
+    for (words, code, part) in [
+      (files, 65, "a target for each of 442 rows"),
+      (["--data", targets, "--target", targets], 65, "nan in row 1"),
+      (["--data", inputs, "--target", "1"], 64, "the file of the targets, not 1"),
+    ] {
+      let outcome = try ProgramRunner().run("train-linreg", words)
+      XCTAssertEqual(Int(outcome.exitCode), code, outcome.errors)
+      XCTAssertTrue(outcome.errors.contains(part), outcome.errors)
     }
   }
 

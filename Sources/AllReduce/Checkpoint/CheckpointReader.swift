@@ -29,6 +29,16 @@ package struct CheckpointReader {
     state = try communicator.agreeing { try TrainingState(encoded: text) }
   }
 
+  /// The plan that a run had which is to be resumed; nil where its state has none. Collective.
+  ///
+  /// - Throws: ``AgreedError`` if there is no state, or none that is whole.
+  package static func plan(of checkpoints: Checkpoints, over world: Communicator) throws -> Plan? {
+    let reader = try CheckpointReader(
+      Checkpoint(directory: checkpoints.folder, generations: checkpoints.generations), over: world)
+    guard let text = reader.state.plan else { return nil }
+    return try world.agreeing { try Plan(json: text, file: "the plan of the state") }
+  }
+
   /// Opens a state for predictions. Collective.
   ///
   /// - Parameters:

@@ -3,21 +3,21 @@
 /// A bucket is under way from when its exchange starts until this rank knows that it has ended: buckets
 /// end for it in the order in which they started, and it looks whenever a part of the gradient is ready.
 public struct ExchangeTimes: Sendable, Equatable {
-  /// While any bucket was under way.
+  /// Seconds during which at least one bucket was under way.
   public internal(set) var exchangeSeconds = 0.0
-  /// That part of it in which the rank did nothing but wait and reduce.
+  /// Seconds of ``exchangeSeconds`` in which the rank did nothing but wait and reduce.
   public internal(set) var waitSeconds = 0.0
-  /// Spent on exchange between pieces of the passes.
+  /// Seconds of work for exchanges between pieces of the passes.
   package internal(set) var busySeconds = 0.0
-  /// That part of it while a bucket was under way.
+  /// Seconds of ``busySeconds`` in which a bucket was under way.
   var busyUnderWaySeconds = 0.0
 
-  /// That part of the exchange behind which the network computed.
+  /// Seconds of ``exchangeSeconds`` in which the network computed.
   public var hiddenSeconds: Double {
     max(0, exchangeSeconds - waitSeconds - busyUnderWaySeconds)
   }
 
-  /// What the rank itself spent on the exchange.
+  /// Seconds that the rank itself spent on exchanges.
   var ownSeconds: Double { waitSeconds + busySeconds }
 
 }
@@ -30,7 +30,7 @@ package final class ExchangeClock {
   private(set) var times = ExchangeTimes()
   /// How many exchanges are under way.
   private var underWay = 0
-  /// Since when any has been; nil while none is.
+  /// When the first of the exchanges under way started; nil while there are none.
   private var since: ContinuousClock.Instant?
   private let clock = ContinuousClock()
 

@@ -30,8 +30,8 @@ protocol GradientExchange<Scalar>: AnyObject {
 
   /// Begins a step.
   ///
-  /// - Parameter step: The optimizer's step, if it is known already, will follow, and needs no norms: it may
-  ///   then be taken for some weights within the backward pass (``weightStep(for:)``).
+  /// - Parameter step: The optimizer's step, for weights that can be updated within the backward pass
+  ///   (``weightStep(for:)``); nil where no step follows, or the step needs norms of the whole gradient first.
   func begin(_ step: OptimizerStep?)
 
   /// The step for a weight whose gradient need not be computed first (``GradientSink/weightStep(for:)``).

@@ -110,7 +110,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   }
   /// The algorithm that carries the most.
   var chosenAlgorithm: ReductionAlgorithm { exchanges[0].reduction.algorithm }
-  /// What this rank has moved.
+  /// The bytes that this rank has moved so far.
   var traffic: Traffic { exchanges.reduce(into: tally.traffic) { $0 += $1.reduction.traffic } }
 
   // MARK: A step

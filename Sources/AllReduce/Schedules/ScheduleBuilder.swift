@@ -162,7 +162,7 @@ package struct ScheduleBuilder {
     return slot
   }
 
-  /// Combines what was put aside into the part that it was copied from.
+  /// Combines the copy of a part (``putAside(_:)``) into that part again.
   private mutating func takeBack(_ part: Range<Int>, _ slot: Channel.Slot) {
     var waits = [aside.lastUser(of: slot)]
     buffer.write(part, by: nextStep, waitingFor: &waits)

@@ -12,7 +12,7 @@ package final class ScratchPool {
   static let capacity = 4 << 20
   /// A run that is charged no more than this keeps its memory for itself.
   static let worthPooling = 4 << 10
-  /// What a run without scratch memory is charged at most, so that some large ones overlap.
+  /// The most bytes that a run is charged for what it sends ahead, so that some large runs may be under way at once.
   private static let mostSentAhead = 1 << 20
 
   private var free: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []

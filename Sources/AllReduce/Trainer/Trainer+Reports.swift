@@ -35,8 +35,8 @@ extension Trainer {
   public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
 
   /// The first parameter to which an update on this rank gave a weight that is NaN or infinite: by its gradient, or by
-  /// too long a step. Nil where none did. It costs a look at one number a parameter range; updates look at weights
-  /// while they have them in registers.
+  /// too long a step; nil where there is none. Cost: one comparison a parameter range, since updates check the weights
+  /// while these are in registers.
   package var notFinite: String? {
     for update in exchange.updates where update.gaveNotFinite {
       for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges) {

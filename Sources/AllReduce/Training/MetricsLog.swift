@@ -36,8 +36,7 @@ final class MetricsLog {
   }
 
   private static func lines(of path: String, upTo step: Int) -> String {
-    guard step > 0, let file = try? FileBytes(path: path, unpacks: false) else { return "" }
-    let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+    guard step > 0, let text = try? FileBytes.text(of: path) else { return "" }
     let begin = "{\"step\": "
     return text.split(separator: "\n").filter { line in
       // A run that was killed may have left half a line.

@@ -24,11 +24,8 @@ package enum ProcessMemory {
   /// The memory that this process has in use now, in bytes, where n processes share a page each 1/n of it
   /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not tell.
   package static var proportionalBytes: Int? {
-    guard let file = try? FileBytes(path: "/proc/self/smaps_rollup", unpacks: false) else {
-      return nil
-    }
-    let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
-    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),
+    guard let text = try? FileBytes.text(of: "/proc/self/smaps_rollup"),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),
       let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
     else { return nil }
     return kilobytes << 10

@@ -34,10 +34,9 @@ final class RunLedger {
     path = folder.map { "\($0)/goodput.json" }
     since = secondsSince1970()
     (nextWrite, savedAt) = (.now + RunLedger.period, .now)
-    guard resumes, let path, let file = try? FileBytes(path: path, unpacks: false),
-      let fields = try? withExtendedLifetime(
-        file, { try StateFields(String(decoding: file.bytes, as: UTF8.self)) })
-    else { return }
+    guard resumes, let path, let fields = try? StateFields(FileBytes.text(of: path)) else {
+      return
+    }
     func number(_ name: String) -> Double { max(0, (try? fields.number(name)) ?? 0) }
     seconds.useful = number("useful_seconds")
     (seconds.repeated, seconds.saving) = (number("repeated_seconds"), number("saving_seconds"))

@@ -19,7 +19,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// What takes the steps.
   package let trainer: Trainer<Scalar>
   /// What is learned from, and what is evaluated on.
-  package let data: ClassificationData
+  package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
@@ -109,7 +109,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - globalBatchSize: The examples of all ranks a step.
   ///   - seed: What the order of the examples depends on.
   public init(
-    _ trainer: Trainer<Scalar>, _ data: ClassificationData, globalBatchSize: Int, seed: UInt64 = 1
+    _ trainer: Trainer<Scalar>, _ data: TrainingData, globalBatchSize: Int, seed: UInt64 = 1
   ) {
     (self.trainer, self.data, self.globalBatchSize, self.seed) = (
       trainer, data, globalBatchSize, seed
@@ -120,7 +120,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// As ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
   /// rank a step. A run that is resumed keeps the global batch that it had.
   public init(
-    _ trainer: Trainer<Scalar>, _ data: ClassificationData, batchSize: Int = 64, seed: UInt64 = 1
+    _ trainer: Trainer<Scalar>, _ data: TrainingData, batchSize: Int = 64, seed: UInt64 = 1
   ) {
     (self.trainer, self.data, self.seed) = (trainer, data, seed)
     globalBatchSize = batchSize * trainer.world.size

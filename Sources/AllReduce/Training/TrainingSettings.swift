@@ -69,7 +69,7 @@ package struct ProgressWriters {
   package init(write: ((String) -> Void)? = nil) { self.write = write }
 }
 
-extension ClassificationData {
+extension TrainingData {
   /// How good each epoch's weights are: the accuracy, or where targets are numbers the negative loss.
   func goodness(_ accuracies: [Double], losses: [Double]) -> [Double] {
     training.targetShape == nil ? accuracies : losses.map { -$0 }

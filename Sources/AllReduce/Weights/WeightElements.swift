@@ -35,7 +35,9 @@ enum WeightElements {
     _ bytes: UnsafeRawBufferPointer, _ format: WireFormat, _ first: Int,
     _ target: UnsafeMutablePointer<Scalar>, _ count: Int
   ) {
-    guard let kernel = WireKernel.of(format) else { preconditionFailure("\(format) is full") }
+    guard let kernel = WireKernel.of(format) else {
+      preconditionFailure("\(format) has full width: there is nothing to widen")
+    }
     // A file's numbers need not be aligned.
     let most = 4096
     let (narrow, wide) = (TensorMemory<Float>(count: most / 2), TensorMemory<Float>(count: most))

@@ -17,8 +17,7 @@ struct WeightNames {
         file: path, line: line, expected: "an object of texts, {\"0\": \"features.0\"}",
         found: found, advice: "give each path of the network the name that it has in the weights")
     }
-    let file = try FileBytes(path: path)
-    let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+    let text = try FileBytes.text(of: path)
     let node: JSONNode
     do {
       node = try JSONReader.read(text)

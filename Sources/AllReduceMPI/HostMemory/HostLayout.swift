@@ -5,7 +5,7 @@ package struct HostLayout {
   /// Whether this host has fewer processors for its ranks than ranks, as far as is known.
   package let isOversubscribed: Bool
 
-  /// Reads it from all ranks. Collective. Cost: one all-gather of 16 numbers a rank.
+  /// Gathers the layout from all ranks. Collective. Cost: one all-gather of 16 numbers a rank.
   package init(of communicator: Communicator) throws {
     var bits = [UInt64](repeating: 0, count: 16)
     ck_usable_processors(&bits)

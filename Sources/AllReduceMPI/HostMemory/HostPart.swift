@@ -36,7 +36,7 @@ struct HostPart {
   private let identity: ck_identity
   private let word: UInt64
 
-  /// Bytes that ``init(by:bytes:at:populate:)`` takes more than it is asked for.
+  /// The bytes of one page, which ``init(by:bytes:at:populate:)`` allocates in addition to the bytes of the part.
   static var pageOfWord: Int { ck_page_size() }
   private var placeOfWord: Int { bytes - HostPart.pageOfWord }
 

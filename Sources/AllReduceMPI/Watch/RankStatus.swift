@@ -26,7 +26,8 @@ package struct RankStatus {
   /// The process's id, as it sees itself.
   package let process: Int
   package let condition: Condition
-  /// Since when, in seconds: of a wait how long it lasts; else how long ago it was seen to make a call. Nil if not known.
+  /// How many seconds the rank has waited; where it does not wait, how many seconds ago it was last seen to make a call.
+  /// Nil if not known.
   package let seconds: Double?
   /// The last call, and its number on its communicator; nil before the first.
   package let lastCall: (words: String, number: Int)?

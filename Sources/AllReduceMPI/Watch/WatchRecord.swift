@@ -16,7 +16,7 @@ enum WatchField: Int {
   case stage
   /// When the watch thread looked last, by the monotonic clock, which a host's processes share.
   case watched
-  /// Since when the rank has been in a guarded call, 0 if it is in none.
+  /// When the rank entered the guarded call that it is in; 0 if it is in none.
   case callSince
   /// When the rank, waiting outside MPI, looked last.
   case looked
@@ -28,7 +28,7 @@ enum WatchField: Int {
   case call = 8
   /// What the rank waits in outside MPI, 64 bytes.
   case wait = 16
-  /// Since when; 0 if it does not wait, or not for long.
+  /// When that wait began; 0 if the rank does not wait, or not for long.
   case waitSince = 24
   /// The communicator and number of the call that it waits in; 0 for messages.
   case waitCommunicator, waitNumber

@@ -115,4 +115,10 @@ struct SharedBytes: @unchecked Sendable {
     start = (file.bytes.baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped) + offset
     count = file.bytes.count - offset
   }
+
+  /// What gives memory back behind a reader that goes through them from start to end.
+  func readOnce() -> ReadBytes { ReadBytes(of: owner, from: start) }
+
+  /// Lets the system read no more than what is asked for.
+  func expectSingleRows() { owner.expectSingleRows() }
 }

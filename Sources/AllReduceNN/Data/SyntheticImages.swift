@@ -99,7 +99,7 @@ package struct SyntheticImages: Dataset {
   }
 }
 
-extension ClassificationData {
+extension TrainingData {
   /// Images that are made up: ``SyntheticImages``, other ones for testing than for training.
   ///
   /// - Parameters:
@@ -112,12 +112,12 @@ extension ClassificationData {
   public static func synthetic(
     count: Int = 60_000, testCount: Int = 10_000, shape: Shape = [28, 28, 1],
     classCount: Int = 10, seed: UInt64 = 0
-  ) -> ClassificationData {
+  ) -> TrainingData {
     func images(_ count: Int, _ first: Int) -> SyntheticImages {
       SyntheticImages(
         count: count, shape: shape, classCount: classCount, seed: seed, first: first)
     }
-    var data = ClassificationData(alike: images(count, 0), images(testCount, count))
+    var data = TrainingData(alike: images(count, 0), images(testCount, count))
     data.format = ExampleFormat()
     return data
   }

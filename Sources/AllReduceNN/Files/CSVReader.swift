@@ -11,10 +11,12 @@ struct CSVReader {
   ///   - to: The end of the last line.
   ///   - linesBefore: How many lines were passed over before `from`, for messages.
   ///   - rows: At least the number of rows in the file.
+  ///   - file: Whose bytes they are; nil for bytes of another origin.
   /// - Returns: As many numbers for each row as there are columns.
   /// - Throws: ``DataError`` for the first line that is wrong.
   func readRows(
-    from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int
+    from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int,
+    of file: FileBytes? = nil
   ) throws(DataError) -> [Double] {
     guard MemoryShortage.allows(rows * columns.count * MemoryLayout<Double>.stride) else {
       throw MemoryShortage.tooLarge(path, "read as numbers", after: to - from)
@@ -25,8 +27,10 @@ struct CSVReader {
       guard var output = buffer.baseAddress else { return }
       var at = from
       var lineNumber = linesBefore
+      var read = ReadBytes(of: file, from: from)
       while at < to {
         let (line, next) = CSVLine.line(at: at, limit: to)
+        read.reach(at)
         at = next
         lineNumber += 1
         if !line.readNumbers(into: output, count: columns.count) {

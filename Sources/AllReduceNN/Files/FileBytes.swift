@@ -84,6 +84,22 @@ package final class FileBytes: @unchecked Sendable {
     }
   }
 
+  /// Gives the memory of a mapped file's bytes back; bytes that are read again come from the file again.
+  ///
+  /// - Parameter range: Places in ``bytes``.
+  fileprivate func drop(_ range: Range<Int>) {
+    guard isMapped, let memory else { return }
+    let page = Int(getpagesize())
+    let (start, end) = (range.lowerBound / page * page, min(range.upperBound, count) / page * page)
+    if start < end { madvise(memory + start, end - start, MADV_DONTNEED) }
+  }
+
+  /// Tells the system that bytes are read here and there: it then reads no others ahead.
+  func expectSingleRows() {
+    guard isMapped, let memory else { return }
+    madvise(memory, count, MADV_RANDOM)
+  }
+
   deinit {
     FileBytes.release(memory, count, isMapped: isMapped)
   }
@@ -122,5 +138,34 @@ package final class FileBytes: @unchecked Sendable {
       file: path, expected: "a file that can be read",
       found: code == ENOENT ? "no such file" : "\"\(String(cString: strerror(code)))\"",
       advice: "check the path and its permissions")
+  }
+}
+
+/// Gives the memory of a file's bytes back behind a reader that goes through them from start to end, so that a file
+/// takes little memory however large it is.
+struct ReadBytes {
+  private static let most = 16 << 20
+  private let file: FileBytes?
+  private var done: UnsafePointer<UInt8>
+  /// Behind this byte it is time to give some back.
+  private var next: UnsafePointer<UInt8>
+
+  /// - Parameters:
+  ///   - file: The file; nil gives nothing back.
+  ///   - start: The first byte that is read.
+  init(of file: FileBytes?, from start: UnsafePointer<UInt8>) {
+    (self.file, done, next) = (file, start, start + ReadBytes.most)
+  }
+
+  /// The reader has come to a byte.
+  @inline(__always)
+  mutating func reach(_ place: UnsafePointer<UInt8>) {
+    if place > next { drop(to: place) }
+  }
+
+  private mutating func drop(to place: UnsafePointer<UInt8>) {
+    guard let file, let base = file.bytes.baseAddress else { return }
+    file.drop(done - base..<place - base)
+    (done, next) = (place, place + ReadBytes.most)
   }
 }

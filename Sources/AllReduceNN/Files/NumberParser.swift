@@ -20,26 +20,31 @@ enum NumberParser {
       at += 1
     }
     var digits: UInt64 = 0
-    var digitCount = 0
-    var exponent = 0
-    var sawDigit = false
+    // Zeros in front say nothing, and are not counted.
+    let first = at
+    while at < end, at.pointee == zero { at += 1 }
+    var counted = at
     while at < end, at.pointee &- zero < 10 {
       digits = digits &* 10 &+ UInt64(at.pointee &- zero)
-      if digits > 0 { digitCount += 1 }
-      sawDigit = true
       at += 1
     }
+    var digitCount = at - counted
+    var seenCount = at - first
+    var exponent = 0
     if at < end, at.pointee == point {
       at += 1
+      let fraction = at
+      if digitCount == 0 { while at < end, at.pointee == zero { at += 1 } }
+      counted = at
       while at < end, at.pointee &- zero < 10 {
         digits = digits &* 10 &+ UInt64(at.pointee &- zero)
-        if digits > 0 { digitCount += 1 }
-        exponent -= 1
-        sawDigit = true
         at += 1
       }
+      digitCount += at - counted
+      exponent = fraction - at
+      seenCount -= exponent
     }
-    guard sawDigit else { return nil }
+    guard seenCount > 0 else { return nil }
     if at < end, at.pointee | 0x20 == letterE, let (power, next) = power(at + 1, end) {
       exponent += power
       at = next
@@ -56,8 +61,12 @@ enum NumberParser {
     return at
   }
 
-  private static let (plus, minus, point) = (0x2B as UInt8, 0x2D as UInt8, 0x2E as UInt8)
-  private static let (zero, letterE) = (0x30 as UInt8, 0x65 as UInt8)
+  // Not stored: who reads one for the first time would have to be found out at every reading.
+  private static var plus: UInt8 { 0x2B }
+  private static var minus: UInt8 { 0x2D }
+  private static var point: UInt8 { 0x2E }
+  private static var zero: UInt8 { 0x30 }
+  private static var letterE: UInt8 { 0x65 }
 
   private static let powersOfTen: [Double] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,

@@ -34,13 +34,14 @@ extension NumericTable {
     precondition(parts > 0 && part >= 0 && part < parts, "part \(part) of \(parts) does not exist")
     let file = try FileBytes(path: path, allowsPipes: allowsPipes)
     self = try withExtendedLifetime(file) {
-      try NumericTable.read(file.bytes, path, part: part, of: parts)
+      try NumericTable.read(file, path, part: part, of: parts)
     }
   }
 
   private static func read(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, part: Int, of parts: Int
+    _ file: FileBytes, _ path: String, part: Int, of parts: Int
   ) throws(DataError) -> NumericTable {
+    let bytes = file.bytes
     // Every part looks at the head of the file, for the columns.
     let head = try CSVHead(bytes, path)
     guard let base = bytes.baseAddress else { preconditionFailure("a file with a line is empty") }
@@ -48,11 +49,11 @@ extension NumericTable {
     let from = lineStart(bytes.count * part / parts, base, limit)
     let to = lineStart(bytes.count * (part + 1) / parts, base, limit)
     let reader = CSVReader(path: path, columns: head.names, hasHeader: head.hasHeader)
-    let lineCount = countLines(from, to)
+    let lineCount = countLines(from, to, of: file)
     // What stands before the rows is not read again: a byte order mark, blank lines, the header.
     let rows = max(from, min(head.rows, to))
     let elements = try reader.readRows(
-      from: rows, to: to, linesBefore: lineEnds(from, rows), atMost: lineCount)
+      from: rows, to: to, linesBefore: lineEnds(from, rows), atMost: lineCount, of: file)
     return NumericTable(
       file: path, columnNames: head.names, hasHeader: head.hasHeader,
       values: Matrix(
@@ -69,13 +70,15 @@ extension NumericTable {
   }
 
   static func countLines(
-    _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>
+    _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>, of file: FileBytes? = nil
   ) -> Int {
     var count = 0
     var at = from
+    var read = ReadBytes(of: file, from: from)
     while at < to {
       at = CSVLine.line(at: at, limit: to).next
       count += 1
+      read.reach(at)
     }
     return count
   }

@@ -13,7 +13,7 @@ package struct NumericTable: Sendable {
 
   /// The place, from 0, of the column with a name, or else with a number, from 1.
   ///
-  /// - Parameter nameOrNumber: A column's name in the header or its number; a name wins.
+  /// - Parameter nameOrNumber: A column's name in the header, or its number. A name takes precedence.
   /// - Returns: An index into ``columnNames``.
   /// - Throws: ``DataError`` if there is no such column, or several of that name.
   package func columnIndex(_ nameOrNumber: String) throws(DataError) -> Int {

@@ -40,10 +40,11 @@ package struct Rate: ExpressibleByArgument {
   }
 }
 
-/// The number in front of the first unit that the text ends with; nil if it is none, or negative.
+/// The number in front of the first unit that the text ends with; nil if there is none, or if it is negative or more
+/// than 1e18, so that sums and products of such numbers are finite.
 private func number(_ text: String, _ units: [(name: String, size: Double)]) -> Double? {
   guard let unit = units.first(where: { text.hasSuffix($0.name) }),
-    let value = Double(text.dropLast(unit.name.count)), value >= 0, value.isFinite
+    let value = Double(text.dropLast(unit.name.count)), (0...1e18).contains(value * unit.size)
   else { return nil }
   return value * unit.size
 }

@@ -32,7 +32,7 @@ public struct WeightOptions: ParsableArguments {
   /// As a command line without options says it.
   public init() {}
 
-  /// Checks them against each other.
+  /// Checks these options against each other.
   public func validate() throws {
     guard weights == nil else { return }
     if weightsNames != nil || weightsLayout != nil {

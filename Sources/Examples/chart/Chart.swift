@@ -60,9 +60,7 @@ struct Chart: ParsableCommand {
         "Name one thing to draw: a file of columns, --log, --trace or --staleness.")
     }
     if file != nil { try columns.check(title: title) }
-    if !(1...1000).contains(steps) {
-      throw ValidationError("--steps must be 1 to 1000, not \(steps).")
-    }
+    try OptionBounds.check("steps", steps, in: 1...1000)
   }
 
   private func svg() throws -> String {

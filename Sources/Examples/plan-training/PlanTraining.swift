@@ -91,6 +91,10 @@ struct PlanTraining: ParsableCommand {
         throw ValidationError("--profile says that itself: leave out --\(name).")
       }
     }
+    if profile == nil, let useHosts {
+      throw ValidationError(
+        "--use-hosts \(useHosts) needs --profile: --hosts says how many there are.")
+    }
     if batchSize != nil, globalBatchSize != nil {
       throw ValidationError(
         "--batch-size and --global-batch-size are two ways to say the same: give one.")
@@ -166,7 +170,9 @@ struct MemoryWords: ExpressibleByArgument {
 
   init?(argument: String) {
     let text = argument.hasSuffix("iB") ? String(argument.dropLast()) : argument
-    guard let count = ByteCount(argument: text), count.bytes > 0 else { return nil }
+    guard let count = ByteCount(argument: text), (1...1 << 60).contains(count.bytes) else {
+      return nil
+    }
     bytes = Double(count.bytes)
   }
 }

@@ -37,7 +37,7 @@ final class PredictionWriter {
       if columns.format.predictsNumbers {
         addNumbers(columns.numbers(row), &text)
       } else {
-        addClass(columns.classify(row), &text)
+        addClass(row, &text)
       }
     }
     if format != .npy { try write(text) }
@@ -55,27 +55,27 @@ final class PredictionWriter {
     }
   }
 
-  private func addClass(
-    _ found: (best: Int, probabilities: [Double]), _ text: inout String
-  ) {
-    let probabilities = found.probabilities.map { Float($0) }
+  private func addClass(_ outputs: ArraySlice<Float>, _ text: inout String) {
+    let (best, probability) = columns.classify(outputs)
+    let probabilities =
+      columns.hasProbabilities ? columns.probabilities(outputs).map { Float($0) } : []
     switch format {
     case .npy:
       if columns.hasProbabilities {
         numbers += probabilities
       } else {
-        classes.append(Int32(found.best))
+        classes.append(Int32(best))
       }
     case .csv:
-      text += PredictionWriter.field(columns.name(ofClass: found.best))
-      text += ",\(probabilities[found.best])"
+      text += PredictionWriter.field(columns.name(ofClass: best))
+      text += ",\(Float(probability))"
       if columns.hasProbabilities { for value in probabilities { text += ",\(value)" } }
       text += "\n"
     case .json:
-      let name = columns.name(ofClass: found.best)
+      let name = columns.name(ofClass: best)
       var members: [(String, JSONValue)] = [
-        ("prediction", columns.format.classes == nil ? .integer(found.best) : .text(name)),
-        ("probability", .number(shown: probabilities[found.best])),
+        ("prediction", columns.format.classes == nil ? .integer(best) : .text(name)),
+        ("probability", .number(shown: Float(probability))),
       ]
       if columns.hasProbabilities {
         members.append(

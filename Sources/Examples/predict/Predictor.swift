@@ -106,14 +106,22 @@ struct PredictionColumns {
     format.classes.flatMap { number < $0.count ? $0[number] : nil } ?? "\(number)"
   }
 
-  /// What an output says: a class and the probabilities of all classes.
-  func classify(_ outputs: ArraySlice<Float>) -> (best: Int, probabilities: [Double]) {
-    let largest = outputs.max() ?? 0
-    var exponentials = outputs.map { exp(Double($0) - Double(largest)) }
+  /// The most probable class of an output, and its probability.
+  func classify(_ outputs: ArraySlice<Float>) -> (best: Int, probability: Double) {
+    // One pass, without memory of its own: there may be millions of rows.
+    var (largest, best) = (-Float.infinity, 0)
+    for (number, output) in outputs.enumerated() where output > largest {
+      (largest, best) = (output, number)
+    }
+    return (best, 1 / outputs.reduce(0) { $0 + exp(Double($1) - Double(largest)) })
+  }
+
+  /// The probabilities of all classes.
+  func probabilities(_ outputs: ArraySlice<Float>) -> [Double] {
+    let largest = Double(outputs.max() ?? 0)
+    let exponentials = outputs.map { exp(Double($0) - largest) }
     let sum = exponentials.reduce(0, +)
-    for index in exponentials.indices { exponentials[index] /= sum }
-    let best = outputs.firstIndex(of: largest) ?? outputs.startIndex
-    return (best - outputs.startIndex, exponentials)
+    return exponentials.map { $0 / sum }
   }
 
   /// What an output says: numbers in the data's own units.

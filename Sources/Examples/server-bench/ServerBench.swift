@@ -35,9 +35,10 @@ struct ServerBench: ParsableCommand {
   }
 
   func validate() throws {
-    for (name, count) in [("bytes", bytes), ("rounds", rounds), ("operations", operations)]
-    where count < 1 {
-      throw ValidationError("--\(name) must be 1 or more, not \(count).")
+    for (name, count) in [
+      ("bytes", bytes), ("servers", servers), ("rounds", rounds), ("operations", operations),
+    ] {
+      try OptionBounds.check(name, count)
     }
   }
 

@@ -52,9 +52,7 @@ struct SimulatedSizes {
       throw ValidationError(
         "A host has 1 to \(SimulatedSizes.mostRanks) ranks, not \(options.ranksPerHost).")
     }
-    guard options.jitter >= 0, options.jitter.isFinite else {
-      throw ValidationError("--jitter must be 0 or more, not \(options.jitter).")
-    }
+    try OptionBounds.check("jitter", options.jitter, below: 1000)
     guard (4...1 << 30).contains(options.segmentBytes?.bytes ?? 4) else {
       throw ValidationError(
         "A message has 4 to 2^30 bytes, not \(options.segmentBytes?.bytes ?? 0).")

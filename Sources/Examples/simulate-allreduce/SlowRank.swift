@@ -8,7 +8,7 @@ struct Straggler: ExpressibleByArgument {
   init?(argument: String) {
     let words = argument.split(separator: ":", omittingEmptySubsequences: false)
     guard words.count == 2, let rank = Int(words[0]), rank >= 0, let factor = Double(words[1]),
-      factor >= 1, factor.isFinite
+      (1...1e6).contains(factor)
     else { return nil }
     (self.rank, self.factor) = (rank, factor)
   }

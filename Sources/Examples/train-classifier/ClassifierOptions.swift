@@ -36,8 +36,11 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "Passes over the data.")
   var epochs = 5
 
-  @Option(help: "What is split over the ranks.")
-  var strategy: Strategy = .data
+  @Option(name: .customLong("strategy"), help: "What is split over the ranks (default: data).")
+  var requestedStrategy: Strategy?
+
+  /// What is split over the ranks.
+  var strategy: Strategy { requestedStrategy ?? .data }
 
   @Option(
     help: ArgumentHelp(

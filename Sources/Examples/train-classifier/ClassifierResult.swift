@@ -14,13 +14,16 @@ struct ClassifierResult {
   private let cosine: Double?
   /// How the plan was chosen; nil where the options say it.
   private let automatic: AutomaticPlan?
+  /// Whether the plan came from a file, or from the state.
+  private let isPlanned: Bool
 
   /// Gathers what ranks have to tell. Collective.
   init(
     options: ClassifierOptions, model: String, training: any ClassifierRun, seconds: Double,
-    automatic: AutomaticPlan? = nil
+    automatic: AutomaticPlan? = nil, placesAsBefore: Bool = false
   ) throws {
     self.automatic = automatic
+    isPlanned = options.plan != nil || placesAsBefore
     (self.options, self.model, self.training, self.seconds) = (options, model, training, seconds)
     ranks = try training.figures()
     cosine = try training.trainer.differenceCosine()
@@ -28,7 +31,7 @@ struct ClassifierResult {
 
   private var trainer: Trainer<Float> { training.trainer }
   private var world: Communicator { training.world }
-  private var data: ClassificationData { training.data }
+  private var data: TrainingData { training.data }
 
   private var predictsNumbers: Bool { options.own.predictsNumbers }
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
@@ -52,7 +55,7 @@ struct ClassifierResult {
       ("hosts", .integer(world.hosts.count)),
       ("model", .text(model)),
       ("parameters", .integer(trainer.parameterCount)),
-      ("strategy", .text(options.plan == nil ? options.strategy.rawValue : "plan")),
+      ("strategy", .text(isPlanned ? "plan" : options.strategy.rawValue)),
       ("update", .text(training.update)),
       ("algorithm", .text(training.algorithm)),
       ("algorithm_requested", .text(options.algorithm.name)),
@@ -165,6 +168,7 @@ struct ClassifierResult {
   private var strategy: String {
     let most = (ranks.parameters.max() ?? 0).grouped
     if let plan = options.plan { return "the plan in \(plan), up to \(most) parameters a rank" }
+    if isPlanned { return "the plan of the state, up to \(most) parameters a rank" }
     return switch options.strategy {
     case .hybrid:
       "hybrid, transition \(options.sharing.transition ?? .scatterInTurn), "

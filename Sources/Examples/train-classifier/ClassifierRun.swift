@@ -4,7 +4,7 @@ import AllReduce
 protocol ClassifierRun {
   var world: Communicator { get }
   var trainer: Trainer<Float> { get }
-  var data: ClassificationData { get }
+  var data: TrainingData { get }
   var steps: Int { get }
   var firstStep: Int { get }
   var isStopped: Bool { get }

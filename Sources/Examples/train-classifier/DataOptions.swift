@@ -65,7 +65,7 @@ struct DataOptions: ParsableArguments {
   /// Whether numbers are predicted, not classes.
   var predictsNumbers: Bool { loss == .meanSquaredError }
 
-  /// Checks them against `--data`.
+  /// Checks these options against `--data`.
   func validate(_ data: String?) throws {
     try OptionBounds.check("test-share", testShare, below: 1, isOpen: true)
     guard let data, let kind = OwnData.kind(of: data) else {
@@ -92,7 +92,7 @@ struct DataOptions: ParsableArguments {
     }
     if fromDisk, kind != .npy || testData != nil {
       throw ValidationError(
-        "--from-disk is for --data FILE.npy, of which a share is tested on.")
+        "--from-disk works with --data FILE.npy and --test-share alone: leave out --test-data.")
     }
     if kind != .csv, ignore != nil {
       throw ValidationError("--ignore names columns of FILE.csv; \(data) has none.")
@@ -107,9 +107,9 @@ extension ClassifierOptions {
   /// Reads what is learned from and tested on.
   ///
   /// - Throws: ``DataError``.
-  func readData() throws -> ClassificationData {
+  func readData() throws -> TrainingData {
     guard let data, OwnData.kind(of: data) != nil else {
-      return try ClassificationData.named(data, limit: dataLimit, seed: seed)
+      return try TrainingData.named(data, limit: dataLimit, seed: seed)
     }
     var own = OwnData(path: data)
     own.target = self.own.target

@@ -35,7 +35,7 @@ struct SharingOptions: ParsableArguments {
         + "cached files).", valueName: "file"))
   var profile: String?
 
-  /// Checks them against the strategy.
+  /// Checks these options against the strategy.
   func validate(_ strategy: Strategy) throws {
     if strategy != .auto, let profile {
       throw ValidationError(

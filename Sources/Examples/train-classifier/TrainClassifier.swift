@@ -54,8 +54,16 @@ struct TrainClassifier: TrainingProgram {
     }
     for note in data.notes { console.note(note) }
     var plan = try options.plan.map { try Plan(file: $0, over: world) } ?? named
-    let automatic = options.strategy == .auto ? try choosePlan(data, world, console) : nil
+    let kept = try options.keptPlan(over: world)
+    let automatic = options.strategy == .auto ? try choosePlan(kept, data, world, console) : nil
     if let automatic { plan = named.taking(automatic.plan) }
+    let resumed = try world.agreeing {
+      try options.plan == nil ? kept.map { try ResumedPlan($0, plan, options, over: world) } : nil
+    }
+    if let resumed {
+      plan = resumed.plan
+      for note in resumed.notes { console.note(note) }
+    }
     // A plan may be faster without the last hosts.
     let inUse = try automatic.flatMap {
       $0.hosts < world.hosts.count ? try HostsInUse($0.hosts, over: world) : nil
@@ -91,16 +99,17 @@ struct TrainClassifier: TrainingProgram {
     training.prediction = automatic?.prediction
     try training.run(epochs: options.epochs)
     try report(
-      training, seconds: (clock.now - start) / .seconds(1), automatic: automatic, console)
+      training, seconds: (clock.now - start) / .seconds(1), automatic: automatic,
+      placesAsBefore: resumed?.placesAsBefore == true, console)
     return training.isStopped ? ProgramMain.goesOn : 0
   }
 
   /// The plan of a state that is resumed from, else the one that is predicted to be fastest.
   private func choosePlan(
-    _ data: ClassificationData, _ world: Communicator, _ console: RankConsole
+    _ kept: Plan?, _ data: TrainingData, _ world: Communicator, _ console: RankConsole
   ) throws -> AutomaticPlan {
-    if let checkpoints = options.keeping.checkpoints, checkpoints.resumes {
-      if let kept = try AutomaticPlan(resuming: checkpoints, over: world) {
+    if options.keeping.resume {
+      if let kept = kept.flatMap({ AutomaticPlan($0, over: world) }) {
         for note in kept.notes { console.note(note) }
         return kept
       }
@@ -124,11 +133,11 @@ struct TrainClassifier: TrainingProgram {
 
   private func report(
     _ run: any ClassifierRun, seconds: Double, automatic: AutomaticPlan? = nil,
-    _ console: RankConsole
+    placesAsBefore: Bool = false, _ console: RankConsole
   ) throws {
     let result = try ClassifierResult(
       options: options, model: options.layers ?? model.rawValue, training: run, seconds: seconds,
-      automatic: automatic)
+      automatic: automatic, placesAsBefore: placesAsBefore)
     switch options.format {
     case .text: try console.print(result.text)
     case .json: try console.print(result.json.encoded())
@@ -137,7 +146,7 @@ struct TrainClassifier: TrainingProgram {
 
   /// Trains with parameter servers.
   private func serve(
-    _ layers: [any Layer<Float>], _ data: ClassificationData, _ settings: ServerSettings,
+    _ layers: [any Layer<Float>], _ data: TrainingData, _ settings: ServerSettings,
     in world: Communicator, _ console: RankConsole
   ) throws -> any ClassifierRun {
     let training = try ServedTraining(
@@ -160,7 +169,7 @@ struct TrainClassifier: TrainingProgram {
   }
 
   private func makeTraining(
-    _ trainer: Trainer<Float>, _ data: ClassificationData, ranks: Int
+    _ trainer: Trainer<Float>, _ data: TrainingData, ranks: Int
   ) -> Training<Float> {
     // Only a batch that was not asked for gives way to that of a state. Idle ranks count.
     let isLeft = ranks > trainer.world.size && !options.keeping.resume
@@ -202,7 +211,7 @@ struct TrainClassifier: TrainingProgram {
     }
   }
 
-  private func layerWords(of data: ClassificationData) -> String {
+  private func layerWords(of data: TrainingData) -> String {
     options.layers
       ?? model.text(input: data.training.exampleShape, classes: data.training.outputCount)
   }

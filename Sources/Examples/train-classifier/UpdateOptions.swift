@@ -17,7 +17,7 @@ struct UpdateOptions: ParsableArguments {
         + "number of ranks that divides it.", valueName: "shards"))
   var reproducible: Int?
 
-  /// Checks them against the other options.
+  /// Checks these options against all others.
   func validate(_ options: ClassifierOptions) throws {
     if options.isCompressed, let update, update != .replicated {
       throw ValidationError(

@@ -20,16 +20,20 @@ enum LinregStrategy: String, CaseIterable, ExpressibleByArgument {
 
 /// The command line of train-linreg.
 struct LinregOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A file of comma-separated numbers to learn from.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "What to learn from: FILE.csv, of comma-separated numbers, or FILE.npy, [rows, columns].",
+      valueName: "file"))
   var data: String?
 
   @Option(
     help: ArgumentHelp(
-      "The column to predict: its name, or its number from 1. All others are features.",
+      "The column to predict: its name, or its number from 1; all others are features. Of FILE.npy the file of the "
+        + "targets.",
       valueName: "column"))
   var target: String?
 
-  @Flag(help: "Each rank reads only its own part of the file; leaves out the check.")
+  @Flag(help: "Each rank reads only its own part of the rows; leaves out the check.")
   var partitioned = false
 
   @Option(help: ArgumentHelp("How many examples to make up (default: 400).", valueName: "count"))
@@ -97,7 +101,15 @@ struct LinregOptions: ParsableArguments {
 
   func validate() throws {
     if data != nil, target == nil {
-      throw ValidationError("--data needs --target, the column to predict.")
+      throw ValidationError(
+        "--data needs --target, the column to predict; of FILE.npy the file of the targets.")
+    }
+    if let data, let target, OwnData.kind(of: data) == .npy, OwnData.kind(of: target) != .npy {
+      throw ValidationError(
+        "--data \(data) needs --target FILE.npy, the file of the targets, not \(target).")
+    }
+    if let data, OwnData.kind(of: data) == .npz {
+      throw ValidationError("--data \(data): train-linreg reads FILE.csv and FILE.npy.")
     }
     if data != nil, examples != nil || features != nil {
       throw ValidationError("--examples and --features are for made-up data, not for --data.")

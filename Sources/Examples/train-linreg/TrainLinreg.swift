@@ -35,7 +35,10 @@ struct TrainLinreg: TrainingProgram {
 
   func describeData(in world: Communicator) throws -> String {
     guard let file = options.data else { return "made up from seed \(options.seed)" }
-    return try DataFile.describe(file)
+    guard let target = options.target, OwnData.kind(of: file) == .npy else {
+      return try DataFile.describe(file)
+    }
+    return try "\(DataFile.describe(file)); targets \(DataFile.describe(target))"
   }
 
   private func run(in world: Communicator, _ console: RankConsole) throws {

@@ -10,7 +10,7 @@ package struct GradientBuckets {
   private var missing: [Int]
   private var next = 0
 
-  /// Cuts memory.
+  /// Cuts memory into buckets.
   ///
   /// - Parameters:
   ///   - memory: All elements that are reduced in buckets.

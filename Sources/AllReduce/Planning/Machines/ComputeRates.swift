@@ -1,5 +1,11 @@
 package import AllReduceNN
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// What a rank computes in which time, while the other ranks of its host compute too.
 package struct ComputeRates: Equatable, Sendable {
   /// The three products of a dense layer, measured.
@@ -121,7 +127,7 @@ extension ComputeRates {
     func distance(_ other: Product) -> Double {
       let differences = [
         (rows, other.rows), (inputs, other.inputs), (outputs, other.outputs),
-      ].map { logRatio($0, $1) }
+      ].map { log(Double($0) / Double($1)) }
       return 4 * differences[0] * differences[0] + differences[1] * differences[1]
         + differences[2] * differences[2] + 1e-6
     }

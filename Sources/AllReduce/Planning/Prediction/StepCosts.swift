@@ -225,3 +225,25 @@ struct StepCosts {
     cost.memory += bytes * (2 + remembered)
   }
 }
+
+// MARK: The loss
+
+extension StepCosts {
+  /// The loss, with its exchanges where outputs are sharded, and the totals of all ranks.
+  func lossSeconds(_ layout: Layout, classes: Int) -> Double {
+    let rows = Double(rows(layout))
+    var seconds = setting.profile.seconds(.allReduce, bytes: 64, over: allRanks)
+    if layout == .featureSharded {
+      seconds += setting.profile.seconds(.allReduce, bytes: 4 * rows, over: model)
+      seconds += setting.profile.seconds(.allReduce, bytes: 12 * rows, over: model)
+    }
+    let share = layout == .featureSharded ? setting.grid.model : 1
+    return seconds + 24 * rows * Double(classes) / Double(share)
+      / setting.profile.compute.memoryBytesPerSecond
+  }
+
+  /// Seconds in which ranks that have their own examples send each other the classes of these.
+  var labelSeconds: Double {
+    setting.profile.seconds(.allGather, bytes: 8 * Double(rows(.replicated)), over: model)
+  }
+}

@@ -118,22 +118,14 @@ package struct AutomaticPlan {
     self.init(planned.best.prediction.plan, hosts: hosts, planned, notes)
   }
 
-  /// The plan of the state that a run resumes from; nil where there is none, or it is for another number of ranks.
-  /// Collective.
-  ///
-  /// - Throws: ``AgreedError`` if there is no state, or it is damaged.
-  package init?(resuming checkpoints: Checkpoints, over world: Communicator) throws {
-    let reader = try CheckpointReader(
-      Checkpoint(directory: checkpoints.folder, generations: checkpoints.generations),
-      over: world)
-    guard let text = reader.state.plan else { return nil }
-    let plan = try world.agreeing { try Plan(json: text, file: "the plan of the state") }
-    guard let grid = plan.grid else { return nil }
+  /// The plan of the state that a run resumes from; nil where it is for another number of ranks.
+  package init?(_ kept: Plan, over world: Communicator) {
+    guard let grid = kept.grid else { return nil }
     var ranks = 0
     for (number, host) in world.hosts.enumerated() {
       ranks += host.count
       guard ranks == grid.data * grid.model else { continue }
-      self.init(plan, hosts: number + 1, nil, ["The plan is that of the state."])
+      self.init(kept, hosts: number + 1, nil, ["The plan is that of the state."])
       return
     }
     return nil

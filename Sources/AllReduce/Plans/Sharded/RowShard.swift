@@ -8,7 +8,7 @@ internal import AllReduceNN
 /// inputs]`, featureSharded, and gives `[batch, outputs]`, partial; the first rank's addend has the bias in it.
 /// Shoeybi et al., "Megatron-LM", 2019.
 final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, LayerHints {
-  /// What adds up the addends: they are written straight into its memory.
+  /// The exchange that sums the ranks' addends; this rank writes its own straight into the memory of the exchange.
   var exchange: (any LayoutExchange<Scalar>)?
 
   private let hasBias: Bool

@@ -28,7 +28,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// This rank's network, and on workers what computes gradients; a replica of its own.
   package let trainer: Trainer<Scalar>
   /// What is learned from, and what is evaluated on.
-  package let data: ClassificationData
+  package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
@@ -123,7 +123,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - seed: Of first values, dropout masks and the order of the examples.
   /// - Throws: ``AgreedError`` on every rank if that cannot be (exit code 64); ``ShapeError``; ``MPIError``.
   public convenience init(
-    _ root: any Layer<Scalar>, _ data: ClassificationData, over world: Communicator,
+    _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings = ServerSettings(), optimizer: any UpdateRule,
     loss: any Loss<Scalar>, batchSize: Int = 64, globalBatchSize: Int? = nil, seed: UInt64 = 1
   ) throws {
@@ -134,7 +134,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// As the other, with shards that end at these parts of the whole.
   package init(
-    _ root: any Layer<Scalar>, _ data: ClassificationData, over world: Communicator,
+    _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings, optimizer: any UpdateRule, loss: any Loss<Scalar>,
     batchSize: Int, globalBatchSize: Int?, seed: UInt64, cuts: [Double]?
   ) throws {
@@ -207,126 +207,4 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The method, in words that tell methods apart.
   var method: String { "\(trainer.method(of: rule)), \(settings.words)" }
-
-  // MARK: A segment
-
-  /// Runs some steps of an epoch on all ranks; afterwards all have the servers' weights. Collective.
-  ///
-  /// - Returns: The score of all workers' batches.
-  /// - SeeAlso: ``endOfSegment(_:)``, for where it has ended.
-  func runSegment(
-    _ range: Range<Int>, epoch: Int, of course: TrainingCourse, isSolo: Bool,
-    _ note: (ServedBatch, BatchScore) throws -> Void
-  ) throws -> BatchScore {
-    let workers = roles.workers.count
-    var score = BatchScore()
-    let batches = range.lowerBound * workers..<range.upperBound * workers
-    if let server {
-      try server.serve(
-        batches,
-        handout: isSolo ? .solo : settings.staleness.bound == nil ? .onDemand : .inTurn,
-        bound: settings.staleness.bound)
-    } else {
-      let first = epoch * course.stepsPerEpoch
-      var last = clock.now
-      func noteStep(_ number: Int, _ own: BatchScore) throws {
-        let now = clock.now
-        times.add(seconds: (now - last) / .seconds(1), examples: own.examples)
-        last = now
-        ownSteps += 1
-        score += own
-        try note(ServedBatch(step: number / workers, part: number % workers), own)
-      }
-      try downpour?.work(rate: { self.schedule.rate(afterSteps: first + $0 / workers) }) { number in
-        let batch = self.batch(number, epoch, course)
-        guard batch.count > 0 else {
-          try noteStep(number, BatchScore())
-          return (0, 0)
-        }
-        trainer.nextStep = UInt64(first + number / workers)
-        let own = try slowed {
-          try trainer.computeGradient { _ in (batch.inputs, batch.targets, batch.examples) }
-        }
-        try requireFinite(own, epoch, number / workers)
-        try noteStep(number, own)
-        // With a bound the batches of a clock are one step; without one each is.
-        let isPart = settings.staleness.bound != nil && !isSolo
-        return (
-          1 / Double(own.examples),
-          isPart ? Double(own.examples) / Double(batch.globalCount) : 1
-        )
-      }
-      try elastic?.work(batches) { number in
-        let batch = self.batch(number, epoch, course)
-        guard batch.count > 0 else { return try noteStep(number, BatchScore()) }
-        trainer.nextStep = UInt64(first + number / workers)
-        let rate = schedule.rate(afterSteps: first + number / workers)
-        let own = try slowed { try trainer.step(batch, learningRate: rate) }
-        try requireFinite(own, epoch, number / workers)
-        try noteStep(number, own)
-      }
-      waitSeconds = client?.waitSeconds ?? 0
-    }
-    try gatherWeights()
-    return try world.sum(score)
-  }
-
-  /// Where the latest segment has ended, and what ranks wanted in it. Collective.
-  ///
-  /// - Parameter segment: Its steps, if no rank wanted anything.
-  /// - Returns: The step behind its last one, the same on all ranks.
-  /// - Throws: ``MPIError``.
-  func endOfSegment(_ segment: Range<Int>) throws -> (step: Int, wish: StepWish) {
-    let workers = roles.workers.count
-    if let center = elastic?.center as? SharedCenter<Scalar> {
-      return (center.wish.saves ? center.end / workers : segment.upperBound, center.wish)
-    }
-    var words = [
-      server?.end ?? 0, server?.wish.sum ?? 0,
-    ]
-    try words.withUnsafeMutableBytes {
-      // The first of them hands out the batches.
-      try world.broadcastNatively($0, from: roles.servers.lowerBound)
-    }
-    return (words[0] / workers, StepWish(sum: words[1]))
-  }
-
-  private func batch(_ number: Int, _ epoch: Int, _ course: TrainingCourse) -> Batch<Scalar> {
-    let workers = roles.workers.count
-    let step = number / workers
-    return slot.make(
-      data.training,
-      course.sampler.examples(epoch: epoch, step: step, rank: number % workers, of: workers),
-      globalCount: course.sampler.batchSize(step: step))
-  }
-
-  private func slowed(_ compute: () throws -> BatchScore) throws -> BatchScore {
-    let from = clock.now
-    let score = try compute()
-    straggler?.sleep(rank: world.rank, afterSeconds: (clock.now - from) / .seconds(1))
-    busySeconds += (clock.now - from) / .seconds(1)
-    ownExamples += score.examples
-    return score
-  }
-
-  private func requireFinite(_ score: BatchScore, _ epoch: Int, _ step: Int) throws {
-    guard !score.loss.isFinite else { return }
-    throw TrainingError.diverged(
-      epoch: epoch + 1, step: step + 1,
-      learningRate: schedule.rate(afterSteps: steps))
-  }
-
-  /// Gives all ranks the servers' weights, and the buffers of rank 0. Collective.
-  private func gatherWeights() throws {
-    let network = trainer.network
-    for (shard, range) in roles.shards.enumerated() {
-      try world.broadcastNatively(
-        UnsafeMutableRawBufferPointer(
-          UnsafeMutableBufferPointer(rebasing: network.values[range])),
-        from: roles.servers.lowerBound + shard)
-    }
-    for buffer in network.root.allBuffers {
-      try world.broadcastNatively(UnsafeMutableRawBufferPointer(buffer.tensor.values), from: 0)
-    }
-  }
 }

@@ -177,7 +177,8 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     while let message = try link.probeIfAvailable(tag: ServerTag.reply) {
       try link.receive(into: &words, from: message.source, tag: ServerTag.reply)
       guard let reply = ServerReply(words: words) else {
-        preconditionFailure("rank \(message.source) sent a worker no reply: \(words)")
+        preconditionFailure(
+          "rank \(message.source) sent a worker a message that is not a reply: \(words)")
       }
       let shard = message.source - roles.servers.lowerBound
       heard[shard] = monotonicNanoseconds()

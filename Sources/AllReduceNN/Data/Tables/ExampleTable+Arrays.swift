@@ -20,7 +20,7 @@ extension ExampleTable {
         file: names.inputs, expected: "inputs of [examples, ...]", found: "\(sizes)",
         advice: "give it the examples as its first dimension")
     }
-    try inputs.requireFinite(names.inputs)
+    if !inputs.isBytes { try inputs.requireFinite(names.inputs) }
     file = names.inputs
     self.count = count
     let example = Shape(sizes.count == 1 ? [1] : Array(sizes.dropFirst()))

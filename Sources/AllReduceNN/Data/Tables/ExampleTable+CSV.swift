@@ -13,13 +13,14 @@ extension ExampleTable {
   package init(csv path: String, _ choice: ColumnChoice, allowsPipes: Bool = false) throws {
     let file = try FileBytes(path: path, allowsPipes: allowsPipes)
     self = try withExtendedLifetime(file) {
-      try ExampleTable(file.bytes, path, choice)
+      try ExampleTable(file.bytes, path, choice, of: file)
     }
   }
 
   /// Reads the bytes of such a file.
   init(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, _ choice: ColumnChoice
+    _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, _ choice: ColumnChoice,
+    of file: FileBytes? = nil
   ) throws(DataError) {
     let words = ([choice.target].compactMap { $0 } + choice.ignored).compactMap { Int($0) }
     let head = try CSVHead(bytes, path, words: Set(words.map { $0 - 1 }))
@@ -30,8 +31,9 @@ extension ExampleTable {
     let first = NumericTable.lineEnds(base, head.rows)
     let scaling = choice.format?.inputs
     let read: (inputs: [Element], rows: Int) = try reader.read(
-      head.rows, limit, linesBefore: first, atMost: NumericTable.countLines(head.rows, limit),
-      scaling: scaling)
+      head.rows, limit, linesBefore: first,
+      atMost: NumericTable.countLines(head.rows, limit, of: file),
+      scaling: scaling, of: file)
     guard read.rows > 0 else {
       throw DataError(
         file: path, line: 2, expected: "a row of \(head.names.count) fields",
@@ -95,7 +97,7 @@ struct CSVExampleReader {
   @_specialize(where Element == Double)
   mutating func read<Element: NetworkScalar>(
     _ from: UnsafePointer<UInt8>, _ to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int,
-    scaling: Scaling?
+    scaling: Scaling?, of file: FileBytes?
   ) throws(DataError) -> (inputs: [Element], rows: Int) {
     let width = roles.inputs
     guard MemoryShortage.allows(rows * (width * MemoryLayout<Element>.stride + 8)) else {
@@ -121,8 +123,10 @@ struct CSVExampleReader {
             scaling.map { $0.deviations[$0.deviations.count == 1 ? 0 : column] } ?? 1
         }
         var (at, line) = (from, linesBefore)
+        var passed = ReadBytes(of: file, from: from)
         while at < to {
           let (text, next) = CSVLine.line(at: at, limit: to)
+          passed.reach(at)
           at = next
           line += 1
           do throws(DataError) {

@@ -68,7 +68,7 @@ extension ExampleTable {
   package mutating func datasets(
     test: (ExampleFormat) throws -> ExampleTable? = { _ in nil }, testShare: Double, seed: UInt64,
     limit: Int? = nil
-  ) throws -> ClassificationData {
+  ) throws -> TrainingData {
     let draw = try ExampleDraw(
       of: count, testShare: testShare, seed: seed, limit: limit, file: file)
     let (learned, tested) = (draw.learned, draw.tested)
@@ -86,7 +86,7 @@ extension ExampleTable {
         return other.dataset(
           (0..<other.count).map { Int32($0) }, name: other.file, classes: largestClass)
       } ?? dataset(tested, name: "\(file), rows to test on", classes: nil)
-    var data = ClassificationData(alike: set, held)
+    var data = TrainingData(alike: set, held)
     data.format = format
     data.notes = notes + (other?.notes ?? [])
     return data

@@ -49,6 +49,28 @@ package struct MappedArray: Sendable {
       count: exampleShape.count)
   }
 
+  /// Adds a row less the origins, and its squares, to sums.
+  private static func add(
+    _ row: UnsafeMutableBufferPointer<Double>, less origins: [Double], to sums: inout [Double],
+    squaresTo squares: inout [Double]
+  ) {
+    // Plain memory: with arrays the compiler looks at bounds for each number.
+    origins.withUnsafeBufferPointer { origins in
+      sums.withUnsafeMutableBufferPointer { sums in
+        squares.withUnsafeMutableBufferPointer { squares in
+          guard let row = row.baseAddress, let origin = origins.baseAddress,
+            let sum = sums.baseAddress, let square = squares.baseAddress
+          else { return }
+          for column in 0..<origins.count {
+            let distance = row[column] - origin[column]
+            sum[column] += distance
+            square[column] += distance * distance
+          }
+        }
+      }
+    }
+  }
+
   /// Makes sure that every number is finite, and finds the means and deviations of some rows' columns: one pass over
   /// the file.
   ///
@@ -65,9 +87,14 @@ package struct MappedArray: Sendable {
       [Double](repeating: 0, count: width)
     )
     var rows = 0.0
+    var passed = bytes.readOnce()
     for number in 0..<count {
       read(number, into: row.values)
-      if let column = row.values.firstIndex(where: { !$0.isFinite }) {
+      passed.reach(bytes.start + number * width * type.stride)
+      // A sum of which one addend is NaN or infinite is NaN or infinite, or, at worst, looked at in vain.
+      if !row.values.reduce(0, +).isFinite,
+        let column = row.values.firstIndex(where: { !$0.isFinite })
+      {
         throw DataError(
           file: path, expected: "finite numbers",
           found: "\(row.values[column]) in row \(number), column \(column) (both from 0)",
@@ -76,12 +103,10 @@ package struct MappedArray: Sendable {
       guard counts[number] else { continue }
       if rows == 0 { origins = Array(row.values) }
       rows += 1
-      for column in 0..<width {
-        let distance = row.values[column] - origins[column]
-        sums[column] += distance
-        squares[column] += distance * distance
-      }
+      MappedArray.add(row.values, less: origins, to: &sums, squaresTo: &squares)
     }
+    // From here on single rows are asked for, here and there.
+    bytes.expectSingleRows()
     let deviations = (0..<width).map { column -> Double in
       let variance = (squares[column] - sums[column] * sums[column] / max(rows, 1)) / max(rows, 1)
       return variance > 0 && variance.isFinite ? variance.squareRoot() : 1

@@ -57,17 +57,25 @@ package struct Scaling: Equatable, Sendable {
     var means = [Double](repeating: 0, count: width)
     var squares = means
     let count = Double(max(rows.count, 1))
+    // Plain memory: with arrays the compiler looks at bounds for each number.
     values.withUnsafeBufferPointer { values in
-      for row in rows {
-        let start = Int(row) * width
-        for column in 0..<width { means[column] += Double(values[start + column]) }
-      }
-      for column in 0..<width { means[column] /= count }
-      for row in rows {
-        let start = Int(row) * width
-        for column in 0..<width {
-          let distance = Double(values[start + column]) - means[column]
-          squares[column] += distance * distance
+      means.withUnsafeMutableBufferPointer { means in
+        squares.withUnsafeMutableBufferPointer { squares in
+          guard let start = values.baseAddress, let means = means.baseAddress,
+            let squares = squares.baseAddress
+          else { return }
+          for row in rows {
+            let numbers = start + Int(row) * width
+            for column in 0..<width { means[column] += Double(numbers[column]) }
+          }
+          for column in 0..<width { means[column] /= count }
+          for row in rows {
+            let numbers = start + Int(row) * width
+            for column in 0..<width {
+              let distance = Double(numbers[column]) - means[column]
+              squares[column] += distance * distance
+            }
+          }
         }
       }
     }
@@ -82,6 +90,8 @@ package struct Scaling: Equatable, Sendable {
   @_specialize(where Element == Float)
   func apply<Element: NetworkScalar>(to values: inout [Element], width: Int) {
     values.withUnsafeMutableBufferPointer { values in
+      // Where all columns are scaled alike, all numbers are one row.
+      let width = means.count == 1 ? values.count : width
       for start in stride(from: 0, to: values.count, by: max(width, 1)) {
         apply(toRow: UnsafeMutableBufferPointer(rebasing: values[start..<start + width]))
       }
@@ -91,8 +101,23 @@ package struct Scaling: Equatable, Sendable {
   /// Scales the numbers of one row.
   @_specialize(where Element == Float)
   func apply<Element: NetworkScalar>(toRow row: UnsafeMutableBufferPointer<Element>) {
-    for column in 0..<row.count {
-      row[column] = Element(scaled(Double(row[column]), column: column))
+    guard let numbers = row.baseAddress else { return }
+    if means.count == 1 {
+      let (mean, deviation) = (means[0], deviations[0])
+      for column in 0..<row.count {
+        numbers[column] = Element((Double(numbers[column]) - mean) / deviation)
+      }
+      return
+    }
+    means.withUnsafeBufferPointer { means in
+      deviations.withUnsafeBufferPointer { deviations in
+        precondition(
+          row.count <= means.count, "\(row.count) columns, but means of \(means.count)")
+        guard let mean = means.baseAddress, let deviation = deviations.baseAddress else { return }
+        for column in 0..<row.count {
+          numbers[column] = Element((Double(numbers[column]) - mean[column]) / deviation[column])
+        }
+      }
     }
   }
 

@@ -11,7 +11,7 @@ struct NodeLayout {
   let centers: [Point]
   let width: Double
   let height: Double
-  /// The middle of what each rank holds.
+  /// The middle of each rank's bar, which shows what the rank holds.
   let bars: [Point]
   /// The middle of the circle; nil of a tree.
   let middle: Point?

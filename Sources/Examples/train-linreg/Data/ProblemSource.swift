@@ -44,7 +44,8 @@ struct ProblemSource {
   private func dealOut(_ path: String, _ target: String) throws -> Loaded {
     let read = try world.agreeing { () throws -> (table: NumericTable, target: Int)? in
       guard world.isRoot else { return nil }
-      let table = try NumericTable(csv: path)
+      let table =
+        try isNPY(path) ? NumericTable(npy: path, targets: target) : NumericTable(csv: path)
       let column = try targetColumn(target, of: table)
       noteHeader(of: table)
       guard table.values.elements.count <= Int32.max else {
@@ -79,9 +80,15 @@ struct ProblemSource {
     )
   }
 
-  /// Every rank reads the lines that begin in its part of the file's bytes.
+  private func isNPY(_ path: String) -> Bool { OwnData.kind(of: path) == .npy }
+
+  /// Every rank reads the lines that begin in its part of the file's bytes; of NumPy's files its part of the rows.
   private func readParts(_ path: String, _ target: String) throws -> Loaded {
-    let part = Result { try NumericTable(csv: path, part: world.rank, of: world.size) }
+    let part = Result {
+      try isNPY(path)
+        ? NumericTable(npy: path, targets: target, part: world.rank, of: world.size)
+        : NumericTable(csv: path, part: world.rank, of: world.size)
+    }
     // A rank knows its lines' numbers in the file only from what the ranks before it have read.
     let lines = try world.allGather([Int64((try? part.get())?.lineCount ?? 0)])
     let linesBefore = Int(lines[..<world.rank].reduce(0, +))
@@ -112,6 +119,7 @@ struct ProblemSource {
   }
 
   private func targetColumn(_ target: String, of table: NumericTable) throws -> Int {
+    if isNPY(table.file) { return table.columnNames.count - 1 }
     let column = try table.columnIndex(target)
     guard table.columnNames.count > 1 else {
       throw DataError(

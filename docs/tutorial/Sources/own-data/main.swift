@@ -2,7 +2,7 @@ import AllReduce
 
 try MPI.run { world in
   let data = try world.agreeing {
-    try ClassificationData(csv: "data/breast_cancer.csv", target: "benign")
+    try TrainingData(csv: "data/breast_cancer.csv", target: "benign")
   }
   let network = Sequential<Float>(Dense(30, 16), ReLU(), Dense(16, 2))
   let trainer = try Trainer(

@@ -37,7 +37,7 @@ struct MeanAbsoluteError: Loss {
 
 try MPI.run { world in
   let data = try world.agreeing {
-    try ClassificationData(
+    try TrainingData(
       csv: "data/diabetes.csv", target: "progression", predictsNumbers: true)
   }
   let network = Sequential<Float>(Dense(10, 16), Absolute(), Dense(16, 1))

@@ -1,7 +1,7 @@
 import AllReduce
 
 try MPI.run { world in
-  let data = try world.agreeing { try ClassificationData(digits: "data/digits.csv.gz") }
+  let data = try world.agreeing { try TrainingData(digits: "data/digits.csv.gz") }
   let network = Sequential<Float>(
     Conv2D(inputChannels: 1, outputChannels: 8, kernel: 3, padding: 1), BatchNorm(8), ReLU(),
     MaxPool2D(kernel: 2, stride: 2), Flatten(), Dense(128, 32), Tanh(), Dropout(0.1), Dense(32, 10))

@@ -2,7 +2,7 @@
 public struct Staleness: Hashable, Sendable, CustomStringConvertible {
   /// How a server treats a gradient by the weights that have changed since.
   public enum Compensation: Hashable, Sendable {
-    /// As if it were fresh.
+    /// A stale gradient is applied as a fresh one is.
     case none
     /// Adds λ g ⊙ g ⊙ (w - w'), where w' are the weights it was computed from. Zheng et al., "Asynchronous
     /// stochastic gradient descent with delay compensation", 2017.

@@ -1,4 +1,4 @@
-extension ClassificationData {
+extension TrainingData {
   /// Reads the handwritten digits that travel with the project: 8 x 8 pixels from 0 to 16, and the label,
   /// a line each. The last 297 are for testing.
   ///

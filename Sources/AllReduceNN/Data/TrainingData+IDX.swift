@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-extension ClassificationData {
+extension TrainingData {
   /// Where Debian's package dataset-fashion-mnist puts its files.
   package static let fashionMNISTDirectory = "/usr/share/datasets/fashion-mnist"
 
@@ -24,8 +24,8 @@ extension ClassificationData {
   public init(idx directory: String, classCount: Int? = nil) throws {
     typealias Part = (pixels: IDXFile, labels: [UInt8], path: String)
     func read(_ part: String) throws(DataError) -> Part {
-      let pixels = try ClassificationData.open("\(part)-images-idx3-ubyte", 3, in: directory)
-      let labels = try ClassificationData.open("\(part)-labels-idx1-ubyte", 1, in: directory)
+      let pixels = try TrainingData.open("\(part)-images-idx3-ubyte", 3, in: directory)
+      let labels = try TrainingData.open("\(part)-labels-idx1-ubyte", 1, in: directory)
       guard pixels.sizes[0] == labels.sizes[0] else {
         throw DataError(
           file: labels.path,

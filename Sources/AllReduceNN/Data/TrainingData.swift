@@ -1,6 +1,6 @@
 /// Two sets of examples of the same kind: one to learn from, one to be tested on. Each example has a class, or numbers
 /// to be predicted.
-public struct ClassificationData: Sendable {
+public struct TrainingData: Sendable {
   /// The examples to learn from.
   public let training: any Dataset
   /// The examples to test on.

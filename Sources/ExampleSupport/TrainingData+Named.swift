@@ -1,7 +1,7 @@
 public import AllReduce
 import Foundation
 
-extension ClassificationData {
+extension TrainingData {
   /// Reads the examples that a command line names.
   ///
   /// - Parameters:
@@ -11,8 +11,7 @@ extension ClassificationData {
   ///   - seed: Of synthetic examples.
   /// - Returns: Examples to learn from and to test on.
   /// - Throws: ``DataError``.
-  public static func named(_ name: String?, limit: Int?, seed: UInt64) throws -> ClassificationData
-  {
+  public static func named(_ name: String?, limit: Int?, seed: UInt64) throws -> TrainingData {
     let name =
       name ?? (hasIDX(directory: fashionMNISTDirectory) ? fashionMNISTDirectory : "digits")
     if name == "synthetic" {
@@ -21,9 +20,9 @@ extension ClassificationData {
     }
     let data =
       name == "digits"
-      ? try ClassificationData(digits: digitsFile) : try ClassificationData(idx: name)
+      ? try TrainingData(digits: digitsFile) : try TrainingData(idx: name)
     guard let limit, limit < data.training.count else { return data }
-    var first = try ClassificationData(
+    var first = try TrainingData(
       training: FirstExamples(of: data.training, count: limit), test: data.test)
     first.format = data.format
     return first

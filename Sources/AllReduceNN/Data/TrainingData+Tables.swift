@@ -1,4 +1,4 @@
-extension ClassificationData {
+extension TrainingData {
   /// Reads a table of which one column is to be predicted: a class, or a number.
   ///
   /// Rows are drawn for the test by a seed, or come from another file. Inputs are scaled to mean 0 and deviation 1 over
@@ -20,7 +20,7 @@ extension ClassificationData {
     csv path: String, target: String, predictsNumbers: Bool = false, test: String? = nil,
     testShare: Double = 0.2, seed: UInt64 = 1, as type: Scalar.Type = Float.self
   ) throws {
-    ClassificationData.check(testShare)
+    TrainingData.check(testShare)
     let kind: ColumnChoice.Kind = predictsNumbers ? .numbers : .classes
     var table = try ExampleTable<Scalar>(csv: path, ColumnChoice(target: target, kind))
     self = try table.datasets(
@@ -50,7 +50,7 @@ extension ClassificationData {
     npy path: String, targets: String, predictsNumbers: Bool = false, testShare: Double = 0.2,
     seed: UInt64 = 1, fromDisk: Bool = false, as type: Scalar.Type = Float.self
   ) throws {
-    ClassificationData.check(testShare)
+    TrainingData.check(testShare)
     let choice = ColumnChoice(target: targets, predictsNumbers ? .numbers : .classes)
     if fromDisk {
       try self.init(mapping: path, targets: targets, choice.kind, testShare: testShare, seed: seed)
@@ -72,7 +72,7 @@ extension ClassificationData {
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, testShare: Double = 0.2,
     seed: UInt64 = 1
   ) throws {
-    ClassificationData.check(testShare)
+    TrainingData.check(testShare)
     var table = try ExampleTable(inputs, targets)
     self = try table.datasets(testShare: testShare, seed: seed)
   }

@@ -1,0 +1,92 @@
+extension StepPrediction {
+  /// What stands behind a conversion that runs in turns: each turn's examples are on their way while the one before
+  /// is computed, and the gradients of the one before, too.
+  static func inTurns(
+    _ elements: [StepElement], _ found: inout [Layer], _ cut: Int, _ firstLearning: Int,
+    _ costs: inout StepCosts
+  ) -> StepClock {
+    let turns = costs.setting.grid.model
+    var turn = costs.ofTurn()
+    guard let first = elements[cut].layer else { return StepClock() }
+    // In turns the layers behind have fewer examples at once.
+    var (clock, last) = (StepClock(), StepClock())
+    for index in (cut..<elements.count).reversed() {
+      guard let placed = elements[index].layer else {
+        found[index] = Layer(
+          title: elements[index].title, placement: nil,
+          cost: turn.conversionOnly(elements[index].boundary, elements[index].shape))
+        clock.add(found[index].cost, costs.overlap)
+        last.add(found[index].cost, costs.overlap)
+        continue
+      }
+      var cost = turn.cost(
+        of: placed, placement: elements[index].placement, needsInputGradient: index > firstLearning)
+      if index == cut {
+        (cost.forwardConversion, cost.backwardConversion) = (
+          LayerCost.ConversionCost(), LayerCost.ConversionCost()
+        )
+      }
+      last.add(cost, costs.overlap)
+      var alone = cost
+      (alone.exchange, alone.gather, alone.update) = (0, 0, 0)
+      clock.add(alone, costs.overlap)
+      // In the table, all turns together.
+      cost.passes.forward *= Double(turns)
+      cost.passes.parameterGradients *= Double(turns)
+      cost.passes.inputGradient *= Double(turns)
+      found[index] = Layer(
+        title: elements[index].title, placement: elements[index].placement, cost: cost)
+    }
+    let isBroadcast = first.run?.order == .broadcastInTurn
+    var gather = costs.conversion(.gatherExamples, of: first.input, turns: turns)
+    var scatter = costs.conversion(.scatterExamples, of: first.input, turns: turns)
+    if isBroadcast {
+      // One rank's link carries what all do otherwise.
+      gather.seconds *= Double(turns - 1)
+      scatter.seconds *= Double(turns - 1)
+    }
+    var step = StepClock(seconds: gather.seconds)
+    for number in 0..<turns {
+      let isLast = number == turns - 1
+      let computed = isLast ? last.seconds : clock.seconds
+      if gather.usesLink {
+        step.pending = (isLast ? 0 : gather.seconds) + (number == 0 ? 0 : scatter.seconds)
+        step.compute(computed, costs.overlap)
+        step.seconds += step.pending
+        step.pending = 0
+      } else {
+        step.seconds += computed + (isLast ? 0 : gather.seconds) + scatter.seconds
+      }
+    }
+    if gather.usesLink { step.seconds += scatter.seconds }
+    step.pending = last.pending
+    step.gathering = last.gathering
+    step.memory = last.memory + gather.memory * 3
+    var cost = found[cut].cost
+    for (path, one) in [
+      (\LayerCost.forwardConversion, gather), (\LayerCost.backwardConversion, scatter),
+    ] {
+      cost[keyPath: path] = one
+      cost[keyPath: path].seconds *= Double(turns)
+      cost[keyPath: path].bytes *= Double(turns)
+    }
+    found[cut] = Layer(title: found[cut].title, placement: found[cut].placement, cost: cost)
+    return step
+  }
+}
+
+extension StepCosts {
+  /// The same with the examples of one turn in the place of a group's.
+  func ofTurn() -> StepCosts {
+    var turn = setting
+    turn.groupRows = setting.rows
+    return StepCosts(turn)
+  }
+
+  func conversionOnly(_ boundary: Boundary, _ shape: Shape) -> LayerCost {
+    var cost = LayerCost()
+    cost.forwardConversion = conversion(boundary.forward, of: shape)
+    cost.backwardConversion = conversion(boundary.backward, of: shape)
+    return cost
+  }
+}
