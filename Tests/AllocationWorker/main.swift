@@ -47,9 +47,9 @@ struct Nothing: Loss {
 // Counts what the calls after the first allocate: a line a way of reducing and size, from rank 0.
 try MPI.run { world in
   func measure(_ name: String, _ bytes: Int, _ call: () throws -> Void) throws {
-    for _ in 0..<200 { try call() }
+    for _ in 0..<40 { try call() }
     let before = allocation_count()
-    for _ in 0..<100 { try call() }
+    for _ in 0..<40 { try call() }
     let mine = allocation_count() - before
     let all = try world.allReduce(mine, .sum)
     if world.isRoot { print("\(name) \(bytes) \(all)") }

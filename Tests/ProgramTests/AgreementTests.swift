@@ -5,10 +5,20 @@ import XCTest
 /// What ranks that disagree are told, and that legal programs end: a part of what
 /// `scripts/test-agreement` and `scripts/test-progress` check.
 final class AgreementTests: ProgramTestCase {
-  func testATenthOfTheMatrixOfDisagreements() throws {
+  func testATenthOfTheMatrixOfDisagreementsOnOneHost() throws {
+    try checkATenth("vader,tcp")
+  }
+
+  func testATenthOfTheMatrixOfDisagreementsOverUCXAndBetweenHosts() throws {
+    try checkATenth("ucx,hosts")
+  }
+
+  private func checkATenth(_ transports: String, line: UInt = #line) throws {
     // Another tenth every day; a failure prints the seed.
     let seed = Int(Date().timeIntervalSince1970 / 86_400)
-    try check("test-agreement", ["--cells", "tenth", "--seed", "\(seed)"])
+    try check(
+      "test-agreement", ["--cells", "tenth", "--seed", "\(seed)", "--transports", transports],
+      line: line)
   }
 
   func testWhatIsInFlightMovesInEveryWait() throws {

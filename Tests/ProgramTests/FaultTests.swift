@@ -101,7 +101,7 @@ final class FaultTests: XCTestCase {
       ("duplicate", "duplicate has"), ("arena", "Arena.init has"), ("reduction", ""),
       ("finalize", "MPI_Finalize"),
     ] {
-      let outcome = try run("stop-\(place)", "1", deadline: "2")
+      let outcome = try run("stop-\(place)", "1", deadline: "1")
       check(outcome, exitCode: 70, says: operation.isEmpty ? [] : [": \(operation)"])
       let reports = outcome.errorLines(beginningWith: "error: rank ")
       XCTAssertFalse(reports.isEmpty, "\(place): \(outcome.errors)")
