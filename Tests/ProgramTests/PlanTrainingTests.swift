@@ -50,6 +50,32 @@ final class PlanTrainingTests: XCTestCase {
     }
   }
 
+  /// The map has a field for each batch and rate; the curves a point for each number of ranks.
+  func testManyPlansAreDrawn() throws {
+    let chart = try TemporaryFile("")
+    let words = "--model alexnet --hosts 8x1 --link 10Gbit,50us --compute 2TFLOP/s "
+    let map = try plan(words + "--map \(chart.path)")
+    XCTAssertEqual(map.exitCode, 0, map.errors)
+    let rows = map.output.split(separator: "\n").dropFirst()
+    XCTAssertEqual(rows.count, 7)
+    XCTAssertTrue(rows.first?.contains("fewer") ?? false, map.output)
+    XCTAssertTrue(rows.last?.hasSuffix("data 1") ?? false, map.output)
+    let drawn = try String(contentsOfFile: chart.path, encoding: .utf8)
+    XCTAssertTrue(drawn.hasPrefix("<svg ") && drawn.contains("100 Gbit/s"))
+    XCTAssertEqual(drawn.components(separatedBy: "height=\"40\"").count, 71)
+
+    let scaling = try plan(words + "--batch-size 128 --scaling \(chart.path)")
+    XCTAssertEqual(scaling.exitCode, 0, scaling.errors)
+    let speeds = scaling.output.split(separator: "\n").map {
+      $0.split(separator: " ").map(String.init)
+    }
+    XCTAssertEqual(speeds.map(\.[0]), ["ranks", "1", "2", "4", "8"])
+    let eight = try XCTUnwrap(speeds.last).compactMap(Double.init)
+    XCTAssertGreaterThanOrEqual(eight[1], try XCTUnwrap(eight.dropFirst(2).max()))
+    XCTAssertTrue(
+      try String(contentsOfFile: chart.path, encoding: .utf8).contains("Weak scaling of alexnet"))
+  }
+
   func testWhatCannotBePlannedIsRefused() throws {
     let profile = try TemporaryFile("{\"version\": 1, \"ranks_per_host\": [1]}")
     let network = try TemporaryFile("{\"layers\": \"4,banana\"}")
@@ -58,6 +84,10 @@ final class PlanTrainingTests: XCTestCase {
     defer { try? FileManager.default.removeItem(atPath: json) }
     for (words, code, sentence) in [
       ("--hosts 2x1", 64, "Give one of --model and --layers"),
+      ("--model mlp --profile x --map y", 64, "--map is drawn for machines by --hosts"),
+      ("--model mlp --hosts 2x1 --batch-size 4 --map y", 64, "leave out their size"),
+      ("--model mlp --hosts 2x1 --map y --scaling z", 64, "Give one of --map and --scaling"),
+      ("--model mlp --hosts 2x1 --format json --scaling z", 64, "leave out --format json"),
       ("--model banana --hosts 2x1", 64, "banana"),
       ("--model mlp", 64, "Give one of --profile and --hosts"),
       ("--model mlp --hosts 0x2", 64, "hosts"),

@@ -13,6 +13,8 @@ package struct PlanLine: Sendable {
   package let gives: Layout
   /// What is exchanged before the next layer; nil for nothing.
   package fileprivate(set) var then: String?
+  /// Whether the layer has weights; false for the input.
+  package let hasWeights: Bool
 
   fileprivate var cells: [String] {
     [
@@ -30,7 +32,9 @@ extension ResolvedPlan {
       if let conversion = layer.boundary.forward.map({ words($0, layer.run) }) {
         if lines.isEmpty {
           lines.append(
-            PlanLine(layer: "input", placement: nil, takes: nil, gives: layer.boundary.given))
+            PlanLine(
+              layer: "input", placement: nil, takes: nil, gives: layer.boundary.given,
+              hasWeights: false))
         }
         lines[lines.count - 1].then = conversion
       }
@@ -38,7 +42,8 @@ extension ResolvedPlan {
       let title = layer.path.isEmpty ? layer.layer.summary : "\(layer.path) \(layer.layer.summary)"
       lines.append(
         PlanLine(
-          layer: title, placement: placement, takes: layer.boundary.taken, gives: layer.gives))
+          layer: title, placement: placement, takes: layer.boundary.taken, gives: layer.gives,
+          hasWeights: !layer.layer.allParameters.isEmpty))
     }
     if let conversion = end.forward, !lines.isEmpty {
       lines[lines.count - 1].then = words(conversion, nil)

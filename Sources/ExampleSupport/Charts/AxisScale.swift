@@ -60,6 +60,13 @@ struct AxisScale {
     case .logarithmic(let base):
       let first = Int((low - 1e-9).rounded(.up))
       let last = Int((high + 1e-9).rounded(.down))
+      // Less than two whole powers of ten: numbers between them, too.
+      if base == 10, last - first < 2 {
+        let between = (first - 1...last).flatMap { power in
+          [1, 2, 5].map { $0 * pow(10, Double(power)) }
+        }.filter { log10($0) >= low - 1e-9 && log10($0) <= high + 1e-9 }
+        if between.count <= count { return between }
+      }
       guard first <= last else { return [] }
       let step = (last - first) / count + 1
       return stride(from: first, through: last, by: step).map { pow(base, Double($0)) }

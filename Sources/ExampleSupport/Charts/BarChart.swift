@@ -26,10 +26,11 @@ public struct BarChart: Sendable {
 
   /// The chart as the contents of an SVG file.
   public func svg() -> String {
-    let (left, right, top, bottom) = (84.0, 740.0, 84.0, 384.0)
-    var drawing = SVGDocument(width: 780, height: 450, title: title)
-    drawing.addText(title, at: Point(left, 36), size: 19, isBold: true)
-    drawing.addText(subtitle, at: Point(left, 60), size: 13, color: Palette.quiet)
+    let heading = ChartHeading(title: title, subtitle: subtitle, width: ChartHeading.width)
+    let (left, right, top) = (84.0, ChartHeading.width - 24, heading.height + 14)
+    let bottom = top + 280
+    var drawing = SVGDocument(width: ChartHeading.width, height: bottom + 66, title: title)
+    heading.draw(on: &drawing)
     let (first, last) = (bars.map(\.value).min() ?? 0, bars.map(\.value).max() ?? 0)
     let y = AxisScale(
       [0, bars.map(\.height).max() ?? 1], .linear, from: bottom, to: top, isTight: false)
@@ -37,11 +38,11 @@ public struct BarChart: Sendable {
       let place = y.place(value)
       drawing.addLine([Point(left, place), Point(right, place)], color: Palette.grid)
       drawing.addText(
-        "\((value * 100).formatted(digits: 3)) %", at: Point(left - 8, place + 4.5), size: 12,
+        "\((value * 100).formatted(digits: 3)) %", at: Point(left - 8, place + 4.5), size: 13,
         color: Palette.quiet, anchor: .end)
     }
     let width = (right - left) / Double(last - first + 1)
-    let labelled = max(1, Int((34 / width).rounded(.up)))
+    let labelled = max(1, Int((38 / width).rounded(.up)))
     for (value, height) in bars {
       let place = left + width * Double(value - first)
       drawing.addRectangle(
@@ -50,14 +51,14 @@ public struct BarChart: Sendable {
     }
     for value in first...last where (value - first) % labelled == 0 {
       drawing.addText(
-        "\(value)", at: Point(left + width * (Double(value - first) + 0.5), bottom + 20), size: 12,
+        "\(value)", at: Point(left + width * (Double(value - first) + 0.5), bottom + 20), size: 13,
         color: Palette.quiet, anchor: .middle)
     }
     drawing.addLine(
       [Point(left, top), Point(left, bottom), Point(right, bottom)], color: Palette.frame)
-    drawing.addText(xTitle, at: Point((left + right) / 2, bottom + 48), anchor: .middle)
+    drawing.addText(xTitle, at: Point((left + right) / 2, bottom + 48), size: 14, anchor: .middle)
     drawing.addText(
-      yTitle, at: Point(20, (top + bottom) / 2), anchor: .middle, isVertical: true)
+      yTitle, at: Point(22, (top + bottom) / 2), size: 14, anchor: .middle, isVertical: true)
     return drawing.text
   }
 }

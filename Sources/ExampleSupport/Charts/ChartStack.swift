@@ -1,10 +1,6 @@
 /// Charts of lines one below the other, under one title.
 public struct ChartStack: Sendable {
-  private typealias Point = SVGDocument.Point
-
-  private static let width = 1040.0
-  private static let plotHeight = 280.0
-  private static let head = 84.0
+  private static let plotHeight = 260.0
   private static let gap = 78.0
 
   private let title: String
@@ -20,16 +16,17 @@ public struct ChartStack: Sendable {
   /// The charts as the contents of an SVG file.
   public func svg() -> String {
     let step = ChartStack.plotHeight + ChartStack.gap
+    let width = LineChart.width(names: charts.flatMap { $0.series.map(\.name) })
+    let heading = ChartHeading(title: title, subtitle: subtitle, width: width.all)
+    let first = heading.height + 12
     var drawing = SVGDocument(
-      width: ChartStack.width, height: ChartStack.head + step * Double(charts.count), title: title)
-    drawing.addText(title, at: Point(84, 36), size: 19, isBold: true)
-    drawing.addText(subtitle, at: Point(84, 60), size: 13, color: Palette.quiet)
-    let names = charts.flatMap(\.series).map { Double($0.name.count) * 7 }.max() ?? 0
+      width: width.all, height: first + step * Double(charts.count) - 14, title: title)
+    heading.draw(on: &drawing)
     for (number, chart) in charts.enumerated() {
-      let top = ChartStack.head + step * Double(number)
+      let top = first + step * Double(number)
       let plot = PlotArea(
-        left: 84, right: min(900, max(700, ChartStack.width - names - 58)), top: top,
-        bottom: top + ChartStack.plotHeight, xTicks: 12, yTicks: 6, letters: 12)
+        left: 92, right: width.plotEnd, top: top, bottom: top + ChartStack.plotHeight, xTicks: 8,
+        yTicks: 6, letters: 13)
       let scales = plot.scales(of: chart, comparedWith: charts)
       plot.drawAxes(scales, of: chart, on: &drawing)
       for (line, look) in zip(chart.series, chart.looks) {

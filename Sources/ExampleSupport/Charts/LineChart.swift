@@ -73,7 +73,6 @@ public struct LineChart: Sendable {
   let series: [Series]
   /// Of each line, how it looks.
   let looks: [Look]
-  private let size = (width: 1040.0, height: 600.0)
 
   /// A chart.
   ///
@@ -134,19 +133,25 @@ public struct LineChart: Sendable {
     if series.count(where: { $0.kind != .yardstick }) > LineChart.mostLines {
       return SmallMultiples(self).svg()
     }
-    typealias Point = SVGDocument.Point
-    var drawing = SVGDocument(width: size.width, height: size.height, title: title)
-    // Letters are about 7 pixels wide.
-    let names = series.map { Double($0.name.count) * 7 }.max() ?? 0
-    let right = min(900, max(700, size.width - names - 58))
+    let width = LineChart.width(names: series.map(\.name))
+    let heading = ChartHeading(title: title, subtitle: subtitle, width: width.all)
+    let top = heading.height + 12
+    var drawing = SVGDocument(width: width.all, height: top + 440, title: title)
+    heading.draw(on: &drawing)
     let plot = PlotArea(
-      left: 84, right: right, top: 84, bottom: 524, xTicks: 14, yTicks: 12, letters: 12)
-    drawing.addText(title, at: Point(plot.left, 36), size: 19, isBold: true)
-    drawing.addText(subtitle, at: Point(plot.left, 60), size: 13, color: Palette.quiet)
+      left: 92, right: width.plotEnd, top: top, bottom: top + 376, xTicks: 9, yTicks: 10,
+      letters: 13)
     let scales = plot.scales(of: self)
     plot.drawAxes(scales, of: self, on: &drawing)
     for (line, look) in zip(series, looks) { plot.draw(line, look, scales, on: &drawing) }
     plot.drawNames(of: self, scales, on: &drawing)
     return drawing.text
+  }
+
+  /// Pixels to the right end of the plot, and of the picture, that leave room for the lines' names.
+  static func width(names: [String]) -> (plotEnd: Double, all: Double) {
+    let room = 7.5 * Double(names.map(\.count).max() ?? 0) + 48
+    let end = min(640, max(460, ChartHeading.width - room))
+    return (end, max(ChartHeading.width, end + room))
   }
 }

@@ -38,7 +38,7 @@ struct PlotArea {
         chart.y.label(value), at: Point(left - 8, place + letters * 0.38), size: letters,
         color: Palette.quiet, anchor: .end)
     }
-    for value in scales.x.ticks(atMost: xTicks) {
+    for value in horizontalTicks(scales.x, chart.x.label) {
       let place = scales.x.place(value)
       drawing.addLine([Point(place, top), Point(place, bottom)], color: Palette.grid)
       drawing.addLine([Point(place, bottom), Point(place, bottom + 5)], color: Palette.frame)
@@ -49,9 +49,24 @@ struct PlotArea {
     drawing.addLine(
       [Point(left, top), Point(left, bottom), Point(right, bottom)], color: Palette.frame)
     guard hasTitles else { return }
-    drawing.addText(chart.x.title, at: Point((left + right) / 2, bottom + 50), anchor: .middle)
     drawing.addText(
-      chart.y.title, at: Point(left - 62, (top + bottom) / 2), anchor: .middle, isVertical: true)
+      chart.x.title, at: Point((left + right) / 2, bottom + 48), size: letters + 1, anchor: .middle)
+    drawing.addText(
+      chart.y.title, at: Point(left - 72, (top + bottom) / 2), size: letters + 1,
+      anchor: .middle, isVertical: true)
+  }
+
+  /// Ticks whose labels have room beside each other.
+  private func horizontalTicks(_ scale: AxisScale, _ label: (Double) -> String) -> [Double] {
+    for count in (2...max(2, xTicks)).reversed() {
+      let ticks = scale.ticks(atMost: count)
+      let haveRoom = zip(ticks, ticks.dropFirst()).allSatisfy { one, next in
+        let letterCount = Double(label(one).count + label(next).count) / 2
+        return scale.place(next) - scale.place(one) > letters * (0.58 * letterCount + 0.6)
+      }
+      if haveRoom { return ticks }
+    }
+    return scale.ticks(atMost: 1)
   }
 
   /// Draws a line with its marks.
@@ -84,7 +99,8 @@ struct PlotArea {
       let start = Point(right + 22, height)
       // From the line's end to its name, for the names may have had to make room for each other.
       drawing.addLine(
-        [Point(end.x + 6, end.y), Point(right + 3, end.y), start], color: look.color, width: 0.8)
+        [Point(end.x + 6, end.y), Point(right + 3, end.y), start], color: look.color, width: 0.8,
+        dashes: "2 3")
       if let marker = look.marker {
         drawing.addMarker(
           marker, at: Point(start.x + 6, height), color: look.color, isHollow: look.isHollow)
@@ -93,7 +109,7 @@ struct PlotArea {
           [start, Point(start.x + 13, height)], color: look.color, width: 2,
           dashes: line.kind == .yardstick ? "5 3" : nil)
       }
-      drawing.addText(line.name, at: Point(start.x + 18, height + 4.5))
+      drawing.addText(line.name, at: Point(start.x + 18, height + 4.5), size: 14)
     }
   }
 

@@ -2,9 +2,8 @@
 struct SmallMultiples {
   private typealias Point = SVGDocument.Point
 
-  private static let across = 3
-  private static let panel = (width: 346.0, height: 236.0)
-  private static let head = 90.0
+  private static let across = 2
+  private static let panel = (width: ChartHeading.width / 2, height: 250.0)
 
   private let chart: LineChart
 
@@ -13,28 +12,33 @@ struct SmallMultiples {
   func svg() -> String {
     let named = chart.series.indices.filter { chart.series[$0].kind != .yardstick }
     let down = (named.count + SmallMultiples.across - 1) / SmallMultiples.across
-    let (panel, head) = (SmallMultiples.panel, SmallMultiples.head)
+    let panel = SmallMultiples.panel
     let width = panel.width * Double(SmallMultiples.across)
+    let heading = ChartHeading(
+      title: chart.title,
+      subtitle: "\(chart.subtitle) \(chart.y.title); one line in front of the others.", width: width
+    )
+    let yardsticks = chart.series.filter { $0.kind == .yardstick }
+    let head = heading.height + (yardsticks.isEmpty ? 10 : 34)
     let height = head + panel.height * Double(down) + 34
     var drawing = SVGDocument(width: width, height: height, title: chart.title)
-    drawing.addText(chart.title, at: Point(12, 32), size: 19, isBold: true)
-    drawing.addText(
-      "\(chart.subtitle) \(chart.y.title); one line in front of the others.", at: Point(12, 56),
-      size: 13, color: Palette.quiet)
-    var x = 12.0
-    for line in chart.series where line.kind == .yardstick {
+    heading.draw(on: &drawing)
+    var x = 16.0
+    for line in yardsticks {
+      let y = heading.height + 16
       drawing.addLine(
-        [Point(x, 70), Point(x + 22, 70)], color: Palette.yardstick, width: 1.5, dashes: "6 4")
-      drawing.addText(line.name, at: Point(x + 28, 74), size: 12)
-      x += 44 + 7 * Double(line.name.count)
+        [Point(x, y - 4), Point(x + 22, y - 4)], color: Palette.yardstick, width: 1.5,
+        dashes: "6 4")
+      drawing.addText(line.name, at: Point(x + 28, y), size: 14)
+      x += 48 + 7.5 * Double(line.name.count)
     }
     for (place, number) in named.enumerated() {
       let corner = Point(
         Double(place % SmallMultiples.across) * panel.width,
         head + Double(place / SmallMultiples.across) * panel.height)
       let plot = PlotArea(
-        left: corner.x + 64, right: corner.x + panel.width - 14, top: corner.y + 26,
-        bottom: corner.y + panel.height - 34, xTicks: 5, yTicks: 6, letters: 11)
+        left: corner.x + 72, right: corner.x + panel.width - 14, top: corner.y + 26,
+        bottom: corner.y + panel.height - 34, xTicks: 5, yTicks: 6, letters: 13)
       let scales = plot.scales(of: chart)
       plot.drawAxes(scales, of: chart, hasTitles: false, on: &drawing)
       for other in chart.series.indices where other != number {
@@ -52,9 +56,9 @@ struct SmallMultiples {
           marker, at: Point(plot.left + 6, corner.y + 13), color: look.color,
           isHollow: look.isHollow)
       }
-      drawing.addText(line.name, at: Point(plot.left + 16, corner.y + 18), size: 13, isBold: true)
+      drawing.addText(line.name, at: Point(plot.left + 16, corner.y + 18), size: 14, isBold: true)
     }
-    drawing.addText(chart.x.title, at: Point(width / 2, height - 12), anchor: .middle)
+    drawing.addText(chart.x.title, at: Point(width / 2, height - 12), size: 14, anchor: .middle)
     return drawing.text
   }
 }

@@ -60,7 +60,19 @@ struct Chart: ParsableCommand {
         "Name one thing to draw: a file of columns, --log, --trace or --staleness.")
     }
     if file != nil { try columns.check(title: title) }
+    if !log.isEmpty { _ = try progress }
     try OptionBounds.check("steps", steps, in: 1...1000)
+  }
+
+  /// What the horizontal axis of logs counts.
+  private var progress: TrainingLogs.Progress {
+    get throws {
+      guard let name = columns.x else { return .step }
+      guard let progress = TrainingLogs.Progress(rawValue: name) else {
+        throw ValidationError("Of logs, --x is step or seconds, not \(name).")
+      }
+      return progress
+    }
   }
 
   private func svg() throws -> String {
@@ -73,6 +85,6 @@ struct Chart: ParsableCommand {
     if let staleness {
       return try StalenessChart(path: staleness).chart(title: title, subtitle: subtitle).svg()
     }
-    return try TrainingLogs(log).chart(title: title, subtitle: subtitle).svg()
+    return try TrainingLogs(log, by: progress).chart(title: title, subtitle: subtitle).svg()
   }
 }

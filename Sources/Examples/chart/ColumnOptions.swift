@@ -9,7 +9,7 @@ struct ColumnOptions: ParsableArguments {
     case number, bytes, seconds
   }
 
-  @Option(help: "The column of the horizontal axis.")
+  @Option(help: "The column of the horizontal axis; with --log, step (default) or seconds.")
   var x: String?
 
   @Option(help: "The columns of the lines, separated by commas.")

@@ -14,7 +14,8 @@ struct TraceTimeline {
     let name: String
     let ph: String
     let pid: Int
-    let tid: Int
+    /// Nil of a counter, which belongs to the whole process.
+    let tid: Int?
     let ts: Double?
     let dur: Double?
     let args: Arguments?
@@ -36,9 +37,9 @@ struct TraceTimeline {
   private static let exchanges = [
     ("gradients", Palette.ours[2]), ("weights", Palette.ours[3]), ("other", Palette.frame),
   ]
-  private static let lane = 24.0
-  private static let left = 92.0
-  private static let width = 900.0
+  private static let lane = 28.0
+  private static let left = 116.0
+  private static let width = ChartHeading.width
 
   private let events: [Event]
   private let ranks: [Int]
@@ -73,21 +74,24 @@ struct TraceTimeline {
 
   func svg(title: String?, subtitle: String?) -> String {
     let (lane, left) = (TraceTimeline.lane, TraceTimeline.left)
-    let height = 122 + Double(ranks.count) * (2 * lane + 22) + 24
     let name = title ?? "\(steps) steps of \(ranks.count) ranks"
+    let heading = ChartHeading(
+      title: name,
+      subtitle: subtitle
+        ?? "Above, what a rank computes; below, its exchanges that are under way.",
+      width: TraceTimeline.width)
+    let first = heading.height + 52
+    let height = first + Double(ranks.count) * (2 * lane + 22) + 50
     var drawing = SVGDocument(width: TraceTimeline.width, height: height, title: name)
-    drawing.addText(name, at: Point(12, 30), size: 19, isBold: true)
-    drawing.addText(
-      subtitle ?? "Above, what a rank computes; below, its exchanges that are under way.",
-      at: Point(12, 54), size: 13, color: Palette.quiet)
-    drawLegend(at: 84, on: &drawing)
-    var y = 112.0
+    heading.draw(on: &drawing)
+    drawLegend(at: heading.height + 26, on: &drawing)
+    var y = first
     for rank in ranks {
       drawing.addText(
-        "rank \(rank)", at: Point(left - 10, y + 16), size: 12, anchor: .end)
+        "rank \(rank)", at: Point(left - 10, y + 18), size: 14, anchor: .end)
       if let host = hosts[rank]?.split(separator: " ").last {
         drawing.addText(
-          String(host.prefix(13)), at: Point(left - 10, y + 32), size: 10, color: Palette.quiet,
+          String(host.prefix(13)), at: Point(left - 10, y + 36), size: 13, color: Palette.quiet,
           anchor: .end)
       }
       draw(rank, at: y, on: &drawing)
@@ -107,10 +111,11 @@ struct TraceTimeline {
           height: lane, fill: color)
       }
     }
-    let threads = Set(own.filter { $0.tid > 0 }.map(\.tid)).sorted()
+    let threads = Set(own.compactMap(\.tid).filter { $0 > 0 }).sorted()
     let height = min(lane / Double(max(threads.count, 1)), 8)
-    for event in own where event.tid > 0 {
-      let row = Double(threads.firstIndex(of: event.tid) ?? 0)
+    for event in own {
+      guard let thread = event.tid.flatMap({ threads.firstIndex(of: $0) }) else { continue }
+      let row = Double(thread)
       drawing.addRectangle(
         at: Point(place(event.start), y + lane + 3 + row * height),
         width: max(place(event.end) - place(event.start), 0.4), height: height * 0.85,
@@ -130,16 +135,16 @@ struct TraceTimeline {
 
   private func drawLegend(at y: Double, on drawing: inout SVGDocument) {
     let drawn = events.filter { $0.end > span.start && $0.start < span.end }
-    let kinds = Set(drawn.filter { $0.tid > 0 }.map { kind(of: $0.name) })
+    let kinds = Set(drawn.filter { $0.tid ?? 0 > 0 }.map { kind(of: $0.name) })
     let names = Set(drawn.map(\.name))
-    var x = TraceTimeline.left
+    var x = 16.0
     let signs =
       TraceTimeline.phases.filter { names.contains($0.0) }
       + TraceTimeline.exchanges.indices.filter(kinds.contains).map { TraceTimeline.exchanges[$0] }
     for (name, color) in signs {
       drawing.addRectangle(at: Point(x, y - 11), width: 13, height: 13, fill: color)
-      drawing.addText(name, at: Point(x + 19, y), size: 12)
-      x += 34 + 7 * Double(name.count) + 12
+      drawing.addText(name, at: Point(x + 19, y), size: 14)
+      x += 40 + 7.2 * Double(name.count)
     }
   }
 
@@ -151,8 +156,12 @@ struct TraceTimeline {
       let x = place(span.start + value * 1e3)
       drawing.addLine([Point(x, y), Point(x, y + 5)], color: Palette.frame)
       drawing.addText(
-        "\(value.formatted(digits: 3)) ms", at: Point(x, y + 20), size: 12, color: Palette.quiet,
+        "\(value.formatted(digits: 3)) ms", at: Point(x, y + 20), size: 13, color: Palette.quiet,
         anchor: .middle)
     }
+    drawing.addText(
+      "Time since the first of these steps began",
+      at: Point((TraceTimeline.left + TraceTimeline.width - 20) / 2, y + 44), size: 14,
+      anchor: .middle)
   }
 }

@@ -4,8 +4,26 @@ import Foundation
 
 /// Logs of trainings (`train-classifier --log`), drawn one over the other.
 struct TrainingLogs {
-  private struct Line: Decodable {
+  /// What the horizontal axis counts: a key of the logs' lines.
+  enum Progress: String, CaseIterable {
+    case step, seconds
+
+    fileprivate func place(of line: Line) -> Double? {
+      self == .step ? Double(line.step) : line.seconds
+    }
+
+    fileprivate var axis: LineChart.Axis {
+      switch self {
+      case .step: LineChart.Axis(title: "Step", label: AxisWords.count)
+      case .seconds:
+        LineChart.Axis(title: "Seconds since the training began") { $0.formatted(digits: 3) }
+      }
+    }
+  }
+
+  fileprivate struct Line: Decodable {
     let step: Int
+    let seconds: Double?
     let loss: Double?
     let test_accuracy: Double?
   }
@@ -20,8 +38,10 @@ struct TrainingLogs {
   private static let mostPoints = 200
 
   private let runs: [Run]
+  private let progress: Progress
 
-  init(_ paths: [String]) throws {
+  init(_ paths: [String], by progress: Progress) throws {
+    self.progress = progress
     let names = TrainingLogs.names(paths)
     runs = try zip(paths, names).map { path, name in
       var run = Run(name: name)
@@ -34,8 +54,9 @@ struct TrainingLogs {
           throw ChartError.notWhatIsDrawn(
             path, "line \(number + 1) is not one that train-classifier --log writes")
         }
-        if let loss = line.loss { run.loss.append((Double(line.step), loss)) }
-        if let accuracy = line.test_accuracy { run.accuracy.append((Double(line.step), accuracy)) }
+        guard let place = progress.place(of: line) else { continue }
+        if let loss = line.loss { run.loss.append((place, loss)) }
+        if let accuracy = line.test_accuracy { run.accuracy.append((place, accuracy)) }
       }
       if run.loss.isEmpty { throw ChartError.notWhatIsDrawn(path, "it has no step yet") }
       return run
@@ -43,15 +64,14 @@ struct TrainingLogs {
   }
 
   func chart(title: String?, subtitle: String?) -> ChartStack {
-    let steps = LineChart.Axis(title: "Step", label: AxisWords.count)
     let loss = LineChart(
-      title: "", subtitle: "", x: steps,
+      title: "", subtitle: "", x: progress.axis,
       y: LineChart.Axis(title: "Loss") { $0.formatted(digits: 3) },
       series: runs.map {
         LineChart.Series(name: $0.name, points: TrainingLogs.thinned($0.loss))
       })
     let accuracy = LineChart(
-      title: "", subtitle: "", x: steps,
+      title: "", subtitle: "", x: progress.axis,
       y: LineChart.Axis(title: "Test accuracy") { "\(($0 * 100).formatted(digits: 3)) %" },
       series: runs.map { LineChart.Series(name: $0.name, points: $0.accuracy) })
     let points = runs.map(\.loss.count).max() ?? 0

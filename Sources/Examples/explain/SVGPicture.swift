@@ -4,7 +4,7 @@ import ExampleSupport
 struct SVGPicture {
   private typealias Point = SVGDocument.Point
 
-  private static let pageWidth = 840.0
+  private static let pageWidth = 660.0
   private static let footWidth = 600.0
   private static let head = 50.0
 

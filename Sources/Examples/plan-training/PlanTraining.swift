@@ -77,6 +77,18 @@ struct PlanTraining: ParsableCommand {
   @Option(help: ArgumentHelp("Writes the profile, to keep and edit.", valueName: "file"))
   var writeProfile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Instead of one plan: draws which kind is fastest over batches and rates of the links.",
+      valueName: "file.svg"))
+  var map: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Instead of one plan: draws how each strategy's speed grows with the hosts.",
+      valueName: "file.svg"))
+  var scaling: String?
+
   func validate() throws {
     if (model == nil) == (layers == nil) {
       throw ValidationError("Give one of --model and --layers.")
@@ -105,6 +117,23 @@ struct PlanTraining: ParsableCommand {
       try OptionBounds.check(name, count)
     }
     try OptionBounds.check("optimizer-vectors", optimizerVectors, in: 0...16)
+    try checkCharts()
+  }
+
+  private func checkCharts() throws {
+    guard map != nil || scaling != nil else { return }
+    if map != nil, scaling != nil { throw ValidationError("Give one of --map and --scaling.") }
+    let name = map == nil ? "scaling" : "map"
+    if hosts == nil { throw ValidationError("--\(name) is drawn for machines by --hosts.") }
+    if map != nil, batchSize != nil || globalBatchSize != nil {
+      throw ValidationError("--map is drawn over batches: leave out their size.")
+    }
+    for (option, isGiven) in [
+      ("write-plan", writePlan != nil), ("write-profile", writeProfile != nil),
+      ("format json", format == .json),
+    ] where isGiven {
+      throw ValidationError("--\(name) draws many plans: leave out --\(option).")
+    }
   }
 
   static func main() {
@@ -114,16 +143,10 @@ struct PlanTraining: ParsableCommand {
   }
 
   private func plan(_ console: RankConsole) throws {
-    let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
-    let input = layers == nil ? model?.example ?? Shape(words.input) : Shape(words.input)
-    let root = Sequential<Float>(try words.layers(for: input))
+    if map != nil || scaling != nil { return try draw(console) }
     let machines = try machines()
-    var task = Planner.Task(
-      root, input: input, globalBatchSize: globalBatchSize ?? (batchSize ?? 64) * machines.ranks,
-      optimizer: RememberedVectors(count: optimizerVectors), on: machines)
-    task.memory = memory?.bytes
-    task.allowsInexact = allowInexact
-    var planner = try Planner(task)
+    var planner = try Planner(
+      try task(machines, globalBatchSize ?? (batchSize ?? 64) * machines.ranks))
     let planned = try planner.run()
     let report = PlanReport(planned)
     switch format {
@@ -132,6 +155,39 @@ struct PlanTraining: ParsableCommand {
     }
     try write(planned.best.prediction.plan.json, to: writePlan)
     try write(machines.json, to: writeProfile)
+  }
+
+  /// What is trained on some machines with a global batch.
+  private func task(_ machines: MachineProfile, _ globalBatchSize: Int) throws -> Planner.Task {
+    let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
+    let input = layers == nil ? model?.example ?? Shape(words.input) : Shape(words.input)
+    var task = Planner.Task(
+      Sequential<Float>(try words.layers(for: input)), input: input,
+      globalBatchSize: globalBatchSize, optimizer: RememberedVectors(count: optimizerVectors),
+      on: machines)
+    task.memory = memory?.bytes
+    task.allowsInexact = allowInexact
+    return task
+  }
+
+  private func draw(_ console: RankConsole) throws {
+    let name = model?.name ?? "the network"
+    let figures = try figures()
+    if let map {
+      let file = try OutputFile(path: map)
+      let drawn = try StrategyMap(of: name, on: figures, task: task)
+      try console.print(drawn.table.text)
+      try file.write(drawn.svg)
+      return try file.finish()
+    }
+    guard let scaling else { return }
+    let file = try OutputFile(path: scaling)
+    let drawn = try ScalingCurves(
+      of: name, on: figures,
+      batch: (globalBatchSize ?? batchSize ?? 64, globalBatchSize != nil), task: task)
+    try console.print(drawn.table.text)
+    try file.write(drawn.svg)
+    try file.finish()
   }
 
   private func machines() throws -> MachineProfile {
@@ -145,6 +201,10 @@ struct PlanTraining: ParsableCommand {
       }
       return found.usingHosts(useHosts)
     }
+    return .byHand(try figures())
+  }
+
+  private func figures() throws -> MachineProfile.Figures {
     guard let hosts else { throw ValidationError("Give one of --profile and --hosts.") }
     var figures = MachineProfile.Figures(hosts: hosts.hosts, ranksPerHost: hosts.ranksPerHost)
     if let link {
@@ -153,7 +213,7 @@ struct PlanTraining: ParsableCommand {
     }
     if let compute { figures.operationsPerSecond = compute.perSecond }
     if let memoryRate { figures.memoryBytesPerSecond = memoryRate.bytesPerSecond }
-    return .byHand(figures)
+    return figures
   }
 
   private func write(_ text: String, to path: String?) throws {

@@ -7,9 +7,8 @@ import ExampleSupport
 struct PlanPicture {
   private typealias Point = SVGDocument.Point
 
-  private static let row = 64.0
-  private static let box = (width: 58.0, height: 34.0)
-  private static let layouts = 250.0
+  private static let row = 72.0
+  private static let box = (width: 60.0, height: 38.0)
   /// More ranks are drawn as the first of them and an ellipsis.
   private static let mostRanks = 8
 
@@ -41,52 +40,68 @@ struct PlanPicture {
   }
 
   private var shown: Int { min(ranks, PlanPicture.mostRanks) }
-  private var left: Double { 32 + 7.9 * Double(lines.map(\.layer.count).max() ?? 0) }
+  /// Pixels to the first rank's boxes: room for a layer's name, placement and layouts.
+  private var left: Double {
+    let words = lines.flatMap { [8 * Double($0.layer.count), 7 * Double(layouts($0).count)] }
+    return 30 + (words.max() ?? 0)
+  }
   private var right: Double {
     left + Double(shown) * (PlanPicture.box.width + 12) + (ranks > shown ? 30 : 0)
   }
 
   /// The file's contents.
   var svg: String {
-    let top = 96.0
-    let width = right + PlanPicture.layouts
-    let height = top + Double(lines.count) * PlanPicture.row + 76
+    let width = max(right + 12, 640)
     let title = "A plan for \(name) on \(ranks) rank\(ranks == 1 ? "" : "s")"
-    var drawing = SVGDocument(width: max(width, 620), height: height, title: title)
-    drawing.addText(title, at: Point(12, 28), size: 19, isBold: true)
-    drawing.addText(summary, at: Point(12, 50), size: 12, color: Palette.quiet)
+    let heading = ChartHeading(title: title, subtitle: summary, width: width)
+    let top = heading.height + 36
+    let legend = top + Double(lines.count) * PlanPicture.row + 20
+    var drawing = SVGDocument(
+      width: width, height: legend + 24 * Double(signs.count), title: title)
+    heading.draw(on: &drawing)
     for rank in 0..<shown {
       drawing.addText(
-        "rank \(rank)", at: Point(x(rank) + PlanPicture.box.width / 2, top - 12), size: 12,
+        "rank \(rank)", at: Point(x(rank) + PlanPicture.box.width / 2, top - 10), size: 14,
         color: Palette.quiet, anchor: .middle)
     }
     if ranks > shown { drawing.addText("⋯", at: Point(right - 24, top - 12), size: 14) }
     for (number, line) in lines.enumerated() {
       draw(line, at: top + Double(number) * PlanPicture.row, into: &drawing)
     }
-    drawLegend(at: top + Double(lines.count) * PlanPicture.row + 16, into: &drawing)
+    drawLegend(at: legend, into: &drawing)
     return drawing.text
+  }
+
+  private func layouts(_ line: PlanLine) -> String {
+    (line.takes.map { "\($0) → " } ?? "") + "\(line.gives)"
   }
 
   private func x(_ rank: Int) -> Double { left + Double(rank) * (PlanPicture.box.width + 12) }
 
   private func draw(_ line: PlanLine, at y: Double, into drawing: inout SVGDocument) {
     let box = PlanPicture.box
-    drawing.addText(line.layer, at: Point(12, y + 15), size: 13, isBold: true)
+    drawing.addText(line.layer, at: Point(16, y + 15), size: 14, isBold: true)
     if let placement = line.placement {
-      drawing.addText("\(placement)", at: Point(12, y + 31), size: 12, color: Palette.quiet)
+      drawing.addText("\(placement)", at: Point(16, y + 34), size: 14, color: Palette.quiet)
     }
-    for rank in 0..<shown { drawWeights(line.placement, of: rank, at: y, into: &drawing) }
-    let layouts = (line.takes.map { "\($0) → " } ?? "") + "\(line.gives)"
-    drawing.addText(layouts, at: Point(right + 6, y + 21), size: 12, color: Palette.quiet)
+    drawing.addText(
+      layouts(line), at: Point(16, y + (line.placement == nil ? 34 : 52)), size: 13,
+      color: Palette.quiet)
+    if line.hasWeights {
+      for rank in 0..<shown { drawWeights(line.placement, of: rank, at: y, into: &drawing) }
+    } else if line.placement != nil {
+      drawing.addText(
+        "no weights", at: Point((left + x(shown - 1) + box.width) / 2, y + 24), size: 13,
+        color: Palette.quiet, anchor: .middle)
+    }
     guard let then = line.then else { return }
     // What is exchanged is a band over all ranks.
     let band = y + box.height + 6
     drawing.addRectangle(
-      at: Point(left, band), width: x(shown - 1) + box.width - left, height: 17,
+      at: Point(left, band), width: x(shown - 1) + box.width - left, height: 20,
       fill: Palette.ours[4], opacity: 0.35)
     drawing.addText(
-      then, at: Point((left + x(shown - 1) + box.width) / 2, band + 12.5), size: 11,
+      then, at: Point((left + x(shown - 1) + box.width) / 2, band + 14.5), size: 13,
       anchor: .middle)
   }
 
@@ -118,28 +133,29 @@ struct PlanPicture {
     }
   }
 
-  private func drawLegend(at y: Double, into drawing: inout SVGDocument) {
-    let signs: [(Placement, String, String)] = [
-      (.data, Palette.ours[0], "data: all weights, own examples"),
-      (.columns, Palette.ours[2], "columns: some outputs of the layer"),
-      (.rows, Palette.ours[1], "rows: some inputs of the layer"),
+  /// What colours mean, those alone that the plan has.
+  private var signs: [(color: String, opacity: Double, words: String)] {
+    let placements: [(Placement, String, String)] = [
+      (.data, Palette.ours[0], "data: all weights, own examples; gradients are added up"),
+      (.columns, Palette.ours[2], "columns: the weights of some outputs"),
+      (.rows, Palette.ours[1], "rows: the weights of some inputs"),
       (.replicated, Palette.ours[3], "replicated: all weights, the same work on all ranks"),
     ]
-    var (x, line) = (12.0, y)
-    for (placement, color, words) in signs
-    where lines.contains(where: { $0.placement == placement }) {
-      let width = 30 + 6.6 * Double(words.count)
-      if x + width > max(right + PlanPicture.layouts, 620) { (x, line) = (12, line + 20) }
-      drawing.addRectangle(
-        at: Point(x, line - 10), width: 14, height: 12, fill: color, opacity: 0.8)
-      drawing.addText(words, at: Point(x + 20, line), size: 12)
-      x += width + 14
-    }
+    var signs = placements.filter { placement, _, _ in
+      lines.contains { $0.placement == placement && $0.hasWeights }
+    }.map { (color: $0.1, opacity: 0.8, words: $0.2) }
     if lines.contains(where: { $0.then != nil }) {
+      signs.append((Palette.ours[4], 0.35, "what ranks exchange before the next layer"))
+    }
+    return signs
+  }
+
+  private func drawLegend(at y: Double, into drawing: inout SVGDocument) {
+    for (number, sign) in signs.enumerated() {
+      let line = y + 24 * Double(number)
       drawing.addRectangle(
-        at: Point(12, line + 10), width: 14, height: 12, fill: Palette.ours[4], opacity: 0.35)
-      drawing.addText(
-        "what ranks exchange before the next layer", at: Point(32, line + 20), size: 12)
+        at: Point(16, line - 11), width: 16, height: 13, fill: sign.color, opacity: sign.opacity)
+      drawing.addText(sign.words, at: Point(40, line), size: 14)
     }
   }
 }
