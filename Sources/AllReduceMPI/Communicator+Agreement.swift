@@ -7,7 +7,7 @@ extension Communicator {
   /// Collective. Use it where one rank may fail alone, such as reading a file: without it the others
   /// would wait for that rank forever. Cost: one all-reduce of one integer; on failure two broadcasts.
   ///
-  /// - Throws: ``AgreedError``, the same on every rank. ``MPI/run(threading:_:)`` prints it once.
+  /// - Throws: ``AgreedError``, the same on every rank. `MPI.run` prints it once.
   public func agreeing<Result>(_ work: () throws -> Result) throws -> Result {
     var outcome: Swift.Result<Result, any Error>
     do { outcome = .success(try work()) } catch { outcome = .failure(error) }

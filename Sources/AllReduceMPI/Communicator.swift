@@ -3,7 +3,7 @@ internal import CMPI
 /// A group of ranks that exchange messages among themselves only.
 ///
 /// All ranks of the group must call its collective operations in the same order. A communicator
-/// belongs to the thread that runs ``MPI/run(threading:_:)`` and must not outlive it.
+/// belongs to the thread that runs `MPI.run` and must not outlive it.
 ///
 /// Making one is collective, as is (by MPI's rules) releasing one: a program that
 /// releases communicators at the same place on every rank meets the rule by itself.

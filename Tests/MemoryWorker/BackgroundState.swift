@@ -41,7 +41,7 @@ struct BackgroundState {
   func run(on world: Communicator) throws {
     // Weights of a square layer, twice.
     let width = Int((Double(bytes) / 8).squareRoot())
-    let data = ClassificationData.synthetic(count: 640, testCount: 32)
+    let data = TrainingData.synthetic(count: 640, testCount: 32)
     let steps = Steps()
     let trainer = try Trainer(
       Sequential(

@@ -174,7 +174,7 @@ extension Communicator {
   ///   - algorithm: How they travel. Steps and bytes of each: `docs/algorithms.md`.
   ///   - wireFormat: In how many bits `Float` elements travel as messages. With a 16-bit format the
   ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
-  ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = ``WireFormat/unitRoundoff`` and R = p for
+  ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = `WireFormat.unitRoundoff` and R = p for
   ///     the ring, 2 for flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive
   ///     doubling and halving-doubling where p is not a power of two. In `hierarchical` hosts count instead of
   ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is

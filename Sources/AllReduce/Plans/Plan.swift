@@ -1,7 +1,7 @@
 /// How ranks train a network together: a placement for each layer, and what holds for all of them.
 ///
 /// A plan is a value. It is made by name (``dataParallel``, ``modelParallel``, ``hybrid(_:update:)``), by
-/// hand from the placement of each layer, or read from a JSON file (``init(json:file:)``). Whatever the plan,
+/// hand from the placement of each layer, or read from a JSON file (``init(file:over:)``). Whatever the plan,
 /// a step computes what one rank would with the whole batch.
 ///
 /// ```swift

@@ -6,7 +6,7 @@ extension Trainer {
   /// and what the optimizer remembers.
   ///
   /// The names and shapes are those of the whole network, whatever the plan: a training may go on under another.
-  /// Weights that a host has once are its first rank's. Call ``finish()`` first, and ``keepReplicas(epochScore:)``.
+  /// Weights that a host has once are its first rank's. Call ``finish()`` first, and `keepReplicas(epochScore:)`.
   public var state: [StateTensor<Scalar>] {
     tensors(
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)

@@ -8,7 +8,7 @@ extension Trainer {
   ///   - batch: This rank's ``share`` of a global batch; it may be empty.
   ///   - learningRate: How far to go.
   /// - Returns: The totals over all ranks; where replicas do not meet in every step, over those of this one
-  ///   (``total(_:)``). Where the loss is not finite, or with clipping the gradient is not, no weight has changed, and
+  ///   (`total(_:)`). Where the loss is not finite, or with clipping the gradient is not, no weight has changed, and
   ///   ``skippedSteps`` is one more.
   /// - Throws: What the loss and the layers throw; ``MPIError``.
   public func step(_ batch: Batch<Scalar>, learningRate: Double) throws -> BatchScore {

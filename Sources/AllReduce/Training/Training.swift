@@ -136,7 +136,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Runs all epochs, or those that are left of a run that is resumed. Collective.
   ///
   /// - Parameter epochs: Passes over the data.
-  /// - Throws: ``AgreedError`` of a ``TrainingError``, or of files that cannot be read or written; what
+  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; what
   ///   ``Trainer/step(_:learningRate:)`` throws.
   public func run(epochs: Int) throws {
     let world = trainer.world

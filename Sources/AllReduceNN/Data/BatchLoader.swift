@@ -2,7 +2,7 @@
 ///
 /// Any step may be asked for at any time. With `prefetches` a thread of its own makes the batch that
 /// follows while the present one is learned from; it pays where examples are costly to make
-/// (``SyntheticImages``) and a core is spare. Without it nothing is done ahead.
+/// (`SyntheticImages`) and a core is spare. Without it nothing is done ahead.
 public final class BatchLoader<Scalar: NetworkScalar> {
   /// Where examples come from.
   package let data: any Dataset

@@ -1,7 +1,7 @@
 /// Which examples are in which batch: every example once an epoch, in an order of its own.
 ///
 /// The order is a function of the seed and the epoch, and is computed where it is asked for
-/// (``RandomPermutation``): no rank needs memory for it, nor messages. The global batches are the same on
+/// (`RandomPermutation`): no rank needs memory for it, nor messages. The global batches are the same on
 /// any number of ranks; a rank's part is contiguous in its global batch. Parts differ by one example at
 /// most; the last batch of an epoch may be short, and a part empty.
 public struct EpochSampler: Hashable, Sendable {

@@ -2,7 +2,7 @@
 /// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
 ///
 /// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
-/// channels]` are normalized alike. Where ranks share the batch (``GradientSink/combine(_:for:)``) all must call the passes,
+/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`) all must call the passes,
 /// with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
 /// them, `backward` 2 channels, and the results are those of one rank with the whole batch, up to rounding.
 ///

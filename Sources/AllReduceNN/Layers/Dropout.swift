@@ -8,8 +8,8 @@ package protocol RandomLayer<Scalar>: Layer {
 /// Sets each element to 0 with a probability, and scales the others so that the mean stays.
 ///
 /// Srivastava et al., 2014, in the inverted form: in evaluation the input passes unchanged. The mask of an
-/// example depends on the pass's seed and step, the layer's ``number`` and the example's number in
-/// ``Pass/examples`` only, so it is the same on any number of ranks (``DropoutMask``). It is computed again
+/// example depends on the pass's seed and step, the layer's `number` and the example's number in
+/// ``Pass/examples`` only, so it is the same on any number of ranks (`DropoutMask`). It is computed again
 /// in the backward pass rather than kept. Any shape, up to 2³¹ elements an example.
 public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLayer, LayerHints {
   /// The probability that an element is dropped, to the nearest 1/65536.

@@ -41,7 +41,7 @@ public protocol Loss<Scalar> {
   ///   - targets: What it should have computed.
   ///   - gradient: Receives the gradient of the sum of the losses, in the shape of the output; nil if only
   ///     the score is wanted. It may be the output's own memory if the network's backward pass does not
-  ///     read that (``LayerHints/outputMayBeOverwritten``).
+  ///     read that (`LayerHints.outputMayBeOverwritten`).
   /// - Returns: Sums over the batch.
   /// - Throws: ``DataError`` for targets that cannot be.
   func evaluate(

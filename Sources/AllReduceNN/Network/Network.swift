@@ -1,7 +1,7 @@
 /// A layer (mostly a ``Sequential``) with the memory of its parameters: what is trained.
 ///
 /// A network first has private memory, or none. The trainer binds it to other memory
-/// (``bind(values:gradients:owner:adopting:)``); a network that had none until then never takes its place
+/// (`bind(values:gradients:owner:adopting:)`); a network that had none until then never takes its place
 /// twice.
 public final class Network<Scalar: NetworkScalar> {
   /// What the network is made of.

@@ -14,7 +14,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   let source: Tensor<Scalar>?
   /// Where its elements begin in the network's flat memory.
   package internal(set) var place = 0
-  /// The values; bound by ``ParameterLayout/bind(values:gradients:owner:)``.
+  /// The values; bound by the trainer or the network.
   public internal(set) var values: Tensor<Scalar>
   /// The gradient of the sum of the batch's losses.
   public internal(set) var gradient: Tensor<Scalar>

@@ -2,7 +2,7 @@
 /// ``Momentum``, ``Adagrad``, ``Adam``, ``LARS``, or one of your own.
 ///
 /// A rule is a value that holds settings only; what it remembers between steps is passed in, by the
-/// ``Optimizer`` that keeps it. So a rank may update any part of the weights, in any pieces, in any
+/// `Optimizer` that keeps it. So a rank may update any part of the weights, in any pieces, in any
 /// order: each element's result depends on that element alone.
 public protocol UpdateRule: Sendable, CustomStringConvertible {
   /// What it remembers, a name for each vector as long as the weights: `["momentum"]`.

@@ -30,8 +30,8 @@ struct TraceTimeline {
 
   /// What is drawn on a rank's upper lane, and its colour.
   private static let phases = [
-    ("input", Palette.ours[7]), ("forward", Palette.ours[0]), ("backward", Palette.ours[5]),
-    ("wait", Palette.empty), ("update", Palette.ours[4]),
+    ("input", Palette.ours[7]), ("forward", Palette.ours[0]), ("backward", Palette.ours[1]),
+    ("wait", Palette.empty), ("update", Palette.ours[6]),
   ]
   /// What is drawn on its lower lane.
   private static let exchanges = [

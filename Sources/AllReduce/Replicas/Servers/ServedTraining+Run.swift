@@ -5,7 +5,7 @@ extension ServedTraining {
   /// Runs all epochs, or those that are left of a run that is resumed. Collective.
   ///
   /// - Parameter epochs: Passes over the data.
-  /// - Throws: ``AgreedError`` of a ``TrainingError``, or of files that cannot be read or written; ``MPIError``.
+  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; ``MPIError``.
   public func run(epochs: Int) throws {
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
       progress?($0)

@@ -37,7 +37,7 @@ public struct Staleness: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Staleness.Compensation: CustomStringConvertible {
-  /// As ``init(_:)`` reads it.
+  /// As `init(_:)` reads it.
   public var description: String {
     switch self {
     case .none: "none"
