@@ -24,6 +24,7 @@ struct MessageTags {
   /// - Parameters:
   ///   - message: Its number on its channel, from 0.
   ///   - bytes: Its size.
+  /// - Returns: The tag.
   @inline(__always)
   func tag(of message: Int32, bytes: Int) -> Int32 {
     let plain = first | message & 7
