@@ -76,7 +76,6 @@ final class GoingOnTests: KeptRunTestCase {
       let outcome = try ProgramRunner().run(
         "allreduce-status", [job, "--format", "json"] + options)
       guard outcome.exitCode == 0 else { continue }
-      XCTAssertLessThan(outcome.seconds, ProgramRunner.patience)
       return try JSONDecoder.ofPrograms.decode(Status.self, from: Data(outcome.output.utf8))
     }
     return nil
