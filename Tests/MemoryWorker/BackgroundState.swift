@@ -28,9 +28,9 @@ struct BackgroundState {
     ) throws -> BatchScore {
       if gradient != nil {
         steps.ends.append((.now, FileManager.default.fileExists(atPath: aside)))
-        if steps.ends.count == 9 { steps.peak = try BackgroundState.peakBytes() }
+        if steps.ends.count == 5 { steps.peak = try BackgroundState.peakBytes() }
         // The second state finds memory for its copy that is in use already.
-        if [10, 60].contains(steps.ends.count) {
+        if [6, 30].contains(steps.ends.count) {
           _ = FileManager.default.createFile(atPath: save, contents: nil)
         }
       }
@@ -50,9 +50,9 @@ struct BackgroundState {
       input: data.training.exampleShape, plan: .dataParallel, over: world, optimizer: Momentum(),
       loss: NotedLoss(
         steps: steps, aside: folder + "/.checkpoint.safetensors.new", save: folder + "/save"))
-    let training = Training(trainer, data, globalBatchSize: 4)
+    let training = Training(trainer, data, globalBatchSize: 2)
     training.checkpoints = Checkpoints(folder: folder, everySteps: 1_000_000)
-    training.stepsPerEpoch = 120
+    training.stepsPerEpoch = 54
     try training.run(epochs: 1)
     guard world.isRoot else { return }
     report(steps, peak: try BackgroundState.peakBytes() - steps.peak, width)

@@ -142,6 +142,23 @@ final class GoingOnTests: KeptRunTestCase {
     XCTAssertEqual(resumed.goodput.repeatedSeconds, 0)
   }
 
+  func testARankThatIsStoppedBeforeItHasComeIsSeen() throws {
+    try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: false)
+    let launcher = try start(
+      [
+        "mpirun", "-np", "2", program("FaultWorker"), "matrix", "before-init", "stop", "1", "0",
+        kept,
+      ], folder + "/starting")
+    defer {
+      launcher.terminate()
+      launcher.waitUntilExit()
+    }
+    try wait("both ranks") {
+      let status = try self.status(of: launcher)
+      return status?.rows.map(\.condition) == ["starting", "stopped"]
+    }
+  }
+
   /// Ranks are killed twice; a third failure in the same place would be the last.
   func testARunThatFailsIsStartedAgain() throws {
     let keeping = run + ["--checkpoint", kept, "--checkpoint-every", "auto", "--epochs"]

@@ -46,6 +46,8 @@ package final class ProgressEngine {
   private var glances = 0
   private var serial: UInt64 = 0
   private var nextReport: UInt64 = 0
+  /// The wait under way, by its beginning; when it was looked at last, and for how long it was not.
+  private var pause: (since: UInt64, looked: UInt64, nanoseconds: UInt64) = (0, 0, 0)
   private var longWait = LongWait()
 
   init(who: String, worldRank: Int) {
@@ -230,6 +232,9 @@ package final class ProgressEngine {
     endJobIfOverdue(summary(), awaiting: ranks(), since: since, now: now)
   }
 
+  /// A waiting rank looks much more often than this, in nanoseconds.
+  private static let longestGap: UInt64 = 2_000_000_000
+
   private func endWait() {
     guard blockedCall != nil else { return }
     blockedCall = nil
@@ -265,7 +270,12 @@ package final class ProgressEngine {
   ) {
     Watchdog.shared.noteLook(operation(), since: since, now: now)
     guard let deadline = Deadline.seconds else { return }
-    let waited = Double(now - since) / 1e9
+    // While the whole process was stopped, as when a job is suspended, it waited for no one.
+    if pause.since != since { pause = (since, now, 0) }
+    let gap = now - min(now, pause.looked)
+    if gap > ProgressEngine.longestGap { pause.nanoseconds += gap }
+    pause.looked = now
+    let waited = Double(now - since - min(now - since, pause.nanoseconds)) / 1e9
     if waited <= deadline { return }
     // The root of a chain of waiting, not its members.
     JobEnd.endAtDeadline(
