@@ -89,8 +89,8 @@ package struct ComputeRates: Equatable, Sendable {
 }
 
 extension ComputeRates {
-  /// The layers' times for predictions of so many hosts, fewer than there are: where they were measured while the others
-  /// rested, those alone.
+  /// The layers' times where only the first `count` hosts compute: those measured while the other hosts rested, and of
+  /// other layers those measured on all hosts.
   func layers(onHosts count: Int) -> [LayerTime] {
     let alone = layers.filter { $0.hosts == count }.map { $0.onAllHosts }
     return alone
