@@ -43,7 +43,11 @@ enum LinkTimes {
     for pairs in rounds(of: world.hosts.map { $0[0] }) {
       links += try measure(pairs, .betweenHosts, over: world)
     }
-    markSlow(&links)
+    // Where ranks outnumber cores, two of them can be on one core: that says nothing of their link.
+    let most = world.hosts.map(\.count).max() ?? 1
+    let cores = try world.allReduce(Int32(clamping: coreCount()), .minimum)
+    let kinds: [Kind] = most > Int(cores) ? [.betweenHosts] : Kind.allCases
+    markSlow(&links, of: kinds)
     // What looks slow is measured again, alone: the better of both counts.
     for index in links.indices where links[index].isSlow {
       let link = links[index]
@@ -52,7 +56,7 @@ enum LinkTimes {
         a: link.a, b: link.b, kind: link.kind, bandwidth: max(link.bandwidth, again.bandwidth),
         latency: min(link.latency, again.latency))
     }
-    markSlow(&links)
+    markSlow(&links, of: kinds)
     return links
   }
 
@@ -131,8 +135,8 @@ enum LinkTimes {
   }
 
   /// Marks links by the median of the others of their kind, of which there must be two.
-  private static func markSlow(_ links: inout [Link]) {
-    for index in links.indices {
+  private static func markSlow(_ links: inout [Link], of kinds: [Kind]) {
+    for index in links.indices where kinds.contains(links[index].kind) {
       let others = links.indices.filter { $0 != index && links[$0].kind == links[index].kind }
         .map { links[$0].bandwidth }.sorted()
       links[index].isSlow =
