@@ -7,7 +7,8 @@ final class SlotPool {
   /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
   static let ticketBytes = 32
 
-  /// For payloads that cost less to copy through slots than to send with more thought.
+  /// Between ranks of a host, and between all where tags tell calls apart: above 4 KiB, two copies through slots cost
+  /// more than a ticket sent ahead, and a tag costs nothing.
   nonisolated(unsafe) static let small = SlotPool(largestPayload: 4096)
   /// Between hosts where tags are short: one more message would cost more than these copies. 60 KiB is what a
   /// schedule sends in one message there (docs/algorithms.md), and below Open MPI's eager limit over TCP, 64 KiB.

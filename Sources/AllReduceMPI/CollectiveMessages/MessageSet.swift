@@ -12,8 +12,8 @@ internal import CMPI
 ///   (``MessageEndpoint/hasWideTags``): it costs nothing, and MPI itself never brings messages of different
 ///   calls together. Of 65,536 disagreements that no other message shows, one passes unseen; it is found by the
 ///   next small first message, for a ticket covers all calls so far.
-/// - Where tags are shorter, a first message takes slots up to 60 KiB between hosts. The ticket of a larger
-///   one goes ahead as a message of its own, and the payload right behind it.
+/// - Where tags are shorter, first messages up to 60 KiB between hosts go through slots too. The ticket of a
+///   larger one goes ahead as a message of its own, and the payload right behind it.
 package final class MessageSet {
   enum Role: UInt8 {
     case send
