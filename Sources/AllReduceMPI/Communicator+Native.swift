@@ -149,18 +149,29 @@ extension Communicator {
   }
 
   /// `MPI_Gatherv`. Collective.
+  ///
+  /// - Parameters:
+  ///   - values: This rank's elements.
+  ///   - all: The root's memory.
+  ///   - counts: The elements of each rank.
+  ///   - starts: Where each rank's begin in the root's memory; nil for one after the other.
+  ///   - type: What they are.
+  ///   - root: The rank that gets them.
+  ///   - name: The call's name.
+  /// - Throws: ``MPIError``.
   package func gatherNatively(
     _ values: UnsafeRawBufferPointer, into all: UnsafeMutableRawPointer?, counts: [Int],
-    type: ScalarType, to root: Int, name: UInt64 = 0
+    starts: [Int]? = nil, type: ScalarType, to root: Int, name: UInt64 = 0
   ) throws {
     try meet(
       Call(
         .gather, nil, type, count: counts.reduce(0, +), algorithm: .native, root: root,
         segment: hash(of: counts), name: name))
-    let (lengths, starts) = countsAndStarts(counts)
+    let (lengths, packed) = countsAndStarts(counts)
+    let places = starts.map { $0.map { Int32($0) } } ?? packed
     let code = watchdog.guarding("MPI_Gatherv") {
       MPI_Gatherv(
-        values.baseAddress, lengths[rank], type.datatype, all, lengths, starts, type.datatype,
+        values.baseAddress, lengths[rank], type.datatype, all, lengths, places, type.datatype,
         Int32(root), internalHandle)
     }
     try MPIError.check(code, "MPI_Gatherv")

@@ -113,6 +113,16 @@ package func blockSignalsInThread() {
   pthread_sigmask(SIG_BLOCK, &signals, nil)
 }
 
+/// Makes this thread give way to others where they want the same core. Best effort.
+package func lowerThreadPriority() {
+  #if canImport(Glibc)
+    // On Linux a thread has a priority of its own; 0 is the one that calls.
+    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+  #else
+    setpriority(PRIO_DARWIN_THREAD, 0, PRIO_DARWIN_BG)
+  #endif
+}
+
 /// Lets another process or thread use the core.
 package func yieldCore() { sched_yield() }
 

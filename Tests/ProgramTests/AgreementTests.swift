@@ -57,13 +57,8 @@ final class AgreementTests: ProgramTestCase {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: file)
     process.standardError = process.standardOutput
-    // Those of a job that the tests belong to would be mistaken for the new job's.
-    process.environment = ProcessInfo.processInfo.environment
-      .filter { variable in
-        !["OMPI_", "PMIX_", "ORTE_", "OPAL_", "ALLREDUCE_"].contains {
-          variable.key.hasPrefix($0)
-        }
-      }
+    process.environment = ProgramRunner.ownEnvironment
+      .filter { !$0.key.hasPrefix("ALLREDUCE_") }
       .merging([
         "AGREEMENT_WORKER":
           ProgramRunner.directory.appendingPathComponent("AgreementWorker").path

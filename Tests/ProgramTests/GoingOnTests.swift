@@ -39,9 +39,7 @@ final class GoingOnTests: KeptRunTestCase {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = command
-    process.environment = ProcessInfo.processInfo.environment.merging(
-      ProgramRunner.launchEnvironment
-    ) { $1 }
+    process.environment = ProgramRunner.jobEnvironment
     process.standardInput = FileHandle.nullDevice
     for (name, set) in [
       ("", { process.standardOutput = $0 }), (".errors", { process.standardError = $0 }),

@@ -57,9 +57,7 @@ final class SplitCheckpointRunTests: KeptRunTestCase {
         ProgramRunner.directory.appendingPathComponent("train-classifier").path,
       ]
       + arguments
-    process.environment = ProcessInfo.processInfo.environment
-      .merging(ProgramRunner.launchEnvironment) { $1 }
-      .merging(["ALLREDUCE_TUNING": "none"]) { $1 }
+    process.environment = ProgramRunner.jobEnvironment
     try start(process, untilThereIs: file)
     let ranks = children(of: process.processIdentifier)
     XCTAssertEqual(ranks.count, 2)

@@ -143,15 +143,23 @@ public struct ProgramRunner {
   }
 
   private func jobEnvironment(_ token: String) -> [String: String] {
-    // Those of a job that the tests belong to would be mistaken for the new job's.
-    var environment = ProcessInfo.processInfo.environment.filter { variable in
+    ProgramRunner.jobEnvironment.merging([ProgramRunner.tokenName: token]) { $1 }
+  }
+
+  /// This process's environment without that of a job that it belongs to, which would be mistaken for the new job's.
+  ///
+  /// Tests that use MPI in this process leave such variables too.
+  public static var ownEnvironment: [String: String] {
+    ProcessInfo.processInfo.environment.filter { variable in
       !["OMPI_", "PMIX_", "ORTE_", "OPAL_"].contains { variable.key.hasPrefix($0) }
     }
-    environment.merge(ProgramRunner.launchEnvironment) { $1 }
-    // A user's own choices would change what is tested.
-    environment["ALLREDUCE_TUNING"] = "none"
-    environment[ProgramRunner.tokenName] = token
-    return environment
+  }
+
+  /// The environment of a job that a test starts.
+  public static var jobEnvironment: [String: String] {
+    ownEnvironment.merging(launchEnvironment) { $1 }
+      // A user's own choices would change what is tested.
+      .merging(["ALLREDUCE_TUNING": "none"]) { $1 }
   }
 
   /// What mpirun needs as root and with more ranks than processors, PRTE_... for Open MPI 5; and what lets ranks start

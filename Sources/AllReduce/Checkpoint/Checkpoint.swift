@@ -166,13 +166,11 @@ public struct Checkpoint: Sendable {
   ) throws {
     let owners = try StateOwners(tensors, over: communicator)
     var place = 0
-    for number in tensors.indices {
-      try owners.gather(number) { chunk in
-        guard let copy else { return }
-        _ = UnsafeMutableBufferPointer(rebasing: copy.memory.values[place..<place + chunk.count])
-          .update(fromContentsOf: chunk)
-        place += chunk.count
-      }
+    for (number, tensor) in tensors.enumerated() {
+      let end = place + tensor.shape.count
+      let room = copy?.memory.values[place..<end]
+      try owners.gather(number, into: room.map { UnsafeMutableBufferPointer(rebasing: $0) })
+      place = end
     }
     let shapes = tensors.map { ($0.name, $0.shape) }
     guard let copy else { return }
@@ -181,12 +179,7 @@ public struct Checkpoint: Sendable {
       let start = clock.now
       do {
         let writing = try StateWriting<Scalar>(self, shapes, state, as: use)
-        var place = 0
-        for (number, (_, shape)) in shapes.enumerated() {
-          let all = copy.memory.values[place..<place + shape.count]
-          try writing.add(UnsafeBufferPointer(rebasing: all), to: number)
-          place += shape.count
-        }
+        try copy.forEachPiece(shapes.map { $0.1.count }) { try writing.add($0, to: $1) }
         try writing.finish()
         return .written(seconds: (clock.now - start) / .seconds(1))
       } catch let error as TrainingError {

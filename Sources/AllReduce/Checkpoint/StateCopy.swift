@@ -25,8 +25,23 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
 
   private struct Progress {
     var isRunning = false
+    /// Whether someone waits for the end.
+    var isAwaited = false
+    /// When it began, or when the memory was prepared; nil before.
+    var began: ContinuousClock.Instant?
+    /// How many seconds it may take.
+    var seconds = StateCopy.longest
     var outcome = Outcome.none
   }
+
+  /// How fast a state is written: bytes a second at least, and seconds at most. Where ranks use all cores, all of them
+  /// wait for the rank whose core the writing uses; so it uses a small part of the core, and takes longer.
+  private static var slowest: Double { 40e6 }
+  private static var longest: Double { 25 }
+  /// The part of the time from one writing to the next that one may take.
+  private static var shareOfInterval: Double { 0.7 }
+  /// Elements that are written at once.
+  private static var pieceCount: Int { 1 << 20 }
 
   let memory: TensorMemory<Scalar>
   private let progress = Locked(Progress())
@@ -56,21 +71,81 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
 
   /// Waits until no thread writes.
   func wait() {
+    progress.withLock { $0.isAwaited = true }
     while isRunning { sleepThread(seconds: 0.001) }
+  }
+
+  /// Gives the copy piece by piece, so slowly that the training hardly notices; without rest once someone waits.
+  ///
+  /// - Parameters:
+  ///   - counts: The elements of each tensor.
+  ///   - body: Called with each piece, and the number of its tensor.
+  /// - Throws: What `body` throws.
+  func forEachPiece(
+    _ counts: [Int], _ body: (UnsafeBufferPointer<Scalar>, Int) throws -> Void
+  ) rethrows {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let bytes = Double(counts.reduce(0, +) * MemoryLayout<Scalar>.stride)
+    let rate = max(StateCopy.slowest, bytes / max(progress.withLock { $0.seconds }, 1e-3))
+    var done = 0
+    for (number, count) in counts.enumerated() {
+      let end = done + count
+      while done < end {
+        let next = min(done + StateCopy.pieceCount, end)
+        try body(UnsafeBufferPointer(rebasing: memory.values[done..<next]), number)
+        done = next
+        let due = Double(done * MemoryLayout<Scalar>.stride) / rate
+        while !progress.withLock({ $0.isAwaited }) {
+          let early = due - (clock.now - start) / .seconds(1)
+          if early <= 0 { break }
+          sleepThread(seconds: min(early, 0.05))
+        }
+      }
+    }
+  }
+
+  /// Has the system find the memory now, on a thread of its own: the first copy would wait for that otherwise, longer
+  /// than for the copying.
+  func prepare() {
+    run(began: .now, seconds: 4) { [self] in
+      forEachPiece([memory.values.count]) { piece, _ in
+        for place in stride(from: 0, to: piece.count, by: 4096 / MemoryLayout<Scalar>.stride) {
+          UnsafeMutablePointer(mutating: piece.baseAddress! + place).pointee = 0
+        }
+      }
+      return .none
+    }
   }
 
   /// Begins to write on a thread of its own.
   func start(_ write: @escaping @Sendable () -> Outcome) {
-    progress.withLock { $0.isRunning = true }
-    let started = startDetachedThread { [self] in
-      blockSignalsInThread()
-      let outcome = write()
-      progress.withLock { $0 = Progress(isRunning: false, outcome: outcome) }
+    let now = ContinuousClock.now
+    let last = progress.withLock { $0.began }
+    let interval = last.map { (now - $0) / .seconds(1) } ?? .infinity
+    run(began: now, seconds: min(StateCopy.longest, StateCopy.shareOfInterval * interval), write)
+  }
+
+  private func run(
+    began: ContinuousClock.Instant, seconds: Double, _ work: @escaping @Sendable () -> Outcome
+  ) {
+    progress.withLock { $0 = Progress(isRunning: true, began: began, seconds: seconds) }
+    let finish: @Sendable () -> Void = { [self] in
+      let outcome = work()
+      progress.withLock {
+        $0.outcome = outcome
+        $0.isRunning = false
+      }
     }
-    // Without threads it is written here.
+    let started = startDetachedThread {
+      blockSignalsInThread()
+      lowerThreadPriority()
+      finish()
+    }
+    // Without threads it is done here.
     if !started {
-      let outcome = write()
-      progress.withLock { $0 = Progress(isRunning: false, outcome: outcome) }
+      progress.withLock { $0.isAwaited = true }
+      finish()
     }
   }
 }

@@ -37,6 +37,7 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
   let pieces: [[Owned]]
   private let tensors: [StateTensor<Scalar>]
   private let communicator: Communicator
+  private let scratch = Scratch()
 
   /// The elements that are moved at once: 8 or 16 MiB.
   static var chunkCount: Int { 2 << 20 }
@@ -98,32 +99,92 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - body: Called on rank 0 with each chunk.
   /// - Throws: ``MPIError``.
   func gather(_ number: Int, _ body: (UnsafeBufferPointer<Scalar>) -> Void) throws {
-    let (tensor, owned) = (tensors[number], pieces[number])
-    let all = 0..<tensor.shape.count
-    if owned.count == 1, owned[0].rank == 0, owned[0].piece == StatePiece(all) {
-      if communicator.isRoot { body(UnsafeBufferPointer(tensor.parts[owned[0].part].values)) }
+    if isWholeOnRoot(number) {
+      if communicator.isRoot { body(UnsafeBufferPointer(wholeOnRoot(number))) }
       return
     }
-    let room = min(StateOwners.chunkCount, all.count)
-    let packed = TensorMemory<Scalar>(count: room)
-    let received = TensorMemory<Scalar>(count: communicator.isRoot ? room : 0)
-    let whole = TensorMemory<Scalar>(count: communicator.isRoot ? room : 0)
-    for start in stride(from: 0, to: all.count, by: StateOwners.chunkCount) {
-      let chunk = start..<min(start + StateOwners.chunkCount, all.count)
-      var counts = [Int](repeating: 0, count: communicator.size)
-      for part in owned { counts[part.rank] += part.piece.count(within: chunk) }
-      pack(tensor, owned, chunk, packed.values)
-      try communicator.gatherNatively(
-        UnsafeRawBufferPointer(
-          UnsafeMutableRawBufferPointer(
-            rebasing: UnsafeMutableRawBufferPointer(packed.values)[
-              0..<counts[communicator.rank] * MemoryLayout<Scalar>.stride])),
-        into: UnsafeMutableRawPointer(received.values.baseAddress), counts: counts,
-        type: Scalar.scalarType, to: 0)
-      guard communicator.isRoot else { continue }
-      unpack(owned, chunk, received.values, whole.values)
-      body(UnsafeBufferPointer(rebasing: whole.values[0..<chunk.count]))
+    let count = tensors[number].shape.count
+    let room = TensorMemory<Scalar>(
+      count: communicator.isRoot ? min(StateOwners.chunkCount, count) : 0)
+    try forEachChunk(of: number) { chunk in
+      guard communicator.isRoot else { return try gather(number, chunk, into: nil) }
+      let place = UnsafeMutableBufferPointer(rebasing: room.values[0..<chunk.count])
+      try gather(number, chunk, into: place)
+      body(UnsafeBufferPointer(place))
     }
+  }
+
+  /// Gives rank 0 all elements of a tensor. Collective.
+  ///
+  /// - Parameters:
+  ///   - number: Which tensor.
+  ///   - all: The memory for them on rank 0; nil on other ranks.
+  /// - Throws: ``MPIError``.
+  func gather(_ number: Int, into all: UnsafeMutableBufferPointer<Scalar>?) throws {
+    if isWholeOnRoot(number) {
+      _ = all?.update(fromContentsOf: wholeOnRoot(number))
+      return
+    }
+    try forEachChunk(of: number) { chunk in
+      try gather(
+        number, chunk, into: all.map { UnsafeMutableBufferPointer(rebasing: $0[chunk]) })
+    }
+  }
+
+  /// Whether rank 0 gives all of a tensor, in its order.
+  private func isWholeOnRoot(_ number: Int) -> Bool {
+    let owned = pieces[number]
+    return owned.count == 1 && owned[0].rank == 0
+      && owned[0].piece == StatePiece(0..<tensors[number].shape.count)
+  }
+
+  private func wholeOnRoot(_ number: Int) -> UnsafeMutableBufferPointer<Scalar> {
+    tensors[number].parts[pieces[number][0].part].values
+  }
+
+  private func forEachChunk(of number: Int, _ body: (Range<Int>) throws -> Void) rethrows {
+    let count = tensors[number].shape.count
+    for start in stride(from: 0, to: count, by: StateOwners.chunkCount) {
+      try body(start..<min(start + StateOwners.chunkCount, count))
+    }
+  }
+
+  /// What each rank has of a chunk goes straight to its place if that is one run; else it is packed.
+  private func gather(
+    _ number: Int, _ chunk: Range<Int>, into whole: UnsafeMutableBufferPointer<Scalar>?
+  ) throws {
+    let (tensor, owned) = (tensors[number], pieces[number])
+    var counts = [Int](repeating: 0, count: communicator.size)
+    var starts = counts
+    var own = UnsafeMutableBufferPointer<Scalar>(start: nil, count: 0)
+    var hasSeveralRuns = false
+    for part in owned {
+      part.piece.forEachRun(within: chunk) { element, from, count in
+        if counts[part.rank] > 0 { hasSeveralRuns = true }
+        counts[part.rank] += count
+        starts[part.rank] = element - chunk.lowerBound
+        guard part.rank == communicator.rank else { return }
+        let place = part.place + from
+        own = UnsafeMutableBufferPointer(
+          rebasing: tensor.parts[part.part].values[place..<place + count])
+      }
+    }
+    if hasSeveralRuns {
+      own = UnsafeMutableBufferPointer(
+        rebasing: scratch.packed.values[0..<counts[communicator.rank]])
+      pack(tensor, owned, chunk, own)
+    }
+    let gathered = hasSeveralRuns && communicator.isRoot ? scratch.gathered.values : whole
+    try communicator.gatherNatively(
+      UnsafeRawBufferPointer(own), into: UnsafeMutableRawPointer(gathered?.baseAddress),
+      counts: counts, starts: hasSeveralRuns ? nil : starts, type: Scalar.scalarType, to: 0)
+    if hasSeveralRuns, let gathered, let whole { unpack(owned, chunk, gathered, whole) }
+  }
+
+  /// Memory for elements that are packed, taken where there are such, and kept.
+  private final class Scratch {
+    lazy var packed = TensorMemory<Scalar>(count: chunkCount)
+    lazy var gathered = TensorMemory<Scalar>(count: chunkCount)
   }
 
   /// This rank's elements of a chunk, piece after piece.

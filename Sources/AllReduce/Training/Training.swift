@@ -151,6 +151,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       ?? TrainingState(sampler: course.sampler, optimizer: trainer.method, schedule: schedule)
     trainer.recorder = records.recorder
     let notes = try records.restore(trainer)
+    records.prepareCopy(of: trainer.state, epochs: epochs - state.epoch)
     if let resumed = records.resumed { resume(resumed, notes) }
     state.epochScore = trainer.score(in: state)
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)

@@ -126,6 +126,20 @@ final class TrainingRecords {
 
   // MARK: Writing
 
+  /// Takes the memory for copies of the state, if several states are to be written. Local.
+  ///
+  /// - Parameters:
+  ///   - tensors: Those of the state.
+  ///   - epochs: How many are left.
+  func prepareCopy<Scalar: NetworkScalar>(
+    of tensors: @autoclosure () -> [StateTensor<Scalar>], epochs: Int
+  ) {
+    guard lock != nil, every != nil || isAutomatic || epochs > 1 else { return }
+    let made = StateCopy<Scalar>(count: tensors().reduce(0) { $0 + $1.shape.count })
+    made?.prepare()
+    copy = made
+  }
+
   /// How a state is written.
   private enum Way: Int {
     /// By a thread, from a copy.

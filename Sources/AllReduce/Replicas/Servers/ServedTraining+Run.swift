@@ -16,6 +16,7 @@ extension ServedTraining {
       ?? TrainingState(sampler: course.sampler, optimizer: method, schedule: schedule)
     trainer.recorder = records.recorder
     let notes = try records.restore(stateTensors, layers: trainer.layers)
+    records.prepareCopy(of: stateTensors, epochs: epochs - state.epoch)
     if records.resumed != nil { resume(state, notes) }
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
     state.examples = data.keptFormat ?? state.examples
