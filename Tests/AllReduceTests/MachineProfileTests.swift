@@ -52,6 +52,22 @@ final class MachineProfileTests: XCTestCase {
       4.5, accuracy: 0.05)
   }
 
+  /// Each host must send the volume over its own link, whatever the size.
+  func testNoExchangeIsFasterThanItsLink() {
+    for hosts in [2, 3, 8, 64] {
+      let profile = MachineProfile.byHand(
+        .init(hosts: hosts, linkBytesPerSecond: 1.25e9, linkLatency: 20e-6))
+      let all = RankGroup(ranks: hosts, hosts: hosts)
+      for kind in ExchangeKind.allCases {
+        for bytes in [1e5, 1e6, 1e7, 1e8, 1e9, 1e10] {
+          XCTAssertGreaterThanOrEqual(
+            profile.seconds(kind, bytes: bytes, over: all),
+            0.999 * kind.volume(ranks: hosts) * bytes / 1.25e9, "\(kind), \(hosts) hosts, \(bytes)")
+        }
+      }
+    }
+  }
+
   func testLinksOfAnotherRate() {
     let profile = MachineProfile.byHand(.init(hosts: 2))
     let all = RankGroup(ranks: 2, hosts: 2)

@@ -64,7 +64,7 @@ extension MachineProfile {
     var cluster = SimulatedCluster(
       ranks: hosts, latency: figures.linkLatency, bandwidth: figures.linkBytesPerSecond)
     cluster.reductionRate = figures.memoryBytesPerSecond
-    let sizes = [64, 512, 4 << 10, 32 << 10, 256 << 10, 2 << 20]
+    let sizes = [64, 512, 4 << 10, 32 << 10, 256 << 10, 2 << 20, 16 << 20, 128 << 20]
     let curves = ExchangeKind.allCases.map { kind in
       (
         kind,

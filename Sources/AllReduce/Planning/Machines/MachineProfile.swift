@@ -101,7 +101,7 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
   package var description: String { rawValue.split(separator: "_").joined(separator: "-") }
 
   /// What a rank sends at least, as a part of its buffer.
-  func volume(ranks: Int) -> Double {
+  package func volume(ranks: Int) -> Double {
     let share = Double(ranks - 1) / Double(ranks)
     return self == .allReduce ? 2 * share : share
   }
