@@ -30,7 +30,7 @@ public final class Communicator {
   /// reduction's time.
   package let shortcut: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
-  /// Whether the ranks call the same things.
+  /// Checks that all ranks make the same calls.
   package let agreement: Agreement
   /// Counts this communicator's calls.
   package let counter: CallCounter

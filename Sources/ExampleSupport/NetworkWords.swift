@@ -90,7 +90,7 @@ public struct NetworkWords: Sendable, Equatable {
       return .averagePool(size: size, stride: stride)
     case "dropout":
       guard let part = Double(rest), part >= 0, part < 1 else {
-        throw Reason(text: "dropout takes a number from 0 up to 1")
+        throw Reason(text: "dropout takes a number that is at least 0 and less than 1")
       }
       return .dropout(part)
     default:

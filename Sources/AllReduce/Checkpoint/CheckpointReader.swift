@@ -85,10 +85,10 @@ package struct CheckpointReader {
     for path in files {
       do throws(StateRefusal) {
         let file = try CheckpointFile(path: path)
-        if let first { notes.append("warning: \(first). The state before it is taken, \(path).") }
+        if let first { notes.append("warning: \(first). Falling back to the state before it, \(path).") }
         if !file.isChecked {
           notes.append(
-            "warning: \(path) is a state of version 1, which has no checksums: damage would not be seen."
+            "warning: \(path) is a state of version 1, which has no checksums: corruption would go undetected."
           )
         }
         return file

@@ -3,9 +3,9 @@ public import AllReduceNN
 
 /// Trains a network on many ranks as a ``Plan`` says, and computes what one rank would with the whole batch.
 ///
-/// The trainer owns the network's memory and what the optimizer remembers. A step takes this rank's share of a
-/// global batch (``share``), computes the gradient of the sum of losses, brings it together with the others', and
-/// updates the weights with the mean over all examples; a rank may have no example.
+/// The trainer owns the network's memory and the optimizer's state. A step takes this rank's share of a
+/// global batch (``share``), computes the gradient of the sum of losses, combines it with those of the other ranks,
+/// and updates the weights with the mean over all examples; a rank may have no example.
 ///
 /// ```swift
 /// let network = Sequential<Float>(Flatten(), Dense(64, 128), ReLU(), Dense(128, 10))
@@ -15,8 +15,8 @@ public import AllReduceNN
 /// let test = try trainer.score(on: data.test)
 /// ```
 ///
-/// Every rank makes it alike, and calls its methods in the same order. After the first step nothing is allocated
-/// for exchanges.
+/// Construct it identically on every rank, and call its methods in the same order. After the first step nothing is
+/// allocated for exchanges.
 public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// This rank's network: the user's layers, or shards of them.
   public let network: Network<Scalar>
@@ -24,15 +24,15 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   package let plan: Plan
   /// All ranks.
   package let world: Communicator
-  /// Who shares the data, and who the weights: of this rank's replica, which is all ranks where replicas meet in every
-  /// step.
+  /// The grid of this rank's replica: which ranks hold shards of one copy of the weights, and which hold different
+  /// examples. The replica is all ranks where replicas meet in every step.
   package let grid: Grid
   /// How gradients become new weights that all ranks hold.
   package let update: UpdateMode
-  /// Into how many shards a global batch is cut for weights that do not depend on the number of ranks; nil
+  /// The number of shards that a global batch is cut into so that weights do not depend on the number of ranks; nil
   /// where they may.
   package let virtualShards: Int?
-  /// What shortens gradients whose norm is larger; nil for nothing.
+  /// Clips gradients to a global norm; nil for no clipping.
   package var clipping: GradientClipping?
   /// The number of the next step, from 0; dropout masks depend on it. Set with the state of a checkpoint.
   public var nextStep: UInt64 = 0

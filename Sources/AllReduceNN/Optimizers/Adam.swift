@@ -23,7 +23,7 @@ public struct Adam: UpdateRule {
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - betas: How much of the two running means stays from step to step, each 0 up to 1.
+  ///   - betas: How much of the two running means stays from step to step, each at least 0 and less than 1.
   ///   - epsilon: What is added to the divisor, more than 0.
   ///   - weightDecay: How strongly weights are pulled to zero.
   ///   - decoupled: Whether the pull goes past the division, as AdamW has it.
@@ -33,7 +33,7 @@ public struct Adam: UpdateRule {
   ) {
     precondition(
       betas.0 >= 0 && betas.0 < 1 && betas.1 >= 0 && betas.1 < 1,
-      "betas must be from 0 up to 1, not \(betas)")
+      "betas must be at least 0 and less than 1, not \(betas)")
     precondition(epsilon > 0, "epsilon must be more than 0, not \(epsilon)")
     self.betas = betas
     self.epsilon = epsilon

@@ -15,7 +15,7 @@ public struct LARS: UpdateRule {
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - momentum: How much of the velocity stays from step to step, 0 up to 1.
+  ///   - momentum: How much of the velocity stays from step to step, at least 0 and less than 1.
   ///   - trust: The length of a step over that of the weights, at rate 1.
   ///   - weightDecay: How strongly weights are pulled to zero.
   public init(momentum: Double = 0.9, trust: Double = 0.001, weightDecay: Double = 0) {

@@ -14,7 +14,7 @@ public struct Momentum: UpdateRule {
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - momentum: How much of the velocity stays from step to step, 0 up to 1.
+  ///   - momentum: How much of the velocity stays from step to step, at least 0 and less than 1.
   ///   - nesterov: Whether to use Nesterov's form.
   ///   - weightDecay: How strongly weights are pulled to zero.
   public init(_ momentum: Double = 0.9, nesterov: Bool = false, weightDecay: Double = 0) {

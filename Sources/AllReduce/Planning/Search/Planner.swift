@@ -178,7 +178,7 @@ package struct Planner {
     }
   }
 
-  /// Strategies by name.
+  /// Candidates for the named strategies, and for their variants that stay within hosts.
   private func pureCandidates() -> [PlanCandidate] {
     let (all, one) = (task.profile, task.profile.usingHosts(1))
     var found = [
@@ -254,7 +254,7 @@ package struct Planner {
     let help =
       activations > missing
       ? "a smaller batch: activations take \(mebibytes(activations)) of it"
-      : "more ranks to share the weights: they are on \(profile.ranks)"
+      : "more ranks to shard the weights over: they are on \(profile.ranks)"
     return ProfileError(
       "No plan fits \(mebibytes(limit)) a rank: the smallest, \(least.words), takes "
         + "\(mebibytes(least.prediction.peakBytes)), which is \(mebibytes(missing)) more. What would help is \(help).",
