@@ -1,8 +1,8 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a network's passes tell of gradients, and the update of all its parameters: one ``GradientExchange`` for all,
-/// or one for each range whose groups of ranks are others.
+/// Receives the gradients of a network's passes and updates all its parameters: by one ``GradientExchange``, or by one
+/// for each range of parameters that has its own groups of ranks.
 ///
 /// The network's pass refers to it weakly; who trains the network keeps it.
 final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSink {
@@ -10,7 +10,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   let exchanges: [any GradientExchange<Scalar>]
   /// Where weights and gradients lie.
   let memory: ParameterMemory<Scalar>
-  /// Sums of squares of the latest update that needed some.
+  /// The sums of squares (norms) of the latest update that needed them.
   private let squares: TensorMemory<Double>
   private let figures: TensorMemory<Double>
   private let ranges: [Range<Int>]

@@ -84,7 +84,7 @@ package struct ScheduleCost: Equatable, Sendable {
     package let q: Double
     /// p - q.
     package let e: Double
-    /// The ranks in the largest tree below the root.
+    /// The ranks in the largest subtree below the root.
     package let m: Double
     /// The sum of the depths of all ranks in the tree.
     package let depths: Double

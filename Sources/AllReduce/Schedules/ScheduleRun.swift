@@ -14,7 +14,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let stride: Int
   /// Bytes of an element in scratch memory, in the wire format.
   private let wireStride: Int
-  /// What narrows and widens; nil where elements travel as they are.
+  /// Converts elements to and from the wire format; nil where elements travel as they are.
   private let wire: WireKernel?
   private let size: Int
   private let stepCount: Int

@@ -1,17 +1,17 @@
 package import AllReduceMPI
 
-/// What must be equal on all ranks is not.
+/// A value that must be equal on all ranks differs.
 private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
   /// A sentence that names the ranks and what they have.
   let description: String
   let exitCode: Int32
 
   /// - Parameters:
-  ///   - what: What is not equal.
+  ///   - what: The name of the value.
   ///   - others: The ranks that differ from rank 0.
   ///   - mine: What rank 0 has.
   ///   - theirs: What the first of the others has.
-  ///   - more: Whether others have yet something else.
+  ///   - more: Whether the others have different values too.
   ///   - exitCode: Of the job.
   init(
     _ what: String, others: [Int], mine: String, theirs: String, more: Bool, exitCode: Int32
@@ -20,7 +20,7 @@ private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
     description =
       "The \(what) must be equal on all ranks, but rank 0 has \(mine), and "
       + "\(others.count == 1 ? "rank" : "ranks") \(shown)\(others.count > 8 ? ", ..." : "") "
-      + "\(others.count == 1 ? "has" : "have") \(theirs)" + (more ? " or others." : ".")
+      + "\(others.count == 1 ? "has" : "have") \(theirs)" + (more ? " or other values." : ".")
     self.exitCode = exitCode
   }
 }

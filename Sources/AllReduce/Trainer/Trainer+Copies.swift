@@ -5,7 +5,7 @@ internal import AllReduceNN
 package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
   /// The first parameter in which they differ.
   package let parameter: String
-  /// The ranks that have other bits than most; all, where no bits are those of most.
+  /// The ranks whose bits differ from those of most ranks; all ranks, where no bits are those of most.
   package let ranks: [Int]
   /// Whether the others agree.
   package let othersAgree: Bool
@@ -16,11 +16,12 @@ package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
   package var description: String {
     let found =
       othersAgree
-      ? "\(describeRanks(ranks)) \(ranks.count == 1 ? "has" : "have") other bits than the rest"
+      ? "\(describeRanks(ranks)) \(ranks.count == 1 ? "differs" : "differ") from the others, which agree"
       : "\(describeRanks(ranks)) have different bits"
+    let host = othersAgree ? "the host of \(describeRanks(ranks))" : "the faulty host, once found"
     return
-      "After \(updates) updates copies of \(parameter) differ: \(found). Memory or a processor "
-      + "fails there: resume from the last state without that machine."
+      "After \(updates) updates copies of \(parameter) differ: \(found). Faulty memory or a faulty processor is "
+      + "likely: resume from the last state without \(host)."
   }
 }
 

@@ -87,7 +87,8 @@ extension Training {
         }
       }
       progress?(
-        "warning: The loss of step \(steps + 1) is not a finite number: the step is left out.")
+        "warning: The loss of step \(steps + 1) is not a finite number: this step's update is skipped."
+      )
       // It counts, so that a run that is resumed counts alike.
       trainer.updates += 1
       score = BatchScore()

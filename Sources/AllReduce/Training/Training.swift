@@ -3,8 +3,8 @@ public import AllReduceNN
 
 /// Trains a network for some epochs: the loop around a ``Trainer``'s steps.
 ///
-/// It makes each rank's batches, sets the learning rate, evaluates after every epoch on examples that are not
-/// learned from, and keeps what it is asked to: a log, a state to resume from, a timeline.
+/// It makes each rank's batches, sets the learning rate, evaluates after every epoch on the test examples, and writes
+/// what it is asked to: a log, a state to resume from, a timeline.
 ///
 /// ```swift
 /// let training = Training(trainer, data, globalBatchSize: 60)
@@ -14,7 +14,7 @@ public import AllReduceNN
 /// print(training.testAccuracy.last!)
 /// ```
 ///
-/// Every rank makes it alike, with the same data.
+/// Construct it identically on every rank, with the same data.
 public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// What takes the steps.
   package let trainer: Trainer<Scalar>
@@ -25,7 +25,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The learning rate over the steps. A run that is resumed keeps the schedule that it had.
   public var schedule: LearningRateSchedule = .constant(0.05)
-  /// In how many parts each rank computes a step, whose gradients are added up before they are exchanged.
+  /// Gradient accumulation: the number of micro-batches that each rank splits its batch into. Gradients are exchanged
+  /// once, after the last.
   public var accumulation = 1
   /// The most steps of an epoch; nil for all.
   public var stepsPerEpoch: Int?
@@ -40,13 +41,14 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``); nil
   /// for at the end of epochs alone.
   package var checksCopiesEvery: Int?
-  /// Leaves out a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row end it.
+  /// Skips the update of a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row
+  /// end it.
   package var skipsNonFinite = false
-  /// Called with the state that a run is resumed from, before anything of it is taken over; throws to refuse it.
-  /// What it gives and this run has too, such as the seed, is compared without it.
+  /// Called with the state that a run is resumed from, before any of it is used; throws to refuse it.
+  /// What the state and this run both have, such as the seed, is compared in any case.
   package var checkResumed: ((TrainingState) throws -> Void)?
-  /// The layers in the words of the programs' option `--layers`, to be kept in the state for those that make the
-  /// network again.
+  /// The layers as the programs' option `--layers` describes them; the state keeps the description, so that other
+  /// programs can construct the network.
   package var layerWords: String?
   /// A file for a line of JSON a step (`docs/schemas.md`).
   public var log: String?
@@ -54,16 +56,17 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   package var tensorBoard: String?
   /// A file for a timeline of all ranks (``TraceFile``).
   public var trace: String?
-  /// What a step was predicted to take: after ``PredictionCheck/steps`` steps it is compared. Nil for nothing.
+  /// The predicted time of a step: after ``PredictionCheck/steps`` steps it is compared with the measured one. Nil for
+  /// no comparison.
   package var prediction: StepPrediction?
   /// Called after each step.
   package var afterStep: (() throws -> Void)?
-  /// Gets lines that tell how far the run is, every few seconds, on rank 0.
+  /// Called with a line of progress every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
   }
-  /// Where lines go that tell how far the run is.
+  /// Where lines of progress go.
   package var writers = ProgressWriters()
 
   // MARK: Results

@@ -114,14 +114,14 @@ struct HostProbe {
     let groups = Dictionary(grouping: members.indices) { hosts[$0] }.values
       .map { $0.map { members[$0] } }.sorted { $0[0] < $1[0] }
     if groups.count < 2 { return }
-    let who =
-      groups.allSatisfy { $0.count == 1 }
-      ? "\(describeRanks(members)) on \(host) cannot share memory"
-      : groups.map { describeRanks($0) }.joined(separator: "; ")
-        + " on \(host) cannot share memory with each other"
     let why = failure.map { " (\($0))" } ?? ""
     writeToStandardError(
-      "warning: \(who)\(why); they exchange messages as if on hosts of their own.\n")
+      groups.allSatisfy { $0.count == 1 }
+        ? "warning: \(describeRanks(members)) on \(host) cannot share memory\(why); they exchange messages, as between "
+          + "hosts.\n"
+        : "warning: on \(host) memory can be shared only within these groups: "
+          + groups.map { describeRanks($0) }.joined(separator: "; ")
+          + "\(why). Between groups, ranks exchange messages, as between hosts.\n")
   }
 
   /// Numbers of each rank, a row a rank.

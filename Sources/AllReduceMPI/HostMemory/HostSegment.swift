@@ -160,7 +160,7 @@ package final class HostSegment {
         + "needs \(byteText(needed)), but rank \(communicator.worldRank) cannot have it: \(failure)"
       let room = ck_memory_room()
       if room.addresses < .max {
-        message += "; \(byteText(Int(room.addresses))) of addresses are left (ulimit -v)"
+        message += "; ulimit -v leaves \(byteText(Int(room.addresses))) of address space"
       }
       let available = Swift.min(room.system, room.group)
       if available < .max { message += "; \(byteText(Int(available))) are available" }

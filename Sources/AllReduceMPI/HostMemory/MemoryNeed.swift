@@ -1,12 +1,12 @@
 internal import CKernels
 
-/// Memory that a rank is about to take, and what memory it sees.
+/// Memory that a rank is about to allocate, and the free memory that it sees.
 ///
-/// A host's ranks take memory at the same time, so the free memory is compared with what they take
+/// A host's ranks allocate memory at the same time, so the free memory is compared with what they allocate
 /// together: those of a host with the system's memory, those of a control group (a container, a job of a
-/// batch system) with what the group's limit leaves. Addresses are each rank's own.
+/// batch system) with what the group's limit leaves. Address space is each rank's own.
 struct MemoryNeed {
-  /// Bytes that this rank takes.
+  /// Bytes that this rank allocates.
   let bytes: Int
   /// Bytes that it maps, its own and others'.
   let mapped: Int
@@ -16,7 +16,7 @@ struct MemoryNeed {
   private static let least = 1 << 20
 
   /// - Parameters:
-  ///   - bytes: What this rank takes.
+  ///   - bytes: What this rank allocates.
   ///   - mapped: What it maps; the system needs a word a page to find it.
   init(_ bytes: Int, mapped: Int) {
     let (sum, isTooMuch) = bytes.addingReportingOverflow(mapped / (ck_page_size() / 8))
@@ -50,14 +50,14 @@ struct MemoryNeed {
     let ranks: [Int]
     let needed: Int
     let available: Int
-    /// Whether addresses are short, not memory.
+    /// Whether address space is short, not memory.
     let isOfAddresses: Bool
 
-    /// "48.0 GB, and 21.5 GB are available".
+    /// "48.1 GB, but only 23.3 GB are available".
     var text: String {
       isOfAddresses
-        ? "\(byteText(needed)) of addresses, and \(byteText(available)) are left (ulimit -v)"
-        : "\(byteText(needed)), and \(byteText(available)) are available"
+        ? "\(byteText(needed)) of address space, but ulimit -v leaves only \(byteText(available))"
+        : "\(byteText(needed)), but only \(byteText(available)) are available"
     }
   }
 
@@ -108,7 +108,7 @@ extension Communicator {
   /// 1 MiB on.
   ///
   /// - Parameters:
-  ///   - bytes: What this rank is about to take.
+  ///   - bytes: What this rank is about to allocate.
   ///   - purpose: What for, as the subject of "needs": "the training of 5000 parameters".
   /// - Throws: ``AgreedError`` that says how much is needed and how much is free.
   package func requireMemory(_ bytes: Int, for purpose: @autoclosure () -> String) throws {

@@ -1,7 +1,7 @@
 /// Finds the ranks that keep a wait from ending, once it has lasted longer than the deadline.
 ///
-/// It reads the processes of this host and their records, and sends no messages. Ranks that only
-/// wait too are not named where another one keeps them waiting.
+/// It reads the processes of this host and their records, and sends no messages. Ranks that are themselves
+/// waiting are not named where another rank keeps them waiting.
 struct Culprits {
   /// The world rank that waits.
   let me: Int
@@ -48,7 +48,7 @@ struct Culprits {
     if !late.isEmpty { return named(late) { lateRemark($0)! } }
     if let unseen = unseenRanks(isAwaited) { return unseen }
     let apart = awaitedHere.filter { waitOf($0) != "waits in \(operation)" }
-    return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "cannot be looked into" }
+    return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "has no readable state" }
   }
 
   /// Whether a rank has ended that itself waited at half the deadline: so it has come to its own deadline.
@@ -138,11 +138,11 @@ struct Culprits {
     if let peers {
       if unseen.count == 1 { return ranks }
       let areElsewhere = !unseen.contains { peers.isHere($0) }
-      return "one of \(ranks)" + (areElsewhere ? ", for no rank of this host is missing" : "")
+      return "one of \(ranks)" + (areElsewhere ? " (every rank of this host is accounted for)" : "")
     }
     let names = unseen.count == 1 ? "\(ranks), which is" : "one of \(ranks), which are"
     guard let sizeOnHost, here.count >= sizeOnHost else { return "\(names) not seen from here" }
     let place = unseen.count == 1 ? "another host" : "other hosts"
-    return "\(names) on \(place), for no rank of this host is missing"
+    return "\(names) on \(place) (every rank of this host is accounted for)"
   }
 }

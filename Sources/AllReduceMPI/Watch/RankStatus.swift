@@ -23,7 +23,7 @@ package struct RankStatus {
   package let rank: Int
   /// The ranks of the job; 0 before it is known.
   package let size: Int
-  /// The process's id, as it sees itself.
+  /// The process's id in its own PID namespace.
   package let process: Int
   package let condition: Condition
   /// How many seconds the rank has waited; where it does not wait, how many seconds ago it was last seen to make a call.
@@ -31,7 +31,7 @@ package struct RankStatus {
   package let seconds: Double?
   /// The last call, and its number on its communicator; nil before the first.
   package let lastCall: (words: String, number: Int)?
-  /// Whether it has come to ``MPI/run(threading:_:)``; else only the launcher's variables tell of it.
+  /// Whether it has come to ``MPI/run(threading:_:)``; else it is known only from the launcher's variables.
   package let hasCome: Bool
   /// What it waits in, or did when it was stopped.
   package let wait: (words: String, communicator: UInt64, number: UInt64)?

@@ -45,7 +45,9 @@ public final class GELU<Scalar: NetworkScalar>: Layer, LayerHints {
   ) -> Tensor<Scalar>? {
     guard needsInputGradient else { return nil }
     guard let input, input.shape == gradient.shape else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     if gradient.count > 0 {
       Scalar.vectorFunctions.geluGradient(

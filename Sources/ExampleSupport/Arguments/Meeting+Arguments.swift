@@ -35,7 +35,8 @@ extension Meeting {
   public static func interval(every text: String) throws -> Interval {
     if text == "auto" { return .automatic }
     guard let steps = Int(text), (1...OptionBounds.most).contains(steps) else {
-      throw ValidationError("replicas meet every 1 step or more, or auto, not every \(text).")
+      throw ValidationError(
+        "the steps between meetings are a whole number from 1, or auto, not \(text).")
     }
     return .steps(steps)
   }

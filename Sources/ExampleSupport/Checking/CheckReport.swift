@@ -48,7 +48,7 @@ struct CheckReport {
       table.add([kind.name, slow.isEmpty ? "all" : "most", words])
       for link in slow { table.add(["", "\(link.a) and \(link.b)", LinkTimes.words([link])]) }
     }
-    return table.text + (difference == nil ? "\nAll ranks have the same." : "")
+    return table.text + (difference == nil ? "\nAll ranks agree." : "")
   }
 
   /// What differs, in a sentence; nil if nothing does.
@@ -61,9 +61,10 @@ struct CheckReport {
     }
     for link in slow.prefix(4) {
       sentences.append(
-        "The link between ranks \(link.a) and \(link.b) is slower than half of the others' median.")
+        "The link between ranks \(link.a) and \(link.b) has less than half the median bandwidth of the others."
+      )
     }
-    if slow.count > 4 { sentences.append("So are \(slow.count - 4) more.") }
+    if slow.count > 4 { sentences.append("So have \(slow.count - 4) more.") }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 

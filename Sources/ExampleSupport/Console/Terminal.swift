@@ -6,10 +6,10 @@
 
 /// The terminal that a job's standard error ends at.
 ///
-/// Under mpirun a rank writes into a pipe, and mpirun passes on what comes; so rank 0 looks at where the standard error
-/// of mpirun goes, its parent, if both are on one host.
+/// Under mpirun a rank writes into a pipe, and mpirun forwards it; so rank 0 checks where the standard error of mpirun,
+/// its parent process, goes, if both are on one host.
 struct Terminal {
-  /// Letters in a line.
+  /// Width in columns.
   let columns: Int
   /// Whether it shows colours, and its user wants them (`NO_COLOR`).
   let hasColor: Bool

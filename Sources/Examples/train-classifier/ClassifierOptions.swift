@@ -18,28 +18,28 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; words: "
-        + "docs/schemas.md.", valueName: "words"))
+      "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; all of "
+        + "them: docs/schemas.md.", valueName: "layers"))
   var layers: String?
 
   @Option(
     help: ArgumentHelp(
-      "Examples a step of a rank: all ranks together take as many times it (default: 64).",
+      "Examples of a rank in a step: the global batch is this times the number of ranks (default: 64).",
       valueName: "count"))
   var batchSize: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
+      "Examples of all ranks together in a step, instead of --batch-size.", valueName: "count"))
   var globalBatchSize: Int?
 
   @Option(help: "Passes over the data.")
   var epochs = 5
 
-  @Option(name: .customLong("strategy"), help: "What is split over the ranks (default: data).")
+  @Option(name: .customLong("strategy"), help: "What is sharded over the ranks (default: data).")
   var requestedStrategy: Strategy?
 
-  /// What is split over the ranks.
+  /// What is sharded over the ranks.
   var strategy: Strategy { requestedStrategy ?? .data }
 
   @Option(
@@ -54,22 +54,22 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "text for people, json for programs.")
   var format: OutputFormat = .text
 
-  @OptionGroup(title: "Weights to begin with") var weights: WeightOptions
+  @OptionGroup(title: "Initial weights") var weights: WeightOptions
 
-  @OptionGroup(title: "How it learns") var learning: LearningOptions
+  @OptionGroup(title: "Optimization") var learning: LearningOptions
 
-  @OptionGroup(title: "What is sharded by weights") var sharing: SharingOptions
+  @OptionGroup(title: "Model parallelism") var sharing: SharingOptions
 
-  @OptionGroup(title: "How often replicas meet") var replicas: ReplicaOptions
+  @OptionGroup(title: "Replicas") var replicas: ReplicaOptions
 
   @OptionGroup(title: "Parameter servers") var serving: ServerOptions
 
-  @OptionGroup(title: "Who updates") var updating: UpdateOptions
+  @OptionGroup(title: "Weight updates") var updating: UpdateOptions
 
   @Option(
     help: ArgumentHelp(
-      "Computes each rank's batch in this many parts and exchanges gradients once.",
-      valueName: "parts"))
+      "Accumulates gradients over this many micro-batches of each rank's batch, and exchanges them once.",
+      valueName: "count"))
   var accumulate = 1
 
   @Option(
@@ -123,14 +123,14 @@ struct ClassifierOptions: ParsableArguments {
   var bucketBytes: ByteCount?
 
   @Option(
-    help: ArgumentHelp("Writes a line of json a step to a file.", valueName: "file"))
+    help: ArgumentHelp("Writes a line of JSON to a file after each step.", valueName: "file"))
   var log: String?
 
-  @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
+  @OptionGroup(title: "Checkpoints and traces") var keeping: KeepingOptions
 
-  @OptionGroup(title: "What it tells") var verbosity: VerbosityOptions
+  @OptionGroup(title: "Verbosity") var verbosity: VerbosityOptions
 
-  @OptionGroup(title: "What it looks out for") var safety: SafetyOptions
+  @OptionGroup(title: "Safety") var safety: SafetyOptions
 
   func validate() throws {
     if model != nil, layers != nil {

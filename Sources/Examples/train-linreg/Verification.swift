@@ -6,7 +6,7 @@ struct Verification {
   /// How far theta in standard units is from that of the same descent in one process.
   /// Nil where theta is not found by descent.
   let serialDifference: Double?
-  /// Theta by solving least squares; nil if the features depend on each other.
+  /// Theta by solving least squares; nil if the features are linearly dependent.
   let exactTheta: [Double]?
   /// How far theta is from ``exactTheta``.
   let exactDifference: Double?

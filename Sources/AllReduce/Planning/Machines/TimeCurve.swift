@@ -59,7 +59,7 @@ package struct TimeCurve: Equatable, Sendable {
     }
     for (before, point) in zip(points, points.dropFirst()) {
       if point.bytes <= before.bytes {
-        return "has \(point.bytes) bytes behind \(before.bytes): sizes have to ascend"
+        return "has \(point.bytes) bytes after \(before.bytes): sizes must be strictly ascending"
       }
       if point.seconds < before.seconds {
         return

@@ -51,8 +51,8 @@ package struct PredictionCheck: Sendable {
   package var words: String {
     let first =
       "A step takes \(PredictionCheck.text(measured.step)) ms; predicted were "
-      + "\(PredictionCheck.text(predicted.step))."
-    return culprit.map { "\(first) What is off most: \($0)." } ?? first
+      + "\(PredictionCheck.text(predicted.step)) ms."
+    return culprit.map { "\(first) The largest error: \($0)." } ?? first
   }
 
   private static func text(_ seconds: Double) -> String {

@@ -53,7 +53,8 @@ class DenseShard<Scalar: NetworkScalar & ReducibleScalar> {
   final func inputShape(for gradient: Tensor<Scalar>) -> Shape {
     guard let input, input.rows == gradient.rows else {
       preconditionFailure(
-        "a shard of \(dense.summary): a gradient of \(gradient.shape) follows no such batch")
+        "a shard of \(dense.summary): backward got an output gradient of shape \(gradient.shape), which does not fit "
+          + "the batch of the latest forward pass")
     }
     return input.shape
   }

@@ -46,8 +46,8 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
       throw DataError(
         file: path, expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(stride) bytes",
         found: "\(found) bytes",
-        advice: "get the file again: it "
-          + (isLonger ? "goes on behind its numbers" : "was not written completely"))
+        advice: "download or copy the file again: it "
+          + (isLonger ? "has trailing bytes after its elements" : "was not written completely"))
     }
     self.sizes = header.sizes
     elements = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in

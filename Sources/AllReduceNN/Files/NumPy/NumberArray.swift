@@ -36,8 +36,8 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
         file: path,
         expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(type.stride) bytes",
         found: "\(found) bytes",
-        advice: "get the file again: it "
-          + (isLonger ? "goes on behind its numbers" : "was not written completely"))
+        advice: "download or copy the file again: it "
+          + (isLonger ? "has trailing bytes after its elements" : "was not written completely"))
     }
     guard MemoryShortage.allows(count * MemoryLayout<Element>.stride) else {
       throw MemoryShortage.tooLarge(path, "read as numbers", after: found)

@@ -125,7 +125,9 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, let plan, input.rows == gradient.rows else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     if let bias {
       Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)
