@@ -99,7 +99,7 @@ final class HostMemoryTests: ProgramTestCase {
     checkSums(outcome, on: "[[0, 1], [2]]")
     XCTAssertTrue(
       outcome.errors.contains(
-        " memory can be shared only within these groups: ranks 0 and 1; rank 2 ("),
+        " memory can be shared only within these groups: ranks 0 and 1; rank 2"),
       outcome.errors)
   }
 

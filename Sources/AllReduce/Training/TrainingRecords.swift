@@ -129,7 +129,7 @@ final class TrainingRecords {
   /// How a state is written.
   private enum Way: Int {
     /// By a thread, from a copy.
-    case behind = 1
+    case inBackground = 1
     /// Training waits, since there is no memory for a copy.
     case atOnce
   }
@@ -167,10 +167,10 @@ final class TrainingRecords {
           note(
             "There is no memory for a copy of the state: the training waits while it is written.")
         }
-        way = [(copy == nil ? Way.atOnce : .behind).rawValue]
+        way = [(copy == nil ? Way.atOnce : .inBackground).rawValue]
       }
       try way.withUnsafeMutableBytes { try world.broadcastNatively($0, from: 0) }
-      if Way(rawValue: way[0]) == .behind {
+      if Way(rawValue: way[0]) == .inBackground {
         try checkpoint.startWriting(
           tensors, state, as: use, over: world, copy as? StateCopy<Scalar>)
         return

@@ -115,13 +115,16 @@ struct HostProbe {
       .map { $0.map { members[$0] } }.sorted { $0[0] < $1[0] }
     if groups.count < 2 { return }
     let why = failure.map { " (\($0))" } ?? ""
-    writeToStandardError(
-      groups.allSatisfy { $0.count == 1 }
-        ? "warning: \(describeRanks(members)) on \(host) cannot share memory\(why); they exchange messages, as between "
-          + "hosts.\n"
-        : "warning: on \(host) memory can be shared only within these groups: "
-          + groups.map { describeRanks($0) }.joined(separator: "; ")
-          + "\(why). Between groups, ranks exchange messages, as between hosts.\n")
+    if groups.allSatisfy({ $0.count == 1 }) {
+      writeToStandardError(
+        "warning: \(describeRanks(members)) on \(host) cannot share memory\(why); they exchange messages, as between "
+          + "hosts.\n")
+    } else {
+      let names = groups.map { describeRanks($0) }.joined(separator: "; ")
+      writeToStandardError(
+        "warning: on \(host) memory can be shared only within these groups: \(names)\(why). Between groups, ranks "
+          + "exchange messages, as between hosts.\n")
+    }
   }
 
   /// Numbers of each rank, a row a rank.
