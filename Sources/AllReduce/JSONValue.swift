@@ -1,4 +1,4 @@
-/// A value of json whose objects keep the order of their keys.
+/// A JSON value whose objects keep the order of their keys.
 package enum JSONValue: Sendable {
   /// What was not measured.
   case null

@@ -113,7 +113,7 @@ public final class Communicator {
   /// Collective. Cost: one step in shared memory where all ranks are on one host, else ⌈log₂ size⌉
   /// messages of 32 bytes a rank.
   ///
-  /// - Throws: ``MPIError`` if ranks made another call.
+  /// - Throws: ``MPIError`` if ranks made a different call.
   ///
   /// `MPI_Barrier`
   public func barrier() throws {
@@ -129,7 +129,7 @@ public final class Communicator {
   /// Waits until every rank has come here with the same call, moving everything in flight meanwhile.
   /// Afterwards a call that blocks inside MPI ends: no rank waits elsewhere. Collective.
   ///
-  /// - Throws: ``MPIError`` if ranks made another call.
+  /// - Throws: ``MPIError`` if ranks made a different call.
   package func meet(_ call: Call) throws {
     if size == 1 { return }
     let ticket = try counter.begin(call)

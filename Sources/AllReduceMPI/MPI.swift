@@ -76,7 +76,7 @@ public enum MPI {
   ///     It is duplicated and stays the program's own. Nil for MPI_COMM_WORLD.
   ///   - threading: The thread level that the program needs; the library itself needs `.funneled`.
   ///   - body: The program, given the communicator of all ranks. Communicators must not outlive it.
-  /// - Returns: What `body` returns.
+  /// - Returns: The result of `body`.
   /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for, or if the
   ///   launcher does not belong to it (exit code 64).
   ///

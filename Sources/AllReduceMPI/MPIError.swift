@@ -8,7 +8,7 @@ public protocol ExitCoded: Error {
   var exitCode: Int32 { get }
 }
 
-/// A failed MPI call: what was attempted, MPI's error class, and MPI's own words.
+/// A failed MPI call: what was attempted, MPI's error class, and MPI's own message.
 ///
 /// Every communicator of this library returns its errors (`MPI_ERRORS_RETURN`), so a failure is
 /// thrown instead of ending the process inside MPI.
@@ -59,7 +59,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
 }
 
 /// The error that every rank throws when ``Communicator/agreeing(_:)`` found one rank to have
-/// failed; it carries that rank's words and exit code, and is printed once, by rank 0.
+/// failed; it carries that rank's message and exit code, and is printed once, by rank 0.
 public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The lowest rank that failed, in the communicator that agreed.
   package let rank: Int
@@ -68,6 +68,6 @@ public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The exit code that rank's error asks for.
   public let exitCode: Int32
 
-  /// The failing rank's words.
+  /// The failing rank's message.
   public var description: String { message }
 }

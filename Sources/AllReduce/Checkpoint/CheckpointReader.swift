@@ -16,7 +16,7 @@ package struct CheckpointReader {
 
   /// Opens the newest state that is whole. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is none; the words are those of the newest.
+  /// - Throws: ``AgreedError`` if there is none; its message is that of the newest.
   init(_ checkpoint: Checkpoint, over communicator: Communicator) throws {
     self.communicator = communicator
     var (notes, damaged) = ([String](), [String]())
@@ -85,7 +85,9 @@ package struct CheckpointReader {
     for path in files {
       do throws(StateRefusal) {
         let file = try CheckpointFile(path: path)
-        if let first { notes.append("warning: \(first). Falling back to the state before it, \(path).") }
+        if let first {
+          notes.append("warning: \(first). Falling back to the state before it, \(path).")
+        }
         if !file.isChecked {
           notes.append(
             "warning: \(path) is a state of version 1, which has no checksums: corruption would go undetected."
@@ -115,7 +117,7 @@ package struct CheckpointReader {
   ///     after all names and shapes were found right.
   ///   - left: Prefixes of the names of tensors that the state may also have.
   ///   - check: Throws, on rank 0, if something else does not fit.
-  /// - Throws: ``AgreedError`` if the state is of another network or optimizer.
+  /// - Throws: ``AgreedError`` if the state belongs to a different network or optimizer.
   package func read<Scalar: NetworkScalar & ReducibleScalar>(
     into tensors: [StateTensor<Scalar>], leavingOut left: [String] = ["replicas/"],
     check: () throws -> Void = {}

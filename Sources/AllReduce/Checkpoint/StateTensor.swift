@@ -220,10 +220,10 @@ extension ParameterLayout {
   /// A vector that runs along with a range of the flat memory, cut into the parameters that it belongs to.
   ///
   /// - Parameters:
-  ///   - values: As many as the range has.
+  ///   - values: A value for each element of the range.
   ///   - range: The elements of the flat memory that this rank has.
-  ///   - prefix: What comes before the parameters' names.
-  ///   - owner: What keeps the values alive.
+  ///   - prefix: The prefix of the parameters' names.
+  ///   - owner: An object that keeps the values alive.
   /// - Returns: A tensor for each parameter, on every rank, with what this one has of it.
   func stateTensors(
     of values: UnsafeMutableBufferPointer<Scalar>, _ range: Range<Int>, prefix: String,

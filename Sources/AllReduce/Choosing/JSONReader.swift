@@ -10,7 +10,7 @@ struct JSONNode {
   /// The line of the text that it begins on, from 1.
   let line: Int
 
-  /// The value in a few words, for errors.
+  /// A short description of the value, for errors.
   var summary: String {
     switch value {
     case .null: "null"

@@ -72,7 +72,7 @@ extension Schedule {
   /// ``ReductionAlgorithm/Kind/form(of:)``.
   ///
   /// - Parameters:
-  ///   - collective: What is to be done. Blocks are those of ``BlockPartition``.
+  ///   - collective: The collective to carry out. Blocks are those of ``BlockPartition``.
   ///   - algorithm: One that has a schedule.
   ///   - rank: The rank whose steps are wanted.
   ///   - size: The number of ranks.

@@ -128,11 +128,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return totals
   }
 
-  /// As ``reduce(_:)``, for a rank that tells its number of examples only. Collective.
+  /// As ``reduce(_:)``, for a rank that reports only its number of examples. Collective.
   ///
   /// - Parameter examples: This rank's examples in the step; 0 if it had none.
   /// - Returns: The examples of all ranks.
-  /// - Throws: As there.
+  /// - Throws: As ``reduce(_:)``.
   public func reduce(examples: Int) throws -> BatchScore {
     try reduce(BatchScore(examples: examples))
   }

@@ -42,7 +42,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     updates = [update]
 
     let ranks = host.worldRanks
-    // Behind shards of other sizes the same parameters begin elsewhere in other ranks' memory.
+    // After shards of different sizes the same parameters begin elsewhere in other ranks' memory.
     let starts = try host.allGatherNatively(first)
     func part(_ arena: Arena<Scalar>, _ rank: Int) -> UnsafeMutablePointer<Scalar> {
       guard let part = arena.memory.part(ofWorldRank: rank) else {
@@ -72,7 +72,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     pass.measure(squares)
     TrafficCounters.ofProcess.pointee.addMemory(readBytes)
     if host.size > 1 { try host.allReduce(squares, .sum, using: .sharedMemory) }
-    // Hosts with other numbers of ranks add up in another order.
+    // Hosts with different numbers of ranks add up in a different order.
     if host.size < groups.copies.size { try groups.copies.broadcast(squares, from: 0) }
   }
 

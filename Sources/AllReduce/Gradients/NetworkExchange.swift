@@ -4,7 +4,7 @@ internal import AllReduceNN
 /// Receives the gradients of a network's passes and updates all its parameters: by one ``GradientExchange``, or by one
 /// for each range of parameters that has its own groups of ranks.
 ///
-/// The network's pass refers to it weakly; who trains the network keeps it.
+/// The network's pass refers to it weakly; the trainer keeps it.
 final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSink {
   /// Each of the ranges, in the order of the memory; the first takes the totals along.
   let exchanges: [any GradientExchange<Scalar>]
@@ -19,8 +19,8 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// The ranks that hold the other pieces of what is sharded; nil if nothing is.
   private let pieces: Communicator?
   private let algorithm: ReductionAlgorithm
-  /// Counts what steps and updates move other than gradients: weights, statistics, norms. Who trains the network
-  /// has its steps counted here.
+  /// Counts what steps and updates move other than gradients: weights, statistics, norms. The trainer counts its
+  /// steps here.
   let tally = TrafficTally()
   /// Whether a backward pass's gradients are exchanged as they get ready.
   private var isListening = false
@@ -32,18 +32,18 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// fast as it is filled, so only a network between hosts gains from it.
   private let overlaps: Bool
   let pieceElements: Int?
-  /// What travels during the passes other than gradients; the trainer keeps it.
+  /// The exchange of replicas, which also travels during the passes; the trainer keeps it.
   weak var background: ReplicaExchange<Scalar>?
 
   /// Takes memory for a network's weights and gradients, moves it there, and makes the exchange of each part; the
-  /// network's pass tells it of gradients from here on. Collective over all ranks.
+  /// network's pass reports gradients to it from here on. Collective over all ranks.
   ///
   /// - Parameters:
   ///   - network: Its values stay; another exchange that it has must not go on.
   ///   - world: All ranks.
   ///   - parts: The parameters by their groups; together, ascending, they cover the memory.
   ///   - pieces: The ranks that hold the other pieces of what is sharded; nil if nothing is.
-  ///   - mode: Who updates which weights. Where something is sharded, `shared` keeps a copy a rank.
+  ///   - mode: Which ranks update which weights. Where weights are sharded, `shared` keeps a copy a rank.
   ///   - optimizer: How weights change.
   ///   - transport: How gradients travel.
   ///   - clock: Counts the seconds.

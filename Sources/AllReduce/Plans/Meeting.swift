@@ -145,7 +145,7 @@ public struct Meeting: Hashable, Sendable {
     if case .steps(let count) = every { count } else { 1 }
   }
 
-  /// How replicas meet, in a few words.
+  /// A short description of how replicas meet.
   var summary: String {
     var words: String
     switch every {

@@ -8,7 +8,7 @@ extension Plan {
   /// Reads a plan.
   ///
   /// - Parameters:
-  ///   - json: What ``json`` writes; layers on single elements, and all but version and layers, may be left
+  ///   - json: The text that ``json`` gives; layers on single elements, and all but version and layers, may be left
   ///     out. `docs/schemas.md` has the form.
   ///   - file: Its name, for errors.
   /// - Throws: ``PlanError`` with the line and what is wrong.

@@ -25,7 +25,8 @@ package struct PlanLine: Sendable {
 }
 
 extension ResolvedPlan {
-  /// A line for each layer with a placement: where its weights are, the layouts, and what is exchanged before the next.
+  /// A line for each layer with a placement: where its weights are, the layouts, and the exchange before the next
+  /// layer.
   var lines: [PlanLine] {
     var lines: [PlanLine] = []
     for layer in singles {
@@ -128,7 +129,7 @@ extension Plan {
   ///   - input: The shape of one example's input.
   ///   - world: All ranks.
   ///   - algorithm: How gradients travel.
-  ///   - virtualShards: As of a ``Trainer``.
+  ///   - virtualShards: As in ``Trainer``'s initializer.
   ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
   /// - Returns: The same on all ranks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.

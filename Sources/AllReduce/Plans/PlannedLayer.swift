@@ -56,7 +56,7 @@ struct PlannedBranch<Scalar: NetworkScalar> {
 struct ResolvedPlan<Scalar: NetworkScalar> {
   /// The plan, with each layer's placement and the grid.
   let plan: Plan
-  /// How many ranks share the data, and how many the weights.
+  /// The sizes of the data-parallel and of the model-parallel dimension.
   let grid: GridShape
   /// The layers; of a network that is no ``Sequential``, one.
   let layers: [PlannedLayer<Scalar>]

@@ -36,7 +36,7 @@ package struct MeetingSchedule: Equatable {
   /// - Parameters:
   ///   - stepSeconds: Of a step without exchange.
   ///   - exchangeSeconds: Of all weights at once.
-  ///   - share: What is to be left, above 0 and below 1.
+  ///   - share: The share of the time that is left to computation, above 0 and below 1.
   ///   - fragments: How many there are.
   ///   - overlap: The steps that an exchange travels under.
   package init(

@@ -2,8 +2,8 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension ReplicaExchange {
-  /// What is kept of all replicas, with this rank's part of each. What one network has, has the names that it has there:
-  /// the global weights, and the first replica's other vectors. All else is below `replicas/`.
+  /// What is kept of all replicas, with this rank's part of each. What one network has, has the names that it has
+  /// there: the global weights, and the first replica's other vectors. All else is below `replicas/`.
   ///
   /// - Parameters:
   ///   - weights: This replica's.
@@ -77,8 +77,8 @@ extension ReplicaExchange {
     if let underWay { try settle(fragments[underWay]) }
   }
 
-  /// The sum of the cosines over the outer steps, of which each rank of the replica knows those of its part: their mean.
-  /// Collective over the replica.
+  /// The sum of the cosines over the outer steps, of which each rank of the replica knows those of its part: their
+  /// mean. Collective over the replica.
   func sumOfCosines() throws -> Double {
     try ranks.own.allReduce(cosines.sum, .mean)
   }
@@ -99,7 +99,7 @@ extension ReplicaExchange {
 
   /// Goes on from a state whose vectors are there. Collective over all ranks.
   ///
-  /// - Parameter kept: Where its replicas stood; nil if they trained in step.
+  /// - Parameter kept: Where its replicas stood; nil if they trained synchronously.
   /// - Throws: ``MPIError``.
   func resume(_ kept: KeptReplicas?) throws {
     guard let kept else {

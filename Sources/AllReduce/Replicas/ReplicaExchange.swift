@@ -43,7 +43,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   let sharing: ReplicaSharing<Scalar>
   /// The weight in the mean, the length of the weighted difference, and its square; then a ``StepWish``.
   let figures = TensorMemory<Double>(count: 4)
-  /// What this replica wants at the end of a step: it rides behind the figures of the next exchange.
+  /// This replica's wish at the end of a step: it travels after the figures of the next exchange.
   var ownWish = StepWish.none
   private var wish = StepWish.none
   private var pending = PendingQueue(capacity: 1)

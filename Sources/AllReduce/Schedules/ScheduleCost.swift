@@ -35,10 +35,10 @@ package struct ScheduleCost: Equatable, Sendable {
   /// The cost of a collective operation over `size` ranks.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
   ///   - size: The number of ranks.
-  ///   - segments: Into how many messages the longest message is cut.
+  ///   - segments: The number of messages that the longest message is cut into.
   package init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, size: Int, segments: Int = 1
   ) {

@@ -9,8 +9,8 @@ private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
   /// - Parameters:
   ///   - what: The name of the value.
   ///   - others: The ranks that differ from rank 0.
-  ///   - mine: What rank 0 has.
-  ///   - theirs: What the first of the others has.
+  ///   - mine: The value of rank 0.
+  ///   - theirs: The value of the first of the others.
   ///   - more: Whether the others have different values too.
   ///   - exitCode: Of the job.
   init(
@@ -30,7 +30,7 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - value: This rank's number.
-  ///   - what: What it is, for people: "numbers of the gradient".
+  ///   - what: Its name, for messages: "numbers of the gradient".
   ///   - text: How it is written.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming the ranks that differ from rank 0.
   package func requireEqual(
@@ -59,7 +59,7 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - text: This rank's text; of several lines, those that differ are named.
-  ///   - what: What it is, for people: "options".
+  ///   - what: Its name, for messages: "options".
   ///   - exitCode: Of the error.
   /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, and both texts.
   package func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {

@@ -67,7 +67,7 @@ extension Trainer {
   ///   - data: The examples.
   ///   - batchSize: The most that this rank takes at once; nil for the size of the largest batch so far.
   /// - Returns: The totals over all examples.
-  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  /// - Throws: The errors of the loss and the layers; ``MPIError``.
   public func score(on data: any Dataset, batchSize: Int? = nil) throws -> BatchScore {
     try withGlobalWeights { try scoreShare(of: data, batchSize: batchSize) }
   }

@@ -1,7 +1,7 @@
 package import AllReduceNN
 
 extension Trainer {
-  /// The replicas: 1 where all ranks train in step.
+  /// The number of replicas: 1 where all ranks train synchronously.
   package var replicaCount: Int { ranks.count }
 
   /// Adds up what the replicas found, such as the scores of their steps. Collective.

@@ -12,7 +12,7 @@ extension Trainer {
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)
   }
 
-  /// Those of a state with this many replicas; nil where ranks trained in step.
+  /// Those of a state with this many replicas; nil where all ranks trained synchronously.
   func tensors(ofReplicas count: Int?, hasDifference: Bool) -> [StateTensor<Scalar>] {
     let weights = network.parameters.map {
       $0.shard != nil || exchange.memory.answersForWeights
@@ -31,7 +31,7 @@ extension Trainer {
   /// - Parameters:
   ///   - state: Where the training stands (``Checkpoint/readState(over:)``).
   ///   - checkpoint: The state's vectors.
-  /// - Throws: ``AgreedError`` if the checkpoint is damaged, of another network or optimizer, or if replicas cannot
+  /// - Throws: ``AgreedError`` if the checkpoint is damaged, of a different network or optimizer, or if replicas cannot
   ///   go on from there in their rounds; ``MPIError``.
   public func resume(_ state: TrainingState, from checkpoint: Checkpoint) throws {
     try resume(state) { try checkpoint.read(into: $0, over: world) }
@@ -50,7 +50,7 @@ extension Trainer {
   /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have
   /// the same bits. Collective.
   ///
-  /// - Returns: The same on all ranks; it depends on how many ranks share the weights.
+  /// - Returns: The same on all ranks; it depends on how many ranks the weights are sharded over.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
   package func checksum() throws -> UInt64 {
     try withGlobalWeights {
@@ -83,7 +83,7 @@ extension Trainer {
   }
 
   /// Every parameter of the whole network, of replicas the global weights, in the order of the forward pass.
-  /// Collective; takes the memory of the whole.
+  /// Collective; allocates memory for all weights.
   ///
   /// - Returns: Names, values and gradients, the same on all ranks.
   /// - Throws: ``MPIError``.

@@ -77,7 +77,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   let between: [(layer: String, exchange: LayerExchange)]
   let batch: GroupBatch
   let exchange: NetworkExchange<Scalar>
-  /// Of the exchanges those of parameters that all ranks hold and have other examples for.
+  /// Of the exchanges those of parameters that all ranks hold and have different examples for.
   let front: Range<Int>
   let tree: GradientTree<Scalar>?
   /// Where replicas meet; nil where they do in every step.
@@ -101,19 +101,19 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Parameters:
   ///   - root: The network's layers, whole and without memory. Layers that the plan shards are replaced.
   ///   - input: The shape of one example's input.
-  ///   - plan: Who does what.
+  ///   - plan: The plan, which says how layers are placed and weights are updated.
   ///   - world: All ranks.
   ///   - optimizer: The rule of the update.
-  ///   - loss: What is minimised. Softmax cross-entropy can be computed of outputs whose features are sharded;
-  ///     for others these are gathered.
-  ///   - clipping: Shortens gradients whose norm is larger.
+  ///   - loss: The loss to minimise. Softmax cross-entropy can be computed of outputs whose features are sharded;
+  ///     for other losses these are gathered.
+  ///   - clipping: Clips gradients to a global norm; nil for no clipping.
   ///   - algorithm: How gradients travel.
   ///   - virtualShards: Cuts every global batch into this many shards, whose gradients are added up along one
   ///     binary tree: the weights are then the same bits at any number of ranks that divides it. A power of two;
   ///     plans in which every layer is placed by data, on one host or with the update `replicated`.
-  ///   - seed: Of the first values and dropout masks.
+  ///   - seed: The seed of initial weights and dropout masks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out (exit code 64), if ranks have
-  ///   other networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
+  ///   different networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
   public init(
     _ root: any Layer<Scalar>, input: Shape, plan: Plan = .dataParallel, over world: Communicator,
     optimizer: any UpdateRule, loss: any Loss<Scalar>, clipping: GradientClipping? = nil,

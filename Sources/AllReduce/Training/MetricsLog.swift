@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Writes a line of json for each step and evaluation, on the root, and the same numbers for TensorBoard.
+/// Writes a line of JSON for each step and evaluation, on the root, and the same numbers for TensorBoard.
 final class MetricsLog {
   private let file: OutputFile?
   private let events: EventFile?

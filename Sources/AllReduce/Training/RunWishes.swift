@@ -49,7 +49,7 @@ final class RunWishes {
     if files == .save { files = .none }
   }
 
-  /// Removes a file, and says whether it was there. What is no file of the name stays.
+  /// Removes a file, and returns whether it existed. Anything that is not a file stays.
   private static func take(_ path: String) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }

@@ -31,7 +31,7 @@ struct StepWish: Equatable, Sendable {
   static func + (a: StepWish, b: StepWish) -> StepWish { StepWish(sum: a.sum + b.sum) }
 }
 
-/// In the place behind a step's totals.
+/// In the place after a step's totals.
 extension StepWish {
   private static var place: Int { BatchScore.totalsCount - 1 }
 

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The steps of a run, and what is done between them.
+/// The steps of a run, and the evaluations and states between them.
 extension Training {
   func runEpoch(_ epoch: Int, _ state: inout TrainingState, _ run: inout Run) throws {
     let last = run.course.stepsPerEpoch

@@ -16,9 +16,9 @@ public import AllReduceNN
 ///
 /// Construct it identically on every rank, with the same data.
 public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
-  /// What takes the steps.
+  /// The trainer that takes the steps.
   package let trainer: Trainer<Scalar>
-  /// What is learned from, and what is evaluated on.
+  /// The training and the test examples.
   package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
@@ -38,8 +38,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var checkpoints: Checkpoints?
   /// A rank that is slowed down; nil for none.
   package var straggler: Straggler?
-  /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``); nil
-  /// for at the end of epochs alone.
+  /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``);
+  /// nil for at the end of epochs alone.
   package var checksCopiesEvery: Int?
   /// Skips the update of a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row
   /// end it.
@@ -107,10 +107,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Joins a trainer and data. Nothing is read yet.
   ///
   /// - Parameters:
-  ///   - trainer: What takes the steps.
-  ///   - data: What is learned from, and what is evaluated on. Its examples have the shape of the trainer's input.
+  ///   - trainer: The trainer that takes the steps.
+  ///   - data: The training and the test examples, of the shape of the trainer's input.
   ///   - globalBatchSize: The examples of all ranks a step.
-  ///   - seed: What the order of the examples depends on.
+  ///   - seed: The seed of the order of the examples.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, globalBatchSize: Int, seed: UInt64 = 1
   ) {

@@ -21,13 +21,13 @@ struct TrainingCourse {
   /// Plans a training.
   ///
   /// - Parameters:
-  ///   - data: What is learned from.
+  ///   - data: The training examples.
   ///   - globalBatchSize: Examples of all ranks a step.
-  ///   - words: How a message begins that refuses the number.
-  ///   - parts: In how many parts a step is computed.
+  ///   - words: The beginning of the message that refuses the number.
+  ///   - parts: The number of micro-batches of a step.
   ///   - most: The most steps of an epoch; nil for all.
   ///   - epochs: Passes over the data.
-  ///   - seed: What the order of examples depends on.
+  ///   - seed: The seed of the order of examples.
   /// - Throws: ``TrainingError`` if that cannot be.
   init(
     _ data: any Dataset, globalBatchSize: Int, _ words: String, parts: Int, most: Int?, epochs: Int,

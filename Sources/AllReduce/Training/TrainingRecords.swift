@@ -78,7 +78,8 @@ final class TrainingRecords {
     return endsRun || every.map { steps % $0 == 0 } ?? (endsEpoch && !isAutomatic)
   }
 
-  /// Whether the last state is long enough ago for another to be worth its cost; on rank 0, which tells others.
+  /// Whether enough time has passed since the last state for another to be worth its cost; on rank 0, which sends it to
+  /// the others.
   func isWorthSaving(_ now: ContinuousClock.Instant) -> Bool {
     guard isAutomatic, let ledger else { return false }
     return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval
@@ -86,9 +87,9 @@ final class TrainingRecords {
 
   /// Lets a trainer go on from the state, if there is one. Collective.
   ///
-  /// - Parameter trainer: What goes on.
-  /// - Returns: What a user should know of the state's file, on rank 0.
-  /// - Throws: ``AgreedError`` if the state is of another network; then nothing has changed.
+  /// - Parameter trainer: The trainer that resumes.
+  /// - Returns: Remarks on the state's file for the user, on rank 0.
+  /// - Throws: ``AgreedError`` if the state belongs to a different network; then nothing has changed.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
     _ trainer: Trainer<Scalar>
   ) throws -> [String] {
@@ -100,10 +101,10 @@ final class TrainingRecords {
   /// Gives ranks the vectors of the state, if there is one. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: What this rank holds of them.
+  ///   - tensors: The part of the vectors that this rank holds.
   ///   - layers: Those of the network.
   /// - Returns: As ``restore(_:)``.
-  /// - Throws: As there.
+  /// - Throws: As ``restore(_:)``.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: @autoclosure () -> [StateTensor<Scalar>], layers: String
   ) throws -> [String] {
@@ -140,9 +141,9 @@ final class TrainingRecords {
   /// goes wrong with the file is a warning then: the states before stand, and the training goes on.
   ///
   /// - Parameters:
-  ///   - tensors: What each rank holds.
+  ///   - tensors: The tensors, or parts of them, that each rank holds.
   ///   - state: Where the training stands.
-  ///   - use: What it is kept as.
+  ///   - use: Whether it is the newest state, the best, or both.
   ///   - world: All ranks.
   ///   - isLast: Whether nothing comes after it: then it is written when this returns.
   /// - Throws: ``AgreedError`` if the last one cannot be written, or the training has diverged; ``MPIError``.
@@ -183,7 +184,7 @@ final class TrainingRecords {
     ledger?.keep()
   }
 
-  /// Waits for the writing before, and tells how it has ended. Collective.
+  /// Waits for the writing before, and reports how it ended. Collective.
   private func wait<Scalar: NetworkScalar>(
     of type: Scalar.Type, over world: Communicator
   ) throws {
@@ -232,7 +233,7 @@ final class TrainingRecords {
     return try trace.write(recorder)
   }
 
-  /// Runs `body`, and notes when it began and ended if there is a timeline.
+  /// Runs `body`, and records when it began and ended if there is a timeline.
   func span<Result>(
     _ name: String, _ number: Int = -1, _ body: () throws -> Result
   ) rethrows -> Result {

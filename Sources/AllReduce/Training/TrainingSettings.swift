@@ -7,8 +7,8 @@ public struct Checkpoints: Sendable {
   package var folder: String
   /// The steps from one writing of the state to the next; it is also written at the end. Nil: after every epoch.
   package var everySteps: Int?
-  /// Chooses the time from one writing to the next by what a writing costs and how often the training has failed, instead
-  /// of ``everySteps`` and after every epoch.
+  /// Chooses the time from one writing to the next by what a writing costs and how often the training has failed,
+  /// instead of ``everySteps`` and after every epoch.
   package var isAutomatic = false
   /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
   /// state is refused.
@@ -54,11 +54,11 @@ public struct EarlyStopping: Sendable {
   }
 }
 
-/// How a run tells how far it is.
+/// How a run reports its progress.
 package struct ProgressWriters {
   /// Gets a line now and then; nil for none.
   package var write: ((String) -> Void)?
-  /// Gets a line ten times a second that takes the place of the one before, and the share that is done.
+  /// Called ten times a second with a line that replaces the one before, and the share that is done.
   package var live: ((_ text: String, _ share: Double) -> Void)?
   /// The time between lines that stay.
   package var interval: Duration = .seconds(2)
@@ -90,7 +90,7 @@ extension TrainingData {
   }
 }
 
-/// Lines that tell how far long work is, every two seconds. Work that ends sooner writes none.
+/// Progress lines of long work, every two seconds. Work that ends sooner writes none.
 struct Progress {
   private let writers: ProgressWriters?
   private let start: ContinuousClock.Instant
@@ -122,7 +122,7 @@ struct Progress {
     return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest) left"
   }
 
-  /// A loss, with four digits behind the point.
+  /// A loss, with four digits after the point.
   static func text(_ loss: Double) -> String {
     guard loss.isFinite, abs(loss) < 1e12 else { return "\(loss)" }
     let scaled = Int((abs(loss) * 10_000).rounded())

@@ -16,9 +16,10 @@ extension Network {
   ///   - path: The file.
   ///   - names: The file's names for paths here, whole or their first parts: `["0": "features.0"]`. Other names are as
   ///     here, or as `torch.nn.Sequential` gives them: "1.running_mean".
-  ///   - channelsFirst: Whether channels come first; nil to let the file tell.
-  /// - Throws: ``DataError`` if it cannot be read, is of another network, with the names that are nearest, does not say
-  ///   or show how its weights lie, or is a state whose checksums say that it is damaged; then nothing has changed.
+  ///   - channelsFirst: Whether channels come first; nil to read it from the file.
+  /// - Throws: ``DataError`` if it cannot be read, belongs to a different network, with the names that are nearest,
+  ///   does not say or show how its weights lie, or is a state whose checksums say that it is damaged; then nothing has
+  ///   changed.
   public func load(
     weights path: String, names: [String: String] = [:], channelsFirst: Bool? = nil
   ) throws(DataError) {
@@ -122,7 +123,7 @@ extension Communicator {
   /// Gives all ranks what they hold of a network's weights in a file that rank 0 reads. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: What each rank holds of the whole network's parameters and buffers.
+  ///   - tensors: The parts of the whole network's parameters and buffers that each rank holds.
   ///   - open: Opens the file, on rank 0.
   /// - Throws: ``AgreedError`` of what `open` throws; then nothing has changed. ``MPIError``.
   package func loadWeights<Scalar: NetworkScalar & ReducibleScalar>(

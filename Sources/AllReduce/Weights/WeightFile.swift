@@ -14,7 +14,7 @@ package struct WeightFile<Scalar: NetworkScalar> {
   ///   - names: The file's names for paths of the network.
   ///   - channelsFirst: Whether channels come before height and width; nil to decide it from the file.
   /// - Throws: ``DataError`` if it cannot be read or is damaged; if a tensor is missing, with the nearest names; if one
-  ///   has another shape; or if it cannot be told how they lie.
+  ///   has a different shape; or if it cannot be told how they lie.
   package init(
     _ path: String, for root: any Layer<Scalar>, input: Shape, names: [String: String] = [:],
     channelsFirst: Bool? = nil

@@ -14,7 +14,7 @@ struct WeightItem {
   let order: ChannelOrder?
   /// Why it is not known how they lie there; nil where it is.
   let doubt: String?
-  /// Whether it is a convolution's weight, whose shape tells how it lies.
+  /// Whether it is a convolution's weight, whose shape shows the order of its dimensions.
   var isConvolution = false
 }
 
@@ -163,7 +163,7 @@ struct WeightList<Scalar: NetworkScalar> {
         foreignShape: foreign, order: order, doubt: doubt, isConvolution: isConvolution))
   }
 
-  /// PyTorch's words for buffers.
+  /// PyTorch's names of buffers.
   private static var words: [String: String] {
     ["runningMean": "running_mean", "runningVariance": "running_var"]
   }

@@ -101,7 +101,7 @@ package final class Agreement {
   @inline(__always)
   package var hasFailed: Bool { state.pointee.obstacles & Obstacle.failed != 0 }
 
-  /// ``MessageEndpoint/status``: another number in another generation, and once this one has failed.
+  /// ``MessageEndpoint/status``: a different number in each generation, and once this one has failed.
   @inline(__always)
   package var status: UInt64 { endpoint.status.pointee }
 

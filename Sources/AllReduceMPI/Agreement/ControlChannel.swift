@@ -1,6 +1,6 @@
 internal import CMPI
 
-/// Where ranks tell each other what they called and what they wait for: one communicator of all
+/// Exchanges between ranks which calls they made and which they wait in: one communicator of all
 /// ranks of the job, apart from all other messages, with receives that are always posted.
 ///
 /// It is looked at only in waits that have become slow, so a call that goes well pays nothing for it.
@@ -36,7 +36,7 @@ final class ControlChannel {
   /// - Parameters:
   ///   - handle: The duplicate.
   ///   - hosts: Which host each rank is on.
-  ///   - engine: What waits.
+  ///   - engine: The engine of this rank's waits.
   /// - Throws: ``MPIError``.
   init(owning handle: MPI_Comm, hosts: [Int], engine: ProgressEngine) throws(MPIError) {
     self.handle = handle

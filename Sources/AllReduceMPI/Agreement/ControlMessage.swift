@@ -1,4 +1,4 @@
-/// A message between ranks that disagree, or may: words in a fixed place.
+/// A message between ranks that disagree, or may: a fixed layout of 64-bit words.
 ///
 /// All of one size, so that one receive for any of them can always be posted.
 struct ControlMessage {

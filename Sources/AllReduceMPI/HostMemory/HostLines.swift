@@ -1,7 +1,7 @@
 internal import CKernels
 public import Synchronization
 
-/// Where the ranks of a host tell each other how far they are.
+/// Shared memory in which the ranks of a host announce their calls and progress.
 ///
 /// Every rank has an area of shared memory: call lines, flags, and slots for data, each of which one rank
 /// writes and the others read. A flag is a number that only grows; its store releases what was written
@@ -73,7 +73,7 @@ package struct HostLines {
   private var idle: Unmanaged<IdleFunction> { state.pointee.idle }
 
   /// In memory of its own, so that one address is all that is kept and copied: what a small reduction stores
-  /// on its stack waits behind the line of its announcement.
+  /// on its stack is delayed by the line of its announcement.
   @usableFromInline
   package struct State {
     @usableFromInline var counters = Counters()
@@ -143,7 +143,7 @@ package struct HostLines {
   ///   - areas: One a rank, all zero at first.
   ///   - patience: How often a flag is looked at before the wait becomes slow.
   ///   - traffic: Counts what this rank moves.
-  ///   - idle: What is done in a slow wait.
+  ///   - idle: Called in a slow wait.
   package init(
     rank: Int, areas: [UnsafeMutableRawPointer], patience: Int,
     traffic: UnsafeMutablePointer<TrafficCounters> = TrafficCounters.ofProcess,

@@ -6,7 +6,7 @@ internal import CMPI
 /// MPI says which ranks are on one machine. Where these are in containers of their own, process numbers
 /// and segments mean other things for each. So every rank makes a page of memory and tests whether it can
 /// reach the others' (``HostPart``). Ranks that reach each other's are a host; the way that makes fewer
-/// hosts is taken.
+/// hosts is used.
 struct HostProbe {
   /// Which host each world rank is on: the lowest world rank there.
   let hostOfWorldRank: [Int]

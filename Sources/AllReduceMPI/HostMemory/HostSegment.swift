@@ -20,7 +20,7 @@ package final class HostSegment {
   /// Cost: three all-gathers of a few numbers a rank, and the time to take the pages.
   ///
   /// - Parameters:
-  ///   - request: What is asked for; the same on all ranks.
+  ///   - request: The request; the same on all ranks.
   ///   - communicator: The ranks that map it; those of each host share its parts.
   ///   - ways: The ways to try, in order; nil for those that were found to work at the start.
   ///   - populate: Whether to take all pages now.

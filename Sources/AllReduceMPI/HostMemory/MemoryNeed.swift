@@ -16,8 +16,8 @@ struct MemoryNeed {
   private static let least = 1 << 20
 
   /// - Parameters:
-  ///   - bytes: What this rank allocates.
-  ///   - mapped: What it maps; the system needs a word a page to find it.
+  ///   - bytes: The bytes that this rank allocates.
+  ///   - mapped: The bytes that it maps; the system needs a word a page to find them.
   init(_ bytes: Int, mapped: Int) {
     let (sum, isTooMuch) = bytes.addingReportingOverflow(mapped / (ck_page_size() / 8))
     self.bytes = isTooMuch ? Int.max : sum
@@ -103,13 +103,13 @@ struct MemoryNeed {
 extension Communicator {
   /// Makes sure that all hosts have the memory that their ranks are about to take.
   ///
-  /// Collective. Memory that is taken page by page, as private memory is, is found missing only when it is touched, and then
-  /// the system ends some process. Cost: one all-gather of six numbers a rank, and half a millisecond from
-  /// 1 MiB on.
+  /// Collective. Memory that is allocated page by page, as private memory is, is found missing only when it is touched,
+  /// and then the system ends some process. Cost: one all-gather of six numbers a rank, and half a millisecond from 1
+  /// MiB on.
   ///
   /// - Parameters:
-  ///   - bytes: What this rank is about to allocate.
-  ///   - purpose: What for, as the subject of "needs": "the training of 5000 parameters".
+  ///   - bytes: The bytes that this rank is about to allocate.
+  ///   - purpose: The purpose, as the subject of "needs": "the training of 5000 parameters".
   /// - Throws: ``AgreedError`` that says how much is needed and how much is free.
   package func requireMemory(_ bytes: Int, for purpose: @autoclosure () -> String) throws {
     try meet(Call(.exchange))

@@ -36,7 +36,7 @@ extension Communicator {
       ? worldRanks.filter { $0 != worldRank } : [worldRanks[Int(source)]]
   }
 
-  /// A rank's number here, and in the job if that is another.
+  /// A rank's number here, and in the job if that differs.
   func describe(_ rank: Int) -> String {
     let inJob = worldRanks[rank]
     return inJob == rank ? "rank \(rank)" : "rank \(rank) (\(inJob) of the job)"

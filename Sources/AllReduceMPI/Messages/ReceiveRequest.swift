@@ -9,7 +9,7 @@ internal import CMPI
 /// A message on its way in.
 ///
 /// It is posted only when its message is there and has the size of the buffer: MPI writes a longer
-/// message past the end of a buffer before it says so. A message of another size is received
+/// message past the end of a buffer before it says so. A message of a different size is received
 /// elsewhere, so that its sender can go on, and named.
 ///
 /// One thread receives, by this class alone, so the message that was probed is the one that is
@@ -35,7 +35,7 @@ final class ReceiveRequest: InFlight {
   private var stage = Stage.waiting
   private var request: MPI_Request?
   private var type: MessageType?
-  /// Where a message of another size goes.
+  /// Where a message of a different size goes.
   private var scratch: UnsafeMutableRawPointer?
   /// The message, once it is known.
   private(set) var info: MessageInfo?

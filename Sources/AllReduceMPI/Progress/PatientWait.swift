@@ -31,7 +31,7 @@ package struct PatientWait {
   /// - Parameters:
   ///   - heard: When there was the last sign of life, by the monotonic clock.
   ///   - ranks: The ranks of the communicator that are waited for.
-  ///   - summary: What waits, for people.
+  ///   - summary: The waiting operation, for messages.
   package mutating func rest(
     heard: UInt64, of ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
   ) {

@@ -89,7 +89,7 @@ package final class ProgressEngine {
 
   /// Waits until the operation has ended, moving everything else meanwhile.
   ///
-  /// - Throws: What the operation failed with.
+  /// - Throws: The error of the operation.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
     MPI.requireOwnThread()
     var polls = 0
@@ -199,7 +199,7 @@ package final class ProgressEngine {
   ///   - since: When the wait began, by the monotonic clock; 0 at the first look.
   ///   - now: The clock.
   ///   - ranks: The world ranks that it waits for.
-  ///   - summary: What it is, for people.
+  ///   - summary: Its description, for messages.
   func lookAround(
     _ agreement: Agreement?, _ number: UInt64, since: UInt64, now: UInt64,
     awaiting ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String

@@ -30,7 +30,7 @@ struct Culprits {
   /// The monotonic clock.
   let now: UInt64
 
-  /// The ranks that it waits for, in words.
+  /// A description of the ranks that it waits for.
   var words: String {
     let isAwaited = roots.map { ranks in { ranks.contains($0) } } ?? { _ in true }
     let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }
@@ -129,7 +129,7 @@ struct Culprits {
 
   private func waitOf(_ rank: HostRank) -> String? { rank.record?.wait(now: now) }
 
-  /// The ranks whose processes are not seen, in words: it must be one of them. Nil if there is none.
+  /// A description of the ranks whose processes are not seen: it must be one of them. Nil if all are seen.
   private func unseenRanks(_ isAwaited: (Int) -> Bool) -> String? {
     guard let size else { return "a rank whose process cannot be seen from here" }
     let unseen = (0..<size).filter { $0 != me && here[$0] == nil && isAwaited($0) }

@@ -69,7 +69,7 @@ struct Launch: Sendable {
     "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "PMI_JOBID", "SLURM_STEP_ID",
   ]
 
-  /// Variables that tell one host's processes of a job from another's: a launcher has one daemon a
+  /// Variables that distinguish one host's processes of a job from another's: a launcher has one daemon a
   /// host.
   private static let hostVariables = [
     "SLURM_JOB_ID", "SLURM_NODEID", "PMIX_HOSTNAME", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4",

@@ -74,8 +74,8 @@ package struct WaitGraph: Sendable {
 
 /// What ranks called on the communicators that they share.
 package enum CallComparison {
-  /// Sentences about the communicators on which ranks are at other calls, or have called other things; none where all
-  /// are alike. The last 1,024 calls of each rank are known.
+  /// Sentences about the communicators on which ranks are at different calls, or have made different ones; none where
+  /// all are alike. The last 1,024 calls of each rank are known.
   package static func sentences(_ ranks: [RankStatus]) -> [String] {
     var latest: [UInt64: [Int: CallRecord.Entry]] = [:]
     for rank in ranks {

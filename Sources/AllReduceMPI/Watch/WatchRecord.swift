@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// What a rank tells the other ranks of its host, and `allreduce-status`: its stage, the call that it waits in, how far
-/// its work has come, and its last calls.
+/// The state of a rank that the other ranks of its host, and `allreduce-status`, read: its stage, the call that it
+/// waits in, how far its work has come, and its last calls.
 ///
 /// Numbers in a nameless file in memory that the rank keeps open (memfd). Others find it in /proc/PID/fd, which the
 /// system shows to this user's processes alone, and only when somebody asks: at the deadline, or for the status. So it
@@ -20,7 +20,7 @@ enum WatchField: Int {
   case callSince
   /// When the rank, waiting outside MPI, looked last.
   case looked
-  /// How many calls the rank has made: the last of them are behind ``WatchField/count``.
+  /// The number of calls that the rank has made: the last of them are after ``WatchField/count``.
   case calls
   /// When the watch thread last saw that number grow.
   case calledAt
@@ -46,12 +46,12 @@ enum WatchField: Int {
   /// Steps of the work that are done, and all of them; 0 of all for none.
   case stepsDone = 64
   case steps
-  /// The number that tells how good it is, and how many examples are done in a second: bits of a `Double`.
+  /// Its measure of quality, and the examples per second: bits of a `Double`.
   case figure, rate
   /// When a step ended last, and when the work began.
   case steppedAt, workSince
-  /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits of a
-  /// `Double`.
+  /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits
+  /// of a `Double`.
   case useful, repeated, saving, waiting, restarting
   /// What the figure is called, 64 bytes.
   case figureName = 80

@@ -158,7 +158,7 @@ package final class Watchdog: @unchecked Sendable {
   /// Notes for the other ranks of this host that this one waits outside MPI, and looks.
   ///
   /// - Parameters:
-  ///   - operation: What waits; asked for once, when the wait has become long.
+  ///   - operation: The waiting operation; evaluated once, when the wait has become long.
   ///   - since: When the wait began, by the monotonic clock.
   ///   - now: The clock.
   func noteLook(_ operation: @autoclosure () -> String, since: UInt64, now: UInt64) {

@@ -19,7 +19,7 @@ package struct ImageDataset: Dataset {
   /// Takes images and labels.
   ///
   /// - Parameters:
-  ///   - name: What they are, for messages: a path.
+  ///   - name: A name for messages: a path.
   ///   - shape: Of an image, `[height, width, channels]`.
   ///   - pixels: Image by image, row by row.
   ///   - labels: One an image, below `classCount`.
@@ -116,7 +116,7 @@ struct SharedBytes: @unchecked Sendable {
     count = file.bytes.count - offset
   }
 
-  /// What gives memory back behind a reader that goes through them from start to end.
+  /// Releases memory once a reader that goes from start to end has passed it.
   func readOnce() -> ReadBytes { ReadBytes(of: owner, from: start) }
 
   /// Lets the system read no more than what is asked for.

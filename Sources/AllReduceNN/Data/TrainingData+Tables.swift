@@ -13,7 +13,7 @@ extension TrainingData {
   ///   - predictsNumbers: Whether the target is a number and not a class.
   ///   - test: A file with the same columns to be tested on; nil to draw rows.
   ///   - testShare: Which share of the rows is drawn for the test, above 0 and below 1.
-  ///   - seed: What draws them.
+  ///   - seed: The seed of the random draw.
   ///   - type: The type in which numbers are kept.
   /// - Throws: ``DataError`` with the line and the column.
   public init<Scalar: NetworkScalar>(
@@ -42,8 +42,9 @@ extension TrainingData {
   ///   - targets: Numbers of classes from 0 on, `[count]`, or numbers to be predicted, `[count]` or `[count, width]`.
   ///   - predictsNumbers: Whether targets are numbers and not classes.
   ///   - testShare: Which share of the examples is drawn for the test, above 0 and below 1.
-  ///   - seed: What draws them.
-  ///   - fromDisk: Whether inputs are read from the disk as batches ask for them, so that they need not fit into memory.
+  ///   - seed: The seed of the random draw.
+  ///   - fromDisk: Whether inputs are read from the disk as batches ask for them, so that they need not fit into
+  ///     memory.
   ///   - type: The type in which numbers are kept.
   /// - Throws: ``DataError`` that names the file, and for a number that is not finite its row.
   public init<Scalar: NetworkScalar>(
@@ -66,7 +67,7 @@ extension TrainingData {
   ///   - inputs: `[count, ...]`; copied.
   ///   - targets: A class from 0 on, or numbers, `[count, ...]`, for each.
   ///   - testShare: Which share of the examples is drawn for the test, above 0 and below 1.
-  ///   - seed: What draws them.
+  ///   - seed: The seed of the random draw.
   /// - Throws: ``DataError`` if there are not two or more examples, or a class is below 0.
   public init<Scalar: NetworkScalar>(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, testShare: Double = 0.2,

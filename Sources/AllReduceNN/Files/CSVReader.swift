@@ -12,7 +12,7 @@ struct CSVReader {
   ///   - linesBefore: How many lines were passed over before `from`, for messages.
   ///   - rows: At least the number of rows in the file.
   ///   - file: Whose bytes they are; nil for bytes of another origin.
-  /// - Returns: As many numbers for each row as there are columns.
+  /// - Returns: A number for each column of each row.
   /// - Throws: ``DataError`` for the first line that is wrong.
   func readRows(
     from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int,

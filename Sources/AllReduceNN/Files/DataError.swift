@@ -24,9 +24,9 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   ///   - line: The line, from 1.
   ///   - column: The column, from 1.
   ///   - columnName: The name of the column.
-  ///   - expected: What should stand there.
-  ///   - found: What stands there.
-  ///   - advice: What to do next.
+  ///   - expected: The expected content.
+  ///   - found: The actual content.
+  ///   - advice: Advice on what to do next.
   package init(
     file: String, line: Int? = nil, column: Int? = nil, columnName: String? = nil,
     expected: String, found: String, advice: String

@@ -37,7 +37,7 @@ package struct NumericTable: Sendable {
       advice: hasHeader
         ? "use one of the names or a number from 1 to \(columnNames.count)"
         : "use a number from 1 to \(columnNames.count); if the first line has the names of columns, "
-          + "remove it, for it counts as a row")
+          + "remove it, because it counts as a row")
   }
 
   /// The error of a file that has a header and no rows.

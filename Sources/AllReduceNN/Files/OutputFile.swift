@@ -14,7 +14,7 @@
 /// The other name is fixed, so that what a crash leaves behind does not pile up. It is locked: two processes
 /// that write the same file do not mix.
 package final class OutputFile {
-  /// Who chose the name.
+  /// Whether the user or the program chose the name.
   package enum Name {
     /// A user's: links are followed.
     case named
@@ -37,7 +37,7 @@ package final class OutputFile {
   ///
   /// - Parameters:
   ///   - path: Its name; its folder must be there.
-  ///   - name: Who chose the name.
+  ///   - name: Whether the user or the program chose the name.
   /// - Throws: ``DataError`` with the system's reason if it cannot be written.
   package init(path: String, _ name: Name = .named) throws(DataError) {
     self.path = path
@@ -50,12 +50,12 @@ package final class OutputFile {
     close(descriptor)
   }
 
-  /// Writes bytes behind those that are there.
+  /// Appends bytes.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
     try write(bytes) { Libc.write(descriptor, $0, $1) }
   }
 
-  /// Writes a text behind what is there.
+  /// Appends a text.
   package func write(_ text: String) throws(OutputError) {
     let bytes = Array(text.utf8)
     do {

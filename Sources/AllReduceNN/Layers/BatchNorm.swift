@@ -2,8 +2,8 @@
 /// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
 ///
 /// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
-/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`) all must call the passes,
-/// with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
+/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`) all must call the
+/// passes, with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
 /// them, `backward` 2 channels, and the results are those of one rank with the whole batch, up to rounding.
 ///
 /// Sums are taken of differences from the running mean. If that is too far from the mean for the variance
@@ -38,7 +38,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// - Parameters:
   ///   - channels: The size of the last dimension.
   ///   - momentum: How far the running averages move in a step.
-  ///   - epsilon: What is added to variances.
+  ///   - epsilon: A number added to variances.
   public convenience init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
     precondition(channels > 0, "BatchNorm takes 1 or more channels, not \(channels)")
     self.init(
@@ -78,14 +78,14 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
 
   /// The input's shape.
   ///
-  /// - Throws: ``ShapeError`` if the last dimension has another size.
+  /// - Throws: ``ShapeError`` if the last dimension has a different size.
   public func outputShape(for input: Shape) throws -> Shape {
     try Normalization.check(input, channels, summary)
   }
 
   /// Normalizes channels; in training all ranks that share the batch must call it.
   ///
-  /// - Throws: What the exchange throws.
+  /// - Throws: The errors of the exchange.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     if pass.isTraining {
@@ -108,7 +108,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   ///
   /// After a forward pass in training all ranks that share the batch must call it alike.
   ///
-  /// - Throws: What the exchange throws.
+  /// - Throws: The errors of the exchange.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

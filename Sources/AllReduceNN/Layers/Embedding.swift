@@ -15,7 +15,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
 
   /// Creates the layer: how many classes there are, and how many elements each vector has.
   ///
-  /// - Precondition: `Scalar` can tell the classes apart.
+  /// - Precondition: `Scalar` can represent each class's number exactly.
   public init(_ classes: Int, _ width: Int) {
     precondition(
       classes > 0 && width > 0 && classes <= 1 << (Scalar.significandBitCount + 1),

@@ -36,7 +36,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
 
   /// The input's shape.
   ///
-  /// - Throws: ``ShapeError`` if the last dimension has another size.
+  /// - Throws: ``ShapeError`` if the last dimension has a different size.
   public func outputShape(for input: Shape) throws -> Shape {
     try Normalization.check(input, width, summary)
   }

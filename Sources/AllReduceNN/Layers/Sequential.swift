@@ -26,7 +26,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
   /// If the last layer's may be.
   package var outputMayBeOverwritten: Bool { layers.last?.givesOutputAway ?? false }
 
-  /// True: it tells of each layer's parameters when it gets there.
+  /// True: it announces each layer's parameters when it gets to the layer.
   package var announcesUse: Bool { true }
 
   /// The last layer's output shape.
@@ -66,7 +66,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
     return needsInputGradient ? gradient : nil
   }
 
-  /// Of each layer the parameters to tell of before it computes.
+  /// The parameters to announce before a layer computes, for each layer.
   private lazy var announced = layers.map { $0.unannouncedParameters }
 
   /// The first layer that learns anything.

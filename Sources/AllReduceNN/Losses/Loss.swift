@@ -22,7 +22,7 @@ public struct BatchScore: Equatable, Sendable {
     self.correct = correct
   }
 
-  /// Adds the score of other examples.
+  /// Adds the score of further examples.
   public static func += (score: inout BatchScore, other: BatchScore) {
     score.examples += other.examples
     score.loss += other.loss
@@ -37,8 +37,8 @@ public protocol Loss<Scalar> {
   /// Computes the losses of a batch and the gradient of their sum.
   ///
   /// - Parameters:
-  ///   - output: What the network computed, `[batch, ...]`.
-  ///   - targets: What it should have computed.
+  ///   - output: The network's output, `[batch, ...]`.
+  ///   - targets: The expected output.
   ///   - gradient: Receives the gradient of the sum of the losses, in the shape of the output; nil if only
   ///     the score is wanted. It may be the output's own memory if the network's backward pass does not
   ///     read that (`LayerHints.outputMayBeOverwritten`).

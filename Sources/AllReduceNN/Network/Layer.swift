@@ -30,9 +30,9 @@ public protocol Layer<Scalar>: AnyObject {
   ///
   /// - Parameters:
   ///   - input: `[batch, ...]`; kept as it is until `backward`, unless the layer works in place.
-  ///   - pass: What holds for all layers in this pass.
+  ///   - pass: The settings and buffers that all layers share in this pass.
   /// - Returns: `[batch, ...]`.
-  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  /// - Throws: The errors of exchanges between ranks, in layers that have some.
   func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar>
 
   /// Computes the gradients of the parameters, then that of the input of the latest `forward`.
@@ -49,10 +49,10 @@ public protocol Layer<Scalar>: AnyObject {
   ///
   /// - Parameters:
   ///   - gradient: The gradient of the output, `[batch, ...]`; the layer may overwrite it.
-  ///   - pass: What holds for all layers in this pass.
+  ///   - pass: The settings and buffers that all layers share in this pass.
   ///   - needsInputGradient: False for what the data feeds.
   /// - Returns: The gradient of the input; nil if it is not needed.
-  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  /// - Throws: The errors of exchanges between ranks, in layers that have some.
   func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>?

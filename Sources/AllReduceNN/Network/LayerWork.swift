@@ -1,4 +1,4 @@
-/// What a layer has to do for one example, so that its time can be told before it runs.
+/// The work of a layer for one example, from which its time can be predicted.
 package struct LayerWork: Equatable, Sendable {
   /// Multiplications and additions of the forward pass; backward, each of the two gradients takes the same number.
   package var operations = 0.0
@@ -7,7 +7,7 @@ package struct LayerWork: Equatable, Sendable {
   /// The same on the way back.
   package var backwardElements = 0.0
   /// Numbers that the layer keeps from the forward pass to the next one: its output, if that is memory of its own, the
-  /// gradient of its input, and what it notes.
+  /// gradient of its input, and other results for the backward pass.
   package var keptElements = 0.0
 
   /// Nothing to do.
@@ -20,14 +20,14 @@ package struct LayerWork: Equatable, Sendable {
   }
 }
 
-/// A layer that can tell its work.
+/// A layer that reports its work.
 package protocol MeasurableLayer<Scalar>: Layer {
   /// The work for an example's input, which fits the layer.
   func work(for input: Shape) throws -> LayerWork
 }
 
 extension Layer {
-  /// The work for one example; of a layer that does not tell, that of a pass over its input and output.
+  /// The work for one example; of a layer that does not report it, that of a pass over its input and output.
   package func work(for input: Shape) throws -> LayerWork {
     if let layer = self as? any MeasurableLayer<Scalar> { return try layer.work(for: input) }
     if !children.isEmpty { return try workOfChildren(for: input) }

@@ -22,7 +22,7 @@ public final class Network<Scalar: NetworkScalar> {
   public let pass = Pass<Scalar>()
   private let seed: UInt64
   private var owner: AnyObject?
-  /// What the network tells the pass's sink of before it computes.
+  /// The parameters that the network announces to the pass's sink before it computes.
   private let announced: [Parameter<Scalar>]
 
   /// Makes a network and draws its first values.
@@ -115,7 +115,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// - Parameters:
   ///   - values: ``ParameterLayout/count`` elements, gaps zero; replaced by the present values.
   ///   - gradients: The same number of elements; left as they are.
-  ///   - owner: What keeps both alive.
+  ///   - owner: An object that keeps both alive.
   ///   - adopting: Whether what is in `values` becomes the network's instead, and nothing is written there.
   package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
@@ -151,7 +151,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
   ///
   /// - Parameter gradient: `[batch, ...]`; may be overwritten.
-  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  /// - Throws: The errors of exchanges between ranks, in layers that have some.
   public func backward(_ gradient: Tensor<Scalar>) throws {
     _ = try root.backward(gradient, pass, needsInputGradient: false)
   }

@@ -34,7 +34,7 @@ public final class Parameter<Scalar: NetworkScalar> {
       decays: other.decays, source: other.values)
   }
 
-  /// Creates a part of a parameter, whose first values are those that the whole one has there.
+  /// Creates a part of a parameter, whose first values are those of the same elements of the whole one.
   ///
   /// - Parameters:
   ///   - name: Its name within its layer.

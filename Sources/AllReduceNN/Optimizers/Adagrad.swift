@@ -11,7 +11,7 @@ public struct Adagrad: UpdateRule {
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - epsilon: What is added to the divisor, more than 0.
+  ///   - epsilon: A number added to the divisor, more than 0.
   ///   - weightDecay: How strongly weights are pulled to zero.
   public init(epsilon: Double = 1e-10, weightDecay: Double = 0) {
     precondition(epsilon > 0, "epsilon must be more than 0, not \(epsilon)")

@@ -17,7 +17,7 @@ public struct GradientClipping: Hashable, Sendable {
   /// - Parameters:
   ///   - sumOfSquares: Of all gradients, of the sum over the batch; parts' sums add up.
   ///   - gradientScale: The scale without clipping, 1 over the examples.
-  /// - Returns: What to put into ``OptimizerStep/gradientScale``; nil if the gradient has elements that
+  /// - Returns: The value for ``OptimizerStep/gradientScale``; nil if the gradient has elements that
   ///   are not finite: such a step is better skipped.
   package func scale(sumOfSquares: Double, gradientScale: Double) -> Double? {
     let norm = sumOfSquares.squareRoot() * gradientScale

@@ -53,7 +53,7 @@ extension Optimizer {
   /// Sets the rates of the parameters from their norms, for the updates of the next step.
   ///
   /// - Parameters:
-  ///   - squares: What ``addSquares(of:weights:gradient:to:)`` added up over all of the parameters.
+  ///   - squares: The sums of ``addSquares(of:weights:gradient:to:)`` over all of the parameters.
   ///   - gradientScale: The step's.
   package func useNorms(_ squares: UnsafeBufferPointer<Double>, gradientScale: Double) {
     precondition(

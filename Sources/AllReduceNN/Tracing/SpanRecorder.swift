@@ -4,13 +4,13 @@
   import Darwin
 #endif
 
-/// Notes when things began and ended on this rank, in memory that is taken once.
+/// Records when spans began and ended on this rank, in memory that is allocated once.
 ///
-/// Who may have a recorder asks `if let recorder` around each span: without one nothing else is done.
+/// Code that may have a recorder asks `if let recorder` around each span: without one nothing else is done.
 /// With one a span costs two readings of the clock and a store. When the memory is full further spans are
 /// only counted. Not for several threads.
 public final class SpanRecorder {
-  /// What a span is called, for this recorder.
+  /// The name of a span, for this recorder.
   package struct Name: Hashable, Sendable {
     let number: Int32
   }
@@ -34,8 +34,8 @@ public final class SpanRecorder {
     package let start: Int64
     /// Likewise.
     package let end: Int64
-    /// A number that tells it from others of its name, such as the step's; negative for none. Of a counter the bits of
-    /// its value.
+    /// A number that distinguishes it from others of its name, such as the step's; negative for none. Of a counter the
+    /// bits of its value.
     package let detail: Int64
     /// What a counter shows.
     package var value: Double { Double(bitPattern: UInt64(bitPattern: detail)) }

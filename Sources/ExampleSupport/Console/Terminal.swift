@@ -14,10 +14,10 @@ struct Terminal {
   /// Whether it shows colours, and its user wants them (`NO_COLOR`).
   let hasColor: Bool
 
-  /// The terminal; nil where the words go into a file or a pipe, or lines cannot be written over.
+  /// The terminal; nil where output goes into a file or a pipe, or lines cannot be overwritten.
   static func ofStandardError() -> Terminal? {
     guard let path = path, environment("TERM") != "dumb" else { return nil }
-    // mpirun puts words of its own in front of what ranks write.
+    // mpirun puts its own text before the output of ranks.
     let prefixes = ["tag_output", "timestamp_output", "xml_output"]
     if prefixes.contains(where: { environment("OMPI_MCA_orte_\($0)") != nil }) { return nil }
     let descriptor = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)

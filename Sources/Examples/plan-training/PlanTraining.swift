@@ -224,7 +224,7 @@ struct PlanTraining: ParsableCommand {
   }
 }
 
-/// Memory as command lines give it: 16GiB, 512MiB, or as other numbers of bytes.
+/// Memory as command lines give it: 16GiB, 512MiB, or as different numbers of bytes.
 struct MemoryWords: ExpressibleByArgument {
   let bytes: Double
 

@@ -46,7 +46,7 @@ struct ResumedPlan {
         "The state's plan is for \(before) ranks, not \(ranks): the plan is data, as no --strategy is given."
       )
     }
-    // A host's ranks share the weights by themselves, where they can.
+    // A host's ranks share one copy of the weights by default, where they can.
     if before == ranks, placesAsBefore || !isSharded, !options.decidesUpdate, kept.update != .shared
     {
       plan.update = kept.update
@@ -54,7 +54,7 @@ struct ResumedPlan {
     (self.plan, self.notes) = (plan, notes)
   }
 
-  /// How many ranks train in step.
+  /// How many ranks train synchronously.
   private static func ranks(ofReplica meeting: Meeting, over world: Communicator) -> Int {
     if meeting.isEveryStep { return world.size }
     switch meeting.replica {

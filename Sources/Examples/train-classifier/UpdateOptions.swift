@@ -42,7 +42,7 @@ struct UpdateOptions: ParsableArguments {
     }
     if options.needsFigures, let update, update != .replicated {
       throw ValidationError(
-        "--clip and --optimizer lars need norms, which are added up in another order at each number of "
+        "--clip and --optimizer lars need norms, which are added up in a different order at each number of "
           + "ranks: --reproducible \(reproducible) works with them under --update replicated only."
       )
     }

@@ -4,10 +4,11 @@ extension SafetensorsFile {
   /// The file's tensor for each of a network's or a state's.
   ///
   /// - Parameters:
-  ///   - tensors: What is wanted.
+  ///   - tensors: The wanted tensors.
   ///   - left: Prefixes of the names of tensors that the file may also hold.
   /// - Returns: One for each of `tensors`, in their order.
-  /// - Throws: ``DataError`` that names both, if a tensor is missing, has a different shape or type, or is one too many.
+  /// - Throws: ``DataError`` that names both, if a tensor is missing, has a different shape or type, or is one too
+  ///   many.
   func entries<Scalar: NetworkScalar>(
     for tensors: [StateTensor<Scalar>], leavingOut left: [String] = []
   ) throws(DataError) -> [SafetensorsEntry] {

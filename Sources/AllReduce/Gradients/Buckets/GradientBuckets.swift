@@ -1,4 +1,4 @@
-/// A gradient's memory cut into buckets, and which of them are complete.
+/// The buckets of a gradient's memory, and which of them are complete.
 ///
 /// Buckets are reduced from the front, in the same order on all ranks. What is ready may come in any
 /// order: a bucket waits until all that belongs to it, and all buckets in front of it, are complete.

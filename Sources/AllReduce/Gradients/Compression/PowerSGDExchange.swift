@@ -49,7 +49,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
     for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
   }
 
-  /// All is done at the end: the two sums of narrow matrices are too short to hide anything behind.
+  /// All is done at the end: the two sums of narrow matrices are too short to overlap with anything.
   func start(bucket: Int) throws {}
 
   func finish() throws {
@@ -96,7 +96,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   }
 }
 
-/// A matrix, and where its narrow ones and what is kept of it begin.
+/// A matrix, and the places of its narrow matrices and of its error memory.
 private struct MatrixFactors {
   let start: Int
   let sizes: CompressionKernels.Sizes

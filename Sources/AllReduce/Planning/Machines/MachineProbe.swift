@@ -89,7 +89,7 @@ package struct MachineProbe {
   // MARK: Exchanges
 
   private func hostLevel(_ memory: Double) throws -> MachineProfile.Level {
-    // Hosts may have other numbers of ranks, but each measures alone; the largest speaks.
+    // Hosts may have different numbers of ranks, but each measures alone; the largest speaks.
     let most = world.hosts.map(\.count).max() ?? 1
     var curves: [ExchangeKind: TimeCurve] = [:]
     if host.size == most, most > 1 { curves = try self.curves(over: host) }

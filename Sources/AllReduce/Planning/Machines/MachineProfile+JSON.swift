@@ -8,9 +8,9 @@ extension MachineProfile {
   /// Reads a profile.
   ///
   /// - Parameters:
-  ///   - json: What ``json`` writes; `docs/schemas.md` has the form.
+  ///   - json: The text that ``json`` gives; its form is in `docs/schemas.md`.
   ///   - file: Its name, for errors.
-  /// - Throws: ``ProfileError`` with the line, and the figure that is missing, negative, or falls.
+  /// - Throws: ``ProfileError`` with the line, and the figure that is missing, negative, or descending.
   package init(json: String, file: String) throws(ProfileError) {
     do throws(JSONReader.Mistake) {
       let root = try JSONReader.read(json, version: MachineProfile.version)

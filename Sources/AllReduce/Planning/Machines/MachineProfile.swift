@@ -156,14 +156,14 @@ package struct RankGroup: Hashable, Sendable {
 extension MachineProfile {
   /// How long an exchange takes.
   ///
-  /// It is the level's curve where the group is the one that was measured. For another number of ranks the bytes are
-  /// scaled to as much as a rank sends there, and each step more or less costs a latency. Groups that share a link
+  /// It is the level's curve where the group is the one that was measured. For a different number of ranks the bytes
+  /// are scaled to as much as a rank sends there, and each step more or less costs a latency. Groups that share a link
   /// carry their bytes over it one after the other.
   ///
   /// - Parameters:
-  ///   - kind: What is exchanged.
+  ///   - kind: The kind of exchange.
   ///   - bytes: Of a rank's whole buffer.
-  ///   - group: Who exchanges.
+  ///   - group: The ranks that exchange.
   /// - Returns: Seconds; they never fall with bytes.
   package func seconds(_ kind: ExchangeKind, bytes: Double, over group: RankGroup) -> Double {
     if group.ranks < 2 || bytes <= 0 { return 0 }

@@ -54,7 +54,7 @@ extension StepClock {
   ///
   /// - Parameters:
   ///   - cost: The layer's.
-  ///   - overlap: What overlap costs.
+  ///   - overlap: The cost of overlap.
   mutating func add(_ cost: LayerCost, _ overlap: MachineProfile.Overlap) {
     forward(cost.passes.forward, gather: cost.gather, overlap)
     wait(cost.forwardConversion.seconds, sharesLink: false)

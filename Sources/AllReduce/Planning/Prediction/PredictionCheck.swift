@@ -1,4 +1,4 @@
-/// Compares a predicted step with those that were taken, and finds which part of it is off.
+/// Compares a predicted step with measured ones, and finds the part with the largest error.
 package struct PredictionCheck: Sendable {
   /// The seconds of a step, or of its parts.
   package struct Parts: Sendable {

@@ -58,7 +58,7 @@ struct StepCosts {
   /// - Parameters:
   ///   - conversion: Nil for none.
   ///   - shape: Of one example, all features.
-  ///   - turns: In how many parts the group's examples come.
+  ///   - turns: The number of turns in which the group's examples come.
   /// - Returns: Its seconds and bytes; of one turn, where there are several.
   func conversion(
     _ conversion: Conversion?, of shape: Shape, turns: Int = 1

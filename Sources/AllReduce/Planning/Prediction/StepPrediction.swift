@@ -37,7 +37,7 @@ package struct StepPrediction: Sendable {
   /// The most ranks whose bytes are counted one by one.
   private static let mostCounted = 64
 
-  /// Seconds of exchanges behind which something is computed.
+  /// Seconds of exchanges that are overlapped with computation.
   package var hiddenSeconds: Double { max(0, computeSeconds + exchangeSeconds - seconds) }
   /// Bytes that a rank sends to other hosts in a step, the mean over the ranks.
   package var meanNetworkBytes: Double { layers.reduce(0) { $0 + $1.cost.bytes } }

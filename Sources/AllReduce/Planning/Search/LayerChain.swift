@@ -2,8 +2,8 @@ internal import AllReduceNN
 
 /// A network as a row of layers, each of which is placed as a whole: what a plan is searched for.
 ///
-/// Layers on single elements stand between those that are placed. A sum of branches is placed as one: all of it by data,
-/// or replicated.
+/// Layers on single elements stand between those that are placed. A sum of branches is placed as one: all of it by
+/// data, or replicated.
 struct LayerChain {
   /// A layer, or a sum of branches.
   struct Member {
@@ -28,7 +28,7 @@ struct LayerChain {
 
   /// What is placed.
   private(set) var nodes: [Member] = []
-  /// What stands in front of each node, and behind the last.
+  /// The elements before each node, and after the last.
   private(set) var between: [[Single]] = [[]]
   /// A number for each node, the same for those that are alike, with what stands in front of them.
   private(set) var kinds: [Int] = []

@@ -21,7 +21,7 @@ package struct PlanCandidate: Sendable {
     prediction.layers.allSatisfy { $0.placement == nil || $0.placement == .data }
   }
 
-  /// The plan in a few words: "grid 1 x 2, update sharded, columns rows rows".
+  /// A short description of the plan: "grid 1 x 2, update sharded, columns rows rows".
   package var words: String {
     let placements = prediction.layers.compactMap(\.placement)
     var runs: [(placement: Placement, count: Int)] = []

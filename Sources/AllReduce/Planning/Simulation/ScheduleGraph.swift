@@ -29,7 +29,7 @@ package struct ScheduleGraph {
   /// The steps of a collective.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
   ///   - ranks: How many.
   ///   - count: Elements.

@@ -51,7 +51,7 @@ package struct ScheduleSimulator {
   /// Simulates a collective.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
   ///   - bytes: Of a rank's buffer; a multiple of `stride`.
   ///   - stride: Bytes an element.

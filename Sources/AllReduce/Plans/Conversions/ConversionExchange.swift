@@ -38,7 +38,7 @@ package protocol LayoutExchange<Scalar>: AnyObject {
 /// | take own examples | examples | - | - |
 /// | take own features | features | - | - |
 ///
-/// Blocks travel in equal sizes, that of the largest; ranks may have other numbers of examples, or none. After the
+/// Blocks travel in equal sizes, that of the largest; ranks may have different numbers of examples, or none. After the
 /// largest batch has been there nothing is allocated.
 package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
   /// What is exchanged; nil where nothing is.
@@ -55,7 +55,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
   /// Makes the exchange, with memory of its own.
   ///
   /// - Parameters:
-  ///   - conversion: What it carries out.
+  ///   - conversion: The conversion to carry out.
   ///   - shape: Of one example, all features.
   ///   - batch: Whose examples the ranks of the group have.
   ///   - isBackward: Whether it belongs to the backward pass.
@@ -91,7 +91,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     guard let collective = conversion.collective, let record else { return }
     let capacity = capacity(input.shape)
     cut(input, try buffer.reserve(capacity))
-    // A sum on the way forward is only waited for: it is taken as a whole when it ends.
+    // A sum in the forward pass is only waited for: it is used as a whole when it ends.
     if conversion == .sum, !isBackward { return }
     try buffer.start(collective, capacity, record, isTraining: pass.isTraining)
   }

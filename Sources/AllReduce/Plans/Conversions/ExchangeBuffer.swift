@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Memory for a tensor that ranks exchange where it is, and the exchange that is under way in it.
+/// Memory for a tensor that ranks exchange in place, and the exchange that is under way in it.
 ///
 /// A layer writes its result straight into it, so that on one host an exchange is one pass over memory and no
 /// copy. It grows to the largest batch seen; growing is collective, and all ranks of a group have equal buffers.

@@ -75,7 +75,7 @@ package final class GroupBatch {
     ownNumbers = numbers
   }
 
-  /// Each rank has examples of its own, and tells the others their numbers and classes. Collective; one word an
+  /// Each rank has examples of its own, and sends the others their numbers and classes. Collective; one word an
   /// example, and once more where a batch is larger than any before.
   ///
   /// - Parameters:

@@ -4,8 +4,8 @@ internal import AllReduceNN
 /// What ``ColumnShard`` and ``RowShard`` share: a rank's shard of a dense layer's parameters, and the products
 /// with it.
 ///
-/// Parameters: "weight" and "bias", shards by ``BlockPartition``, whose first values are those that the whole
-/// ``Dense`` has there.
+/// Parameters: "weight" and "bias", shards by ``BlockPartition``, whose first values are those of the same elements of
+/// the whole ``Dense``.
 class DenseShard<Scalar: NetworkScalar & ReducibleScalar> {
   /// The whole layer.
   final let dense: Dense<Scalar>

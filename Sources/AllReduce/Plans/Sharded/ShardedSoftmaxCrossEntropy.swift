@@ -79,7 +79,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// - Parameters:
   ///   - output: This rank's logits, `[batch, own classes]`.
   ///   - targets: Classes among all, the same on all ranks.
-  ///   - gradient: As `output`, or its own memory.
+  ///   - gradient: Of the shape of `output`; may be its memory.
   /// - Returns: The score of the batch, the same on all ranks.
   /// - Throws: ``DataError`` for a class that there is not; ``MPIError``.
   package func evaluate(
@@ -94,7 +94,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       "outputs of \(output.shape) are not those of \(labels.count) examples, \(own.count) classes")
     precondition(
       gradient == nil || gradient?.shape == output.shape,
-      "outputs of \(output.shape) have no gradient of another shape")
+      "outputs of \(output.shape) have no gradient of a different shape")
     try SoftmaxCrossEntropy<Scalar>.check(labels, below: classes)
     let rows = labels.count
     guard rows > 0 else { return BatchScore() }

@@ -48,11 +48,11 @@ package final class ServedShard<Scalar: NetworkScalar> {
   /// Applies a push, whole.
   ///
   /// - Parameters:
-  ///   - values: As many numbers as the shard has.
+  ///   - values: A number for each element of the shard.
   ///   - worker: Whose it is.
   ///   - seen: The updates of other workers in the weights that it was computed from.
   ///   - rate: The length of the step.
-  ///   - scale: What the numbers are multiplied by.
+  ///   - scale: The factor of the numbers.
   /// - Returns: Its staleness: the updates of other workers since.
   func apply(
     _ values: UnsafePointer<Scalar>, of worker: Int, seen: Int, rate: Double, scale: Double

@@ -168,7 +168,7 @@ extension ServedTraining {
     ).show()
   }
 
-  /// Tries the weights of the latest segment on examples; all ranks share the work. Collective.
+  /// Evaluates the weights of the latest segment; the examples are divided over all ranks. Collective.
   ///
   /// - Throws: ``MPIError``.
   public func score(on data: any Dataset) throws -> BatchScore {

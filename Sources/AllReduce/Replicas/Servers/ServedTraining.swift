@@ -21,13 +21,13 @@ public import AllReduceNN
 public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// All ranks.
   package let world: Communicator
-  /// Who works, and who serves which shard.
+  /// Which ranks work, and which serve which shard.
   package let roles: ServerRoles
   /// How they train together.
   package let settings: ServerSettings
   /// This rank's network, and on workers what computes gradients; a replica of its own.
   package let trainer: Trainer<Scalar>
-  /// What is learned from, and what is evaluated on.
+  /// The training and the test examples.
   package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
@@ -52,12 +52,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package var checkResumed: ((TrainingState) throws -> Void)?
   /// As ``Training/layerWords``.
   package var layerWords: String?
-  /// Gets lines that tell how far the run is, every few seconds, on rank 0.
+  /// Called with a line of progress every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
   }
-  /// Where lines go that tell how far the run is.
+  /// Where lines of progress go.
   package var writers = ProgressWriters()
 
   // MARK: Results, the same on all ranks
@@ -113,11 +113,11 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - root: The network's layers, whole and without memory.
-  ///   - data: What is learned from, and what is evaluated on.
+  ///   - data: The training and the test examples.
   ///   - world: All ranks; the last ones serve.
   ///   - settings: How they train together.
   ///   - optimizer: The rule that servers update by; with elastic averaging the workers'.
-  ///   - loss: What is minimised.
+  ///   - loss: The loss to minimise.
   ///   - batchSize: The examples of a worker's step.
   ///   - globalBatchSize: The examples of a step of all workers, instead; nil for as many times a worker's.
   ///   - seed: Of first values, dropout masks and the order of the examples.
@@ -205,6 +205,6 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     return min(stepsPerEpoch ?? all, all) * epochs
   }
 
-  /// The method, in words that tell methods apart.
+  /// A description that differs for different methods.
   var method: String { "\(trainer.method(of: rule)), \(settings.words)" }
 }

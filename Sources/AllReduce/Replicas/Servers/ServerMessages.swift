@@ -1,4 +1,4 @@
-/// What a worker tells a server: a message of eight words; a push from another host has its numbers behind.
+/// A worker's message to a server: eight words; a push from another host has its numbers after them.
 struct ServerRequest: Equatable {
   enum Kind: Int64 {
     /// Apply the numbers of a buffer.
@@ -51,7 +51,7 @@ struct ServerRequest: Equatable {
   }
 }
 
-/// What a server tells a worker, in the same number of words; weights for another host come behind.
+/// A server's message to a worker, of the same number of words; weights for another host come after them.
 struct ServerReply: Equatable {
   enum Kind: Int64 {
     /// A push has been applied; its buffer is free.

@@ -9,7 +9,7 @@ struct ServedBatch {
   let part: Int
 }
 
-/// A worker of Downpour: computes gradients of batches that it is given, pushes them, and reads weights, behind its
+/// A worker of Downpour: computes gradients of batches that it is given, pushes them, and reads weights, during its
 /// computation as far as that may be.
 ///
 /// Weights that are read one step ahead lack the worker's latest gradient: it takes that step on them itself.
@@ -62,7 +62,7 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - rate: The learning rate of a batch.
   ///   - compute: Computes the gradient of the mean loss of a batch's part and returns what it is multiplied by; 0 for
   ///     an empty part.
-  /// - Throws: What `compute` throws; ``MPIError``.
+  /// - Throws: The errors of `compute`; ``MPIError``.
   func work(
     rate: (Int) -> Double, _ compute: (Int) throws -> (scale: Double, weight: Double)
   ) throws {

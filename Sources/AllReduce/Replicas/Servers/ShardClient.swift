@@ -77,11 +77,11 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   /// Sends a buffer's numbers to all shards.
   ///
   /// - Parameters:
-  ///   - buffer: Which; it must be free.
+  ///   - buffer: The buffer's number; it must be free.
   ///   - number: The number of the push, from 1.
-  ///   - seen: What the weights had that it was computed from.
-  ///   - rate: The length of the step.
-  ///   - scale: What the numbers are multiplied by.
+  ///   - seen: The versions of the shards that it was computed from.
+  ///   - rate: The learning rate.
+  ///   - scale: The factor of the numbers.
   /// - Throws: ``MPIError``.
   package func push(_ buffer: Int, number: Int, seen: [Int], rate: Double, scale: Double) throws {
     precondition(unapplied[buffer] == 0, "buffer \(buffer) is still on its way")

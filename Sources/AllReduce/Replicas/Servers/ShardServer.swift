@@ -10,7 +10,7 @@ package enum ServerEvent: Sendable {
   case read(worker: Int, clock: Int, slowest: Int?)
 }
 
-/// Who gets which batch.
+/// How batches are handed out to workers.
 package enum BatchHandout: Sendable {
   /// A worker that asks gets the next one: one that is twice as fast computes twice the number.
   case onDemand
@@ -23,7 +23,7 @@ package enum BatchHandout: Sendable {
 /// A server: applies pushes as they come, and gives weights and batches to those who ask.
 ///
 /// The requests of a worker are served in their order; a read that the bound holds back steps aside. The server
-/// sleeps while there is nothing to do, and tells those who wait that it lives.
+/// sleeps while there is nothing to do, and signals to waiting workers that it is alive.
 package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   package let shard: ServedShard<Scalar>
   package var log: ((ServerEvent) -> Void)?
@@ -89,7 +89,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - batches: The numbers of the batches to hand out.
-  ///   - handout: Who gets which.
+  ///   - handout: How batches are handed out to workers.
   ///   - bound: The staleness bound: weights for a clock have no updates from more than this many clocks later either.
   /// - Throws: ``MPIError``.
   package func serve(
@@ -240,8 +240,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return true
   }
 
-  /// Once a rank wants something, the segment ends as soon as all batches of a step are computed of which one was handed
-  /// out.
+  /// Once a rank wants something, the segment ends as soon as all batches of a step are computed of which one was
+  /// handed out.
   private func hear(_ heard: StepWish) {
     guard heard.saves else { return }
     if !wish.saves {

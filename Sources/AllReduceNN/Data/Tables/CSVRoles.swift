@@ -24,7 +24,7 @@ struct CSVRoles {
   /// - Parameters:
   ///   - head: The file's first line.
   ///   - path: The file.
-  ///   - choice: What is wanted.
+  ///   - choice: The target, and the columns to ignore.
   ///   - firstRows: The fields of the first two rows.
   /// - Throws: ``DataError`` if a column that is wanted is not there, or there is no input.
   init(
@@ -99,7 +99,7 @@ struct CSVRoles {
     return places
   }
 
-  /// What tells that the first column is an index: words, or numbers that count the rows.
+  /// Why the first column is an index: it has words, or numbers that count the rows.
   private static func index(_ rows: [[CSVLine.Field]]) -> String? {
     guard let first = rows.first?.first else { return nil }
     guard let number = first.number else { return "has words" }

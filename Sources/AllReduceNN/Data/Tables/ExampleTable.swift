@@ -14,7 +14,7 @@ package struct ColumnChoice: Sendable {
   /// How a training read its examples, where others are to be read alike.
   package var format: ExampleFormat?
 
-  /// Chooses the target, and what else is no input.
+  /// Chooses the target, and the other columns that are not inputs.
   package init(
     target: String?, _ kind: Kind = .classes, ignoring ignored: [String] = [],
     like format: ExampleFormat? = nil
@@ -61,7 +61,7 @@ extension ExampleTable {
   /// - Parameters:
   ///   - test: Examples to be tested on; nil to draw them from these.
   ///   - testShare: Which share is drawn.
-  ///   - seed: What draws them.
+  ///   - seed: The seed of the random draw.
   ///   - limit: The most examples to learn from.
   /// - Returns: Both sets, and how they were read.
   /// - Throws: ``DataError`` if there are too few, or both parts differ.

@@ -22,7 +22,7 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
   /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds another type.
+  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds a different type.
   package init(npy path: String) throws(DataError) {
     let file = try FileBytes(path: path, allowsPipes: true)
     let header = try NPYHeader(file.bytes, path)

@@ -1,4 +1,4 @@
-/// Numbers with dimensions in a file of NumPy, of any type of number, as another type.
+/// Numbers with dimensions in a file of NumPy, of any type of number, as a different type.
 package struct NumberArray<Element: NetworkScalar>: Sendable {
   /// The dimensions' sizes, outermost first.
   package let sizes: [Int]
@@ -137,7 +137,7 @@ enum NPYNumber: String {
     }
   }
 
-  /// Copies numbers, which need not be aligned, as another type.
+  /// Copies numbers, which need not be aligned, as a different type.
   @_specialize(where Element == Float)
   @_specialize(where Element == Double)
   func copy<Element: NetworkScalar>(

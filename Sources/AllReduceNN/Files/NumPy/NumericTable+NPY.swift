@@ -1,5 +1,5 @@
 extension NumericTable {
-  /// Reads a pair of NumPy's files as a table: the columns of the inputs, and behind them the target.
+  /// Reads a pair of NumPy's files as a table: the columns of the inputs, then the target.
   ///
   /// Each part has its own rows, equal in number but for one. A file that is read in parts is mapped, so that a process
   /// reads no others' rows; such a file must not be packed, and must have its rows one after the other.

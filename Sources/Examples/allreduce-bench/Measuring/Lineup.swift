@@ -38,7 +38,7 @@ struct Lineup {
   /// The order of turns in a round, as indices of entries; the same on all ranks.
   ///
   /// Each begins once in as many rounds as there are entries, and then the circle is shuffled, so
-  /// that none is always behind the same other.
+  /// that none always follows the same other.
   func order(round: Int) -> [Int] {
     let count = entries.count
     let circle = round / count
