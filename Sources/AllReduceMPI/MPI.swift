@@ -2,7 +2,7 @@ internal import CMPI
 
 /// The process's membership of an MPI job.
 public enum MPI {
-  /// What this rank keeps while MPI is initialised.
+  /// The state of this rank while MPI is initialised.
   ///
   /// Only the thread that called ``run(threading:_:)`` touches it (MPI is used funneled), so it
   /// needs no lock; the compiler cannot know that.
@@ -12,13 +12,13 @@ public enum MPI {
     let engine: ProgressEngine
     let watchdog: Watchdog
     let who: String
-    /// Which host each world rank is on: the lowest world rank there.
+    /// The host of each world rank, as the lowest world rank there.
     let hostOfWorldRank: [Int]
     /// The ways to share a host's memory, the first one to be tried first.
     let hostMemoryWays: [HostMemoryWay]
     /// The hosts and processes of the ranks.
     package let peers: Peers
-    /// What the job's file of measured choices says.
+    /// The contents of the job's file of measured choices.
     let tuning: TuningText?
     /// Communicators that this rank has released.
     let graveyard = Graveyard()

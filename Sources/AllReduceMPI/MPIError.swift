@@ -17,7 +17,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   public let operation: String
   /// MPI's error class, such as `MPI_ERR_TRUNCATE` (15), or nil if MPI reported no error of its own.
   package let errorClass: Int32?
-  /// What happened, in a sentence.
+  /// A sentence that says what happened.
   public let message: String
 
   /// 70; 64 where the job was not started as it must be.

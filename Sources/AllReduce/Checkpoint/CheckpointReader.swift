@@ -5,7 +5,7 @@ package import AllReduceNN
 package struct CheckpointReader {
   /// Where the training stands.
   package let state: TrainingState
-  /// What a user should know of the file, on rank 0.
+  /// Remarks for the user on the file, on rank 0.
   package let notes: [String]
   /// The files that were found damaged, on rank 0: all are newer than the state.
   let damaged: [String]

@@ -23,7 +23,7 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Collective {
-  /// What ranks compare of a call.
+  /// The fields of a call that ranks compare.
   @inline(__always)
   func call(
     _ operation: ReductionOperation, _ type: ScalarType, count: Int,

@@ -80,8 +80,8 @@ package struct Grid {
   /// How many model groups there are, and of how many ranks.
   package var shape: GridShape { GridShape(data: data.size, model: model.size) }
 
-  /// Which model group this rank is in, from 0.
+  /// The model group of this rank, from 0.
   package var dataIndex: Int { data.rank }
-  /// Which shard this rank has, from 0.
+  /// The shard of this rank, from 0.
   package var modelIndex: Int { model.rank }
 }

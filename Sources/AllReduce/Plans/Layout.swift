@@ -43,7 +43,7 @@ package enum Conversion: Sendable, CaseIterable {
   /// From partial to featureSharded: (p - 1) B F / p.
   case scatterFeatures
 
-  /// What makes one layout the other; nil where they are equal, and for none makes partial sums.
+  /// The conversion of one layout into another; nil where they are equal, and for partial sums, which none makes.
   package init?(from: Layout, to: Layout) {
     switch (from, to) {
     case (.batchSharded, .replicated): self = .gatherExamples

@@ -34,7 +34,7 @@ public struct Meeting: Hashable, Sendable {
     case host
   }
 
-  /// What replicas meet through.
+  /// The means by which replicas meet.
   package enum Way: String, Sendable, CaseIterable {
     case allReduce, servers
   }
@@ -53,7 +53,7 @@ public struct Meeting: Hashable, Sendable {
   public var every = Interval.everyStep
   /// The ranks that form one replica.
   public var replica = ReplicaSize.ranks(1)
-  /// What they meet through.
+  /// The means by which they meet.
   package var through = Way.allReduce
   /// The rule that moves the global weights.
   public var outerRule = OuterRule.sgd

@@ -11,7 +11,7 @@ package struct PlanLine: Sendable {
   package let takes: Layout?
   /// The layout that it gives.
   package let gives: Layout
-  /// What is exchanged before the next layer; nil for nothing.
+  /// The exchange before the next layer; nil for none.
   package fileprivate(set) var then: String?
   /// Whether the layer has weights; false for the input.
   package let hasWeights: Bool
@@ -71,7 +71,7 @@ extension ResolvedPlan {
     }
   }
 
-  /// What holds for all layers.
+  /// The settings of all layers.
   var summary: String {
     var words = ["grid \(grid)"]
     if let update = plan.update { words.append("update \(update.rawValue)") }

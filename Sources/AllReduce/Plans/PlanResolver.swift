@@ -178,7 +178,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     }
   }
 
-  /// What a plan by name says of a layer.
+  /// The placement of a layer in a plan by name.
   private func placement(byName layer: any Layer<Scalar>, given: Layout) -> Placement? {
     if takesWhatComes(layer, given) { return nil }
     if plan.layers == .data { return .data }

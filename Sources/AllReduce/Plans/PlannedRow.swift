@@ -29,7 +29,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
   /// The parameters to announce before a layer computes, for each layer.
   private let announced: [[Parameter<Scalar>]]
   private let firstLearning: Int
-  /// Which layer everything that follows runs in turns from; nil if it does not.
+  /// The layer from which on layers run in turns; nil if none do.
   let cut: Int?
 
   init(
@@ -147,11 +147,11 @@ extension PlannedRow {
   }
 }
 
-/// What stands between two layers, made for a model group.
+/// The conversions between two layers, made for a model group.
 struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
-  /// Of activations; nil for none.
+  /// The exchange of activations; nil for none.
   let forward: ConversionExchange<Scalar>?
-  /// Of gradients; nil for none.
+  /// The exchange of gradients; nil for none.
   let backward: ConversionExchange<Scalar>?
 
   init(_ boundary: Boundary, of shape: Shape, _ batch: GroupBatch) {
@@ -163,6 +163,6 @@ struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What is exchanged, forward first.
+  /// The exchanges, forward first.
   var records: [LayerExchange] { [forward?.record, backward?.record].compactMap { $0 } }
 }

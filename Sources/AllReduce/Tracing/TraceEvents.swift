@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// What one rank recorded, as events of Chrome's trace format.
+/// The spans that one rank recorded, as events of Chrome's trace format.
 package struct TraceEvents {
   /// Spans as they are written: an own thread for what would overlap.
   private struct Drawn {

@@ -12,7 +12,7 @@ private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
   ///   - mine: The value of rank 0.
   ///   - theirs: The value of the first of the others.
   ///   - more: Whether the others have different values too.
-  ///   - exitCode: Of the job.
+  ///   - exitCode: The exit code of the job.
   init(
     _ what: String, others: [Int], mine: String, theirs: String, more: Bool, exitCode: Int32
   ) {
@@ -60,7 +60,7 @@ extension Communicator {
   /// - Parameters:
   ///   - text: This rank's text; of several lines, those that differ are named.
   ///   - what: Its name, for messages: "options".
-  ///   - exitCode: Of the error.
+  ///   - exitCode: The exit code of the error.
   /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, and both texts.
   package func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {
     let digest = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }

@@ -52,7 +52,7 @@ extension Trainer {
     try grid.world.agreeing { throw difference }
   }
 
-  /// What differs over a group; the same on all its ranks. Collective over it.
+  /// The difference within a group; the same on all its ranks. Collective over it.
   private func difference(
     over group: Communicator, _ isMeant: (Parameter<Scalar>) -> Bool
   ) throws -> CopiesDiffer? {

@@ -31,7 +31,7 @@ extension Trainer {
     return all
   }
 
-  /// What this rank moved in all steps and updates so far.
+  /// The bytes that this rank moved in all steps and updates so far.
   public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
 
   /// The first parameter to which an update on this rank gave a weight that is NaN or infinite: by its gradient, or by

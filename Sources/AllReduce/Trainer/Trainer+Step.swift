@@ -191,7 +191,7 @@ extension Trainer {
     exchange.begin(counted(total), stepping: step, listens: tree == nil)
   }
 
-  /// What of this rank's totals the ranks that add them up should count.
+  /// The part of this rank's totals that counts in the sum over ranks.
   func counted(_ own: BatchScore) -> BatchScore {
     let isCountedByOthers = !lossIsOwn && totalsAreOfAllRanks && grid.modelIndex > 0
     return isCountedByOthers ? BatchScore() : own

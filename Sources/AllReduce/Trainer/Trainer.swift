@@ -73,11 +73,11 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   let layers: String
   /// The root, where the plan does not run the user's own.
   let row: PlannedRow<Scalar>?
-  /// What is exchanged between the layers, by layer.
+  /// The exchanges between the layers, by layer.
   let between: [(layer: String, exchange: LayerExchange)]
   let batch: GroupBatch
   let exchange: NetworkExchange<Scalar>
-  /// Of the exchanges those of parameters that all ranks hold and have different examples for.
+  /// The exchanges of parameters that all ranks hold and have different examples for.
   let front: Range<Int>
   let tree: GradientTree<Scalar>?
   /// Where replicas meet; nil where they do in every step.
@@ -183,7 +183,7 @@ extension Trainer {
   /// - Throws: ``MPIError``.
   public func finish() throws { try tally.counting { try exchange.finish() } }
 
-  /// What updates this rank's pieces of the weights, ascending, with what it remembers of them.
+  /// The optimizers of this rank's pieces of the weights, ascending, with their state.
   package var optimizers: [Optimizer<Scalar>] { exchange.updates }
 
   /// Whether the loss is computed on this rank's own examples, not on the model group's.

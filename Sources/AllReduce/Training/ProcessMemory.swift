@@ -6,7 +6,7 @@ internal import AllReduceNN
   import Darwin
 #endif
 
-/// What this process takes of the machine's memory.
+/// The memory that this process uses.
 package enum ProcessMemory {
   /// The most memory that this process has had in use, in bytes (`getrusage`).
   package static var peakResidentBytes: Int {

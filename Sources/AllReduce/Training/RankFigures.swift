@@ -5,9 +5,9 @@ package import AllReduceNN
 package struct RankFigures: Sendable {
   /// Payload that each sent to other hosts, or as messages on its own.
   package let networkBytes: [Int]
-  /// What each sent so that ranks agree.
+  /// The bytes that each sent so that ranks agree about calls.
   package let agreementBytes: [Int]
-  /// What each moved from and to memory of other ranks of its host.
+  /// The bytes that each moved from and to memory of other ranks of its host.
   package let memoryBytes: [Int]
   /// The most memory that each had in use.
   package let peakBytes: [Int]

@@ -28,7 +28,7 @@ final class RunLedger {
   /// Goes on from what attempts before have left.
   ///
   /// - Parameters:
-  ///   - folder: Of the states; nil to keep nothing.
+  ///   - folder: The folder of the states; nil to keep nothing.
   ///   - resumes: Whether this is another attempt; else what is there is forgotten.
   init(folder: String?, resumes: Bool) {
     path = folder.map { "\($0)/goodput.json" }
@@ -68,7 +68,7 @@ final class RunLedger {
   ///
   /// - Parameters:
   ///   - all: Its seconds.
-  ///   - waiting: Those of them in which this rank waited for others.
+  ///   - waiting: The seconds of these in which this rank waited for other ranks.
   func add(_ all: Double, waiting: Double = 0) {
     let waiting = max(0, min(waiting, all))
     seconds.waiting += waiting

@@ -33,7 +33,7 @@ final class RunWishes {
 
   deinit { ck_release_signals() }
 
-  /// What this rank wants at the end of a step. A load, and now and then a look at two names.
+  /// This rank's wish at the end of a step. A load, and now and then a check of two file names.
   func now(_ now: ContinuousClock.Instant) -> StepWish {
     if let folder, now >= nextLook {
       nextLook = now + RunWishes.period

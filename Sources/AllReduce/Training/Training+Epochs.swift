@@ -140,7 +140,7 @@ extension Training {
   /// next one finds its loss to be so; it is asked for before weights are kept or evaluated, too.
   ///
   /// - Parameters:
-  ///   - epoch: Of the latest step, from 0.
+  ///   - epoch: The epoch of the latest step, from 0.
   ///   - step: The latest one of the epoch, from 0.
   ///   - world: All ranks that train together.
   /// - Throws: ``AgreedError`` of a ``TrainingError`` that names the parameter and the rank.

@@ -193,7 +193,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
 
-  /// What holds during a run.
+  /// The state of a run.
   struct Run {
     let course: TrainingCourse
     let records: TrainingRecords

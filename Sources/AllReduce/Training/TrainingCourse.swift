@@ -7,9 +7,9 @@ struct TrainingCourse {
   let globalBatchSize: Int
   /// Parts of a step whose gradients are added up before they are exchanged.
   let parts: Int
-  /// Which examples are in which part: a batch of this sampler is one part of a step.
+  /// The assignment of examples to micro-batches: a batch of this sampler is one micro-batch of a step.
   let partSampler: EpochSampler
-  /// Which examples are in which step.
+  /// The assignment of examples to steps.
   let sampler: EpochSampler
   /// Steps an epoch.
   let stepsPerEpoch: Int

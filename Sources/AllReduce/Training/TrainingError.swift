@@ -19,7 +19,7 @@ package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
     }
   }
 
-  /// What is wrong, and what to do.
+  /// A sentence that says what is wrong, and advice.
   package var description: String {
     switch self {
     case .settings(let text): text

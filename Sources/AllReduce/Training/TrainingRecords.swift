@@ -1,11 +1,11 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a training keeps in addition to its results: its state, from which another resumes, and a timeline.
+/// What a training writes in addition to its results: its state, from which another run resumes, and a timeline.
 final class TrainingRecords {
-  /// The state that the training goes on from; nil if it begins.
+  /// The state that the training resumes from; nil if it begins.
   let resumed: TrainingState?
-  /// What notes spans; nil without a timeline.
+  /// The recorder of spans; nil without a timeline.
   let recorder: SpanRecorder?
 
   private let checkpoint: Checkpoint?
@@ -102,7 +102,7 @@ final class TrainingRecords {
   ///
   /// - Parameters:
   ///   - tensors: The part of the vectors that this rank holds.
-  ///   - layers: Those of the network.
+  ///   - layers: The network's layers.
   /// - Returns: As ``restore(_:)``.
   /// - Throws: As ``restore(_:)``.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(

@@ -34,7 +34,7 @@ public struct Checkpoints: Sendable {
 public struct EarlyStopping: Sendable {
   /// The epochs without growth after which it ends.
   package var patience: Int
-  /// What counts as growth.
+  /// The least change that counts as an improvement.
   package var leastGain: Double
 
   /// Sets how long to wait for growth, and for how much.

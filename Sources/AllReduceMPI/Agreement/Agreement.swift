@@ -11,7 +11,7 @@
 /// its way, and throws (``Closing``). After that the ranks begin a new generation and may go on.
 @usableFromInline
 package final class Agreement {
-  /// What is read and written at every call, in memory of its own.
+  /// The state that every call reads and writes, in memory of its own.
   @usableFromInline
   package struct State {
     /// Calls made.
@@ -39,7 +39,7 @@ package final class Agreement {
 
   /// The same on all ranks of the communicator, and different from other communicators'.
   package let id: UInt64
-  /// What is read at every call.
+  /// Counts the calls.
   package let counter: CallCounter
   /// This rank, and all, as ranks of the job.
   let rank: Int
@@ -64,17 +64,17 @@ package final class Agreement {
   /// Messages of calls that are in flight from before this number have ended.
   private var endedUntil: UInt64 = 0
   private var closing: Closing?
-  /// What calls of a generation failed with.
+  /// The errors of failed calls, by generation.
   private var errors: [UInt64: MPIError] = [:]
   private var owed: MPIError?
   private var doubts: [Doubt] = []
   private var laterNotices: [Notice] = []
-  /// What must outlive messages that may still arrive.
+  /// Memory that must outlive messages that may still arrive.
   private var kept: [AnyObject] = []
   /// The counters of shared memory, if ranks share any.
   var hostCounters: UnsafeMutablePointer<HostLines.Counters>?
 
-  /// What another rank says it called.
+  /// A call that another rank reports.
   struct Doubt {
     let number: UInt64
     let running: UInt64
@@ -111,7 +111,7 @@ package final class Agreement {
   /// Calls made by the program.
   var position: UInt64 { innerPosition ?? (number &- uncounted) }
 
-  /// What this rank called last.
+  /// The last call of this rank.
   var lastCall: Call? {
     CallRecord.ofProcess.find(communicator: id, number: number)?.call
   }

@@ -18,7 +18,7 @@ final class ControlChannel {
   /// World ranks that owe an answer, each with the questions to ask it afterwards.
   private var unanswered: [Int: [Question]] = [:]
   private var agreements: [UInt64: Agreement] = [:]
-  /// What other ranks said of communicators that this rank has not made yet.
+  /// Doubts of other ranks about communicators that this rank has not made yet.
   private var early: [(communicator: UInt64, doubt: Agreement.Doubt)] = []
   private var earlyNotices: [(communicator: UInt64, notice: Notice)] = []
   private unowned let engine: ProgressEngine
@@ -35,7 +35,7 @@ final class ControlChannel {
   ///
   /// - Parameters:
   ///   - handle: The duplicate.
-  ///   - hosts: Which host each rank is on.
+  ///   - hosts: The host of each rank.
   ///   - engine: The engine of this rank's waits.
   /// - Throws: ``MPIError``.
   init(owning handle: MPI_Comm, hosts: [Int], engine: ProgressEngine) throws(MPIError) {

@@ -71,7 +71,7 @@ package final class MessageSet {
   /// Room for `capacity` messages on the library's side of `communicator`.
   ///
   /// - Parameters:
-  ///   - communicator: Whose messages they are.
+  ///   - communicator: The communicator of the messages.
   ///   - capacity: The most messages under way at once; tickets need no room of their own.
   ///   - group: The communicator's rank of each peer; nil where peers are its ranks.
   package init(on communicator: Communicator, capacity: Int, group: [Int]? = nil) {

@@ -6,7 +6,7 @@
 struct MessageTags {
   /// The tag of a first message that carries its ticket.
   let first: Int32
-  /// What is hashed with a size; nil where tags are short.
+  /// The ticket that is hashed with a size; nil where tags are short.
   private let running: UInt64?
 
   /// The largest tag that wide tags take (`MPI_TAG_UB`).

@@ -201,7 +201,7 @@ package struct HostLines {
     flag(owner, number & 1 == 0 ? 21 : 24)
   }
 
-  /// What the rank came to it with, in the same line.
+  /// The signature with which the rank arrived, in the same line.
   private func arrivedSignature(_ owner: Int, _ number: UInt64) -> UnsafeMutablePointer<UInt64> {
     (areas[owner] + (number & 1 == 0 ? 21 : 24) &* 64 + 8).assumingMemoryBound(to: UInt64.self)
   }

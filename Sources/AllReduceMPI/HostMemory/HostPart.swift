@@ -107,7 +107,7 @@ struct HostPart {
     word = UInt64(bitPattern: Int64(words[6]))
   }
 
-  /// What the owner announces.
+  /// The words that the owner announces.
   var words: [Int] {
     [
       way.rawValue, bytes, Int(process), Int(number), Int(truncatingIfNeeded: identity.device),

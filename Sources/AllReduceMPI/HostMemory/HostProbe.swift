@@ -8,7 +8,7 @@ internal import CMPI
 /// reach the others' (``HostPart``). Ranks that reach each other's are a host; the way that makes fewer
 /// hosts is used.
 struct HostProbe {
-  /// Which host each world rank is on: the lowest world rank there.
+  /// The host of each world rank, as the lowest world rank there.
   let hostOfWorldRank: [Int]
   /// The ways to share memory, the first one to be tried first.
   let ways: [HostMemoryWay]

@@ -151,7 +151,7 @@ package final class HostSegment {
       return nil
     }
 
-    /// What this rank throws for its failure.
+    /// The error that this rank throws for its failure.
     func error(_ failure: HostPart.Failure) -> MPIError {
       let host = communicator.hostRanks
       let needed = partBytes * owners.count

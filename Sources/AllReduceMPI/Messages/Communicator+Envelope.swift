@@ -1,6 +1,6 @@
 internal import CMPI
 
-/// What a message is known by: ranks and tags.
+/// The envelope of a message: ranks and tags.
 extension Communicator {
   /// The largest tag of a message, which depends on the network: 32,767 or more (`MPI_TAG_UB`).
   package static let largestTag = Int(cmpi_largest_tag(cmpi_comm_world()))

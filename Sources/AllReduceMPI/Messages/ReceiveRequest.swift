@@ -44,13 +44,13 @@ final class ReceiveRequest: InFlight {
   /// A receive into memory that must stay until the end.
   ///
   /// - Parameters:
-  ///   - buffer: Of exactly the message's size.
+  ///   - buffer: A buffer of exactly the message's size.
   ///   - ownsBuffer: Whether to free it when the receive is done.
   ///   - count: The number of elements, for people.
   ///   - element: Their type, for people.
   ///   - source: The sender's rank; nil for any.
   ///   - tag: The message's tag; nil for any.
-  ///   - communicator: Whose ranks these are.
+  ///   - communicator: The communicator of the ranks.
   init(
     into buffer: UnsafeMutableRawBufferPointer, ownsBuffer: Bool, count: Int,
     of element: Any.Type, from source: Int?, tag: Int?, on communicator: Communicator

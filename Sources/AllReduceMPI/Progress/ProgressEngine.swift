@@ -6,13 +6,13 @@ package protocol InFlight: AnyObject {
   func advance() -> Bool
   /// The error that ended the operation, if one did.
   var failure: (any Error)? { get }
-  /// What it is, for errors: "allReduce of 4096 float by ring".
+  /// A description for errors: "allReduce of 4096 float by ring".
   var summary: String { get }
   /// The world ranks that it still waits for.
   var awaitedRanks: [Int] { get }
   /// Whether polling advances it, as with messages; false if it only waits for others' memory.
   var isMovedByLooking: Bool { get }
-  /// Whose call it is, and which; nil for messages between two ranks.
+  /// The agreement of its communicator, and the number of the call; nil for messages between two ranks.
   var call: (agreement: Agreement, number: UInt64)? { get }
 }
 
@@ -41,7 +41,7 @@ package final class ProgressEngine {
   /// Messages about calls; nil before the job's ranks have made it.
   var control: ControlChannel?
   private(set) lazy var detective = Detective(self)
-  /// What this rank waits in, once a wait has become long.
+  /// The call that this rank waits in, once a wait has become long.
   private(set) var blockedCall: BlockedCall?
   private var glances = 0
   private var serial: UInt64 = 0
@@ -194,7 +194,7 @@ package final class ProgressEngine {
   /// finds out what a long wait is for, and ends the job at the deadline.
   ///
   /// - Parameters:
-  ///   - agreement: Whose call waits; nil for a message between two ranks.
+  ///   - agreement: The agreement of the waiting call; nil for a message between two ranks.
   ///   - number: The call's number.
   ///   - since: When the wait began, by the monotonic clock; 0 at the first look.
   ///   - now: The clock.

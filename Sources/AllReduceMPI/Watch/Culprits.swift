@@ -7,7 +7,7 @@ struct Culprits {
   let me: Int
   /// How far it has come.
   let stage: Stage
-  /// What it waits in.
+  /// The call that it waits in.
   let operation: String
   /// The world ranks that it waits for; nil for all others.
   let awaited: [Int]?
@@ -21,9 +21,9 @@ struct Culprits {
   let host: String
   /// The ranks of this host, as far as they can be seen.
   let here: [Int: HostRank]
-  /// Those that were stopped at half the deadline.
+  /// The ranks that were stopped at half the deadline.
   let wereStopped: [HostRank]
-  /// Those that waited then for other ranks.
+  /// The ranks that waited then for other ranks.
   let wereWaiting: [HostRank]
   /// Whether this rank has a record that others can read: if not, it expects none of others.
   let isShowing: Bool

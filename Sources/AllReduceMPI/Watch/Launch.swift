@@ -1,4 +1,4 @@
-/// What the launcher's environment says of this process's place in the job, before MPI starts.
+/// This process's place in the job according to the launcher's environment, before MPI starts.
 ///
 /// Known are Open MPI's variables, those of PMIx and PMI, and Slurm's.
 struct Launch: Sendable {
@@ -16,7 +16,7 @@ struct Launch: Sendable {
   /// process has.
   let marks: [String]
 
-  /// What the launcher calls the job; nil if it has not named it.
+  /// The launcher's name of the job; nil if it has not named it.
   let job: String?
 
   /// Nil if the process was started without a launcher.

@@ -53,7 +53,7 @@ package struct WaitLimits {
 /// Used by one thread.
 struct LongWait {
   private var limits = WaitLimits()
-  /// Of the wait that was looked at last: when it began, and when it was looked at.
+  /// The wait that was looked at last: when it began, and when it was looked at.
   private var (since, seen): (UInt64, UInt64) = (0, 0)
   private var kind = ""
   private var isSaid = false

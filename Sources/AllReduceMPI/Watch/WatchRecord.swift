@@ -26,7 +26,7 @@ enum WatchField: Int {
   case calledAt
   /// The guarded call's name, 64 bytes.
   case call = 8
-  /// What the rank waits in outside MPI, 64 bytes.
+  /// The call that the rank waits in outside MPI, 64 bytes.
   case wait = 16
   /// When that wait began; 0 if the rank does not wait, or not for long.
   case waitSince = 24
@@ -39,7 +39,7 @@ enum WatchField: Int {
   case limit = 44
   /// The world rank, and the ranks of the job; 0 ranks before it is known.
   case rank, size
-  /// What the launcher calls the job, 64 bytes.
+  /// The launcher's name of the job, 64 bytes.
   case job = 48
   /// The host's name, 64 bytes.
   case host = 56
@@ -53,7 +53,7 @@ enum WatchField: Int {
   /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits
   /// of a `Double`.
   case useful, repeated, saving, waiting, restarting
-  /// What the figure is called, 64 bytes.
+  /// The name of the figure, 64 bytes.
   case figureName = 80
 
   /// Bytes of a text.
@@ -228,7 +228,7 @@ package struct WatchRecord: Sendable {
     )
   }
 
-  /// What keeps the rank from running: it waits too, or has ended.
+  /// Why the rank is not running: it waits too, or has ended.
   ///
   /// - Parameter now: The monotonic clock.
   /// - Returns: Words that follow "which"; nil if it runs.

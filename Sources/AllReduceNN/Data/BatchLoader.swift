@@ -6,7 +6,7 @@
 public final class BatchLoader<Scalar: NetworkScalar> {
   /// Where examples come from.
   package let data: any Dataset
-  /// Which examples are in which batch.
+  /// The assignment of examples to batches.
   package let sampler: EpochSampler
   private let rank: Int
   private let ranks: Int
@@ -27,8 +27,8 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - data: Where examples come from.
-  ///   - sampler: Which examples are in which batch.
-  ///   - rank: Whose part is made, from 0.
+  ///   - sampler: The assignment of examples to batches.
+  ///   - rank: The rank whose part is made, from 0.
   ///   - ranks: How many share the global batch.
   ///   - prefetches: Whether a thread makes the next batch ahead.
   public init(

@@ -4,7 +4,7 @@
 /// size use no memory except for the patterns. Pixels are from 0 to 1, a quarter of each the pattern's, the
 /// rest noise; a linear classifier learns to distinguish them.
 package struct SyntheticImages: Dataset {
-  /// What they are, for messages.
+  /// A name for messages.
   package var name: String { "synthetic images" }
   /// The number of images.
   package let count: Int
@@ -20,7 +20,7 @@ package struct SyntheticImages: Dataset {
   ///
   /// - Parameters:
   ///   - count: The number of images.
-  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
   ///   - seed: The seed of patterns and noise.
   ///   - first: Where the set begins in the endless row of images of a seed: sets for training and for
@@ -104,8 +104,8 @@ extension TrainingData {
   ///
   /// - Parameters:
   ///   - count: The images for training.
-  ///   - testCount: Those for testing.
-  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - testCount: The number of examples for testing.
+  ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
   ///   - seed: The seed of patterns and noise.
   /// - Returns: Both sets.

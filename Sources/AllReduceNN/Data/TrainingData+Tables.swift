@@ -12,7 +12,7 @@ extension TrainingData {
   ///   - target: The column to be predicted: its name, or its number from 1.
   ///   - predictsNumbers: Whether the target is a number and not a class.
   ///   - test: A file with the same columns to be tested on; nil to draw rows.
-  ///   - testShare: Which share of the rows is drawn for the test, above 0 and below 1.
+  ///   - testShare: The share of the rows that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
   ///   - type: The type in which numbers are kept.
   /// - Throws: ``DataError`` with the line and the column.
@@ -41,7 +41,7 @@ extension TrainingData {
   ///   - path: The inputs: `[count, width]`, or images, `[count, height, width, channels]`.
   ///   - targets: Numbers of classes from 0 on, `[count]`, or numbers to be predicted, `[count]` or `[count, width]`.
   ///   - predictsNumbers: Whether targets are numbers and not classes.
-  ///   - testShare: Which share of the examples is drawn for the test, above 0 and below 1.
+  ///   - testShare: The share of the examples that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
   ///   - fromDisk: Whether inputs are read from the disk as batches ask for them, so that they need not fit into
   ///     memory.
@@ -66,7 +66,7 @@ extension TrainingData {
   /// - Parameters:
   ///   - inputs: `[count, ...]`; copied.
   ///   - targets: A class from 0 on, or numbers, `[count, ...]`, for each.
-  ///   - testShare: Which share of the examples is drawn for the test, above 0 and below 1.
+  ///   - testShare: The share of the examples that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
   /// - Throws: ``DataError`` if there are not two or more examples, or a class is below 0.
   public init<Scalar: NetworkScalar>(

@@ -6,7 +6,7 @@
 
 /// One line of a file of comma-separated values, as bytes without its line end.
 struct CSVLine {
-  /// What stands between two commas.
+  /// The field between two commas.
   struct Field {
     let text: String
     let isQuoted: Bool

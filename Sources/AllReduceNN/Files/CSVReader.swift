@@ -11,7 +11,7 @@ struct CSVReader {
   ///   - to: The end of the last line.
   ///   - linesBefore: How many lines were passed over before `from`, for messages.
   ///   - rows: At least the number of rows in the file.
-  ///   - file: Whose bytes they are; nil for bytes of another origin.
+  ///   - file: The file of the bytes; nil for bytes that are not of a file.
   /// - Returns: A number for each column of each row.
   /// - Throws: ``DataError`` for the first line that is wrong.
   func readRows(

@@ -1,4 +1,4 @@
-/// What is wrong with a file of data: where, what was expected there and what was found.
+/// An error in a data file: the place, what was expected there and what was found.
 ///
 /// Its description is one sentence that ends with what to do next.
 public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -10,11 +10,11 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   package let column: Int?
   /// The name of the column if the file has a header.
   package let columnName: String?
-  /// What should stand there.
+  /// The expected content.
   package let expected: String
-  /// What stands there.
+  /// The actual content.
   package let found: String
-  /// What to do next.
+  /// Advice on what to do next.
   package let advice: String
 
   /// Creates an error about a place in a file.

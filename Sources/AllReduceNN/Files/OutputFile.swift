@@ -23,7 +23,7 @@ package final class OutputFile {
   }
 
   private enum Way {
-    /// What is written is seen at once.
+    /// Bytes are visible as soon as they are written.
     case through
     case replacing(target: String, aside: String)
   }
@@ -227,7 +227,7 @@ extension OutputFile {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// What is said of a file that cannot be written.
+  /// The error for a file that cannot be written.
   package static func unwritable(_ path: String, _ code: Int32) -> DataError {
     DataError(
       file: path, expected: "a file that can be written",

@@ -15,7 +15,7 @@
 public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The scale of each channel; 1 at first.
   package let weight: Parameter<Scalar>
-  /// What is added to each channel; 0 at first.
+  /// The bias of each channel; 0 at first.
   package let bias: Parameter<Scalar>
   /// The mean of each channel for evaluation; 0 at first.
   package let runningMean: Tensor<Scalar>
@@ -23,7 +23,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   package let runningVariance: Tensor<Scalar>
   /// How far the averages move in a step, from 0 to 1.
   package let momentum: Double
-  /// What is added to variances.
+  /// A number added to variances.
   package let epsilon: Double
 
   private let channels: Int

@@ -77,7 +77,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     (products[channel] * inverse[channel], sums[channel])
   }
 
-  /// What the input's gradient is corrected by, as mean and variance depend on all rows.
+  /// The correction of the input's gradient, as mean and variance depend on all rows.
   mutating func combineProducts(
     over total: Double, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {

@@ -111,7 +111,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   ///   - weight: `[outputs, inputs]`.
   ///   - bias: `[outputs]`; nil for none.
   ///   - input: The batch's.
-  ///   - gradient: Of the outputs.
+  ///   - gradient: The gradient of the outputs.
   ///   - pass: Its sink may give the optimizer's step for the weight instead (``GradientSink/weightStep(for:)``).
   ///   - isLast: Whether the weight is no longer read in this pass, so that it may change.
   /// - Throws: The errors of ``GradientSink/isReady(_:_:)``.

@@ -6,9 +6,9 @@
 public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The scale of each column; 1 at first.
   package let weight: Parameter<Scalar>
-  /// What is added to each column; 0 at first.
+  /// The bias of each column; 0 at first.
   package let bias: Parameter<Scalar>
-  /// What is added to variances.
+  /// A number added to variances.
   package let epsilon: Double
 
   private let width: Int

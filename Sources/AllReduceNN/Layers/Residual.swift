@@ -4,9 +4,9 @@
 /// the shape, such as a convolution of 1 x 1 with the body's stride. Its gradient is computed first, then
 /// the body's: that is the order of the parameters in memory. Costs a copy of the gradient.
 public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// What is added to the shortcut.
+  /// The layer whose output is added to the shortcut.
   package let body: any Layer<Scalar>
-  /// What the input goes through beside the body; nil for nothing.
+  /// The layer of the shortcut; nil where the input is added as it is.
   package let shortcut: (any Layer<Scalar>)?
 
   private var scratch = Scratch<Scalar>()

@@ -1,4 +1,4 @@
-/// What a batch's outputs should have been.
+/// The expected outputs of a batch.
 public enum Targets<Scalar: NetworkScalar> {
   /// The number of the right class, from 0, of every example.
   case classes([Int32])
@@ -30,7 +30,7 @@ public struct BatchScore: Equatable, Sendable {
   }
 }
 
-/// What is minimised: how far outputs are from their targets, and in which direction they should move.
+/// The function to minimise: how far outputs are from their targets, and the gradient of the outputs.
 public protocol Loss<Scalar> {
   associatedtype Scalar: NetworkScalar
 

@@ -9,13 +9,13 @@
 public protocol Layer<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// What the layer is, for people: "Dense 784 -> 512".
+  /// A short description: "Dense 784 -> 512".
   var summary: String { get }
 
-  /// What is learned, in the order of the forward pass.
+  /// The learned parameters, in the order of the forward pass.
   var parameters: [Parameter<Scalar>] { get }
 
-  /// What else is kept between steps, such as running averages, by name.
+  /// Other state kept between steps, such as running averages, by name.
   var buffers: [(name: String, tensor: Tensor<Scalar>)] { get }
 
   /// The layers that this one is made of, with the names their parameters get, such as "0" or "shortcut".

@@ -40,7 +40,7 @@ extension Layer {
     return work
   }
 
-  /// Of layers that are made of others: the sum, as far as these follow each other.
+  /// The work of a layer with children: the sum of theirs, as far as these follow each other.
   private func workOfChildren(for input: Shape) throws -> LayerWork {
     var (total, shape) = (LayerWork(), input)
     for (_, child) in children {

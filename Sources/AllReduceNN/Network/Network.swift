@@ -4,7 +4,7 @@
 /// (`bind(values:gradients:owner:adopting:)`); a network that had none until then never takes its place
 /// twice.
 public final class Network<Scalar: NetworkScalar> {
-  /// What the network is made of.
+  /// The root layer.
   package let root: any Layer<Scalar>
   /// The shape of one example's input.
   package let inputShape: Shape
@@ -18,7 +18,7 @@ public final class Network<Scalar: NetworkScalar> {
   package private(set) var values: UnsafeMutableBufferPointer<Scalar>
   /// All gradients, of the sum over the batch; in front of them ``ParameterLayout/reserved`` numbers.
   package private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
-  /// What holds for all layers in the next pass.
+  /// The settings and buffers that all layers share in the next pass.
   public let pass = Pass<Scalar>()
   private let seed: UInt64
   private var owner: AnyObject?
@@ -30,7 +30,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// - Parameters:
   ///   - root: The layers.
   ///   - input: The shape of one example's input.
-  ///   - seed: Of the first values and dropout masks.
+  ///   - seed: The seed of initial weights and dropout masks.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
   public convenience init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0) throws {
     try self.init(root, input: input, seed: seed, takesMemory: true)
@@ -41,7 +41,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// - Parameters:
   ///   - root: The layers.
   ///   - input: The shape of one example's input.
-  ///   - seed: Of the first values and dropout masks.
+  ///   - seed: The seed of initial weights and dropout masks.
   ///   - reserved: Numbers wanted in front of the gradients.
   ///   - takesMemory: False for a network that has no values, and does nothing, before it is bound to
   ///     memory; then they are drawn there.

@@ -8,7 +8,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   package let initialization: Initialization
   /// Whether weight decay applies; not to biases and norms.
   package let decays: Bool
-  /// Which part of a larger parameter this is; nil for a whole one, which every process has.
+  /// The shard of a larger parameter that this is; nil for a whole one, which every process has.
   package let shard: ParameterShard?
   /// The whole parameter's values to begin with, instead of drawn ones.
   let source: Tensor<Scalar>?
@@ -38,7 +38,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - name: Its name within its layer.
-  ///   - shard: Which part.
+  ///   - shard: The shard.
   ///   - initialization: How the whole one's first values are drawn.
   ///   - source: The whole one's values, to begin with these instead; nil or empty to draw.
   ///   - decays: Whether weight decay applies.

@@ -3,7 +3,7 @@
 /// s += g²; w -= rate g / (√s + epsilon). Weight decay is L2. Duchi, Hazan and Singer, "Adaptive
 /// subgradient methods for online learning and stochastic optimization", 2011.
 public struct Adagrad: UpdateRule {
-  /// What is added to the divisor.
+  /// A number added to the divisor.
   package let epsilon: Double
   /// How strongly weights are pulled to zero.
   public let weightDecay: Double

@@ -15,7 +15,7 @@ public struct GradientClipping: Hashable, Sendable {
   /// The scale of a step with the clipping in it.
   ///
   /// - Parameters:
-  ///   - sumOfSquares: Of all gradients, of the sum over the batch; parts' sums add up.
+  ///   - sumOfSquares: The sum of squares of all gradients, which are of the sum over the batch; parts' sums add up.
   ///   - gradientScale: The scale without clipping, 1 over the examples.
   /// - Returns: The value for ``OptimizerStep/gradientScale``; nil if the gradient has elements that
   ///   are not finite: such a step is better skipped.

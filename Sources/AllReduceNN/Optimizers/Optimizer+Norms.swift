@@ -69,8 +69,8 @@ extension Optimizer {
   /// ``UpdateRule/usesNorms``.
   ///
   /// - Parameters:
-  ///   - network: Whose layout this was made for; its gradients are of the sum over the global batch.
-  ///   - step: Which step.
+  ///   - network: The network that this was made for; its gradients are of the sum over the global batch.
+  ///   - step: The step's settings.
   /// - Precondition: ``range`` holds all parameters.
   package func update(_ network: Network<Scalar>, _ step: OptimizerStep) {
     let whole = layout.reserved..<layout.count

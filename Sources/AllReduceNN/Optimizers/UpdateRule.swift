@@ -59,7 +59,7 @@ public struct OptimizerStep: Hashable, Sendable {
   public var gradientScale: Double
   /// Whether weight decay applies to the range.
   public var decays: Bool
-  /// What the rule's ``UpdateRule/rateFactor(weightNorm:gradientNorm:)`` gave for the range.
+  /// The result of the rule's ``UpdateRule/rateFactor(weightNorm:gradientNorm:)`` for the range.
   public var rateFactor: Double
   /// Whether new weights should be stored past the caches, since other processors hold the old ones.
   package var streams = false
@@ -80,7 +80,7 @@ public struct OptimizerStep: Hashable, Sendable {
   }
 }
 
-/// What a rule remembers of a range: vectors at equal distances in memory.
+/// A rule's state for a range: vectors at equal distances in memory.
 public struct StateVectors<Scalar> {
   private let first: UnsafeMutablePointer<Scalar>
   private let distance: Int

@@ -17,9 +17,9 @@ public final class SpanRecorder {
 
   /// Where a span is drawn.
   package enum Track: Int32, Sendable {
-    /// What the rank does; spans lie within each other or side by side.
+    /// Work of the rank; spans lie within each other or side by side.
     case computation
-    /// What is under way meanwhile; spans overlap.
+    /// Exchanges under way meanwhile; spans overlap.
     case exchange
     /// A value over time: no span, but what it was from a moment on.
     case counter
@@ -37,7 +37,7 @@ public final class SpanRecorder {
     /// A number that distinguishes it from others of its name, such as the step's; negative for none. Of a counter the
     /// bits of its value.
     package let detail: Int64
-    /// What a counter shows.
+    /// The value of a counter.
     package var value: Double { Double(bitPattern: UInt64(bitPattern: detail)) }
   }
 

@@ -1,7 +1,7 @@
 public import AllReduce
 public import ArgumentParser
 
-/// What `--meet` says: everyStep, every:H, every:auto; or downpour and easgd, which have servers.
+/// The value of `--meet`: everyStep, every:H, every:auto; or downpour and easgd, which have servers.
 public enum MeetingWords: Sendable {
   /// Replicas meet through an all-reduce.
   case interval(Meeting.Interval)

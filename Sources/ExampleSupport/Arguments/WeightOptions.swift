@@ -72,7 +72,7 @@ public struct WeightOptions: ParsableArguments {
   /// Gives a trainer the weights before its first step, if there are any. Collective.
   ///
   /// - Parameters:
-  ///   - trainer: What begins with them.
+  ///   - trainer: The trainer that begins with them.
   ///   - root: The layers of the whole network.
   ///   - input: The shape of an example's input.
   /// - Throws: ``AgreedError`` of a ``DataError``.

@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What can go wrong in a benchmark.
+/// The errors of a benchmark.
 enum BenchError: ExitCoded, CustomStringConvertible {
   /// An algorithm gave a wrong result.
   case wrongResult(WrongResult)

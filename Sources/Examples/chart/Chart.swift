@@ -64,7 +64,7 @@ struct Chart: ParsableCommand {
     try OptionBounds.check("steps", steps, in: 1...1000)
   }
 
-  /// What the horizontal axis of logs counts.
+  /// The unit of the horizontal axis of logs.
   private var progress: TrainingLogs.Progress {
     get throws {
       guard let name = columns.x else { return .step }

@@ -2,9 +2,9 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Which columns are drawn, and what axes count.
+/// The columns to draw, and the scales of the axes.
 struct ColumnOptions: ParsableArguments {
-  /// What an axis counts.
+  /// The scale of an axis.
   enum Unit: String, CaseIterable, ExpressibleByArgument {
     case number, bytes, seconds
   }

@@ -28,12 +28,12 @@ struct TraceTimeline {
     var end: Double { start + (dur ?? 0) }
   }
 
-  /// What is drawn on a rank's upper lane, and its colour.
+  /// The spans on a rank's upper lane, and their colours.
   private static let phases = [
     ("input", Palette.ours[7]), ("forward", Palette.ours[0]), ("backward", Palette.ours[1]),
     ("wait", Palette.empty), ("update", Palette.ours[6]),
   ]
-  /// What is drawn on its lower lane.
+  /// The spans on its lower lane.
   private static let exchanges = [
     ("gradients", Palette.ours[2]), ("weights", Palette.ours[3]), ("other", Palette.frame),
   ]

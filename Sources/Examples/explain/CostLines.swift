@@ -11,7 +11,7 @@ struct CostLines {
   }
 
   let lines: [Line]
-  /// What the letters of the formulas stand for: "p = 4 (ranks)".
+  /// The meaning of the letters in the formulas: "p = 4 (ranks)".
   let symbols: [String]
 
   init(_ story: ScheduleStory) {

@@ -133,7 +133,7 @@ struct ScheduleStory {
     "\(collective) by \(algorithm) over \(ranks) rank\(ranks == 1 ? "" : "s")"
   }
 
-  /// What is drawn: "4 elements in blocks A to D".
+  /// A description of the vector: "4 elements in blocks A to D".
   var subject: String {
     var words = "\(count) element\(count == 1 ? "" : "s")"
     if let first = pieces.names.first, let last = pieces.names.last, pieces.count > 1 {

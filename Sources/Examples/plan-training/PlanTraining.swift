@@ -157,7 +157,7 @@ struct PlanTraining: ParsableCommand {
     try write(machines.json, to: writeProfile)
   }
 
-  /// What is trained on some machines with a global batch.
+  /// The training task: network, machines and global batch.
   private func task(_ machines: MachineProfile, _ globalBatchSize: Int) throws -> Planner.Task {
     let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
     let input = layers == nil ? model?.example ?? Shape(words.input) : Shape(words.input)

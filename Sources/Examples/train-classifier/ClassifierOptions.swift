@@ -110,7 +110,7 @@ struct ClassifierOptions: ParsableArguments {
   /// In how many bits gradients travel as messages.
   var wireFormat: WireFormat { requestedWireFormat ?? .full }
 
-  /// What gradients are made smaller by.
+  /// The compression of gradients.
   var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
 
   @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")

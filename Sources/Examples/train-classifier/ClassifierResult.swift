@@ -1,12 +1,12 @@
 import AllReduce
 import ExampleSupport
 
-/// What a run found, for people and for programs.
+/// The result of a run, for people and for programs.
 struct ClassifierResult {
   let options: ClassifierOptions
   let model: String
   let training: any ClassifierRun
-  /// Of the whole program.
+  /// Seconds of the whole program.
   let seconds: Double
   /// Of each rank.
   private let ranks: RankFigures
@@ -95,7 +95,7 @@ struct ClassifierResult {
     ]
   }
 
-  /// What rank 0 moves in a step, by layer.
+  /// The bytes that rank 0 moves in a step, by layer.
   private var exchanges: [JSONValue] {
     let steps = max(training.steps - training.firstStep, 1)
     return trainer.exchanges.map {

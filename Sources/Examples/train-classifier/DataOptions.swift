@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// What is minimised.
+/// The losses by name.
 enum LossName: String, CaseIterable, ExpressibleByArgument {
   case crossEntropy, meanSquaredError
 }
@@ -123,7 +123,7 @@ extension ClassifierOptions {
     return try own.read()
   }
 
-  /// What is minimised.
+  /// The loss to minimise.
   var loss: any Loss<Float> {
     own.predictsNumbers
       ? MeanSquaredError() : SoftmaxCrossEntropy(labelSmoothing: learning.labelSmoothing)

@@ -6,7 +6,7 @@ struct ResumedPlan {
   let plan: Plan
   /// Whether the placements of the layers are the state's, and not those of a strategy.
   let placesAsBefore: Bool
-  /// What a user should know.
+  /// Remarks for the user.
   let notes: [String]
 
   /// Joins both.
@@ -16,7 +16,7 @@ struct ResumedPlan {
   /// - Parameters:
   ///   - kept: The plan of the state.
   ///   - named: The plan that the options name, or that was chosen.
-  ///   - options: Which options are given.
+  ///   - options: The options that are given.
   ///   - world: All ranks.
   /// - Throws: ``TrainingError`` where a part of both cannot be together.
   init(

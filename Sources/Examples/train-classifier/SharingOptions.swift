@@ -6,10 +6,10 @@ import ExampleSupport
 enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
 
-  /// Those that are there.
+  /// The available strategies.
   static let available: [Strategy] = [.data, .model, .hybrid, .downpour, .easgd, .auto]
 
-  /// What help offers.
+  /// The values that help lists.
   static var allValueStrings: [String] { available.map(\.rawValue) }
 }
 
@@ -55,7 +55,8 @@ struct SharingOptions: ParsableArguments {
     }
     if variableBatch, strategy != .hybrid || transition == .atOnce {
       throw ValidationError(
-        "--variable-batch needs --strategy hybrid and --transition b or c: with a there is one turn.")
+        "--variable-batch needs --strategy hybrid and --transition b or c: with a there is one turn."
+      )
     }
   }
 }

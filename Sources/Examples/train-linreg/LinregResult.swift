@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What a run found, for people and for programs.
+/// The result of a run, for people and for programs.
 struct LinregResult {
   let problem: Problem
   let options: LinregOptions
@@ -39,7 +39,7 @@ struct LinregResult {
     ])
   }
 
-  /// What to say if theta should have settled and had not.
+  /// A remark if theta should have converged and has not.
   ///
   /// Single batches keep theta moving, and who gives --epochs knows that they end it.
   var warning: String? {

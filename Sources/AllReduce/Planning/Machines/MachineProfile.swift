@@ -9,7 +9,7 @@ package struct MachineProfile: Equatable, Sendable {
   package struct Level: Equatable, Sendable {
     /// The least time of any exchange, in seconds.
     package var latency: Double
-    /// What a link carries in a second, each way.
+    /// The bandwidth of a link in each direction, in bytes a second.
     package var bytesPerSecond: Double
     /// The number of ranks that the curves are of: of a host, or one on each host.
     package var ranks: Int
@@ -24,7 +24,7 @@ package struct MachineProfile: Equatable, Sendable {
     }
   }
 
-  /// What products and the link cost each other while both are busy.
+  /// How much matrix products and the link slow each other down while both are busy.
   package struct Overlap: Equatable, Sendable {
     /// How many times as long products take while the link is busy.
     package var computeSlowDown: Double
@@ -46,9 +46,9 @@ package struct MachineProfile: Equatable, Sendable {
   package var host: Level
   /// Ranks of several hosts; nil where there is one.
   package var network: Level?
-  /// What a rank computes.
+  /// The speed of a rank's computation.
   package var compute: ComputeRates
-  /// What overlap costs.
+  /// The cost of overlap.
   package var overlap: Overlap
 
   package init(
@@ -100,7 +100,7 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
 
   package var description: String { rawValue.split(separator: "_").joined(separator: "-") }
 
-  /// What a rank sends at least, as a part of its buffer.
+  /// The least that a rank sends, as a fraction of its buffer.
   func volume(ranks: Int) -> Double {
     let share = Double(ranks - 1) / Double(ranks)
     return self == .allReduce ? 2 * share : share
@@ -162,7 +162,7 @@ extension MachineProfile {
   ///
   /// - Parameters:
   ///   - kind: The kind of exchange.
-  ///   - bytes: Of a rank's whole buffer.
+  ///   - bytes: The size of a rank's whole buffer.
   ///   - group: The ranks that exchange.
   /// - Returns: Seconds; they never fall with bytes.
   package func seconds(_ kind: ExchangeKind, bytes: Double, over group: RankGroup) -> Double {

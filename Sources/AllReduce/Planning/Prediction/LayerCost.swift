@@ -1,4 +1,4 @@
-/// What a layer in its place costs a rank in a step.
+/// The cost of a layer with its placement, for a rank in a step.
 package struct LayerCost: Equatable, Sendable {
   /// The learned numbers that a rank holds.
   package var parameters = 0

@@ -29,7 +29,7 @@ package struct PredictionCheck: Sendable {
     self.measured = measured
   }
 
-  /// What differs most; nil where the step is about as predicted.
+  /// The part that differs most; nil where the step is about as predicted.
   package var culprit: String? {
     guard abs(measured.step - predicted.step) > PredictionCheck.tolerance * predicted.step else {
       return nil

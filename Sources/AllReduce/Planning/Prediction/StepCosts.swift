@@ -1,8 +1,8 @@
 internal import AllReduceNN
 
-/// What layers and conversions cost on some machines, under all plans of one grid and one kind of update.
+/// The costs of layers and conversions on given machines, under all plans of one grid and one update mode.
 struct StepCosts {
-  /// What holds for all plans.
+  /// The settings of all plans.
   struct Setting {
     let profile: MachineProfile
     let grid: GridShape
@@ -57,7 +57,7 @@ struct StepCosts {
   ///
   /// - Parameters:
   ///   - conversion: Nil for none.
-  ///   - shape: Of one example, all features.
+  ///   - shape: The shape of one example, all features.
   ///   - turns: The number of turns in which the group's examples come.
   /// - Returns: Its seconds and bytes; of one turn, where there are several.
   func conversion(
@@ -87,7 +87,7 @@ struct StepCosts {
     return cost
   }
 
-  /// What a rank sends to other hosts, the mean over the group.
+  /// The bytes that a rank sends to other hosts, the mean over the group.
   private func bytes(_ kind: ExchangeKind, _ whole: Double, _ group: RankGroup) -> Double {
     if group.hosts < 2 { return 0 }
     if kind == .allReduce, group.hosts < group.ranks {
@@ -101,7 +101,7 @@ struct StepCosts {
 
   // MARK: Layers
 
-  /// What a layer costs where it stands.
+  /// The cost of a layer at its place.
   mutating func cost(
     of planned: PlannedLayer<Float>, placement: Placement?, needsInputGradient: Bool
   ) -> LayerCost {

@@ -42,7 +42,7 @@ package struct StepPrediction: Sendable {
   /// Bytes that a rank sends to other hosts in a step, the mean over the ranks.
   package var meanNetworkBytes: Double { layers.reduce(0) { $0 + $1.cost.bytes } }
 
-  /// What a process takes before it has a network, in bytes: the program, MPI, the products' library.
+  /// The memory of a process before it has a network, in bytes: the program, MPI, the BLAS.
   static let baseBytes = 40e6
 
   /// Predicts a step.
@@ -159,7 +159,7 @@ package struct StepPrediction: Sendable {
     return PlanTraffic.bytes(resolved, whole, rows: rows, ranksPerHost: ranksPerHost)
   }
 
-  /// Of each layer, how many seconds of its exchanges cost the step nothing; nil where layers run in turns.
+  /// For each layer, the seconds of its exchanges that are hidden; nil where layers run in turns.
   package var hiddenSecondsByLayer: [Double]? {
     guard !plan.conversions.contains(where: { $0.order != .atOnce }) else { return nil }
     func total(without left: Int?) -> Double {

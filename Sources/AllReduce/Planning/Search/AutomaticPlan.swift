@@ -4,7 +4,7 @@ package import AllReduceNN
 /// The plan that a training chooses by itself: by a profile of its ranks, measured or kept, or that of the state that
 /// it resumes from.
 package struct AutomaticPlan {
-  /// What is to be trained.
+  /// The network to train.
   package struct Work {
     /// Makes the network's layers, without memory.
     package let make: () throws -> any Layer<Float>
@@ -37,9 +37,9 @@ package struct AutomaticPlan {
 
   /// The plan.
   package let plan: Plan
-  /// What it was chosen from; nil where nothing was.
+  /// The candidates that it was chosen from; nil where there was no choice.
   package let planned: PlannedTraining?
-  /// What a user should know.
+  /// Remarks for the user.
   package let notes: [String]
 
   /// The predicted step; nil where there is none.

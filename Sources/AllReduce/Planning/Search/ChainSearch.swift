@@ -63,7 +63,7 @@ struct ChainSearch {
   ///
   /// - Parameters:
   ///   - chain: The layers.
-  ///   - costs: Of layers, on the grid.
+  ///   - costs: The costs of layers, on the grid.
   ///   - limit: The most bytes of memory of a rank; nil for any.
   ///   - most: The most clocks that a state keeps.
   init(_ chain: LayerChain, _ costs: StepCosts, memory limit: Double?, most: Int) {
@@ -129,7 +129,7 @@ struct ChainSearch {
     labels.append(Label(clock: clock, option: option, label: label))
   }
 
-  /// Of clocks those that no other is ahead of in all figures.
+  /// The clocks that no other clock beats in all figures.
   private mutating func kept(_ labels: [Label]) -> [Label] {
     var kept: [Label] = []
     for label in labels.sorted(by: { $0.clock.total < $1.clock.total }) {

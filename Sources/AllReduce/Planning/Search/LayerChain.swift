@@ -10,7 +10,7 @@ struct LayerChain {
     let path: String
     let layer: any Layer<Float>
     let input: Shape
-    /// Of a sum all layers in its branches, in order; else the layer itself.
+    /// For a sum, all layers in its branches, in order; else the layer itself.
     let singles: [Single]
     /// Whether a layer in front learns, so that the gradient of the input is wanted.
     let needsInputGradient: Bool
@@ -26,7 +26,7 @@ struct LayerChain {
     let needsInputGradient: Bool
   }
 
-  /// What is placed.
+  /// The layers to place.
   private(set) var nodes: [Member] = []
   /// The elements before each node, and after the last.
   private(set) var between: [[Single]] = [[]]

@@ -26,7 +26,7 @@ package struct SimulatedCluster: Sendable {
   package var jitter = 0.0
   /// How much slower the processor of some ranks is, such as [3: 2.5].
   package var stragglers: [Int: Double] = [:]
-  /// What jitter is drawn from.
+  /// The seed of jitter.
   package var seed: UInt64 = 0
 
   /// Ranks on hosts of their own, joined by links.

@@ -1,7 +1,7 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// What changes the layout of a batch's activations, or of their gradients, over a model group.
+/// Changes the layout of a batch's activations, or of their gradients, over a model group.
 ///
 /// It is started and finished apart, so that something can be computed in between. A result is valid until the
 /// next start. Collective over the group, but for conversions that only take what is there.
@@ -41,7 +41,7 @@ package protocol LayoutExchange<Scalar>: AnyObject {
 /// Blocks travel in equal sizes, that of the largest; ranks may have different numbers of examples, or none. After the
 /// largest batch has been there nothing is allocated.
 package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
-  /// What is exchanged; nil where nothing is.
+  /// The exchange; nil where nothing is exchanged.
   let record: LayerExchange?
   private let conversion: Conversion
   private let isBackward: Bool
@@ -56,8 +56,8 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
   ///
   /// - Parameters:
   ///   - conversion: The conversion to carry out.
-  ///   - shape: Of one example, all features.
-  ///   - batch: Whose examples the ranks of the group have.
+  ///   - shape: The shape of one example, all features.
+  ///   - batch: The examples of the ranks of the group.
   ///   - isBackward: Whether it belongs to the backward pass.
   package init(_ conversion: Conversion, of shape: Shape, _ batch: GroupBatch, isBackward: Bool) {
     self.conversion = conversion
@@ -145,7 +145,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     }
   }
 
-  /// What has come, as one tensor.
+  /// The received blocks, as one tensor.
   private func joined(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
     let (length, size) = (length(input.shape), batch.communicator.size)
     let first = isAllToAll ? size * length : 0
@@ -211,7 +211,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
 }
 
 extension Conversion {
-  /// What a batch is cut into blocks by, or joined of them.
+  /// The dimension by which a batch is cut into blocks, or joined.
   fileprivate enum Way { case examples, features }
 
   /// How the input is cut into a block for each rank; nil where all of it goes.
@@ -232,7 +232,7 @@ extension Conversion {
     }
   }
 
-  /// What moves blocks; nil where nothing travels.
+  /// The collective that moves blocks; nil where nothing travels.
   fileprivate var collective: Collective? {
     switch self {
     case .gatherExamples, .gatherFeatures: .allGather
@@ -243,7 +243,7 @@ extension Conversion {
     }
   }
 
-  /// What reports call it.
+  /// Its name in reports.
   fileprivate var kind: String {
     switch self {
     case .gatherExamples, .gatherFeatures: "all-gather"

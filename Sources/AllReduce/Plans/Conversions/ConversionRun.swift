@@ -70,7 +70,7 @@ public struct ConversionRun: Hashable, Sendable {
 
 /// The examples of one turn of a ``ConversionRun``, or of all of a batch.
 struct ExampleTurn: Equatable {
-  /// Which of its own examples each rank contributes.
+  /// The examples of its own that each rank contributes.
   let rows: [Range<Int>]
   /// The only rank that contributes; nil if all do.
   let root: Int?

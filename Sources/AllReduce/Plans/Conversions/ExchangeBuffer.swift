@@ -8,7 +8,7 @@ internal import AllReduceNN
 final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
   private let communicator: Communicator
   private var arena: Arena<Scalar>?
-  /// Of a rank that is alone.
+  /// The memory of a rank that is alone.
   private var scratch = Scratch<Scalar>()
   private var pending: PendingReduction?
 

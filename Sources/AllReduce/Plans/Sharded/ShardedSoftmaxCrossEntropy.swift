@@ -20,7 +20,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   package let classes: Int
   /// The ranks that have them.
   package let communicator: Communicator
-  /// What is exchanged.
+  /// The exchange.
   let exchange: LayerExchange
   private let memory = Memory()
 
@@ -31,7 +31,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// Creates the loss.
   ///
   /// - Parameters:
-  ///   - classes: Of all ranks, sharded as ``BlockPartition`` says.
+  ///   - classes: The number of classes of all ranks, sharded as ``BlockPartition`` says.
   ///   - communicator: The ranks that have them.
   ///   - labelSmoothing: How much of the target is spread evenly over all classes.
   ///   - clock: Counts the seconds.
@@ -69,7 +69,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       batch.clock)
   }
 
-  /// Which classes this rank has.
+  /// The classes of this rank.
   package var ownClasses: Range<Int> {
     BlockPartition(count: classes, parts: communicator.size)[communicator.rank]
   }

@@ -120,7 +120,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - loss: The loss to minimise.
   ///   - batchSize: The examples of a worker's step.
   ///   - globalBatchSize: The examples of a step of all workers, instead; nil for as many times a worker's.
-  ///   - seed: Of first values, dropout masks and the order of the examples.
+  ///   - seed: The seed of initial weights, dropout masks and the order of the examples.
   /// - Throws: ``AgreedError`` on every rank if that cannot be (exit code 64); ``ShapeError``; ``MPIError``.
   public convenience init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,

@@ -1,4 +1,4 @@
-/// What each column of a file is.
+/// The role of each column of a file.
 struct CSVRoles {
   /// A column's part.
   enum Place {
@@ -16,7 +16,7 @@ struct CSVRoles {
   let names: [String]
   /// The target's column, from 0.
   let target: Int?
-  /// What a user should know.
+  /// Remarks for the user.
   let notes: [String]
 
   /// Gives each column its part.

@@ -3,7 +3,7 @@
 package struct Scaling: Equatable, Sendable {
   /// The number subtracted from a value: one a column, or one for all.
   package let means: [Double]
-  /// What the rest is divided by, more than 0: one for each mean.
+  /// The divisor of the difference, more than 0: one for each mean.
   package let deviations: [Double]
 
   /// Takes means and deviations.
@@ -48,7 +48,7 @@ package struct Scaling: Equatable, Sendable {
   /// - Parameters:
   ///   - values: Row by row.
   ///   - width: The columns.
-  ///   - rows: Which rows count.
+  ///   - rows: The rows that count.
   ///   - origins: The number that was already subtracted from each column.
   @_specialize(where Element == Float)
   init<Element: NetworkScalar>(

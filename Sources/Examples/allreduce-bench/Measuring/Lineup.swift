@@ -1,6 +1,6 @@
 import AllReduce
 
-/// What runs at one size: each contender once in each kind of buffer, and the order of turns.
+/// The measurements to make at one size: each contender once in each kind of buffer, and the order of turns.
 struct Lineup {
   /// A contender, where its elements are, and the names it was asked for by.
   struct Entry {

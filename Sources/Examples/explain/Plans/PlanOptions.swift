@@ -3,7 +3,7 @@ import AllReduceNN
 import ArgumentParser
 import ExampleSupport
 
-/// Which plan is drawn, of which network.
+/// The plan and the network to draw.
 struct PlanOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

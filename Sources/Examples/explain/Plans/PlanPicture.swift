@@ -27,7 +27,7 @@ struct PlanPicture {
   ///   - plan: The plan.
   ///   - words: The network.
   ///   - input: The shape of an example.
-  ///   - name: What the network is called.
+  ///   - name: The network's name.
   ///   - ranks: How many there are.
   /// - Throws: ``PlanError`` if it cannot be carried out; ``ShapeError``.
   init(
@@ -133,7 +133,7 @@ struct PlanPicture {
     }
   }
 
-  /// What colours mean, those alone that the plan has.
+  /// The legend of the colours that the plan has.
   private var signs: [(color: String, opacity: Double, words: String)] {
     let placements: [(Placement, String, String)] = [
       (.data, Palette.ours[0], "data: all weights, own examples; gradients are added up"),

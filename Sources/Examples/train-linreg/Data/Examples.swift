@@ -4,7 +4,7 @@ import AllReduce
 struct Examples {
   /// [rows, 1 + features]: a one for the intercept, then the features.
   var design: Matrix<Double>
-  /// What is to be predicted, one a row.
+  /// The target, one a row.
   var targets: [Double]
   /// The place of the first of them among the examples of all ranks.
   let first: Int
@@ -17,7 +17,7 @@ struct Examples {
   /// - Parameters:
   ///   - values: Rows of `columns` numbers.
   ///   - columns: How many numbers a row has.
-  ///   - target: Which of them is to be predicted.
+  ///   - target: The column to predict.
   ///   - first: The place of the first row among all.
   init(values: [Double], columns: Int, target: Int, first: Int) {
     let rows = values.count / columns
