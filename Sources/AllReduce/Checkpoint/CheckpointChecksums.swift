@@ -9,10 +9,10 @@ package struct StateRefusal: Error {
 
 /// How damage is found in a state: a checksum of the header, and one of each tensor in the header's metadata.
 enum CheckpointChecksums {
-  /// What the metadata calls the checksum of the header, and that of the tensors' checksums.
+  /// The keys of the header's checksum, and of the tensors' checksums, in the metadata.
   static let (headerKey, tensorsKey) = ("header_checksum", "checksums")
 
-  /// What stands in the place of a checksum that is not known yet, as long as one.
+  /// A placeholder for a checksum that is not known yet, of the same length.
   static let unknown = WeightChecksum.text(0)
 
   /// The checksums of tensors as they stand in the metadata: json, by name.

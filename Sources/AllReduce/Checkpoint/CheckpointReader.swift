@@ -103,7 +103,7 @@ package struct CheckpointReader {
     throw first ?? missing(checkpoint)
   }
 
-  /// What is said of a folder without a state.
+  /// The error for a folder without a state.
   static func missing(_ checkpoint: Checkpoint) -> DataError {
     DataError(
       file: checkpoint.path, expected: "the state to resume from", found: "no such file",

@@ -1,6 +1,6 @@
 /// The members of a JSON object, asked for by name and type.
 package struct StateFields {
-  /// What is missing or wrong.
+  /// A missing or wrong member.
   package struct Mistake: Error {
     let expected: String
     let found: String

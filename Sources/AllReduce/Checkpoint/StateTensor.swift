@@ -107,7 +107,7 @@ package struct StatePiece: Hashable, Sendable {
   }
 }
 
-/// What a rank holds of a tensor that belongs to a training's state.
+/// The part that a rank holds of a tensor of a training's state.
 ///
 /// All ranks together hold every element; several may hold the same ones. A rank may hold none.
 public struct StateTensor<Scalar: NetworkScalar> {
@@ -179,7 +179,7 @@ public struct StateTensor<Scalar: NetworkScalar> {
 }
 
 extension Parameter {
-  /// What is held of the whole.
+  /// The part that is held.
   fileprivate var piece: StatePiece {
     shard.map { StatePiece($0) } ?? StatePiece(0..<shape.count)
   }
@@ -207,7 +207,7 @@ extension Layer {
 }
 
 extension Optimizer {
-  /// What the rule remembers of ``range``, cut into the parameters that it belongs to:
+  /// The optimizer's state for ``range``, cut into the parameters that it belongs to:
   /// `optimizer/momentum/0.weight`. On every rank a tensor for each vector and parameter, with what this one has.
   package var stateTensors: [StateTensor<Scalar>] {
     state.flatMap { name, values in

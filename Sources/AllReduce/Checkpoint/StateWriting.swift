@@ -1,10 +1,10 @@
 internal import AllReduceNN
 
-/// What a state is kept as.
+/// The use of a state.
 struct StateUse: OptionSet {
   let rawValue: Int
 
-  /// What a run that is resumed goes on from.
+  /// The state that a resumed run resumes from.
   static let newest = StateUse(rawValue: 1)
   /// The one with the best evaluation so far.
   static let best = StateUse(rawValue: 2)

@@ -15,7 +15,7 @@ public struct TrainingState: Equatable, Sendable {
   package var epochScore = BatchScore()
   /// The number that the next step's dropout masks depend on (``Trainer/nextStep``).
   public var randomStep: UInt64 = 0
-  /// Which examples are in which step; its batch is the global one, which is kept.
+  /// The assignment of examples to steps; its batch is the global one, which the state keeps.
   package var sampler: EpochSampler
   /// A description of the update rule that differs for different rules and settings.
   package var optimizer: String

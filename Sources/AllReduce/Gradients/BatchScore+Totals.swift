@@ -7,7 +7,7 @@ extension BatchScore {
   /// The part of the examples that were classified right; 0 without examples.
   public var accuracy: Double { examples == 0 ? 0 : Double(correct) / Double(examples) }
 
-  /// What the gradient of the sum of losses is multiplied by to be that of their mean; 0 without
+  /// The factor by which the gradient of the sum of losses becomes that of their mean; 0 without
   /// examples.
   package var gradientScale: Double { examples == 0 ? 0 : 1 / Double(examples) }
 }

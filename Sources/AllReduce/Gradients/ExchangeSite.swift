@@ -37,7 +37,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What adds up the gradients. Collective.
+  /// Makes the reduction that adds up the gradients. Collective.
   func reduction(
     to goal: BucketedReduction<Scalar>.Goal, headerIsApart: Bool = false
   ) throws -> BucketedReduction<Scalar> {
@@ -48,7 +48,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
       transport, clock)
   }
 
-  /// What updates some of the parameters.
+  /// Makes the optimizer of some of the parameters.
   func update(_ range: Range<Int>) -> Optimizer<Scalar> {
     let update = Optimizer(optimizer, layout: layout, range: range)
     update.skipsWhole = skipsWhole

@@ -19,13 +19,13 @@ internal import AllReduceNN
 protocol GradientExchange<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
-  /// Which ranks hold and which add up these parameters.
+  /// The ranks that hold these parameters, and those that add up their gradients.
   var groups: ParameterGroups { get }
   /// The buckets in which gradients travel, which hold all the parameters.
   var reduction: BucketedReduction<Scalar> { get }
   /// New weights on their way to this rank and from it; nil where no rank sends any.
   var newWeights: BucketQueue? { get }
-  /// What this rank updates, ascending.
+  /// The optimizers of the parameters that this rank updates, ascending.
   var updates: [Optimizer<Scalar>] { get }
 
   /// Begins a step.
@@ -55,7 +55,7 @@ protocol GradientExchange<Scalar>: AnyObject {
   func finish(from element: Int) throws
 }
 
-/// What most exchanges do.
+/// The defaults, which most exchanges keep.
 extension GradientExchange {
   var newWeights: BucketQueue? { nil }
   func begin(_ step: OptimizerStep?) { reduction.begin() }
@@ -78,7 +78,7 @@ struct ParameterGroups {
   }
 
   let kind: Kind
-  /// Those that hold the same piece of the parameters.
+  /// The ranks that hold the same piece of the parameters.
   let copies: Communicator
   /// The ranks with different examples, whose gradients are added up: all of `copies`, or where several ranks have
   /// the same examples, one of each model group.

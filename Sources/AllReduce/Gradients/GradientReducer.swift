@@ -24,7 +24,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let gradient: UnsafeMutableBufferPointer<Scalar>
   /// How many reductions there have been.
   package private(set) var reductions = 0
-  /// What reductions have made this rank move so far.
+  /// The bytes that reductions have moved on this rank so far.
   package var traffic: Traffic { reduction.traffic }
   /// Seconds spent in reductions so far.
   package var times: ExchangeTimes { clock.times }
@@ -67,7 +67,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
   ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
-  ///   - matrices: Which parts of the gradient are matrices, ascending: ``PowerSGD`` wants to know.
+  ///   - matrices: The parts of the gradient that are matrices, ascending, for ``PowerSGD``.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``defaultBucketBytes(hosts:)``.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.

@@ -25,7 +25,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Whether a backward pass's gradients are exchanged as they get ready.
   private var isListening = false
   private var recorder: SpanRecorder?
-  /// What this rank wants at the end of the step, and what all ranks of the totals do, after it.
+  /// This rank's wish at the end of the step, and after it the wish of all ranks of the totals.
   var (ownWish, wish) = (StepWish.none, StepWish.none)
 
   /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
@@ -101,9 +101,9 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     return try world.allGatherNatively(isWritten ? 1 : 0).contains(1) ? .symmetric : nil
   }
 
-  /// What this rank updates, with what the optimizer remembers of it, ascending.
+  /// The optimizers of the parameters that this rank updates, with their state, ascending.
   var updates: [Optimizer<Scalar>] { exchanges.flatMap { $0.updates } }
-  /// What the optimizer remembers, with this rank's part of each.
+  /// The optimizer's state, with this rank's part of each vector.
   var stateTensors: [StateTensor<Scalar>] {
     // Each update of a part has the same tensors, in the same order, with other pieces.
     StateTensor.joined(updates.map(\.stateTensors))
@@ -223,7 +223,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     try pieces?.allReduce(squares.values, .sum)
   }
 
-  /// Of all gradients: of the parameters' pairs of sums the second ones.
+  /// The sum of squares of all gradients: the second of each parameter's pair of sums.
   private var allGradientSquares: Double {
     squares.values.count == 1
       ? squares.values[0]

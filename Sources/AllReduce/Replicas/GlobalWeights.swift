@@ -7,9 +7,9 @@ internal import AllReduceNN
 /// or where the exchange is divided over the ranks of a replica, its part. Each pass is over blocks that stay in the
 /// nearest caches.
 final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
-  /// What this rank's replica has learned, then the sum over the replicas: place by place as the weights.
+  /// The difference that this rank's replica has learned, then the sum over the replicas, in the order of the weights.
   let differences: Arena<Scalar>
-  /// What moves the global weights, with its velocity.
+  /// The optimizer of the global weights, with its velocity.
   let outer: Optimizer<Scalar>
   private let averaging: Optimizer<Scalar>
   private let global: TensorMemory<Scalar>

@@ -54,7 +54,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - meeting: How often, and what then.
-  ///   - ranks: Of which several replicas are made.
+  ///   - ranks: The ranks, as several replicas.
   ///   - layout: The network's.
   ///   - local: Where this replica's weights are, equal on all of them.
   ///   - isDataParallel: Whether all ranks of a replica have all weights.
@@ -96,7 +96,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   /// This replica has taken a step. Collective over all ranks where it ends in a meeting.
   ///
   /// - Parameters:
-  ///   - examples: Those of this replica.
+  ///   - examples: The examples of this replica.
   ///   - seconds: How long the step took.
   /// - Throws: ``MPIError``.
   func endStep(examples: Int, seconds: Double) throws {
@@ -122,7 +122,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if steps > start { start = steps }
   }
 
-  /// What all replicas wanted in the exchanges that have ended since the last call: known to all after the same step.
+  /// The wishes of all replicas in the exchanges that have ended since the last call: known to all after the same step.
   func takeWish() -> StepWish {
     defer { wish = .none }
     return wish.asOne
@@ -271,9 +271,9 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-/// What the first steps are for where replicas measure how often to meet.
+/// The phase of the first steps, where replicas measure how often to meet.
 struct IntervalMeasurement {
-  /// What to do after a step.
+  /// The action after a step.
   enum Action: Equatable {
     case goOn
     /// To touch all memory and links once, which is slow the first time.

@@ -8,9 +8,9 @@ internal import AllReduceNN
 final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
   /// Elements of the network's flat memory.
   let elements: Range<Int>
-  /// Those that this rank carries.
+  /// The elements that this rank exchanges.
   let own: Range<Int>
-  /// What adds up the differences of the replicas.
+  /// The exchange that adds up the differences of the replicas.
   let reduction: BucketedReduction<Scalar>
   /// The steps of the replica when its difference was last taken.
   var stepsTaken = 0
@@ -44,7 +44,7 @@ struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
   private let local: ParameterMemory<Scalar>
   private let small = TensorMemory<Float>(count: 1)
 
-  /// Which part this rank carries.
+  /// The part that this rank exchanges.
   var part: Int { group?.rank ?? 0 }
   /// How many there are.
   var parts: Int { group?.size ?? 1 }

@@ -7,7 +7,7 @@ package import AllReduceMPI
 /// done. All memory is allocated when the run is made; running allocates nothing.
 package final class ScheduleRun<Messages: Transport>: InFlight {
   private let program: ScheduleProgram
-  /// What the run is doing, for errors.
+  /// A description of the run, for errors.
   private let title: String
   let messages: Messages
   private let pool: ScratchPool?

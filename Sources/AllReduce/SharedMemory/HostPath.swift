@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What every collective of a communicator needs on one host.
+/// The state that every collective of a communicator needs on one host.
 ///
 /// A value of addresses and numbers alone, in memory of its own, to which
 /// ``Communicator/shortcut`` points where all ranks are on one host: a small reduction takes less time
@@ -9,7 +9,7 @@ struct HostPath {
   let lines: HostLines
   let counter: CallCounter
   let kernels = ReductionKernels.current
-  /// What `automatic` takes.
+  /// The choices of `automatic`.
   let choices: Choices
   /// Whether collectives in arenas were started that may not have ended.
   var hasRuns = false

@@ -28,7 +28,7 @@ struct WeightList<Scalar: NetworkScalar> {
   /// The paths of the batch norms, each of which counts its batches in PyTorch.
   private(set) var batchNorms: [String] = []
 
-  /// What reaches a layer.
+  /// The order of the elements that reach a layer.
   private struct Flow {
     /// Nil where it is not known.
     var shape: Shape?

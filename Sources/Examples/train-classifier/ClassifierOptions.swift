@@ -19,7 +19,7 @@ struct ClassifierOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; all of "
-        + "them: docs/schemas.md.", valueName: "layers"))
+        + "them: docs/schemas.md.", valueName: "words"))
   var layers: String?
 
   @Option(

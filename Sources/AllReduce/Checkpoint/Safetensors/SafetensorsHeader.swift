@@ -92,7 +92,7 @@ struct SafetensorsHeader {
     }
   }
 
-  /// What is wrong with a header.
+  /// A mistake in a header.
   private struct Mistake: Error {
     let expected: String
     let found: String

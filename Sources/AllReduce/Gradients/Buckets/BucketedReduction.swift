@@ -21,7 +21,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
 
   /// The elements of each bucket, ascending.
   let ranges: [Range<Int>]
-  /// What this rank has moved for it.
+  /// The bytes that this rank has moved for it.
   var traffic: Traffic { tally.traffic }
   /// The algorithm that reduces the largest bucket.
   var algorithm: ReductionAlgorithm {
@@ -58,7 +58,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   ///     that may round them or leave them on some ranks, by themselves.
   ///   - headerIsApart: Whether they do so in any case.
   ///   - parts: The ranges that will be reported as ready; elements between them travel too.
-  ///   - matrices: Which parts are matrices, ascending.
+  ///   - matrices: The parts that are matrices, ascending.
   ///   - communicator: The ranks.
   ///   - goal: Where the sum is afterwards.
   ///   - transport: How it travels.

@@ -51,13 +51,13 @@ package protocol CompressedExchange<Scalar>: AnyObject {
   func finish() throws
 }
 
-/// What a compressed exchange is made for.
+/// The gradient and the ranks of a compressed exchange.
 package struct CompressionPlan<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// The gradient, with whatever is in front; before an exchange the host's, afterwards the sum.
   package let memory: UnsafeMutableBufferPointer<Scalar>
   /// The elements that are exchanged, in the order in which they get ready.
   package let buckets: [Range<Int>]
-  /// Those that are matrices, ascending.
+  /// The matrices among them, ascending.
   package let matrices: [GradientMatrix]
   /// The ranks that exchange: one rank a host, or all ranks where each counts as a host.
   package let communicator: Communicator

@@ -5,13 +5,13 @@ internal import AllReduceNN
 final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
   private let plan: CompressionPlan<Scalar>
   private let factors: [MatrixFactors]
-  /// What travels whole: what is no matrix, or would not get smaller.
+  /// The ranges that travel whole: not in a matrix, or not made smaller.
   private let whole: [Range<Int>]
   /// P of every matrix, `[rank, rows]`, then what travels whole.
   private let columns: TensorMemory<Scalar>
   /// Q of every matrix, `[rank, columns]`: this rank's, the sum's, and the next first guess.
   private let own, sum, guess: TensorMemory<Scalar>
-  /// Of the matrices, one after the other.
+  /// The error memory of the matrices, one after the other.
   private let memory: KeptGradient<Scalar>
   private let keptCount: Int
 

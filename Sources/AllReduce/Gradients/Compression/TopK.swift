@@ -43,6 +43,6 @@ public struct TopK: PartialCompression {
 }
 
 extension GradientCompression where Self == TopK {
-  /// That part of the numbers, the largest of each bucket, with error feedback.
+  /// Sends this fraction of the numbers, the largest of each bucket, with error feedback.
   public static func topK(_ fraction: Double) -> TopK { TopK(fraction: fraction) }
 }

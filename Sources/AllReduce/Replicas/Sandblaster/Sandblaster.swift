@@ -9,12 +9,12 @@ public import AllReduceMPI
 ///
 /// Dean et al., "Large scale distributed deep networks", 2012, call it Sandblaster L-BFGS.
 public final class Sandblaster {
-  /// What a portion adds: its value and, added to the gradient, its gradient.
+  /// Computes a portion: returns its value, and adds its gradient to the gradient.
   public typealias Portion = (
     _ point: [Double], _ items: Range<Int>, _ gradient: inout [Double]
   ) throws -> Double
 
-  /// What was found.
+  /// The result.
   public struct Result: Equatable, Sendable {
     /// The point, the same on all ranks.
     public let point: [Double]

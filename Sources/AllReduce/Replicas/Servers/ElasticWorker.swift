@@ -26,7 +26,7 @@ final class ElasticWorker<Scalar: NetworkScalar & ReducibleScalar> {
   /// Works until there are no batches left, and all other workers have ended too.
   ///
   /// - Parameters:
-  ///   - batches: Those of the segment.
+  ///   - batches: The batches of the segment.
   ///   - step: Takes a step with a batch.
   /// - Throws: The errors of `step`; ``MPIError``.
   func work(_ batches: Range<Int>, _ step: (Int) throws -> Void) throws {

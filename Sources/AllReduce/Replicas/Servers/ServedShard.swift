@@ -10,7 +10,7 @@ package final class ServedShard<Scalar: NetworkScalar> {
   package let weights: UnsafeMutableBufferPointer<Scalar>
   /// The updates so far.
   package private(set) var version = 0
-  /// Of these how many are of each worker.
+  /// The number of these from each worker.
   private(set) var applied: [Int]
   private let optimizer: Optimizer<Scalar>
   private let rule: any StalenessRule<Scalar>
@@ -31,7 +31,7 @@ package final class ServedShard<Scalar: NetworkScalar> {
   /// The learned numbers in the shard.
   let parameterCount: Int
 
-  /// What the optimizer and the rule remember; for checkpoints.
+  /// The state of the optimizer and of the rule; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
     optimizer.state + rule.state
   }
@@ -49,7 +49,7 @@ package final class ServedShard<Scalar: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - values: A number for each element of the shard.
-  ///   - worker: Whose it is.
+  ///   - worker: The worker that sent it.
   ///   - seen: The updates of other workers in the weights that it was computed from.
   ///   - rate: The length of the step.
   ///   - scale: The factor of the numbers.

@@ -184,7 +184,7 @@ extension ServedTraining {
 
   // MARK: State
 
-  /// What a checkpoint keeps: the weights, and what the servers remember.
+  /// The tensors of a checkpoint: the weights, and the state of the servers' optimizers.
   private var stateTensors: [StateTensor<Scalar>] {
     let layout = trainer.network.layout
     let (own, range) = (server?.shard.state, server?.shard.range ?? 0..<0)

@@ -196,7 +196,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What happens at this rank's server, for tests.
+  /// Called with the events of this rank's server, for tests.
   package func logEvents(_ log: @escaping (ServerEvent) -> Void) { server?.log = log }
 
   /// The steps of a number of epochs, for a schedule over all of them.

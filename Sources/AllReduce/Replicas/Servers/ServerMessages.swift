@@ -21,13 +21,13 @@ struct ServerRequest: Equatable {
   /// Of a push or tick its number, from 1; of a read the clock at which the weights are first used; of a claim what the
   /// worker wants at the end of a step (``StepWish``).
   var number = 0
-  /// Of a push which of the worker's buffers.
+  /// For a push, the worker's buffer.
   var buffer = 0
-  /// Of a push how many updates of other workers the weights had that it was computed from.
+  /// For a push, the number of other workers' updates in the weights that it was computed from.
   var seen = 0
-  /// Of a read the pushes that every worker must have made.
+  /// For a read, the pushes that every worker must have made.
   var need = 0
-  /// Of a push the length of its step, and what its numbers are multiplied by.
+  /// For a push, its learning rate, and the factor of its numbers.
   var rate = 0.0
   var scale = 1.0
 
@@ -67,13 +67,13 @@ struct ServerReply: Equatable {
   }
 
   var kind: Kind
-  /// Of a push its number; of weights their version; of a batch its number.
+  /// For a push, its number; for weights, their version; for a batch, its number.
   var number = 0
-  /// Of a push its staleness; of weights the updates of other workers in them.
+  /// For a push, its staleness; for weights, the updates of other workers in them.
   var others = 0
-  /// Of weights how many of the worker's own pushes are in them.
+  /// For weights, the number of the worker's own pushes in them.
   var included = 0
-  /// What the server wants at the end of a step.
+  /// The server's wish at the end of a step.
   var wish = StepWish.none
 
   init(_ kind: Kind, number: Int = 0, others: Int = 0, included: Int = 0) {

@@ -99,7 +99,7 @@ public struct ServerSettings: Hashable, Sendable {
     if case .nesterov(let count) = staleness.compensation { 1 / Double(count) } else { 1 }
   }
 
-  /// What servers update by: a delayed momentum and the pull of elastic averaging need no other optimizer.
+  /// The update rule of servers: a delayed momentum and the pull of elastic averaging need no other optimizer.
   func update(_ optimizer: any UpdateRule) -> any UpdateRule {
     if case .nesterov = staleness.compensation { return SGD() }
     return method == .easgd ? SGD() : optimizer

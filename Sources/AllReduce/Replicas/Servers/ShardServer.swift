@@ -1,7 +1,7 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// What happened at a server, in the order in which it happened; for tests.
+/// An event at a server; for tests.
 package enum ServerEvent: Sendable {
   /// A worker's clock has gone on to this number.
   case pushed(worker: Int, clock: Int, staleness: Int)
@@ -27,9 +27,9 @@ package enum BatchHandout: Sendable {
 package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   package let shard: ServedShard<Scalar>
   package var log: ((ServerEvent) -> Void)?
-  /// What this rank is asked to do at the end of a step; asked whenever a batch is handed out.
+  /// This rank's wish at the end of a step; asked for whenever a batch is handed out.
   var ownWish: () -> StepWish = { .none }
-  /// What any rank wants, as far as the server that hands out batches has heard in this segment.
+  /// The wishes of all ranks that the server that hands out batches has received in this segment.
   private(set) var wish = StepWish.none
   /// Where the segment ends: before its end where a rank has wanted something.
   var end: Int { batches.upperBound }
@@ -46,7 +46,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
   private var nextSign: UInt64 = 0
 
-  /// What a server knows of a worker.
+  /// The state of a worker at a server.
   private struct Peer {
     /// The worker's buffers, if they are within reach.
     let near: WorkerBuffers<Scalar>?

@@ -1,5 +1,5 @@
 extension ScheduleVerifier {
-  /// What a step sends, in the format in which it must travel.
+  /// The values that a step sends, in the format in which they must travel.
   func content(of step: Schedule.Step, on rank: Int) throws(Failure) -> [Value] {
     let isFull = schedules[rank].wireFormat == .full
     switch step {

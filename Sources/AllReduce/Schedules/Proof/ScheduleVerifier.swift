@@ -30,7 +30,7 @@ package struct ScheduleVerifier {
   private var rounds: [[(rank: Int, step: Int)]] = []
   private var round = 0
   private var matched: [Message] = []
-  /// What was written, when, to those elements whose states are kept.
+  /// The changes of the elements whose states are kept.
   var changes: [Change] = []
   /// The elements whose states are kept, ascending.
   let places: [Int]
@@ -57,7 +57,7 @@ package struct ScheduleVerifier {
   struct Change {
     var round: Int
     var rank: Int
-    /// Which of the places.
+    /// The index of the place.
     var place: Int
     var value: Value
   }

@@ -3,7 +3,7 @@ package import AllReduceNN
 
 /// A gradient that has come to a shard.
 package struct ShardPush<Scalar> {
-  /// Whose it is.
+  /// The worker that sent it.
   package let worker: Int
   /// As many numbers as the shard has.
   package let values: UnsafePointer<Scalar>
@@ -17,7 +17,7 @@ package struct ShardPush<Scalar> {
 package protocol StalenessRule<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// What the rule remembers, each vector as long as the shard; for checkpoints.
+  /// The rule's state, each vector as long as the shard; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] { get }
 
   /// A worker gets the shard's weights as they are now.
