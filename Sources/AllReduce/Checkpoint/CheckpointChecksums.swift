@@ -60,7 +60,7 @@ extension SafetensorsFile {
     func damaged(_ expected: String, _ found: String) -> DataError {
       DataError(
         file: path, expected: expected, found: found,
-        advice: "the file is damaged: take an older state, or begin again")
+        advice: "the file is damaged: use an older state, or begin again")
     }
     guard let isWhole = withHeader({ CheckpointChecksums.isWhole(header: $0) }) else {
       return false

@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// How often the replicas of a network meet, and what becomes of what they have learned.
+/// How often the replicas of a network meet, and how their weights are combined.
 ///
 /// A replica is one rank, or a group of ranks that train synchronously. Replicas that meet in every step learn what one
 /// would with the whole batch. Those that meet every H steps train on their own in between; then the mean of what
@@ -57,9 +57,9 @@ public struct Meeting: Hashable, Sendable {
   package var through = Way.allReduce
   /// The rule that moves the global weights.
   public var outerRule = OuterRule.sgd
-  /// How far an outer step goes; nil for 1 (sgd) or 0.7 (nesterov).
+  /// The outer learning rate; nil for 1 (sgd) or 0.7 (nesterov).
   public var outerLearningRate: Double?
-  /// How much of the outer velocity stays, with nesterov; nil for 0.9.
+  /// The outer momentum coefficient, with nesterov; nil for 0.9.
   public var outerMomentum: Double?
   /// The fragments of the weights, equal ranges, which are exchanged in turn, one every H / fragments steps. Douillard
   /// et al., "Streaming DiLoCo with overlapping communication", 2025.
@@ -87,7 +87,7 @@ public struct Meeting: Hashable, Sendable {
     }
   }
 
-  /// How far an outer step goes.
+  /// The outer learning rate.
   var rate: Double { outerLearningRate ?? (outerRule == .sgd ? 1 : 0.7) }
 
   /// The steps of a fragment's turn, from when one is due until the next is; nil where they are not known yet.

@@ -55,7 +55,7 @@ extension Communicator {
     guard isOnOneHost else {
       throw MPIError(
         operation: "sharedMemory",
-        message: "the \(size) ranks are on \(hosts.count) hosts, and memory can only be shared on "
+        message: "the \(size) ranks are on \(hosts.count) hosts, but memory can only be shared on "
           + "one; use hierarchical or automatic")
     }
     let state = CollectiveState.of(self)

@@ -43,7 +43,8 @@ extension Training {
     isStopped = true
     checksum = try trainer.checksum()
     progress?(
-      "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to go on."
+      "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to "
+        + "continue."
     )
   }
 

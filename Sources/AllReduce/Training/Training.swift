@@ -179,7 +179,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
     if let cosine = try trainer.differenceCosine(), cosine < Training.leastCosine {
       progress?(
-        "What replicas learned between meetings hardly points the same way (mean cosine \(Progress.text(cosine))): "
+        "The replicas' updates between meetings barely agree in direction (mean cosine \(Progress.text(cosine))): "
           + "let them meet more often.")
     }
     try records.finish(of: Scalar.self, over: world)

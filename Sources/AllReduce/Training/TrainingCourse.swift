@@ -77,7 +77,7 @@ extension TrainingState {
       now.columns != before.columns
       ? "columns" : now.classes != before.classes ? "classes" : "scale of the numbers"
     throw TrainingError.settings(
-      "The \(what) of \(name) are not those of the run to go on from: resume with the same file, target and test rows."
+      "The \(what) of \(name) are not those of the run to resume from: resume with the same file, target and test rows."
     )
   }
 
@@ -89,7 +89,7 @@ extension TrainingState {
   ) throws {
     guard now == before else {
       throw TrainingError.settings(
-        "\(words) \(now), but the state to go on from is of a run with \(before): resume with the same."
+        "\(words) \(now), but the state to resume from is of a run with \(before): resume with the same."
       )
     }
   }

@@ -24,7 +24,7 @@ enum WeightLayout {
       found: said.map { "\"\($0)\"" }
         ?? "no layout" + (format.map { " and the format \"\($0)\"" } ?? ""),
       advice:
-        "a state to go on from has this library's order: take over weights of other programs when a training "
+        "a state to resume from has this library's order: read weights of other programs when a training "
         + "begins")
   }
 

@@ -30,7 +30,7 @@ package enum HostMemoryWay: Int, CaseIterable, Sendable {
     if !warning { return allCases }
     let names = allCases.map(\.name).joined(separator: ", ")
     writeToStandardError(
-      "warning: \(variable)=\(text) is none of \(names) and none; what works is used.\n")
+      "warning: \(variable)=\(text) is none of \(names) and none; the way that works is used.\n")
     return allCases
   }
 }

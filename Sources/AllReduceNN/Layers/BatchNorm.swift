@@ -113,7 +113,9 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, input.shape == gradient.shape else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     statistics.addProducts(of: gradient, input)
     for channel in 0..<channels {

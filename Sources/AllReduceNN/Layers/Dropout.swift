@@ -39,7 +39,8 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
   /// - Precondition: The rate is 0 or more, and below 1.
   public init(_ rate: Double = 0.5, firstElement: Int = 0) {
     self.firstElement = firstElement
-    precondition(rate >= 0 && rate < 1, "a dropout rate is from 0 to below 1, not \(rate)")
+    precondition(
+      rate >= 0 && rate < 1, "a dropout rate must be at least 0 and less than 1, not \(rate)")
     kept = max(1, Int((65536 * (1 - rate)).rounded()))
     self.rate = rate
   }

@@ -62,7 +62,9 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, input.count * width == gradient.count else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     weight.startGradient(in: pass)
     for (place, number) in input.values.enumerated() {

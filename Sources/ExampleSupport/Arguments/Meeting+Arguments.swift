@@ -20,7 +20,7 @@ public enum MeetingWords: Sendable {
       self = .interval(try Meeting.interval(every: String(text.dropFirst("every:".count))))
     } else {
       throw ValidationError(
-        "there are everyStep, every:STEPS, every:auto, downpour and easgd, such as every:32, but no \(text)."
+        "a meeting is everyStep, every:STEPS, such as every:32, every:auto, downpour or easgd, not \(text)."
       )
     }
   }

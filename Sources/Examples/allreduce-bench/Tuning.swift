@@ -54,8 +54,8 @@ struct Tuning<Scalar: BenchScalar> {
         let expected = before.secondsPerByte * Double(bytes)
         if expected > Tuning.longest(seconds) {
           console.note(
-            "\(ByteCount(bytes).text) and above: left out, for it would take \(Int(expected.rounded(.up))) s; "
-              + "automatic takes what is best for \(ByteCount(before.bytes).text)")
+            "\(ByteCount(bytes).text) and above: left out, because it would take \(Int(expected.rounded(.up))) s; "
+              + "automatic uses the best choice for \(ByteCount(before.bytes).text)")
           break
         }
       }

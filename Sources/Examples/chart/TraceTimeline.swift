@@ -51,7 +51,7 @@ struct TraceTimeline {
     let text = try FileBytes.text(of: path)
     guard let file = try? JSONDecoder().decode(File.self, from: Data(text.utf8)) else {
       throw ChartError.notWhatIsDrawn(
-        path, "it is no timeline; take what train-classifier --trace writes")
+        path, "it is not a timeline; give a file that train-classifier --trace wrote")
     }
     let events = file.traceEvents.filter { $0.ph == "X" && $0.ts != nil }
     let ranks = Set(events.map(\.pid)).sorted()
@@ -63,7 +63,7 @@ struct TraceTimeline {
     let taken = events.filter { $0.pid == ranks.first && $0.name == "step" }
     guard taken.count >= count else {
       throw ChartError.notWhatIsDrawn(
-        path, "it has \(taken.count) steps, and \(count) are to be drawn")
+        path, "it has only \(taken.count) of the \(count) steps to draw")
     }
     // From the middle: the first steps are slower.
     let first = (taken.count - count + 1) / 2

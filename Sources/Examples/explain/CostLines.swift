@@ -51,7 +51,7 @@ struct CostLines {
       ("p", ranks.p, "ranks"), ("N", Double(story.count), "elements"),
       ("k", Double(story.segments), "segments"),
       ("q", ranks.q, "the largest power of two up to p"), ("e", ranks.e, "p - q"),
-      ("m", ranks.m, "ranks in the largest tree below the root"),
+      ("m", ranks.m, "ranks in the largest subtree below the root"),
       ("D", ranks.depths, "the ranks' depths in the tree, added up"),
     ]
     return all.filter { formulas.replacing("log", with: "").contains($0.0) }

@@ -50,7 +50,7 @@ struct ScheduleStory {
     let messages = plans.reduce(0) { $0 + ScheduleStory.messages(of: $1).count }
     if messages > ScheduleStory.mostMessages {
       throw ValidationError(
-        "The picture would have \(messages) messages, and \(ScheduleStory.mostMessages) are the most; "
+        "The picture would have \(messages) messages, but at most \(ScheduleStory.mostMessages) can be drawn; "
           + "take fewer ranks, segments or elements.")
     }
     let measures = try ScheduleVerifier.verify(collective, plans)

@@ -81,7 +81,7 @@ struct StrategyMap {
       x: ChoiceMap.Axis(
         title: "Examples of a rank in a step", labels: StrategyMap.batches.map { "\($0)" }),
       y: ChoiceMap.Axis(
-        title: "Rate of a host's link", labels: StrategyMap.rates.map(StrategyMap.words)),
+        title: "Bandwidth of a host's link", labels: StrategyMap.rates.map(StrategyMap.words)),
       choices: StrategyMap.kinds,
       fields: choices.map { line in
         line.map { ChoiceMap.Field(choice: $0.kind, label: StrategyMap.text(gain: $0.gain)) }

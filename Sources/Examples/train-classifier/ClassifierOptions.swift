@@ -86,16 +86,17 @@ struct ClassifierOptions: ParsableArguments {
       "Also measures the test accuracy whenever this many steps are done.", valueName: "steps"))
   var evaluateEvery: Int?
 
-  @Option(help: "The seed of first weights, dropout, the order of examples, synthetic data.")
+  @Option(help: "The seed of initial weights, dropout, the order of examples, synthetic data.")
   var seed: UInt64 = 1
 
   @Option(
-    help: ArgumentHelp("How gradients are added; automatic chooses by size.", valueName: "name"))
+    help: ArgumentHelp(
+      "The all-reduce algorithm of gradients; automatic chooses by size.", valueName: "name"))
   var algorithm: ReductionAlgorithm = .automatic
 
   @Option(
     help: ArgumentHelp(
-      "How gradients are made smaller between hosts: none, bfloat16, float16, topK:FRACTION (the "
+      "The compression of gradients between hosts: none, bfloat16, float16, topK:FRACTION (the "
         + "largest numbers) or powerSGD:RANK (narrow matrices) (default: what --wire-format says).",
       valueName: "name"),
     transform: CompressionWords.compression)
@@ -104,16 +105,16 @@ struct ClassifierOptions: ParsableArguments {
   @Option(
     name: .customLong("wire-format"),
     help: ArgumentHelp(
-      "In how many bits gradients travel as messages (default: full).", valueName: "format"))
+      "The format of gradients in messages (default: full).", valueName: "format"))
   var requestedWireFormat: WireFormat?
 
-  /// In how many bits gradients travel as messages.
+  /// The format of gradients in messages.
   var wireFormat: WireFormat { requestedWireFormat ?? .full }
 
   /// The compression of gradients.
   var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
 
-  @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")
+  @Flag(inversion: .prefixedNo, help: "Overlaps the exchange of gradients with the backward pass.")
   var overlap = true
 
   @Option(
@@ -142,7 +143,7 @@ struct ClassifierOptions: ParsableArguments {
     }
     guard Strategy.available.contains(strategy) else {
       throw ValidationError(
-        "--strategy \(strategy.rawValue) is not there yet: "
+        "--strategy \(strategy.rawValue) is not available yet: "
           + Strategy.allValueStrings.joined(separator: ", ") + " are.")
     }
     try own.validate(data)

@@ -201,7 +201,7 @@ struct ClassifierResult {
     let steps = Double(stepCount)
     for (name, seconds) in [
       ("forward and backward", trainer.computeSeconds), ("exchange", exchange.exchangeSeconds),
-      ("  behind the backward pass", exchange.hiddenSeconds),
+      ("  hidden by the backward pass", exchange.hiddenSeconds),
       ("  waited for", training.waitSeconds),
       ("update of the weights", trainer.updateSeconds),
     ] {

@@ -7,13 +7,15 @@ struct ReplicaOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "How replicas meet: everyStep, every:STEPS or every:auto; or, with --strategy data, downpour or easgd, which do "
-        + "what the strategy of that name does (default: everyStep).", valueName: "how"), transform: MeetingWords.init)
+        + "what the strategy of that name does (default: everyStep).", valueName: "how"),
+    transform: MeetingWords.init)
   var meet: MeetingWords?
 
   @Option(
     help: ArgumentHelp(
       "Replicas take this many steps of their own, then exchange what they learned; auto measures the shortest "
-        + "interval that leaves 95% of the time to computation. Short for --meet every:STEPS.", valueName: "steps"),
+        + "interval that leaves 95% of the time to computation. Short for --meet every:STEPS.",
+      valueName: "steps"),
     transform: Meeting.interval(every:))
   var exchangeEvery: Meeting.Interval?
 
@@ -23,15 +25,16 @@ struct ReplicaOptions: ParsableArguments {
       valueName: "ranks"), transform: Meeting.replica)
   var replica: Meeting.ReplicaSize?
 
-  @Option(help: "The rule by which what replicas learned moves the global weights (default: sgd).")
+  @Option(
+    help: "The optimizer that moves the global weights by what replicas learned (default: sgd).")
   var outerOptimizer: Meeting.OuterRule?
 
   @Option(
     help: ArgumentHelp(
-      "How far an outer step goes (default: 1 for sgd, 0.7 for nesterov).", valueName: "rate"))
+      "The outer learning rate (default: 1 for sgd, 0.7 for nesterov).", valueName: "rate"))
   var outerLearningRate: Double?
 
-  @Option(help: "How much of the outer velocity stays, for nesterov (default: 0.9).")
+  @Option(help: "The outer momentum coefficient, for nesterov (default: 0.9).")
   var outerMomentum: Double?
 
   @Option(

@@ -31,7 +31,7 @@ struct SharingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "With --strategy auto, the file that keeps what these ranks were measured to do (default: one in the folder of "
+      "With --strategy auto, the file that keeps the measurements of these ranks (default: one in the folder of "
         + "cached files).", valueName: "file"))
   var profile: String?
 

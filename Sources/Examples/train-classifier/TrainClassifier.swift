@@ -7,7 +7,7 @@ import ExampleSupport
 struct TrainClassifier: TrainingProgram {
   static let configuration = CommandConfiguration(
     commandName: "train-classifier",
-    abstract: "Trains a neural network that tells images apart, on any number of ranks.",
+    abstract: "Trains a neural network on images, tables or arrays, on any number of ranks.",
     discussion: """
       Every rank computes the gradient of its part of each batch; all-reduce makes it that of the whole \
       batch; every rank then takes the same step. With --strategy model the ranks share the weights of the \

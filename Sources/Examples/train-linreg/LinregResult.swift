@@ -47,8 +47,8 @@ struct LinregResult {
       return nil
     }
     return "warning: after \(epochs.grouped) epochs theta still changes by "
-      + "\(lastChange.formatted(digits: 2)) an epoch, as it does where features nearly depend on "
-      + "each other; raise --epochs."
+      + "\(lastChange.formatted(digits: 2)) an epoch, as it does where features are nearly "
+      + "linearly dependent; raise --epochs."
   }
 
   /// Facts, theta and checks as a text.
@@ -137,7 +137,7 @@ struct LinregResult {
     lines.add([
       "exact least squares",
       check.exactDifference.map { $0.formatted(digits: 2) }
-        ?? "none: the features depend on each other, so no theta is the only best one",
+        ?? "none: the features are linearly dependent, so the best theta is not unique",
     ])
     return lines.text
   }

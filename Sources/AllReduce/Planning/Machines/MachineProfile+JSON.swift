@@ -24,7 +24,7 @@ extension MachineProfile {
       }
       if ranksPerHost.isEmpty { throw list.mistake("has no host in ranks_per_host") }
       if ranksPerHost.count > 1, root.optional("network") == nil {
-        throw root.mistake("has \(ranksPerHost.count) hosts in ranks_per_host, and no network")
+        throw root.mistake("has \(ranksPerHost.count) hosts in ranks_per_host, but no network")
       }
       var overlap = Overlap()
       if let node = root.optional("overlap") {

@@ -88,8 +88,8 @@ extension ServedTraining {
     }
     if isStopped {
       progress?(
-        "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to go "
-          + "on.")
+        "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to "
+          + "continue.")
     }
     try records.finish(of: Scalar.self, over: world)
     secondsSpent = records.ledger?.seconds ?? secondsSpent

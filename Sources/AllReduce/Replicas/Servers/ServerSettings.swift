@@ -73,7 +73,7 @@ public struct ServerSettings: Hashable, Sendable {
     }
     if optimizer.usesNorms {
       throw PlanError(
-        "\(optimizer) needs norms of whole parameters, and a server has a shard: take another optimizer."
+        "\(optimizer) needs norms of whole parameters, but a server has only a shard: choose another optimizer."
       )
     }
     try checkCompensation(optimizer)

@@ -10,7 +10,7 @@ extension ScheduleVerifier {
       throw Failure(description: "rank \(rank) sends scratch memory that is not filled")
     default:
       throw Failure(
-        description: "rank \(rank) sends elements in another format than "
+        description: "rank \(rank) sends elements in a different format than "
           + "\(schedules[rank].wireFormat)")
     }
   }

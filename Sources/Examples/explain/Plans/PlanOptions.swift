@@ -7,7 +7,7 @@ import ExampleSupport
 struct PlanOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A plan to draw: data, model, hybrid, or a file of json.", valueName: "name|file"))
+      "A plan to draw: data, model, hybrid, or a JSON file.", valueName: "name|file"))
   var plan: String?
 
   @Option(help: "With --plan, the network.")
