@@ -85,7 +85,7 @@ extension NetworkWords {
   ///
   /// - Parameter data: What they are to be trained on.
   /// - Returns: The layers.
-  /// - Throws: ``TrainingError`` if the words do not fit it.
+  /// - Throws: ``TrainingError`` if the layers do not fit it.
   public func layers<Scalar: NetworkScalar>(
     fitting data: any Dataset
   ) throws -> [any Layer<Scalar>] {

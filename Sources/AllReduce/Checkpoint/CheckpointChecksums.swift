@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// Why a file is no state to go on from.
+/// Why a file is not a state to resume from.
 package struct StateRefusal: Error {
   let error: DataError
   /// Whether an older generation may be taken in its place: not if it is of another kind, or a later version.

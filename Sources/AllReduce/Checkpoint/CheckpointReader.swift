@@ -1,7 +1,7 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// A state that ranks go on from: the newest whole one of a folder. Rank 0 alone reads the file.
+/// A state that ranks resume from: the newest whole one of a folder. Rank 0 alone reads the file.
 package struct CheckpointReader {
   /// Where the training stands.
   package let state: TrainingState
@@ -42,7 +42,7 @@ package struct CheckpointReader {
   /// Opens a state for predictions. Collective.
   ///
   /// - Parameters:
-  ///   - path: The folder of a training, whose best state is taken where it is kept, else the newest; or a file.
+  ///   - path: The folder of a training, whose best state is used if it is kept, else the newest; or a file.
   ///   - communicator: The ranks.
   /// - Throws: ``AgreedError`` if there is none that is whole.
   package init(state path: String, over communicator: Communicator) throws {

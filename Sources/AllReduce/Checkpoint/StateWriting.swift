@@ -45,7 +45,7 @@ struct StateWriting<Scalar: NetworkScalar> {
   /// Writes the next elements, which are of a tensor.
   ///
   /// - Throws: ``TrainingError`` if one is not finite: such a state would take the place of the last one that a
-  ///   training can go on from; ``OutputError``.
+  ///   training can resume from; ``OutputError``.
   func add(_ chunk: UnsafeBufferPointer<Scalar>, to number: Int) throws {
     guard StateWriting.isFinite(chunk) else {
       throw TrainingError.notFinite(tensor: shapes[number].name)

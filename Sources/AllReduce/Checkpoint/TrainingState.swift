@@ -32,7 +32,7 @@ public struct TrainingState: Equatable, Sendable {
 
   /// The layers of the whole network (``Layer/summary``); nil in a state of version 1.
   package var layers: String?
-  /// The layers as the programs' option `--layers` takes them, if who trained said so.
+  /// The layers as the programs' option `--layers` takes them, if the training program gave them.
   package var layerWords: String?
   /// How the examples were read; nil where that was the caller's own way.
   package var examples: ExampleFormat?

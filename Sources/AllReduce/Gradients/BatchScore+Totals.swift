@@ -14,7 +14,7 @@ extension BatchScore {
 
 /// A step's totals as numbers in front of the gradient, which travel with it.
 extension BatchScore {
-  /// How many numbers: examples, the sum of losses, right answers; then a ``StepWish``.
+  /// The number of totals: examples, the sum of losses, right answers; then a ``StepWish``.
   static var totalsCount: Int { 4 }
 
   /// Writes this rank's, to be added up over the ranks.

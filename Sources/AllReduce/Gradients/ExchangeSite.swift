@@ -8,7 +8,8 @@ struct NetworkPart {
   let groups: ParameterGroups
 }
 
-/// What an exchange is made for: a range of a network's parameters, who holds it, and how its gradients travel.
+/// The parameters of an exchange: a range of a network's parameters, the ranks that hold it, and how its gradients
+/// travel.
 struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
   let layout: ParameterLayout<Scalar>
   let memory: ParameterMemory<Scalar>

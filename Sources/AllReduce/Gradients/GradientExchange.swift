@@ -23,7 +23,7 @@ protocol GradientExchange<Scalar>: AnyObject {
   var groups: ParameterGroups { get }
   /// The buckets in which gradients travel, which hold all the parameters.
   var reduction: BucketedReduction<Scalar> { get }
-  /// New weights on their way to this rank and from it; nil where no rank sends any.
+  /// The transfers of new weights to this rank and from it; nil where no rank sends any.
   var newWeights: BucketQueue? { get }
   /// The optimizers of the parameters that this rank updates, ascending.
   var updates: [Optimizer<Scalar>] { get }

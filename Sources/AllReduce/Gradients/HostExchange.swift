@@ -14,7 +14,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
   /// The ranks of this host that hold the parameters.
   private let host: Communicator
   private let small = TensorMemory<Float>(count: 1)
-  /// Whether the totals that travel after the backward pass keep ranks from going on too early.
+  /// Whether the totals that travel after the backward pass keep ranks from continuing too early.
   private let totalsWait: Bool
   /// Bytes that a pass reads from gradients of other ranks.
   private let readBytes: Int

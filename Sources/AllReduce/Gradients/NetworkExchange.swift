@@ -39,7 +39,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// network's pass reports gradients to it from here on. Collective over all ranks.
   ///
   /// - Parameters:
-  ///   - network: Its values stay; another exchange that it has must not go on.
+  ///   - network: Its values stay; another exchange that it has must have ended.
   ///   - world: All ranks.
   ///   - parts: The parameters by their groups; together, ascending, they cover the memory.
   ///   - pieces: The ranks that hold the other pieces of what is sharded; nil if nothing is.

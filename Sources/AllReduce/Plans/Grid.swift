@@ -70,7 +70,7 @@ package struct Grid {
   ///
   /// - Parameters:
   ///   - world: All ranks.
-  ///   - data: How many model groups there are.
+  ///   - data: The number of model groups.
   ///   - model: The number of ranks of a model group; nil for all that `data` leaves.
   /// - Throws: As ``init(_:_:)``.
   package init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {

@@ -64,7 +64,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - elements: The elements, whose differences are added up.
-  ///   - step: How far; its scale makes the sum a mean. Nil leaves the global weights where they are.
+  ///   - step: The outer step; its scale makes the sum a mean. Nil leaves the global weights as they are.
   ///   - isAverage: Whether the global weights become the mean, whatever the outer rule is.
   ///   - mix: How much of the replica's own weights stays.
   /// - Returns: The sum of the squares of the sum of differences.

@@ -37,7 +37,7 @@ package struct MeetingSchedule: Equatable {
   ///   - stepSeconds: The seconds of a step without exchange.
   ///   - exchangeSeconds: The seconds of an exchange of all weights at once.
   ///   - share: The share of the time that is left to computation, above 0 and below 1.
-  ///   - fragments: How many there are.
+  ///   - fragments: The number of fragments.
   ///   - overlap: The steps that an exchange travels under.
   package init(
     stepSeconds: Double, exchangeSeconds: Double, share: Double = 0.95, fragments: Int, overlap: Int

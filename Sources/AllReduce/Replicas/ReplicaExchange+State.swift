@@ -7,7 +7,7 @@ extension ReplicaExchange {
   ///
   /// - Parameters:
   ///   - weights: This replica's.
-  ///   - inner: Its running averages and what its optimizer remembers.
+  ///   - inner: Its running averages and its optimizer's state.
   ///   - count: The replicas in the state; of one that is read with more or fewer, replicas take those that it has in
   ///     turn. Nil for the state of one network, from which all begin.
   ///   - hasDifference: Whether an exchange is under way.
@@ -83,7 +83,7 @@ extension ReplicaExchange {
     try ranks.own.allReduce(cosines.sum, .mean)
   }
 
-  /// Makes sure that rounds can go on from a state.
+  /// Makes sure that rounds can resume from a state.
   func check(_ kept: KeptReplicas) throws {
     if kept.isBetweenRounds { return }
     let isAlike =

@@ -7,7 +7,7 @@ internal import AllReduceNN
 /// 2. When the exchange of a fragment starts, each replica's difference, global minus own weights, is weighted by the
 ///    examples that it was learned from, and an all-reduce begins, bucket by bucket. It may travel under more steps.
 /// 3. When it is due, the mean is the gradient of an outer step on the global weights, which all replicas take with the
-///    same bits; they go on from there.
+///    same bits; they continue from there.
 ///
 /// All ranks call the methods alike, in the same order.
 final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
@@ -53,7 +53,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   /// Takes memory, and makes the global weights those that the network has. Collective over all ranks.
   ///
   /// - Parameters:
-  ///   - meeting: How often, and what then.
+  ///   - meeting: How often replicas meet, and how their weights are combined.
   ///   - ranks: The ranks, as several replicas.
   ///   - layout: The network's.
   ///   - local: Where this replica's weights are, equal on all of them.
@@ -113,7 +113,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// Replicas meet now, wherever in a round they are: what each has learned since a fragment was last exchanged moves
-  /// the global weights, from which all go on. Collective over all ranks.
+  /// the global weights, from which all continue. Collective over all ranks.
   ///
   /// - Throws: ``MPIError``.
   func meet() throws {

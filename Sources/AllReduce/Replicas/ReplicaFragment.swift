@@ -35,7 +35,7 @@ final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-/// How the ranks of a replica that have the same weights share these.
+/// How the exchange is divided over the ranks of a replica that have the same weights.
 struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
   /// The ranks that carry a part each; nil where each carries all that it has.
   private let group: Communicator?
@@ -46,7 +46,7 @@ struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The part that this rank exchanges.
   var part: Int { group?.rank ?? 0 }
-  /// How many there are.
+  /// The number of parts.
   var parts: Int { group?.size ?? 1 }
 
   /// Finds out which ranks share with which.

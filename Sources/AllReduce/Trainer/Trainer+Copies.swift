@@ -43,7 +43,7 @@ extension Trainer {
       let first = difference == nil ? Int.max : grid.world.rank
       let finder = try grid.world.allGatherNatively(first).min() ?? .max
       guard finder < .max else { return }
-      // Only who found it throws by itself.
+      // Only the rank that found it throws by itself.
       try grid.world.agreeing {
         if grid.world.rank == finder, let difference { throw difference }
       }

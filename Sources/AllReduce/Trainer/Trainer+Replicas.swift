@@ -14,7 +14,7 @@ extension Trainer {
   }
 
   /// Makes replicas meet now, wherever they are in a round: the global weights move by what each has learned since,
-  /// and all go on from there. Does nothing where they meet in every step. Collective.
+  /// and all continue from there. Does nothing where they meet in every step. Collective.
   ///
   /// - Throws: ``MPIError``.
   public func meet() throws {

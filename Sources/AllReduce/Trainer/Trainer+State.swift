@@ -3,10 +3,10 @@ internal import AllReduceNN
 
 extension Trainer {
   /// What a ``Checkpoint`` keeps of the training, with this rank's part of each: parameters and running averages,
-  /// and what the optimizer remembers.
+  /// and the optimizer's state.
   ///
-  /// The names and shapes are those of the whole network, whatever the plan: a training may go on under another.
-  /// Weights that a host has once are its first rank's. Call ``finish()`` first, and `keepReplicas(epochScore:)`.
+  /// The names and shapes are those of the whole network, whatever the plan: a training may be resumed with a different
+  /// one. Weights that a host has once are its first rank's. Call ``finish()`` first, and `keepReplicas(epochScore:)`.
   public var state: [StateTensor<Scalar>] {
     tensors(
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)
@@ -32,7 +32,7 @@ extension Trainer {
   ///   - state: Where the training stands (``Checkpoint/readState(over:)``).
   ///   - checkpoint: The state's vectors.
   /// - Throws: ``AgreedError`` if the checkpoint is damaged, of a different network or optimizer, or if replicas cannot
-  ///   go on from there in their rounds; ``MPIError``.
+  ///   resume their rounds from there; ``MPIError``.
   public func resume(_ state: TrainingState, from checkpoint: Checkpoint) throws {
     try resume(state) { try checkpoint.read(into: $0, over: world) }
   }

@@ -118,8 +118,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       algorithm: transport.algorithm, compression: plan.compression, bucketBytes: plan.bucketBytes)
   }
 
-  /// Makes sure that all hosts have the memory for gradients, weights and what the optimizer remembers, which
-  /// is taken at the first touch. Collective.
+  /// Makes sure that all hosts have the memory for gradients, weights and the optimizer's state, which
+  /// is allocated at the first touch. Collective.
   func requireMemory(
     for layout: ParameterLayout<Scalar>, _ optimizer: any UpdateRule, over world: Communicator
   ) throws {

@@ -19,7 +19,7 @@ package final class EventFile {
   ///
   /// - Parameters:
   ///   - folder: The folder for `tensorboard --logdir`.
-  ///   - step: Where a run goes on: TensorBoard then drops what earlier files have of later steps.
+  ///   - step: The step that a run resumes at: TensorBoard then drops what earlier files have of later steps.
   /// - Throws: ``TrainingError`` if it cannot be written.
   package init(folder: String, afterStep step: Int) throws {
     let now = secondsSince1970()

@@ -88,7 +88,8 @@ final class RunLedger {
   func didSave() { unsaved = (0, 0) }
 
   /// The seconds from one state to the next by which the least is lost: the root of twice the seconds of a writing
-  /// times the mean time between failures (Young, 1974). Four hours are taken for that where there was no failure yet.
+  /// times the mean time between failures (Young, 1974). Four hours are assumed for that where there was no failure
+  /// yet.
   var bestInterval: Double {
     guard let secondsASave else { return 2 }
     let betweenFailures = failures > 0 ? seconds.total / Double(failures) : 4 * 3600

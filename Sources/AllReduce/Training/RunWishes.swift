@@ -6,7 +6,7 @@ internal import CKernels
   import Darwin
 #endif
 
-/// What this rank is asked to do with a run while it goes on: by a signal to its process, or, at rank 0, by a file in
+/// Requests to this rank during a run: by a signal to its process, or, at rank 0, by a file in
 /// the folder of the states.
 ///
 /// SIGTERM and SIGUSR1 ask for a state and the end; a second one ends the process. So does a file `stop`; a file `save`

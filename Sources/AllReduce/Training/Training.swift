@@ -93,7 +93,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// The examples of all ranks a step.
   package internal(set) var globalBatchSize: Int
 
-  /// Below this mean cosine between what replicas learned, they are told to meet more often: the mean of two is then
+  /// Below this mean cosine between what replicas learned, a note advises to meet more often: the mean of two is then
   /// little longer than it would be at right angles, by chance.
   private static var leastCosine: Double { 0.1 }
 

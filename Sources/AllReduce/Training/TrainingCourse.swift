@@ -52,7 +52,7 @@ struct TrainingCourse {
     self.epochs = epochs
   }
 
-  /// Makes sure that a run goes on from a state with the same examples and the same method.
+  /// Makes sure that a run resumes from a state with the same examples and the same method.
   func check(_ state: TrainingState, _ data: any Dataset, method: String) throws {
     let kept = state.sampler
     try TrainingState.require(globalBatchSize, kept.globalBatchSize, "The global batch size is")
@@ -81,7 +81,7 @@ extension TrainingState {
     )
   }
 
-  /// Makes sure that a run that goes on from a state has what the state's own run had.
+  /// Makes sure that a run that resumes from a state has the settings of the state's own run.
   ///
   /// - Throws: ``TrainingError`` that names both.
   package static func require<Value: Equatable>(

@@ -25,7 +25,7 @@ final class TrainingRecords {
   private let note: (String) -> Void
   private let clock = ContinuousClock()
 
-  /// Reads the state to go on from, and finds out whether all can be written. Collective.
+  /// Reads the state to resume from, and checks that everything can be written. Collective.
   ///
   /// - Throws: ``AgreedError`` if not.
   init(
@@ -85,7 +85,7 @@ final class TrainingRecords {
     return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval
   }
 
-  /// Lets a trainer go on from the state, if there is one. Collective.
+  /// Lets a trainer resume from the state, if there is one. Collective.
   ///
   /// - Parameter trainer: The trainer that resumes.
   /// - Returns: Remarks on the state's file for the user, on rank 0.
@@ -121,7 +121,7 @@ final class TrainingRecords {
         try TrainingState.require(layers, kept, "The network is")
       }
     }
-    // Else the next writing would keep it in the place of the state that was taken.
+    // Else the next writing would keep it in the place of the state that was used.
     for path in reader.damaged { checkpoint?.putAside(path) }
   }
 

@@ -14,7 +14,7 @@ public struct Checkpoints: Sendable {
   /// state is refused.
   package var resumes: Bool
 
-  /// How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.
+  /// How many states are kept, 1 to 100: the newest, and those before it, for when the newest is damaged.
   public var generations: Int
   /// Whether the best state of all epochs by the test is kept too, as `best.safetensors`: that of the largest accuracy,
   /// or where targets are numbers of the smallest loss, and among equals the first.

@@ -5,12 +5,12 @@ extension Network {
   /// Takes over the weights of a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or what
   /// another program wrote in the safetensors format, PyTorch's `state_dict` among them.
   ///
-  /// Parameters and running averages are read, of F32, F64, F16 or BF16; what an optimizer or replicas remember is left
-  /// out. PyTorch has channels before height and width: its convolutions, and the dense layer after ``Flatten``, are
-  /// turned around. Which order a file has is what its metadata say (`"layout": "channelsFirst"` or `"channelsLast"`),
-  /// else what the shapes of convolutions show, else PyTorch's where the metadata say `"format": "pt"`; where nothing
-  /// tells, the file is refused. Not collective, for networks that compute on their own. Where ranks cannot all read
-  /// the file, ``Checkpoint/read(into:over:)`` reads a state on rank 0.
+  /// Parameters and running averages are read, of F32, F64, F16 or BF16; the state of an optimizer or of replicas is
+  /// left out. PyTorch has channels before height and width: its convolutions, and the dense layer after ``Flatten``,
+  /// are turned around. Which order a file has is what its metadata say (`"layout": "channelsFirst"` or
+  /// `"channelsLast"`), else what the shapes of convolutions show, else PyTorch's where the metadata say `"format":
+  /// "pt"`; where nothing tells, the file is refused. Not collective, for networks that compute on their own. Where
+  /// ranks cannot all read the file, ``Checkpoint/read(into:over:)`` reads a state on rank 0.
   ///
   /// - Parameters:
   ///   - path: The file.

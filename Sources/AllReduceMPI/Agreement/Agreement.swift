@@ -2,13 +2,13 @@
 ///
 /// Every call has a number and a hash over all calls so far. The hash travels with the first message
 /// of each channel (``MessageSet``) or stands in the line of shared memory that announces the call
-/// (``HostLines``); a rank that receives another hash than its own has found a disagreement. Calls whose
+/// (``HostLines``); a rank that receives a hash that differs from its own has found a disagreement. Calls whose
 /// messages never meet are found by doubts: a rank that has waited 10 ms tells those it waits for what
 /// it called (``ControlChannel``).
 ///
 /// A disagreement ends the communicator's present generation: every rank stops what is under way on
 /// it, tells all others what it called and how many messages it sent them, receives what is still on
-/// its way, and throws (``Closing``). After that the ranks begin a new generation and may go on.
+/// its way, and throws (``Closing``). After that the ranks begin a new generation and may continue.
 @usableFromInline
 package final class Agreement {
   /// The state that every call reads and writes, in memory of its own.
@@ -209,7 +209,7 @@ package final class Agreement {
     if let closing { engine.settle(closing) }
   }
 
-  /// The error of a call that finds in shared memory that it must not go on.
+  /// The error of a call that finds in shared memory that it must not continue.
   package func failure() -> MPIError {
     fail(isTold: true)
     return settle()

@@ -131,7 +131,7 @@ extension [Notice] {
         + "calls in the same order")
   }
 
-  /// The first call that not all ranks made alike, and who called what.
+  /// The first call that differs between ranks, and the calls that the ranks made.
   private var firstDisagreement: (number: UInt64, calls: [(text: String, ranks: [Int])])? {
     let numbers = Set(flatMap { $0.recent.map(\.number) }).sorted()
     for number in numbers {

@@ -14,7 +14,7 @@ public import Synchronization
 @usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited for and
-  /// since when (0 at first); returns since when, and whether to sleep now. Throws if the call must not go on.
+  /// since when (0 at first); returns since when, and whether to sleep now. Throws if the call must not continue.
   package typealias Idle = (_ owner: Int, _ since: UInt64) throws(CallFailed) -> (
     since: UInt64, maySleep: Bool
   )
@@ -61,7 +61,7 @@ package struct HostLines {
   /// Counts what this rank reads from and writes to memory of the others.
   @inlinable @inline(__always)
   package var traffic: UnsafeMutablePointer<TrafficCounters> { state.pointee.traffic }
-  /// How far this rank is.
+  /// The progress of this rank.
   @inlinable @inline(__always)
   package var counters: UnsafeMutablePointer<Counters> {
     // The first of the state.
@@ -105,7 +105,7 @@ package struct HostLines {
       self.meeting = meeting
     }
 
-    /// Counters of ranks that disagreed: the higher ones, with which all can go on.
+    /// Counters of ranks that disagreed: the higher ones, with which all can continue.
     mutating func advance(to other: Counters) {
       call = max(call, other.call)
       // Ranks may have stopped in front of the next one.
@@ -257,7 +257,7 @@ package struct HostLines {
     }
   }
 
-  /// Raises a flag of this rank: makes all that it wrote before visible to those who see the new number.
+  /// Raises a flag of this rank: makes all that it wrote before visible to ranks that see the new number.
   @inlinable @inline(__always)
   package func raise(_ flag: Flag, to value: UInt64) {
     flag.number.pointee.store(value, ordering: .releasing)
@@ -293,7 +293,7 @@ package struct HostLines {
     }
   }
 
-  /// Sleeps until a rank wakes those who wait for it, a millisecond at most.
+  /// Sleeps until a rank wakes the ranks that wait for it, a millisecond at most.
   ///
   /// Only in waits that last: to be woken takes 35 µs (naps of 20 µs ended 50 µs too late), and to wake takes
   /// 10 to 20 µs of the rank that was waited for. So with 3, 4, 5 ranks on 2 cores a reduction took 24, 26,

@@ -93,7 +93,7 @@ struct MemoryNeed {
     guard let found = ranks.map({ needs[$0][keyPath: room] }).min(), found < .max else {
       return nil
     }
-    // What is free is an estimate, and programs need some while they go on.
+    // Free memory is an estimate, and programs need some while they run.
     let available = Int(found - found / 64)
     return needed > available
       ? Shortage(ranks: ranks, needed: needed, available: available, isOfAddresses: false) : nil

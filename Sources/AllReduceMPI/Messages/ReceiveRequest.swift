@@ -10,7 +10,7 @@ internal import CMPI
 ///
 /// It is posted only when its message is there and has the size of the buffer: MPI writes a longer
 /// message past the end of a buffer before it says so. A message of a different size is received
-/// elsewhere, so that its sender can go on, and named.
+/// elsewhere, so that its sender can continue, and reported.
 ///
 /// One thread receives, by this class alone, so the message that was probed is the one that is
 /// received. (`MPI_Improbe` and `MPI_Imrecv` would say so to MPI, but over libfabric's `net` provider

@@ -150,7 +150,7 @@ package final class ProgressEngine {
     }
   }
 
-  /// Moves everything once, and now and then hears what other ranks say: for those who ask again and
+  /// Moves everything once, and now and then reads messages of other ranks: for callers that ask again and
   /// again whether something has ended.
   package func glance() {
     poll()

@@ -110,7 +110,7 @@ struct Culprits {
   private func hasEnded(_ rank: HostRank) -> Bool { rank.state == nil && stage < .finishing }
 
   /// Whether a rank of this host has ended and none is stopped: then the job is being ended, and those
-  /// who saw the reason have said it.
+  /// ranks that saw the reason have reported it.
   var isJobEnding: Bool {
     if !stopped.isEmpty { return false }
     if peers == nil, let sizeOnHost, here.count < sizeOnHost { return true }

@@ -63,7 +63,7 @@ struct LongWait {
     limits.limit(kind, hasBegun: OwnRecord.ofProcess[.calls] >= 64)
   }
 
-  /// A wait goes on.
+  /// A wait continues.
   ///
   /// - Parameters:
   ///   - kind: The kind of the waiting operation, without its figures.

@@ -29,7 +29,7 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   ///   - data: Where examples come from.
   ///   - sampler: The assignment of examples to batches.
   ///   - rank: The rank whose part is made, from 0.
-  ///   - ranks: How many share the global batch.
+  ///   - ranks: The number of ranks that the global batch is divided over.
   ///   - prefetches: Whether a thread makes the next batch ahead.
   public init(
     _ data: any Dataset, _ sampler: EpochSampler, rank: Int = 0, of ranks: Int = 1,

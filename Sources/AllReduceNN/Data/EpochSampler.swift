@@ -70,7 +70,7 @@ public struct EpochSampler: Hashable, Sendable {
   ///   - epoch: From 0.
   ///   - step: Within its epoch, from 0.
   ///   - rank: Whose, from 0.
-  ///   - ranks: How many share the global batch.
+  ///   - ranks: The number of ranks that the global batch is divided over.
   /// - Returns: The examples' numbers, in the order of the batch; none where there are more ranks
   ///   than examples.
   package func examples(epoch: Int, step: Int, rank: Int = 0, of ranks: Int = 1) -> [Int] {

@@ -9,7 +9,7 @@ struct CSVReader {
   /// - Parameters:
   ///   - from: The beginning of a line.
   ///   - to: The end of the last line.
-  ///   - linesBefore: How many lines were passed over before `from`, for messages.
+  ///   - linesBefore: The number of lines skipped before `from`, for messages.
   ///   - rows: At least the number of rows in the file.
   ///   - file: The file of the bytes; nil for bytes that are not of a file.
   /// - Returns: A number for each column of each row.

@@ -12,7 +12,7 @@ package struct IDXFile {
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - dimensions: How many it must have.
+  ///   - dimensions: The expected number of dimensions.
   /// - Throws: ``DataError`` if it is another kind of file, or not whole.
   package init(path: String, dimensions: Int) throws(DataError) {
     let file = try FileBytes(path: path)

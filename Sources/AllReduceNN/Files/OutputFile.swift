@@ -135,7 +135,7 @@ extension OutputFile {
     if isThere, access(target, W_OK) != 0 { throw unwritable(path, errno) }
     let aside = "\(folder(of: target))/.\(target.split(separator: "/").last ?? "").new"
     let descriptor = try make(aside, for: path)
-    // The owner's choice of who may read it stays.
+    // The owner's permissions stay.
     if isThere, status.isOf(S_IFREG) { fchmod(descriptor, status.st_mode & 0o777) }
     return (.replacing(target: target, aside: aside), descriptor)
   }

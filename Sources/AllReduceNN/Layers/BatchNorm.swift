@@ -21,7 +21,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   package let runningMean: Tensor<Scalar>
   /// The variance of each channel for evaluation; 1 at first.
   package let runningVariance: Tensor<Scalar>
-  /// How far the averages move in a step, from 0 to 1.
+  /// The weight of a batch in the running averages, from 0 to 1.
   package let momentum: Double
   /// A number added to variances.
   package let epsilon: Double
@@ -37,7 +37,7 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   ///
   /// - Parameters:
   ///   - channels: The size of the last dimension.
-  ///   - momentum: How far the running averages move in a step.
+  ///   - momentum: The weight of a batch in the running averages, from 0 to 1.
   ///   - epsilon: A number added to variances.
   public convenience init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
     precondition(channels > 0, "BatchNorm takes 1 or more channels, not \(channels)")

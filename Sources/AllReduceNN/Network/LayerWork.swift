@@ -2,9 +2,9 @@
 package struct LayerWork: Equatable, Sendable {
   /// Multiplications and additions of the forward pass; backward, each of the two gradients takes the same number.
   package var operations = 0.0
-  /// Numbers read and written in memory on the way forward, weights left out.
+  /// Numbers read and written in memory by the forward pass, weights left out.
   package var forwardElements = 0.0
-  /// The same on the way back.
+  /// The same for the backward pass.
   package var backwardElements = 0.0
   /// Numbers that the layer keeps from the forward pass to the next one: its output, if that is memory of its own, the
   /// gradient of its input, and other results for the backward pass.
@@ -92,7 +92,7 @@ extension AveragePool2D: MeasurableLayer {
 }
 
 extension LayerWork {
-  /// The work of a pooling layer: every window is read, and on the way back every input written.
+  /// The work of a pooling layer: the forward pass reads every window, and the backward pass writes every input.
   fileprivate init(pooling input: Shape, to output: Shape, window: Int, notes: Double) {
     forwardElements = Double(output.count * (window + 1))
     backwardElements = Double(2 * input.count + output.count)

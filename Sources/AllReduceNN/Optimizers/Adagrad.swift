@@ -5,14 +5,14 @@
 public struct Adagrad: UpdateRule {
   /// A number added to the divisor.
   package let epsilon: Double
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
 
   /// Creates the rule.
   ///
   /// - Parameters:
   ///   - epsilon: A number added to the divisor, more than 0.
-  ///   - weightDecay: How strongly weights are pulled to zero.
+  ///   - weightDecay: The weight decay coefficient.
   public init(epsilon: Double = 1e-10, weightDecay: Double = 0) {
     precondition(epsilon > 0, "epsilon must be more than 0, not \(epsilon)")
     self.epsilon = epsilon

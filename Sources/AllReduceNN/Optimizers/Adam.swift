@@ -15,7 +15,7 @@ public struct Adam: UpdateRule {
   package let betas: (Double, Double)
   /// A number added to the divisor.
   package let epsilon: Double
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
   /// Whether weight decay is AdamW's.
   package let isDecoupled: Bool
@@ -25,7 +25,7 @@ public struct Adam: UpdateRule {
   /// - Parameters:
   ///   - betas: The decay rates of the two running means, β₁ and β₂, each at least 0 and less than 1.
   ///   - epsilon: A number added to the divisor, more than 0.
-  ///   - weightDecay: How strongly weights are pulled to zero.
+  ///   - weightDecay: The weight decay coefficient.
   ///   - decoupled: Whether decay bypasses the division, as in AdamW.
   public init(
     betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0,
@@ -68,7 +68,7 @@ extension Adam: FusedRule {
 extension Adam {
   /// AdamW: Adam with decoupled weight decay.
   ///
-  /// - Parameter weightDecay: How strongly weights are pulled to zero.
+  /// - Parameter weightDecay: The weight decay coefficient.
   /// - Returns: The rule.
   public static func decoupled(weightDecay: Double = 0.01) -> Adam {
     Adam(weightDecay: weightDecay, decoupled: true)

@@ -1,4 +1,4 @@
-/// Updates a range of a network's flat memory by a rule, and keeps what that remembers.
+/// Updates a range of a network's flat memory by a rule, and keeps the rule's state.
 ///
 /// The range is all parameters, or on a rank that updates a part, that part: memory is kept for it
 /// alone. It may be updated in pieces, as gradients arrive. Parameters that lie side by side and are
@@ -29,7 +29,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
     let parameter: Int
   }
 
-  /// Prepares updates; what the rule remembers is zero.
+  /// Prepares updates; the rule's state is zero.
   ///
   /// - Parameters:
   ///   - rule: How weights change.

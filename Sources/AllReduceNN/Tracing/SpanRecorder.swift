@@ -43,7 +43,7 @@ public final class SpanRecorder {
 
   /// How many spans there is room for.
   package let capacity: Int
-  /// How many there are.
+  /// The number of spans.
   package private(set) var count = 0
   /// How many spans were dropped because the memory was full.
   package private(set) var dropped = 0

@@ -1,7 +1,7 @@
 import AllReduce
 import ArgumentParser
 
-/// What happens in a collective operation, round by round, in the words of the picture.
+/// The course of a collective operation, round by round, as the picture shows it.
 struct ScheduleStory {
   /// A message and what it carries.
   struct Message {

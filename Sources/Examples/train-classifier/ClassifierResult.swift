@@ -143,7 +143,7 @@ struct ClassifierResult {
       facts.add(["  cosine", cosine.formatted(decimals: 3) + " between what replicas learned"])
     }
     if training.firstStep > 0 {
-      facts.add(["  went on", "after step \(training.firstStep.grouped)"])
+      facts.add(["  resumed", "after step \(training.firstStep.grouped)"])
     }
     if let goodput = training.secondsSpent.goodput {
       facts.add(["  goodput", goodput.formatted(decimals: 3)])

@@ -121,7 +121,7 @@ struct TrainClassifier: TrainingProgram {
       { Sequential(try makeLayers(for: data.training)) }, input: data.training.exampleShape,
       globalBatchSize: batch, steps: min(options.steps ?? all, all) * options.epochs,
       optimizer: options.learning.rule, profile: options.sharing.profile)
-    // Who only wants to see the plan runs nothing that measuring would delay.
+    // With --print-plan nothing runs that measuring would delay.
     work.measuresAnyway = options.printPlan
     let chosen = try AutomaticPlan(for: work, over: world)
     for note in chosen.notes { console.note(note) }

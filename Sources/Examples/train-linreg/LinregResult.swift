@@ -41,7 +41,7 @@ struct LinregResult {
 
   /// A remark if theta should have converged and has not.
   ///
-  /// Single batches keep theta moving, and who gives --epochs knows that they end it.
+  /// Single batches keep theta moving, and --epochs is a deliberate end.
   var warning: String? {
     guard ending == .outOfEpochs, options.epochs == nil, settings.batchSize == nil else {
       return nil

@@ -54,7 +54,7 @@ struct Verification {
   ///   - all: On the root all examples, in their own units; used up.
   ///   - problem: The facts about the data that all ranks know.
   ///   - settings: The settings of the ranks' descent.
-  ///   - epochs: How many it took.
+  ///   - epochs: The number of epochs that it took.
   ///   - theta: Its result, in standard units.
   ///   - units: These units.
   ///   - world: All ranks.

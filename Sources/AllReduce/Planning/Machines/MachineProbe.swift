@@ -79,7 +79,7 @@ package struct MachineProbe {
       let seconds = (clock.now - from) / .seconds(1)
       found.append(seconds)
       spent += seconds
-      // All go on as long as the first rank does.
+      // All ranks continue as long as the first one does.
       let wants = found.count < 3 || (spent < budget && found.count < 200)
       goesOn = try ranks.allReduce(Int32(ranks.isRoot && wants ? 1 : 0), .maximum) == 1
     }

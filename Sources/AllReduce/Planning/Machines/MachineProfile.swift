@@ -119,9 +119,9 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
 
 /// Ranks that exchange with each other, and how they lie.
 package struct RankGroup: Hashable, Sendable {
-  /// How many they are.
+  /// The number of ranks.
   package let ranks: Int
-  /// How many hosts they are on.
+  /// The number of hosts that they are on.
   package let hosts: Int
   /// How many such groups use a host's link at once; of groups on one host, 1.
   package let sharing: Int

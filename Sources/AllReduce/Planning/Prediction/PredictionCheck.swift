@@ -16,7 +16,7 @@ package struct PredictionCheck: Sendable {
   /// Steps after which it is made, and how many of the first do not count.
   package static let steps = 50
   package static let firstSteps = 5
-  /// How far they may part.
+  /// The largest difference that needs no remark, as a fraction.
   package static let tolerance = 0.2
 
   package let predicted: Parts

@@ -1,4 +1,4 @@
-/// How far a step has come, as its layers are added from the last to the first.
+/// The clocks of a step, as its layers are added from the last to the first.
 ///
 /// That is the order of the backward pass; the forward pass is added along with it. While a rank computes, gradients
 /// are on the link, and both take longer for it (``MachineProfile/Overlap``). Every change keeps the order of two
@@ -17,7 +17,7 @@ struct StepClock: Equatable, Sendable {
   /// Seconds of the step, if nothing else comes.
   var total: Double { seconds + pending + gathering }
 
-  /// Computes for a while; what is on the link goes on meanwhile.
+  /// Computes for a while; transfers on the link continue meanwhile.
   mutating func compute(_ work: Double, _ overlap: MachineProfile.Overlap) {
     let together = min(pending * overlap.linkSlowDown, work * overlap.computeSlowDown)
     seconds += together + (work - together / overlap.computeSlowDown)

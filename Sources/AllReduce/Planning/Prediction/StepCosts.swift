@@ -9,7 +9,7 @@ struct StepCosts {
     let update: UpdateMode
     /// Examples of a rank.
     let rows: Int
-    /// Vectors that the optimizer remembers, as long as the weights.
+    /// The optimizer's state vectors, as long as the weights.
     let vectors: Int
     /// Nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
     var bucketBytes: Int?
@@ -120,7 +120,7 @@ struct StepCosts {
     cost.backwardConversion =
       needsInputGradient
       ? conversion(planned.boundary.backward, of: planned.input) : LayerCost.ConversionCost()
-    // Messages move where gradients are told of in pieces.
+    // Messages move where gradients are reported in pieces.
     cost.sendsEarly = placement == .columns && setting.overlaps && data.hosts > 1
     cost.memory += cost.forwardConversion.memory + cost.backwardConversion.memory
     return cost
@@ -184,7 +184,7 @@ struct StepCosts {
     let copies = kind == .sharded ? data : allRanks
     let sum = kind == .data ? allRanks : data
     let mode = copies.ranks == 1 ? .replicated : setting.update
-    /// Reads and writes of an update: the weight and what is remembered.
+    /// Reads and writes of an update: the weight and the state.
     let touched = 2 * Double(setting.vectors + 1)
     let local = Double((copies.ranks + copies.hosts - 1) / copies.hosts)
     let bucket = Double(

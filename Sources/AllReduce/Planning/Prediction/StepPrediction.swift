@@ -48,7 +48,7 @@ package struct StepPrediction: Sendable {
   /// Predicts a step.
   ///
   /// - Parameters:
-  ///   - plan: How it is taken.
+  ///   - plan: The plan of the step.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
   ///   - rows: Examples of a rank.
@@ -136,7 +136,7 @@ package struct StepPrediction: Sendable {
   /// Bytes that each rank sends to other hosts in a step, as a run counts them.
   ///
   /// - Parameters:
-  ///   - plan: How it is taken.
+  ///   - plan: The plan of the step.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
   ///   - rows: Examples of a rank.

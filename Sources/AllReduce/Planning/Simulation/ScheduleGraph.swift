@@ -31,7 +31,7 @@ package struct ScheduleGraph {
   /// - Parameters:
   ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
-  ///   - ranks: How many.
+  ///   - ranks: The number of ranks.
   ///   - count: Elements.
   ///   - stride: Bytes an element, also as it travels.
   ///   - segment: The most elements of a message.

@@ -32,7 +32,7 @@ package struct SimulatedCluster: Sendable {
   /// Ranks on hosts of their own, joined by links.
   ///
   /// - Parameters:
-  ///   - ranks: How many.
+  ///   - ranks: The number of ranks.
   ///   - latency: Seconds.
   ///   - bandwidth: Bytes a second, each way.
   package init(ranks: Int, latency: Double, bandwidth: Double) {

@@ -32,7 +32,7 @@ public final class Sandblaster {
   package var portions: Int?
   /// The portions after which a worker pushes what it has.
   package var pushEvery = 4
-  /// The steps that are remembered.
+  /// The steps that the method keeps (its memory).
   package var history = 10
   /// The most evaluations.
   package var evaluations = 200
@@ -64,7 +64,7 @@ public final class Sandblaster {
   ///
   /// - Parameters:
   ///   - start: Where to begin.
-  ///   - items: How many the sum is over.
+  ///   - items: The number of items of the sum.
   ///   - portion: Computes some of it.
   /// - Returns: The minimum that was found.
   /// - Throws: The errors of `portion`, which end the job; ``MPIError``.

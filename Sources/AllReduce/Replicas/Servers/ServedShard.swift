@@ -1,8 +1,8 @@
 package import AllReduceNN
 
-/// A server's shard of the weights, and what it remembers of it.
+/// A server's shard of the weights, and the optimizer's state for it.
 ///
-/// One thread reads and writes it: who reads gets all of a version, and never a torn one.
+/// One thread reads and writes it: a reader gets all of a version, and never a torn one.
 package final class ServedShard<Scalar: NetworkScalar> {
   /// The elements of the flat memory.
   package let range: Range<Int>

@@ -196,7 +196,7 @@ extension ServedTraining {
       }
   }
 
-  /// The names of what servers remember.
+  /// The names of the servers' state.
   private var stateNames: [String] {
     settings.update(rule).stateNames
       + settings.rule(rule, count: 0, as: Scalar.self).state.map(\.name)

@@ -3,7 +3,7 @@ struct ServerRequest: Equatable {
   enum Kind: Int64 {
     /// Apply the numbers of a buffer.
     case push = 1
-    /// The worker's clock goes on without numbers.
+    /// The worker's clock advances without numbers.
     case tick
     /// Give the weights, once the bound allows it.
     case read
@@ -60,7 +60,7 @@ struct ServerReply: Equatable {
     case weights
     /// The number of a batch; -1 if there is none left.
     case batch
-    /// The server lives, and so does who it waits for.
+    /// The server is alive, and so are the ranks that it waits for.
     case alive
     /// All workers have ended.
     case over

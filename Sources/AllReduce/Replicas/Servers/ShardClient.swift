@@ -103,7 +103,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The worker's clock goes on, without numbers.
+  /// The worker's clock advances, without numbers.
   package func tick() throws { try sendAll(ServerRequest(.tick)) }
 
   /// Asks for weights, for ``takeWeights()``.

@@ -3,7 +3,7 @@ package import AllReduceNN
 
 /// An event at a server; for tests.
 package enum ServerEvent: Sendable {
-  /// A worker's clock has gone on to this number.
+  /// A worker's clock has advanced to this number.
   case pushed(worker: Int, clock: Int, staleness: Int)
   /// A worker was given weights to use first at a clock, when the slowest other worker that has not ended was at
   /// another (nil: all have ended).
@@ -20,7 +20,7 @@ package enum BatchHandout: Sendable {
   case solo
 }
 
-/// A server: applies pushes as they come, and gives weights and batches to those who ask.
+/// A server: applies pushes as they come, and gives weights and batches to workers that ask.
 ///
 /// The requests of a worker are served in their order; a read that the bound holds back steps aside. The server
 /// sleeps while there is nothing to do, and signals to waiting workers that it is alive.
@@ -272,7 +272,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Signs of life
 
-  /// Tells those who wait, now and then, that the server lives, if those do that it waits for itself.
+  /// Signals to waiting workers, now and then, that the server is alive, if the ranks that it waits for are.
   private func showLife() throws {
     guard let deadline = Deadline.seconds else { return }
     let now = monotonicNanoseconds()

@@ -10,7 +10,7 @@ struct CSVRoles {
 
   /// One a column.
   let places: [Place]
-  /// How many are inputs.
+  /// The number of inputs.
   let inputs: Int
   /// The names of the inputs, in their order.
   let names: [String]

@@ -8,7 +8,7 @@ extension NumericTable {
   ///   - path: The inputs, `[rows]` or `[rows, columns]`.
   ///   - targets: The targets, `[rows]` or `[rows, 1]`.
   ///   - part: The part to read, from 0.
-  ///   - parts: How many there are.
+  ///   - parts: The number of parts.
   /// - Throws: ``DataError`` with the row of a number that is not finite.
   /// - Precondition: The part is within 0..<parts.
   package init(

@@ -28,7 +28,7 @@ struct PlanPicture {
   ///   - words: The network.
   ///   - input: The shape of an example.
   ///   - name: The network's name.
-  ///   - ranks: How many there are.
+  ///   - ranks: The number of ranks.
   /// - Throws: ``PlanError`` if it cannot be carried out; ``ShapeError``.
   init(
     _ plan: Plan, of words: NetworkWords, input: Shape, named name: String, ranks: Int

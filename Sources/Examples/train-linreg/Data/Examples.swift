@@ -9,14 +9,14 @@ struct Examples {
   /// The place of the first of them among the examples of all ranks.
   let first: Int
 
-  /// How many there are.
+  /// The number of examples.
   var count: Int { targets.count }
 
   /// Takes rows of numbers apart into features and target.
   ///
   /// - Parameters:
   ///   - values: Rows of `columns` numbers.
-  ///   - columns: How many numbers a row has.
+  ///   - columns: The number of columns.
   ///   - target: The column to predict.
   ///   - first: The place of the first row among all.
   init(values: [Double], columns: Int, target: Int, first: Int) {

@@ -5,7 +5,7 @@ package import AllReduceNN
 package struct ShardPush<Scalar> {
   /// The worker that sent it.
   package let worker: Int
-  /// As many numbers as the shard has.
+  /// A number for each element of the shard.
   package let values: UnsafePointer<Scalar>
   /// The updates of other workers between the weights it was computed from and now.
   package let staleness: Int
@@ -28,7 +28,7 @@ package protocol StalenessRule<Scalar>: AnyObject {
 }
 
 extension StalenessRule {
-  /// Nothing is remembered.
+  /// The rule has no state.
   package var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] { [] }
   /// Nothing is kept of what workers read.
   package func willRead(_ worker: Int, _ shard: ServedShard<Scalar>) {}
