@@ -54,8 +54,8 @@ package final class Agreement {
   private(set) var startNumber: UInt64 = 0
   /// How many calls of the program other ranks have made before the generation ended, and this one has not.
   private var deadCalls: UInt64 = 0
-  /// Of the calls made those that the program did not make: parts of one of its calls. They wrap, for there
-  /// are calls of the program that never became one.
+  /// The number of calls that the program did not make itself, as parts of one of its calls. Arithmetic wraps, because
+  /// some calls of the program never became a call here.
   private var uncounted: UInt64 = 0
   /// ``position`` during a call of the program that makes several.
   private var innerPosition: UInt64?
