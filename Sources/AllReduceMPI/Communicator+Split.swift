@@ -7,7 +7,7 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - color: The number of the group that this rank joins, not negative.
-  ///   - key: Where in the group; nil keeps the present order.
+  ///   - key: The order in the group; nil keeps the present order.
   /// - Returns: The communicator of this rank's colour.
   /// - Throws: ``MPIError``.
   ///

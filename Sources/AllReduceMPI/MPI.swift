@@ -68,7 +68,7 @@ public enum MPI {
   /// before finalising.
   ///
   /// In a program that has called `MPI_Init` itself the library attaches to that: it neither initialises
-  /// nor finalises, leaves MPI_COMM_WORLD's error handler alone, gives back what it took when `body`
+  /// nor finalises, leaves MPI_COMM_WORLD's error handler alone, releases what it allocated when `body`
   /// returns, and may be run again. Call it from the thread that called `MPI_Init`.
   ///
   /// - Parameters:

@@ -20,7 +20,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   /// A sentence that says what happened.
   public let message: String
 
-  /// 70; 64 where the job was not started as it must be.
+  /// 70; 64 if the job was started in a wrong way.
   public let exitCode: Int32
 
   /// The operation, what happened and MPI's error class.

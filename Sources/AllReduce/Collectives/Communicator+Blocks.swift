@@ -12,7 +12,7 @@ extension Communicator {
   ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the root's own
   ///     are rounded too, so that all ranks hold the same bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Bcast`
   public func broadcast<Scalar: ReducibleScalar>(
@@ -52,7 +52,7 @@ extension Communicator {
   ///   - algorithm: How they travel.
   ///   - wireFormat: The format of `Float` elements in messages; the result itself keeps 32 bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Reduce`
   public func reduce<Scalar: ReducibleScalar>(
@@ -93,7 +93,7 @@ extension Communicator {
   ///     it had to be sent to this rank at the end.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: This rank's block, `BlockPartition(count: values.count, parts: size)[rank]`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Reduce_scatter`
   public func reduceScatter<Scalar: ReducibleScalar>(
@@ -132,7 +132,7 @@ extension Communicator {
   ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the rank's own
   ///     block is rounded too, so that all ranks hold the same bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Allgatherv`
   public func allGather<Scalar: ReducibleScalar>(
@@ -199,8 +199,8 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - values: On the root all elements, `counts.reduce(0, +)` of them; ignored elsewhere.
-  ///   - counts: How many each rank gets, the same on all ranks; nil for blocks that differ by one at
-  ///     most (``BlockPartition``), whose total the root sends to the others.
+  ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks that differ by one
+  ///     at most (``BlockPartition``), whose total the root sends to the others.
   ///   - root: The rank that has them.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: `counts[rank]` elements.

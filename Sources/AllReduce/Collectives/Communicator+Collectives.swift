@@ -179,7 +179,7 @@ extension Communicator {
   ///     the ring, 2 for flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive
   ///     doubling and halving-doubling where p is not a power of two. In `hierarchical` hosts count instead of
   ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is
-  ///     rounded. A precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
+  ///     rounded. A precondition refuses a 16-bit format for elements other than `Float`, and for `native`.
   ///   - name: A name for the call, the same on all ranks, by which equal calls in a different order are told
   ///     apart.
   /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.

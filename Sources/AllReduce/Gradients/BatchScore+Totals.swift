@@ -1,10 +1,10 @@
 public import AllReduceNN
 
 extension BatchScore {
-  /// The loss of an example, on average; 0 without examples.
+  /// The mean loss of an example; 0 without examples.
   public var meanLoss: Double { examples == 0 ? 0 : loss / Double(examples) }
 
-  /// The part of the examples that were classified right; 0 without examples.
+  /// The fraction of the examples that were classified correctly; 0 without examples.
   public var accuracy: Double { examples == 0 ? 0 : Double(correct) / Double(examples) }
 
   /// The factor by which the gradient of the sum of losses becomes that of their mean; 0 without

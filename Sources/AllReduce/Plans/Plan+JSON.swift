@@ -87,8 +87,8 @@ extension Plan {
     return nil
   }
 
-  /// The plan as JSON; reading it gives the same plan. Placements by name are only known once a network is:
-  /// they are left out.
+  /// The plan as JSON; reading it gives the same plan. Named placements are left out, because they are known only with
+  /// a network.
   public var json: String { jsonValue.encoded() }
 
   /// ``json`` as a value.

@@ -85,8 +85,8 @@ extension ResolvedPlan {
 }
 
 extension Plan {
-  /// The plan as a table for a network: each layer's placement, the layouts that it takes and gives, and what
-  /// is exchanged before the next.
+  /// The plan as a table for a network: each layer's placement, the layouts that it takes and gives, and the
+  /// exchange before the next layer.
   ///
   /// - Parameters:
   ///   - root: The network's layers.

@@ -1,7 +1,7 @@
-/// How ranks train a network together: a placement for each layer, and what holds for all of them.
+/// How ranks train a network together: a placement for each layer, and the settings of all layers.
 ///
 /// A plan is a value. It is made by name (``dataParallel``, ``modelParallel``, ``hybrid(_:update:)``), by
-/// hand from the placement of each layer, or read from a JSON file (``init(file:over:)``). Whatever the plan,
+/// hand from the placement of each layer, or read from a JSON file (``init(file:over:)``). Under every plan
 /// a step computes what one rank would with the whole batch.
 ///
 /// ```swift
@@ -29,16 +29,16 @@ public struct Plan: Sendable {
   /// How an all-gather of examples runs, where it is not one exchange and one turn.
   package var conversions: [ConversionRun]
   /// How gradients become new weights; nil chooses `shared` where ranks share a host, else `sharded`, and
-  /// `replicated` where these cannot be.
+  /// `replicated` where neither is possible.
   public var update: UpdateMode?
-  /// How gradients are made smaller between hosts.
+  /// How gradients are compressed between hosts.
   public var compression: any GradientCompression
   /// Whether gradients are exchanged while the backward pass still computes others.
   package var overlap: Bool
   /// The most bytes of gradients that are exchanged at once; nil for
   /// ``GradientReducer/defaultBucketBytes(hosts:)``.
   package var bucketBytes: Int?
-  /// How often replicas meet, and through what.
+  /// How often replicas meet, and by which means.
   public var meeting: Meeting
 
   /// Makes a plan by hand.

@@ -4,7 +4,7 @@ public import AllReduceMPI
 public struct PlanError: ExitCoded, CustomStringConvertible, Equatable {
   /// What is wrong: the layer and its placement, or the file and the line.
   public let description: String
-  /// 64, wrong usage; 65 where a file is wrong.
+  /// 64, wrong usage; 65 for a file that is wrong.
   public let exitCode: Int32
 
   init(_ description: String, exitCode: Int32 = 64) {

@@ -60,8 +60,8 @@ extension Trainer {
       ?? loss.evaluate(outputs, targets, gradient: gradient)
   }
 
-  /// Tries the network on examples that it does not learn from, in evaluation mode. Collective; all ranks share
-  /// the work. Replicas that do not meet in every step try the global weights.
+  /// Evaluates the network on test examples, in evaluation mode. Collective; the examples are divided over all ranks.
+  /// Replicas that do not meet in every step evaluate the global weights.
   ///
   /// - Parameters:
   ///   - data: The examples.

@@ -32,8 +32,8 @@ extension Trainer {
 
   /// The mean cosine between what two replicas learned before they met, weighted by lengths; nil before any met.
   ///
-  /// Near 1, they learn the same, and could meet less often. Near 0, they go their own ways: the mean is shorter than
-  /// each by the root of their number. Collective.
+  /// Near 1, they learn the same, and could meet less often. Near 0, their differences are unrelated: the mean is
+  /// shorter than each by the root of their number. Collective.
   ///
   /// - Returns: The same on all ranks of a replica; where each carries a part of the weights, the mean over the parts.
   /// - Throws: ``MPIError``.

@@ -5,7 +5,7 @@ extension Trainer {
   /// The algorithm that adds up the most at once.
   package var chosenAlgorithm: ReductionAlgorithm { exchange.chosenAlgorithm }
 
-  /// What this rank exchanged in all steps and updates so far, by layer: activations and their gradients,
+  /// The exchanges of this rank in all steps and updates so far, by layer: activations and their gradients,
   /// the loss, parameters' gradients; then, if there are any, new weights, statistics and norms.
   package var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
     let rest = otherTraffic
@@ -49,6 +49,6 @@ extension Trainer {
     return nil
   }
 
-  /// Where the time of exchanges went.
+  /// The times of exchanges.
   public var exchangeTimes: ExchangeTimes { batch.clock.times }
 }

@@ -2,7 +2,7 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension Trainer {
-  /// What a ``Checkpoint`` keeps of the training, with this rank's part of each: parameters and running averages,
+  /// The tensors that a ``Checkpoint`` keeps, with this rank's part of each: parameters and running averages,
   /// and the optimizer's state.
   ///
   /// The names and shapes are those of the whole network, whatever the plan: a training may be resumed with a different
@@ -24,9 +24,9 @@ extension Trainer {
       ?? weights + inner
   }
 
-  /// Goes on from a state that a checkpoint has, on any number of ranks, under any plan. Collective.
+  /// Resumes from a state of a checkpoint, on any number of ranks, under any plan. Collective.
   ///
-  /// Replicas of which the state has more or fewer take the weights of those that it has, in turn.
+  /// If the state has more or fewer replicas, replicas take the weights of those that it has, in turn.
   ///
   /// - Parameters:
   ///   - state: Where the training stands (``Checkpoint/readState(over:)``).

@@ -51,7 +51,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   var (ownWish, wish) = (StepWish.none, StepWish.none)
   /// Whether ranks agree about wishes where that takes a message of its own.
   var hasWishes = false
-  /// Notes when passes, layers and exchanges began and ended; nil for not.
+  /// Records when passes, layers and exchanges began and ended; nil for no recording.
   public var recorder: SpanRecorder? {
     didSet {
       network.pass.recorder = recorder
@@ -96,21 +96,21 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   var targetExchange: ConversionExchange<Scalar>?
   let clock = ContinuousClock()
 
-  /// Gets ready to train a network. Collective.
+  /// Prepares to train a network. Collective.
   ///
   /// - Parameters:
   ///   - root: The network's layers, whole and without memory. Layers that the plan shards are replaced.
   ///   - input: The shape of one example's input.
   ///   - plan: The plan, which says how layers are placed and weights are updated.
   ///   - world: All ranks.
-  ///   - optimizer: The rule of the update.
+  ///   - optimizer: The update rule.
   ///   - loss: The loss to minimise. Softmax cross-entropy can be computed of outputs whose features are sharded;
   ///     for other losses these are gathered.
   ///   - clipping: Clips gradients to a global norm; nil for no clipping.
   ///   - algorithm: How gradients travel.
   ///   - virtualShards: Cuts every global batch into this many shards, whose gradients are added up along one
-  ///     binary tree: the weights are then the same bits at any number of ranks that divides it. A power of two;
-  ///     plans in which every layer is placed by data, on one host or with the update `replicated`.
+  ///     binary tree: the weights then have the same bits on any number of ranks that divides it. A power of two; only
+  ///     for plans in which every layer is placed by data, on one host or with the update `replicated`.
   ///   - seed: The seed of initial weights and dropout masks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out (exit code 64), if ranks have
   ///   different networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
@@ -166,8 +166,8 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension Trainer {
-  /// Which share of a global batch this rank gives a step: its index, and the number of shares. Where the first
-  /// layers need the examples of a whole model group, all ranks of a group give the same.
+  /// The share of a global batch that this rank passes to a step: its index, and the number of shares. Where the first
+  /// layers need the examples of a whole model group, all ranks of a group pass the same share.
   public var share: (index: Int, count: Int) {
     let group = inputLayout == .batchSharded ? grid.world : grid.data
     return (ranks.index * group.size + group.rank, ranks.count * group.size)

@@ -30,7 +30,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var accumulation = 1
   /// The most steps of an epoch; nil for all.
   public var stepsPerEpoch: Int?
-  /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
+  /// Also evaluates whenever the number of steps is a multiple of this; nil for only at the end of epochs.
   public var evaluatesEverySteps: Int?
   /// Ends the run when the test accuracy no longer grows, or where targets are numbers the test loss no longer falls.
   public var earlyStopping: EarlyStopping?
@@ -50,7 +50,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// The layers as the programs' option `--layers` describes them; the state keeps the description, so that other
   /// programs can construct the network.
   package var layerWords: String?
-  /// A file for a line of JSON a step (`docs/schemas.md`).
+  /// A file with a line of JSON for each step (`docs/schemas.md`).
   public var log: String?
   /// A folder for a file of scalars that TensorBoard reads.
   package var tensorBoard: String?
@@ -109,7 +109,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Parameters:
   ///   - trainer: The trainer that takes the steps.
   ///   - data: The training and the test examples, of the shape of the trainer's input.
-  ///   - globalBatchSize: The examples of all ranks a step.
+  ///   - globalBatchSize: The examples of all ranks in a step.
   ///   - seed: The seed of the order of the examples.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, globalBatchSize: Int, seed: UInt64 = 1
@@ -121,7 +121,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// As ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
-  /// rank a step. A run that is resumed keeps the global batch that it had.
+  /// rank in a step. A run that is resumed keeps the global batch that it had.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, batchSize: Int = 64, seed: UInt64 = 1
   ) {
@@ -139,8 +139,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Runs all epochs, or those that are left of a run that is resumed. Collective.
   ///
   /// - Parameter epochs: Passes over the data.
-  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; what
-  ///   ``Trainer/step(_:learningRate:)`` throws.
+  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; the
+  ///   errors of ``Trainer/step(_:learningRate:)``.
   public func run(epochs: Int) throws {
     let world = trainer.world
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in

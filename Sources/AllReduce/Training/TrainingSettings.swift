@@ -37,7 +37,7 @@ public struct EarlyStopping: Sendable {
   /// The least change that counts as an improvement.
   package var leastGain: Double
 
-  /// Sets how long to wait for growth, and for how much.
+  /// Sets the number of epochs to wait for an improvement, and the least improvement that counts.
   public init(patience: Int, leastGain: Double = 0) {
     precondition(patience >= 1, "patience is 1 epoch or more, not \(patience)")
     (self.patience, self.leastGain) = (patience, leastGain)

@@ -2,8 +2,8 @@ package import AllReduceMPI
 public import AllReduceNN
 
 extension Network {
-  /// Takes over the weights of a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or what
-  /// another program wrote in the safetensors format, PyTorch's `state_dict` among them.
+  /// Reads weights from a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or a file that
+  /// another program wrote in the safetensors format, such as PyTorch's `state_dict`.
   ///
   /// Parameters and running averages are read, of F32, F64, F16 or BF16; the state of an optimizer or of replicas is
   /// left out. PyTorch has channels before height and width: its convolutions, and the dense layer after ``Flatten``,

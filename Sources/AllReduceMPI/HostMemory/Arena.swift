@@ -27,7 +27,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   /// Makes an arena with a part for each rank.
   ///
   /// Collective: all ranks must call it with the same count and type, which are compared before anything is
-  /// made. Takes `count` elements of memory a rank, touched now, and costs three all-gathers of a few numbers
+  /// made. Allocates `count` elements of memory a rank, touched now, and costs three all-gathers of a few numbers
   /// a rank.
   ///
   /// - Parameters:

@@ -34,7 +34,7 @@ extension Communicator {
   ///   - tag: The message's tag; nil for any.
   /// - Returns: The rank that sent it, and the tag.
   /// - Throws: ``MPIError``. If the message has a different size, the error names both sizes, `values` is as
-  ///   it was, the message is gone, and the communicator can be used on.
+  ///   it was, the message is gone, and the communicator stays usable.
   ///
   /// `MPI_Iprobe`, `MPI_Irecv` and a wait.
   @discardableResult

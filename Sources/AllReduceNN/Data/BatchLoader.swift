@@ -1,7 +1,7 @@
 /// Makes a rank's batches, step by step.
 ///
 /// Any step may be asked for at any time. With `prefetches` a thread of its own makes the batch that
-/// follows while the present one is learned from; it pays where examples are costly to make
+/// follows while the network trains on the present one; it pays where examples are costly to make
 /// (`SyntheticImages`) and a core is spare. Without it nothing is done ahead.
 public final class BatchLoader<Scalar: NetworkScalar> {
   /// Where examples come from.
@@ -26,7 +26,7 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   /// Prepares to make a rank's batches.
   ///
   /// - Parameters:
-  ///   - data: Where examples come from.
+  ///   - data: The data set.
   ///   - sampler: The assignment of examples to batches.
   ///   - rank: The rank whose part is made, from 0.
   ///   - ranks: The number of ranks that the global batch is divided over.

@@ -100,7 +100,7 @@ package struct SyntheticImages: Dataset {
 }
 
 extension TrainingData {
-  /// Images that are made up: `SyntheticImages`, other ones for testing than for training.
+  /// Synthetic images (`SyntheticImages`), different ones for testing than for training.
   ///
   /// - Parameters:
   ///   - count: The images for training.

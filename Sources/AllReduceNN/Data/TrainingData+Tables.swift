@@ -8,10 +8,10 @@ extension TrainingData {
   ///
   /// - Parameters:
   ///   - path: A CSV file with numbers in all columns that are inputs. A first column without a name that counts the
-  ///     rows, or has words, is passed over.
+  ///     rows, or has words, is ignored.
   ///   - target: The column to be predicted: its name, or its number from 1.
   ///   - predictsNumbers: Whether the target is a number and not a class.
-  ///   - test: A file with the same columns to be tested on; nil to draw rows.
+  ///   - test: A file with the same columns to test on; nil to draw rows.
   ///   - testShare: The share of the rows that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
   ///   - type: The type in which numbers are kept.

@@ -35,8 +35,8 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
   ///
   /// - Parameters:
   ///   - rate: The probability that an element is dropped.
-  ///   - firstElement: Where in an example the input's first element stands.
-  /// - Precondition: The rate is 0 or more, and below 1.
+  ///   - firstElement: The index in an example of the input's first element.
+  /// - Precondition: The rate is at least 0 and less than 1.
   public init(_ rate: Double = 0.5, firstElement: Int = 0) {
     self.firstElement = firstElement
     precondition(

@@ -13,7 +13,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
   private var inputGradient = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Creates the layer: how many classes there are, and how many elements each vector has.
+  /// Creates the layer, for a number of classes and vectors of `width` elements.
   ///
   /// - Precondition: `Scalar` can represent each class's number exactly.
   public init(_ classes: Int, _ width: Int) {

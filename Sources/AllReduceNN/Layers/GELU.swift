@@ -1,4 +1,4 @@
-/// x P(x), element by element, where P is the probability that a normal number is below x.
+/// x P(x), element by element, where P is the probability that a standard normal variable is below x.
 ///
 /// Hendrycks and Gimpel, "Gaussian error linear units", 2016. Any shape; the input is kept for the
 /// gradient, so the layer does not work in place, but its output may be overwritten.

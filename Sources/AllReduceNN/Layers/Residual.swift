@@ -44,7 +44,7 @@ public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Adds the outputs of both ways.
+  /// Adds the outputs of the body and of the shortcut.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     let through = try body.forward(input, pass)
     let beside = try shortcut?.forward(input, pass) ?? input

@@ -3,7 +3,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The layers, in the order of the forward pass.
   package let layers: [any Layer<Scalar>]
 
-  /// Puts layers in a row, and lets those work in place that can: not the first, whose input may have
+  /// Puts layers in a row, and lets layers that can work in place do so, except the first, whose input may have
   /// other readers.
   public init(_ layers: [any Layer<Scalar>]) {
     self.layers = layers

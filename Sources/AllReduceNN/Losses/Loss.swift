@@ -6,13 +6,13 @@ public enum Targets<Scalar: NetworkScalar> {
   case values(Tensor<Scalar>)
 }
 
-/// How well a batch's outputs met their targets: sums, so that batches and ranks can be added up.
+/// The score of a batch's outputs against their targets: sums, so that batches and ranks can be added up.
 public struct BatchScore: Equatable, Sendable {
   /// The number of examples.
   public var examples: Int
   /// The sum of the losses over the examples.
   public var loss: Double
-  /// The number of examples that were classified right; 0 for losses that do not classify.
+  /// The number of examples that were classified correctly; 0 for losses that do not classify.
   public var correct: Int
 
   /// Creates a score; of no examples, if nothing is given.

@@ -1,4 +1,4 @@
-/// A layer (mostly a ``Sequential``) with the memory of its parameters: what is trained.
+/// A layer (mostly a ``Sequential``) with the memory of its parameters, to be trained.
 ///
 /// A network first has private memory, or none. The trainer binds it to other memory
 /// (`bind(values:gradients:owner:adopting:)`); a network that had none until then never takes its place
@@ -25,7 +25,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// The parameters that the network announces to the pass's sink before it computes.
   private let announced: [Parameter<Scalar>]
 
-  /// Makes a network and draws its first values.
+  /// Makes a network and draws its initial weights.
   ///
   /// - Parameters:
   ///   - root: The layers.

@@ -1,4 +1,4 @@
-/// Numbers that are learned, and their gradient: views of a network's flat memory.
+/// A learned tensor and its gradient: views of a network's flat memory.
 public final class Parameter<Scalar: NetworkScalar> {
   /// Its path in the network, such as "0.weight"; the network completes it.
   public internal(set) var name: String

@@ -1,4 +1,4 @@
-/// A rule that turns gradients into better weights, as one pass over a range of flat memory: ``SGD``,
+/// An optimizer's rule, which updates weights by gradients in one pass over a range of flat memory: ``SGD``,
 /// ``Momentum``, ``Adagrad``, ``Adam``, ``LARS``, or one of your own.
 ///
 /// A rule is a value that holds settings only; its state between steps is passed in, by the

@@ -53,7 +53,7 @@ public final class SpanRecorder {
   private var numbers: [String: Int32] = [:]
   private var layers: [ObjectIdentifier: Name] = [:]
 
-  /// Takes memory: 32 bytes a span.
+  /// Allocates memory: 32 bytes a span.
   public init(capacity: Int = 1 << 18) {
     precondition(capacity > 0, "a recorder has room for 1 or more spans, not \(capacity)")
     self.capacity = capacity

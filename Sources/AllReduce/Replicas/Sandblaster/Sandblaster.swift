@@ -63,9 +63,9 @@ public final class Sandblaster {
   /// Minimises a sum. Collective; every rank gives the same arguments.
   ///
   /// - Parameters:
-  ///   - start: Where to begin.
+  ///   - start: The point to begin at.
   ///   - items: The number of items of the sum.
-  ///   - portion: Computes some of it.
+  ///   - portion: Computes a portion of the sum.
   /// - Returns: The minimum that was found.
   /// - Throws: The errors of `portion`, which end the job; ``MPIError``.
   public func minimize(

@@ -17,7 +17,8 @@ public import AllReduceNN
 /// print(training.staleness.mean ?? 0, training.testAccuracy.last!)
 /// ```
 ///
-/// Every rank makes it alike, with the same data. Dean et al., "Large scale distributed deep networks", 2012.
+/// Construct it identically on every rank, with the same data. Dean et al., "Large scale distributed deep networks",
+/// 2012.
 public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// All ranks.
   package let world: Communicator
@@ -40,7 +41,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package var evaluatesEverySteps: Int?
   /// Where the state is kept, and whether to resume from it.
   public var checkpoints: Checkpoints?
-  /// A file for a line of JSON a step of rank 0 (`docs/schemas.md`).
+  /// A file with a line of JSON for each step of rank 0 (`docs/schemas.md`).
   package var log: String?
   /// A folder for a file of scalars that TensorBoard reads.
   package var tensorBoard: String?
@@ -115,13 +116,13 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - root: The network's layers, whole and without memory.
   ///   - data: The training and the test examples.
   ///   - world: All ranks; the last ones serve.
-  ///   - settings: How they train together.
-  ///   - optimizer: The rule that servers update by; with elastic averaging the workers'.
+  ///   - settings: The settings of workers and servers.
+  ///   - optimizer: The update rule of the servers; with elastic averaging, of the workers.
   ///   - loss: The loss to minimise.
   ///   - batchSize: The examples of a worker's step.
-  ///   - globalBatchSize: The examples of a step of all workers, instead; nil for as many times a worker's.
+  ///   - globalBatchSize: The examples of a step of all workers, instead; nil for `batchSize` times the workers.
   ///   - seed: The seed of initial weights, dropout masks and the order of the examples.
-  /// - Throws: ``AgreedError`` on every rank if that cannot be (exit code 64); ``ShapeError``; ``MPIError``.
+  /// - Throws: ``AgreedError`` on every rank if the settings do not fit (exit code 64); ``ShapeError``; ``MPIError``.
   public convenience init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings = ServerSettings(), optimizer: any UpdateRule,

@@ -25,7 +25,7 @@ public struct ServerSettings: Hashable, Sendable {
   /// The strength of elastic averaging's force between the center and all workers together, at most 1.
   public var elasticity = 0.9
 
-  /// One server, which takes every gradient as it comes.
+  /// One server, which applies every gradient as it arrives.
   public init(method: Method = .downpour, servers: Int = 1) {
     (self.method, self.servers) = (method, servers)
   }
