@@ -1,7 +1,7 @@
 internal import CMPI
 
-/// Exchanges between ranks which calls they made and which they wait in: one communicator of all
-/// ranks of the job, apart from all other messages, with receives that are always posted.
+/// The channel by which ranks tell each other which calls they made and which they wait in: one communicator of
+/// all ranks of the job, apart from all other messages, with receives that are always posted.
 ///
 /// It is looked at only in waits that have become slow, so a call that goes well pays nothing for it.
 /// A rank that does not look, as it computes or waits inside MPI, has one question of each other rank to

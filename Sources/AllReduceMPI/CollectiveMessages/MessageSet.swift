@@ -2,7 +2,7 @@ internal import CMPI
 
 /// Messages of a collective that are under way at once, each known by a label.
 ///
-/// What schedules run on. No message of a different call may reach the caller's memory, so each rank's first
+/// Schedules run on it. No message of a different call may reach the caller's memory, so each rank's first
 /// message identifies the call that it belongs to. It holds room for a fixed number of messages and allocates
 /// nothing after it was made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
 ///
