@@ -92,7 +92,7 @@ public struct Plan: Sendable {
 
   /// The grid for a number of ranks.
   ///
-  /// - Throws: ``PlanError`` if the grid needs a different number.
+  /// - Throws: ``PlanError`` if the grid needs a different number of ranks.
   func grid(ranks: Int) throws -> GridShape {
     let grid = grid ?? (layers == .data ? GridShape(data: ranks) : GridShape(model: ranks))
     try grid.check(ranks: ranks)

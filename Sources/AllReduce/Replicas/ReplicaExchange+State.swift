@@ -2,8 +2,8 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension ReplicaExchange {
-  /// What is kept of all replicas, with this rank's part of each. What one network has, has the names that it has
-  /// there: the global weights, and the first replica's other vectors. All else is below `replicas/`.
+  /// The tensors that are kept of all replicas, with this rank's part of each. Those of one network have the names that
+  /// they have there: the global weights, and the first replica's other vectors. All else is below `replicas/`.
   ///
   /// - Parameters:
   ///   - weights: This replica's.

@@ -79,7 +79,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// - Parameters:
   ///   - output: This rank's logits, `[batch, own classes]`.
   ///   - targets: Classes among all, the same on all ranks.
-  ///   - gradient: Of the shape of `output`; may be its memory.
+  ///   - gradient: Memory of the shape of `output`, which may be that of `output`.
   /// - Returns: The score of the batch, the same on all ranks.
   /// - Throws: ``DataError`` for a class that there is not; ``MPIError``.
   package func evaluate(

@@ -1,5 +1,5 @@
-/// Hands out the portions of a batch: each to the worker that asks first, and near the end those that are still out
-/// again. The first result counts.
+/// Hands out the portions of a batch: each to the worker that asks first; near the end, portions that are still out are
+/// handed out again. The first result counts.
 package struct PortionQueue {
   private var fresh: Range<Int>
   /// The worker that computes each portion that is out.
