@@ -1,6 +1,6 @@
-/// A value of json whose objects keep the order of their keys.
+/// A JSON value whose objects keep the order of their keys.
 package enum JSONValue: Sendable {
-  /// What was not measured.
+  /// A value that was not measured.
   case null
   /// True or false.
   case boolean(Bool)

@@ -6,8 +6,8 @@ extension Communicator {
   /// Collective: every rank of this communicator must call it.
   ///
   /// - Parameters:
-  ///   - color: Which group this rank joins, not negative.
-  ///   - key: Where in the group; nil keeps the present order.
+  ///   - color: The number of the group that this rank joins, not negative.
+  ///   - key: The order in the group; nil keeps the present order.
   /// - Returns: The communicator of this rank's colour.
   /// - Throws: ``MPIError``.
   ///

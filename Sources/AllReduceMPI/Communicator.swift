@@ -30,7 +30,7 @@ public final class Communicator {
   /// reduction's time.
   package let shortcut: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
-  /// Whether the ranks call the same things.
+  /// Checks that all ranks make the same calls.
   package let agreement: Agreement
   /// Counts this communicator's calls.
   package let counter: CallCounter
@@ -113,7 +113,7 @@ public final class Communicator {
   /// Collective. Cost: one step in shared memory where all ranks are on one host, else ⌈log₂ size⌉
   /// messages of 32 bytes a rank.
   ///
-  /// - Throws: ``MPIError`` if ranks made another call.
+  /// - Throws: ``MPIError`` if ranks made a different call.
   ///
   /// `MPI_Barrier`
   public func barrier() throws {
@@ -129,7 +129,7 @@ public final class Communicator {
   /// Waits until every rank has come here with the same call, moving everything in flight meanwhile.
   /// Afterwards a call that blocks inside MPI ends: no rank waits elsewhere. Collective.
   ///
-  /// - Throws: ``MPIError`` if ranks made another call.
+  /// - Throws: ``MPIError`` if ranks made a different call.
   package func meet(_ call: Call) throws {
     if size == 1 { return }
     let ticket = try counter.begin(call)
@@ -149,7 +149,7 @@ public final class Communicator {
   /// Moves everything that this rank has in flight, once, without waiting.
   ///
   /// Call it between pieces of a long computation (a millisecond or less apart) so that reductions
-  /// that were started go on meanwhile: MPI and shared memory move only when a rank looks at them.
+  /// that were started advance meanwhile: MPI and shared memory move only when a rank looks at them.
   public func makeProgress() { engine.pollWhileComputing() }
 
   /// Puts an operation that was started under the engine's care until it is waited for.

@@ -19,7 +19,7 @@ extension MPI {
     MPI_Initialized(&initialized)
     precondition(
       communicator == nil || initialized != 0,
-      "MPI.run(over:) takes a communicator of MPI, but MPI has not been initialised.")
+      "MPI.run(over:) takes an MPI communicator, but MPI has not been initialised.")
     // Before MPI starts: a rank that never comes keeps the others waiting in there.
     if let launch = Launch.current, communicator == nil { watchdog.start(size: launch.size) }
     if initialized == 0 { try initialize(threading) } else { try requireThreads(threading) }
@@ -66,7 +66,8 @@ extension MPI {
     try MPIError.check(MPI_Is_thread_main(&isMain), "MPI_Is_thread_main")
     precondition(
       isMain != 0 || provided >= ThreadLevel.serialized.constant,
-      "MPI.run was called on a thread that did not initialise MPI, which allows that thread only.")
+      "MPI was initialised with a thread level below MPI_THREAD_SERIALIZED, so MPI.run must be called on "
+        + "the thread that initialised MPI.")
   }
 
   private static func require(_ threading: ThreadLevel, provided: Int32) throws(MPIError) {
@@ -121,12 +122,12 @@ extension MPI {
     try MPIError.check(code, "MPI_Finalize")
   }
 
-  /// Makes sure that the caller is the thread that MPI belongs to, wherever a rank waits.
+  /// Makes sure that the caller is the thread that called ``MPI/run(threading:_:)``, wherever a rank waits.
   @inline(__always)
   static func requireOwnThread() {
     precondition(
       ck_thread() == ownThread || ownThread == 0,
-      "A communicator is used on a thread that did not call MPI.run: all its calls belong on that one."
+      "A communicator was used on a thread other than the one that called MPI.run; make all its calls on the thread that called MPI.run."
     )
   }
 

@@ -2,7 +2,7 @@ internal import CMPI
 
 /// The process's membership of an MPI job.
 public enum MPI {
-  /// What this rank keeps while MPI is initialised.
+  /// The state of this rank while MPI is initialised.
   ///
   /// Only the thread that called ``run(threading:_:)`` touches it (MPI is used funneled), so it
   /// needs no lock; the compiler cannot know that.
@@ -12,13 +12,13 @@ public enum MPI {
     let engine: ProgressEngine
     let watchdog: Watchdog
     let who: String
-    /// Which host each world rank is on: the lowest world rank there.
+    /// The host of each world rank, as the lowest world rank there.
     let hostOfWorldRank: [Int]
     /// The ways to share a host's memory, the first one to be tried first.
     let hostMemoryWays: [HostMemoryWay]
     /// The hosts and processes of the ranks.
     package let peers: Peers
-    /// What the job's file of measured choices says.
+    /// The contents of the job's file of measured choices.
     let tuning: TuningText?
     /// Communicators that this rank has released.
     let graveyard = Graveyard()
@@ -68,7 +68,7 @@ public enum MPI {
   /// before finalising.
   ///
   /// In a program that has called `MPI_Init` itself the library attaches to that: it neither initialises
-  /// nor finalises, leaves MPI_COMM_WORLD's error handler alone, gives back what it took when `body`
+  /// nor finalises, leaves MPI_COMM_WORLD's error handler alone, releases what it allocated when `body`
   /// returns, and may be run again. Call it from the thread that called `MPI_Init`.
   ///
   /// - Parameters:
@@ -76,7 +76,7 @@ public enum MPI {
   ///     It is duplicated and stays the program's own. Nil for MPI_COMM_WORLD.
   ///   - threading: The thread level that the program needs; the library itself needs `.funneled`.
   ///   - body: The program, given the communicator of all ranks. Communicators must not outlive it.
-  /// - Returns: What `body` returns.
+  /// - Returns: The result of `body`.
   /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for, or if the
   ///   launcher does not belong to it (exit code 64).
   ///

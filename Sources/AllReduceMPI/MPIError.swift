@@ -8,7 +8,7 @@ public protocol ExitCoded: Error {
   var exitCode: Int32 { get }
 }
 
-/// A failed MPI call: what was attempted, MPI's error class, and MPI's own words.
+/// A failed MPI call: what was attempted, MPI's error class, and MPI's own message.
 ///
 /// Every communicator of this library returns its errors (`MPI_ERRORS_RETURN`), so a failure is
 /// thrown instead of ending the process inside MPI.
@@ -17,10 +17,10 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   public let operation: String
   /// MPI's error class, such as `MPI_ERR_TRUNCATE` (15), or nil if MPI reported no error of its own.
   package let errorClass: Int32?
-  /// What happened, in a sentence.
+  /// A sentence that says what happened.
   public let message: String
 
-  /// 70; 64 where the job was not started as it must be.
+  /// 70; 64 if the job was started in a wrong way.
   public let exitCode: Int32
 
   /// The operation, what happened and MPI's error class.
@@ -59,7 +59,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
 }
 
 /// The error that every rank throws when ``Communicator/agreeing(_:)`` found one rank to have
-/// failed; it carries that rank's words and exit code, and is printed once, by rank 0.
+/// failed; it carries that rank's message and exit code, and is printed once, by rank 0.
 public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The lowest rank that failed, in the communicator that agreed.
   package let rank: Int
@@ -68,6 +68,6 @@ public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The exit code that rank's error asks for.
   public let exitCode: Int32
 
-  /// The failing rank's words.
+  /// The failing rank's message.
   public var description: String { message }
 }

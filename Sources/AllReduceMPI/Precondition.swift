@@ -5,8 +5,8 @@ internal import CKernels
 /// Ends the process, and with it the job, with 70 unless the condition holds.
 ///
 /// - Parameters:
-///   - condition: What the caller has to keep to.
-///   - message: What it did instead, with the values, as a sentence.
+///   - condition: The condition that the caller has to satisfy.
+///   - message: A sentence that says what the caller did instead, with the values.
 ///   - file: Where it stands.
 ///   - line: Where it stands.
 @inlinable @inline(__always)

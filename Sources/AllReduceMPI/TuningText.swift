@@ -13,7 +13,7 @@ internal import CMPI
 package struct TuningText: Sendable {
   /// The file, as rank 0 names it.
   package let file: String
-  /// What it says, or why it cannot be read.
+  /// Its contents, or why it cannot be read.
   package let content: Result<String, Unreadable>
 
   /// Why a file cannot be read.

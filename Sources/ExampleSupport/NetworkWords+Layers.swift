@@ -6,7 +6,7 @@ extension NetworkWords {
   /// - Parameters:
   ///   - example: The shape of the data's examples; as many values as ``input``.
   ///   - type: The type of its numbers.
-  ///   - seed: Of the first weights and dropout masks.
+  ///   - seed: The seed of initial weights and dropout masks.
   /// - Returns: A network with private memory.
   /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
   public func network<Scalar: NetworkScalar>(
@@ -85,7 +85,7 @@ extension NetworkWords {
   ///
   /// - Parameter data: What they are to be trained on.
   /// - Returns: The layers.
-  /// - Throws: ``TrainingError`` if the words do not fit it.
+  /// - Throws: ``TrainingError`` if the layers do not fit it.
   public func layers<Scalar: NetworkScalar>(
     fitting data: any Dataset
   ) throws -> [any Layer<Scalar>] {

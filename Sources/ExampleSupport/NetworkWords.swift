@@ -1,4 +1,4 @@
-/// A network as a command line says it: words for layers, separated by commas.
+/// A network as a command line describes it: a word for each layer, separated by commas.
 ///
 /// `784,512,relu,dropout:0.5,10` or `28x28x1,conv:32x3,batchnorm,relu,pool:2,512,relu,10`. The first word
 /// is an example's input: a number of values, or height x width x channels of an image. The other words:
@@ -76,7 +76,8 @@ public struct NetworkWords: Sendable, Equatable {
     if let outputs = numbers(text, separator: "x"), outputs.count == 1 { return .dense(outputs[0]) }
     guard let colon = text.firstIndex(of: ":") else {
       throw Reason(
-        text: "words are numbers, conv:FILTERSxSIZE, pool:SIZE, avgpool:SIZE, dropout:PART, "
+        text:
+          "a layer is a number of outputs, conv:FILTERSxSIZE, pool:SIZE, avgpool:SIZE, dropout:PART, "
           + Plain.allCases.map(\.rawValue).joined(separator: ", "))
     }
     let (name, rest) = (String(text[..<colon]), String(text[text.index(after: colon)...]))
@@ -90,11 +91,11 @@ public struct NetworkWords: Sendable, Equatable {
       return .averagePool(size: size, stride: stride)
     case "dropout":
       guard let part = Double(rest), part >= 0, part < 1 else {
-        throw Reason(text: "dropout takes a number from 0 up to 1")
+        throw Reason(text: "dropout takes a number that is at least 0 and less than 1")
       }
       return .dropout(part)
     default:
-      throw Reason(text: "with a colon there are conv, pool, avgpool and dropout")
+      throw Reason(text: "before a colon stands conv, pool, avgpool or dropout")
     }
   }
 

@@ -4,9 +4,9 @@ public import AllReduce
 public struct NetworkWordsError: ExitCoded, CustomStringConvertible, Sendable {
   /// The word.
   public let word: String
-  /// Its place among the words, from 1.
+  /// Its place in the list, from 1.
   public let place: Int
-  /// What should stand there.
+  /// What the layer should be.
   public let reason: String
 
   /// 64: wrong usage.

@@ -12,7 +12,7 @@ public struct OwnData: Sendable {
   public var ignored: [String] = []
   /// The array of inputs, of an NPZ file.
   public var inputs: String?
-  /// Which share of the examples is drawn for the test; nil for a fifth.
+  /// The share of the examples that is drawn for the test; nil for a fifth.
   public var testShare: Double?
   /// The examples to be tested on.
   public var test: String?
@@ -22,7 +22,7 @@ public struct OwnData: Sendable {
   public var limit: Int?
   /// Whether inputs of an NPY file stay there, and are read as they are asked for.
   public var fromDisk = false
-  /// What draws the test's examples.
+  /// The seed of the draw of the test's examples.
   public var seed: UInt64 = 1
 
   /// Names the file.

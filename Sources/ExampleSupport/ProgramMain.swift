@@ -15,7 +15,7 @@ public enum ProgramMain {
   /// ends the job with the error's own code (``ExitCoded``).
   ///
   /// - Parameters:
-  ///   - command: What the command line is read into.
+  ///   - command: The type that the command line is parsed into.
   ///   - body: The program: the command line, the communicator of all ranks and where to write.
   public static func run<Command: ParsableCommand>(
     _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Void
@@ -85,7 +85,7 @@ public enum ProgramMain {
   /// Reads the command line and runs a program that needs no job; ends the process.
   ///
   /// - Parameters:
-  ///   - command: What the command line is read into.
+  ///   - command: The type that the command line is parsed into.
   ///   - body: The program: the command line and where to write. An error that it throws ends the process with
   ///     the error's own code (``ExitCoded``).
   public static func runAlone<Command: ParsableCommand>(
@@ -126,7 +126,7 @@ public enum ProgramMain {
 
 /// A command line that cannot be understood.
 private struct UsageError: ExitCoded, CustomStringConvertible {
-  /// What is wrong, and how the program is used.
+  /// What is wrong, and the usage of the program.
   let description: String
   let exitCode: Int32 = 64
 

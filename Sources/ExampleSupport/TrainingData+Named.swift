@@ -8,7 +8,7 @@ extension TrainingData {
   ///   - name: `digits`, `synthetic`, or a directory of IDX files; nil for Fashion-MNIST where it is installed,
   ///     else digits.
   ///   - limit: The most examples to learn from; synthetic makes as many (10,000 if nil).
-  ///   - seed: Of synthetic examples.
+  ///   - seed: The seed of synthetic examples.
   /// - Returns: Examples to learn from and to test on.
   /// - Throws: ``DataError``.
   public static func named(_ name: String?, limit: Int?, seed: UInt64) throws -> TrainingData {

@@ -6,7 +6,8 @@ public protocol TrainingProgram: ParsableCommand {
   /// Whether it is to compare.
   var checking: CheckOptions { get }
 
-  /// What this rank would learn from, in a line: equal on ranks that have the same data. Every rank calls it.
+  /// A line that describes the data that this rank would learn from: equal on ranks that have the same data. Every rank
+  /// calls it.
   ///
   /// - Throws: What is wrong with the data.
   func describeData(in world: Communicator) throws -> String

@@ -27,7 +27,7 @@ struct GroupSoak {
         if random.next() % 2000 == 0 { usleep(UInt32(random.next() % 3000)) }
         pending.append(Started(try groups[index * 3 / arrays.count].startAllReduce(array, .sum)))
       }
-      // Waited for in another order than started, each rank in its own.
+      // Waited for in a different order than started, each rank in its own.
       let first = Int(random.next() % UInt64(arrays.count))
       for place in arrays.indices {
         let index = (first + place) % arrays.count

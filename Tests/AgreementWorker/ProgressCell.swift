@@ -9,7 +9,7 @@ struct ProgressCell {
   enum Call: String, CaseIterable {
     case native, allGather, gather, scatter, allToAll, text, agreeing, split, duplicate, arena
     case firstReduction, splitByHost
-    /// Two all-reduces on two communicators, started in another order.
+    /// Two all-reduces on two communicators, started in a different order.
     case crossedStarts
   }
 

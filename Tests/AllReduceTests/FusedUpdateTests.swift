@@ -110,7 +110,7 @@ final class FusedUpdateTests: XCTestCase {
     XCTAssertTrue(wanted.contains { $0 != 0 })
     for found in weights {
       for (index, value) in wanted.enumerated() where found.values[index] != value {
-        // Norms are added up in another order by parts.
+        // Norms are added up in a different order by parts.
         XCTAssertEqual(
           found.values[index], value, accuracy: optimizer.usesNorms ? 1e-5 * abs(value) : 0,
           "\(optimizer) on \(ranks) ranks, element \(index)")

@@ -87,7 +87,7 @@ final class WireScheduleTests: XCTestCase {
     }
   }
 
-  /// The verifier refuses ranks that keep other bits than they sent.
+  /// The verifier refuses ranks that keep different bits than they sent.
   func testVerifierRefusesUnequalBits() {
     let schedules = (0..<2).map { rank in
       var plan = ScheduleBuilder(rank: rank, size: 2, count: 4, segment: 4, wireFormat: .bfloat16)

@@ -21,7 +21,7 @@ final class ReplicaStateTests: CollectiveTestCase {
       loss: SoftmaxCrossEntropy(), seed: seed)
   }
 
-  /// Takes steps, of which each sees other examples, and returns this replica's losses.
+  /// Takes steps, each with different examples, and returns this replica's losses.
   private func run(_ trainer: Trainer<Float>, _ steps: Range<Int>) throws -> [Double] {
     let share = trainer.share
     return try steps.map { step in

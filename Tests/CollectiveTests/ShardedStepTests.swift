@@ -47,7 +47,7 @@ final class ShardedStepTests: CollectiveTestCase {
       let written = order == .broadcastInTurn && world.hosts.count == 1 ? each / world.size : 0
       XCTAssertEqual(crossing, [each, each + written], "\(order)")
       guard order != .atOnce else { continue }
-      // What is kept of the examples in the layers behind grows with how many are there at once.
+      // The memory of the examples in the later layers grows with the number that they have at once.
       XCTAssertEqual(trainer.largestTurn, batch)
       let buffers = order == .broadcastInTurn && world.size > 1 ? 3 : 2
       XCTAssertEqual(trainer.turnCapacity, buffers * batch * width, "\(order)")

@@ -178,7 +178,8 @@ final class StopTests: CollectiveTestCase {
         XCTAssertTrue(words.contains("copies of \(parameter.name) differ"), words)
         XCTAssertTrue(
           words.contains(
-            world.size == 2 ? "ranks 0 and 1 have" : "rank \(world.size - 1) has other bits"),
+            world.size == 2
+              ? "ranks 0 and 1 have" : "rank \(world.size - 1) differs from the others"),
           words)
       }
     }

@@ -61,6 +61,6 @@ final class ChartRunTests: XCTestCase {
     }
     let more = try chart("--trace", trace.path)
     XCTAssertEqual(more.exitCode, 65)
-    XCTAssertTrue(more.errors.contains("it has 1 steps, and 2 are to be drawn"), more.errors)
+    XCTAssertTrue(more.errors.contains("it has only 1 of the 2 steps to draw"), more.errors)
   }
 }

@@ -21,7 +21,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
 
   func testWrongUsage() throws {
     let cases: [(arguments: [String], parts: [String])] = [
-      (["--strategy", "lbfgs"], ["--strategy lbfgs", "not there yet"]),
+      (["--strategy", "lbfgs"], ["--strategy lbfgs", "not available yet"]),
       (["--strategy", "model", "--transition", "a"], ["--transition a", "model"]),
       (["--grid", "2x2"], ["--grid 2x2", "data"]), (["--grid", "2"], ["--grid"]),
       (["--strategy", "hybrid", "--transition", "a", "--variable-batch"], ["--variable-batch"]),

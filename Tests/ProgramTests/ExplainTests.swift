@@ -26,7 +26,8 @@ final class ExplainTests: XCTestCase {
     let many = ["--count", "100000", "--segments", "256"]
     let outcome = try ProgramRunner().run("explain", ["--ranks", "64"] + many, wrapper: limited)
     XCTAssertEqual(outcome.exitCode, 64, outcome.errors)
-    XCTAssertTrue(outcome.errors.contains("messages, and 100000 are the most"), outcome.errors)
+    XCTAssertTrue(
+      outcome.errors.contains("messages, but at most 100000 can be drawn"), outcome.errors)
     let fewer = try ProgramRunner().run("explain", ["--ranks", "8"] + many, wrapper: limited)
     XCTAssertEqual(fewer.exitCode, 0, fewer.errors)
   }

@@ -157,7 +157,7 @@ final class FaultTests: XCTestCase {
       ("root", "The root is rank -1, but ranks are 0..<3."),
       ("layer", "a dense layer cannot have 0 inputs, 10 outputs"),
       ("nested", "MPI.run was called inside of MPI.run"),
-      ("thread", "used on a thread that did not call MPI.run"),
+      ("thread", "used on a thread other than the one that called MPI.run"),
     ] {
       let outcome = try run("misuse-\(misuse)")
       check(outcome, exitCode: 70, says: [words])

@@ -98,7 +98,9 @@ final class HostMemoryTests: ProgramTestCase {
       "sum", options: ["--mca", "btl", "self,tcp"], wrapper: ["sh", "-c", alone])
     checkSums(outcome, on: "[[0, 1], [2]]")
     XCTAssertTrue(
-      outcome.errors.contains("warning: ranks 0 and 1; rank 2 on "), outcome.errors)
+      outcome.errors.contains(
+        " memory can be shared only within these groups: ranks 0 and 1; rank 2"),
+      outcome.errors)
   }
 
   func testWithoutProc() throws {
@@ -206,7 +208,7 @@ final class HostMemoryTests: ProgramTestCase {
     let outcome = try run("arena", "1000000000000", ranks: 2)
     checkRefused(
       outcome, "an arena of 1000000000000 float (4.0 TB a rank) on ranks 0 and 1 of ",
-      " needs 8.0 TB, and ", " are available")
+      " needs 8.0 TB, but only ", " are available")
   }
 
   /// What one rank takes is there; what all take is not.
@@ -222,20 +224,20 @@ final class HostMemoryTests: ProgramTestCase {
   func testALimitOfAddresses() throws {
     let limited = ["sh", "-c", "ulimit -v 3000000; exec \"$0\" \"$@\""]
     let outcome = try run("arena", "500000000", ranks: 2, wrapper: limited)
-    checkRefused(outcome, " needs 4.0 GB of addresses, and 2.", "GB are left (ulimit -v)")
+    checkRefused(outcome, " needs 4.0 GB of address space, but ulimit -v leaves only 2.", " GB")
 
     let training = try ProgramRunner().run(
       "train-classifier",
       ["--data", "digits", "--layers", "64,16777216,10", "--global-batch-size", "8"], ranks: 2,
       wrapper: limited, environment: ["ALLREDUCE_DEADLINE": "30"])
-    checkRefused(training, " needs ", " GB of addresses, and 2.", "GB are left (ulimit -v)")
+    checkRefused(training, " needs ", " GB of address space, but ulimit -v leaves only 2.", " GB")
     XCTAssertEqual(training.leftBehind, [])
 
     let alone = try ProgramRunner().run(
       "train-classifier",
       ["--data", "digits", "--layers", "64,16777216,10", "--global-batch-size", "8"],
       wrapper: limited)
-    checkRefused(alone, "GB are left (ulimit -v)")
+    checkRefused(alone, " but ulimit -v leaves only ", " GB")
   }
 
   /// A memory file may not grow; a segment may.
@@ -259,7 +261,7 @@ final class HostMemoryTests: ProgramTestCase {
     let outcome = try run(
       "arena", "100000000", ranks: 2,
       wrapper: ["sh", "-c", "echo $$ >\(folder)/cgroup.procs; exec \"$0\" \"$@\""])
-    checkRefused(outcome, " needs 80", " MB, and ", " MB are available")
+    checkRefused(outcome, " needs 80", " MB, but only ", " MB are available")
     // Weights are private, and taken at the touch.
     for strategy in ["data", "model", "hybrid"] {
       let training = try ProgramRunner().run(

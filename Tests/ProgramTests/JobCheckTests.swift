@@ -18,14 +18,14 @@ final class JobCheckTests: ProgramTestCase {
       ] {
         XCTAssertTrue(outcome.output.contains("\n\(row)"), "\(row) in \(outcome.output)")
       }
-      XCTAssertTrue(outcome.output.hasSuffix("All ranks have the same.\n"), outcome.output)
+      XCTAssertTrue(outcome.output.hasSuffix("All ranks agree.\n"), outcome.output)
     }
   }
 
   func testOneRankAloneAgreesWithItself() throws {
     let outcome = try ProgramRunner().run("train-linreg", ["--check"])
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
-    XCTAssertTrue(outcome.output.hasSuffix("All ranks have the same.\n"), outcome.output)
+    XCTAssertTrue(outcome.output.hasSuffix("All ranks agree.\n"), outcome.output)
   }
 
   func testWhatDiffersIsNamed() throws {

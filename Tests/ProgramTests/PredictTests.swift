@@ -43,7 +43,7 @@ final class PredictTests: KeptRunTestCase {
     XCTAssertEqual(rows.count, lines.count)
     let right = zip(rows, words).dropFirst().count { $1.hasSuffix("," + $0[0]) }
     XCTAssertGreaterThan(Double(right) / 569, 0.95)
-    // Batches of another size are multiplied in another order.
+    // Batches of a different size are multiplied in a different order.
     let others = try predict(state + ["--batch-size", "7"], ranks: 3).split(separator: "\n")
     XCTAssertEqual(others.count, rows.count)
     for (other, row) in zip(others, rows).dropFirst() {

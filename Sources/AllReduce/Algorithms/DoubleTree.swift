@@ -26,7 +26,7 @@ enum DoubleTree {
   /// A rank's place in one of the trees.
   ///
   /// Ranks have labels 1...p, in the order in which a binary search tree would hold them: the lowest
-  /// set bit of a label tells its height, so odd labels are leaves. Labels of the second tree are
+  /// set bit of a label gives its height, so odd labels are leaves. Labels of the second tree are
   /// those of the first mirrored, or moved on by one where p is odd: what was odd becomes even. (Of an
   /// odd number of ranks, one is a leaf in both.)
   private struct Node {

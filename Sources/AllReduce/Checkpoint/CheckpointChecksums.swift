@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// Why a file is no state to go on from.
+/// Why a file is not a state to resume from.
 package struct StateRefusal: Error {
   let error: DataError
   /// Whether an older generation may be taken in its place: not if it is of another kind, or a later version.
@@ -9,10 +9,10 @@ package struct StateRefusal: Error {
 
 /// How damage is found in a state: a checksum of the header, and one of each tensor in the header's metadata.
 enum CheckpointChecksums {
-  /// What the metadata calls the checksum of the header, and that of the tensors' checksums.
+  /// The keys of the header's checksum, and of the tensors' checksums, in the metadata.
   static let (headerKey, tensorsKey) = ("header_checksum", "checksums")
 
-  /// What stands in the place of a checksum that is not known yet, as long as one.
+  /// A placeholder for a checksum that is not known yet, of the same length.
   static let unknown = WeightChecksum.text(0)
 
   /// The checksums of tensors as they stand in the metadata: json, by name.
@@ -60,7 +60,7 @@ extension SafetensorsFile {
     func damaged(_ expected: String, _ found: String) -> DataError {
       DataError(
         file: path, expected: expected, found: found,
-        advice: "the file is damaged: take an older state, or begin again")
+        advice: "the file is damaged: use an older state, or begin again")
     }
     guard let isWhole = withHeader({ CheckpointChecksums.isWhole(header: $0) }) else {
       return false

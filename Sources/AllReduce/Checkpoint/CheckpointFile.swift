@@ -7,7 +7,7 @@ package struct CheckpointFile {
   /// Whether damage would have been found.
   let isChecked: Bool
 
-  /// What the metadata calls a file of this kind, and the version of its contents that is written.
+  /// The name of this kind of file in the metadata, and the version of its contents that is written.
   static let (format, version) = ("allreduce.checkpoint", "2")
 
   /// Opens a file and makes sure that it is a state, and that nothing in it has changed.

@@ -13,7 +13,7 @@ final class CheckpointLock {
 
   /// Takes the lock. Where the file system has none, as some of networks, nothing is locked.
   ///
-  /// - Throws: ``DataError`` that says who has it, or with the system's reason if there can be no such file.
+  /// - Throws: ``DataError`` that says which process has it, or with the system's reason if there can be no such file.
   init(folder: String, host: String) throws(DataError) {
     let path = "\(folder)/.lock"
     descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)

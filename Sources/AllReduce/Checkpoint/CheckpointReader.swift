@@ -1,11 +1,11 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// A state that ranks go on from: the newest whole one of a folder. Rank 0 alone reads the file.
+/// A state that ranks resume from: the newest whole one of a folder. Rank 0 alone reads the file.
 package struct CheckpointReader {
   /// Where the training stands.
   package let state: TrainingState
-  /// What a user should know of the file, on rank 0.
+  /// Remarks for the user on the file, on rank 0.
   package let notes: [String]
   /// The files that were found damaged, on rank 0: all are newer than the state.
   let damaged: [String]
@@ -16,7 +16,7 @@ package struct CheckpointReader {
 
   /// Opens the newest state that is whole. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is none; the words are those of the newest.
+  /// - Throws: ``AgreedError`` if there is none; its message is that of the newest.
   init(_ checkpoint: Checkpoint, over communicator: Communicator) throws {
     self.communicator = communicator
     var (notes, damaged) = ([String](), [String]())
@@ -42,7 +42,7 @@ package struct CheckpointReader {
   /// Opens a state for predictions. Collective.
   ///
   /// - Parameters:
-  ///   - path: The folder of a training, whose best state is taken where it is kept, else the newest; or a file.
+  ///   - path: The folder of a training, whose best state is used if it is kept, else the newest; or a file.
   ///   - communicator: The ranks.
   /// - Throws: ``AgreedError`` if there is none that is whole.
   package init(state path: String, over communicator: Communicator) throws {
@@ -85,10 +85,12 @@ package struct CheckpointReader {
     for path in files {
       do throws(StateRefusal) {
         let file = try CheckpointFile(path: path)
-        if let first { notes.append("warning: \(first). The state before it is taken, \(path).") }
+        if let first {
+          notes.append("warning: \(first). Falling back to the state before it, \(path).")
+        }
         if !file.isChecked {
           notes.append(
-            "warning: \(path) is a state of version 1, which has no checksums: damage would not be seen."
+            "warning: \(path) is a state of version 1, which has no checksums: corruption would go undetected."
           )
         }
         return file
@@ -101,11 +103,11 @@ package struct CheckpointReader {
     throw first ?? missing(checkpoint)
   }
 
-  /// What is said of a folder without a state.
+  /// The error for a folder without a state.
   static func missing(_ checkpoint: Checkpoint) -> DataError {
     DataError(
-      file: checkpoint.path, expected: "the state to resume from", found: "no such file",
-      advice: "begin without resuming, or name the folder of a run")
+      file: checkpoint.path, expected: "a state", found: "no such file",
+      advice: "name the folder in which a run kept its state; a new run begins without resuming")
   }
 
   /// Gives all ranks what they hold of the state. Collective.
@@ -115,7 +117,7 @@ package struct CheckpointReader {
   ///     after all names and shapes were found right.
   ///   - left: Prefixes of the names of tensors that the state may also have.
   ///   - check: Throws, on rank 0, if something else does not fit.
-  /// - Throws: ``AgreedError`` if the state is of another network or optimizer.
+  /// - Throws: ``AgreedError`` if the state belongs to a different network or optimizer.
   package func read<Scalar: NetworkScalar & ReducibleScalar>(
     into tensors: [StateTensor<Scalar>], leavingOut left: [String] = ["replicas/"],
     check: () throws -> Void = {}

@@ -8,7 +8,7 @@ internal import CKernels
   import Darwin
 #endif
 
-/// A copy of a state that a thread writes while the training goes on; on rank 0.
+/// A copy of a state that a thread writes in the background while training continues; on rank 0.
 ///
 /// Its memory, as large as the state, is kept for the next one.
 final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {

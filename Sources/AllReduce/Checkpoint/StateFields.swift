@@ -1,6 +1,6 @@
-/// The members of an object of json, asked for by name and type.
+/// The members of a JSON object, asked for by name and type.
 package struct StateFields {
-  /// What is missing or wrong.
+  /// A missing or wrong member.
   package struct Mistake: Error {
     let expected: String
     let found: String
@@ -10,11 +10,11 @@ package struct StateFields {
 
   init(_ text: String) throws(Mistake) {
     do {
-      self.init(try StateFields.object(JSONReader.read(text), "json"))
+      self.init(try StateFields.object(JSONReader.read(text), "a JSON object"))
     } catch let mistake as Mistake {
       throw mistake
     } catch {
-      throw Mistake(expected: "an object of json", found: "\(text.prefix(20))...")
+      throw Mistake(expected: "a JSON object", found: "\(text.prefix(20))...")
     }
   }
 
@@ -23,10 +23,10 @@ package struct StateFields {
   }
 
   private static func object(
-    _ node: JSONNode?, _ name: String
+    _ node: JSONNode?, _ expected: String
   ) throws(Mistake) -> [(name: String, node: JSONNode)] {
     guard case .object(let members)? = node?.value else {
-      throw Mistake(expected: "an object as \(name)", found: node?.summary ?? "none")
+      throw Mistake(expected: expected, found: node?.summary ?? "none")
     }
     return members
   }
@@ -38,11 +38,11 @@ package struct StateFields {
   func has(_ name: String) -> Bool { members[name] != nil }
 
   func object(_ name: String) throws(Mistake) -> StateFields {
-    StateFields(try StateFields.object(members[name], "\"\(name)\""))
+    StateFields(try StateFields.object(members[name], "an object as \"\(name)\""))
   }
 
   func text(_ name: String) throws(Mistake) -> String {
-    guard case .text(let text)? = members[name]?.value else { throw wrong("a text", name) }
+    guard case .text(let text)? = members[name]?.value else { throw wrong("a string", name) }
     return text
   }
 
@@ -53,12 +53,12 @@ package struct StateFields {
     return value
   }
 
-  /// A text, or nil if there is none of the name.
+  /// A string, or nil if no member has the name.
   func optionalText(_ name: String) throws(Mistake) -> String? {
     has(name) ? try text(name) : nil
   }
 
-  /// A number of 64 bits, written as a text.
+  /// A number of 64 bits, written as a string.
   func word(_ name: String) throws(Mistake) -> UInt64 {
     guard let value = UInt64(try text(name)) else { throw wrong("a number in quotes", name) }
     return value
@@ -66,11 +66,11 @@ package struct StateFields {
 
   func texts(_ name: String) throws(Mistake) -> [String] {
     guard case .list(let elements)? = members[name]?.value else {
-      throw wrong("a list of texts", name)
+      throw wrong("a list of strings", name)
     }
     var texts: [String] = []
     for element in elements {
-      guard case .text(let text) = element.value else { throw wrong("a list of texts", name) }
+      guard case .text(let text) = element.value else { throw wrong("a list of strings", name) }
       texts.append(text)
     }
     return texts

@@ -107,7 +107,7 @@ package struct StatePiece: Hashable, Sendable {
   }
 }
 
-/// What a rank holds of a tensor that belongs to a training's state.
+/// The part that a rank holds of a tensor of a training's state.
 ///
 /// All ranks together hold every element; several may hold the same ones. A rank may hold none.
 public struct StateTensor<Scalar: NetworkScalar> {
@@ -179,7 +179,7 @@ public struct StateTensor<Scalar: NetworkScalar> {
 }
 
 extension Parameter {
-  /// What is held of the whole.
+  /// The part that is held.
   fileprivate var piece: StatePiece {
     shard.map { StatePiece($0) } ?? StatePiece(0..<shape.count)
   }
@@ -207,7 +207,7 @@ extension Layer {
 }
 
 extension Optimizer {
-  /// What the rule remembers of ``range``, cut into the parameters that it belongs to:
+  /// The optimizer's state for ``range``, cut into the parameters that it belongs to:
   /// `optimizer/momentum/0.weight`. On every rank a tensor for each vector and parameter, with what this one has.
   package var stateTensors: [StateTensor<Scalar>] {
     state.flatMap { name, values in
@@ -220,10 +220,10 @@ extension ParameterLayout {
   /// A vector that runs along with a range of the flat memory, cut into the parameters that it belongs to.
   ///
   /// - Parameters:
-  ///   - values: As many as the range has.
+  ///   - values: A value for each element of the range.
   ///   - range: The elements of the flat memory that this rank has.
-  ///   - prefix: What comes before the parameters' names.
-  ///   - owner: What keeps the values alive.
+  ///   - prefix: The prefix of the parameters' names.
+  ///   - owner: An object that keeps the values alive.
   /// - Returns: A tensor for each parameter, on every rank, with what this one has of it.
   func stateTensors(
     of values: UnsafeMutableBufferPointer<Scalar>, _ range: Range<Int>, prefix: String,

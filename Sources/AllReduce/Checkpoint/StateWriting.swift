@@ -1,10 +1,10 @@
 internal import AllReduceNN
 
-/// What a state is kept as.
+/// The use of a state.
 struct StateUse: OptionSet {
   let rawValue: Int
 
-  /// What a run that is resumed goes on from.
+  /// The state that a resumed run resumes from.
   static let newest = StateUse(rawValue: 1)
   /// The one with the best evaluation so far.
   static let best = StateUse(rawValue: 2)
@@ -45,7 +45,7 @@ struct StateWriting<Scalar: NetworkScalar> {
   /// Writes the next elements, which are of a tensor.
   ///
   /// - Throws: ``TrainingError`` if one is not finite: such a state would take the place of the last one that a
-  ///   training can go on from; ``OutputError``.
+  ///   training can resume from; ``OutputError``.
   func add(_ chunk: UnsafeBufferPointer<Scalar>, to number: Int) throws {
     guard StateWriting.isFinite(chunk) else {
       throw TrainingError.notFinite(tensor: shapes[number].name)

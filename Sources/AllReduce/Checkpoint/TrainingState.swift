@@ -15,9 +15,9 @@ public struct TrainingState: Equatable, Sendable {
   package var epochScore = BatchScore()
   /// The number that the next step's dropout masks depend on (``Trainer/nextStep``).
   public var randomStep: UInt64 = 0
-  /// Which examples are in which step; its batch is the global one, which is kept.
+  /// The assignment of examples to steps; its batch is the global one, which the state keeps.
   package var sampler: EpochSampler
-  /// The rule of the update and its settings, in words that tell rules apart.
+  /// A description of the update rule that differs for different rules and settings.
   package var optimizer: String
   /// The learning rate over the steps.
   package var schedule: LearningRateSchedule
@@ -27,12 +27,12 @@ public struct TrainingState: Equatable, Sendable {
   package var testAccuracy: [Double] = []
   /// The mean loss on the test examples after each whole epoch; empty in a state that has none.
   package var testLoss: [Double] = []
-  /// Where replicas stand in their rounds; nil where ranks train in step.
+  /// Where replicas stand in their rounds; nil where all ranks train synchronously.
   package var replicas: KeptReplicas?
 
   /// The layers of the whole network (``Layer/summary``); nil in a state of version 1.
   package var layers: String?
-  /// The layers as the programs' option `--layers` takes them, if who trained said so.
+  /// The layers as the programs' option `--layers` takes them, if the training program gave them.
   package var layerWords: String?
   /// How the examples were read; nil where that was the caller's own way.
   package var examples: ExampleFormat?
@@ -60,7 +60,7 @@ extension TrainingState {
           ("correct", .integer(epochScore.correct)),
         ])
       ),
-      // Numbers of 64 bits are texts: many readers of json have 53.
+      // Numbers of 64 bits are strings: many JSON readers have 53 bits.
       ("random_step", .text("\(randomStep)")),
       (
         "sampler",

@@ -15,7 +15,7 @@ struct Choices {
     let algorithm: ReductionAlgorithm
   }
 
-  /// Those of the job's table for this placement of ranks, else the built-in ones.
+  /// The choices of the job's table for this placement of ranks, else the built-in ones.
   ///
   /// No messages: all ranks hold the same tables. Ends the job if they cannot be used.
   init(ranksPerHost hosts: [Int]) {

@@ -1,4 +1,4 @@
-/// A value of json, as far as tables of choices need it, and where it stands.
+/// A JSON value, as far as tables of choices need it, and the line that it begins on.
 struct JSONNode {
   enum Value {
     case null, boolean(Bool), integer(Int), number(Double), text(String)
@@ -10,7 +10,7 @@ struct JSONNode {
   /// The line of the text that it begins on, from 1.
   let line: Int
 
-  /// The value in a few words, for errors.
+  /// A short description of the value, for errors.
   var summary: String {
     switch value {
     case .null: "null"
@@ -24,9 +24,9 @@ struct JSONNode {
   }
 }
 
-/// Reads json (RFC 8259). Foundation's decoders tell no lines, which errors name, and keep neither the order of
-/// members nor that one stands twice, which headers of tensors are checked for; and their first use takes 5 MB of
-/// each rank's resident memory, or 11 MB by way of all of Foundation, which the library needs for nothing else.
+/// Reads JSON (RFC 8259). Foundation's decoders report no lines, which errors name, and keep neither the order of
+/// members nor duplicates, which headers of tensors are checked for; and their first use adds 5 MB to each rank's
+/// resident memory, or 11 MB by way of all of Foundation, which the library needs for nothing else.
 struct JSONReader {
   /// Where the text is not JSON, and why.
   struct Mistake: Error {
@@ -225,7 +225,7 @@ extension JSONNode {
 
   func text(_ name: String) throws(JSONReader.Mistake) -> String {
     guard case .text(let text) = value else {
-      throw mistake("has \(summary) for \(name), and not a text")
+      throw mistake("has \(summary) for \(name), and not a string")
     }
     return text
   }

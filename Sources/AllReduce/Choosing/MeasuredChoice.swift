@@ -1,6 +1,6 @@
 /// Turns measured times into an algorithm for each size.
 package enum MeasuredChoice {
-  /// What was measured at one size: the median of each algorithm's times.
+  /// The measurements at one size: the median of each algorithm's times.
   package struct Size {
     package let bytes: Int
     package let seconds: [ReductionAlgorithm: Double]

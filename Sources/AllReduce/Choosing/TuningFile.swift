@@ -2,7 +2,7 @@ import AllReduceMPI
 
 /// A file of measured choices that cannot be used.
 package struct TuningError: ExitCoded, CustomStringConvertible, Equatable {
-  /// What is wrong with which file, and what to do.
+  /// The file, what is wrong with it, and advice.
   package let description: String
 
   /// 65: bad input data.

@@ -23,7 +23,7 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Collective {
-  /// What ranks compare of a call.
+  /// The fields of a call that ranks compare.
   @inline(__always)
   func call(
     _ operation: ReductionOperation, _ type: ScalarType, count: Int,
@@ -72,7 +72,7 @@ extension Schedule {
   /// ``ReductionAlgorithm/Kind/form(of:)``.
   ///
   /// - Parameters:
-  ///   - collective: What is to be done. Blocks are those of ``BlockPartition``.
+  ///   - collective: The collective to carry out. Blocks are those of ``BlockPartition``.
   ///   - algorithm: One that has a schedule.
   ///   - rank: The rank whose steps are wanted.
   ///   - size: The number of ranks.

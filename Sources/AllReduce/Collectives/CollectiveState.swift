@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What a communicator keeps for its collectives.
+/// The state of a communicator for its collectives.
 final class CollectiveState {
   /// The choices of `automatic`.
   let choices: Choices

@@ -9,10 +9,10 @@ extension Communicator {
   ///   - values: On the root the elements to send; on other ranks they are overwritten.
   ///   - root: The rank that has them.
   ///   - algorithm: How they travel.
-  ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the root's own
+  ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the root's own
   ///     are rounded too, so that all ranks hold the same bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Bcast`
   public func broadcast<Scalar: ReducibleScalar>(
@@ -50,9 +50,9 @@ extension Communicator {
   ///   - operation: How they are combined.
   ///   - root: The rank that gets the result.
   ///   - algorithm: How they travel.
-  ///   - wireFormat: In how many bits `Float` elements travel; the result itself keeps 32 bits.
+  ///   - wireFormat: The format of `Float` elements in messages; the result itself keeps 32 bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Reduce`
   public func reduce<Scalar: ReducibleScalar>(
@@ -89,11 +89,11 @@ extension Communicator {
   ///   - values: This rank's elements.
   ///   - operation: How they are combined.
   ///   - algorithm: How they travel.
-  ///   - wireFormat: In how many bits `Float` elements travel; the block itself keeps 32 bits, unless
+  ///   - wireFormat: The format of `Float` elements in messages; the block itself keeps 32 bits, unless
   ///     it had to be sent to this rank at the end.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: This rank's block, `BlockPartition(count: values.count, parts: size)[rank]`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Reduce_scatter`
   public func reduceScatter<Scalar: ReducibleScalar>(
@@ -129,10 +129,10 @@ extension Communicator {
   ///   - values: The vector; this rank's block is `BlockPartition(count: values.count, parts:
   ///     size)[rank]`. Afterwards all of it.
   ///   - algorithm: How the blocks travel.
-  ///   - wireFormat: In how many bits `Float` elements travel; with a 16-bit format the rank's own
+  ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the rank's own
   ///     block is rounded too, so that all ranks hold the same bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Allgatherv`
   public func allGather<Scalar: ReducibleScalar>(
@@ -199,8 +199,8 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - values: On the root all elements, `counts.reduce(0, +)` of them; ignored elsewhere.
-  ///   - counts: How many each rank gets, the same on all ranks; nil for blocks that differ by one at
-  ///     most (``BlockPartition``), whose total the root tells the others.
+  ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks that differ by one
+  ///     at most (``BlockPartition``), whose total the root sends to the others.
   ///   - root: The rank that has them.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: `counts[rank]` elements.

@@ -165,23 +165,24 @@ extension Communicator {
   /// Combines every rank's elements and gives each the result, in place.
   ///
   /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm,
-  /// wire format and name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise the same on all ranks and in every run with the same number of ranks and
-  /// the same algorithm. Nothing is allocated after the first call of a kind.
+  /// wire format and name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise
+  /// the same on all ranks and in every run with the same number of ranks and the same algorithm. Nothing is allocated
+  /// after the first call of a kind.
   ///
   /// - Parameters:
   ///   - values: This rank's elements; afterwards the result.
   ///   - operation: How they are combined; a mean needs floating-point elements.
   ///   - algorithm: How they travel. Steps and bytes of each: `docs/algorithms.md`.
-  ///   - wireFormat: In how many bits `Float` elements travel as messages. With a 16-bit format the
+  ///   - wireFormat: The format of `Float` elements in messages. With a 16-bit format the
   ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
   ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = `WireFormat.unitRoundoff` and R = p for
   ///     the ring, 2 for flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive
   ///     doubling and halving-doubling where p is not a power of two. In `hierarchical` hosts count instead of
   ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is
-  ///     rounded. A precondition refuses a 16-bit format for other elements than `Float`, and for `native`.
-  ///   - name: A name for the call, the same on all ranks, by which equal calls in another order are told
+  ///     rounded. A precondition refuses a 16-bit format for elements other than `Float`, and for `native`.
+  ///   - name: A name for the call, the same on all ranks, by which equal calls in a different order are told
   ///     apart.
-  /// - Throws: ``MPIError``; where ranks call different things, on every rank, with both calls.
+  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
   ///
   /// `MPI_Allreduce`
   @inlinable
@@ -268,8 +269,8 @@ extension Communicator {
   ///   - values: Memory that stays valid, and that the caller leaves alone, until the wait is over.
   ///   - operation: How the elements are combined.
   ///   - requested: How they travel.
-  ///   - wireFormat: In how many bits `Float` elements travel, as there.
-  ///   - name: A name for the call, as there.
+  ///   - wireFormat: The format of `Float` elements in messages, as in the blocking call.
+  ///   - name: A name for the call, as in the blocking call.
   /// - Returns: The handle to wait on.
   /// - Throws: ``MPIError``.
   ///

@@ -1,20 +1,20 @@
 public import AllReduceNN
 
 extension BatchScore {
-  /// The loss of an example, on average; 0 without examples.
+  /// The mean loss of an example; 0 without examples.
   public var meanLoss: Double { examples == 0 ? 0 : loss / Double(examples) }
 
-  /// The part of the examples that were classified right; 0 without examples.
+  /// The fraction of the examples that were classified correctly; 0 without examples.
   public var accuracy: Double { examples == 0 ? 0 : Double(correct) / Double(examples) }
 
-  /// What the gradient of the sum of losses is multiplied by to be that of their mean; 0 without
+  /// The factor by which the gradient of the sum of losses becomes that of their mean; 0 without
   /// examples.
   package var gradientScale: Double { examples == 0 ? 0 : 1 / Double(examples) }
 }
 
 /// A step's totals as numbers in front of the gradient, which travel with it.
 extension BatchScore {
-  /// How many numbers: examples, the sum of losses, right answers; then a ``StepWish``.
+  /// The number of totals: examples, the sum of losses, right answers; then a ``StepWish``.
   static var totalsCount: Int { 4 }
 
   /// Writes this rank's, to be added up over the ranks.

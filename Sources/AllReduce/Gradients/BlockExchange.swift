@@ -53,7 +53,7 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
     }
   }
 
-  /// Waits for the weights of a bucket and of all behind it, which were started before.
+  /// Waits for the weights of a bucket and of all buckets after it, which were started earlier.
   func finish(from element: Int) throws {
     guard !queue.isEmpty else { return }
     let buckets = reduction.ranges

@@ -8,7 +8,8 @@ struct NetworkPart {
   let groups: ParameterGroups
 }
 
-/// What an exchange is made for: a range of a network's parameters, who holds it, and how its gradients travel.
+/// The parameters of an exchange: a range of a network's parameters, the ranks that hold it, and how its gradients
+/// travel.
 struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
   let layout: ParameterLayout<Scalar>
   let memory: ParameterMemory<Scalar>
@@ -37,7 +38,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What adds up the gradients. Collective.
+  /// Makes the reduction that adds up the gradients. Collective.
   func reduction(
     to goal: BucketedReduction<Scalar>.Goal, headerIsApart: Bool = false
   ) throws -> BucketedReduction<Scalar> {
@@ -48,7 +49,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
       transport, clock)
   }
 
-  /// What updates some of the parameters.
+  /// Makes the optimizer of some of the parameters.
   func update(_ range: Range<Int>) -> Optimizer<Scalar> {
     let update = Optimizer(optimizer, layout: layout, range: range)
     update.skipsWhole = skipsWhole

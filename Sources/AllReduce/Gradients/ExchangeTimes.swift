@@ -12,7 +12,7 @@ public struct ExchangeTimes: Sendable, Equatable {
   /// Seconds of ``busySeconds`` in which a bucket was under way.
   var busyUnderWaySeconds = 0.0
 
-  /// Seconds of ``exchangeSeconds`` in which the network computed.
+  /// Seconds of ``exchangeSeconds`` that overlapped with the network's computation.
   public var hiddenSeconds: Double {
     max(0, exchangeSeconds - waitSeconds - busyUnderWaySeconds)
   }

@@ -39,9 +39,9 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - gradients: Flat memory to add up, in an order that all ranks know.
-  ///   - own: That of this rank; one of them, unless there is but one.
+  ///   - own: The gradient of this rank; one of them, unless there is only one.
   ///   - weights: Flat memory of the weights; this rank's first.
-  ///   - update: What updates this rank's slice.
+  ///   - update: The optimizer of this rank's slice.
   ///   - othersRead: Whether other ranks read weights from the same memory.
   package init(
     gradients: [UnsafeMutablePointer<Scalar>], own: UnsafeMutablePointer<Scalar>,

@@ -1,8 +1,8 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// How the gradients of some parameters become new weights on all ranks that hold them: who adds up, who
-/// updates what, and how others get it. The one place where that is decided.
+/// How the gradients of some parameters become new weights on all ranks that hold them: which ranks add them up,
+/// which update what, and how the other ranks get the new weights. The one place where that is decided.
 ///
 /// | conformer | the sum of the gradients | the update | the new weights |
 /// |---|---|---|---|
@@ -19,13 +19,13 @@ internal import AllReduceNN
 protocol GradientExchange<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
-  /// Which ranks hold and which add up these parameters.
+  /// The ranks that hold these parameters, and those that add up their gradients.
   var groups: ParameterGroups { get }
   /// The buckets in which gradients travel, which hold all the parameters.
   var reduction: BucketedReduction<Scalar> { get }
-  /// New weights on their way to this rank and from it; nil where no rank sends any.
+  /// The transfers of new weights to this rank and from it; nil where no rank sends any.
   var newWeights: BucketQueue? { get }
-  /// What this rank updates, ascending.
+  /// The optimizers of the parameters that this rank updates, ascending.
   var updates: [Optimizer<Scalar>] { get }
 
   /// Begins a step.
@@ -37,7 +37,7 @@ protocol GradientExchange<Scalar>: AnyObject {
   /// The step for a weight whose gradient need not be computed first (``GradientSink/weightStep(for:)``).
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>?
 
-  /// That step was taken.
+  /// Called when a layer has taken the step that ``weightStep(for:)`` gave for this parameter.
   func didUpdate(_ parameter: Parameter<Scalar>)
 
   /// Ends the exchange of gradients: returns on no rank before every rank has ended its backward pass.
@@ -55,7 +55,7 @@ protocol GradientExchange<Scalar>: AnyObject {
   func finish(from element: Int) throws
 }
 
-/// What most exchanges do.
+/// The defaults, which most exchanges keep.
 extension GradientExchange {
   var newWeights: BucketQueue? { nil }
   func begin(_ step: OptimizerStep?) { reduction.begin() }
@@ -67,9 +67,9 @@ extension GradientExchange {
 
 /// The ranks that a range of the parameters concerns.
 struct ParameterGroups {
-  /// Who holds a parameter, and who has other examples for it.
+  /// Which ranks hold a parameter, and which have different examples for it.
   enum Kind: Int {
-    /// All ranks hold it, and all have other examples.
+    /// All ranks hold it, and all have different examples.
     case data
     /// All ranks hold it, and those of a model group have the same examples.
     case replicated
@@ -78,10 +78,10 @@ struct ParameterGroups {
   }
 
   let kind: Kind
-  /// Those that hold the same piece of the parameters.
+  /// The ranks that hold the same piece of the parameters.
   let copies: Communicator
-  /// Those with other examples, whose gradients are added up: all of `copies`, or where several compute the same,
-  /// one of each kind.
+  /// The ranks with different examples, whose gradients are added up: all of `copies`, or where several ranks have
+  /// the same examples, one of each model group.
   let sum: Communicator
 
   init(_ kind: Kind, on grid: Grid) {

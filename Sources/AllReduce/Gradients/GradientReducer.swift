@@ -1,7 +1,7 @@
 public import AllReduceMPI
 public import AllReduceNN
 
-/// Makes the gradients of all ranks one: the mean over the examples of all of them.
+/// Averages the gradients of all ranks over the examples of all of them.
 ///
 /// The gradient lives in an ``Arena`` and is reduced where it is. Any Swift code may fill it:
 ///
@@ -12,9 +12,9 @@ public import AllReduceNN
 /// for index in weights.indices { weights[index] -= rate * reducer.gradient[index] }
 /// ```
 ///
-/// Ranks may have different numbers of examples, and none: what is summed is the gradient of the sum
-/// of losses, and what is divided by is the number of examples of all ranks, which travels with it. The
-/// mean of the ranks' means would be wrong there.
+/// Ranks may have different numbers of examples, or none: the gradient of the sum of losses is summed, and
+/// divided by the number of examples of all ranks, which travels with it. The mean of the ranks' means would be
+/// wrong there.
 ///
 /// After the first call nothing is allocated.
 public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint> {
@@ -24,7 +24,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   public let gradient: UnsafeMutableBufferPointer<Scalar>
   /// How many reductions there have been.
   package private(set) var reductions = 0
-  /// What reductions have made this rank move so far.
+  /// The bytes that reductions have moved on this rank so far.
   package var traffic: Traffic { reduction.traffic }
   /// Seconds spent in reductions so far.
   package var times: ExchangeTimes { clock.times }
@@ -41,15 +41,15 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   private let reduction: BucketedReduction<Scalar>
   private let clock = ExchangeClock()
 
-  /// Takes memory for a gradient of `count` numbers.
+  /// Allocates memory for a gradient of `count` numbers.
   ///
-  /// Collective: all ranks must call it alike. Takes `count` numbers of host memory a rank.
+  /// Collective: all ranks must call it with the same arguments. Uses `count` numbers of host memory a rank.
   ///
   /// - Parameters:
   ///   - count: Numbers of the gradient.
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
-  ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
+  ///   - compression: How they are compressed between hosts; counts and losses always travel whole.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
   public convenience init(
     count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,
@@ -66,8 +66,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///   - count: Numbers of the gradient.
   ///   - communicator: The ranks.
   ///   - algorithm: How gradients travel.
-  ///   - compression: How they are made smaller between hosts; counts and losses always travel whole.
-  ///   - matrices: Which parts of the gradient are matrices, ascending: ``PowerSGD`` wants to know.
+  ///   - compression: How they are compressed between hosts; counts and losses always travel whole.
+  ///   - matrices: The parts of the gradient that are matrices, ascending, for ``PowerSGD``.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
   ///   - bucketBytes: The most bytes of a bucket; nil for ``defaultBucketBytes(hosts:)``.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
@@ -128,11 +128,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return totals
   }
 
-  /// As ``reduce(_:)``, for a rank that tells its number of examples only. Collective.
+  /// As ``reduce(_:)``, for a rank that reports only its number of examples. Collective.
   ///
   /// - Parameter examples: This rank's examples in the step; 0 if it had none.
   /// - Returns: The examples of all ranks.
-  /// - Throws: As there.
+  /// - Throws: As ``reduce(_:)``.
   public func reduce(examples: Int) throws -> BatchScore {
     try reduce(BatchScore(examples: examples))
   }

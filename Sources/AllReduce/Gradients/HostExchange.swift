@@ -14,7 +14,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
   /// The ranks of this host that hold the parameters.
   private let host: Communicator
   private let small = TensorMemory<Float>(count: 1)
-  /// Whether the totals that travel after the backward pass keep ranks from going on too early.
+  /// Whether the totals that travel after the backward pass keep ranks from continuing too early.
   private let totalsWait: Bool
   /// Bytes that a pass reads from gradients of other ranks.
   private let readBytes: Int
@@ -42,7 +42,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     updates = [update]
 
     let ranks = host.worldRanks
-    // Behind shards of other sizes the same parameters begin elsewhere in other ranks' memory.
+    // After shards of different sizes the same parameters begin elsewhere in other ranks' memory.
     let starts = try host.allGatherNatively(first)
     func part(_ arena: Arena<Scalar>, _ rank: Int) -> UnsafeMutablePointer<Scalar> {
       guard let part = arena.memory.part(ofWorldRank: rank) else {
@@ -72,7 +72,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     pass.measure(squares)
     TrafficCounters.ofProcess.pointee.addMemory(readBytes)
     if host.size > 1 { try host.allReduce(squares, .sum, using: .sharedMemory) }
-    // Hosts with other numbers of ranks add up in another order.
+    // Hosts with different numbers of ranks add up in a different order.
     if host.size < groups.copies.size { try groups.copies.broadcast(squares, from: 0) }
   }
 

@@ -1,16 +1,16 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a network's passes tell of gradients, and the update of all its parameters: one ``GradientExchange`` for all,
-/// or one for each range whose groups of ranks are others.
+/// Receives the gradients of a network's passes and updates all its parameters: by one ``GradientExchange``, or by one
+/// for each range of parameters that has its own groups of ranks.
 ///
-/// The network's pass refers to it weakly; who trains the network keeps it.
+/// The network's pass refers to it weakly; the trainer keeps it.
 final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSink {
   /// Each of the ranges, in the order of the memory; the first takes the totals along.
   let exchanges: [any GradientExchange<Scalar>]
   /// Where weights and gradients lie.
   let memory: ParameterMemory<Scalar>
-  /// Sums of squares of the latest update that needed some.
+  /// The sums of squares (norms) of the latest update that needed them.
   private let squares: TensorMemory<Double>
   private let figures: TensorMemory<Double>
   private let ranges: [Range<Int>]
@@ -19,31 +19,31 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// The ranks that hold the other pieces of what is sharded; nil if nothing is.
   private let pieces: Communicator?
   private let algorithm: ReductionAlgorithm
-  /// Counts what steps and updates move other than gradients: weights, statistics, norms. Who trains the network
-  /// has its steps counted here.
+  /// Counts what steps and updates move other than gradients: weights, statistics, norms. The trainer counts its
+  /// steps here.
   let tally = TrafficTally()
   /// Whether a backward pass's gradients are exchanged as they get ready.
   private var isListening = false
   private var recorder: SpanRecorder?
-  /// What this rank wants at the end of the step, and what all ranks of the totals do, after it.
+  /// This rank's wish at the end of the step, and after it the wish of all ranks of the totals.
   var (ownWish, wish) = (StepWish.none, StepWish.none)
 
   /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
   /// fast as it is filled, so only a network between hosts gains from it.
   private let overlaps: Bool
   let pieceElements: Int?
-  /// What travels during the passes other than gradients; the trainer keeps it.
+  /// The exchange of replicas, which also travels during the passes; the trainer keeps it.
   weak var background: ReplicaExchange<Scalar>?
 
   /// Takes memory for a network's weights and gradients, moves it there, and makes the exchange of each part; the
-  /// network's pass tells it of gradients from here on. Collective over all ranks.
+  /// network's pass reports gradients to it from here on. Collective over all ranks.
   ///
   /// - Parameters:
-  ///   - network: Its values stay; another exchange that it has must not go on.
+  ///   - network: Its values stay; another exchange that it has must have ended.
   ///   - world: All ranks.
   ///   - parts: The parameters by their groups; together, ascending, they cover the memory.
   ///   - pieces: The ranks that hold the other pieces of what is sharded; nil if nothing is.
-  ///   - mode: Who updates which weights. Where something is sharded, `shared` keeps a copy a rank.
+  ///   - mode: Which ranks update which weights. Where weights are sharded, `shared` keeps a copy a rank.
   ///   - optimizer: How weights change.
   ///   - transport: How gradients travel.
   ///   - clock: Counts the seconds.
@@ -101,9 +101,9 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     return try world.allGatherNatively(isWritten ? 1 : 0).contains(1) ? .symmetric : nil
   }
 
-  /// What this rank updates, with what the optimizer remembers of it, ascending.
+  /// The optimizers of the parameters that this rank updates, with their state, ascending.
   var updates: [Optimizer<Scalar>] { exchanges.flatMap { $0.updates } }
-  /// What the optimizer remembers, with this rank's part of each.
+  /// The optimizer's state, with this rank's part of each vector.
   var stateTensors: [StateTensor<Scalar>] {
     // Each update of a part has the same tensors, in the same order, with other pieces.
     StateTensor.joined(updates.map(\.stateTensors))
@@ -223,7 +223,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     try pieces?.allReduce(squares.values, .sum)
   }
 
-  /// Of all gradients: of the parameters' pairs of sums the second ones.
+  /// The sum of squares of all gradients: the second of each parameter's pair of sums.
   private var allGradientSquares: Double {
     squares.values.count == 1
       ? squares.values[0]

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Where a network's weights and gradients lie while ranks train it: who allocates decides what is possible.
+/// The memory of a network's weights and gradients while ranks train it: the allocator decides what is possible.
 ///
 /// Gradients are in an arena where ranks add them up, else private. Weights are private; in a symmetric arena,
 /// where the host's ranks write each other's; or in a single one, which is one copy a host.

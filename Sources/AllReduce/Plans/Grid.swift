@@ -1,10 +1,10 @@
 package import AllReduceMPI
 
-/// How many ranks share the data, and how many the weights: 2 x 4 is two model groups of four ranks.
+/// The size of the data-parallel and of the model-parallel dimension: 2 x 4 is two model groups of four ranks.
 public struct GridShape: Hashable, Sendable, CustomStringConvertible {
-  /// The model groups, which have other examples.
+  /// The number of model groups, which have different examples.
   public let data: Int
-  /// The ranks of a model group, which share the weights.
+  /// The number of ranks of a model group, which hold shards of one copy of the weights.
   public let model: Int
 
   /// Describes a grid.
@@ -19,7 +19,7 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
   /// "2 x 4".
   public var description: String { "\(data) x \(model)" }
 
-  /// Makes sure that the grid has that many ranks.
+  /// Makes sure that the grid has this many ranks.
   package func check(ranks: Int) throws {
     let (needed, overflows) = data.multipliedReportingOverflow(by: model)
     guard !overflows, needed == ranks else {
@@ -30,22 +30,23 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Ranks as a rectangle: those of a row share the weights of a layer, those of a column its data.
+/// Ranks as a rectangle.
 ///
-/// A rank is data index x model size + model index, so that the ranks of a model group are neighbours,
-/// mostly of one host: they exchange in every layer, the others once a step.
+/// The ranks of a row hold shards of one copy of the weights; those of a column hold the same shard and different
+/// examples. A rank is data index x model size + model index, so that the ranks of a model group are neighbours,
+/// mostly of one host: they exchange in every layer, those of a column once a step.
 ///
 /// ```
 ///              model 0   model 1
 ///     data 0   rank 0    rank 1     <- one copy of the model, in two shards
-///     data 1   rank 2    rank 3     <- another, for other examples
+///     data 1   rank 2    rank 3     <- another copy, for different examples
 /// ```
 package struct Grid {
   /// All ranks.
   package let world: Communicator
-  /// The ranks with the same shard and other examples: gradients are added up over them.
+  /// The ranks with the same shard and different examples: gradients are added up over them.
   package let data: Communicator
-  /// The ranks with the other shards and the same examples.
+  /// The ranks with the other shards of the same copy, and the same examples.
   package let model: Communicator
 
   /// Arranges the ranks. Collective.
@@ -53,8 +54,8 @@ package struct Grid {
   /// - Parameters:
   ///   - world: All ranks.
   ///   - shape: How many model groups there are, and of how many ranks.
-  /// - Throws: ``AgreedError`` on every rank, with exit code 64, if they are not as many as there are ranks;
-  ///   ``MPIError``.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 64, if the grid does not have the number of ranks of
+  ///   `world`; ``MPIError``.
   package init(_ world: Communicator, _ shape: GridShape) throws {
     try world.requireEqual(shape.data, "data size of the grid")
     try world.requireEqual(shape.model, "model size of the grid")
@@ -69,8 +70,8 @@ package struct Grid {
   ///
   /// - Parameters:
   ///   - world: All ranks.
-  ///   - data: How many model groups there are.
-  ///   - model: How many ranks share a model; nil for all that `data` leaves.
+  ///   - data: The number of model groups.
+  ///   - model: The number of ranks of a model group; nil for all that `data` leaves.
   /// - Throws: As ``init(_:_:)``.
   package init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {
     try self.init(world, GridShape(data: data, model: model ?? max(world.size / data, 1)))
@@ -79,8 +80,8 @@ package struct Grid {
   /// How many model groups there are, and of how many ranks.
   package var shape: GridShape { GridShape(data: data.size, model: model.size) }
 
-  /// Which model group this rank is in, from 0.
+  /// The model group of this rank, from 0.
   package var dataIndex: Int { data.rank }
-  /// Which shard this rank has, from 0.
+  /// The shard of this rank, from 0.
   package var modelIndex: Int { model.rank }
 }

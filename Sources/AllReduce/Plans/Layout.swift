@@ -43,7 +43,7 @@ package enum Conversion: Sendable, CaseIterable {
   /// From partial to featureSharded: (p - 1) B F / p.
   case scatterFeatures
 
-  /// What makes one layout the other; nil where they are equal, and for none makes partial sums.
+  /// The conversion of one layout into another; nil where they are equal, and for partial sums, which none makes.
   package init?(from: Layout, to: Layout) {
     switch (from, to) {
     case (.batchSharded, .replicated): self = .gatherExamples
@@ -76,14 +76,14 @@ package enum Conversion: Sendable, CaseIterable {
   }
 }
 
-/// What stands between two layers: how activations change their layout on the way forward, and how their
-/// gradients do on the way back.
+/// The boundary between two layers: how activations change their layout in the forward pass, and how their
+/// gradients do in the backward pass.
 struct Boundary: Equatable, Sendable {
   /// The layout that the layers before give.
   let given: Layout
-  /// The layout that the layer behind takes.
+  /// The layout that the next layer takes.
   let taken: Layout
-  /// The layout of the gradient that the layer behind gives back.
+  /// The layout of the gradient that the next layer's backward pass gives.
   let gradient: Layout
 
   /// Nothing changes.

@@ -42,7 +42,7 @@ extension Meeting {
     }
   }
 
-  /// What ``init(_:)`` reads: the interval, and what is not as it is by itself.
+  /// The JSON that ``init(_:)`` reads: the interval, and the settings that differ from the defaults.
   var json: JSONValue {
     let plain = Meeting()
     var members: [(String, JSONValue)] = []

@@ -1,10 +1,10 @@
 internal import AllReduceNN
 
-/// How often the replicas of a network meet, and what becomes of what they have learned.
+/// How often the replicas of a network meet, and how their weights are combined.
 ///
-/// A replica is one rank, or a group of ranks that train in step. Replicas that meet in every step learn what one
+/// A replica is one rank, or a group of ranks that train synchronously. Replicas that meet in every step learn what one
 /// would with the whole batch. Those that meet every H steps train on their own in between; then the mean of what
-/// each has learned moves the *global weights*, from which all go on: H times fewer bytes.
+/// each has learned moves the *global weights*, from which all replicas resume: H times fewer bytes.
 ///
 /// ```swift
 /// var plan = Plan.dataParallel
@@ -19,7 +19,7 @@ public struct Meeting: Hashable, Sendable {
     case everyStep
     /// Replicas take this many steps of their own.
     case steps(Int)
-    /// As few as leave 95% of the time to computing, by times that are measured when the training begins.
+    /// The shortest interval that leaves 95% of the time to computation, measured when training begins.
     case automatic
 
     /// A number of steps.
@@ -34,7 +34,7 @@ public struct Meeting: Hashable, Sendable {
     case host
   }
 
-  /// What replicas meet through.
+  /// The means by which replicas meet.
   package enum Way: String, Sendable, CaseIterable {
     case allReduce, servers
   }
@@ -53,22 +53,22 @@ public struct Meeting: Hashable, Sendable {
   public var every = Interval.everyStep
   /// The ranks that form one replica.
   public var replica = ReplicaSize.ranks(1)
-  /// What they meet through.
+  /// The means by which they meet.
   package var through = Way.allReduce
   /// The rule that moves the global weights.
   public var outerRule = OuterRule.sgd
-  /// How far an outer step goes; nil for 1 (sgd) or 0.7 (nesterov).
+  /// The outer learning rate; nil for 1 (sgd) or 0.7 (nesterov).
   public var outerLearningRate: Double?
-  /// How much of the outer velocity stays, with nesterov; nil for 0.9.
+  /// The outer momentum coefficient, with nesterov; nil for 0.9.
   public var outerMomentum: Double?
   /// The fragments of the weights, equal ranges, which are exchanged in turn, one every H / fragments steps. Douillard
   /// et al., "Streaming DiLoCo with overlapping communication", 2025.
   public var fragments = 1
-  /// The steps that a fragment's exchange travels under, before it is due.
+  /// How many steps a fragment's exchange overlaps before its result is applied.
   public var overlapSteps = 0
-  /// How much of a replica's own weights stays when it takes over global ones, 0 up to 1.
+  /// How much of a replica's own weights stays when it takes over global ones, at least 0 and less than 1.
   public var mix = 0.0
-  /// The steps at first after each of which replicas average their weights.
+  /// After each of this many first steps, replicas average their weights.
   public var warmUpSteps = 0
 
   /// Makes a meeting.
@@ -87,7 +87,7 @@ public struct Meeting: Hashable, Sendable {
     }
   }
 
-  /// How far an outer step goes.
+  /// The outer learning rate.
   var rate: Double { outerLearningRate ?? (outerRule == .sgd ? 1 : 0.7) }
 
   /// The steps of a fragment's turn, from when one is due until the next is; nil where they are not known yet.
@@ -111,13 +111,13 @@ public struct Meeting: Hashable, Sendable {
     }
     try require(overlapSteps >= 0, "An exchange overlaps 0 steps or more, not \(overlapSteps).")
     try require(warmUpSteps >= 0, "A warm-up takes 0 steps or more, not \(warmUpSteps).")
-    try require(mix >= 0 && mix < 1, "The mix is from 0 up to 1, not \(mix).")
+    try require(mix >= 0 && mix < 1, "The mix must be at least 0 and less than 1, not \(mix).")
     try require(
       rate > 0 && rate.isFinite, "The outer learning rate must be above 0, not \(rate).")
     if let outerMomentum {
       try require(
         outerMomentum >= 0 && outerMomentum < 1,
-        "The outer momentum is from 0 up to 1, not \(outerMomentum).")
+        "The outer momentum must be at least 0 and less than 1, not \(outerMomentum).")
       try require(
         outerRule == .nesterov,
         "An outer momentum of \(outerMomentum) needs the outer rule nesterov, not sgd.")
@@ -145,7 +145,7 @@ public struct Meeting: Hashable, Sendable {
     if case .steps(let count) = every { count } else { 1 }
   }
 
-  /// How replicas meet, in a few words.
+  /// A short description of how replicas meet.
   var summary: String {
     var words: String
     switch every {

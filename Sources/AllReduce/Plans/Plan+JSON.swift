@@ -8,7 +8,7 @@ extension Plan {
   /// Reads a plan.
   ///
   /// - Parameters:
-  ///   - json: What ``json`` writes; layers on single elements, and all but version and layers, may be left
+  ///   - json: The text that ``json`` gives; layers on single elements, and all but version and layers, may be left
   ///     out. `docs/schemas.md` has the form.
   ///   - file: Its name, for errors.
   /// - Throws: ``PlanError`` with the line and what is wrong.
@@ -87,8 +87,8 @@ extension Plan {
     return nil
   }
 
-  /// The plan as JSON; reading it gives the same plan. Placements by name are only known once a network is:
-  /// they are left out.
+  /// The plan as JSON; reading it gives the same plan. Named placements are left out, because they are known only with
+  /// a network.
   public var json: String { jsonValue.encoded() }
 
   /// ``json`` as a value.

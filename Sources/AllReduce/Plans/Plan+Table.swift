@@ -11,7 +11,7 @@ package struct PlanLine: Sendable {
   package let takes: Layout?
   /// The layout that it gives.
   package let gives: Layout
-  /// What is exchanged before the next layer; nil for nothing.
+  /// The exchange before the next layer; nil for none.
   package fileprivate(set) var then: String?
   /// Whether the layer has weights; false for the input.
   package let hasWeights: Bool
@@ -25,7 +25,8 @@ package struct PlanLine: Sendable {
 }
 
 extension ResolvedPlan {
-  /// A line for each layer with a placement: where its weights are, the layouts, and what is exchanged before the next.
+  /// A line for each layer with a placement: where its weights are, the layouts, and the exchange before the next
+  /// layer.
   var lines: [PlanLine] {
     var lines: [PlanLine] = []
     for layer in singles {
@@ -70,7 +71,7 @@ extension ResolvedPlan {
     }
   }
 
-  /// What holds for all layers.
+  /// The settings of all layers.
   var summary: String {
     var words = ["grid \(grid)"]
     if let update = plan.update { words.append("update \(update.rawValue)") }
@@ -84,8 +85,8 @@ extension ResolvedPlan {
 }
 
 extension Plan {
-  /// The plan as a table for a network: each layer's placement, the layouts that it takes and gives, and what
-  /// is exchanged before the next.
+  /// The plan as a table for a network: each layer's placement, the layouts that it takes and gives, and the
+  /// exchange before the next layer.
   ///
   /// - Parameters:
   ///   - root: The network's layers.
@@ -128,7 +129,7 @@ extension Plan {
   ///   - input: The shape of one example's input.
   ///   - world: All ranks.
   ///   - algorithm: How gradients travel.
-  ///   - virtualShards: As of a ``Trainer``.
+  ///   - virtualShards: As in ``Trainer``'s initializer.
   ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
   /// - Returns: The same on all ranks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.

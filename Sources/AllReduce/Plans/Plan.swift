@@ -1,7 +1,7 @@
-/// How ranks train a network together: a placement for each layer, and what holds for all of them.
+/// How ranks train a network together: a placement for each layer, and the settings of all layers.
 ///
 /// A plan is a value. It is made by name (``dataParallel``, ``modelParallel``, ``hybrid(_:update:)``), by
-/// hand from the placement of each layer, or read from a JSON file (``init(file:over:)``). Whatever the plan,
+/// hand from the placement of each layer, or read from a JSON file (``init(file:over:)``). Under every plan
 /// a step computes what one rank would with the whole batch.
 ///
 /// ```swift
@@ -14,7 +14,7 @@ public struct Plan: Sendable {
     case data
     /// Dense layers in turn by columns and by rows; the others replicated.
     case weights
-    /// What stands before the first dense layer by data, the others as in `weights`.
+    /// The layers before the first dense one by data, the others as in `weights`.
     case hybrid
     /// By the layers' paths in the network, such as "3.shortcut.0". Layers that work on single elements, and
     /// batch norm of features that come sharded, may be left out: they take what comes.
@@ -23,22 +23,22 @@ public struct Plan: Sendable {
 
   /// The placement of each layer.
   package var layers: Layers
-  /// How many ranks share the data, and how many the weights; nil makes all ranks one group: of data where
-  /// every layer is placed so, else of weights.
+  /// The sizes of the data-parallel and of the model-parallel dimension; nil makes all ranks one group:
+  /// data-parallel where every layer is placed by data, else model-parallel.
   package var grid: GridShape?
   /// How an all-gather of examples runs, where it is not one exchange and one turn.
   package var conversions: [ConversionRun]
   /// How gradients become new weights; nil chooses `shared` where ranks share a host, else `sharded`, and
-  /// `replicated` where these cannot be.
+  /// `replicated` where neither is possible.
   public var update: UpdateMode?
-  /// How gradients are made smaller between hosts.
+  /// How gradients are compressed between hosts.
   public var compression: any GradientCompression
-  /// Whether gradients are exchanged while others are still computed.
+  /// Whether gradients are exchanged while the backward pass still computes others.
   package var overlap: Bool
   /// The most bytes of gradients that are exchanged at once; nil for
   /// ``GradientReducer/defaultBucketBytes(hosts:)``.
   package var bucketBytes: Int?
-  /// How often replicas meet, and through what.
+  /// How often replicas meet, and by which means.
   public var meeting: Meeting
 
   /// Makes a plan by hand.
@@ -70,12 +70,12 @@ public struct Plan: Sendable {
   /// 2019.
   public static var modelParallel: Plan { Plan(layers: .weights) }
 
-  /// What stands before the first dense layer has all weights and each rank's own examples; the dense layers
+  /// Data-parallel before the first dense layer: each rank has all weights and its own examples. The dense layers
   /// are sharded. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
   ///
   /// - Parameters:
-  ///   - run: How all ranks get the examples of all.
-  ///   - update: When the weights behind change.
+  ///   - run: The order in which the ranks all-gather their examples.
+  ///   - update: When the weights of the layers after the all-gather are updated: every step or every turn.
   /// - Returns: The plan, for any network with a dense layer.
   public static func hybrid(
     _ run: ConversionRun.Order = .scatterInTurn, update: ConversionRun.Update = .step
@@ -83,7 +83,7 @@ public struct Plan: Sendable {
     Plan(layers: .hybrid, conversions: [ConversionRun(before: nil, order: run, update: update)])
   }
 
-  /// As this one, on another grid.
+  /// This plan on a different grid.
   package func on(_ grid: GridShape) -> Plan {
     var plan = self
     plan.grid = grid
@@ -92,7 +92,7 @@ public struct Plan: Sendable {
 
   /// The grid for a number of ranks.
   ///
-  /// - Throws: ``PlanError`` if the grid needs another number.
+  /// - Throws: ``PlanError`` if the grid needs a different number of ranks.
   func grid(ranks: Int) throws -> GridShape {
     let grid = grid ?? (layers == .data ? GridShape(data: ranks) : GridShape(model: ranks))
     try grid.check(ranks: ranks)

@@ -2,9 +2,9 @@ public import AllReduceMPI
 
 /// A plan that cannot be carried out, or cannot be read.
 public struct PlanError: ExitCoded, CustomStringConvertible, Equatable {
-  /// What is wrong: with which layer and placement, or on which line of which file.
+  /// What is wrong: the layer and its placement, or the file and the line.
   public let description: String
-  /// 64, wrong usage; 65 where a file is wrong.
+  /// 64, wrong usage; 65 for a file that is wrong.
   public let exitCode: Int32
 
   init(_ description: String, exitCode: Int32 = 64) {

@@ -59,7 +59,7 @@ extension PlanResolver {
         + "group.")
   }
 
-  /// Turns are passes of their own through all that stands behind: each with some of the examples.
+  /// Each turn is a separate pass, with some of the examples, through all layers after the conversion.
   private func check(
     _ run: ConversionRun, _ layer: PlannedLayer<Scalar>,
     before front: ArraySlice<PlannedLayer<Scalar>>, behind layers: ArraySlice<PlannedLayer<Scalar>>,
@@ -71,7 +71,7 @@ extension PlanResolver {
       )
     }
     guard case .single(.columns) = layer.content else {
-      throw refused("it has to be placed by columns.")
+      throw refused("that layer has to be placed by columns.")
     }
     if let other = PlannedLayer.singles(of: front).first(where: { $0.gives != .batchSharded }) {
       throw refused("layer \(title(other)) in front of it gives \(other.gives) activations.")
@@ -79,12 +79,12 @@ extension PlanResolver {
     for other in PlannedLayer.singles(of: layers) {
       if other.boundary.taken == .batchSharded || other.gives == .batchSharded {
         throw refused(
-          "layer \(title(other)) behind it takes \(other.boundary.taken) activations, and a turn has no "
-            + "rank's own examples.")
+          "layer \(title(other)) after it needs \(Layout.batchSharded) activations, each rank's own examples, but "
+            + "in a turn all ranks have the same examples.")
       }
       if other.layer is BatchNorm<Scalar> {
         throw refused(
-          "layer \(title(other)) behind it takes statistics of the whole batch. Gather atOnce.")
+          "layer \(title(other)) after it needs statistics of the whole batch. Gather atOnce.")
       }
     }
     if output == .batchSharded { throw refused("the output is batchSharded.") }

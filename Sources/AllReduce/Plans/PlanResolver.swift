@@ -16,12 +16,12 @@ struct PlanResolver<Scalar: NetworkScalar> {
   /// Works out a plan.
   ///
   /// - Parameters:
-  ///   - plan: What to do.
+  ///   - plan: The plan.
   ///   - root: The network.
   ///   - input: The shape of one example's input.
   ///   - ranks: All ranks.
   ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
-  /// - Returns: What each layer takes and gives.
+  /// - Returns: The resolved plan: the layers, with the layouts that each takes and gives.
   /// - Throws: ``PlanError`` that names the layer, its placement, and the layouts; ``ShapeError``.
   static func resolve(
     _ plan: Plan, for root: any Layer<Scalar>, input: Shape, ranks: Int, lossTakesShards: Bool
@@ -178,7 +178,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     }
   }
 
-  /// What a plan by name says of a layer.
+  /// The placement of a layer in a plan by name.
   private func placement(byName layer: any Layer<Scalar>, given: Layout) -> Placement? {
     if takesWhatComes(layer, given) { return nil }
     if plan.layers == .data { return .data }

@@ -2,9 +2,9 @@ internal import AllReduceNN
 
 /// A layer with its place in a plan: what stands in front of it, and what it gives.
 struct PlannedLayer<Scalar: NetworkScalar> {
-  /// What the layer is made of, as far as the plan looks into it.
+  /// The layer's structure, as far as the plan looks into it.
   enum Content {
-    /// It is run as it is. Without a placement it works on single elements, and takes what comes.
+    /// It runs as it is. Without a placement it works on single elements, and takes any layout.
     case single(Placement?)
     /// Layers one after the other.
     case row([PlannedLayer])
@@ -17,7 +17,7 @@ struct PlannedLayer<Scalar: NetworkScalar> {
   /// The layer as the user made it.
   let layer: any Layer<Scalar>
   let content: Content
-  /// What happens to activations on their way from the layer before, and to gradients on their way there.
+  /// The conversion of activations from the layer before, and of gradients back to it.
   let boundary: Boundary
   /// The layout of what it gives.
   let gives: Layout
@@ -29,7 +29,7 @@ struct PlannedLayer<Scalar: NetworkScalar> {
   /// The layout that the layer takes, after what stands in front.
   var takes: Layout { boundary.taken }
 
-  /// Of layers and all that they are made of those that are run as they are, in the order of the forward pass.
+  /// The layers, with their children, that run as they are, in the order of the forward pass.
   static func singles(of layers: some Sequence<PlannedLayer>) -> [PlannedLayer] {
     layers.flatMap { layer -> [PlannedLayer] in
       switch layer.content {
@@ -46,7 +46,7 @@ struct PlannedLayer<Scalar: NetworkScalar> {
 struct PlannedBranch<Scalar: NetworkScalar> {
   /// None for a shortcut that is the input itself.
   let layers: [PlannedLayer<Scalar>]
-  /// What happens between the last layer and the sum.
+  /// The conversion between the last layer and the sum.
   let end: Boundary
   /// The shape of one example's output, all features.
   let output: Shape
@@ -56,14 +56,14 @@ struct PlannedBranch<Scalar: NetworkScalar> {
 struct ResolvedPlan<Scalar: NetworkScalar> {
   /// The plan, with each layer's placement and the grid.
   let plan: Plan
-  /// How many ranks share the data, and how many the weights.
+  /// The sizes of the data-parallel and of the model-parallel dimension.
   let grid: GridShape
   /// The layers; of a network that is no ``Sequential``, one.
   let layers: [PlannedLayer<Scalar>]
   /// The layout of the input: batchSharded where each rank gives its own examples, replicated where all ranks
   /// of a model group give the same.
   let input: Layout
-  /// What happens between the last layer and the loss.
+  /// The conversion between the last layer and the loss.
   let end: Boundary
   /// The shape of one example's output, all features.
   let output: Shape

@@ -6,7 +6,7 @@ internal import AllReduceNN
 struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
   /// The network's root on this rank.
   let root: PlannedRow<Scalar>
-  /// Which group each parameter belongs to.
+  /// The group that each parameter belongs to.
   let groups: [ObjectIdentifier: ParameterGroups.Kind]
 
   /// Collective over the group.
@@ -22,7 +22,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
     let batch: GroupBatch
     var groups: [ObjectIdentifier: ParameterGroups.Kind] = [:]
 
-    /// What a rank has of an example in a layout.
+    /// The shape of a rank's part of an example in a layout.
     private func local(_ shape: Shape, _ layout: Layout) -> Shape {
       guard layout == .featureSharded else { return shape }
       let group = batch.communicator

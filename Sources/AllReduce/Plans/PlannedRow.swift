@@ -6,7 +6,7 @@ internal import AllReduceNN
 /// It takes the place of the user's ``Sequential``: parameters have the same names, and random layers the same
 /// numbers. Where the layout changes, so do the examples of the pass.
 final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHints {
-  /// A layer, and what is exchanged in front of it.
+  /// A layer, and the exchange before it.
   struct Item {
     let name: String
     let layer: any Layer<Scalar>
@@ -20,16 +20,16 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
   }
 
   let items: [Item]
-  /// What is exchanged behind the last layer.
+  /// The exchange after the last layer.
   let end: BoundaryExchange<Scalar>
   /// Whether the row stands for a single layer of the user's, and adds no name to it.
   private let isTransparent: Bool
   private let output: Shape
   private let batch: GroupBatch
-  /// Of each layer the parameters to tell of before it computes.
+  /// The parameters to announce before a layer computes, for each layer.
   private let announced: [[Parameter<Scalar>]]
   private let firstLearning: Int
-  /// Which layer everything that follows runs in turns from; nil if it does not.
+  /// The layer from which on layers run in turns; nil if none do.
   let cut: Int?
 
   init(
@@ -120,7 +120,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
       let next = try item.layer.backward(gradient, pass, needsInputGradient: needs)
       if let start { pass.recorder?.add(item.layer, from: start) }
       guard var next else { return nil }
-      // A shard by columns does it itself, behind its products.
+      // A shard by columns does it itself, overlapped with its products.
       if let exchange = item.boundary.backward, !(item.layer is ColumnShard<Scalar>) {
         next = try exchange.run(next, pass)
       }
@@ -131,7 +131,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
 }
 
 extension PlannedRow {
-  /// What is exchanged in front of and behind each layer, with the layer's path and summary.
+  /// The exchanges before and after each layer, with the layer's path and summary.
   func exchanges(at path: String = "") -> [(layer: String, exchange: LayerExchange)] {
     var all: [(layer: String, exchange: LayerExchange)] = []
     for item in items {
@@ -147,11 +147,11 @@ extension PlannedRow {
   }
 }
 
-/// What stands between two layers, made for a model group.
+/// The conversions between two layers, made for a model group.
 struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
-  /// Of activations; nil for none.
+  /// The exchange of activations; nil for none.
   let forward: ConversionExchange<Scalar>?
-  /// Of gradients; nil for none.
+  /// The exchange of gradients; nil for none.
   let backward: ConversionExchange<Scalar>?
 
   init(_ boundary: Boundary, of shape: Shape, _ batch: GroupBatch) {
@@ -163,6 +163,6 @@ struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What is exchanged, forward first.
+  /// The exchanges, forward first.
   var records: [LayerExchange] { [forward?.record, backward?.record].compactMap { $0 } }
 }

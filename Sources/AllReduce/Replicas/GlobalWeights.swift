@@ -1,14 +1,15 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The weights that replicas go on from after they have met, and the outer step that moves them.
+/// The weights that replicas resume from after they have met, and the outer step that moves them.
 ///
-/// This rank touches, and so takes memory for, only the elements that it carries to its peers: all of its network's,
-/// or where the ranks of a replica share the work, its part. Each pass is over blocks that stay in the nearest caches.
+/// This rank touches, and so uses memory for, only the elements that it exchanges with its peers: all of its network's,
+/// or where the exchange is divided over the ranks of a replica, its part. Each pass is over blocks that stay in the
+/// nearest caches.
 final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
-  /// What this rank's replica has learned, then the sum over the replicas: place by place as the weights.
+  /// The difference that this rank's replica has learned, then the sum over the replicas, in the order of the weights.
   let differences: Arena<Scalar>
-  /// What moves the global weights, with its velocity.
+  /// The optimizer of the global weights, with its velocity.
   let outer: Optimizer<Scalar>
   private let averaging: Optimizer<Scalar>
   private let global: TensorMemory<Scalar>
@@ -19,7 +20,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
   /// Elements that are moved at once.
   private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
 
-  /// Takes memory. Collective over the peers.
+  /// Allocates memory. Collective over the peers.
   ///
   /// - Throws: ``AgreedError`` if a rank cannot get it; ``MPIError``.
   init(
@@ -39,12 +40,12 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     global.values.baseAddress.unsafelyUnwrapped + element
   }
 
-  /// The global weights become those that this replica has.
+  /// Sets the global weights to this replica's.
   func adopt(_ elements: Range<Int>) {
     weights(from: elements.lowerBound).update(from: local.weights(elements), count: elements.count)
   }
 
-  /// This replica's own weights become the global ones.
+  /// Overwrites this replica's weights with the global ones.
   func give(_ elements: Range<Int>) {
     local.weights(elements).update(from: weights(from: elements.lowerBound), count: elements.count)
   }
@@ -63,7 +64,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - elements: The elements, whose differences are added up.
-  ///   - step: How far; its scale makes the sum a mean. Nil leaves the global weights where they are.
+  ///   - step: The outer step; its scale makes the sum a mean. Nil leaves the global weights as they are.
   ///   - isAverage: Whether the global weights become the mean, whatever the outer rule is.
   ///   - mix: How much of the replica's own weights stays.
   /// - Returns: The sum of the squares of the sum of differences.
@@ -95,7 +96,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     return squares
   }
 
-  /// Global weights and this replica's own change places.
+  /// Swaps the global weights and this replica's own.
   func swap(_ elements: Range<Int>) {
     guard let room = scratch.values.baseAddress else { return }
     forEachBlock(of: elements) { block in

@@ -1,4 +1,4 @@
-/// Which fragment of the weights is exchanged after which step.
+/// The schedule by which fragments of the weights are exchanged.
 ///
 /// A fragment is due every `turn` steps, in turn, and its exchange starts `overlap` steps before. With two fragments
 /// and an overlap of 1:
@@ -34,10 +34,10 @@ package struct MeetingSchedule: Equatable {
   /// the overlap: T t / (T t + max(0, x - overlap t)) is the share.
   ///
   /// - Parameters:
-  ///   - stepSeconds: Of a step without exchange.
-  ///   - exchangeSeconds: Of all weights at once.
-  ///   - share: What is to be left, above 0 and below 1.
-  ///   - fragments: How many there are.
+  ///   - stepSeconds: The seconds of a step without exchange.
+  ///   - exchangeSeconds: The seconds of an exchange of all weights at once.
+  ///   - share: The share of the time that is left to computation, above 0 and below 1.
+  ///   - fragments: The number of fragments.
   ///   - overlap: The steps that an exchange travels under.
   package init(
     stepSeconds: Double, exchangeSeconds: Double, share: Double = 0.95, fragments: Int, overlap: Int

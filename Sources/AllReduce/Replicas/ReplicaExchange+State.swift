@@ -2,12 +2,12 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension ReplicaExchange {
-  /// What is kept of all replicas, with this rank's part of each. What one network has, has the names that it has there:
-  /// the global weights, and the first replica's other vectors. All else is below `replicas/`.
+  /// The tensors that are kept of all replicas, with this rank's part of each. Those of one network have the names that
+  /// they have there: the global weights, and the first replica's other vectors. All else is below `replicas/`.
   ///
   /// - Parameters:
   ///   - weights: This replica's.
-  ///   - inner: Its running averages and what its optimizer remembers.
+  ///   - inner: Its running averages and its optimizer's state.
   ///   - count: The replicas in the state; of one that is read with more or fewer, replicas take those that it has in
   ///     turn. Nil for the state of one network, from which all begin.
   ///   - hasDifference: Whether an exchange is under way.
@@ -77,13 +77,13 @@ extension ReplicaExchange {
     if let underWay { try settle(fragments[underWay]) }
   }
 
-  /// The sum of the cosines over the outer steps, of which each rank of the replica knows those of its part: their mean.
-  /// Collective over the replica.
+  /// The sum of the cosines over the outer steps, of which each rank of the replica knows those of its part: their
+  /// mean. Collective over the replica.
   func sumOfCosines() throws -> Double {
     try ranks.own.allReduce(cosines.sum, .mean)
   }
 
-  /// Makes sure that rounds can go on from a state.
+  /// Makes sure that rounds can resume from a state.
   func check(_ kept: KeptReplicas) throws {
     if kept.isBetweenRounds { return }
     let isAlike =
@@ -99,7 +99,7 @@ extension ReplicaExchange {
 
   /// Goes on from a state whose vectors are there. Collective over all ranks.
   ///
-  /// - Parameter kept: Where its replicas stood; nil if they trained in step.
+  /// - Parameter kept: Where its replicas stood; nil if they trained synchronously.
   /// - Throws: ``MPIError``.
   func resume(_ kept: KeptReplicas?) throws {
     guard let kept else {

@@ -7,7 +7,7 @@ internal import AllReduceNN
 /// 2. When the exchange of a fragment starts, each replica's difference, global minus own weights, is weighted by the
 ///    examples that it was learned from, and an all-reduce begins, bucket by bucket. It may travel under more steps.
 /// 3. When it is due, the mean is the gradient of an outer step on the global weights, which all replicas take with the
-///    same bits; they go on from there.
+///    same bits; they continue from there.
 ///
 /// All ranks call the methods alike, in the same order.
 final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
@@ -43,7 +43,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   let sharing: ReplicaSharing<Scalar>
   /// The weight in the mean, the length of the weighted difference, and its square; then a ``StepWish``.
   let figures = TensorMemory<Double>(count: 4)
-  /// What this replica wants at the end of a step: it rides behind the figures of the next exchange.
+  /// This replica's wish at the end of a step: it travels after the figures of the next exchange.
   var ownWish = StepWish.none
   private var wish = StepWish.none
   private var pending = PendingQueue(capacity: 1)
@@ -53,8 +53,8 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   /// Takes memory, and makes the global weights those that the network has. Collective over all ranks.
   ///
   /// - Parameters:
-  ///   - meeting: How often, and what then.
-  ///   - ranks: Of which several replicas are made.
+  ///   - meeting: How often replicas meet, and how their weights are combined.
+  ///   - ranks: The ranks, as several replicas.
   ///   - layout: The network's.
   ///   - local: Where this replica's weights are, equal on all of them.
   ///   - isDataParallel: Whether all ranks of a replica have all weights.
@@ -96,7 +96,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   /// This replica has taken a step. Collective over all ranks where it ends in a meeting.
   ///
   /// - Parameters:
-  ///   - examples: Those of this replica.
+  ///   - examples: The examples of this replica.
   ///   - seconds: How long the step took.
   /// - Throws: ``MPIError``.
   func endStep(examples: Int, seconds: Double) throws {
@@ -113,7 +113,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// Replicas meet now, wherever in a round they are: what each has learned since a fragment was last exchanged moves
-  /// the global weights, from which all go on. Collective over all ranks.
+  /// the global weights, from which all continue. Collective over all ranks.
   ///
   /// - Throws: ``MPIError``.
   func meet() throws {
@@ -122,7 +122,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if steps > start { start = steps }
   }
 
-  /// What all replicas wanted in the exchanges that have ended since the last call: known to all after the same step.
+  /// The wishes of all replicas in the exchanges that have ended since the last call: known to all after the same step.
   func takeWish() -> StepWish {
     defer { wish = .none }
     return wish.asOne
@@ -271,9 +271,9 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-/// What the first steps are for where replicas measure how often to meet.
+/// The phase of the first steps, where replicas measure how often to meet.
 struct IntervalMeasurement {
-  /// What to do after a step.
+  /// The action after a step.
   enum Action: Equatable {
     case goOn
     /// To touch all memory and links once, which is slow the first time.

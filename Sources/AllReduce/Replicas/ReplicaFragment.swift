@@ -8,9 +8,9 @@ internal import AllReduceNN
 final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
   /// Elements of the network's flat memory.
   let elements: Range<Int>
-  /// Those that this rank carries.
+  /// The elements that this rank exchanges.
   let own: Range<Int>
-  /// What adds up the differences of the replicas.
+  /// The exchange that adds up the differences of the replicas.
   let reduction: BucketedReduction<Scalar>
   /// The steps of the replica when its difference was last taken.
   var stepsTaken = 0
@@ -35,7 +35,7 @@ final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-/// How the ranks of a replica that have the same weights share these.
+/// How the exchange is divided over the ranks of a replica that have the same weights.
 struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
   /// The ranks that carry a part each; nil where each carries all that it has.
   private let group: Communicator?
@@ -44,9 +44,9 @@ struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
   private let local: ParameterMemory<Scalar>
   private let small = TensorMemory<Float>(count: 1)
 
-  /// Which part this rank carries.
+  /// The part that this rank exchanges.
   var part: Int { group?.rank ?? 0 }
-  /// How many there are.
+  /// The number of parts.
   var parts: Int { group?.size ?? 1 }
 
   /// Finds out which ranks share with which.

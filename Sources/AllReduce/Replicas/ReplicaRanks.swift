@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 
-/// All ranks, divided into replicas: those of one train in step, and exchange with their peers, the ranks at the same
-/// place in the other replicas.
+/// All ranks, divided into replicas: those of one train synchronously, and exchange with their peers, the ranks at the
+/// same place in the other replicas.
 ///
 /// ```
 ///                replica 0        replica 1
@@ -13,7 +13,7 @@ struct ReplicaRanks {
   let world: Communicator
   /// The ranks of this replica.
   let own: Communicator
-  /// The ranks at this place in all replicas; nil where all ranks train in step.
+  /// The ranks at this place in all replicas; nil where all ranks train synchronously.
   let peers: Communicator?
   /// The number of this replica, from 0.
   let index: Int
@@ -42,7 +42,7 @@ struct ReplicaRanks {
     peers = try world.split(color: place, key: index)
   }
 
-  /// The ranks of each replica; nil where all train in step.
+  /// The ranks of each replica; nil where all train synchronously.
   static func members(_ meeting: Meeting, of world: Communicator) throws -> [[Int]]? {
     try meeting.check()
     guard !meeting.isEveryStep else { return nil }

@@ -1,4 +1,4 @@
-/// Which steps last wrote and read each part of a buffer.
+/// The steps that last wrote and read each part of a buffer.
 ///
 /// As a processor does for its registers: a step that reads a range waits for the last writer of
 /// every part of it; a step that writes one waits for the last writer and for all readers since.

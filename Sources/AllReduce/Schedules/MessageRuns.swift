@@ -48,14 +48,14 @@ final class MessageRuns {
   private var lastKey: Key?
   private var lastRun: Run?
   private let pool = ScratchPool()
-  /// The carriers' runs take memory when their host is ready, and not in the order of the calls: they have
+  /// The carriers' runs allocate memory when their host is ready, and not in the order of the calls: they have
   /// a pool of their own.
   private let carriersPool = ScratchPool()
 
   /// Starts a collective on `buffer` and returns its run, which the caller waits for.
   ///
   /// - Parameters:
-  ///   - key: What runs.
+  ///   - key: The collective that runs.
   ///   - ticket: The call.
   ///   - buffer: `key.count` elements.
   ///   - kernel: How they are combined.

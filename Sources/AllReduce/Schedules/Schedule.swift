@@ -1,6 +1,6 @@
 package import AllReduceMPI
 
-/// What one rank does in a collective operation: its steps, and which steps wait for which.
+/// The steps of one rank in a collective operation, and their dependencies.
 ///
 /// A schedule moves nothing itself. Executors run it over MPI (``ScheduleRun`` on messages), over
 /// threads, or with symbols for numbers (``ScheduleVerifier``). Its steps form a graph: a step may

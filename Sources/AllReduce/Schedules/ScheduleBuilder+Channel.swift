@@ -9,7 +9,7 @@ extension ScheduleBuilder {
 
     /// One segment of scratch memory.
     struct Slot {
-      /// Which of the schedule's slots it is.
+      /// Its slot in the schedule.
       let number: Int
       fileprivate let place: Int
     }

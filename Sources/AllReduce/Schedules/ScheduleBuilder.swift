@@ -4,7 +4,7 @@ package import AllReduceMPI
 ///
 /// The algorithm says only what moves, in the order of the textbook. The builder cuts every range
 /// into segments and finds out from the ranges which step has to wait for which. So a segment that
-/// has been received and added goes on to the next rank while the following one is still arriving:
+/// has been received and added is sent to the next rank while the following one is still arriving:
 /// pipelining is not written anywhere, it follows. For a 16-bit wire format it also adds where values
 /// are narrowed, widened and rounded, so that algorithms know nothing of that.
 package struct ScheduleBuilder {

@@ -7,7 +7,7 @@ extension ScheduleCost {
   /// times the sum of the contributions' absolute values.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
   ///   - size: The number of ranks.
   /// - Returns: R, in terms of p.

@@ -35,10 +35,10 @@ package struct ScheduleCost: Equatable, Sendable {
   /// The cost of a collective operation over `size` ranks.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
   ///   - size: The number of ranks.
-  ///   - segments: Into how many messages the longest message is cut.
+  ///   - segments: The number of messages that the longest message is cut into.
   package init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, size: Int, segments: Int = 1
   ) {
@@ -84,7 +84,7 @@ package struct ScheduleCost: Equatable, Sendable {
     package let q: Double
     /// p - q.
     package let e: Double
-    /// The ranks in the largest tree below the root.
+    /// The ranks in the largest subtree below the root.
     package let m: Double
     /// The sum of the depths of all ranks in the tree.
     package let depths: Double

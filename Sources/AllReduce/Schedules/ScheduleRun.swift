@@ -4,17 +4,17 @@ package import AllReduceMPI
 ///
 /// It keeps, for every step, how many others it still waits for. A finished step lowers that number
 /// at its successors; one that reaches zero is started at once: messages are posted, arithmetic is
-/// done. All memory is taken when the run is made; running allocates nothing.
+/// done. All memory is allocated when the run is made; running allocates nothing.
 package final class ScheduleRun<Messages: Transport>: InFlight {
   private let program: ScheduleProgram
-  /// What the run is doing, for errors.
+  /// A description of the run, for errors.
   private let title: String
   let messages: Messages
   private let pool: ScratchPool?
   private let stride: Int
   /// Bytes of an element in scratch memory, in the wire format.
   private let wireStride: Int
-  /// What narrows and widens; nil where elements travel as they are.
+  /// Converts elements to and from the wire format; nil where elements travel as they are.
   private let wire: WireKernel?
   private let size: Int
   private let stepCount: Int
@@ -49,9 +49,9 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   /// - Parameters:
   ///   - program: The schedule.
   ///   - stride: Bytes an element.
-  ///   - messages: What moves its messages.
+  ///   - messages: The transport of its messages.
   ///   - pool: Where it gets scratch memory when it runs; nil if it keeps memory of its own.
-  ///   - title: What it is, for errors.
+  ///   - title: Its name, for errors.
   package init(
     _ program: ScheduleProgram, stride: Int, over messages: Messages, pool: ScratchPool? = nil,
     title: String

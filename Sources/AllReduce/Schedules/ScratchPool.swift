@@ -28,7 +28,7 @@ package final class ScratchPool {
 
   deinit { for one in free { one.memory.deallocate() } }
 
-  /// What a run needs.
+  /// The needs of a run.
   struct Need {
     /// Scratch memory, in bytes.
     let scratch: Int

@@ -7,7 +7,7 @@ package import AllReduceMPI
 /// the sender's label is not returned. So it is as strict as MPI may be: a send ends only when it
 /// has been received.
 package final class ThreadTransport: Transport {
-  /// What the ranks share.
+  /// The memory that the ranks share.
   package final class Hub: Sendable {
     fileprivate let inboxes: [Inbox]
 

@@ -1,6 +1,6 @@
 package import AllReduceMPI
 
-/// What moves the messages of a schedule. Nothing here waits.
+/// Moves the messages of a schedule. No method waits.
 ///
 /// A message is known to both ends by its sender, its receiver, its call and its number on the
 /// channel, and to the schedule by the label given when it was posted.

@@ -190,7 +190,7 @@ extension Communicator {
   ///   - slice: This rank's elements; afterwards the result.
   ///   - operation: How they are combined; a mean needs floating-point elements.
   ///   - algorithm: How they travel.
-  ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
+  ///   - wireFormat: The format of `Float` elements between hosts, as in `allReduce` of a
   ///     buffer; on one host nothing travels.
   ///   - name: A name for the call, as in `allReduce` of a buffer.
   /// - Throws: ``MPIError``, also where ranks disagree about the call.
@@ -251,7 +251,7 @@ extension Communicator {
   ///   - slice: This rank's elements, not to be touched until the wait is over.
   ///   - operation: How they are combined; a mean needs floating-point elements.
   ///   - algorithm: How they travel.
-  ///   - wireFormat: In how many bits `Float` elements travel between hosts, as in `allReduce` of a
+  ///   - wireFormat: The format of `Float` elements between hosts, as in `allReduce` of a
   ///     buffer; on one host nothing travels.
   ///   - name: A name for the call, as in `allReduce` of a buffer.
   /// - Returns: The handle to wait on.

@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What every collective of a communicator needs on one host.
+/// The state that every collective of a communicator needs on one host.
 ///
 /// A value of addresses and numbers alone, in memory of its own, to which
 /// ``Communicator/shortcut`` points where all ranks are on one host: a small reduction takes less time
@@ -9,7 +9,7 @@ struct HostPath {
   let lines: HostLines
   let counter: CallCounter
   let kernels = ReductionKernels.current
-  /// What `automatic` takes.
+  /// The choices of `automatic`.
   let choices: Choices
   /// Whether collectives in arenas were started that may not have ended.
   var hasRuns = false
@@ -55,7 +55,7 @@ extension Communicator {
     guard isOnOneHost else {
       throw MPIError(
         operation: "sharedMemory",
-        message: "the \(size) ranks are on \(hosts.count) hosts, and memory can only be shared on "
+        message: "the \(size) ranks are on \(hosts.count) hosts, but memory can only be shared on "
           + "one; use hierarchical or automatic")
     }
     let state = CollectiveState.of(self)

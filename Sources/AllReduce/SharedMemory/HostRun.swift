@@ -19,7 +19,7 @@ final class HostRun: InFlight {
   private unowned let communicator: Communicator
   private let runs: MessageRuns
   private let window: HostRunWindow
-  /// Where each rank's part of the arena begins; kept, since the next call may name another arena.
+  /// Where each rank's part of the arena begins; kept, since the next call may name a different arena.
   private let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let worldRanks: [Int]

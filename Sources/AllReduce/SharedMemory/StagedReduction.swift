@@ -37,7 +37,7 @@ package struct StagedReduction {
     let length = min(pieceBytes, HostLines.pieceBytes) / kernel.stride
     let pieces = (call.count + length - 1) / length
     let first = lines.piece &+ 1
-    // Now, not at the end: where ranks disagree, they go on behind the last piece that any has touched.
+    // Now, not at the end: where ranks disagree, they continue after the last piece that any rank has touched.
     lines.piece = first &+ UInt64(pieces - 1)
     call.announce(lines)
     let piece = { (index: Int) in

@@ -37,7 +37,7 @@ package struct WholeExchange {
   ///
   /// - Parameters:
   ///   - values: This rank's elements; afterwards the result.
-  ///   - note: What is to be done once the others can see the call, and before they are waited for.
+  ///   - note: Called once the others can see the call, and before this rank waits for them.
   /// - Throws: ``CallFailed`` if another rank called something else.
   @_transparent
   package func allReduce(

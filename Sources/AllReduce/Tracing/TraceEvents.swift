@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// What one rank recorded, as events of Chrome's trace format.
+/// The spans that one rank recorded, as events of Chrome's trace format.
 package struct TraceEvents {
   /// Spans as they are written: an own thread for what would overlap.
   private struct Drawn {
@@ -53,9 +53,9 @@ package struct TraceEvents {
   /// The events, separated by commas, a line each.
   ///
   /// - Parameters:
-  ///   - origin: What is written as time 0.
-  ///   - process: What the rank is called, after its number.
-  /// - Returns: The inside of a list of json.
+  ///   - origin: The time that is written as 0.
+  ///   - process: The rank's name, after its number.
+  /// - Returns: The elements of a JSON list, without its brackets.
   package func text(since origin: Int64, process: String) -> String {
     func meta(_ name: String, thread: Int, _ value: (String, JSONValue)) -> String {
       JSONValue.object([
@@ -94,7 +94,7 @@ package struct TraceEvents {
   }
 
   /// Arrows between the ranks' spans of one exchange, as a ring: from where this rank's begins to where the next rank's
-  /// ends, for no rank has the sum before all have begun.
+  /// ends, because no rank has the sum before all have begun.
   private func flows(of span: Drawn, _ number: Int, since origin: Int64) -> String {
     func event(_ kind: String, from sender: Int, at time: Int64) -> String {
       ",\n{\"name\": \"sum\", \"cat\": \"exchange\", \"ph\": \(kind), \"id\": "

@@ -1,18 +1,18 @@
 package import AllReduceMPI
 
-/// What must be equal on all ranks is not.
+/// A value that must be equal on all ranks differs.
 private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
   /// A sentence that names the ranks and what they have.
   let description: String
   let exitCode: Int32
 
   /// - Parameters:
-  ///   - what: What is not equal.
+  ///   - what: The name of the value.
   ///   - others: The ranks that differ from rank 0.
-  ///   - mine: What rank 0 has.
-  ///   - theirs: What the first of the others has.
-  ///   - more: Whether others have yet something else.
-  ///   - exitCode: Of the job.
+  ///   - mine: The value of rank 0.
+  ///   - theirs: The value of the first of the others.
+  ///   - more: Whether the others have different values too.
+  ///   - exitCode: The exit code of the job.
   init(
     _ what: String, others: [Int], mine: String, theirs: String, more: Bool, exitCode: Int32
   ) {
@@ -20,7 +20,7 @@ private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
     description =
       "The \(what) must be equal on all ranks, but rank 0 has \(mine), and "
       + "\(others.count == 1 ? "rank" : "ranks") \(shown)\(others.count > 8 ? ", ..." : "") "
-      + "\(others.count == 1 ? "has" : "have") \(theirs)" + (more ? " or others." : ".")
+      + "\(others.count == 1 ? "has" : "have") \(theirs)" + (more ? " or other values." : ".")
     self.exitCode = exitCode
   }
 }
@@ -30,7 +30,7 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - value: This rank's number.
-  ///   - what: What it is, for people: "numbers of the gradient".
+  ///   - what: Its name, for messages: "numbers of the gradient".
   ///   - text: How it is written.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming the ranks that differ from rank 0.
   package func requireEqual(
@@ -59,8 +59,8 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - text: This rank's text; of several lines, those that differ are named.
-  ///   - what: What it is, for people: "options".
-  ///   - exitCode: Of the error.
+  ///   - what: Its name, for messages: "options".
+  ///   - exitCode: The exit code of the error.
   /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, and both texts.
   package func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {
     let digest = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }

@@ -60,14 +60,14 @@ extension Trainer {
       ?? loss.evaluate(outputs, targets, gradient: gradient)
   }
 
-  /// Tries the network on examples that it does not learn from, in evaluation mode. Collective; all ranks share
-  /// the work. Replicas that do not meet in every step try the global weights.
+  /// Evaluates the network on test examples, in evaluation mode. Collective; the examples are divided over all ranks.
+  /// Replicas that do not meet in every step evaluate the global weights.
   ///
   /// - Parameters:
   ///   - data: The examples.
   ///   - batchSize: The most that this rank takes at once; nil for the size of the largest batch so far.
   /// - Returns: The totals over all examples.
-  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  /// - Throws: The errors of the loss and the layers; ``MPIError``.
   public func score(on data: any Dataset, batchSize: Int? = nil) throws -> BatchScore {
     try withGlobalWeights { try scoreShare(of: data, batchSize: batchSize) }
   }

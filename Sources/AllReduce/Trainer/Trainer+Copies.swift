@@ -5,7 +5,7 @@ internal import AllReduceNN
 package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
   /// The first parameter in which they differ.
   package let parameter: String
-  /// The ranks that have other bits than most; all, where no bits are those of most.
+  /// The ranks whose bits differ from those of most ranks; all ranks, where no bits are those of most.
   package let ranks: [Int]
   /// Whether the others agree.
   package let othersAgree: Bool
@@ -16,11 +16,12 @@ package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
   package var description: String {
     let found =
       othersAgree
-      ? "\(describeRanks(ranks)) \(ranks.count == 1 ? "has" : "have") other bits than the rest"
+      ? "\(describeRanks(ranks)) \(ranks.count == 1 ? "differs" : "differ") from the others, which agree"
       : "\(describeRanks(ranks)) have different bits"
+    let host = othersAgree ? "the host of \(describeRanks(ranks))" : "the faulty host, once found"
     return
-      "After \(updates) updates copies of \(parameter) differ: \(found). Memory or a processor "
-      + "fails there: resume from the last state without that machine."
+      "After \(updates) updates copies of \(parameter) differ: \(found). Faulty memory or a faulty processor is "
+      + "likely: resume from the last state without \(host)."
   }
 }
 
@@ -42,7 +43,7 @@ extension Trainer {
       let first = difference == nil ? Int.max : grid.world.rank
       let finder = try grid.world.allGatherNatively(first).min() ?? .max
       guard finder < .max else { return }
-      // Only who found it throws by itself.
+      // Only the rank that found it throws by itself.
       try grid.world.agreeing {
         if grid.world.rank == finder, let difference { throw difference }
       }
@@ -51,7 +52,7 @@ extension Trainer {
     try grid.world.agreeing { throw difference }
   }
 
-  /// What differs over a group; the same on all its ranks. Collective over it.
+  /// The difference within a group; the same on all its ranks. Collective over it.
   private func difference(
     over group: Communicator, _ isMeant: (Parameter<Scalar>) -> Bool
   ) throws -> CopiesDiffer? {

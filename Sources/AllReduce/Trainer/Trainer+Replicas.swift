@@ -1,7 +1,7 @@
 package import AllReduceNN
 
 extension Trainer {
-  /// The replicas: 1 where all ranks train in step.
+  /// The number of replicas: 1 where all ranks train synchronously.
   package var replicaCount: Int { ranks.count }
 
   /// Adds up what the replicas found, such as the scores of their steps. Collective.
@@ -14,7 +14,7 @@ extension Trainer {
   }
 
   /// Makes replicas meet now, wherever they are in a round: the global weights move by what each has learned since,
-  /// and all go on from there. Does nothing where they meet in every step. Collective.
+  /// and all continue from there. Does nothing where they meet in every step. Collective.
   ///
   /// - Throws: ``MPIError``.
   public func meet() throws {
@@ -32,8 +32,8 @@ extension Trainer {
 
   /// The mean cosine between what two replicas learned before they met, weighted by lengths; nil before any met.
   ///
-  /// Near 1, they learn the same, and could meet less often. Near 0, they go their own ways: the mean is shorter than
-  /// each by the root of their number. Collective.
+  /// Near 1, they learn the same, and could meet less often. Near 0, their differences are unrelated: the mean is
+  /// shorter than each by the root of their number. Collective.
   ///
   /// - Returns: The same on all ranks of a replica; where each carries a part of the weights, the mean over the parts.
   /// - Throws: ``MPIError``.

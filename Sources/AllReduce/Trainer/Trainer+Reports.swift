@@ -5,7 +5,7 @@ extension Trainer {
   /// The algorithm that adds up the most at once.
   package var chosenAlgorithm: ReductionAlgorithm { exchange.chosenAlgorithm }
 
-  /// What this rank exchanged in all steps and updates so far, by layer: activations and their gradients,
+  /// The exchanges of this rank in all steps and updates so far, by layer: activations and their gradients,
   /// the loss, parameters' gradients; then, if there are any, new weights, statistics and norms.
   package var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
     let rest = otherTraffic
@@ -31,7 +31,7 @@ extension Trainer {
     return all
   }
 
-  /// What this rank moved in all steps and updates so far.
+  /// The bytes that this rank moved in all steps and updates so far.
   public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
 
   /// The first parameter to which an update on this rank gave a weight that is NaN or infinite: by its gradient, or by
@@ -49,6 +49,6 @@ extension Trainer {
     return nil
   }
 
-  /// Where the time of exchanges went.
+  /// The times of exchanges.
   public var exchangeTimes: ExchangeTimes { batch.clock.times }
 }

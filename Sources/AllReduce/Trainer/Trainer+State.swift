@@ -2,17 +2,17 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension Trainer {
-  /// What a ``Checkpoint`` keeps of the training, with this rank's part of each: parameters and running averages,
-  /// and what the optimizer remembers.
+  /// The tensors that a ``Checkpoint`` keeps, with this rank's part of each: parameters and running averages,
+  /// and the optimizer's state.
   ///
-  /// The names and shapes are those of the whole network, whatever the plan: a training may go on under another.
-  /// Weights that a host has once are its first rank's. Call ``finish()`` first, and `keepReplicas(epochScore:)`.
+  /// The names and shapes are those of the whole network, whatever the plan: a training may be resumed with a different
+  /// one. Weights that a host has once are its first rank's. Call ``finish()`` first, and `keepReplicas(epochScore:)`.
   public var state: [StateTensor<Scalar>] {
     tensors(
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)
   }
 
-  /// Those of a state with this many replicas; nil where ranks trained in step.
+  /// Those of a state with this many replicas; nil where all ranks trained synchronously.
   func tensors(ofReplicas count: Int?, hasDifference: Bool) -> [StateTensor<Scalar>] {
     let weights = network.parameters.map {
       $0.shard != nil || exchange.memory.answersForWeights
@@ -24,15 +24,15 @@ extension Trainer {
       ?? weights + inner
   }
 
-  /// Goes on from a state that a checkpoint has, on any number of ranks, under any plan. Collective.
+  /// Resumes from a state of a checkpoint, on any number of ranks, under any plan. Collective.
   ///
-  /// Replicas of which the state has more or fewer take the weights of those that it has, in turn.
+  /// If the state has more or fewer replicas, replicas take the weights of those that it has, in turn.
   ///
   /// - Parameters:
   ///   - state: Where the training stands (``Checkpoint/readState(over:)``).
   ///   - checkpoint: The state's vectors.
-  /// - Throws: ``AgreedError`` if the checkpoint is damaged, of another network or optimizer, or if replicas cannot
-  ///   go on from there in their rounds; ``MPIError``.
+  /// - Throws: ``AgreedError`` if the checkpoint is damaged, of a different network or optimizer, or if replicas cannot
+  ///   resume their rounds from there; ``MPIError``.
   public func resume(_ state: TrainingState, from checkpoint: Checkpoint) throws {
     try resume(state) { try checkpoint.read(into: $0, over: world) }
   }
@@ -50,7 +50,7 @@ extension Trainer {
   /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have
   /// the same bits. Collective.
   ///
-  /// - Returns: The same on all ranks; it depends on how many ranks share the weights.
+  /// - Returns: The same on all ranks; it depends on how many ranks the weights are sharded over.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
   package func checksum() throws -> UInt64 {
     try withGlobalWeights {
@@ -83,7 +83,7 @@ extension Trainer {
   }
 
   /// Every parameter of the whole network, of replicas the global weights, in the order of the forward pass.
-  /// Collective; takes the memory of the whole.
+  /// Collective; allocates memory for all weights.
   ///
   /// - Returns: Names, values and gradients, the same on all ranks.
   /// - Throws: ``MPIError``.

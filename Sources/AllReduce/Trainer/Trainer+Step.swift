@@ -6,11 +6,11 @@ extension Trainer {
   ///
   /// - Parameters:
   ///   - batch: This rank's ``share`` of a global batch; it may be empty.
-  ///   - learningRate: How far to go.
+  ///   - learningRate: The learning rate.
   /// - Returns: The totals over all ranks; where replicas do not meet in every step, over those of this one
   ///   (`total(_:)`). Where the loss is not finite, or with clipping the gradient is not, no weight has changed, and
   ///   ``skippedSteps`` is one more.
-  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  /// - Throws: The errors of the loss and the layers; ``MPIError``.
   public func step(_ batch: Batch<Scalar>, learningRate: Double) throws -> BatchScore {
     try step(parts: 1, learningRate: learningRate) { _ in
       (batch.inputs, batch.targets, batch.examples)
@@ -23,9 +23,9 @@ extension Trainer {
   ///   - inputs: `[batch, ...]`; may have no rows.
   ///   - targets: One for each input.
   ///   - examples: The data set's numbers of the examples, for dropout masks; empty to count from 0.
-  ///   - learningRate: How far to go.
-  /// - Returns: As there.
-  /// - Throws: As there.
+  ///   - learningRate: The learning rate.
+  /// - Returns: As ``step(_:learningRate:)``.
+  /// - Throws: As ``step(_:learningRate:)``.
   public func step(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, examples: [Int] = [], learningRate: Double
   ) throws -> BatchScore {
@@ -35,11 +35,11 @@ extension Trainer {
   /// As ``step(_:learningRate:)``, of a batch in parts, whose gradients are added up before they are exchanged.
   ///
   /// - Parameters:
-  ///   - parts: How many, equal on all ranks. With virtual shards, as many as this rank has of them.
-  ///   - learningRate: How far to go.
+  ///   - parts: The number of parts, equal on all ranks. With virtual shards, the number that this rank has of them.
+  ///   - learningRate: The learning rate.
   ///   - part: Makes a part: its inputs, targets and the examples' numbers.
-  /// - Returns: As there.
-  /// - Throws: As there.
+  /// - Returns: As ``step(_:learningRate:)``.
+  /// - Throws: As ``step(_:learningRate:)``.
   package func step(
     parts: Int, learningRate: Double, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
@@ -85,10 +85,10 @@ extension Trainer {
   /// in ``Parameter/gradient``; otherwise it is added up by the update.
   ///
   /// - Parameters:
-  ///   - parts: In how many parts the batch comes.
+  ///   - parts: The number of parts of the batch.
   ///   - part: Makes a part.
   /// - Returns: The totals over all ranks; what is called next is ``update(learningRate:)``.
-  /// - Throws: What the loss and the layers throw; ``MPIError``.
+  /// - Throws: The errors of the loss and the layers; ``MPIError``.
   package func computeGradient(
     parts: Int = 1, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
@@ -191,7 +191,7 @@ extension Trainer {
     exchange.begin(counted(total), stepping: step, listens: tree == nil)
   }
 
-  /// What of this rank's totals the ranks that add them up should count.
+  /// The part of this rank's totals that counts in the sum over ranks.
   func counted(_ own: BatchScore) -> BatchScore {
     let isCountedByOthers = !lossIsOwn && totalsAreOfAllRanks && grid.modelIndex > 0
     return isCountedByOthers ? BatchScore() : own
@@ -234,7 +234,7 @@ extension Trainer {
   ///   - which: The exchanges of gradients that end afterwards; nil for all.
   ///   - body: Runs them, and returns this rank's totals.
   /// - Returns: The totals over all ranks.
-  /// - Throws: What `body` throws; ``MPIError``.
+  /// - Throws: The errors of `body`; ``MPIError``.
   func timingPasses(
     finishing which: Range<Int>? = nil, _ body: () throws -> BatchScore
   ) throws -> BatchScore {

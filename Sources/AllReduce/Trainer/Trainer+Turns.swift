@@ -10,11 +10,11 @@ extension Trainer {
   /// The elements of memory that it has for examples and their gradients.
   package var turnCapacity: Int { turns?.capacity ?? 0 }
 
-  /// The exchanges of parameters behind it.
+  /// The exchanges of parameters of the layers after the conversion.
   private var back: Range<Int> { front.upperBound..<exchange.exchanges.count }
 
-  /// Computes a batch's gradient in turns: the layers in front on this rank's own examples, those behind on some
-  /// of the group's at a time.
+  /// Computes a batch's gradient in turns: the layers before the conversion on this rank's own examples, those after it
+  /// on some of the group's at a time.
   func runTurns(
     _ part: Part, _ turns: TurnExchange<Scalar>, before: BatchScore, endsStep: Bool,
     afterTurn: ((BatchScore) throws -> Void)? = nil
@@ -68,7 +68,7 @@ extension Trainer {
     return own
   }
 
-  /// A step in which the weights behind the conversion change after each turn.
+  /// A step in which the weights of the layers after the conversion are updated after each turn.
   func stepByTurns(_ part: Part, number: Int, learningRate: Double) throws -> BatchScore {
     guard let turns else { return BatchScore() }
     let count = grid.model.size

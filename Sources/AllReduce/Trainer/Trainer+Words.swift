@@ -1,8 +1,8 @@
 internal import AllReduceNN
 
-/// What a trainer is, in words that ranks compare and states keep.
+/// Descriptions of a trainer that ranks compare and states keep.
 extension Trainer {
-  /// The rule of the update and what else shapes it, in words that tell methods apart: a state says by which
+  /// A description of the update rule and its settings, different for different methods: a state says by which
   /// method it came about.
   var method: String { method(of: rule) }
 
@@ -23,7 +23,7 @@ extension Trainer {
     return words
   }
 
-  /// The layers, and those that they are made of.
+  /// The layers, and their children.
   static func outline(of layer: any Layer<Scalar>) -> String {
     let children = layer.children.map { "\($0.name) \(outline(of: $0.layer))" }
     return children.isEmpty

@@ -3,9 +3,9 @@ public import AllReduceNN
 
 /// Trains a network on many ranks as a ``Plan`` says, and computes what one rank would with the whole batch.
 ///
-/// The trainer owns the network's memory and what the optimizer remembers. A step takes this rank's share of a
-/// global batch (``share``), computes the gradient of the sum of losses, brings it together with the others', and
-/// updates the weights with the mean over all examples; a rank may have no example.
+/// The trainer owns the network's memory and the optimizer's state. A step takes this rank's share of a
+/// global batch (``share``), computes the gradient of the sum of losses, combines it with those of the other ranks,
+/// and updates the weights with the mean over all examples; a rank may have no example.
 ///
 /// ```swift
 /// let network = Sequential<Float>(Flatten(), Dense(64, 128), ReLU(), Dense(128, 10))
@@ -15,8 +15,8 @@ public import AllReduceNN
 /// let test = try trainer.score(on: data.test)
 /// ```
 ///
-/// Every rank makes it alike, and calls its methods in the same order. After the first step nothing is allocated
-/// for exchanges.
+/// Construct it identically on every rank, and call its methods in the same order. After the first step nothing is
+/// allocated for exchanges.
 public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// This rank's network: the user's layers, or shards of them.
   public let network: Network<Scalar>
@@ -24,15 +24,15 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   package let plan: Plan
   /// All ranks.
   package let world: Communicator
-  /// Who shares the data, and who the weights: of this rank's replica, which is all ranks where replicas meet in every
-  /// step.
+  /// The grid of this rank's replica: which ranks hold shards of one copy of the weights, and which hold different
+  /// examples. The replica is all ranks where replicas meet in every step.
   package let grid: Grid
   /// How gradients become new weights that all ranks hold.
   package let update: UpdateMode
-  /// Into how many shards a global batch is cut for weights that do not depend on the number of ranks; nil
+  /// The number of shards that a global batch is cut into so that weights do not depend on the number of ranks; nil
   /// where they may.
   package let virtualShards: Int?
-  /// What shortens gradients whose norm is larger; nil for nothing.
+  /// Clips gradients to a global norm; nil for no clipping.
   package var clipping: GradientClipping?
   /// The number of the next step, from 0; dropout masks depend on it. Set with the state of a checkpoint.
   public var nextStep: UInt64 = 0
@@ -51,7 +51,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   var (ownWish, wish) = (StepWish.none, StepWish.none)
   /// Whether ranks agree about wishes where that takes a message of its own.
   var hasWishes = false
-  /// Notes when passes, layers and exchanges began and ended; nil for not.
+  /// Records when passes, layers and exchanges began and ended; nil for no recording.
   public var recorder: SpanRecorder? {
     didSet {
       network.pass.recorder = recorder
@@ -73,11 +73,11 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   let layers: String
   /// The root, where the plan does not run the user's own.
   let row: PlannedRow<Scalar>?
-  /// What is exchanged between the layers, by layer.
+  /// The exchanges between the layers, by layer.
   let between: [(layer: String, exchange: LayerExchange)]
   let batch: GroupBatch
   let exchange: NetworkExchange<Scalar>
-  /// Of the exchanges those of parameters that all ranks hold and have other examples for.
+  /// The exchanges of parameters that all ranks hold and have different examples for.
   let front: Range<Int>
   let tree: GradientTree<Scalar>?
   /// Where replicas meet; nil where they do in every step.
@@ -96,24 +96,24 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   var targetExchange: ConversionExchange<Scalar>?
   let clock = ContinuousClock()
 
-  /// Gets ready to train a network. Collective.
+  /// Prepares to train a network. Collective.
   ///
   /// - Parameters:
   ///   - root: The network's layers, whole and without memory. Layers that the plan shards are replaced.
   ///   - input: The shape of one example's input.
-  ///   - plan: Who does what.
+  ///   - plan: The plan, which says how layers are placed and weights are updated.
   ///   - world: All ranks.
-  ///   - optimizer: The rule of the update.
-  ///   - loss: What is minimised. Softmax cross-entropy can be computed of outputs whose features are sharded;
-  ///     for others these are gathered.
-  ///   - clipping: Shortens gradients whose norm is larger.
+  ///   - optimizer: The update rule.
+  ///   - loss: The loss to minimise. Softmax cross-entropy can be computed of outputs whose features are sharded;
+  ///     for other losses these are gathered.
+  ///   - clipping: Clips gradients to a global norm; nil for no clipping.
   ///   - algorithm: How gradients travel.
   ///   - virtualShards: Cuts every global batch into this many shards, whose gradients are added up along one
-  ///     binary tree: the weights are then the same bits at any number of ranks that divides it. A power of two;
-  ///     plans in which every layer is placed by data, on one host or with the update `replicated`.
-  ///   - seed: Of the first values and dropout masks.
+  ///     binary tree: the weights then have the same bits on any number of ranks that divides it. A power of two; only
+  ///     for plans in which every layer is placed by data, on one host or with the update `replicated`.
+  ///   - seed: The seed of initial weights and dropout masks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out (exit code 64), if ranks have
-  ///   other networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
+  ///   different networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
   public init(
     _ root: any Layer<Scalar>, input: Shape, plan: Plan = .dataParallel, over world: Communicator,
     optimizer: any UpdateRule, loss: any Loss<Scalar>, clipping: GradientClipping? = nil,
@@ -166,8 +166,8 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension Trainer {
-  /// Which share of a global batch this rank gives a step: its index, and the number of shares. Where the first
-  /// layers need the examples of a whole model group, all ranks of a group give the same.
+  /// The share of a global batch that this rank passes to a step: its index, and the number of shares. Where the first
+  /// layers need the examples of a whole model group, all ranks of a group pass the same share.
   public var share: (index: Int, count: Int) {
     let group = inputLayout == .batchSharded ? grid.world : grid.data
     return (ranks.index * group.size + group.rank, ranks.count * group.size)
@@ -183,7 +183,7 @@ extension Trainer {
   /// - Throws: ``MPIError``.
   public func finish() throws { try tally.counting { try exchange.finish() } }
 
-  /// What updates this rank's pieces of the weights, ascending, with what it remembers of them.
+  /// The optimizers of this rank's pieces of the weights, ascending, with their state.
   package var optimizers: [Optimizer<Scalar>] { exchange.updates }
 
   /// Whether the loss is computed on this rank's own examples, not on the model group's.

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a trainer makes of a plan on its ranks: who updates, how gradients travel, and which ranges of the
+/// How a trainer carries out a plan on its ranks: which ranks update, how gradients travel, and which ranges of the
 /// memory have which groups of ranks.
 struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   let resolved: ResolvedPlan<Scalar>
@@ -13,14 +13,14 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   /// Works out a plan for a network, chooses what it leaves open, and refuses what cannot be. Collective.
   ///
   /// - Parameters:
-  ///   - plan: Who does what.
+  ///   - plan: The plan.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
   ///   - ranks: All ranks, by replicas.
   ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
   ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
   ///   - algorithm: How gradients travel.
-  ///   - virtualShards: As of a ``Trainer``.
+  ///   - virtualShards: As in ``Trainer``'s initializer.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out, or ranks have other ones.
   init(
     _ plan: Plan, for root: any Layer<Scalar>, input: Shape, _ ranks: ReplicaRanks,
@@ -96,7 +96,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       }
       guard !usesNorms || update == .replicated else {
         throw PlanError(
-          "Clipping and LARS need norms, which are added up in another order at each number of ranks: with "
+          "Clipping and LARS need norms, which are added up in a different order at each number of ranks: with "
             + "virtual shards choose the update replicated.")
       }
       guard !isCompressed, isOneHost || update == .replicated else {
@@ -118,13 +118,14 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       algorithm: transport.algorithm, compression: plan.compression, bucketBytes: plan.bucketBytes)
   }
 
-  /// Makes sure that all hosts have the memory for gradients, weights and what the optimizer remembers, which
-  /// is taken at the first touch. Collective.
+  /// Makes sure that all hosts have the memory for gradients, weights and the optimizer's state, which
+  /// is allocated at the first touch. Collective.
   func requireMemory(
     for layout: ParameterLayout<Scalar>, _ optimizer: any UpdateRule, over world: Communicator
   ) throws {
     let one = layout.count * MemoryLayout<Scalar>.stride
-    // The least that every mode takes: a host's ranks may share weights, and all ranks what is remembered.
+    // The least that every mode needs: a host's ranks may have one copy of the weights, and the optimizer's state
+    // may be sharded over all ranks.
     let weights = update == .shared ? one / world.hostRanks.count : one
     let remembered = optimizer.vectorCount * one
     try world.requireMemory(
@@ -133,7 +134,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// The ranges of the memory by their groups of ranks, in order; those of parameters that all ranks hold and have
-  /// other examples for come first.
+  /// different examples for come first.
   func parts(
     _ layout: ParameterLayout<Scalar>, _ grid: Grid,
     _ group: (Parameter<Scalar>) -> ParameterGroups.Kind

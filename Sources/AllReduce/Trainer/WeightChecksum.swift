@@ -1,9 +1,9 @@
 package import AllReduceNN
 
-/// A number of 64 bits that tells networks' weights apart, bit for bit.
+/// A checksum of 64 bits over the bits of a network's weights.
 ///
 /// Equal bits give equal checksums; one changed bit gives another (each word goes through steps that
-/// can be undone). Not meant to withstand who wants to deceive. Costs one pass over the weights.
+/// can be undone). Not meant to withstand deliberate forgery. Costs one pass over the weights.
 package enum WeightChecksum {
   /// The checksum of a network's parameters: their values, without the room between them.
   package static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {

@@ -1,7 +1,7 @@
 package import AllReduceNN
 
 extension Dataset {
-  /// What tells data sets apart, in words: "1437 examples of [8, 8, 1] in 10 classes, checksum 0123456789abcdef".
+  /// A text that distinguishes data sets: "1437 examples of [8, 8, 1] in 10 classes, checksum 0123456789abcdef".
   ///
   /// The checksum is of 256 examples at equal distances, the first and the last among them, or of all where
   /// there are fewer: it costs a few milliseconds, whatever the size.

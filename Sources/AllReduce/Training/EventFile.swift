@@ -18,14 +18,14 @@ package final class EventFile {
   /// Begins a file in a folder, which is made if it is not there.
   ///
   /// - Parameters:
-  ///   - folder: What `tensorboard --logdir` is given.
-  ///   - step: Where a run goes on: TensorBoard then drops what earlier files have of later steps.
+  ///   - folder: The folder for `tensorboard --logdir`.
+  ///   - step: The step that a run resumes at: TensorBoard then drops what earlier files have of later steps.
   /// - Throws: ``TrainingError`` if it cannot be written.
   package init(folder: String, afterStep step: Int) throws {
     let now = secondsSince1970()
     let path = "\(folder)/events.out.tfevents.\(Int(now)).\(Int(now * 1e6) % 1_000_000).allreduce"
     do {
-      // Where it is there already, or cannot be made, opening the file tells.
+      // If it exists already, or cannot be made, opening the file shows it.
       mkdir(folder, 0o777)
       file = try OutputFile(path: path)
     } catch {

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Writes a line of json for each step and evaluation, on the root, and the same numbers for TensorBoard.
+/// Writes a line of JSON for each step and evaluation, on the root, and the same numbers for TensorBoard.
 final class MetricsLog {
   private let file: OutputFile?
   private let events: EventFile?
@@ -13,7 +13,7 @@ final class MetricsLog {
   ///   - path: The file; nil for none.
   ///   - tensorBoard: The folder of TensorBoard's events; nil for none.
   ///   - isRoot: Whether this rank writes.
-  ///   - kept: The lines of steps up to this one stay, where a run goes on.
+  ///   - kept: The lines of steps up to this one stay, where a run is resumed.
   /// - Throws: ``TrainingError`` or ``OutputError`` if it cannot be written.
   init(path: String?, tensorBoard: String? = nil, isRoot: Bool, keepingSteps kept: Int = 0) throws {
     events = isRoot ? try tensorBoard.map { try EventFile(folder: $0, afterStep: kept) } : nil

@@ -6,7 +6,7 @@ internal import AllReduceNN
   import Darwin
 #endif
 
-/// What this process takes of the machine's memory.
+/// The memory that this process uses.
 package enum ProcessMemory {
   /// The most memory that this process has had in use, in bytes (`getrusage`).
   package static var peakResidentBytes: Int {
@@ -22,7 +22,7 @@ package enum ProcessMemory {
   }
 
   /// The memory that this process has in use now, in bytes, where n processes share a page each 1/n of it
-  /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not tell.
+  /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not report it.
   package static var proportionalBytes: Int? {
     guard let text = try? FileBytes.text(of: "/proc/self/smaps_rollup"),
       let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),

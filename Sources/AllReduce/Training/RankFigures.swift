@@ -1,17 +1,18 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// What each rank has sent, and what memory it takes: a number a rank.
+/// What each rank has sent, and how much memory it uses: a number a rank.
 package struct RankFigures: Sendable {
   /// Payload that each sent to other hosts, or as messages on its own.
   package let networkBytes: [Int]
-  /// What each sent so that ranks agree.
+  /// The bytes that each sent so that ranks agree about calls.
   package let agreementBytes: [Int]
-  /// What each moved from and to memory of other ranks of its host.
+  /// The bytes that each moved from and to memory of other ranks of its host.
   package let memoryBytes: [Int]
   /// The most memory that each had in use.
   package let peakBytes: [Int]
-  /// The memory in use, where n processes share a page each 1/n of it; -1 where the system does not tell.
+  /// The memory in use as proportional set size: of a page that n processes share, each counts 1/n; -1 where the system
+  /// does not report it.
   package let proportionalBytes: [Int]
   /// The learned numbers that each holds.
   package let parameters: [Int]

@@ -3,8 +3,8 @@ internal import AllReduceNN
 
 /// Where the seconds of a training went, over all attempts at it: on rank 0.
 ///
-/// A file in the folder of the states keeps the sums, so that an attempt knows what the ones before it have lost: seconds
-/// of steps behind the last state, and those from the last sign of life to the first new step.
+/// A file in the folder of the states keeps the sums, so that an attempt knows what the ones before it have lost:
+/// seconds of steps after the last state, and those from the last sign of life to the first new step.
 final class RunLedger {
   private(set) var seconds = WorkProgress.Seconds()
   /// Failures so far: attempts that neither ended nor were asked to stop.
@@ -28,7 +28,7 @@ final class RunLedger {
   /// Goes on from what attempts before have left.
   ///
   /// - Parameters:
-  ///   - folder: Of the states; nil to keep nothing.
+  ///   - folder: The folder of the states; nil to keep nothing.
   ///   - resumes: Whether this is another attempt; else what is there is forgotten.
   init(folder: String?, resumes: Bool) {
     path = folder.map { "\($0)/goodput.json" }
@@ -45,7 +45,7 @@ final class RunLedger {
     failures = (try? fields.count("failures")) ?? 0
     if (try? fields.boolean("has_ended")) == true { return }
     failures += 1
-    // What was done behind the state is done again.
+    // Steps after the state are repeated.
     let lost = (
       useful: min(number("unsaved_useful_seconds"), seconds.useful),
       waiting: min(number("unsaved_waiting_seconds"), seconds.waiting)
@@ -68,7 +68,7 @@ final class RunLedger {
   ///
   /// - Parameters:
   ///   - all: Its seconds.
-  ///   - waiting: Those of them in which this rank waited for others.
+  ///   - waiting: The seconds of these in which this rank waited for other ranks.
   func add(_ all: Double, waiting: Double = 0) {
     let waiting = max(0, min(waiting, all))
     seconds.waiting += waiting
@@ -87,8 +87,9 @@ final class RunLedger {
   /// A state is on the disk that has all steps so far, or nearly so.
   func didSave() { unsaved = (0, 0) }
 
-  /// The seconds from one state to the next by which the least is lost: the root of twice the seconds of a writing times
-  /// the mean time between failures (Young, 1974). Four hours are taken for that where there was no failure yet.
+  /// The seconds from one state to the next by which the least is lost: the root of twice the seconds of a writing
+  /// times the mean time between failures (Young, 1974). Four hours are assumed for that where there was no failure
+  /// yet.
   var bestInterval: Double {
     guard let secondsASave else { return 2 }
     let betweenFailures = failures > 0 ? seconds.total / Double(failures) : 4 * 3600
@@ -120,7 +121,7 @@ final class RunLedger {
     try? file.finish()
   }
 
-  /// The sums as members of json.
+  /// The sums as members of a JSON object.
   static func members(_ seconds: WorkProgress.Seconds) -> [(String, JSONValue)] {
     [
       ("useful_seconds", .number(seconds.useful)), ("repeated_seconds", .number(seconds.repeated)),
@@ -131,7 +132,7 @@ final class RunLedger {
 }
 
 extension WorkProgress.Seconds {
-  /// An object of json, as reports have it.
+  /// A JSON object, as in reports.
   package var json: JSONValue {
     .object(RunLedger.members(self) + [("goodput", .number(orNull: goodput))])
   }

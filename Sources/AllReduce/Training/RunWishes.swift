@@ -6,7 +6,7 @@ internal import CKernels
   import Darwin
 #endif
 
-/// What this rank is asked to do with a run while it goes on: by a signal to its process, or, at rank 0, by a file in
+/// Requests to this rank during a run: by a signal to its process, or, at rank 0, by a file in
 /// the folder of the states.
 ///
 /// SIGTERM and SIGUSR1 ask for a state and the end; a second one ends the process. So does a file `stop`; a file `save`
@@ -33,7 +33,7 @@ final class RunWishes {
 
   deinit { ck_release_signals() }
 
-  /// What this rank wants at the end of a step. A load, and now and then a look at two names.
+  /// This rank's wish at the end of a step. A load, and now and then a check of two file names.
   func now(_ now: ContinuousClock.Instant) -> StepWish {
     if let folder, now >= nextLook {
       nextLook = now + RunWishes.period
@@ -49,7 +49,7 @@ final class RunWishes {
     if files == .save { files = .none }
   }
 
-  /// Removes a file, and says whether it was there. What is no file of the name stays.
+  /// Removes a file, and returns whether it existed. Anything that is not a file stays.
   private static func take(_ path: String) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }

@@ -1,22 +1,22 @@
 internal import AllReduceNN
 
-/// What ranks want at the end of a step, as a number that is added up over them.
+/// The wishes of ranks at the end of a step, as a number that is added up over them.
 ///
-/// It rides in the cache line of a step's totals, which travels anyway: agreeing costs no message. Up to 4,095 ranks
-/// may want the same; the sum is exact in a `Float`.
+/// It is in the cache line of a step's totals, which travels anyway: agreeing costs no message. Up to 4,095 ranks
+/// may have the same wish; the sum is exact in a `Float`.
 struct StepWish: Equatable, Sendable {
-  /// The sum of what ranks want.
+  /// The sum of the ranks' wishes.
   var sum: Int
 
-  /// What a rank wants that was not asked to do anything.
+  /// No wish.
   static let none = StepWish(sum: 0)
   /// The state is to be written.
   static let save = StepWish(sum: 1)
   /// The state is to be written, and the run to end.
   static let stop = StepWish(sum: 1 << 12)
 
-  /// What a wish is multiplied by where it shares a `Double` with the right answers of a step: more than these, and
-  /// both are exact.
+  /// The factor of a wish where it shares a `Double` with the right answers of a step: larger than their number, so
+  /// that both are exact.
   static let unit = 1 << 28
 
   /// Whether a rank wants the state to be written.
@@ -24,23 +24,23 @@ struct StepWish: Equatable, Sendable {
   /// Whether a rank wants the run to end.
   var stops: Bool { sum >= StepWish.stop.sum }
 
-  /// What one rank wants that knows what several do.
+  /// The wish as one rank's, for a rank that knows the sum of several.
   var asOne: StepWish { stops ? .stop : saves ? .save : .none }
 
-  /// What either wants.
+  /// The combined wish of both.
   static func + (a: StepWish, b: StepWish) -> StepWish { StepWish(sum: a.sum + b.sum) }
 }
 
-/// In the place behind a step's totals.
+/// In the place after a step's totals.
 extension StepWish {
   private static var place: Int { BatchScore.totalsCount - 1 }
 
-  /// Writes this rank's, to be added up over the ranks.
+  /// Writes this rank's wish, to be added up over the ranks.
   func write<Scalar: BinaryFloatingPoint>(to totals: UnsafeMutableBufferPointer<Scalar>) {
     totals[StepWish.place] = Scalar(sum)
   }
 
-  /// Reads what was added up.
+  /// Reads the sum.
   init<Scalar: BinaryFloatingPoint>(totals: UnsafeMutableBufferPointer<Scalar>) {
     let found = totals[StepWish.place]
     // More than a sum of wishes is none.

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The steps of a run, and what is done between them.
+/// The steps of a run, and the evaluations and states between them.
 extension Training {
   func runEpoch(_ epoch: Int, _ state: inout TrainingState, _ run: inout Run) throws {
     let last = run.course.stepsPerEpoch
@@ -43,7 +43,8 @@ extension Training {
     isStopped = true
     checksum = try trainer.checksum()
     progress?(
-      "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to go on."
+      "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to "
+        + "continue."
     )
   }
 
@@ -87,7 +88,8 @@ extension Training {
         }
       }
       progress?(
-        "warning: The loss of step \(steps + 1) is not a finite number: the step is left out.")
+        "warning: The loss of step \(steps + 1) is not a finite number: this step's update is skipped."
+      )
       // It counts, so that a run that is resumed counts alike.
       trainer.updates += 1
       score = BatchScore()
@@ -139,7 +141,7 @@ extension Training {
   /// next one finds its loss to be so; it is asked for before weights are kept or evaluated, too.
   ///
   /// - Parameters:
-  ///   - epoch: Of the latest step, from 0.
+  ///   - epoch: The epoch of the latest step, from 0.
   ///   - step: The latest one of the epoch, from 0.
   ///   - world: All ranks that train together.
   /// - Throws: ``AgreedError`` of a ``TrainingError`` that names the parameter and the rank.

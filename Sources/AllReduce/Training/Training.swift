@@ -3,8 +3,8 @@ public import AllReduceNN
 
 /// Trains a network for some epochs: the loop around a ``Trainer``'s steps.
 ///
-/// It makes each rank's batches, sets the learning rate, evaluates after every epoch on examples that are not
-/// learned from, and keeps what it is asked to: a log, a state to resume from, a timeline.
+/// It makes each rank's batches, sets the learning rate, evaluates after every epoch on the test examples, and writes
+/// what it is asked to: a log, a state to resume from, a timeline.
 ///
 /// ```swift
 /// let training = Training(trainer, data, globalBatchSize: 60)
@@ -14,22 +14,23 @@ public import AllReduceNN
 /// print(training.testAccuracy.last!)
 /// ```
 ///
-/// Every rank makes it alike, with the same data.
+/// Construct it identically on every rank, with the same data.
 public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
-  /// What takes the steps.
+  /// The trainer that takes the steps.
   package let trainer: Trainer<Scalar>
-  /// What is learned from, and what is evaluated on.
+  /// The training and the test examples.
   package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
   /// The learning rate over the steps. A run that is resumed keeps the schedule that it had.
   public var schedule: LearningRateSchedule = .constant(0.05)
-  /// In how many parts each rank computes a step, whose gradients are added up before they are exchanged.
+  /// Gradient accumulation: the number of micro-batches that each rank splits its batch into. Gradients are exchanged
+  /// once, after the last.
   public var accumulation = 1
   /// The most steps of an epoch; nil for all.
   public var stepsPerEpoch: Int?
-  /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
+  /// Also evaluates whenever the number of steps is a multiple of this; nil for only at the end of epochs.
   public var evaluatesEverySteps: Int?
   /// Ends the run when the test accuracy no longer grows, or where targets are numbers the test loss no longer falls.
   public var earlyStopping: EarlyStopping?
@@ -37,33 +38,35 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var checkpoints: Checkpoints?
   /// A rank that is slowed down; nil for none.
   package var straggler: Straggler?
-  /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``); nil
-  /// for at the end of epochs alone.
+  /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``);
+  /// nil for at the end of epochs alone.
   package var checksCopiesEvery: Int?
-  /// Leaves out a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row end it.
+  /// Skips the update of a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row
+  /// end it.
   package var skipsNonFinite = false
-  /// Called with the state that a run is resumed from, before anything of it is taken over; throws to refuse it.
-  /// What it gives and this run has too, such as the seed, is compared without it.
+  /// Called with the state that a run is resumed from, before any of it is used; throws to refuse it.
+  /// What the state and this run both have, such as the seed, is compared in any case.
   package var checkResumed: ((TrainingState) throws -> Void)?
-  /// The layers in the words of the programs' option `--layers`, to be kept in the state for those that make the
-  /// network again.
+  /// The layers as the programs' option `--layers` describes them; the state keeps the description, so that other
+  /// programs can construct the network.
   package var layerWords: String?
-  /// A file for a line of JSON a step (`docs/schemas.md`).
+  /// A file with a line of JSON for each step (`docs/schemas.md`).
   public var log: String?
   /// A folder for a file of scalars that TensorBoard reads.
   package var tensorBoard: String?
   /// A file for a timeline of all ranks (``TraceFile``).
   public var trace: String?
-  /// What a step was predicted to take: after ``PredictionCheck/steps`` steps it is compared. Nil for nothing.
+  /// The predicted time of a step: after ``PredictionCheck/steps`` steps it is compared with the measured one. Nil for
+  /// no comparison.
   package var prediction: StepPrediction?
   /// Called after each step.
   package var afterStep: (() throws -> Void)?
-  /// Gets lines that tell how far the run is, every few seconds, on rank 0.
+  /// Called with a line of progress every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
   }
-  /// Where lines go that tell how far the run is.
+  /// Where lines of progress go.
   package var writers = ProgressWriters()
 
   // MARK: Results
@@ -90,7 +93,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// The examples of all ranks a step.
   package internal(set) var globalBatchSize: Int
 
-  /// Below this mean cosine between what replicas learned, they are told to meet more often: the mean of two is then
+  /// Below this mean cosine between what replicas learned, a note advises to meet more often: the mean of two is then
   /// little longer than it would be at right angles, by chance.
   private static var leastCosine: Double { 0.1 }
 
@@ -104,10 +107,10 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Joins a trainer and data. Nothing is read yet.
   ///
   /// - Parameters:
-  ///   - trainer: What takes the steps.
-  ///   - data: What is learned from, and what is evaluated on. Its examples have the shape of the trainer's input.
-  ///   - globalBatchSize: The examples of all ranks a step.
-  ///   - seed: What the order of the examples depends on.
+  ///   - trainer: The trainer that takes the steps.
+  ///   - data: The training and the test examples, of the shape of the trainer's input.
+  ///   - globalBatchSize: The examples of all ranks in a step.
+  ///   - seed: The seed of the order of the examples.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, globalBatchSize: Int, seed: UInt64 = 1
   ) {
@@ -118,7 +121,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// As ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
-  /// rank a step. A run that is resumed keeps the global batch that it had.
+  /// rank in a step. A run that is resumed keeps the global batch that it had.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, batchSize: Int = 64, seed: UInt64 = 1
   ) {
@@ -136,8 +139,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Runs all epochs, or those that are left of a run that is resumed. Collective.
   ///
   /// - Parameter epochs: Passes over the data.
-  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; what
-  ///   ``Trainer/step(_:learningRate:)`` throws.
+  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; the
+  ///   errors of ``Trainer/step(_:learningRate:)``.
   public func run(epochs: Int) throws {
     let world = trainer.world
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
@@ -177,7 +180,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     }
     if let cosine = try trainer.differenceCosine(), cosine < Training.leastCosine {
       progress?(
-        "What replicas learned between meetings hardly points the same way (mean cosine \(Progress.text(cosine))): "
+        "The replicas' updates between meetings barely agree in direction (mean cosine \(Progress.text(cosine))): "
           + "let them meet more often.")
     }
     try records.finish(of: Scalar.self, over: world)
@@ -191,7 +194,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
 
-  /// What holds during a run.
+  /// The state of a run.
   struct Run {
     let course: TrainingCourse
     let records: TrainingRecords

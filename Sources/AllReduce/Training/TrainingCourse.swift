@@ -7,9 +7,9 @@ struct TrainingCourse {
   let globalBatchSize: Int
   /// Parts of a step whose gradients are added up before they are exchanged.
   let parts: Int
-  /// Which examples are in which part: a batch of this sampler is one part of a step.
+  /// The assignment of examples to micro-batches: a batch of this sampler is one micro-batch of a step.
   let partSampler: EpochSampler
-  /// Which examples are in which step.
+  /// The assignment of examples to steps.
   let sampler: EpochSampler
   /// Steps an epoch.
   let stepsPerEpoch: Int
@@ -21,13 +21,13 @@ struct TrainingCourse {
   /// Plans a training.
   ///
   /// - Parameters:
-  ///   - data: What is learned from.
+  ///   - data: The training examples.
   ///   - globalBatchSize: Examples of all ranks a step.
-  ///   - words: How a message begins that refuses the number.
-  ///   - parts: In how many parts a step is computed.
+  ///   - words: The beginning of the message that refuses the number.
+  ///   - parts: The number of micro-batches of a step.
   ///   - most: The most steps of an epoch; nil for all.
   ///   - epochs: Passes over the data.
-  ///   - seed: What the order of examples depends on.
+  ///   - seed: The seed of the order of examples.
   /// - Throws: ``TrainingError`` if that cannot be.
   init(
     _ data: any Dataset, globalBatchSize: Int, _ words: String, parts: Int, most: Int?, epochs: Int,
@@ -52,7 +52,7 @@ struct TrainingCourse {
     self.epochs = epochs
   }
 
-  /// Makes sure that a run goes on from a state with the same examples and the same method.
+  /// Makes sure that a run resumes from a state with the same examples and the same method.
   func check(_ state: TrainingState, _ data: any Dataset, method: String) throws {
     let kept = state.sampler
     try TrainingState.require(globalBatchSize, kept.globalBatchSize, "The global batch size is")
@@ -77,11 +77,11 @@ extension TrainingState {
       now.columns != before.columns
       ? "columns" : now.classes != before.classes ? "classes" : "scale of the numbers"
     throw TrainingError.settings(
-      "The \(what) of \(name) are not those of the run to go on from: resume with the same file, target and test rows."
+      "The \(what) of \(name) are not those of the run to resume from: resume with the same file, target and test rows."
     )
   }
 
-  /// Makes sure that a run that goes on from a state has what the state's own run had.
+  /// Makes sure that a run that resumes from a state has the settings of the state's own run.
   ///
   /// - Throws: ``TrainingError`` that names both.
   package static func require<Value: Equatable>(
@@ -89,7 +89,7 @@ extension TrainingState {
   ) throws {
     guard now == before else {
       throw TrainingError.settings(
-        "\(words) \(now), but the state to go on from is of a run with \(before): resume with the same."
+        "\(words) \(now), but the state to resume from is of a run with \(before): resume with the same."
       )
     }
   }

@@ -1,8 +1,8 @@
 internal import AllReduceMPI
 
-/// Why a training cannot begin, or go on. The same on all ranks.
+/// Why a training cannot begin or continue. The same on all ranks.
 package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
-  /// The settings do not fit each other, the data, or the state that is to be gone on from.
+  /// The settings do not fit each other, the data, or the state to resume from.
   case settings(String)
   /// The loss or the gradient of a step is NaN or infinite, or a step gave a parameter such weights, on a rank. Epoch
   /// and step count from 1.
@@ -19,7 +19,7 @@ package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
     }
   }
 
-  /// What is wrong, and what to do.
+  /// A sentence that says what is wrong, and advice.
   package var description: String {
     switch self {
     case .settings(let text): text

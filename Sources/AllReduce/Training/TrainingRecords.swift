@@ -1,11 +1,11 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a training keeps in addition to its results: its state, from which another resumes, and a timeline.
+/// What a training writes in addition to its results: its state, from which another run resumes, and a timeline.
 final class TrainingRecords {
-  /// The state that the training goes on from; nil if it begins.
+  /// The state that the training resumes from; nil if it begins.
   let resumed: TrainingState?
-  /// What notes spans; nil without a timeline.
+  /// The recorder of spans; nil without a timeline.
   let recorder: SpanRecorder?
 
   private let checkpoint: Checkpoint?
@@ -25,7 +25,7 @@ final class TrainingRecords {
   private let note: (String) -> Void
   private let clock = ContinuousClock()
 
-  /// Reads the state to go on from, and finds out whether all can be written. Collective.
+  /// Reads the state to resume from, and checks that everything can be written. Collective.
   ///
   /// - Throws: ``AgreedError`` if not.
   init(
@@ -78,17 +78,18 @@ final class TrainingRecords {
     return endsRun || every.map { steps % $0 == 0 } ?? (endsEpoch && !isAutomatic)
   }
 
-  /// Whether the last state is long enough ago for another to be worth its cost; on rank 0, which tells others.
+  /// Whether enough time has passed since the last state for another to be worth its cost; on rank 0, which sends it to
+  /// the others.
   func isWorthSaving(_ now: ContinuousClock.Instant) -> Bool {
     guard isAutomatic, let ledger else { return false }
     return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval
   }
 
-  /// Lets a trainer go on from the state, if there is one. Collective.
+  /// Lets a trainer resume from the state, if there is one. Collective.
   ///
-  /// - Parameter trainer: What goes on.
-  /// - Returns: What a user should know of the state's file, on rank 0.
-  /// - Throws: ``AgreedError`` if the state is of another network; then nothing has changed.
+  /// - Parameter trainer: The trainer that resumes.
+  /// - Returns: Remarks on the state's file for the user, on rank 0.
+  /// - Throws: ``AgreedError`` if the state belongs to a different network; then nothing has changed.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
     _ trainer: Trainer<Scalar>
   ) throws -> [String] {
@@ -100,10 +101,10 @@ final class TrainingRecords {
   /// Gives ranks the vectors of the state, if there is one. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: What this rank holds of them.
-  ///   - layers: Those of the network.
+  ///   - tensors: The part of the vectors that this rank holds.
+  ///   - layers: The network's layers.
   /// - Returns: As ``restore(_:)``.
-  /// - Throws: As there.
+  /// - Throws: As ``restore(_:)``.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: @autoclosure () -> [StateTensor<Scalar>], layers: String
   ) throws -> [String] {
@@ -120,7 +121,7 @@ final class TrainingRecords {
         try TrainingState.require(layers, kept, "The network is")
       }
     }
-    // Else the next writing would keep it in the place of the state that was taken.
+    // Else the next writing would keep it in the place of the state that was used.
     for path in reader.damaged { checkpoint?.putAside(path) }
   }
 
@@ -143,7 +144,7 @@ final class TrainingRecords {
   /// How a state is written.
   private enum Way: Int {
     /// By a thread, from a copy.
-    case behind = 1
+    case inBackground = 1
     /// Training waits, since there is no memory for a copy.
     case atOnce
   }
@@ -154,9 +155,9 @@ final class TrainingRecords {
   /// goes wrong with the file is a warning then: the states before stand, and the training goes on.
   ///
   /// - Parameters:
-  ///   - tensors: What each rank holds.
+  ///   - tensors: The tensors, or parts of them, that each rank holds.
   ///   - state: Where the training stands.
-  ///   - use: What it is kept as.
+  ///   - use: Whether it is the newest state, the best, or both.
   ///   - world: All ranks.
   ///   - isLast: Whether nothing comes after it: then it is written when this returns.
   /// - Throws: ``AgreedError`` if the last one cannot be written, or the training has diverged; ``MPIError``.
@@ -181,10 +182,10 @@ final class TrainingRecords {
           note(
             "There is no memory for a copy of the state: the training waits while it is written.")
         }
-        way = [(copy == nil ? Way.atOnce : .behind).rawValue]
+        way = [(copy == nil ? Way.atOnce : .inBackground).rawValue]
       }
       try way.withUnsafeMutableBytes { try world.broadcastNatively($0, from: 0) }
-      if Way(rawValue: way[0]) == .behind {
+      if Way(rawValue: way[0]) == .inBackground {
         try checkpoint.startWriting(
           tensors, state, as: use, over: world, copy as? StateCopy<Scalar>)
         return
@@ -197,7 +198,7 @@ final class TrainingRecords {
     ledger?.keep()
   }
 
-  /// Waits for the writing before, and tells how it has ended. Collective.
+  /// Waits for the writing before, and reports how it ended. Collective.
   private func wait<Scalar: NetworkScalar>(
     of type: Scalar.Type, over world: Communicator
   ) throws {
@@ -246,7 +247,7 @@ final class TrainingRecords {
     return try trace.write(recorder)
   }
 
-  /// Runs `body`, and notes when it began and ended if there is a timeline.
+  /// Runs `body`, and records when it began and ended if there is a timeline.
   func span<Result>(
     _ name: String, _ number: Int = -1, _ body: () throws -> Result
   ) rethrows -> Result {

@@ -7,14 +7,14 @@ public struct Checkpoints: Sendable {
   package var folder: String
   /// The steps from one writing of the state to the next; it is also written at the end. Nil: after every epoch.
   package var everySteps: Int?
-  /// Chooses the time from one writing to the next by what a writing costs and how often the training has failed, instead
-  /// of ``everySteps`` and after every epoch.
+  /// Chooses the time from one writing to the next by what a writing costs and how often the training has failed,
+  /// instead of ``everySteps`` and after every epoch.
   package var isAutomatic = false
   /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
   /// state is refused.
   package var resumes: Bool
 
-  /// How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.
+  /// How many states are kept, 1 to 100: the newest, and those before it, for when the newest is damaged.
   public var generations: Int
   /// Whether the best state of all epochs by the test is kept too, as `best.safetensors`: that of the largest accuracy,
   /// or where targets are numbers of the smallest loss, and among equals the first.
@@ -34,10 +34,10 @@ public struct Checkpoints: Sendable {
 public struct EarlyStopping: Sendable {
   /// The epochs without growth after which it ends.
   package var patience: Int
-  /// What counts as growth.
+  /// The least change that counts as an improvement.
   package var leastGain: Double
 
-  /// Sets how long to wait for growth, and for how much.
+  /// Sets the number of epochs to wait for an improvement, and the least improvement that counts.
   public init(patience: Int, leastGain: Double = 0) {
     precondition(patience >= 1, "patience is 1 epoch or more, not \(patience)")
     (self.patience, self.leastGain) = (patience, leastGain)
@@ -54,11 +54,11 @@ public struct EarlyStopping: Sendable {
   }
 }
 
-/// How a run tells how far it is.
+/// How a run reports its progress.
 package struct ProgressWriters {
   /// Gets a line now and then; nil for none.
   package var write: ((String) -> Void)?
-  /// Gets a line ten times a second that takes the place of the one before, and the share that is done.
+  /// Called ten times a second with a line that replaces the one before, and the share that is done.
   package var live: ((_ text: String, _ share: Double) -> Void)?
   /// The time between lines that stay.
   package var interval: Duration = .seconds(2)
@@ -90,7 +90,7 @@ extension TrainingData {
   }
 }
 
-/// Lines that tell how far long work is, every two seconds. Work that ends sooner writes none.
+/// Progress lines of long work, every two seconds. Work that ends sooner writes none.
 struct Progress {
   private let writers: ProgressWriters?
   private let start: ContinuousClock.Instant
@@ -122,7 +122,7 @@ struct Progress {
     return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest) left"
   }
 
-  /// A loss, with four digits behind the point.
+  /// A loss, with four digits after the point.
   static func text(_ loss: Double) -> String {
     guard loss.isFinite, abs(loss) < 1e12 else { return "\(loss)" }
     let scaled = Int((abs(loss) * 10_000).rounded())

@@ -2,23 +2,24 @@ package import AllReduceMPI
 public import AllReduceNN
 
 extension Network {
-  /// Takes over the weights of a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or what
-  /// another program wrote in the safetensors format, PyTorch's `state_dict` among them.
+  /// Reads weights from a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or a file that
+  /// another program wrote in the safetensors format, such as PyTorch's `state_dict`.
   ///
-  /// Parameters and running averages are read, of F32, F64, F16 or BF16; what an optimizer or replicas remember is left
-  /// out. PyTorch has channels before height and width: its convolutions, and the dense layer after ``Flatten``, are
-  /// turned around. Which order a file has is what its metadata say (`"layout": "channelsFirst"` or `"channelsLast"`),
-  /// else what the shapes of convolutions show, else PyTorch's where the metadata say `"format": "pt"`; where nothing
-  /// tells, the file is refused. Not collective, for networks that compute on their own. Where ranks cannot all read
-  /// the file, ``Checkpoint/read(into:over:)`` reads a state on rank 0.
+  /// Parameters and running averages are read, of F32, F64, F16 or BF16; the state of an optimizer or of replicas is
+  /// left out. PyTorch has channels before height and width: its convolutions, and the dense layer after ``Flatten``,
+  /// are turned around. Which order a file has is what its metadata say (`"layout": "channelsFirst"` or
+  /// `"channelsLast"`), else what the shapes of convolutions show, else PyTorch's where the metadata say `"format":
+  /// "pt"`; where nothing tells, the file is refused. Not collective, for networks that compute on their own. Where
+  /// ranks cannot all read the file, ``Checkpoint/read(into:over:)`` reads a state on rank 0.
   ///
   /// - Parameters:
   ///   - path: The file.
   ///   - names: The file's names for paths here, whole or their first parts: `["0": "features.0"]`. Other names are as
   ///     here, or as `torch.nn.Sequential` gives them: "1.running_mean".
-  ///   - channelsFirst: Whether channels come first; nil to let the file tell.
-  /// - Throws: ``DataError`` if it cannot be read, is of another network, with the names that are nearest, does not say
-  ///   or show how its weights lie, or is a state whose checksums say that it is damaged; then nothing has changed.
+  ///   - channelsFirst: Whether channels come first; nil to read it from the file.
+  /// - Throws: ``DataError`` if it cannot be read, belongs to a different network, with the names that are nearest,
+  ///   does not say or show how its weights lie, or is a state whose checksums say that it is damaged; then nothing has
+  ///   changed.
   public func load(
     weights path: String, names: [String: String] = [:], channelsFirst: Bool? = nil
   ) throws(DataError) {
@@ -122,7 +123,7 @@ extension Communicator {
   /// Gives all ranks what they hold of a network's weights in a file that rank 0 reads. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: What each rank holds of the whole network's parameters and buffers.
+  ///   - tensors: The parts of the whole network's parameters and buffers that each rank holds.
   ///   - open: Opens the file, on rank 0.
   /// - Throws: ``AgreedError`` of what `open` throws; then nothing has changed. ``MPIError``.
   package func loadWeights<Scalar: NetworkScalar & ReducibleScalar>(

@@ -14,7 +14,7 @@ package struct WeightFile<Scalar: NetworkScalar> {
   ///   - names: The file's names for paths of the network.
   ///   - channelsFirst: Whether channels come before height and width; nil to decide it from the file.
   /// - Throws: ``DataError`` if it cannot be read or is damaged; if a tensor is missing, with the nearest names; if one
-  ///   has another shape; or if it cannot be told how they lie.
+  ///   has a different shape; or if it cannot be told how they lie.
   package init(
     _ path: String, for root: any Layer<Scalar>, input: Shape, names: [String: String] = [:],
     channelsFirst: Bool? = nil
@@ -40,7 +40,7 @@ package struct WeightFile<Scalar: NetworkScalar> {
       guard entry.shape == wanted else {
         throw DataError(
           file: path, expected: "\"\(entry.name)\" of \(wanted)", found: entry.summary,
-          advice: "it is of another network: take the layers that it was trained with")
+          advice: "it belongs to a different network; use the layers it was trained with")
       }
       guard WeightElements.isKnown(entry.type) else {
         throw DataError(
@@ -53,7 +53,7 @@ package struct WeightFile<Scalar: NetworkScalar> {
     self.sources = sources
   }
 
-  /// Reads a file of names: an object of json, `{"0": "features.0"}`.
+  /// Reads a file of names: a JSON object, `{"0": "features.0"}`.
   ///
   /// - Throws: ``DataError``.
   package static func names(in path: String) throws(DataError) -> [String: String] {
@@ -89,13 +89,13 @@ package struct WeightFile<Scalar: NetworkScalar> {
           : "no such tensor; the nearest left over are "
             + nearest.map(\.summary).joined(separator: ", "),
         advice:
-          "take the layers that it was trained with, or give its names for the network's paths")
+          "use the layers it was trained with, or give its names for the network's paths")
     }
     if let entry = surplus.first {
       throw DataError(
         file: file.path, expected: "only the \(items.count) tensors of this network",
         found: entry.summary + (surplus.count > 1 ? " and \(surplus.count - 1) more" : ""),
-        advice: "take the layers that it was trained with, or leave these out")
+        advice: "use the layers it was trained with, or leave these tensors out")
     }
     return found
   }

@@ -2,7 +2,7 @@ internal import AllReduceNN
 
 /// How a file of weights says, or shows, in which order their elements lie.
 ///
-/// Shapes do not always tell: a convolution of 3 channels by 3 x 3 windows has the shape [8, 3, 3, 3] in either
+/// Shapes do not always show it: a convolution of 3 channels by 3 x 3 windows has the shape [8, 3, 3, 3] in either
 /// order, and a dense layer takes the elements of an image in either. Weights in the wrong order would compute wrong
 /// numbers without a word.
 enum WeightLayout {
@@ -24,18 +24,18 @@ enum WeightLayout {
       found: said.map { "\"\($0)\"" }
         ?? "no layout" + (format.map { " and the format \"\($0)\"" } ?? ""),
       advice:
-        "a state to go on from has this library's order: take over weights of other programs when a training "
+        "a state to resume from has this library's order: read weights of other programs when a training "
         + "begins")
   }
 
   /// Decides whether a file's weights have channels before height and width.
   ///
   /// - Parameters:
-  ///   - tensors: Those of the network, each with the shape that it has in the file.
-  ///   - file: What its metadata say counts first.
-  ///   - given: What the caller says; nil for nothing.
+  ///   - tensors: The network's tensors, each with the shape that it has in the file.
+  ///   - file: The file, whose metadata has precedence.
+  ///   - given: The order that the caller gives; nil for none.
   /// - Returns: True for PyTorch's order. False also where both orders are one.
-  /// - Throws: ``DataError`` where that cannot be told, or what is said and shown differ.
+  /// - Throws: ``DataError`` where the order cannot be determined, or metadata and shapes contradict each other.
   static func isChannelsFirst(
     _ tensors: [(item: WeightItem, shape: Shape)], _ file: SafetensorsFile, _ given: Bool?
   ) throws(DataError) -> Bool {

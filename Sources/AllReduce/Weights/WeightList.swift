@@ -14,7 +14,7 @@ struct WeightItem {
   let order: ChannelOrder?
   /// Why it is not known how they lie there; nil where it is.
   let doubt: String?
-  /// Whether it is a convolution's weight, whose shape tells how it lies.
+  /// Whether it is a convolution's weight, whose shape shows the order of its dimensions.
   var isConvolution = false
 }
 
@@ -28,7 +28,7 @@ struct WeightList<Scalar: NetworkScalar> {
   /// The paths of the batch norms, each of which counts its batches in PyTorch.
   private(set) var batchNorms: [String] = []
 
-  /// What reaches a layer.
+  /// The order of the elements that reach a layer.
   private struct Flow {
     /// Nil where it is not known.
     var shape: Shape?
@@ -163,7 +163,7 @@ struct WeightList<Scalar: NetworkScalar> {
         foreignShape: foreign, order: order, doubt: doubt, isConvolution: isConvolution))
   }
 
-  /// PyTorch's words for buffers.
+  /// PyTorch's names of buffers.
   private static var words: [String: String] {
     ["runningMean": "running_mean", "runningVariance": "running_var"]
   }

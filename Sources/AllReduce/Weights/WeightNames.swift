@@ -8,13 +8,13 @@ struct WeightNames {
 
   init(_ names: [String: String]) { self.names = names }
 
-  /// Reads a file: an object of json.
+  /// Reads a file: a JSON object.
   ///
   /// - Throws: ``DataError``.
   init(file path: String) throws(DataError) {
     func wrong(_ line: Int?, _ found: String) -> DataError {
       DataError(
-        file: path, line: line, expected: "an object of texts, {\"0\": \"features.0\"}",
+        file: path, line: line, expected: "a JSON object of strings, {\"0\": \"features.0\"}",
         found: found, advice: "give each path of the network the name that it has in the weights")
     }
     let text = try FileBytes.text(of: path)

@@ -2,16 +2,16 @@
 ///
 /// Every call has a number and a hash over all calls so far. The hash travels with the first message
 /// of each channel (``MessageSet``) or stands in the line of shared memory that announces the call
-/// (``HostLines``); a rank that receives another hash than its own has found a disagreement. Calls whose
+/// (``HostLines``); a rank that receives a hash that differs from its own has found a disagreement. Calls whose
 /// messages never meet are found by doubts: a rank that has waited 10 ms tells those it waits for what
 /// it called (``ControlChannel``).
 ///
 /// A disagreement ends the communicator's present generation: every rank stops what is under way on
 /// it, tells all others what it called and how many messages it sent them, receives what is still on
-/// its way, and throws (``Closing``). After that the ranks begin a new generation and may go on.
+/// its way, and throws (``Closing``). After that the ranks begin a new generation and may continue.
 @usableFromInline
 package final class Agreement {
-  /// What is read and written at every call, in memory of its own.
+  /// The state that every call reads and writes, in memory of its own.
   @usableFromInline
   package struct State {
     /// Calls made.
@@ -39,7 +39,7 @@ package final class Agreement {
 
   /// The same on all ranks of the communicator, and different from other communicators'.
   package let id: UInt64
-  /// What is read at every call.
+  /// Counts the calls.
   package let counter: CallCounter
   /// This rank, and all, as ranks of the job.
   let rank: Int
@@ -54,8 +54,8 @@ package final class Agreement {
   private(set) var startNumber: UInt64 = 0
   /// How many calls of the program other ranks have made before the generation ended, and this one has not.
   private var deadCalls: UInt64 = 0
-  /// Of the calls made those that the program did not make: parts of one of its calls. They wrap, for there
-  /// are calls of the program that never became one.
+  /// The number of calls that the program did not make itself, as parts of one of its calls. Arithmetic wraps, because
+  /// some calls of the program never became a call here.
   private var uncounted: UInt64 = 0
   /// ``position`` during a call of the program that makes several.
   private var innerPosition: UInt64?
@@ -64,17 +64,17 @@ package final class Agreement {
   /// Messages of calls that are in flight from before this number have ended.
   private var endedUntil: UInt64 = 0
   private var closing: Closing?
-  /// What calls of a generation failed with.
+  /// The errors of failed calls, by generation.
   private var errors: [UInt64: MPIError] = [:]
   private var owed: MPIError?
   private var doubts: [Doubt] = []
   private var laterNotices: [Notice] = []
-  /// What must outlive messages that may still arrive.
+  /// Memory that must outlive messages that may still arrive.
   private var kept: [AnyObject] = []
   /// The counters of shared memory, if ranks share any.
   var hostCounters: UnsafeMutablePointer<HostLines.Counters>?
 
-  /// What another rank says it called.
+  /// A call that another rank reports.
   struct Doubt {
     let number: UInt64
     let running: UInt64
@@ -101,7 +101,7 @@ package final class Agreement {
   @inline(__always)
   package var hasFailed: Bool { state.pointee.obstacles & Obstacle.failed != 0 }
 
-  /// ``MessageEndpoint/status``: another number in another generation, and once this one has failed.
+  /// ``MessageEndpoint/status``: a different number in each generation, and once this one has failed.
   @inline(__always)
   package var status: UInt64 { endpoint.status.pointee }
 
@@ -111,7 +111,7 @@ package final class Agreement {
   /// Calls made by the program.
   var position: UInt64 { innerPosition ?? (number &- uncounted) }
 
-  /// What this rank called last.
+  /// The last call of this rank.
   var lastCall: Call? {
     CallRecord.ofProcess.find(communicator: id, number: number)?.call
   }
@@ -209,7 +209,7 @@ package final class Agreement {
     if let closing { engine.settle(closing) }
   }
 
-  /// The error of a call that finds in shared memory that it must not go on.
+  /// The error of a call that finds in shared memory that it must not continue.
   package func failure() -> MPIError {
     fail(isTold: true)
     return settle()

@@ -1,10 +1,10 @@
-/// What a rank calls on a communicator: everything that its ranks must agree on.
+/// A call of a rank on a communicator: everything that its ranks must agree on.
 ///
 /// Five words. Ranks compare a hash of them (``hash``), and send the words themselves only to say how
 /// two calls differ.
 @usableFromInline
 package struct Call: Equatable {
-  /// What is called.
+  /// The kind of the call.
   @usableFromInline
   package enum Kind: UInt8, CaseIterable {
     case allReduce = 1, reduceScatter, allGather, broadcast, reduce, gather, scatter, allToAll
@@ -29,7 +29,7 @@ package struct Call: Equatable {
   @usableFromInline package var count: UInt64
   /// The most bytes that a message carries; 0 for the algorithm's own choice.
   @usableFromInline package var segment: UInt64
-  /// Which arena; 0 for none.
+  /// The number of the arena; 0 for none.
   @usableFromInline package var arena: UInt64
   /// The hash of the call's name (``CallName``); 0 for none.
   @usableFromInline package var name: UInt64
@@ -98,7 +98,7 @@ package struct Call: Equatable {
 
   private var kind: Kind? { Kind(rawValue: UInt8(truncatingIfNeeded: head)) }
 
-  /// What is called, without its figures.
+  /// A description of the call, without its figures.
   var kindName: String { kind?.name ?? "an unknown call" }
 }
 

@@ -14,7 +14,7 @@ package struct CallCounter {
 
   /// Counts a call and notes it in the record.
   ///
-  /// - Returns: What its messages carry.
+  /// - Returns: The ticket that its messages carry.
   /// - Throws: ``MPIError``, if the communicator's calls failed before and this one must fail too.
   @inlinable @inline(__always)
   package func begin(_ call: Call) throws -> Ticket {

@@ -1,4 +1,4 @@
-/// A name that the ranks of a communicator give to a call, so that two equal calls in another order
+/// A name that the ranks of a communicator give to a call, so that two equal calls in a different order
 /// are told apart.
 ///
 /// Calls carry its hash; the text is kept for errors.

@@ -1,5 +1,5 @@
-/// The last calls of this rank on all its communicators, in memory that is taken once: behind the rank's ``WatchRecord``,
-/// where other processes of this user can read them.
+/// The last calls of this rank on all its communicators, in memory that is allocated once: after the rank's
+/// ``WatchRecord``, where other processes of this user can read them.
 ///
 /// A store of one cache line a call. Doubts of other ranks are answered from it, and errors say from
 /// it what a rank called.

@@ -1,7 +1,7 @@
 internal import CMPI
 
-/// Where ranks tell each other what they called and what they wait for: one communicator of all
-/// ranks of the job, apart from all other messages, with receives that are always posted.
+/// The channel by which ranks tell each other which calls they made and which they wait in: one communicator of
+/// all ranks of the job, apart from all other messages, with receives that are always posted.
 ///
 /// It is looked at only in waits that have become slow, so a call that goes well pays nothing for it.
 /// A rank that does not look, as it computes or waits inside MPI, has one question of each other rank to
@@ -18,7 +18,7 @@ final class ControlChannel {
   /// World ranks that owe an answer, each with the questions to ask it afterwards.
   private var unanswered: [Int: [Question]] = [:]
   private var agreements: [UInt64: Agreement] = [:]
-  /// What other ranks said of communicators that this rank has not made yet.
+  /// Doubts of other ranks about communicators that this rank has not made yet.
   private var early: [(communicator: UInt64, doubt: Agreement.Doubt)] = []
   private var earlyNotices: [(communicator: UInt64, notice: Notice)] = []
   private unowned let engine: ProgressEngine
@@ -35,8 +35,8 @@ final class ControlChannel {
   ///
   /// - Parameters:
   ///   - handle: The duplicate.
-  ///   - hosts: Which host each rank is on.
-  ///   - engine: What waits.
+  ///   - hosts: The host of each rank.
+  ///   - engine: The engine of this rank's waits.
   /// - Throws: ``MPIError``.
   init(owning handle: MPI_Comm, hosts: [Int], engine: ProgressEngine) throws(MPIError) {
     self.handle = handle

@@ -1,11 +1,11 @@
-/// A message between ranks that disagree, or may: words in a fixed place.
+/// A message between ranks that disagree, or may: a fixed layout of 64-bit words.
 ///
 /// All of one size, so that one receive for any of them can always be posted.
 struct ControlMessage {
   enum Kind: UInt64 {
-    /// What the sender called and waits in; the receiver compares and answers.
+    /// The sender's call, in which it waits; the receiver compares and answers.
     case question = 1
-    /// What the receiver of a question knows of that call, and what it waits for itself.
+    /// Whether the receiver of a question has made that call, and what it waits for itself.
     case answer
     /// The sender's generation of a communicator has failed.
     case notice

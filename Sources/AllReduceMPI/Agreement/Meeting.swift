@@ -15,7 +15,7 @@ final class Meeting: InFlight {
   private var underWay = 0
   private var isActive = false
   private(set) var failure: (any Error)?
-  /// What is agreed on, for errors.
+  /// The call that is agreed on, for errors.
   private(set) var summary = "a meeting"
   private var nothing: UInt8 = 0
 

@@ -1,4 +1,4 @@
-/// What a rank tells all others when a generation of a communicator has failed: what it called last,
+/// A rank's message to all others when a generation of a communicator has failed: what it called last,
 /// how many messages it sent them, and how far its shared memory has come.
 struct Notice {
   /// A call with its name's text.
@@ -40,7 +40,7 @@ struct Notice {
     String(decoding: Array(name.utf8.prefix(24)), as: UTF8.self)
   }
 
-  /// The notice of a rank about itself; `messagesSent` is another number for each receiver.
+  /// The notice of a rank about itself; `messagesSent` differs for each receiver.
   init(
     sender: Int, generation: UInt64, lastNumber: UInt64, position: UInt64,
     host: HostLines.Counters, reason: String?, recent: [CallRecord.Entry]
@@ -106,7 +106,7 @@ struct Notice {
 }
 
 extension [Notice] {
-  /// The error that every rank throws, made of what all ranks told: the same words on all of them.
+  /// The error that every rank throws, made of all notices: the same text on all ranks.
   var error: MPIError {
     let notices = sorted { $0.sender < $1.sender }
     if let (number, calls) = notices.firstDisagreement {
@@ -131,7 +131,7 @@ extension [Notice] {
         + "calls in the same order")
   }
 
-  /// The first call that not all ranks made alike, and who called what.
+  /// The first call that differs between ranks, and the calls that the ranks made.
   private var firstDisagreement: (number: UInt64, calls: [(text: String, ranks: [Int])])? {
     let numbers = Set(flatMap { $0.recent.map(\.number) }).sorted()
     for number in numbers {

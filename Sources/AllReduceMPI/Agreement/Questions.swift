@@ -1,4 +1,4 @@
-/// What a waiting rank asks another: has it made this call, and what does it wait for itself?
+/// A question of a waiting rank to another: has it made this call, and what does it wait for itself?
 struct Question: Equatable {
   let sender: Int
   let communicator: UInt64
@@ -40,7 +40,7 @@ struct BlockedCall: Equatable {
   let serial: UInt64
 }
 
-/// What a rank answers to a ``Question``.
+/// A rank's answer to a ``Question``.
 struct Answer {
   enum Standing: UInt64 {
     /// It has not made that call.

@@ -1,4 +1,4 @@
-/// What a call's messages carry so that their receiver can tell whether it made the same call.
+/// Identifies a call in its messages, so that their receiver can check that it made the same call.
 @usableFromInline
 package struct Ticket: Equatable, Sendable {
   /// The number of the call on its communicator, from 1.

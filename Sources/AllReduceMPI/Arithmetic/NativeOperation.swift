@@ -56,7 +56,7 @@ enum NativeOperation {
   }
 }
 
-/// What MPI calls: elements of `source` go into `destination`.
+/// The function that MPI calls: elements of `source` go into `destination`.
 private func combine(
   _ operation: ReductionOperation, _ type: ScalarType, _ source: UnsafeMutableRawPointer?,
   _ destination: UnsafeMutableRawPointer?, _ count: UnsafeMutablePointer<Int32>?

@@ -9,10 +9,10 @@ package struct ReductionKernels: @unchecked Sendable {
   @usableFromInline let table: UnsafePointer<ReductionKernel.Entry>
   @usableFromInline let operationCount = ReductionOperation.allCases.count
 
-  /// Those of the highest level of this processor.
+  /// The kernels of the highest level of this processor.
   package static let current = ReductionKernels(.current)
 
-  /// Those of a level that this processor has. Their table is never freed.
+  /// The kernels of a level that this processor has. Their table is never freed.
   package init(_ level: ProcessorLevel) {
     let entries = ScalarType.allCases.flatMap { type in
       ReductionOperation.allCases.map { operation in

@@ -41,30 +41,30 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
 ///
 /// The set is closed: conforming another type is not supported.
 public protocol ReducibleScalar: BitwiseCopyable, Sendable, Comparable, SignedNumeric {
-  /// Which of the four it is.
+  /// Its element type, one of the four.
   static var scalarType: ScalarType { get }
 }
 
 extension Float: ReducibleScalar {
-  /// Which of the four it is.
+  /// Its element type, one of the four.
   @inlinable
   public static var scalarType: ScalarType { .float }
 }
 
 extension Double: ReducibleScalar {
-  /// Which of the four it is.
+  /// Its element type, one of the four.
   @inlinable
   public static var scalarType: ScalarType { .double }
 }
 
 extension Int32: ReducibleScalar {
-  /// Which of the four it is.
+  /// Its element type, one of the four.
   @inlinable
   public static var scalarType: ScalarType { .int32 }
 }
 
 extension Int64: ReducibleScalar {
-  /// Which of the four it is.
+  /// Its element type, one of the four.
   @inlinable
   public static var scalarType: ScalarType { .int64 }
 }

@@ -1,4 +1,4 @@
-/// How `Float` elements look while they travel as messages.
+/// The format of `Float` elements in messages.
 ///
 /// Two bytes an element instead of four, where the network is what a collective waits for. Arithmetic
 /// stays in 32 bits: a message is narrowed to be sent and widened before it is added. It is the
@@ -6,7 +6,7 @@
 /// ranks reach in shared memory do not travel and are never narrowed. All ranks must name the same
 /// format, and all end with the same bits.
 ///
-/// How far a result can be off, by algorithm and number of ranks: `docs/algorithms.md`, "Wire
+/// The error bounds of a result, by algorithm and number of ranks: `docs/algorithms.md`, "Wire
 /// formats".
 public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   /// Elements as they are.

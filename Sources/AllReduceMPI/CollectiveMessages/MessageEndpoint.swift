@@ -8,7 +8,7 @@ internal import CMPI
 package final class MessageEndpoint {
   let handle: MPI_Comm
   let worldRanks: [Int]
-  /// Whether tags have 31 bits, the upper 16 of which tell calls apart.
+  /// Whether tags have 31 bits, the upper 16 of which distinguish calls.
   let hasWideTags: Bool
   /// Slots for the first messages that this rank and each other exchange.
   let pools: [SlotPool]

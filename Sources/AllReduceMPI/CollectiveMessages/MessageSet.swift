@@ -2,8 +2,8 @@ internal import CMPI
 
 /// Messages of a collective that are under way at once, each known by a label.
 ///
-/// What schedules run on. No message of another call may reach the caller's memory, so each rank's first
-/// message tells which call it belongs to. It holds room for a fixed number of messages and allocates
+/// Schedules run on it. No message of a different call may reach the caller's memory, so each rank's first
+/// message identifies the call that it belongs to. It holds room for a fixed number of messages and allocates
 /// nothing after it was made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
 ///
 /// - A small first message travels with the call's ``Ticket``. It is received into a slot that holds the
@@ -11,9 +11,9 @@ internal import CMPI
 /// - A larger one has 16 bits of a hash over the ticket and its size in its tag, where tags have 31 bits
 ///   (``MessageEndpoint/hasWideTags``): it costs nothing, and MPI itself never brings messages of different
 ///   calls together. Of 65,536 disagreements that no other message shows, one passes unseen; it is found by the
-///   next small first message, for a ticket covers all calls so far.
+///   next small first message, because a ticket covers all calls so far.
 /// - Where tags are shorter, first messages up to 60 KiB between hosts go through slots too. The ticket of a
-///   larger one goes ahead as a message of its own, and the payload right behind it.
+///   larger one goes ahead as a message of its own, and the payload follows immediately.
 package final class MessageSet {
   enum Role: UInt8 {
     case send
@@ -71,7 +71,7 @@ package final class MessageSet {
   /// Room for `capacity` messages on the library's side of `communicator`.
   ///
   /// - Parameters:
-  ///   - communicator: Whose messages they are.
+  ///   - communicator: The communicator of the messages.
   ///   - capacity: The most messages under way at once; tickets need no room of their own.
   ///   - group: The communicator's rank of each peer; nil where peers are its ranks.
   package init(on communicator: Communicator, capacity: Int, group: [Int]? = nil) {
@@ -138,11 +138,11 @@ package final class MessageSet {
   /// Posts a send. The memory must stay as it is until the label comes back from ``nextFinished()``.
   ///
   /// - Parameters:
-  ///   - bytes: What is sent.
+  ///   - bytes: The data to send.
   ///   - count: How many bytes.
   ///   - peer: The receiver.
   ///   - message: The number of the message on its channel, from 0.
-  ///   - label: What ``nextFinished()`` returns once it has left.
+  ///   - label: The label that ``nextFinished()`` returns once the message has left.
   /// - Throws: ``CallFailed``; ``MPIError``.
   package func send(
     _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, message: Int32, label: Int32
@@ -173,7 +173,7 @@ package final class MessageSet {
     }
   }
 
-  /// Whether a first message of `count` bytes tells its call by its tag.
+  /// Whether the tag of a first message of `count` bytes identifies its call.
   @inline(__always)
   private func isToldByTag(_ count: Int, _ pool: SlotPool) -> Bool {
     endpoint.hasWideTags && count > pool.largestPayload
@@ -242,7 +242,7 @@ package final class MessageSet {
 
   /// The label of a message that has ended, or nil if none has ended by now. Never blocks.
   ///
-  /// - Throws: ``CallFailed``, if another rank's first message belongs to another call, or the
+  /// - Throws: ``CallFailed``, if another rank's first message belongs to a different call, or the
   ///   communicator's calls have failed otherwise; ``MPIError``, if MPI failed.
   package func nextFinished() throws -> Int32? {
     while true {

@@ -1,19 +1,19 @@
 /// The tags of one call's messages.
 ///
-/// 15 bits, which every MPI promises, tell the messages of calls that are under way apart: lane, number of
+/// 15 bits, which every MPI guarantees, distinguish the messages of calls that are under way: lane, number of
 /// the call, number of the message. Where tags have 31 bits, the other 16 are a hash over all calls so far and
 /// the size of the message, so that MPI never brings messages of different calls together.
 struct MessageTags {
   /// The tag of a first message that carries its ticket.
   let first: Int32
-  /// What is hashed with a size; nil where tags are short.
+  /// The ticket that is hashed with a size; nil where tags are short.
   private let running: UInt64?
 
   /// The largest tag that wide tags take (`MPI_TAG_UB`).
   static let largest = Int(Int32.max)
 
   init(_ ticket: Ticket, areWide: Bool) {
-    // A message waits for the one four before it on its channel, so eight numbers tell messages apart;
+    // A message waits for the one four before it on its channel, so eight numbers distinguish messages;
     // 2,048 calls may be under way.
     first = ticket.lane << 14 | Int32(truncatingIfNeeded: ticket.number & 2047) << 3
     running = areWide ? ticket.running : nil

@@ -1,5 +1,5 @@
 /// Memory for messages that are received before it is known what they are: tickets, and payloads up to
-/// ``largestPayload`` behind them.
+/// ``largestPayload`` after them.
 ///
 /// Two pools a process, used by the thread that owns MPI alone. They grow with the messages that are
 /// under way and keep what they have.
@@ -7,7 +7,7 @@ final class SlotPool {
   /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
   static let ticketBytes = 32
 
-  /// Between ranks of a host, and between all where tags tell calls apart: above 4 KiB, two copies through slots cost
+  /// Between ranks of a host, and between all where tags distinguish calls: above 4 KiB, two copies through slots cost
   /// more than a ticket sent ahead, and a tag costs nothing.
   nonisolated(unsafe) static let small = SlotPool(largestPayload: 4096)
   /// Between hosts where tags are short: one more message would cost more than these copies. 60 KiB is what a

@@ -1,9 +1,9 @@
 /// Memory of the host in which the ranks' numbers live, so that a reduction need not move them.
 ///
 /// An arena gives each rank a part of its own, which the other ranks of the host can read
-/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. Ranks of one machine that cannot share memory
-/// (containers of their own) count as hosts of their own. The memory belongs to the host and is freed
-/// when the last rank releases it; nothing has a name, so nothing can be left behind.
+/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. Ranks of one machine that
+/// cannot share memory (containers of their own) count as hosts of their own. The memory belongs to the host and is
+/// freed when the last rank releases it; nothing has a name, so nothing can be left behind.
 ///
 /// One arena serves any group of its ranks: a reduction names the communicator.
 public final class Arena<Scalar: ReducibleScalar> {
@@ -27,7 +27,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   /// Makes an arena with a part for each rank.
   ///
   /// Collective: all ranks must call it with the same count and type, which are compared before anything is
-  /// made. Takes `count` elements of memory a rank, touched now, and costs three all-gathers of a few numbers
+  /// made. Allocates `count` elements of memory a rank, touched now, and costs three all-gathers of a few numbers
   /// a rank.
   ///
   /// - Parameters:
@@ -78,7 +78,7 @@ public final class Arena<Scalar: ReducibleScalar> {
 public struct ArenaSlice<Scalar: ReducibleScalar> {
   /// The memory it is in.
   public let arena: Arena<Scalar>
-  /// Which elements of the part.
+  /// The elements of the part.
   public let range: Range<Int>
 
   @inlinable

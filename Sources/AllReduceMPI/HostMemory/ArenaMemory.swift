@@ -5,7 +5,7 @@ package final class ArenaMemory {
   package let isSingle: Bool
   /// This rank's part; in a single arena all ranks' part.
   package let own: UnsafeMutableRawPointer
-  /// The same on all ranks that made the arena together, and another for every other arena.
+  /// The same on all ranks that made the arena together, and different for every other arena.
   package let identity: UInt64
 
   private let segment: HostSegment
@@ -16,7 +16,7 @@ package final class ArenaMemory {
   ///
   /// - Parameters:
   ///   - count: Elements of a part, zero at first.
-  ///   - type: What they are.
+  ///   - type: The type of the elements.
   ///   - communicator: The ranks that get one.
   ///   - isSingle: Whether a host has one part, or each of its ranks.
   ///   - ways: The ways to share it, in order; nil for those that work.
@@ -38,7 +38,7 @@ package final class ArenaMemory {
     own = segment.parts[isSingle ? 0 : communicator.hostIndex]
   }
 
-  /// What tells it from other memory while it lives.
+  /// A number that identifies it while it lives.
   @inlinable @inline(__always)
   package var address: UnsafeRawPointer {
     UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())

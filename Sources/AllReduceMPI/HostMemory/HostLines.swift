@@ -1,7 +1,7 @@
 internal import CKernels
 public import Synchronization
 
-/// Where the ranks of a host tell each other how far they are.
+/// Shared memory in which the ranks of a host announce their calls and progress.
 ///
 /// Every rank has an area of shared memory: call lines, flags, and slots for data, each of which one rank
 /// writes and the others read. A flag is a number that only grows; its store releases what was written
@@ -14,7 +14,7 @@ public import Synchronization
 @usableFromInline
 package struct HostLines {
   /// What is done once a wait has become slow: called again and again with the rank that is waited for and
-  /// since when (0 at first); returns since when, and whether to sleep now. Throws if the call must not go on.
+  /// since when (0 at first); returns since when, and whether to sleep now. Throws if the call must not continue.
   package typealias Idle = (_ owner: Int, _ since: UInt64) throws(CallFailed) -> (
     since: UInt64, maySleep: Bool
   )
@@ -61,7 +61,7 @@ package struct HostLines {
   /// Counts what this rank reads from and writes to memory of the others.
   @inlinable @inline(__always)
   package var traffic: UnsafeMutablePointer<TrafficCounters> { state.pointee.traffic }
-  /// How far this rank is.
+  /// The progress of this rank.
   @inlinable @inline(__always)
   package var counters: UnsafeMutablePointer<Counters> {
     // The first of the state.
@@ -73,7 +73,7 @@ package struct HostLines {
   private var idle: Unmanaged<IdleFunction> { state.pointee.idle }
 
   /// In memory of its own, so that one address is all that is kept and copied: what a small reduction stores
-  /// on its stack waits behind the line of its announcement.
+  /// on its stack is delayed by the line of its announcement.
   @usableFromInline
   package struct State {
     @usableFromInline var counters = Counters()
@@ -105,7 +105,7 @@ package struct HostLines {
       self.meeting = meeting
     }
 
-    /// Counters of ranks that disagreed: the higher ones, with which all can go on.
+    /// Counters of ranks that disagreed: the higher ones, with which all can continue.
     mutating func advance(to other: Counters) {
       call = max(call, other.call)
       // Ranks may have stopped in front of the next one.
@@ -143,7 +143,7 @@ package struct HostLines {
   ///   - areas: One a rank, all zero at first.
   ///   - patience: How often a flag is looked at before the wait becomes slow.
   ///   - traffic: Counts what this rank moves.
-  ///   - idle: What is done in a slow wait.
+  ///   - idle: Called in a slow wait.
   package init(
     rank: Int, areas: [UnsafeMutableRawPointer], patience: Int,
     traffic: UnsafeMutablePointer<TrafficCounters> = TrafficCounters.ofProcess,
@@ -201,7 +201,7 @@ package struct HostLines {
     flag(owner, number & 1 == 0 ? 21 : 24)
   }
 
-  /// What the rank came to it with, in the same line.
+  /// The signature with which the rank arrived, in the same line.
   private func arrivedSignature(_ owner: Int, _ number: UInt64) -> UnsafeMutablePointer<UInt64> {
     (areas[owner] + (number & 1 == 0 ? 21 : 24) &* 64 + 8).assumingMemoryBound(to: UInt64.self)
   }
@@ -257,7 +257,7 @@ package struct HostLines {
     }
   }
 
-  /// Raises a flag of this rank: makes all that it wrote before visible to those who see the new number.
+  /// Raises a flag of this rank: makes all that it wrote before visible to ranks that see the new number.
   @inlinable @inline(__always)
   package func raise(_ flag: Flag, to value: UInt64) {
     flag.number.pointee.store(value, ordering: .releasing)
@@ -293,7 +293,7 @@ package struct HostLines {
     }
   }
 
-  /// Sleeps until a rank wakes those who wait for it, a millisecond at most.
+  /// Sleeps until a rank wakes the ranks that wait for it, a millisecond at most.
   ///
   /// Only in waits that last: to be woken takes 35 µs (naps of 20 µs ended 50 µs too late), and to wake takes
   /// 10 to 20 µs of the rank that was waited for. So with 3, 4, 5 ranks on 2 cores a reduction took 24, 26,

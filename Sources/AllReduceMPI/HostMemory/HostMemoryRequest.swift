@@ -1,8 +1,8 @@
 internal import CKernels
 
-/// What ranks ask for when they make host memory together.
+/// A request of ranks that make host memory together.
 package struct HostMemoryRequest: Equatable {
-  /// What the memory is for.
+  /// The purpose of the memory.
   package enum Purpose: Equatable {
     /// An ``Arena`` of elements.
     case arena(count: Int, type: ScalarType)

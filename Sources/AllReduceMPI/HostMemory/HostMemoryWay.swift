@@ -22,7 +22,7 @@ package enum HostMemoryWay: Int, CaseIterable, Sendable {
   /// The environment variable that allows one way only, or `none`.
   static let variable = "ALLREDUCE_HOST_MEMORY"
 
-  /// What ``variable`` allows on this rank: all ways if it is not set, or set to an unknown one.
+  /// The ways that ``variable`` allows on this rank: all if it is not set, or set to an unknown one.
   static func allowed(warning: Bool) -> [HostMemoryWay] {
     guard let text = environmentVariable(variable) else { return allCases }
     if text == "none" { return [] }
@@ -30,7 +30,7 @@ package enum HostMemoryWay: Int, CaseIterable, Sendable {
     if !warning { return allCases }
     let names = allCases.map(\.name).joined(separator: ", ")
     writeToStandardError(
-      "warning: \(variable)=\(text) is none of \(names) and none; what works is used.\n")
+      "warning: \(variable)=\(text) is none of \(names) and none; the way that works is used.\n")
     return allCases
   }
 }

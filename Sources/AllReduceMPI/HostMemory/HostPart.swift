@@ -2,9 +2,9 @@ internal import CKernels
 
 /// A part of host memory as its owner has made it, and as the others reach it.
 ///
-/// Process numbers and file numbers mean other things in other namespaces. So the owner announces what
-/// tells the memory from all other (device, inode, size), and writes a random word into a page behind the
-/// part: a rank that has read that word also sees all that the owner wrote before it.
+/// Process numbers and file numbers differ between namespaces. So the owner announces what identifies the
+/// memory (device, inode, size), and writes a random word into a page after the part: a rank that has read that word
+/// also sees all that the owner wrote before it.
 struct HostPart {
   /// Why a rank could not make or reach a part.
   struct Failure: Error, CustomStringConvertible {
@@ -91,7 +91,7 @@ struct HostPart {
     return failure
   }
 
-  /// How many words describe a part.
+  /// The number of words that describe a part.
   static let wordCount = 7
 
   /// The part as a rank has announced it.
@@ -107,7 +107,7 @@ struct HostPart {
     word = UInt64(bitPattern: Int64(words[6]))
   }
 
-  /// What the owner announces.
+  /// The words that the owner announces.
   var words: [Int] {
     [
       way.rawValue, bytes, Int(process), Int(number), Int(truncatingIfNeeded: identity.device),

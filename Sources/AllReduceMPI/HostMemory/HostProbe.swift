@@ -6,9 +6,9 @@ internal import CMPI
 /// MPI says which ranks are on one machine. Where these are in containers of their own, process numbers
 /// and segments mean other things for each. So every rank makes a page of memory and tests whether it can
 /// reach the others' (``HostPart``). Ranks that reach each other's are a host; the way that makes fewer
-/// hosts is taken.
+/// hosts is used.
 struct HostProbe {
-  /// Which host each world rank is on: the lowest world rank there.
+  /// The host of each world rank, as the lowest world rank there.
   let hostOfWorldRank: [Int]
   /// The ways to share memory, the first one to be tried first.
   let ways: [HostMemoryWay]
@@ -114,14 +114,17 @@ struct HostProbe {
     let groups = Dictionary(grouping: members.indices) { hosts[$0] }.values
       .map { $0.map { members[$0] } }.sorted { $0[0] < $1[0] }
     if groups.count < 2 { return }
-    let who =
-      groups.allSatisfy { $0.count == 1 }
-      ? "\(describeRanks(members)) on \(host) cannot share memory"
-      : groups.map { describeRanks($0) }.joined(separator: "; ")
-        + " on \(host) cannot share memory with each other"
     let why = failure.map { " (\($0))" } ?? ""
-    writeToStandardError(
-      "warning: \(who)\(why); they exchange messages as if on hosts of their own.\n")
+    if groups.allSatisfy({ $0.count == 1 }) {
+      writeToStandardError(
+        "warning: \(describeRanks(members)) on \(host) cannot share memory\(why); they exchange messages, as between "
+          + "hosts.\n")
+    } else {
+      let names = groups.map { describeRanks($0) }.joined(separator: "; ")
+      writeToStandardError(
+        "warning: on \(host) memory can be shared only within these groups: \(names)\(why). Between groups, ranks "
+          + "exchange messages, as between hosts.\n")
+    }
   }
 
   /// Numbers of each rank, a row a rank.

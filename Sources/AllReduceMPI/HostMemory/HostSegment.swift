@@ -20,7 +20,7 @@ package final class HostSegment {
   /// Cost: three all-gathers of a few numbers a rank, and the time to take the pages.
   ///
   /// - Parameters:
-  ///   - request: What is asked for; the same on all ranks.
+  ///   - request: The request; the same on all ranks.
   ///   - communicator: The ranks that map it; those of each host share its parts.
   ///   - ways: The ways to try, in order; nil for those that were found to work at the start.
   ///   - populate: Whether to take all pages now.
@@ -151,7 +151,7 @@ package final class HostSegment {
       return nil
     }
 
-    /// What this rank throws for its failure.
+    /// The error that this rank throws for its failure.
     func error(_ failure: HostPart.Failure) -> MPIError {
       let host = communicator.hostRanks
       let needed = partBytes * owners.count
@@ -160,7 +160,7 @@ package final class HostSegment {
         + "needs \(byteText(needed)), but rank \(communicator.worldRank) cannot have it: \(failure)"
       let room = ck_memory_room()
       if room.addresses < .max {
-        message += "; \(byteText(Int(room.addresses))) of addresses are left (ulimit -v)"
+        message += "; ulimit -v leaves \(byteText(Int(room.addresses))) of address space"
       }
       let available = Swift.min(room.system, room.group)
       if available < .max { message += "; \(byteText(Int(available))) are available" }

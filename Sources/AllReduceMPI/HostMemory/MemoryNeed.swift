@@ -1,12 +1,12 @@
 internal import CKernels
 
-/// Memory that a rank is about to take, and what memory it sees.
+/// Memory that a rank is about to allocate, and the free memory that it sees.
 ///
-/// A host's ranks take memory at the same time, so the free memory is compared with what they take
+/// A host's ranks allocate memory at the same time, so the free memory is compared with what they allocate
 /// together: those of a host with the system's memory, those of a control group (a container, a job of a
-/// batch system) with what the group's limit leaves. Addresses are each rank's own.
+/// batch system) with what the group's limit leaves. Address space is each rank's own.
 struct MemoryNeed {
-  /// Bytes that this rank takes.
+  /// Bytes that this rank allocates.
   let bytes: Int
   /// Bytes that it maps, its own and others'.
   let mapped: Int
@@ -16,8 +16,8 @@ struct MemoryNeed {
   private static let least = 1 << 20
 
   /// - Parameters:
-  ///   - bytes: What this rank takes.
-  ///   - mapped: What it maps; the system needs a word a page to find it.
+  ///   - bytes: The bytes that this rank allocates.
+  ///   - mapped: The bytes that it maps; the system needs a word a page to find them.
   init(_ bytes: Int, mapped: Int) {
     let (sum, isTooMuch) = bytes.addingReportingOverflow(mapped / (ck_page_size() / 8))
     self.bytes = isTooMuch ? Int.max : sum
@@ -50,14 +50,14 @@ struct MemoryNeed {
     let ranks: [Int]
     let needed: Int
     let available: Int
-    /// Whether addresses are short, not memory.
+    /// Whether address space is short, not memory.
     let isOfAddresses: Bool
 
-    /// "48.0 GB, and 21.5 GB are available".
+    /// "48.1 GB, but only 23.3 GB are available".
     var text: String {
       isOfAddresses
-        ? "\(byteText(needed)) of addresses, and \(byteText(available)) are left (ulimit -v)"
-        : "\(byteText(needed)), and \(byteText(available)) are available"
+        ? "\(byteText(needed)) of address space, but ulimit -v leaves only \(byteText(available))"
+        : "\(byteText(needed)), but only \(byteText(available)) are available"
     }
   }
 
@@ -93,7 +93,7 @@ struct MemoryNeed {
     guard let found = ranks.map({ needs[$0][keyPath: room] }).min(), found < .max else {
       return nil
     }
-    // What is free is an estimate, and programs need some while they go on.
+    // Free memory is an estimate, and programs need some while they run.
     let available = Int(found - found / 64)
     return needed > available
       ? Shortage(ranks: ranks, needed: needed, available: available, isOfAddresses: false) : nil
@@ -103,13 +103,13 @@ struct MemoryNeed {
 extension Communicator {
   /// Makes sure that all hosts have the memory that their ranks are about to take.
   ///
-  /// Collective. Memory that is taken page by page, as private memory is, is found missing only when it is touched, and then
-  /// the system ends some process. Cost: one all-gather of six numbers a rank, and half a millisecond from
-  /// 1 MiB on.
+  /// Collective. Memory that is allocated page by page, as private memory is, is found missing only when it is touched,
+  /// and then the system ends some process. Cost: one all-gather of six numbers a rank, and half a millisecond from 1
+  /// MiB on.
   ///
   /// - Parameters:
-  ///   - bytes: What this rank is about to take.
-  ///   - purpose: What for, as the subject of "needs": "the training of 5000 parameters".
+  ///   - bytes: The bytes that this rank is about to allocate.
+  ///   - purpose: The purpose, as the subject of "needs": "the training of 5000 parameters".
   /// - Throws: ``AgreedError`` that says how much is needed and how much is free.
   package func requireMemory(_ bytes: Int, for purpose: @autoclosure () -> String) throws {
     try meet(Call(.exchange))

@@ -1,6 +1,6 @@
 internal import CMPI
 
-/// What a message is known by: ranks and tags.
+/// The envelope of a message: ranks and tags.
 extension Communicator {
   /// The largest tag of a message, which depends on the network: 32,767 or more (`MPI_TAG_UB`).
   package static let largestTag = Int(cmpi_largest_tag(cmpi_comm_world()))
@@ -36,7 +36,7 @@ extension Communicator {
       ? worldRanks.filter { $0 != worldRank } : [worldRanks[Int(source)]]
   }
 
-  /// A rank's number here, and in the job if that is another.
+  /// A rank's number here, and in the job if that differs.
   func describe(_ rank: Int) -> String {
     let inJob = worldRanks[rank]
     return inJob == rank ? "rank \(rank)" : "rank \(rank) (\(inJob) of the job)"

@@ -1,6 +1,6 @@
 /// Messages between two ranks.
 ///
-/// A receive names the message's size, and a message of another size is an error that overruns
+/// A receive names the message's size, and a message of a different size is an error that overruns
 /// nothing. Only sizes are compared: four `Float` received as four `Int32` pass unnoticed. A message
 /// may have any size.
 extension Communicator {
@@ -32,9 +32,9 @@ extension Communicator {
   ///   - values: Where the elements go.
   ///   - source: The sender's rank; nil for any.
   ///   - tag: The message's tag; nil for any.
-  /// - Returns: Who sent it, and the tag.
-  /// - Throws: ``MPIError``. If the message has another size, the error names both sizes, `values` is as
-  ///   it was, the message is gone, and the communicator can be used on.
+  /// - Returns: The rank that sent it, and the tag.
+  /// - Throws: ``MPIError``. If the message has a different size, the error names both sizes, `values` is as
+  ///   it was, the message is gone, and the communicator stays usable.
   ///
   /// `MPI_Iprobe`, `MPI_Irecv` and a wait.
   @discardableResult

@@ -15,7 +15,7 @@ public struct MessageInfo: Sendable, Equatable {
     self.bytes = bytes
   }
 
-  /// What MPI says of a message that it has found (`MPI_Get_elements_x`, which counts beyond 32 bits).
+  /// The information that MPI has on a message that it found (`MPI_Get_elements_x`, which counts beyond 32 bits).
   init(_ status: MPI_Status) {
     var status = status
     var bytes: MPI_Count = 0

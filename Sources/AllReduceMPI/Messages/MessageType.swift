@@ -1,6 +1,6 @@
 internal import CMPI
 
-/// How MPI is told the size of a message: a number of bytes, or, above what it may count, one
+/// The MPI type and count of a message: a number of bytes, or, above what it may count, one
 /// element of a type of that size.
 ///
 /// So a message of any size is one message: it is probed, compared and received as a whole.

@@ -27,7 +27,7 @@ public struct PendingReceive<Scalar: BitwiseCopyable>: ~Copyable {
   /// Waits for the message and returns its elements, moving everything in flight meanwhile
   /// (`MPI_Wait`).
   ///
-  /// - Throws: ``MPIError``; if the message has another size than was expected, it names both.
+  /// - Throws: ``MPIError``; if the message has a different size than was expected, it names both.
   public consuming func wait() throws -> [Scalar] {
     try engine.wait(for: request)
     return Array(request.buffer.bindMemory(to: Scalar.self))

@@ -6,7 +6,7 @@
 final class ReceiveQueue {
   private var receives: [ReceiveRequest] = []
 
-  /// Adds a receive, and tells it how many of those before it may want the same message.
+  /// Adds a receive, and reports to it how many of those before it may match the same message.
   func append(_ receive: ReceiveRequest) {
     receive.rivals = receives.count { $0.mayWantTheSame(as: receive) }
     receives.append(receive)

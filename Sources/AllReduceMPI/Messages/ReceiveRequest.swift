@@ -9,8 +9,8 @@ internal import CMPI
 /// A message on its way in.
 ///
 /// It is posted only when its message is there and has the size of the buffer: MPI writes a longer
-/// message past the end of a buffer before it says so. A message of another size is received
-/// elsewhere, so that its sender can go on, and named.
+/// message past the end of a buffer before it says so. A message of a different size is received
+/// elsewhere, so that its sender can continue, and reported.
 ///
 /// One thread receives, by this class alone, so the message that was probed is the one that is
 /// received. (`MPI_Improbe` and `MPI_Imrecv` would say so to MPI, but over libfabric's `net` provider
@@ -35,7 +35,7 @@ final class ReceiveRequest: InFlight {
   private var stage = Stage.waiting
   private var request: MPI_Request?
   private var type: MessageType?
-  /// Where a message of another size goes.
+  /// Where a message of a different size goes.
   private var scratch: UnsafeMutableRawPointer?
   /// The message, once it is known.
   private(set) var info: MessageInfo?
@@ -44,13 +44,13 @@ final class ReceiveRequest: InFlight {
   /// A receive into memory that must stay until the end.
   ///
   /// - Parameters:
-  ///   - buffer: Of exactly the message's size.
+  ///   - buffer: A buffer of exactly the message's size.
   ///   - ownsBuffer: Whether to free it when the receive is done.
   ///   - count: The number of elements, for people.
   ///   - element: Their type, for people.
   ///   - source: The sender's rank; nil for any.
   ///   - tag: The message's tag; nil for any.
-  ///   - communicator: Whose ranks these are.
+  ///   - communicator: The communicator of the ranks.
   init(
     into buffer: UnsafeMutableRawBufferPointer, ownsBuffer: Bool, count: Int,
     of element: Any.Type, from source: Int?, tag: Int?, on communicator: Communicator

@@ -24,7 +24,7 @@ final class SendRequest: InFlight {
   ///   - copies: Whether to send a copy, so that the caller's memory is free at once.
   ///   - destination: The receiver's rank.
   ///   - tag: The message's tag.
-  ///   - communicator: Whose ranks these are.
+  ///   - communicator: The communicator of the ranks.
   /// - Throws: ``MPIError``.
   init(
     _ values: UnsafeRawBufferPointer, copies: Bool, to destination: Int, tag: Int,

@@ -21,7 +21,7 @@ package enum Deadline {
     let limit = seconds ?? 0
     return
       "error: \(who): \(operation) has waited \(Int(waited)) s for \(awaiting), longer than the "
-      + "deadline of \(limit.formatted) s. Look at what those ranks do (another call, a crash, a "
+      + "deadline of \(limit.formatted) s. Look at what those ranks do (a different call, a crash, a "
       + "stopped process); if they are only slow, set ALLREDUCE_DEADLINE to more seconds, or to 0 "
       + "to wait forever. The job ends here.\n"
   }
@@ -38,7 +38,7 @@ package func describeRanks(_ ranks: [Int]) -> String {
   describeRanks(ranks, joinedBy: "and") { String($0) }
 }
 
-/// As ``describeRanks(_:)``, with words for a rank that the caller gives.
+/// As ``describeRanks(_:)``, with the caller's description of each rank.
 func describeRanks(
   _ ranks: [Int], joinedBy word: String, _ describe: (Int) -> String
 ) -> String {

@@ -2,7 +2,7 @@ internal import CKernels
 
 /// A wait that may rightly be long: a rank looks for messages again and again, and sleeps in between.
 ///
-/// The deadline counts from the last sign of life of who is waited for, not from the beginning of the wait: a
+/// The deadline counts from the last sign of life of the awaited ranks, not from the beginning of the wait: a
 /// server without work, or a worker that waits for a slower one, is no hang as long as that one lives.
 package struct PatientWait {
   private let communicator: Communicator
@@ -10,7 +10,7 @@ package struct PatientWait {
   private var since: UInt64 = 0
   private var hasLookedAround = false
 
-  /// Nanoseconds without sleep: who answers soon is not kept waiting.
+  /// Nanoseconds without sleep, so that a rank that answers soon is not kept waiting.
   private static let wakeful: UInt64 = 200_000
   /// The longest sleep, in seconds; and while messages are under way.
   private static let (longestNap, shortNap) = (0.0005, 0.00005)
@@ -31,7 +31,7 @@ package struct PatientWait {
   /// - Parameters:
   ///   - heard: When there was the last sign of life, by the monotonic clock.
   ///   - ranks: The ranks of the communicator that are waited for.
-  ///   - summary: What waits, for people.
+  ///   - summary: The waiting operation, for messages.
   package mutating func rest(
     heard: UInt64, of ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
   ) {

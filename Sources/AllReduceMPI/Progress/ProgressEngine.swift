@@ -6,13 +6,13 @@ package protocol InFlight: AnyObject {
   func advance() -> Bool
   /// The error that ended the operation, if one did.
   var failure: (any Error)? { get }
-  /// What it is, for errors: "allReduce of 4096 float by ring".
+  /// A description for errors: "allReduce of 4096 float by ring".
   var summary: String { get }
   /// The world ranks that it still waits for.
   var awaitedRanks: [Int] { get }
   /// Whether polling advances it, as with messages; false if it only waits for others' memory.
   var isMovedByLooking: Bool { get }
-  /// Whose call it is, and which; nil for messages between two ranks.
+  /// The agreement of its communicator, and the number of the call; nil for messages between two ranks.
   var call: (agreement: Agreement, number: UInt64)? { get }
 }
 
@@ -41,7 +41,7 @@ package final class ProgressEngine {
   /// Messages about calls; nil before the job's ranks have made it.
   var control: ControlChannel?
   private(set) lazy var detective = Detective(self)
-  /// What this rank waits in, once a wait has become long.
+  /// The call that this rank waits in, once a wait has become long.
   private(set) var blockedCall: BlockedCall?
   private var glances = 0
   private var serial: UInt64 = 0
@@ -89,7 +89,7 @@ package final class ProgressEngine {
 
   /// Waits until the operation has ended, moving everything else meanwhile.
   ///
-  /// - Throws: What the operation failed with.
+  /// - Throws: The error of the operation.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
     MPI.requireOwnThread()
     var polls = 0
@@ -150,7 +150,7 @@ package final class ProgressEngine {
     }
   }
 
-  /// Moves everything once, and now and then hears what other ranks say: for those who ask again and
+  /// Moves everything once, and now and then reads messages of other ranks: for callers that ask again and
   /// again whether something has ended.
   package func glance() {
     poll()
@@ -194,12 +194,12 @@ package final class ProgressEngine {
   /// finds out what a long wait is for, and ends the job at the deadline.
   ///
   /// - Parameters:
-  ///   - agreement: Whose call waits; nil for a message between two ranks.
+  ///   - agreement: The agreement of the waiting call; nil for a message between two ranks.
   ///   - number: The call's number.
   ///   - since: When the wait began, by the monotonic clock; 0 at the first look.
   ///   - now: The clock.
   ///   - ranks: The world ranks that it waits for.
-  ///   - summary: What it is, for people.
+  ///   - summary: Its description, for messages.
   func lookAround(
     _ agreement: Agreement?, _ number: UInt64, since: UInt64, now: UInt64,
     awaiting ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String

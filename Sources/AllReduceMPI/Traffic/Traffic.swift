@@ -17,7 +17,7 @@ public struct Traffic: Sendable, Equatable {
   /// All data, through the network and through memory.
   package var payloadBytes: Int { networkBytesSent + memoryBytesExchanged }
 
-  /// What this process moved since it started.
+  /// The bytes that this process moved since it started.
   ///
   /// Not collective. Read it on the thread that calls MPI; what lies between two readings is their
   /// difference.
@@ -37,7 +37,7 @@ public struct Traffic: Sendable, Equatable {
     left.agreementBytesSent += right.agreementBytesSent
   }
 
-  /// What was moved between two readings.
+  /// The bytes moved between two readings.
   package static func - (later: Traffic, earlier: Traffic) -> Traffic {
     var difference = later
     difference.networkBytesSent -= earlier.networkBytesSent

@@ -1,4 +1,4 @@
-/// What some operations move, however late they move it, counted apart from all others.
+/// The bytes that some operations move, even if they move them late, counted apart from all others.
 ///
 /// An operation that is started keeps the tally that was in use, and counts there whenever it advances,
 /// also while the rank waits for something else.
@@ -13,7 +13,7 @@ package final class TrafficTally {
 
   deinit { counts.deallocate() }
 
-  /// What the operations have moved so far.
+  /// The bytes that the operations have moved so far.
   package var traffic: Traffic { counts.pointee }
 
   /// The tally in use.

@@ -1,13 +1,13 @@
 /// Finds the ranks that keep a wait from ending, once it has lasted longer than the deadline.
 ///
-/// It reads the processes of this host and their records, and sends no messages. Ranks that only
-/// wait too are not named where another one keeps them waiting.
+/// It reads the processes of this host and their records, and sends no messages. Ranks that are themselves
+/// waiting are not named where another rank keeps them waiting.
 struct Culprits {
   /// The world rank that waits.
   let me: Int
   /// How far it has come.
   let stage: Stage
-  /// What it waits in.
+  /// The call that it waits in.
   let operation: String
   /// The world ranks that it waits for; nil for all others.
   let awaited: [Int]?
@@ -21,16 +21,16 @@ struct Culprits {
   let host: String
   /// The ranks of this host, as far as they can be seen.
   let here: [Int: HostRank]
-  /// Those that were stopped at half the deadline.
+  /// The ranks that were stopped at half the deadline.
   let wereStopped: [HostRank]
-  /// Those that waited then for other ranks.
+  /// The ranks that waited then for other ranks.
   let wereWaiting: [HostRank]
   /// Whether this rank has a record that others can read: if not, it expects none of others.
   let isShowing: Bool
   /// The monotonic clock.
   let now: UInt64
 
-  /// The ranks that it waits for, in words.
+  /// A description of the ranks that it waits for.
   var words: String {
     let isAwaited = roots.map { ranks in { ranks.contains($0) } } ?? { _ in true }
     let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }
@@ -48,7 +48,7 @@ struct Culprits {
     if !late.isEmpty { return named(late) { lateRemark($0)! } }
     if let unseen = unseenRanks(isAwaited) { return unseen }
     let apart = awaitedHere.filter { waitOf($0) != "waits in \(operation)" }
-    return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "cannot be looked into" }
+    return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "has no readable state" }
   }
 
   /// Whether a rank has ended that itself waited at half the deadline: so it has come to its own deadline.
@@ -110,7 +110,7 @@ struct Culprits {
   private func hasEnded(_ rank: HostRank) -> Bool { rank.state == nil && stage < .finishing }
 
   /// Whether a rank of this host has ended and none is stopped: then the job is being ended, and those
-  /// who saw the reason have said it.
+  /// ranks that saw the reason have reported it.
   var isJobEnding: Bool {
     if !stopped.isEmpty { return false }
     if peers == nil, let sizeOnHost, here.count < sizeOnHost { return true }
@@ -129,7 +129,7 @@ struct Culprits {
 
   private func waitOf(_ rank: HostRank) -> String? { rank.record?.wait(now: now) }
 
-  /// The ranks whose processes are not seen, in words: it must be one of them. Nil if there is none.
+  /// A description of the ranks whose processes are not seen: it must be one of them. Nil if all are seen.
   private func unseenRanks(_ isAwaited: (Int) -> Bool) -> String? {
     guard let size else { return "a rank whose process cannot be seen from here" }
     let unseen = (0..<size).filter { $0 != me && here[$0] == nil && isAwaited($0) }
@@ -138,11 +138,11 @@ struct Culprits {
     if let peers {
       if unseen.count == 1 { return ranks }
       let areElsewhere = !unseen.contains { peers.isHere($0) }
-      return "one of \(ranks)" + (areElsewhere ? ", for no rank of this host is missing" : "")
+      return "one of \(ranks)" + (areElsewhere ? " (every rank of this host is accounted for)" : "")
     }
     let names = unseen.count == 1 ? "\(ranks), which is" : "one of \(ranks), which are"
     guard let sizeOnHost, here.count >= sizeOnHost else { return "\(names) not seen from here" }
     let place = unseen.count == 1 ? "another host" : "other hosts"
-    return "\(names) on \(place), for no rank of this host is missing"
+    return "\(names) on \(place) (every rank of this host is accounted for)"
   }
 }

@@ -28,7 +28,7 @@ struct HostRank: Sendable {
     record = records.first { $0[.process] == UInt64(process) } ?? records.first
   }
 
-  /// The last call that it has made, in words; nil if none can be seen.
+  /// A description of the last call that it has made; nil if none can be seen.
   var lastCall: String? {
     guard state != nil, record != nil else { return nil }
     let whole = WatchRecord.read(process: process, isWhole: true)
@@ -40,7 +40,7 @@ struct HostRank: Sendable {
   /// Whether it has been stopped, by a signal or a debugger.
   var isStopped: Bool { state == "T" || state == "t" }
 
-  /// What keeps its process from running, in words; nil if nothing does.
+  /// A description of what keeps its process from running; nil if nothing does.
   var condition: String? {
     if state == nil { return "has ended" }
     return isStopped ? "is stopped" : nil

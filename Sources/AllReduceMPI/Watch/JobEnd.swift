@@ -1,7 +1,7 @@
 internal import CKernels
 internal import CMPI
 
-/// How a rank ends the job: its words first, and then within a few seconds, whatever hangs.
+/// How a rank ends the job: it prints its error first, and ends within a few seconds, even if something hangs.
 enum JobEnd {
   /// An exit code that a shell sees as it is: 1...255, the nearest.
   static func exitCode(_ code: Int32) -> Int32 { max(1, min(255, code)) }
@@ -39,7 +39,7 @@ enum JobEnd {
   /// Says that a wait has lasted longer than the deadline, and ends the job with 70.
   ///
   /// - Parameters:
-  ///   - operation: What waits.
+  ///   - operation: The waiting operation.
   ///   - awaited: The world ranks that it waits for; nil for all others.
   ///   - waited: Seconds.
   ///   - mayCallMPI: Whether this is the thread that calls MPI, outside of it.

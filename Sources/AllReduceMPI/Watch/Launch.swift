@@ -1,4 +1,4 @@
-/// What the launcher's environment says of this process's place in the job, before MPI starts.
+/// This process's place in the job according to the launcher's environment, before MPI starts.
 ///
 /// Known are Open MPI's variables, those of PMIx and PMI, and Slurm's.
 struct Launch: Sendable {
@@ -16,7 +16,7 @@ struct Launch: Sendable {
   /// process has.
   let marks: [String]
 
-  /// What the launcher calls the job; nil if it has not named it.
+  /// The launcher's name of the job; nil if it has not named it.
   let job: String?
 
   /// Nil if the process was started without a launcher.
@@ -69,7 +69,7 @@ struct Launch: Sendable {
     "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "PMI_JOBID", "SLURM_STEP_ID",
   ]
 
-  /// Variables that tell one host's processes of a job from another's: a launcher has one daemon a
+  /// Variables that distinguish one host's processes of a job from another's: a launcher has one daemon a
   /// host.
   private static let hostVariables = [
     "SLURM_JOB_ID", "SLURM_NODEID", "PMIX_HOSTNAME", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4",

@@ -15,7 +15,7 @@ package struct Peers: Sendable {
   private let starts: [UInt64]
   /// The spaces that their process ids belong to, by number; 0 if not known.
   private let spaces: [UInt64]
-  /// Which host each is on: the lowest world rank there.
+  /// The host of each, as the lowest world rank there.
   private let hostOf: [Int]
 
   /// Gathers what every rank says of itself. Collective over all ranks of the job. `MPI_Allgather`

@@ -1,8 +1,8 @@
 internal import CKernels
 
-/// What a rank of a running job does, as another process of its user on its host sees it.
+/// The state of a rank of a running job, as another process of its user on its host sees it.
 package struct RankStatus {
-  /// What a rank does.
+  /// The condition of a rank.
   package enum Condition: String, Sendable {
     /// Before or in `MPI_Init_thread`, or setting up.
     case starting
@@ -17,23 +17,23 @@ package struct RankStatus {
     case ending
   }
 
-  /// What the launcher calls the job, or the process where there was none.
+  /// The launcher's name of the job, or the process where there was no launcher.
   package let job: String
   package let host: String
   package let rank: Int
   /// The ranks of the job; 0 before it is known.
   package let size: Int
-  /// The process's id, as it sees itself.
+  /// The process's id in its own PID namespace.
   package let process: Int
   package let condition: Condition
-  /// How many seconds the rank has waited; where it does not wait, how many seconds ago it was last seen to make a call.
-  /// Nil if not known.
+  /// How many seconds the rank has waited; where it does not wait, how many seconds ago it was last seen to make a
+  /// call. Nil if not known.
   package let seconds: Double?
   /// The last call, and its number on its communicator; nil before the first.
   package let lastCall: (words: String, number: Int)?
-  /// Whether it has come to ``MPI/run(threading:_:)``; else only the launcher's variables tell of it.
+  /// Whether it has come to ``MPI/run(threading:_:)``; else it is known only from the launcher's variables.
   package let hasCome: Bool
-  /// What it waits in, or did when it was stopped.
+  /// The call that it waits in, or waited in when it was stopped.
   package let wait: (words: String, communicator: UInt64, number: UInt64)?
   /// The ranks that it waits for, up to 16; nil for all others.
   package let awaited: [Int]?

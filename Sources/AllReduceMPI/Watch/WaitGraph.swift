@@ -3,11 +3,11 @@ package struct WaitGraph: Sendable {
   /// A rank, what it does, and for which ranks it waits.
   package struct Node: Sendable {
     package let rank: Int
-    /// What it waits in; nil if it does not wait.
+    /// The call that it waits in; nil if it does not wait.
     package let wait: String?
     /// Nil for all others.
     package let awaited: [Int]?
-    /// What is said of it where others wait for it: "is stopped"; nil for nothing.
+    /// A remark for messages about ranks that wait for it: "is stopped"; nil for none.
     package let remark: String?
 
     package init(rank: Int, wait: String?, awaited: [Int]?, remark: String?) {
@@ -72,10 +72,10 @@ package struct WaitGraph: Sendable {
   }
 }
 
-/// What ranks called on the communicators that they share.
+/// The calls of ranks on the communicators that they share.
 package enum CallComparison {
-  /// Sentences about the communicators on which ranks are at other calls, or have called other things; none where all
-  /// are alike. The last 1,024 calls of each rank are known.
+  /// Sentences about the communicators on which ranks are at different calls, or have made different ones; none where
+  /// all are alike. The last 1,024 calls of each rank are known.
   package static func sentences(_ ranks: [RankStatus]) -> [String] {
     var latest: [UInt64: [Int: CallRecord.Entry]] = [:]
     for rank in ranks {

@@ -21,7 +21,7 @@ package struct WaitLimits {
   /// Learns from a wait that has ended.
   package mutating func add(_ kind: String, nanoseconds: UInt64) {
     guard nanoseconds >= WaitLimits.shortest else { return }
-    // In place: a copy would take memory in every long wait.
+    // In place: a copy would allocate memory in every long wait.
     if waits[kind]?.count ?? 0 < WaitLimits.most {
       waits[kind, default: []].append(nanoseconds)
     } else {
@@ -33,7 +33,7 @@ package struct WaitLimits {
   /// The limit of a kind, in nanoseconds.
   ///
   /// - Parameters:
-  ///   - kind: What waits.
+  ///   - kind: The kind of the waiting operation.
   ///   - hasBegun: Whether the process has made many calls.
   /// - Returns: Nanoseconds.
   package func limit(_ kind: String, hasBegun: Bool) -> UInt64 {
@@ -53,7 +53,7 @@ package struct WaitLimits {
 /// Used by one thread.
 struct LongWait {
   private var limits = WaitLimits()
-  /// Of the wait that was looked at last: when it began, and when it was looked at.
+  /// The wait that was looked at last: when it began, and when it was looked at.
   private var (since, seen): (UInt64, UInt64) = (0, 0)
   private var kind = ""
   private var isSaid = false
@@ -63,11 +63,11 @@ struct LongWait {
     limits.limit(kind, hasBegun: OwnRecord.ofProcess[.calls] >= 64)
   }
 
-  /// A wait goes on.
+  /// A wait continues.
   ///
   /// - Parameters:
-  ///   - kind: What waits, without its figures.
-  ///   - operation: What waits.
+  ///   - kind: The kind of the waiting operation, without its figures.
+  ///   - operation: The waiting operation.
   ///   - awaited: The world ranks that it waits for; nil for all others.
   ///   - since: When it began, by the monotonic clock.
   ///   - now: The clock.

@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// What a rank tells the other ranks of its host, and `allreduce-status`: its stage, the call that it waits in, how far
-/// its work has come, and its last calls.
+/// The state of a rank that the other ranks of its host, and `allreduce-status`, read: its stage, the call that it
+/// waits in, how far its work has come, and its last calls.
 ///
 /// Numbers in a nameless file in memory that the rank keeps open (memfd). Others find it in /proc/PID/fd, which the
 /// system shows to this user's processes alone, and only when somebody asks: at the deadline, or for the status. So it
@@ -20,13 +20,13 @@ enum WatchField: Int {
   case callSince
   /// When the rank, waiting outside MPI, looked last.
   case looked
-  /// How many calls the rank has made: the last of them are behind ``WatchField/count``.
+  /// The number of calls that the rank has made: the last of them are after ``WatchField/count``.
   case calls
   /// When the watch thread last saw that number grow.
   case calledAt
   /// The guarded call's name, 64 bytes.
   case call = 8
-  /// What the rank waits in outside MPI, 64 bytes.
+  /// The call that the rank waits in outside MPI, 64 bytes.
   case wait = 16
   /// When that wait began; 0 if the rank does not wait, or not for long.
   case waitSince = 24
@@ -39,21 +39,21 @@ enum WatchField: Int {
   case limit = 44
   /// The world rank, and the ranks of the job; 0 ranks before it is known.
   case rank, size
-  /// What the launcher calls the job, 64 bytes.
+  /// The launcher's name of the job, 64 bytes.
   case job = 48
   /// The host's name, 64 bytes.
   case host = 56
   /// Steps of the work that are done, and all of them; 0 of all for none.
   case stepsDone = 64
   case steps
-  /// The number that tells how good it is, and how many examples are done in a second: bits of a `Double`.
+  /// Its measure of quality, and the examples per second: bits of a `Double`.
   case figure, rate
   /// When a step ended last, and when the work began.
   case steppedAt, workSince
-  /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits of a
-  /// `Double`.
+  /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits
+  /// of a `Double`.
   case useful, repeated, saving, waiting, restarting
-  /// What the figure is called, 64 bytes.
+  /// The name of the figure, 64 bytes.
   case figureName = 80
 
   /// Bytes of a text.
@@ -228,7 +228,7 @@ package struct WatchRecord: Sendable {
     )
   }
 
-  /// What keeps the rank from running: it waits too, or has ended.
+  /// Why the rank is not running: it waits too, or has ended.
   ///
   /// - Parameter now: The monotonic clock.
   /// - Returns: Words that follow "which"; nil if it runs.

@@ -158,7 +158,7 @@ package final class Watchdog: @unchecked Sendable {
   /// Notes for the other ranks of this host that this one waits outside MPI, and looks.
   ///
   /// - Parameters:
-  ///   - operation: What waits; asked for once, when the wait has become long.
+  ///   - operation: The waiting operation; evaluated once, when the wait has become long.
   ///   - since: When the wait began, by the monotonic clock.
   ///   - now: The clock.
   func noteLook(_ operation: @autoclosure () -> String, since: UInt64, now: UInt64) {
@@ -172,9 +172,9 @@ package final class Watchdog: @unchecked Sendable {
     lookHalfway(since: since, now: now)
   }
 
-  /// Notes at half the deadline who is stopped or waits: when a rank ends the job at the deadline, the launcher lets
-  /// those that are stopped run before it ends them, and a rank whose deadline is a moment later would see neither
-  /// them, nor that the rank that has ended the job had waited too.
+  /// Records at half the deadline which ranks are stopped or wait: when a rank ends the job at the deadline, the
+  /// launcher lets those that are stopped run before it ends them, and a rank whose deadline is a moment later would
+  /// see neither them, nor that the rank that has ended the job had waited too.
   private func lookHalfway(since: UInt64, now: UInt64) {
     if now - since < half { return }
     let isNew = known.withLock { known in

@@ -24,7 +24,7 @@ package struct WorkProgress: Equatable, Sendable {
 
   /// Steps that are done, and all of them.
   package var (done, steps): (Int, Int)
-  /// The number that tells how good it is, and what it is called: "loss".
+  /// Its measure of quality, and the name of the measure: "loss".
   package var figure: (name: String, value: Double)
   /// Examples a second; 0 if not known yet.
   package var rate: Double
@@ -52,7 +52,7 @@ package struct WorkProgress: Equatable, Sendable {
     }
     (record[.stepsDone], record[.steps]) = (UInt64(done), UInt64(steps))
     record[.steppedAt] = now
-    // Not in a loop over a list: that would take memory in every step.
+    // Not in a loop over a list: that would allocate memory in every step.
     (record[.figure], record[.rate]) = (figure.value.bitPattern, rate.bitPattern)
     (record[.useful], record[.repeated]) = (
       seconds.useful.bitPattern, seconds.repeated.bitPattern

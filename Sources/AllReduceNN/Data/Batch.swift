@@ -11,7 +11,7 @@ public struct Batch<Scalar: NetworkScalar> {
   /// The examples of the global batch, all ranks' parts together.
   public let globalCount: Int
 
-  /// What the outputs should be: classes, or numbers as `[examples.count, width]`.
+  /// The expected outputs: classes, or numbers as `[examples.count, width]`.
   public var targets: Targets<Scalar> { values.map { .values($0) } ?? .classes(labels) }
 
   /// The examples of this part; 0 for an empty one.

@@ -1,12 +1,12 @@
 /// Makes a rank's batches, step by step.
 ///
 /// Any step may be asked for at any time. With `prefetches` a thread of its own makes the batch that
-/// follows while the present one is learned from; it pays where examples are costly to make
+/// follows while the network trains on the present one; it pays where examples are costly to make
 /// (`SyntheticImages`) and a core is spare. Without it nothing is done ahead.
 public final class BatchLoader<Scalar: NetworkScalar> {
   /// Where examples come from.
   package let data: any Dataset
-  /// Which examples are in which batch.
+  /// The assignment of examples to batches.
   package let sampler: EpochSampler
   private let rank: Int
   private let ranks: Int
@@ -26,10 +26,10 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   /// Prepares to make a rank's batches.
   ///
   /// - Parameters:
-  ///   - data: Where examples come from.
-  ///   - sampler: Which examples are in which batch.
-  ///   - rank: Whose part is made, from 0.
-  ///   - ranks: How many share the global batch.
+  ///   - data: The data set.
+  ///   - sampler: The assignment of examples to batches.
+  ///   - rank: The rank whose part is made, from 0.
+  ///   - ranks: The number of ranks that the global batch is divided over.
   ///   - prefetches: Whether a thread makes the next batch ahead.
   public init(
     _ data: any Dataset, _ sampler: EpochSampler, rank: Int = 0, of ranks: Int = 1,

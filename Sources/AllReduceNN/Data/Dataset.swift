@@ -3,7 +3,7 @@
 /// A data set hands out what a batch asks for and makes it ready then: what is kept may be smaller
 /// (bytes), or nothing at all. It may be read by several threads at once.
 public protocol Dataset: Sendable {
-  /// What it is, for messages.
+  /// A name for messages.
   var name: String { get }
 
   /// The number of examples; they are numbered from 0.

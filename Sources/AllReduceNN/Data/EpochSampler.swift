@@ -1,4 +1,4 @@
-/// Which examples are in which batch: every example once an epoch, in an order of its own.
+/// Assigns examples to batches: every example once an epoch, in a different order in each epoch.
 ///
 /// The order is a function of the seed and the epoch, and is computed where it is asked for
 /// (`RandomPermutation`): no rank needs memory for it, nor messages. The global batches are the same on
@@ -9,7 +9,7 @@ public struct EpochSampler: Hashable, Sendable {
   package let count: Int
   /// The examples of a step, over all ranks.
   package let globalBatchSize: Int
-  /// What the orders depend on.
+  /// The seed of the orders.
   package let seed: UInt64
   /// Whether examples are shuffled; otherwise they come as they are numbered.
   package let shuffles: Bool
@@ -70,7 +70,7 @@ public struct EpochSampler: Hashable, Sendable {
   ///   - epoch: From 0.
   ///   - step: Within its epoch, from 0.
   ///   - rank: Whose, from 0.
-  ///   - ranks: How many share the global batch.
+  ///   - ranks: The number of ranks that the global batch is divided over.
   /// - Returns: The examples' numbers, in the order of the batch; none where there are more ranks
   ///   than examples.
   package func examples(epoch: Int, step: Int, rank: Int = 0, of ranks: Int = 1) -> [Int] {

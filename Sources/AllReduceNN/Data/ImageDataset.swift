@@ -2,7 +2,7 @@ internal import CKernels
 
 /// Images of bytes with their labels, in memory or in mapped files; bytes until a batch is made.
 package struct ImageDataset: Dataset {
-  /// What they are, for messages: a path.
+  /// A name for messages: a path.
   package let name: String
   /// The number of images.
   package let count: Int
@@ -19,8 +19,8 @@ package struct ImageDataset: Dataset {
   /// Takes images and labels.
   ///
   /// - Parameters:
-  ///   - name: What they are, for messages: a path.
-  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - name: A name for messages: a path.
+  ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - pixels: Image by image, row by row.
   ///   - labels: One an image, below `classCount`.
   ///   - classCount: The number of classes.
@@ -66,8 +66,8 @@ package struct ImageDataset: Dataset {
   /// The same images, with a mean taken from the inputs and the rest divided by a deviation.
   ///
   /// - Parameters:
-  ///   - mean: Of inputs from 0 to 1; 0.2860 for Fashion-MNIST.
-  ///   - deviation: Of the same; 0.3530 for Fashion-MNIST.
+  ///   - mean: The mean of inputs from 0 to 1; 0.2860 for Fashion-MNIST.
+  ///   - deviation: The standard deviation of the same; 0.3530 for Fashion-MNIST.
   /// - Returns: A data set that shares the bytes of this one.
   /// - Precondition: The deviation is more than 0.
   package func normalized(mean: Float, deviation: Float) -> ImageDataset {
@@ -116,7 +116,7 @@ struct SharedBytes: @unchecked Sendable {
     count = file.bytes.count - offset
   }
 
-  /// What gives memory back behind a reader that goes through them from start to end.
+  /// Releases memory once a reader that goes from start to end has passed it.
   func readOnce() -> ReadBytes { ReadBytes(of: owner, from: start) }
 
   /// Lets the system read no more than what is asked for.

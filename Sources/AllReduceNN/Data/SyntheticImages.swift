@@ -1,10 +1,10 @@
 /// Images that no file holds: a pattern for each class under noise, computed where they are asked for.
 ///
 /// An image is a function of the seed and its number, so a rank makes only its own, and data sets of any
-/// size take no memory but for the patterns. Pixels are from 0 to 1, a quarter of each the pattern's, the
-/// rest noise; a linear classifier learns to tell them apart.
+/// size use no memory except for the patterns. Pixels are from 0 to 1, a quarter of each the pattern's, the
+/// rest noise; a linear classifier learns to distinguish them.
 package struct SyntheticImages: Dataset {
-  /// What they are, for messages.
+  /// A name for messages.
   package var name: String { "synthetic images" }
   /// The number of images.
   package let count: Int
@@ -20,9 +20,9 @@ package struct SyntheticImages: Dataset {
   ///
   /// - Parameters:
   ///   - count: The number of images.
-  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
-  ///   - seed: What patterns and noise depend on.
+  ///   - seed: The seed of patterns and noise.
   ///   - first: Where the set begins in the endless row of images of a seed: sets for training and for
   ///     testing have the same patterns and different images.
   package init(
@@ -100,14 +100,14 @@ package struct SyntheticImages: Dataset {
 }
 
 extension TrainingData {
-  /// Images that are made up: `SyntheticImages`, other ones for testing than for training.
+  /// Synthetic images (`SyntheticImages`), different ones for testing than for training.
   ///
   /// - Parameters:
   ///   - count: The images for training.
-  ///   - testCount: Those for testing.
-  ///   - shape: Of an image, `[height, width, channels]`.
+  ///   - testCount: The number of examples for testing.
+  ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
-  ///   - seed: What patterns and noise depend on.
+  ///   - seed: The seed of patterns and noise.
   /// - Returns: Both sets.
   public static func synthetic(
     count: Int = 60_000, testCount: Int = 10_000, shape: Shape = [28, 28, 1],

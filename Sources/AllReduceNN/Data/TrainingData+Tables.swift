@@ -8,12 +8,12 @@ extension TrainingData {
   ///
   /// - Parameters:
   ///   - path: A CSV file with numbers in all columns that are inputs. A first column without a name that counts the
-  ///     rows, or has words, is passed over.
+  ///     rows, or has words, is ignored.
   ///   - target: The column to be predicted: its name, or its number from 1.
   ///   - predictsNumbers: Whether the target is a number and not a class.
-  ///   - test: A file with the same columns to be tested on; nil to draw rows.
-  ///   - testShare: Which share of the rows is drawn for the test, above 0 and below 1.
-  ///   - seed: What draws them.
+  ///   - test: A file with the same columns to test on; nil to draw rows.
+  ///   - testShare: The share of the rows that is drawn for the test, above 0 and below 1.
+  ///   - seed: The seed of the random draw.
   ///   - type: The type in which numbers are kept.
   /// - Throws: ``DataError`` with the line and the column.
   public init<Scalar: NetworkScalar>(
@@ -41,9 +41,10 @@ extension TrainingData {
   ///   - path: The inputs: `[count, width]`, or images, `[count, height, width, channels]`.
   ///   - targets: Numbers of classes from 0 on, `[count]`, or numbers to be predicted, `[count]` or `[count, width]`.
   ///   - predictsNumbers: Whether targets are numbers and not classes.
-  ///   - testShare: Which share of the examples is drawn for the test, above 0 and below 1.
-  ///   - seed: What draws them.
-  ///   - fromDisk: Whether inputs are read from the disk as batches ask for them, so that they need not fit into memory.
+  ///   - testShare: The share of the examples that is drawn for the test, above 0 and below 1.
+  ///   - seed: The seed of the random draw.
+  ///   - fromDisk: Whether inputs are read from the disk as batches ask for them, so that they need not fit into
+  ///     memory.
   ///   - type: The type in which numbers are kept.
   /// - Throws: ``DataError`` that names the file, and for a number that is not finite its row.
   public init<Scalar: NetworkScalar>(
@@ -65,8 +66,8 @@ extension TrainingData {
   /// - Parameters:
   ///   - inputs: `[count, ...]`; copied.
   ///   - targets: A class from 0 on, or numbers, `[count, ...]`, for each.
-  ///   - testShare: Which share of the examples is drawn for the test, above 0 and below 1.
-  ///   - seed: What draws them.
+  ///   - testShare: The share of the examples that is drawn for the test, above 0 and below 1.
+  ///   - seed: The seed of the random draw.
   /// - Throws: ``DataError`` if there are not two or more examples, or a class is below 0.
   public init<Scalar: NetworkScalar>(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, testShare: Double = 0.2,

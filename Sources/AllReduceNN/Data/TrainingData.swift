@@ -7,7 +7,7 @@ public struct TrainingData: Sendable {
   public let test: any Dataset
   /// How they were read, for predictions; nil where that was the caller's own way.
   package var format: ExampleFormat?
-  /// What a user should know of how they were read.
+  /// Remarks for the user on how they were read.
   package internal(set) var notes: [String] = []
 
   /// Joins two sets.

@@ -6,7 +6,7 @@
 
 /// One line of a file of comma-separated values, as bytes without its line end.
 struct CSVLine {
-  /// What stands between two commas.
+  /// The field between two commas.
   struct Field {
     let text: String
     let isQuoted: Bool
@@ -40,7 +40,7 @@ struct CSVLine {
   ///
   /// - Parameters:
   ///   - output: Room for the numbers.
-  ///   - count: How many there must be.
+  ///   - count: The expected number of fields.
   /// - Returns: False if the line is anything else, which may still be right: see ``fields()``.
   func readNumbers(into output: UnsafeMutablePointer<Double>, count: Int) -> Bool {
     var at = start

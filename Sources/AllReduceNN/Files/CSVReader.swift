@@ -9,10 +9,10 @@ struct CSVReader {
   /// - Parameters:
   ///   - from: The beginning of a line.
   ///   - to: The end of the last line.
-  ///   - linesBefore: How many lines were passed over before `from`, for messages.
+  ///   - linesBefore: The number of lines skipped before `from`, for messages.
   ///   - rows: At least the number of rows in the file.
-  ///   - file: Whose bytes they are; nil for bytes of another origin.
-  /// - Returns: As many numbers for each row as there are columns.
+  ///   - file: The file of the bytes; nil for bytes that are not of a file.
+  /// - Returns: A number for each column of each row.
   /// - Throws: ``DataError`` for the first line that is wrong.
   func readRows(
     from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int,

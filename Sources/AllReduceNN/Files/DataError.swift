@@ -1,4 +1,4 @@
-/// What is wrong with a file of data: where, what was expected there and what was found.
+/// An error in a data file: the place, what was expected there and what was found.
 ///
 /// Its description is one sentence that ends with what to do next.
 public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -10,11 +10,11 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   package let column: Int?
   /// The name of the column if the file has a header.
   package let columnName: String?
-  /// What should stand there.
+  /// The expected content.
   package let expected: String
-  /// What stands there.
+  /// The actual content.
   package let found: String
-  /// What to do next.
+  /// Advice on what to do next.
   package let advice: String
 
   /// Creates an error about a place in a file.
@@ -24,9 +24,9 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   ///   - line: The line, from 1.
   ///   - column: The column, from 1.
   ///   - columnName: The name of the column.
-  ///   - expected: What should stand there.
-  ///   - found: What stands there.
-  ///   - advice: What to do next.
+  ///   - expected: The expected content.
+  ///   - found: The actual content.
+  ///   - advice: Advice on what to do next.
   package init(
     file: String, line: Int? = nil, column: Int? = nil, columnName: String? = nil,
     expected: String, found: String, advice: String

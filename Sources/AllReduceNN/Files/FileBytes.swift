@@ -141,7 +141,7 @@ package final class FileBytes: @unchecked Sendable {
   }
 }
 
-/// Gives the memory of a file's bytes back behind a reader that goes through them from start to end, so that a file
+/// Releases the memory of a file's bytes once a reader that goes from start to end has passed them, so that a file
 /// takes little memory however large it is.
 struct ReadBytes {
   private static let most = 16 << 20

@@ -76,7 +76,7 @@ enum Gzip {
     }
   }
 
-  /// Makes sure that nothing but zeros, which tapes and disks leave, is behind the last member, and that what
+  /// Makes sure that nothing but zeros, which tapes and disks leave, follows the last member, and that what
   /// was unpacked is not packed itself.
   private static func check(
     _ rest: UnsafeRawBufferPointer, _ unpacked: UnsafeRawBufferPointer, _ path: String
@@ -84,8 +84,8 @@ enum Gzip {
     if !rest.allSatisfy({ $0 == 0 }) {
       throw DataError(
         file: path, expected: "nothing but what gzip packed",
-        found: "\(rest.count) bytes of something else behind it",
-        advice: "get the file again, or cut its end off with head -c -\(rest.count)")
+        found: "\(rest.count) bytes of something else after it",
+        advice: "download or copy the file again, or cut its end off with head -c -\(rest.count)")
     }
     if isPacked(unpacked) {
       throw DataError(
@@ -113,9 +113,9 @@ enum Gzip {
     _ path: String, _ what: String, read: Int, of count: Int, _ whole: Int
   ) -> DataError {
     DataError(
-      file: path, expected: "whole data packed by gzip",
+      file: path, expected: "complete data packed by gzip",
       found: "\(what) after \(read) of \(count) bytes",
-      advice: "get the file again"
-        + (whole > 0 ? ", or cut off what is behind the whole data with head -c \(whole)" : ""))
+      advice: "download or copy the file again"
+        + (whole > 0 ? ", or keep only the complete data with head -c \(whole)" : ""))
   }
 }

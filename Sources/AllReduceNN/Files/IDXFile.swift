@@ -12,7 +12,7 @@ package struct IDXFile {
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - dimensions: How many it must have.
+  ///   - dimensions: The expected number of dimensions.
   /// - Throws: ``DataError`` if it is another kind of file, or not whole.
   package init(path: String, dimensions: Int) throws(DataError) {
     let file = try FileBytes(path: path)
@@ -41,7 +41,7 @@ package struct IDXFile {
     guard bytes.count >= head else {
       throw wrong(
         "\(head) bytes in front of the elements", "\(bytes.count)",
-        "get the file again: it was not written completely")
+        "download or copy the file again: it was not written completely")
     }
     sizes = (0..<dimensions).map { dimension in
       bytes[4 + 4 * dimension..<8 + 4 * dimension].reduce(0) { $0 << 8 | Int($1) }
@@ -59,8 +59,9 @@ package struct IDXFile {
         fits ? "\(product) bytes of elements, \(shape)" : "a size that fits memory, not \(shape)",
         "\(bytes.count - head)",
         isLonger
-          ? "get the file again, or cut what is behind the elements: head -c \(head + product)"
-          : "get the file again: it was not written completely")
+          ? "the file has trailing bytes after its elements: download or copy it again, or keep only the complete "
+            + "data with head -c \(head + product)"
+          : "download or copy the file again: it was not written completely")
     }
     self.path = path
     elements = SharedBytes(file, from: head)

@@ -23,7 +23,7 @@ extension NumericTable {
   /// - Parameters:
   ///   - path: The file, which must be a regular file.
   ///   - part: The part to read, from 0.
-  ///   - parts: How many there are.
+  ///   - parts: The number of parts.
   /// - Throws: ``DataError`` with the line within the part and the column.
   /// - Precondition: The part is within 0..<parts.
   package init(csv path: String, part: Int, of parts: Int) throws {

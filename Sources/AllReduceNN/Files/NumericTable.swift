@@ -33,11 +33,11 @@ package struct NumericTable: Sendable {
       file: file, columnName: nameOrNumber, expected: "a column of that name or number",
       found: hasHeader
         ? "only \(names.joined(separator: ", "))"
-        : "no header, for the first line has only numbers",
+        : "no header, because the first line has only numbers",
       advice: hasHeader
         ? "use one of the names or a number from 1 to \(columnNames.count)"
         : "use a number from 1 to \(columnNames.count); if the first line has the names of columns, "
-          + "remove it, for it counts as a row")
+          + "remove it, because it counts as a row")
   }
 
   /// The error of a file that has a header and no rows.

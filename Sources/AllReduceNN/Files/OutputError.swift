@@ -16,7 +16,7 @@ public struct OutputError: Error, Equatable, Sendable, CustomStringConvertible {
     (self.file, reason) = (file, String(cString: strerror(code)))
   }
 
-  /// Which output, why, and what to do.
+  /// The output, the reason, and advice.
   public var description: String {
     "\(file): not all of the output could be written, \"\(reason)\"; make room, or write it elsewhere"
   }

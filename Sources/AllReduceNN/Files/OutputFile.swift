@@ -14,7 +14,7 @@
 /// The other name is fixed, so that what a crash leaves behind does not pile up. It is locked: two processes
 /// that write the same file do not mix.
 package final class OutputFile {
-  /// Who chose the name.
+  /// Whether the user or the program chose the name.
   package enum Name {
     /// A user's: links are followed.
     case named
@@ -23,7 +23,7 @@ package final class OutputFile {
   }
 
   private enum Way {
-    /// What is written is seen at once.
+    /// Bytes are visible as soon as they are written.
     case through
     case replacing(target: String, aside: String)
   }
@@ -37,7 +37,7 @@ package final class OutputFile {
   ///
   /// - Parameters:
   ///   - path: Its name; its folder must be there.
-  ///   - name: Who chose the name.
+  ///   - name: Whether the user or the program chose the name.
   /// - Throws: ``DataError`` with the system's reason if it cannot be written.
   package init(path: String, _ name: Name = .named) throws(DataError) {
     self.path = path
@@ -50,12 +50,12 @@ package final class OutputFile {
     close(descriptor)
   }
 
-  /// Writes bytes behind those that are there.
+  /// Appends bytes.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
     try write(bytes) { Libc.write(descriptor, $0, $1) }
   }
 
-  /// Writes a text behind what is there.
+  /// Appends a text.
   package func write(_ text: String) throws(OutputError) {
     let bytes = Array(text.utf8)
     do {
@@ -135,7 +135,7 @@ extension OutputFile {
     if isThere, access(target, W_OK) != 0 { throw unwritable(path, errno) }
     let aside = "\(folder(of: target))/.\(target.split(separator: "/").last ?? "").new"
     let descriptor = try make(aside, for: path)
-    // The owner's choice of who may read it stays.
+    // The owner's permissions stay.
     if isThere, status.isOf(S_IFREG) { fchmod(descriptor, status.st_mode & 0o777) }
     return (.replacing(target: target, aside: aside), descriptor)
   }
@@ -227,7 +227,7 @@ extension OutputFile {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// What is said of a file that cannot be written.
+  /// The error for a file that cannot be written.
   package static func unwritable(_ path: String, _ code: Int32) -> DataError {
     DataError(
       file: path, expected: "a file that can be written",

@@ -21,7 +21,7 @@ package struct DropoutMask: Hashable, Sendable {
   ///   - layer: The number of the dropout layer in its network, below 2²³.
   ///   - step: The number of the training step; its lower 40 bits count.
   ///   - kept: How many of 65,536 elements are kept.
-  ///   - firstElement: Which element counts as the first, a multiple of ``step``.
+  ///   - firstElement: The element that counts as the first, a multiple of ``step``.
   package init(seed: UInt64, layer: Int, step: UInt64, kept: Int, firstElement: Int = 0) {
     precondition(
       firstElement >= 0 && firstElement % DropoutMask.step == 0,

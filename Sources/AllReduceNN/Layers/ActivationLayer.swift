@@ -50,7 +50,9 @@ public class ActivationLayer<Scalar: NetworkScalar>: Layer, InPlaceLayer {
   ) -> Tensor<Scalar>? {
     guard needsInputGradient else { return nil }
     guard let output, output.shape == gradient.shape else {
-      preconditionFailure("\(summary) gave no output that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     if gradient.count > 0 { multiply(gradient.base, output.base, count: gradient.count) }
     return gradient

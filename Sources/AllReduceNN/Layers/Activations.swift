@@ -23,7 +23,7 @@ public final class LeakyReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
 
   /// Creates the layer.
   ///
-  /// - Precondition: The slope is not negative: the sign of the output tells that of the input.
+  /// - Precondition: The slope is not negative: the sign of the output gives that of the input.
   public init(slope: Scalar = 0.01) {
     precondition(slope >= 0, "the slope of LeakyReLU is 0 or more, not \(slope)")
     self.slope = slope

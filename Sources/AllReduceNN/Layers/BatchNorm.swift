@@ -2,8 +2,8 @@
 /// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
 ///
 /// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
-/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`) all must call the passes,
-/// with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
+/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`) all must call the
+/// passes, with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
 /// them, `backward` 2 channels, and the results are those of one rank with the whole batch, up to rounding.
 ///
 /// Sums are taken of differences from the running mean. If that is too far from the mean for the variance
@@ -15,15 +15,15 @@
 public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The scale of each channel; 1 at first.
   package let weight: Parameter<Scalar>
-  /// What is added to each channel; 0 at first.
+  /// The bias of each channel; 0 at first.
   package let bias: Parameter<Scalar>
   /// The mean of each channel for evaluation; 0 at first.
   package let runningMean: Tensor<Scalar>
   /// The variance of each channel for evaluation; 1 at first.
   package let runningVariance: Tensor<Scalar>
-  /// How far the averages move in a step, from 0 to 1.
+  /// The weight of a batch in the running averages, from 0 to 1.
   package let momentum: Double
-  /// What is added to variances.
+  /// A number added to variances.
   package let epsilon: Double
 
   private let channels: Int
@@ -37,8 +37,8 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   ///
   /// - Parameters:
   ///   - channels: The size of the last dimension.
-  ///   - momentum: How far the running averages move in a step.
-  ///   - epsilon: What is added to variances.
+  ///   - momentum: The weight of a batch in the running averages, from 0 to 1.
+  ///   - epsilon: A number added to variances.
   public convenience init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
     precondition(channels > 0, "BatchNorm takes 1 or more channels, not \(channels)")
     self.init(
@@ -78,14 +78,14 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
 
   /// The input's shape.
   ///
-  /// - Throws: ``ShapeError`` if the last dimension has another size.
+  /// - Throws: ``ShapeError`` if the last dimension has a different size.
   public func outputShape(for input: Shape) throws -> Shape {
     try Normalization.check(input, channels, summary)
   }
 
   /// Normalizes channels; in training all ranks that share the batch must call it.
   ///
-  /// - Throws: What the exchange throws.
+  /// - Throws: The errors of the exchange.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     if pass.isTraining {
@@ -108,12 +108,14 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   ///
   /// After a forward pass in training all ranks that share the batch must call it alike.
   ///
-  /// - Throws: What the exchange throws.
+  /// - Throws: The errors of the exchange.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, input.shape == gradient.shape else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     statistics.addProducts(of: gradient, input)
     for channel in 0..<channels {

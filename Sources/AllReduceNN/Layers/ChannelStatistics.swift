@@ -6,7 +6,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
   private(set) var variance: [Double]
   /// weight / √(variance + epsilon).
   let scale: Tensor<Scalar>
-  /// What is taken from the input's gradient everywhere, and what by the distance from the mean.
+  /// The number subtracted from the input's gradient everywhere, and the factor of the distance from the mean.
   let offset: Tensor<Scalar>
   let slope: Tensor<Scalar>
 
@@ -77,7 +77,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     (products[channel] * inverse[channel], sums[channel])
   }
 
-  /// What the input's gradient is corrected by, as mean and variance depend on all rows.
+  /// The correction of the input's gradient, as mean and variance depend on all rows.
   mutating func combineProducts(
     over total: Double, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {
@@ -115,7 +115,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     return Double(exchanged[2 * channels])
   }
 
-  /// Adds the sums and products of all ranks, and what else is exchanged.
+  /// Adds the sums and products of all ranks, and the other exchanged numbers.
   private mutating func exchange(
     _ count: Int, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {

@@ -12,7 +12,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
   package let outputs: Int
   /// A row an output.
   public let weight: Parameter<Scalar>
-  /// What is added to the outputs, if anything is.
+  /// The bias added to the outputs; nil for none.
   public let bias: Parameter<Scalar>?
 
   /// The loops, for tests to replace.
@@ -31,7 +31,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
   ///   - inputs: The numbers of an example's input.
   ///   - outputs: The numbers of an example's output.
   ///   - bias: Whether a learned number is added to each output; it is zero at first.
-  ///   - initialization: Of the weights; nil means He's.
+  ///   - initialization: The initialization of the weights; nil means He's.
   public init(
     inputs: Int, outputs: Int, bias: Bool = true, initialization: Initialization? = nil
   ) {
@@ -84,7 +84,9 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, input.rows == gradient.rows else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     try products.learn(weight, bias, from: input, gradient, pass, isLast: !needsInputGradient)
     guard needsInputGradient else { return nil }

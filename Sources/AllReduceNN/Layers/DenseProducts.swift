@@ -37,7 +37,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   /// As ``multiply(_:_:from:to:)``, of a weight and a bias that may still be on their way from other ranks: of
   /// a large one in pieces, each as soon as it is there.
   ///
-  /// - Throws: What ``GradientSink/willUse(_:_:)`` throws.
+  /// - Throws: The errors of ``GradientSink/willUse(_:_:)``.
   package mutating func multiply(
     _ input: Tensor<Scalar>, _ weight: Parameter<Scalar>, from start: Parameter<Scalar>?,
     to output: Tensor<Scalar>, _ pass: Pass<Scalar>
@@ -111,10 +111,10 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   ///   - weight: `[outputs, inputs]`.
   ///   - bias: `[outputs]`; nil for none.
   ///   - input: The batch's.
-  ///   - gradient: Of the outputs.
+  ///   - gradient: The gradient of the outputs.
   ///   - pass: Its sink may give the optimizer's step for the weight instead (``GradientSink/weightStep(for:)``).
   ///   - isLast: Whether the weight is no longer read in this pass, so that it may change.
-  /// - Throws: What ``GradientSink/isReady(_:_:)`` throws.
+  /// - Throws: The errors of ``GradientSink/isReady(_:_:)``.
   package mutating func learn(
     _ weight: Parameter<Scalar>, _ bias: Parameter<Scalar>?, from input: Tensor<Scalar>,
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, isLast: Bool

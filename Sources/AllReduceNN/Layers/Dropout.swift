@@ -35,11 +35,12 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
   ///
   /// - Parameters:
   ///   - rate: The probability that an element is dropped.
-  ///   - firstElement: Where in an example the input's first element stands.
-  /// - Precondition: The rate is 0 or more, and below 1.
+  ///   - firstElement: The index in an example of the input's first element.
+  /// - Precondition: The rate is at least 0 and less than 1.
   public init(_ rate: Double = 0.5, firstElement: Int = 0) {
     self.firstElement = firstElement
-    precondition(rate >= 0 && rate < 1, "a dropout rate is from 0 to below 1, not \(rate)")
+    precondition(
+      rate >= 0 && rate < 1, "a dropout rate must be at least 0 and less than 1, not \(rate)")
     kept = max(1, Int((65536 * (1 - rate)).rounded()))
     self.rate = rate
   }

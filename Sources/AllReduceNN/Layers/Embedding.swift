@@ -13,9 +13,9 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
   private var inputGradient = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Creates the layer: how many classes there are, and how many elements each vector has.
+  /// Creates the layer, for a number of classes and vectors of `width` elements.
   ///
-  /// - Precondition: `Scalar` can tell the classes apart.
+  /// - Precondition: `Scalar` can represent each class's number exactly.
   public init(_ classes: Int, _ width: Int) {
     precondition(
       classes > 0 && width > 0 && classes <= 1 << (Scalar.significandBitCount + 1),
@@ -62,7 +62,9 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, input.count * width == gradient.count else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     weight.startGradient(in: pass)
     for (place, number) in input.values.enumerated() {

@@ -24,7 +24,9 @@ public final class Flatten<Scalar: NetworkScalar>: Layer {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let shape else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no batch")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), before any "
+          + "forward pass")
     }
     return needsInputGradient ? gradient.reshaped(shape) : nil
   }

@@ -1,4 +1,4 @@
-/// x P(x), element by element, where P is the probability that a normal number is below x.
+/// x P(x), element by element, where P is the probability that a standard normal variable is below x.
 ///
 /// Hendrycks and Gimpel, "Gaussian error linear units", 2016. Any shape; the input is kept for the
 /// gradient, so the layer does not work in place, but its output may be overwritten.
@@ -45,7 +45,9 @@ public final class GELU<Scalar: NetworkScalar>: Layer, LayerHints {
   ) -> Tensor<Scalar>? {
     guard needsInputGradient else { return nil }
     guard let input, input.shape == gradient.shape else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     if gradient.count > 0 {
       Scalar.vectorFunctions.geluGradient(

@@ -6,9 +6,9 @@
 public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The scale of each column; 1 at first.
   package let weight: Parameter<Scalar>
-  /// What is added to each column; 0 at first.
+  /// The bias of each column; 0 at first.
   package let bias: Parameter<Scalar>
-  /// What is added to variances.
+  /// A number added to variances.
   package let epsilon: Double
 
   private let width: Int
@@ -36,7 +36,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
 
   /// The input's shape.
   ///
-  /// - Throws: ``ShapeError`` if the last dimension has another size.
+  /// - Throws: ``ShapeError`` if the last dimension has a different size.
   public func outputShape(for input: Shape) throws -> Shape {
     try Normalization.check(input, width, summary)
   }
@@ -60,7 +60,9 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, input.shape == gradient.shape else {
-      preconditionFailure("\(summary) had no input that fits a gradient of \(gradient.shape)")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     let rows = input.count / width
     weight.startGradient(in: pass)

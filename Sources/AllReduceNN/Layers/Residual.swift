@@ -4,9 +4,9 @@
 /// the shape, such as a convolution of 1 x 1 with the body's stride. Its gradient is computed first, then
 /// the body's: that is the order of the parameters in memory. Costs a copy of the gradient.
 public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// What is added to the shortcut.
+  /// The layer whose output is added to the shortcut.
   package let body: any Layer<Scalar>
-  /// What the input goes through beside the body; nil for nothing.
+  /// The layer of the shortcut; nil where the input is added as it is.
   package let shortcut: (any Layer<Scalar>)?
 
   private var scratch = Scratch<Scalar>()
@@ -44,7 +44,7 @@ public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Adds the outputs of both ways.
+  /// Adds the outputs of the body and of the shortcut.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     let through = try body.forward(input, pass)
     let beside = try shortcut?.forward(input, pass) ?? input

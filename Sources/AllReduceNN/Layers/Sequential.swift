@@ -3,7 +3,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The layers, in the order of the forward pass.
   package let layers: [any Layer<Scalar>]
 
-  /// Puts layers in a row, and lets those work in place that can: not the first, whose input may have
+  /// Puts layers in a row, and lets layers that can work in place do so, except the first, whose input may have
   /// other readers.
   public init(_ layers: [any Layer<Scalar>]) {
     self.layers = layers
@@ -26,7 +26,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
   /// If the last layer's may be.
   package var outputMayBeOverwritten: Bool { layers.last?.givesOutputAway ?? false }
 
-  /// True: it tells of each layer's parameters when it gets there.
+  /// True: it announces each layer's parameters when it gets to the layer.
   package var announcesUse: Bool { true }
 
   /// The last layer's output shape.
@@ -66,7 +66,7 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
     return needsInputGradient ? gradient : nil
   }
 
-  /// Of each layer the parameters to tell of before it computes.
+  /// The parameters to announce before a layer computes, for each layer.
   private lazy var announced = layers.map { $0.unannouncedParameters }
 
   /// The first layer that learns anything.

@@ -4,9 +4,9 @@ extension Matrix {
   /// Allocates nothing. `cblas_dgemv`, `cblas_sgemv`.
   ///
   /// - Parameters:
-  ///   - vector: As many numbers as the matrix has columns.
+  ///   - vector: A number for each column of the matrix.
   ///   - range: The rows to use; nil means all.
-  ///   - keeping: What of the old result is kept: 0 replaces it, -1 subtracts it.
+  ///   - keeping: The factor of the old result: 0 replaces it, -1 subtracts it.
   ///   - result: One number a row; those beyond the number of rows are left alone.
   /// - Precondition: The shapes fit.
   package func multiply(

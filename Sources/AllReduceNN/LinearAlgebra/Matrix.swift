@@ -53,8 +53,8 @@ package struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   /// Calls a function with the memory of all elements, row by row.
   ///
   /// - Parameter body: A function that must not let the memory escape.
-  /// - Returns: What the function returns.
-  /// - Throws: What the function throws.
+  /// - Returns: The result of the function.
+  /// - Throws: The errors of the function.
   package mutating func withUnsafeMutableElements<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {

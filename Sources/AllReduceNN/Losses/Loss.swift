@@ -1,4 +1,4 @@
-/// What a batch's outputs should have been.
+/// The expected outputs of a batch.
 public enum Targets<Scalar: NetworkScalar> {
   /// The number of the right class, from 0, of every example.
   case classes([Int32])
@@ -6,13 +6,13 @@ public enum Targets<Scalar: NetworkScalar> {
   case values(Tensor<Scalar>)
 }
 
-/// How well a batch's outputs met their targets: sums, so that batches and ranks can be added up.
+/// The score of a batch's outputs against their targets: sums, so that batches and ranks can be added up.
 public struct BatchScore: Equatable, Sendable {
   /// The number of examples.
   public var examples: Int
   /// The sum of the losses over the examples.
   public var loss: Double
-  /// The number of examples that were classified right; 0 for losses that do not classify.
+  /// The number of examples that were classified correctly; 0 for losses that do not classify.
   public var correct: Int
 
   /// Creates a score; of no examples, if nothing is given.
@@ -22,7 +22,7 @@ public struct BatchScore: Equatable, Sendable {
     self.correct = correct
   }
 
-  /// Adds the score of other examples.
+  /// Adds the score of further examples.
   public static func += (score: inout BatchScore, other: BatchScore) {
     score.examples += other.examples
     score.loss += other.loss
@@ -30,15 +30,15 @@ public struct BatchScore: Equatable, Sendable {
   }
 }
 
-/// What is minimised: how far outputs are from their targets, and in which direction they should move.
+/// The function to minimise: how far outputs are from their targets, and the gradient of the outputs.
 public protocol Loss<Scalar> {
   associatedtype Scalar: NetworkScalar
 
   /// Computes the losses of a batch and the gradient of their sum.
   ///
   /// - Parameters:
-  ///   - output: What the network computed, `[batch, ...]`.
-  ///   - targets: What it should have computed.
+  ///   - output: The network's output, `[batch, ...]`.
+  ///   - targets: The expected output.
   ///   - gradient: Receives the gradient of the sum of the losses, in the shape of the output; nil if only
   ///     the score is wanted. It may be the output's own memory if the network's backward pass does not
   ///     read that (`LayerHints.outputMayBeOverwritten`).

@@ -1,5 +1,5 @@
-/// What a network's passes tell, and ask, about its parameters: the one way from a layer to what exchanges
-/// gradients and weights with other ranks.
+/// Receives the gradients of a network's passes and provides their weights: the one way from a layer to what
+/// exchanges both with other ranks.
 ///
 /// A ``Pass`` holds one weakly (``Pass/sink``): the latest that was set. Layers call it during their passes, on
 /// the thread of the pass. A range is of a parameter's own elements; ``Parameter/place`` says where these begin
@@ -31,7 +31,7 @@ package protocol GradientSink<Scalar>: AnyObject {
   /// A layer has taken the step that ``weightStep(for:)`` gave for this weight.
   func didUpdate(_ parameter: Parameter<Scalar>)
 
-  /// Adds up numbers, in place, over the ranks that have other examples for a parameter: statistics of the whole
+  /// Adds up numbers, in place, over the ranks that have different examples for a parameter: statistics of the whole
   /// batch. All of these ranks must call it.
   ///
   /// - Returns: False where this rank has the whole batch; the numbers are then as they were.

@@ -1,7 +1,7 @@
 /// How a parameter's first values are drawn.
 ///
 /// Every element has a random number of its own, by its place (`Philox`), so the values do not depend on
-/// who draws them or in how many pieces.
+/// which process draws them or in how many pieces.
 public enum Initialization: Hashable, Sendable {
   /// One value everywhere.
   case constant(Double)

@@ -9,13 +9,13 @@
 public protocol Layer<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// What the layer is, for people: "Dense 784 -> 512".
+  /// A short description: "Dense 784 -> 512".
   var summary: String { get }
 
-  /// What is learned, in the order of the forward pass.
+  /// The learned parameters, in the order of the forward pass.
   var parameters: [Parameter<Scalar>] { get }
 
-  /// What else is kept between steps, such as running averages, by name.
+  /// Other state kept between steps, such as running averages, by name.
   var buffers: [(name: String, tensor: Tensor<Scalar>)] { get }
 
   /// The layers that this one is made of, with the names their parameters get, such as "0" or "shortcut".
@@ -30,9 +30,9 @@ public protocol Layer<Scalar>: AnyObject {
   ///
   /// - Parameters:
   ///   - input: `[batch, ...]`; kept as it is until `backward`, unless the layer works in place.
-  ///   - pass: What holds for all layers in this pass.
+  ///   - pass: The settings and buffers that all layers share in this pass.
   /// - Returns: `[batch, ...]`.
-  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  /// - Throws: The errors of exchanges between ranks, in layers that have some.
   func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar>
 
   /// Computes the gradients of the parameters, then that of the input of the latest `forward`.
@@ -49,10 +49,10 @@ public protocol Layer<Scalar>: AnyObject {
   ///
   /// - Parameters:
   ///   - gradient: The gradient of the output, `[batch, ...]`; the layer may overwrite it.
-  ///   - pass: What holds for all layers in this pass.
+  ///   - pass: The settings and buffers that all layers share in this pass.
   ///   - needsInputGradient: False for what the data feeds.
   /// - Returns: The gradient of the input; nil if it is not needed.
-  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  /// - Throws: The errors of exchanges between ranks, in layers that have some.
   func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>?

@@ -4,7 +4,7 @@ package protocol LayerHints<Scalar>: Layer {
   /// does not read it. The next layer can then work in place.
   var outputMayBeOverwritten: Bool { get }
 
-  /// Whether the layer itself tells the pass's sink which parameters it is about to use, its own and its
+  /// Whether the layer itself announces to the pass's sink which parameters it is about to use, its own and its
   /// children's (``GradientSink/willUse(_:_:)``). For all others, the caller of their `forward` does.
   var announcesUse: Bool { get }
 }
@@ -22,7 +22,7 @@ extension Layer {
     (self as? any LayerHints<Scalar>)?.outputMayBeOverwritten ?? false
   }
 
-  /// The parameters that the caller of `forward` tells the pass's sink of, in the order of the forward pass.
+  /// The parameters that the caller of `forward` announces to the pass's sink, in the order of the forward pass.
   package var unannouncedParameters: [Parameter<Scalar>] {
     (self as? any LayerHints<Scalar>)?.announcesUse ?? false ? [] : allParameters
   }

@@ -1,13 +1,13 @@
-/// What a layer has to do for one example, so that its time can be told before it runs.
+/// The work of a layer for one example, from which its time can be predicted.
 package struct LayerWork: Equatable, Sendable {
   /// Multiplications and additions of the forward pass; backward, each of the two gradients takes the same number.
   package var operations = 0.0
-  /// Numbers read and written in memory on the way forward, weights left out.
+  /// Numbers read and written in memory by the forward pass, weights left out.
   package var forwardElements = 0.0
-  /// The same on the way back.
+  /// The same for the backward pass.
   package var backwardElements = 0.0
   /// Numbers that the layer keeps from the forward pass to the next one: its output, if that is memory of its own, the
-  /// gradient of its input, and what it notes.
+  /// gradient of its input, and other results for the backward pass.
   package var keptElements = 0.0
 
   /// Nothing to do.
@@ -20,14 +20,14 @@ package struct LayerWork: Equatable, Sendable {
   }
 }
 
-/// A layer that can tell its work.
+/// A layer that reports its work.
 package protocol MeasurableLayer<Scalar>: Layer {
   /// The work for an example's input, which fits the layer.
   func work(for input: Shape) throws -> LayerWork
 }
 
 extension Layer {
-  /// The work for one example; of a layer that does not tell, that of a pass over its input and output.
+  /// The work for one example; of a layer that does not report it, that of a pass over its input and output.
   package func work(for input: Shape) throws -> LayerWork {
     if let layer = self as? any MeasurableLayer<Scalar> { return try layer.work(for: input) }
     if !children.isEmpty { return try workOfChildren(for: input) }
@@ -40,7 +40,7 @@ extension Layer {
     return work
   }
 
-  /// Of layers that are made of others: the sum, as far as these follow each other.
+  /// The work of a layer with children: the sum of theirs, as far as these follow each other.
   private func workOfChildren(for input: Shape) throws -> LayerWork {
     var (total, shape) = (LayerWork(), input)
     for (_, child) in children {
@@ -92,7 +92,7 @@ extension AveragePool2D: MeasurableLayer {
 }
 
 extension LayerWork {
-  /// The work of a pooling layer: every window is read, and on the way back every input written.
+  /// The work of a pooling layer: the forward pass reads every window, and the backward pass writes every input.
   fileprivate init(pooling input: Shape, to output: Shape, window: Int, notes: Double) {
     forwardElements = Double(output.count * (window + 1))
     backwardElements = Double(2 * input.count + output.count)

@@ -1,10 +1,10 @@
-/// A layer (mostly a ``Sequential``) with the memory of its parameters: what is trained.
+/// A layer (mostly a ``Sequential``) with the memory of its parameters, to be trained.
 ///
 /// A network first has private memory, or none. The trainer binds it to other memory
 /// (`bind(values:gradients:owner:adopting:)`); a network that had none until then never takes its place
 /// twice.
 public final class Network<Scalar: NetworkScalar> {
-  /// What the network is made of.
+  /// The root layer.
   package let root: any Layer<Scalar>
   /// The shape of one example's input.
   package let inputShape: Shape
@@ -18,19 +18,19 @@ public final class Network<Scalar: NetworkScalar> {
   package private(set) var values: UnsafeMutableBufferPointer<Scalar>
   /// All gradients, of the sum over the batch; in front of them ``ParameterLayout/reserved`` numbers.
   package private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
-  /// What holds for all layers in the next pass.
+  /// The settings and buffers that all layers share in the next pass.
   public let pass = Pass<Scalar>()
   private let seed: UInt64
   private var owner: AnyObject?
-  /// What the network tells the pass's sink of before it computes.
+  /// The parameters that the network announces to the pass's sink before it computes.
   private let announced: [Parameter<Scalar>]
 
-  /// Makes a network and draws its first values.
+  /// Makes a network and draws its initial weights.
   ///
   /// - Parameters:
   ///   - root: The layers.
   ///   - input: The shape of one example's input.
-  ///   - seed: Of the first values and dropout masks.
+  ///   - seed: The seed of initial weights and dropout masks.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
   public convenience init(_ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0) throws {
     try self.init(root, input: input, seed: seed, takesMemory: true)
@@ -41,7 +41,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// - Parameters:
   ///   - root: The layers.
   ///   - input: The shape of one example's input.
-  ///   - seed: Of the first values and dropout masks.
+  ///   - seed: The seed of initial weights and dropout masks.
   ///   - reserved: Numbers wanted in front of the gradients.
   ///   - takesMemory: False for a network that has no values, and does nothing, before it is bound to
   ///     memory; then they are drawn there.
@@ -115,7 +115,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// - Parameters:
   ///   - values: ``ParameterLayout/count`` elements, gaps zero; replaced by the present values.
   ///   - gradients: The same number of elements; left as they are.
-  ///   - owner: What keeps both alive.
+  ///   - owner: An object that keeps both alive.
   ///   - adopting: Whether what is in `values` becomes the network's instead, and nothing is written there.
   package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
@@ -151,7 +151,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
   ///
   /// - Parameter gradient: `[batch, ...]`; may be overwritten.
-  /// - Throws: What exchanges between ranks throw, in layers that have some.
+  /// - Throws: The errors of exchanges between ranks, in layers that have some.
   public func backward(_ gradient: Tensor<Scalar>) throws {
     _ = try root.backward(gradient, pass, needsInputGradient: false)
   }

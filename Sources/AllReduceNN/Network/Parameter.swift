@@ -1,4 +1,4 @@
-/// Numbers that are learned, and their gradient: views of a network's flat memory.
+/// A learned tensor and its gradient: views of a network's flat memory.
 public final class Parameter<Scalar: NetworkScalar> {
   /// Its path in the network, such as "0.weight"; the network completes it.
   public internal(set) var name: String
@@ -8,7 +8,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   package let initialization: Initialization
   /// Whether weight decay applies; not to biases and norms.
   package let decays: Bool
-  /// Which part of a larger parameter this is; nil for a whole one, which every process has.
+  /// The shard of a larger parameter that this is; nil for a whole one, which every process has.
   package let shard: ParameterShard?
   /// The whole parameter's values to begin with, instead of drawn ones.
   let source: Tensor<Scalar>?
@@ -34,11 +34,11 @@ public final class Parameter<Scalar: NetworkScalar> {
       decays: other.decays, source: other.values)
   }
 
-  /// Creates a part of a parameter, whose first values are those that the whole one has there.
+  /// Creates a part of a parameter, whose first values are those of the same elements of the whole one.
   ///
   /// - Parameters:
   ///   - name: Its name within its layer.
-  ///   - shard: Which part.
+  ///   - shard: The shard.
   ///   - initialization: How the whole one's first values are drawn.
   ///   - source: The whole one's values, to begin with these instead; nil or empty to draw.
   ///   - decays: Whether weight decay applies.

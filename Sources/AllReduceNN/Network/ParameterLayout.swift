@@ -37,8 +37,8 @@ package struct ParameterLayout<Scalar: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - values: `count` elements, for the values.
-  ///   - gradients: As many, for the gradients.
-  ///   - owner: What keeps both alive.
+  ///   - gradients: Memory of the same size for the gradients.
+  ///   - owner: An object that keeps both alive.
   package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
     owner: AnyObject

@@ -1,10 +1,10 @@
-/// Which part of a larger parameter a process holds: a range of one of its dimensions.
+/// The shard of a larger parameter that a process holds: a range of one of its dimensions.
 package struct ParameterShard: Hashable, Sendable {
   /// The sizes of the parameter whose part this is.
   package let whole: Shape
   /// The dimension that is divided: 0 for rows, 1 for columns.
   package let dimension: Int
-  /// What of it is held.
+  /// The range that is held.
   package let range: Range<Int>
 
   /// Describes a part.

@@ -1,4 +1,4 @@
-/// What holds for all layers during one forward and backward pass.
+/// The settings and buffers that all layers share during one forward and backward pass.
 public final class Pass<Scalar: NetworkScalar> {
   /// Whether the network learns: dropout drops, batch norm uses the batch's own statistics.
   public var isTraining = true
@@ -9,9 +9,9 @@ public final class Pass<Scalar: NetworkScalar> {
   /// The number of the training step; a mask depends on it.
   public var step: UInt64 = 0
   /// The data set's numbers of the batch's examples: masks are keyed by them, so that an example gets the
-  /// same mask on whichever rank it is. Empty: examples count from 0.
+  /// same mask on every rank. Empty: examples count from 0.
   public var examples: [Int] = []
-  /// What hears of gradients and weights during the passes; nil for a network on its own.
+  /// Receives gradients and provides weights during the passes; nil for a network on its own.
   package weak var sink: (any GradientSink<Scalar>)?
   /// Notes when each layer of a ``Sequential`` began and ended; nil for not.
   package var recorder: SpanRecorder?
@@ -19,7 +19,7 @@ public final class Pass<Scalar: NetworkScalar> {
   /// Creates a pass.
   package init() {}
 
-  /// A layer says that the whole gradient of a parameter is complete.
+  /// Reports that the whole gradient of a parameter is complete.
   public func finish(_ parameter: Parameter<Scalar>) throws {
     try sink?.isReady(parameter, 0..<parameter.shape.count)
   }

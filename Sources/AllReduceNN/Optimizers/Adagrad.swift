@@ -3,16 +3,16 @@
 /// s += g²; w -= rate g / (√s + epsilon). Weight decay is L2. Duchi, Hazan and Singer, "Adaptive
 /// subgradient methods for online learning and stochastic optimization", 2011.
 public struct Adagrad: UpdateRule {
-  /// What is added to the divisor.
+  /// A number added to the divisor.
   package let epsilon: Double
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
 
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - epsilon: What is added to the divisor, more than 0.
-  ///   - weightDecay: How strongly weights are pulled to zero.
+  ///   - epsilon: A number added to the divisor, more than 0.
+  ///   - weightDecay: The weight decay coefficient.
   public init(epsilon: Double = 1e-10, weightDecay: Double = 0) {
     precondition(epsilon > 0, "epsilon must be more than 0, not \(epsilon)")
     self.epsilon = epsilon

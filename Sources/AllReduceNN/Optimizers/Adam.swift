@@ -8,14 +8,14 @@
 ///
 /// m = β₁ m + (1 - β₁) g; s = β₂ s + (1 - β₂) g²; w -= rate m̂ / (√ŝ + epsilon), where m̂ and ŝ are
 /// m and s over 1 - βᵗ, since both start at zero. Kingma and Ba, "Adam: a method for stochastic
-/// optimization", 2015. Weight decay is L2, or with `decoupled` it is AdamW's: w *= 1 - rate decay, past
-/// the division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+/// optimization", 2015. Weight decay is L2, or with `decoupled` it is AdamW's: w *= 1 - rate decay, which
+/// bypasses the division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
 public struct Adam: UpdateRule {
-  /// How much of the mean of gradients stays, β₁, and of that of squares, β₂.
+  /// The decay rates of the running mean of gradients, β₁, and of that of squares, β₂.
   package let betas: (Double, Double)
-  /// What is added to the divisor.
+  /// A number added to the divisor.
   package let epsilon: Double
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
   /// Whether weight decay is AdamW's.
   package let isDecoupled: Bool
@@ -23,17 +23,17 @@ public struct Adam: UpdateRule {
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - betas: How much of the two running means stays from step to step, each 0 up to 1.
-  ///   - epsilon: What is added to the divisor, more than 0.
-  ///   - weightDecay: How strongly weights are pulled to zero.
-  ///   - decoupled: Whether the pull goes past the division, as AdamW has it.
+  ///   - betas: The decay rates of the two running means, β₁ and β₂, each at least 0 and less than 1.
+  ///   - epsilon: A number added to the divisor, more than 0.
+  ///   - weightDecay: The weight decay coefficient.
+  ///   - decoupled: Whether decay bypasses the division, as in AdamW.
   public init(
     betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0,
     decoupled: Bool = false
   ) {
     precondition(
       betas.0 >= 0 && betas.0 < 1 && betas.1 >= 0 && betas.1 < 1,
-      "betas must be from 0 up to 1, not \(betas)")
+      "betas must be at least 0 and less than 1, not \(betas)")
     precondition(epsilon > 0, "epsilon must be more than 0, not \(epsilon)")
     self.betas = betas
     self.epsilon = epsilon
@@ -68,7 +68,7 @@ extension Adam: FusedRule {
 extension Adam {
   /// AdamW: Adam with decoupled weight decay.
   ///
-  /// - Parameter weightDecay: How strongly weights are pulled to zero.
+  /// - Parameter weightDecay: The weight decay coefficient.
   /// - Returns: The rule.
   public static func decoupled(weightDecay: Double = 0.01) -> Adam {
     Adam(weightDecay: weightDecay, decoupled: true)

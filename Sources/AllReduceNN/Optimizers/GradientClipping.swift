@@ -1,4 +1,4 @@
-/// Keeps a gradient whose norm is too large from taking too long a step, by shrinking all of it.
+/// Clips gradients to a global norm: scales the whole gradient down where its norm is larger.
 ///
 /// The norm is that of the whole gradient, as one vector, of the mean over the global batch. Pascanu,
 /// Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
@@ -6,7 +6,7 @@ public struct GradientClipping: Hashable, Sendable {
   /// The longest norm that is left as it is.
   package let maximumNorm: Double
 
-  /// Clips gradients longer than a norm.
+  /// Clips gradients to this global norm.
   public init(maximumNorm: Double) {
     precondition(maximumNorm > 0, "the largest norm must be more than 0, not \(maximumNorm)")
     self.maximumNorm = maximumNorm
@@ -15,9 +15,9 @@ public struct GradientClipping: Hashable, Sendable {
   /// The scale of a step with the clipping in it.
   ///
   /// - Parameters:
-  ///   - sumOfSquares: Of all gradients, of the sum over the batch; parts' sums add up.
+  ///   - sumOfSquares: The sum of squares of all gradients, which are of the sum over the batch; parts' sums add up.
   ///   - gradientScale: The scale without clipping, 1 over the examples.
-  /// - Returns: What to put into ``OptimizerStep/gradientScale``; nil if the gradient has elements that
+  /// - Returns: The value for ``OptimizerStep/gradientScale``; nil if the gradient has elements that
   ///   are not finite: such a step is better skipped.
   package func scale(sumOfSquares: Double, gradientScale: Double) -> Double? {
     let norm = sumOfSquares.squareRoot() * gradientScale

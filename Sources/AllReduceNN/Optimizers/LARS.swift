@@ -5,19 +5,19 @@
 /// large batches. You, Gitman and Ginsburg, "Large batch training of convolutional networks", 2017.
 /// Parameters that do not decay (biases, norms) take the plain rate, as those do whose norm is zero.
 public struct LARS: UpdateRule {
-  /// How much of the velocity stays from step to step.
+  /// The momentum coefficient: how much of the velocity stays from step to step.
   package let momentum: Double
   /// The trust coefficient: the length of a step over that of the weights, at rate 1.
   package let trust: Double
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
 
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - momentum: How much of the velocity stays from step to step, 0 up to 1.
+  ///   - momentum: The momentum coefficient, at least 0 and less than 1.
   ///   - trust: The length of a step over that of the weights, at rate 1.
-  ///   - weightDecay: How strongly weights are pulled to zero.
+  ///   - weightDecay: The weight decay coefficient.
   public init(momentum: Double = 0.9, trust: Double = 0.001, weightDecay: Double = 0) {
     self.momentum = momentum
     self.trust = trust

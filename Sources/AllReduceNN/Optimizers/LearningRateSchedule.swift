@@ -42,13 +42,13 @@ public indirect enum LearningRateSchedule: Hashable, Sendable {
     }
   }
 
-  /// The rate for a batch of another size: in proportion to it.
+  /// The rate for a batch of a different size: in proportion to it.
   ///
   /// The linear scaling rule of Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1
   /// hour", 2017; use it with a warm-up from the unscaled rate.
   ///
   /// - Parameters:
-  ///   - rate: What is right for a batch of `reference`.
+  ///   - rate: The rate that is right for a batch of `reference` examples.
   ///   - batchSize: The global batch, over all ranks.
   ///   - reference: The batch that the rate was found with.
   /// - Returns: The scaled rate.

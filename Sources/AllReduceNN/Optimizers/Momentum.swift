@@ -4,19 +4,19 @@
 /// velocity, so that a schedule also scales what earlier steps added to it. Weight decay is L2. Sutskever,
 /// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
 public struct Momentum: UpdateRule {
-  /// How much of the velocity stays from step to step.
+  /// The momentum coefficient: how much of the velocity stays from step to step.
   package let momentum: Double
   /// Whether it is Nesterov's form.
   package let isNesterov: Bool
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
 
   /// Creates the rule.
   ///
   /// - Parameters:
-  ///   - momentum: How much of the velocity stays from step to step, 0 up to 1.
+  ///   - momentum: The momentum coefficient, at least 0 and less than 1.
   ///   - nesterov: Whether to use Nesterov's form.
-  ///   - weightDecay: How strongly weights are pulled to zero.
+  ///   - weightDecay: The weight decay coefficient.
   public init(_ momentum: Double = 0.9, nesterov: Bool = false, weightDecay: Double = 0) {
     self.momentum = momentum
     isNesterov = nesterov

@@ -53,7 +53,7 @@ extension Optimizer {
   /// Sets the rates of the parameters from their norms, for the updates of the next step.
   ///
   /// - Parameters:
-  ///   - squares: What ``addSquares(of:weights:gradient:to:)`` added up over all of the parameters.
+  ///   - squares: The sums of ``addSquares(of:weights:gradient:to:)`` over all of the parameters.
   ///   - gradientScale: The step's.
   package func useNorms(_ squares: UnsafeBufferPointer<Double>, gradientScale: Double) {
     precondition(
@@ -69,8 +69,8 @@ extension Optimizer {
   /// ``UpdateRule/usesNorms``.
   ///
   /// - Parameters:
-  ///   - network: Whose layout this was made for; its gradients are of the sum over the global batch.
-  ///   - step: Which step.
+  ///   - network: The network that this was made for; its gradients are of the sum over the global batch.
+  ///   - step: The step's settings.
   /// - Precondition: ``range`` holds all parameters.
   package func update(_ network: Network<Scalar>, _ step: OptimizerStep) {
     let whole = layout.reserved..<layout.count

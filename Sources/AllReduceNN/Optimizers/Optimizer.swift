@@ -1,4 +1,4 @@
-/// Updates a range of a network's flat memory by a rule, and keeps what that remembers.
+/// Updates a range of a network's flat memory by a rule, and keeps the rule's state.
 ///
 /// The range is all parameters, or on a rank that updates a part, that part: memory is kept for it
 /// alone. It may be updated in pieces, as gradients arrive. Parameters that lie side by side and are
@@ -29,12 +29,12 @@ package final class Optimizer<Scalar: NetworkScalar> {
     let parameter: Int
   }
 
-  /// Prepares updates; what the rule remembers is zero.
+  /// Prepares updates; the rule's state is zero.
   ///
   /// - Parameters:
   ///   - rule: How weights change.
   ///   - layout: Where the parameters lie.
-  ///   - range: Which elements of the flat memory are updated here; nil for all parameters.
+  ///   - range: The elements of the flat memory that are updated here; nil for all parameters.
   /// - Precondition: The range is within the parameters' part of the memory.
   package init(
     _ rule: any UpdateRule, layout: ParameterLayout<Scalar>, range: Range<Int>? = nil
@@ -69,7 +69,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
     self.runs = runs
   }
 
-  /// What the rule remembers of ``range``, by name; for checkpoints.
+  /// The optimizer's state for ``range``, by name; for checkpoints.
   package var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
     rule.stateNames.enumerated().map { number, name in
       let start = number * range.count
@@ -87,7 +87,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
   ///   - piece: Elements of the flat memory.
   ///   - weights: Where the piece's weights are; changed in place.
   ///   - gradient: Where its gradients are, of the sum over the global batch.
-  ///   - step: Which step; what varies from parameter to parameter is filled in.
+  ///   - step: The step's settings; those that vary from parameter to parameter are filled in.
   /// - Precondition: The piece is within ``range``.
   package func update(
     _ piece: Range<Int>, weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
@@ -122,7 +122,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
     return step
   }
 
-  /// What the rule remembers, from an element of the flat memory on.
+  /// The optimizer's state, from an element of the flat memory on.
   func vectors(from element: Int) -> StateVectors<Scalar> {
     StateVectors(
       first: memory.values.baseAddress.unsafelyUnwrapped + (element - range.lowerBound),

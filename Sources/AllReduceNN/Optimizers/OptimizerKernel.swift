@@ -2,7 +2,7 @@ package import CKernels
 
 /// The fused passes of the optimizers for one type of numbers: see `optimizers.h`.
 package struct OptimizerKernel: @unchecked Sendable {
-  /// Which pass.
+  /// The pass.
   package enum Rule: Sendable, CaseIterable {
     case sgd, momentum, nesterov, adagrad, adam
 

@@ -2,12 +2,12 @@
 ///
 /// Weight decay is L2: it is added to the gradient, g + decay w.
 public struct SGD: UpdateRule {
-  /// How strongly weights are pulled to zero.
+  /// The weight decay coefficient.
   public let weightDecay: Double
 
   /// Creates the rule.
   ///
-  /// - Parameter weightDecay: How strongly weights are pulled to zero.
+  /// - Parameter weightDecay: The weight decay coefficient.
   public init(weightDecay: Double = 0) { self.weightDecay = weightDecay }
 
   /// "sgd".

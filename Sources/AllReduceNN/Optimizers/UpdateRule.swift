@@ -1,24 +1,24 @@
-/// A rule that turns gradients into better weights, as one pass over a range of flat memory: ``SGD``,
+/// An optimizer's rule, which updates weights by gradients in one pass over a range of flat memory: ``SGD``,
 /// ``Momentum``, ``Adagrad``, ``Adam``, ``LARS``, or one of your own.
 ///
-/// A rule is a value that holds settings only; what it remembers between steps is passed in, by the
+/// A rule is a value that holds settings only; its state between steps is passed in, by the
 /// `Optimizer` that keeps it. So a rank may update any part of the weights, in any pieces, in any
 /// order: each element's result depends on that element alone.
 public protocol UpdateRule: Sendable, CustomStringConvertible {
-  /// What it remembers, a name for each vector as long as the weights: `["momentum"]`.
+  /// The names of its state, one for each vector as long as the weights: `["momentum"]`.
   var stateNames: [String] { get }
 
-  /// How strongly weights are pulled to zero; 0 for not.
+  /// The weight decay coefficient; 0 for no decay.
   var weightDecay: Double { get }
 
-  /// Whether the rule wants the norms of each whole parameter and its gradient before a step.
+  /// Whether the rule needs the norms of each whole parameter and its gradient before a step.
   var usesNorms: Bool { get }
 
-  /// What a parameter's learning rate is multiplied by, if ``usesNorms``.
+  /// The factor of a parameter's learning rate, if ``usesNorms``.
   ///
   /// - Parameters:
   ///   - weightNorm: The Euclidean norm of the parameter.
-  ///   - gradientNorm: That of its gradient, scaled by ``OptimizerStep/gradientScale``.
+  ///   - gradientNorm: The norm of its gradient, scaled by ``OptimizerStep/gradientScale``.
   /// - Returns: A factor for ``OptimizerStep/rateFactor``.
   func rateFactor(weightNorm: Double, gradientNorm: Double) -> Double
 
@@ -28,19 +28,19 @@ public protocol UpdateRule: Sendable, CustomStringConvertible {
   /// - Parameters:
   ///   - weights: The range; changed in place.
   ///   - gradient: Its gradient, of the sum over the global batch.
-  ///   - state: What the rule remembers of the range, one vector a name; zero before the first step.
+  ///   - state: The rule's state for the range, one vector a name; zero before the first step.
   ///   - count: The elements in the range.
-  ///   - step: What holds for the range in this step.
+  ///   - step: The learning rate and the other settings of this step for the range.
   func update<Scalar: NetworkScalar>(
     weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     state: StateVectors<Scalar>, count: Int, step: OptimizerStep)
 }
 
 extension UpdateRule {
-  /// The name of the type; with the settings that tell such rules apart, but for weight decay, in the library's
-  /// own: "momentum 0.9". A state keeps it, and is resumed by the same rule only.
+  /// The name of the type; in the library's own rules also the settings that distinguish rules of the type, except
+  /// weight decay: "momentum 0.9". A state keeps it, and can be resumed only by the same rule.
   public var description: String { "\(Self.self)" }
-  /// The number of vectors that the rule remembers.
+  /// The number of vectors of the rule's state.
   package var vectorCount: Int { stateNames.count }
   /// False: a step needs no norms.
   public var usesNorms: Bool { false }
@@ -48,18 +48,18 @@ extension UpdateRule {
   public func rateFactor(weightNorm: Double, gradientNorm: Double) -> Double { 1 }
 }
 
-/// What holds for a range of weights in one step.
+/// The settings of one step for a range of weights.
 public struct OptimizerStep: Hashable, Sendable {
   /// The number of the step, from 1.
   public var number: Int
-  /// How far to go.
+  /// The learning rate.
   public var learningRate: Double
-  /// What gradients are multiplied by: 1 over the examples of the global batch, since gradients are
-  /// sums over it; times what clipping asks for.
+  /// The factor of gradients: 1 over the examples of the global batch, since gradients are sums over it; times the
+  /// clipping factor.
   public var gradientScale: Double
   /// Whether weight decay applies to the range.
   public var decays: Bool
-  /// What the rule's ``UpdateRule/rateFactor(weightNorm:gradientNorm:)`` gave for the range.
+  /// The result of the rule's ``UpdateRule/rateFactor(weightNorm:gradientNorm:)`` for the range.
   public var rateFactor: Double
   /// Whether new weights should be stored past the caches, since other processors hold the old ones.
   package var streams = false
@@ -80,7 +80,7 @@ public struct OptimizerStep: Hashable, Sendable {
   }
 }
 
-/// What a rule remembers of a range: vectors at equal distances in memory.
+/// A rule's state for a range: vectors at equal distances in memory.
 public struct StateVectors<Scalar> {
   private let first: UnsafeMutablePointer<Scalar>
   private let distance: Int

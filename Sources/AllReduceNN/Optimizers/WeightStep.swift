@@ -11,7 +11,7 @@ extension Optimizer {
   ///
   /// - Parameters:
   ///   - parameter: One of the layout's, with memory.
-  ///   - step: Which step; its scale has to be known before the gradient is.
+  ///   - step: The step's settings; its scale has to be known before the gradient is.
   /// - Returns: Nil if the rule needs more than the gradient of an element, such as norms, or the
   ///   parameter is not all updated here.
   package func weightStep(

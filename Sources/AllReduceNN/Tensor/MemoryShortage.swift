@@ -6,26 +6,26 @@ internal import CKernels
   internal import Darwin
 #endif
 
-/// What a process does that has no memory: for its numbers, it cannot go on; for what a file holds, it says so.
+/// What a process does when memory is short: it ends where its own numbers need more, and throws where a file does.
 enum MemoryShortage {
-  /// Smaller memory is taken without a look: a look takes half a millisecond.
+  /// Smaller requests are not checked: a check takes half a millisecond.
   private static let least = 64 << 20
 
-  /// Ends the process if more memory is asked for than the machine has left. Memory is taken at the touch, where the
-  /// system would end some process without a word.
+  /// Ends the process if more memory is asked for than the machine has left. Linux allocates a page when it is first
+  /// touched, and would then kill some process without a message.
   static func check(_ bytes: Int) {
     if !allows(bytes) { end(needing: bytes) }
   }
 
-  /// Whether there is that amount of memory.
+  /// Whether this many bytes are free.
   static func allows(_ bytes: Int) -> Bool {
     if bytes < least { return true }
     let room = ck_memory_room()
     return bytes <= Swift.min(room.system, room.group, room.addresses)
   }
 
-  /// Memory of `malloc` that is larger, with what it holds: twice as large, or by a quarter where that is all
-  /// there is. Nil, and the old memory as it was, if there is none.
+  /// Enlarges memory of `malloc` and keeps its contents: to twice the size, or by a quarter where no more is free.
+  /// Nil, and the old memory as it was, where neither is.
   static func grown(
     _ memory: UnsafeMutableRawPointer?, from capacity: Int
   ) -> (memory: UnsafeMutableRawPointer?, capacity: Int) {
@@ -49,11 +49,11 @@ enum MemoryShortage {
     let room = ck_memory_room()
     let memory = Swift.min(room.system, room.group)
     var available: [String] = []
-    if memory < .max { available.append("\(text(Int(memory))) are available") }
+    if memory < .max { available.append("only \(text(Int(memory))) are available") }
     if room.addresses < .max {
-      available.append("\(text(Int(room.addresses))) of addresses are left (ulimit -v)")
+      available.append("ulimit -v leaves only \(text(Int(room.addresses))) of address space")
     }
-    let words = available.isEmpty ? "" : ", and " + available.joined(separator: ", and ")
+    let words = available.isEmpty ? "" : ", but " + available.joined(separator: ", and ")
     var sentence =
       "error: memory: weights, gradients or results need \(text(bytes))\(words)\n"
     fflush(nil)

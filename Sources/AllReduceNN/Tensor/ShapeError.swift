@@ -1,8 +1,8 @@
-/// A network that cannot be: what a layer was given does not fit what it needs.
+/// An impossible network: a layer's input does not have a shape that it takes.
 public struct ShapeError: Error, CustomStringConvertible, Sendable {
   /// A sentence that names the layer and both shapes.
   public let description: String
 
-  /// Creates the error of a sentence.
+  /// Creates the error with a sentence.
   public init(_ description: String) { self.description = description }
 }

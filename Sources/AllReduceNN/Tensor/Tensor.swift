@@ -8,7 +8,7 @@ public struct Tensor<Scalar: NetworkScalar> {
   public let shape: Shape
   /// The elements, row by row: only as long as the tensor, or another view of its memory, lives.
   package let values: UnsafeMutableBufferPointer<Scalar>
-  /// What keeps the memory alive.
+  /// The object that keeps the memory alive.
   private let owner: AnyObject?
 
   /// Views memory that `owner` keeps alive.

@@ -13,7 +13,7 @@ package final class TensorMemory<Scalar> {
   /// Where there is not enough, a sentence says how much is needed and how much there is, and the process
   /// ends with exit code 70.
   package init(count: Int) {
-    precondition(count >= 0, "memory is taken for 0 numbers or more, not for \(count)")
+    precondition(count >= 0, "memory is allocated for 0 numbers or more, not for \(count)")
     let (bytes, isTooMuch) = Swift.max(count, 1).multipliedReportingOverflow(
       by: MemoryLayout<Scalar>.stride)
     if isTooMuch { MemoryShortage.end(needing: .max) }

@@ -4,22 +4,22 @@
   import Darwin
 #endif
 
-/// Notes when things began and ended on this rank, in memory that is taken once.
+/// Records when spans began and ended on this rank, in memory that is allocated once.
 ///
-/// Who may have a recorder asks `if let recorder` around each span: without one nothing else is done.
+/// Code that may have a recorder asks `if let recorder` around each span: without one nothing else is done.
 /// With one a span costs two readings of the clock and a store. When the memory is full further spans are
 /// only counted. Not for several threads.
 public final class SpanRecorder {
-  /// What a span is called, for this recorder.
+  /// The name of a span, for this recorder.
   package struct Name: Hashable, Sendable {
     let number: Int32
   }
 
   /// Where a span is drawn.
   package enum Track: Int32, Sendable {
-    /// What the rank does; spans lie within each other or side by side.
+    /// Work of the rank; spans lie within each other or side by side.
     case computation
-    /// What is under way meanwhile; spans overlap.
+    /// Exchanges under way meanwhile; spans overlap.
     case exchange
     /// A value over time: no span, but what it was from a moment on.
     case counter
@@ -34,16 +34,16 @@ public final class SpanRecorder {
     package let start: Int64
     /// Likewise.
     package let end: Int64
-    /// A number that tells it from others of its name, such as the step's; negative for none. Of a counter the bits of
-    /// its value.
+    /// A number that distinguishes it from others of its name, such as the step's; negative for none. Of a counter the
+    /// bits of its value.
     package let detail: Int64
-    /// What a counter shows.
+    /// The value of a counter.
     package var value: Double { Double(bitPattern: UInt64(bitPattern: detail)) }
   }
 
   /// How many spans there is room for.
   package let capacity: Int
-  /// How many there are.
+  /// The number of spans.
   package private(set) var count = 0
   /// How many spans were dropped because the memory was full.
   package private(set) var dropped = 0
@@ -53,7 +53,7 @@ public final class SpanRecorder {
   private var numbers: [String: Int32] = [:]
   private var layers: [ObjectIdentifier: Name] = [:]
 
-  /// Takes memory: 32 bytes a span.
+  /// Allocates memory: 32 bytes a span.
   public init(capacity: Int = 1 << 18) {
     precondition(capacity > 0, "a recorder has room for 1 or more spans, not \(capacity)")
     self.capacity = capacity

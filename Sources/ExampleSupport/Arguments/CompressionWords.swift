@@ -16,20 +16,20 @@ public enum CompressionWords {
     case "topK":
       guard let fraction = Double(argument), TopK.fractions(fraction) else {
         throw ValidationError(
-          "topK takes the part of the numbers that travels, above 0 and at most 1, such as "
+          "topK takes the fraction of the numbers that travels, above 0 and at most 1, such as "
             + "topK:0.01, not \(described(argument)).")
       }
       return .topK(fraction)
     case "powerSGD":
       guard let rank = Int(argument), PowerSGD.ranks.contains(rank) else {
         throw ValidationError(
-          "powerSGD takes the columns of its matrices, \(PowerSGD.ranks.lowerBound) to "
+          "powerSGD takes the rank of its matrices, \(PowerSGD.ranks.lowerBound) to "
             + "\(PowerSGD.ranks.upperBound), such as powerSGD:4, not \(described(argument)).")
       }
       return .powerSGD(rank)
     default:
       throw ValidationError(
-        "there are none, bfloat16, float16, topK:FRACTION and powerSGD:RANK, but no \(text).")
+        "a compression is none, bfloat16, float16, topK:FRACTION or powerSGD:RANK, not \(text).")
     }
   }
 

@@ -1,7 +1,7 @@
 public import AllReduce
 public import ArgumentParser
 
-/// What `--meet` says: everyStep, every:H, every:auto; or downpour and easgd, which have servers.
+/// The value of `--meet`: everyStep, every:H, every:auto; or downpour and easgd, which have servers.
 public enum MeetingWords: Sendable {
   /// Replicas meet through an all-reduce.
   case interval(Meeting.Interval)
@@ -20,7 +20,7 @@ public enum MeetingWords: Sendable {
       self = .interval(try Meeting.interval(every: String(text.dropFirst("every:".count))))
     } else {
       throw ValidationError(
-        "there are everyStep, every:STEPS, every:auto, downpour and easgd, such as every:32, but no \(text)."
+        "a meeting is everyStep, every:STEPS, such as every:32, every:auto, downpour or easgd, not \(text)."
       )
     }
   }
@@ -35,7 +35,8 @@ extension Meeting {
   public static func interval(every text: String) throws -> Interval {
     if text == "auto" { return .automatic }
     guard let steps = Int(text), (1...OptionBounds.most).contains(steps) else {
-      throw ValidationError("replicas meet every 1 step or more, or auto, not every \(text).")
+      throw ValidationError(
+        "the steps between meetings are a whole number from 1, or auto, not \(text).")
     }
     return .steps(steps)
   }

@@ -4,6 +4,6 @@ public import ArgumentParser
 public enum OutputFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
   /// For people.
   case text
-  /// One object of json on standard output and nothing else there.
+  /// One JSON object on standard output and nothing else there.
   case json
 }

@@ -1,7 +1,7 @@
 public import AllReduce
 public import ArgumentParser
 
-/// Such as 2x3: 2 groups with other examples, each of 3 ranks that share the weights.
+/// Such as 2x3: 2 groups with different examples, each of 3 ranks that hold shards of one copy of the weights.
 extension GridShape: ExpressibleByArgument {
   /// Reads DATAxMODEL.
   public init?(argument: String) {

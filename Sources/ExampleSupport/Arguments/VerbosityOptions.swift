@@ -1,12 +1,12 @@
 package import AllReduce
 public import ArgumentParser
 
-/// How much a program tells while it runs.
+/// How much a program prints while it runs.
 public struct VerbosityOptions: ParsableArguments {
-  @Flag(help: "Tells nothing while it runs: results, warnings and errors alone.")
+  @Flag(help: "Prints no progress, only results, warnings and errors.")
   var quiet = false
 
-  @Flag(help: "Tells of every step, a line each.")
+  @Flag(help: "Prints a line for every step.")
   var verbose = false
 
   /// Options that are not given.

@@ -6,25 +6,26 @@ public struct WeightOptions: ParsableArguments {
   /// The file.
   @Option(
     help: ArgumentHelp(
-      "Begins with the weights in a safetensors file, of this library or of PyTorch's state_dict.",
+      "A safetensors file with the initial weights, of this library or of PyTorch's state_dict.",
       valueName: "file"))
   public var weights: String?
 
   /// The file of its names.
   @Option(
     help: ArgumentHelp(
-      "The names of the file's tensors, json: {\"0\": \"features.0\"} (default: as torch.nn.Sequential names them).",
+      "A JSON file with the names of the file's tensors: {\"0\": \"features.0\"} (default: as "
+        + "torch.nn.Sequential names them).",
       valueName: "file"))
   public var weightsNames: String?
 
-  /// How its elements lie.
+  /// The order of its elements.
   @Option(
     help: ArgumentHelp(
       "channelsFirst, as PyTorch has them, or channelsLast (default: as the file says or shows).",
       valueName: "layout"))
   public var weightsLayout: WeightsLayout?
 
-  /// In which order an image's channels lie.
+  /// The place of an image's channels among its dimensions.
   public enum WeightsLayout: String, CaseIterable, Sendable, ExpressibleByArgument {
     case channelsFirst, channelsLast
   }
@@ -72,7 +73,7 @@ public struct WeightOptions: ParsableArguments {
   /// Gives a trainer the weights before its first step, if there are any. Collective.
   ///
   /// - Parameters:
-  ///   - trainer: What begins with them.
+  ///   - trainer: The trainer that begins with them.
   ///   - root: The layers of the whole network.
   ///   - input: The shape of an example's input.
   /// - Throws: ``AgreedError`` of a ``DataError``.

@@ -11,10 +11,10 @@ public struct BarChart: Sendable {
   /// A chart.
   ///
   /// - Parameters:
-  ///   - title: What it shows.
+  ///   - title: The chart's title.
   ///   - subtitle: Where it comes from, and what its mean is.
-  ///   - xTitle: What the whole numbers count.
-  ///   - yTitle: What the bars' heights are.
+  ///   - xTitle: The title of the horizontal axis, of whole numbers.
+  ///   - yTitle: The title of the bars' heights.
   ///   - bars: Values and heights from 0 to 1; values between them have none.
   public init(
     title: String, subtitle: String, xTitle: String, yTitle: String,

@@ -2,7 +2,7 @@
 package struct ChoiceMap: Sendable {
   private typealias Point = SVGDocument.Point
 
-  /// What is best at one place.
+  /// The best choice at one place.
   package struct Field: Sendable {
     let choice: Int
     let label: String
@@ -10,7 +10,7 @@ package struct ChoiceMap: Sendable {
     /// A field.
     ///
     /// - Parameters:
-    ///   - choice: Which of the map's choices is best.
+    ///   - choice: The index of the best choice.
     ///   - label: A few letters that stand in it.
     package init(choice: Int, label: String) { (self.choice, self.label) = (choice, label) }
   }
@@ -33,8 +33,8 @@ package struct ChoiceMap: Sendable {
   /// A map.
   ///
   /// - Parameters:
-  ///   - title: What it shows.
-  ///   - subtitle: What it is computed of, and what the fields' letters mean.
+  ///   - title: The chart's title.
+  ///   - subtitle: The settings of the computation, and the meaning of the fields' letters.
   ///   - x: The axis from left to right.
   ///   - y: The axis from bottom to top.
   ///   - choices: The names of what can be best.

@@ -13,7 +13,7 @@ public struct LineChart: Sendable {
     /// A logarithmic axis with ticks at whole powers.
     ///
     /// - Parameters:
-    ///   - title: What is drawn along it.
+    ///   - title: The axis title.
     ///   - base: Ticks stand at powers of this number, all or as many as there is room for.
     ///   - label: The words at a tick, unit included.
     public init(title: String, base: Double, label: @escaping @Sendable (Double) -> String) {
@@ -30,11 +30,11 @@ public struct LineChart: Sendable {
 
   /// A line of the chart.
   public struct Series: Sendable {
-    /// What a line stands for.
+    /// The kind of a line.
     public enum Kind: Sendable {
       /// This library: strong colours, filled marks.
       case ours
-      /// What it is compared with: muted colours, hollow marks.
+      /// A line to compare with: muted colours, hollow marks.
       case peer
       /// A bound: grey and dashed.
       case yardstick
@@ -49,7 +49,7 @@ public struct LineChart: Sendable {
     /// - Parameters:
     ///   - name: Stands at its right end.
     ///   - points: In order of x.
-    ///   - kind: What it stands for.
+    ///   - kind: The kind of line.
     public init(name: String, points: [(x: Double, y: Double)], kind: Kind = .ours) {
       (self.name, self.points, self.kind) = (name, points, kind)
     }
@@ -71,13 +71,13 @@ public struct LineChart: Sendable {
   let x: Axis
   let y: Axis
   let series: [Series]
-  /// Of each line, how it looks.
+  /// The look of each line.
   let looks: [Look]
 
   /// A chart.
   ///
   /// - Parameters:
-  ///   - title: What it shows.
+  ///   - title: The chart's title.
   ///   - subtitle: Where, when and how it was measured.
   ///   - x: The horizontal axis.
   ///   - y: The vertical axis.

@@ -17,19 +17,19 @@ public enum Palette {
   public static let grid = "#d8d8d8"
   /// Lines between ticks.
   public static let faint = "#f0f0f0"
-  /// What is empty, or waits.
+  /// The colour of empty places, and of waiting.
   public static let empty = "#e4e4e4"
   /// Yardsticks.
   public static let yardstick = "#767676"
 
-  /// What is ours.
+  /// The colours of this library.
   public static let ours = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#505050",
   ]
-  /// What it is compared with.
+  /// The colours of what it is compared with.
   public static let peers = ["#7b4173", "#8c6d31", "#5b7a3a", "#843c39", "#39708c", "#6b6ecf"]
 
-  /// What each colour is on a dark page; one that is not here stays.
+  /// The colour on a dark page for each colour; one that is not listed stays.
   static let dark = [
     paper: "#0d1117", panel: "#161b22", ink: "#e6edf3", quiet: "#a5adb8", frame: "#6e7681",
     grid: "#30363d", faint: "#1c2128", empty: "#30363d", yardstick: "#8b949e",

@@ -23,7 +23,7 @@ struct PlotArea {
     )
   }
 
-  /// Draws the grid, ticks with their labels, and the words along the axes.
+  /// Draws the grid, ticks with their labels, and the titles of the axes.
   func drawAxes(
     _ scales: Scales, of chart: LineChart, hasTitles: Bool = true, on drawing: inout SVGDocument
   ) {

@@ -17,7 +17,7 @@ public struct SVGDocument: Sendable {
     }
   }
 
-  /// Which part of a text stands at its place.
+  /// The part of a text that is at its place.
   public enum Anchor: String, Sendable {
     case start, middle, end
   }
@@ -36,7 +36,7 @@ public struct SVGDocument: Sendable {
   /// - Parameters:
   ///   - width: In pixels.
   ///   - height: In pixels.
-  ///   - title: What it shows, for those who hear it read out.
+  ///   - title: A description for screen readers.
   public init(width: Double, height: Double, title: String) {
     self.width = width
     self.height = height
@@ -78,11 +78,11 @@ public struct SVGDocument: Sendable {
   /// Writes a text whose base line goes through `point`.
   ///
   /// - Parameters:
-  ///   - text: What to write.
+  ///   - text: The text.
   ///   - point: Where.
   ///   - size: The height of the letters' line in pixels.
   ///   - color: The letters' colour.
-  ///   - anchor: Which part of the text stands at the place.
+  ///   - anchor: The part of the text that is at the place.
   ///   - isBold: Whether the letters are heavy.
   ///   - isVertical: Whether the text runs upwards.
   public mutating func addText(

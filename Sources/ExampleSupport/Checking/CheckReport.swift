@@ -2,9 +2,9 @@ internal import AllReduce
 
 /// One thing that ranks have, compared.
 struct CheckRow {
-  /// What it is.
+  /// Its name.
   let name: String
-  /// What each rank has.
+  /// The value of each rank.
   let values: [String]
 
   init(_ name: String, _ values: [String]) {
@@ -14,7 +14,7 @@ struct CheckRow {
   /// Whether all have the same.
   var agrees: Bool { values.allSatisfy { $0 == values[0] } }
 
-  /// What the ranks have, with those that have it, the most frequent first.
+  /// The values, each with the ranks that have it, the most frequent first.
   var groups: [(value: String, ranks: [Int])] {
     let ranks = Dictionary(grouping: values.indices) { values[$0] }
     return ranks.map { ($0, $1) }.sorted {
@@ -23,7 +23,7 @@ struct CheckRow {
   }
 }
 
-/// What a comparison of ranks found.
+/// The result of a comparison of ranks.
 struct CheckReport {
   let rows: [CheckRow]
   let links: [LinkTimes.Link]
@@ -48,10 +48,10 @@ struct CheckReport {
       table.add([kind.name, slow.isEmpty ? "all" : "most", words])
       for link in slow { table.add(["", "\(link.a) and \(link.b)", LinkTimes.words([link])]) }
     }
-    return table.text + (difference == nil ? "\nAll ranks have the same." : "")
+    return table.text + (difference == nil ? "\nAll ranks agree." : "")
   }
 
-  /// What differs, in a sentence; nil if nothing does.
+  /// A sentence that says what differs; nil if nothing does.
   var difference: String? {
     let differing = rows.filter { !$0.agrees }.map(\.name)
     let slow = links.filter(\.isSlow)
@@ -61,9 +61,10 @@ struct CheckReport {
     }
     for link in slow.prefix(4) {
       sentences.append(
-        "The link between ranks \(link.a) and \(link.b) is slower than half of the others' median.")
+        "The link between ranks \(link.a) and \(link.b) has less than half the median bandwidth of the others."
+      )
     }
-    if slow.count > 4 { sentences.append("So are \(slow.count - 4) more.") }
+    if slow.count > 4 { sentences.append("So have \(slow.count - 4) more.") }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 

@@ -3,7 +3,7 @@ import Foundation
 
 /// A file that a program learns from.
 public enum DataFile {
-  /// Its size and checksum, in words that are equal for equal contents.
+  /// A description of its size and checksum, equal for equal contents.
   ///
   /// - Throws: ``DataError`` if there is no such file.
   public static func describe(_ path: String) throws -> String {

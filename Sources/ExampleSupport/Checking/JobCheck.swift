@@ -28,7 +28,7 @@ enum JobCheck {
     }
   }
 
-  /// The data in words, or what is wrong with them.
+  /// A description of the data, or what is wrong with them.
   private static func data(of program: any TrainingProgram, in world: Communicator) -> String {
     do { return try program.describeData(in: world) } catch { return "\(error)" }
   }

@@ -27,7 +27,7 @@ enum LinkTimes {
     let bandwidth: Double
     /// Seconds of a message of one number, one way.
     let latency: Double
-    /// Whether it is slower than half of the median of its kind.
+    /// Whether its bandwidth is less than half the median of the others of its kind.
     var isSlow = false
   }
 

@@ -1,7 +1,7 @@
 internal import AllReduce
 internal import AllReduceNN
 
-/// What a program is made of.
+/// The versions of a program and of the libraries that it uses.
 public enum ProgramVersion {
   /// The versions of the library, of MPI and of the BLAS, and for which processor its loops run, a line each.
   public static var text: String {

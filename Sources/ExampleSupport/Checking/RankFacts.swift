@@ -1,7 +1,7 @@
 internal import AllReduce
 import Foundation
 
-/// What a rank has that should be the same on all ranks.
+/// Facts of a rank that should be the same on all ranks.
 struct RankFacts {
   /// By name, in the order of the table.
   let rows: [(name: String, value: String)]
@@ -9,7 +9,7 @@ struct RankFacts {
   /// Looks at this process.
   ///
   /// - Parameters:
-  ///   - data: What it would learn from, in words.
+  ///   - data: A description of the data that it would learn from.
   ///   - commandLine: Its program and options.
   init(data: String, commandLine: String) {
     let processors = ProcessInfo.processInfo.activeProcessorCount

@@ -5,7 +5,7 @@ public struct ProgressBar {
   private let console: RankConsole
   private let terminal: Terminal
 
-  /// The bar of a console; nil where its words do not go to a terminal.
+  /// The bar of a console; nil where its output does not go to a terminal.
   public init?(on console: RankConsole) {
     guard console.isRoot, let terminal = Terminal.ofStandardError() else { return nil }
     (self.console, self.terminal) = (console, terminal)
@@ -14,7 +14,7 @@ public struct ProgressBar {
   /// Draws the bar.
   ///
   /// - Parameters:
-  ///   - text: What stands behind it; cut where the line ends.
+  ///   - text: The text after the bar; cut where the line ends.
   ///   - share: How much is done, from 0 to 1.
   public func draw(_ text: String, share: Double) {
     console.noteInPlace(line(text, share: share))

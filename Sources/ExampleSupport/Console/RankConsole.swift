@@ -8,10 +8,10 @@ public import AllReduceNN
 
 /// Where a program writes: results on standard output, all else on standard error, from the root.
 ///
-/// Every rank may call it; only the root's words appear. A call writes at once and in one piece, so
+/// Every rank may call it; only the root's text appears. A call writes at once and in one piece, so
 /// that nothing is lost when the job ends and nothing of mpirun comes between.
 public struct RankConsole: Sendable {
-  /// Whether this rank's words appear.
+  /// Whether this rank's text appears.
   public let isRoot: Bool
 
   /// Creates the console of a rank.
@@ -52,7 +52,7 @@ public struct RankConsole: Sendable {
 
   /// Whether the last line of the terminal is to be written over. One thread writes.
   nonisolated(unsafe) private static var hasLineInPlace = false
-  /// Empties the line behind the cursor.
+  /// Clears the line from the cursor on.
   private static let rest = "\u{1B}[K"
 
   /// Returns the system's error number, or 0 if all was written.

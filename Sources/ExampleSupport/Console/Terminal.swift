@@ -6,18 +6,18 @@
 
 /// The terminal that a job's standard error ends at.
 ///
-/// Under mpirun a rank writes into a pipe, and mpirun passes on what comes; so rank 0 looks at where the standard error
-/// of mpirun goes, its parent, if both are on one host.
+/// Under mpirun a rank writes into a pipe, and mpirun forwards it; so rank 0 checks where the standard error of mpirun,
+/// its parent process, goes, if both are on one host.
 struct Terminal {
-  /// Letters in a line.
+  /// Width in columns.
   let columns: Int
   /// Whether it shows colours, and its user wants them (`NO_COLOR`).
   let hasColor: Bool
 
-  /// The terminal; nil where the words go into a file or a pipe, or lines cannot be written over.
+  /// The terminal; nil where output goes into a file or a pipe, or lines cannot be overwritten.
   static func ofStandardError() -> Terminal? {
     guard let path = path, environment("TERM") != "dumb" else { return nil }
-    // mpirun puts words of its own in front of what ranks write.
+    // mpirun puts its own text before the output of ranks.
     let prefixes = ["tag_output", "timestamp_output", "xml_output"]
     if prefixes.contains(where: { environment("OMPI_MCA_orte_\($0)") != nil }) { return nil }
     let descriptor = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)

@@ -93,7 +93,7 @@ struct AllReduceBench: ParsableCommand {
       try setting.checkMemory(for: options, Tuning<Scalar>.candidates(setting, bytes: .max))
       return world.isRoot ? try TuningOutput(file: file) : nil
     }
-    console.note("Measuring what automatic should take; \(setting.text)")
+    console.note("Measuring what automatic should choose; \(setting.text)")
     var tuning = try Tuning<Scalar>(options, setting, world, console)
     let table = try tuning.run()
     try world.agreeing { try output?.write(table) }

@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What can go wrong in a benchmark.
+/// The errors of a benchmark.
 enum BenchError: ExitCoded, CustomStringConvertible {
   /// An algorithm gave a wrong result.
   case wrongResult(WrongResult)
@@ -35,11 +35,11 @@ enum BenchError: ExitCoded, CustomStringConvertible {
     case .tooLarge(let needed, let available, let host):
       "The buffers of the ranks on \(host) would need \(gibibytes(needed)) GiB of its "
         + "\(gibibytes(available)) GiB of memory: end --bytes at a smaller size."
-    case .peers(let file, let reason): "The times of a peer cannot be had from \(file): \(reason)."
+    case .peers(let file, let reason): "The times of a peer cannot be read from \(file): \(reason)."
     case .wire(let reason):
       "The hosts cannot be connected for tcp: \(reason). Leave tcp out of --algorithms."
     case .tooFewRanks: "--tune needs at least 2 ranks: start it with mpirun."
-    case .nothingToMeasure: "Nothing of --algorithms can run on these hosts."
+    case .nothingToMeasure: "None of --algorithms can run on these hosts."
     case .output(let error): error.description
     case .tuning(let file, let reason):
       "The measured choices cannot be kept in \(file): \(reason)."

@@ -131,7 +131,7 @@ struct BenchOptions: ParsableArguments {
     return sizes.list(factor: factor ?? 4)
   }
 
-  /// What is compared on this many hosts, with the segments asked for.
+  /// The contenders on this number of hosts, with the segments asked for.
   func contenders(hosts: Int) -> [Contender] {
     let chosen =
       algorithms?.filter { $0.hindrance(hosts: hosts, wireFormat) == nil }

@@ -4,7 +4,7 @@ import ExampleSupport
 /// Finds out what `automatic` should take on these ranks, for `--tune`.
 ///
 /// At each size all candidates are measured briefly; those near the fastest take turns for long enough. What
-/// is far behind for large vectors is not tried for still larger ones, and sizes that would take too long are
+/// is much slower for large vectors is not tried for still larger ones, and sizes that would take too long are
 /// left out unless they were asked for.
 struct Tuning<Scalar: BenchScalar> {
   private let options: BenchOptions
@@ -54,8 +54,8 @@ struct Tuning<Scalar: BenchScalar> {
         let expected = before.secondsPerByte * Double(bytes)
         if expected > Tuning.longest(seconds) {
           console.note(
-            "\(ByteCount(bytes).text) and above: left out, for it would take \(Int(expected.rounded(.up))) s; "
-              + "automatic takes what is best for \(ByteCount(before.bytes).text)")
+            "\(ByteCount(bytes).text) and above: left out, because it would take \(Int(expected.rounded(.up))) s; "
+              + "automatic uses the best choice for \(ByteCount(before.bytes).text)")
           break
         }
       }

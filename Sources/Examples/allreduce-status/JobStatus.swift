@@ -13,7 +13,7 @@ struct JobStatus {
   private let size: Int
   /// Hosts whose ranks are not seen from here, with these ranks.
   private var elsewhere: [String: [Int]] = [:]
-  /// What an answer of another host begins with.
+  /// The beginning of an answer of another host.
   private struct Answer: Decodable { let rows: [RankRow] }
 
   /// Takes the ranks that are seen here.

@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What is shown of a rank, seen here or told by another host.
+/// The row of a rank, seen here or reported by another host.
 struct RankRow: Decodable {
   let rank: Int
   let host: String

@@ -37,16 +37,16 @@ struct Chart: ParsableCommand {
   @Option(help: "With --trace, the steps to draw.")
   var steps = 2
 
-  @Option(help: ArgumentHelp("The json output of a training with servers.", valueName: "file"))
+  @Option(help: ArgumentHelp("The JSON output of a training with servers.", valueName: "file"))
   var staleness: String?
 
   @OptionGroup(title: "Columns of numbers")
   var columns: ColumnOptions
 
-  @Option(help: "What the chart shows, if not what it is called by itself.")
+  @Option(help: "The title (default: by what is drawn).")
   var title: String?
 
-  @Option(help: "Where, when and how it was measured.")
+  @Option(help: "The subtitle: where, when and how it was measured.")
   var subtitle: String?
 
   static func main() {
@@ -64,7 +64,7 @@ struct Chart: ParsableCommand {
     try OptionBounds.check("steps", steps, in: 1...1000)
   }
 
-  /// What the horizontal axis of logs counts.
+  /// The unit of the horizontal axis of logs.
   private var progress: TrainingLogs.Progress {
     get throws {
       guard let name = columns.x else { return .step }

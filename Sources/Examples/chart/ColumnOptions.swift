@@ -2,9 +2,9 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Which columns are drawn, and what axes count.
+/// The columns to draw, and the units of the axes.
 struct ColumnOptions: ParsableArguments {
-  /// What an axis counts.
+  /// The unit of an axis.
   enum Unit: String, CaseIterable, ExpressibleByArgument {
     case number, bytes, seconds
   }
@@ -21,16 +21,18 @@ struct ColumnOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Bounds to compare with, drawn grey.", valueName: "columns"))
   var yardsticks: String?
 
-  @Option(help: ArgumentHelp("The words along the axis (default: the column).", valueName: "words"))
+  @Option(
+    help: ArgumentHelp(
+      "The title of the horizontal axis (default: the column).", valueName: "words"))
   var xTitle: String?
 
-  @Option(help: ArgumentHelp("The words along the axis.", valueName: "words"))
+  @Option(help: ArgumentHelp("The title of the vertical axis.", valueName: "words"))
   var yTitle = ""
 
-  @Option(help: "What the horizontal axis counts.")
+  @Option(help: "The unit of the horizontal axis.")
   var xUnit = Unit.number
 
-  @Option(help: "What the vertical axis counts.")
+  @Option(help: "The unit of the vertical axis.")
   var yUnit = Unit.number
 
   func check(title: String?) throws {

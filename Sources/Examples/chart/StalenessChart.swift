@@ -24,7 +24,8 @@ struct StalenessChart {
     else {
       throw ChartError.notWhatIsDrawn(
         path,
-        "it has no staleness; take what train-classifier --strategy downpour --format json prints")
+        "it has no staleness; give the output of train-classifier --strategy downpour --format json"
+      )
     }
     self.output = output
   }

@@ -28,12 +28,12 @@ struct TraceTimeline {
     var end: Double { start + (dur ?? 0) }
   }
 
-  /// What is drawn on a rank's upper lane, and its colour.
+  /// The spans on a rank's upper lane, and their colours.
   private static let phases = [
     ("input", Palette.ours[7]), ("forward", Palette.ours[0]), ("backward", Palette.ours[1]),
     ("wait", Palette.empty), ("update", Palette.ours[6]),
   ]
-  /// What is drawn on its lower lane.
+  /// The spans on its lower lane.
   private static let exchanges = [
     ("gradients", Palette.ours[2]), ("weights", Palette.ours[3]), ("other", Palette.frame),
   ]
@@ -51,7 +51,7 @@ struct TraceTimeline {
     let text = try FileBytes.text(of: path)
     guard let file = try? JSONDecoder().decode(File.self, from: Data(text.utf8)) else {
       throw ChartError.notWhatIsDrawn(
-        path, "it is no timeline; take what train-classifier --trace writes")
+        path, "it is not a timeline; give a file that train-classifier --trace wrote")
     }
     let events = file.traceEvents.filter { $0.ph == "X" && $0.ts != nil }
     let ranks = Set(events.map(\.pid)).sorted()
@@ -63,7 +63,7 @@ struct TraceTimeline {
     let taken = events.filter { $0.pid == ranks.first && $0.name == "step" }
     guard taken.count >= count else {
       throw ChartError.notWhatIsDrawn(
-        path, "it has \(taken.count) steps, and \(count) are to be drawn")
+        path, "it has only \(taken.count) of the \(count) steps to draw")
     }
     // From the middle: the first steps are slower.
     let first = (taken.count - count + 1) / 2

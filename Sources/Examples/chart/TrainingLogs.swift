@@ -4,7 +4,7 @@ import Foundation
 
 /// Logs of trainings (`train-classifier --log`), drawn one over the other.
 struct TrainingLogs {
-  /// What the horizontal axis counts: a key of the logs' lines.
+  /// The unit of the horizontal axis: a key of the logs' lines.
   enum Progress: String, CaseIterable {
     case step, seconds
 

@@ -11,7 +11,7 @@ struct CostLines {
   }
 
   let lines: [Line]
-  /// What the letters of the formulas stand for: "p = 4 (ranks)".
+  /// The meaning of the letters in the formulas: "p = 4 (ranks)".
   let symbols: [String]
 
   init(_ story: ScheduleStory) {
@@ -51,7 +51,7 @@ struct CostLines {
       ("p", ranks.p, "ranks"), ("N", Double(story.count), "elements"),
       ("k", Double(story.segments), "segments"),
       ("q", ranks.q, "the largest power of two up to p"), ("e", ranks.e, "p - q"),
-      ("m", ranks.m, "ranks in the largest tree below the root"),
+      ("m", ranks.m, "ranks in the largest subtree below the root"),
       ("D", ranks.depths, "the ranks' depths in the tree, added up"),
     ]
     return all.filter { formulas.replacing("log", with: "").contains($0.0) }

@@ -41,7 +41,7 @@ struct Explain: ParsableCommand {
   @Option(help: "The number of elements. (default: the fewest that make all blocks equal)")
   var count: Int?
 
-  @Option(help: "Into how many segments the longest message is cut.")
+  @Option(help: "The number of segments that the longest message is cut into.")
   var segments = 1
 
   @Option(help: "The form of the picture.")

@@ -1,7 +1,7 @@
 import AllReduce
 import ArgumentParser
 
-/// What happens in a collective operation, round by round, in the words of the picture.
+/// The course of a collective operation, round by round, as the picture shows it.
 struct ScheduleStory {
   /// A message and what it carries.
   struct Message {
@@ -50,7 +50,7 @@ struct ScheduleStory {
     let messages = plans.reduce(0) { $0 + ScheduleStory.messages(of: $1).count }
     if messages > ScheduleStory.mostMessages {
       throw ValidationError(
-        "The picture would have \(messages) messages, and \(ScheduleStory.mostMessages) are the most; "
+        "The picture would have \(messages) messages, but at most \(ScheduleStory.mostMessages) can be drawn; "
           + "take fewer ranks, segments or elements.")
     }
     let measures = try ScheduleVerifier.verify(collective, plans)
@@ -133,7 +133,7 @@ struct ScheduleStory {
     "\(collective) by \(algorithm) over \(ranks) rank\(ranks == 1 ? "" : "s")"
   }
 
-  /// What is drawn: "4 elements in blocks A to D".
+  /// A description of the vector: "4 elements in blocks A to D".
   var subject: String {
     var words = "\(count) element\(count == 1 ? "" : "s")"
     if let first = pieces.names.first, let last = pieces.names.last, pieces.count > 1 {

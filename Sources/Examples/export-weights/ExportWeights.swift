@@ -20,7 +20,7 @@ struct ExportWeights: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The state of a training: the folder of --checkpoint, whose best state is taken where there is one, or a file "
+      "The state of a training: the folder of --checkpoint, whose best state is used if there is one, or a file "
         + "in it.", valueName: "state"))
   var state: String
 
@@ -29,7 +29,8 @@ struct ExportWeights: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The names that tensors get, json: {\"0\": \"features.0\"} (default: as torch.nn.Sequential names them).",
+      "A JSON file with the names that tensors get: {\"0\": \"features.0\"} (default: as "
+        + "torch.nn.Sequential names them).",
       valueName: "file"))
   var weightsNames: String?
 

@@ -29,7 +29,7 @@ struct PlanTraining: ParsableCommand {
     help: ArgumentHelp("The network's layers, as train-classifier takes them.", valueName: "words"))
   var layers: String?
 
-  @Option(help: ArgumentHelp("The machines as they were measured.", valueName: "file"))
+  @Option(help: ArgumentHelp("The measured profile of the machines.", valueName: "file"))
   var profile: String?
 
   @Option(help: ArgumentHelp("Hosts and the ranks of each, such as 4x8.", valueName: "hostsxranks"))
@@ -37,14 +37,14 @@ struct PlanTraining: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --hosts, a host's link: its rate and latency (default: 1Gbit,50us).",
+      "With --hosts, a host's link: its bandwidth and latency (default: 1Gbit,50us).",
       valueName: "rate,latency"))
   var link: LinkWords?
 
-  @Option(help: "With --hosts, what a rank computes (default: 100GFLOP/s).")
+  @Option(help: "With --hosts, the speed of a rank's computation (default: 100GFLOP/s).")
   var compute: OperationRate?
 
-  @Option(help: "With --hosts, what a rank reads or writes in memory (default: 10GB/s).")
+  @Option(help: "With --hosts, the memory bandwidth of a rank (default: 10GB/s).")
   var memoryRate: Rate?
 
   @Option(help: "The hosts of the profile that may be used (default: all).")
@@ -54,18 +54,18 @@ struct PlanTraining: ParsableCommand {
   var memory: MemoryWords?
 
   @Option(
-    help: ArgumentHelp("Examples a step of a rank (default: 64).", valueName: "count"))
+    help: ArgumentHelp("Examples of a rank in a step (default: 64).", valueName: "count"))
   var batchSize: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
+      "Examples of all ranks together in a step, instead of --batch-size.", valueName: "count"))
   var globalBatchSize: Int?
 
-  @Option(help: "Vectors that the optimizer remembers: 1 for momentum, 2 for Adam, 0 for SGD.")
+  @Option(help: "The optimizer's state vectors: 1 for momentum, 2 for Adam, 0 for SGD.")
   var optimizerVectors = 1
 
-  @Flag(help: "Also chooses among strategies that change what is learned.")
+  @Flag(help: "Also chooses among strategies that change the result of the training.")
   var allowInexact = false
 
   @Option(help: "table for people, json for programs.")
@@ -79,7 +79,7 @@ struct PlanTraining: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Instead of one plan: draws which kind is fastest over batches and rates of the links.",
+      "Instead of one plan: draws the fastest kind of plan over batch sizes and bandwidths of the links.",
       valueName: "file.svg"))
   var map: String?
 
@@ -157,7 +157,7 @@ struct PlanTraining: ParsableCommand {
     try write(machines.json, to: writeProfile)
   }
 
-  /// What is trained on some machines with a global batch.
+  /// The training task: network, machines and global batch.
   private func task(_ machines: MachineProfile, _ globalBatchSize: Int) throws -> Planner.Task {
     let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
     let input = layers == nil ? model?.example ?? Shape(words.input) : Shape(words.input)
@@ -224,7 +224,7 @@ struct PlanTraining: ParsableCommand {
   }
 }
 
-/// Memory as command lines give it: 16GiB, 512MiB, or as other numbers of bytes.
+/// Memory as command lines give it: 16GiB, 512MiB, or as different numbers of bytes.
 struct MemoryWords: ExpressibleByArgument {
   let bytes: Double
 

@@ -16,10 +16,10 @@ struct ScalingCurves {
   /// Plans for 1, 2, 4, ... of the hosts.
   ///
   /// - Parameters:
-  ///   - name: What the network is called.
+  ///   - name: The network's name.
   ///   - figures: The machines.
   ///   - batch: Examples of all ranks together, or of each.
-  ///   - task: What is trained, on which machines, with how many examples of all ranks.
+  ///   - task: The network, the machines, and the global batch.
   /// - Throws: ``ProfileError`` if no plan fits the memory; what `task` throws.
   init(
     of name: String, on figures: MachineProfile.Figures, batch: (count: Int, isGlobal: Bool),

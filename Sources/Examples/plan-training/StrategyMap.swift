@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// Which kind of plan is fastest over batches and rates of the links.
+/// The fastest kind of plan over batch sizes and bandwidths of the links.
 struct StrategyMap {
   /// Examples of a rank.
   private static let batches = (1...10).map { 1 << $0 }
@@ -25,9 +25,9 @@ struct StrategyMap {
   /// Plans for every batch and rate.
   ///
   /// - Parameters:
-  ///   - name: What the network is called.
+  ///   - name: The network's name.
   ///   - figures: The machines; the rate of their links is the map's.
-  ///   - task: What is trained, on which machines, with how many examples of all ranks.
+  ///   - task: The network, the machines, and the global batch.
   /// - Throws: ``ProfileError`` if no plan fits the memory; what `task` throws.
   init(
     of name: String, on figures: MachineProfile.Figures,
@@ -81,7 +81,7 @@ struct StrategyMap {
       x: ChoiceMap.Axis(
         title: "Examples of a rank in a step", labels: StrategyMap.batches.map { "\($0)" }),
       y: ChoiceMap.Axis(
-        title: "Rate of a host's link", labels: StrategyMap.rates.map(StrategyMap.words)),
+        title: "Bandwidth of a host's link", labels: StrategyMap.rates.map(StrategyMap.words)),
       choices: StrategyMap.kinds,
       fields: choices.map { line in
         line.map { ChoiceMap.Field(choice: $0.kind, label: StrategyMap.text(gain: $0.gain)) }

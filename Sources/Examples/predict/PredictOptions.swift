@@ -11,7 +11,7 @@ enum PredictionFormat: String, CaseIterable, ExpressibleByArgument {
 struct PredictOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The state of a training: the folder of --checkpoint, whose best state is taken where there is one, or a file "
+      "The state of a training: the folder of --checkpoint, whose best state is used if there is one, or a file "
         + "in it.", valueName: "state"))
   var state: String?
 
@@ -25,12 +25,12 @@ struct PredictOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What to predict from: FILE.csv, with the columns of the training in any order; FILE.npy; or - for a table on "
+      "The input: FILE.csv, with the columns of the training in any order; FILE.npy; or - for a table on "
         + "standard input.", valueName: "file"))
   var data: String
 
   @Option(
-    help: ArgumentHelp("Where predictions go; - for standard output.", valueName: "file"))
+    help: ArgumentHelp("The output file; - for standard output.", valueName: "file"))
   var output = "-"
 
   @Option(help: "csv, json or npy (default: as --output ends, else csv).")

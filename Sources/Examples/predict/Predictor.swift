@@ -81,7 +81,7 @@ struct Predictor {
   }
 }
 
-/// What the columns of predictions are.
+/// The columns of predictions.
 struct PredictionColumns {
   let format: ExampleFormat
   /// The numbers of an output.
@@ -124,7 +124,7 @@ struct PredictionColumns {
     return exponentials.map { $0 / sum }
   }
 
-  /// What an output says: numbers in the data's own units.
+  /// The prediction of an output: numbers in the data's own units.
   func numbers(_ outputs: ArraySlice<Float>) -> [Double] {
     outputs.enumerated().map { column, value in
       format.targets?.unscaled(Double(value), column: column) ?? Double(value)

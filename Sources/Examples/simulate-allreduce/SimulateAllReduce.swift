@@ -22,7 +22,7 @@ struct SimulateAllReduce: ParsableCommand {
     case table, csv, json
   }
 
-  @Option(help: ArgumentHelp("What to compare, separated by commas.", valueName: "names"))
+  @Option(help: ArgumentHelp("The algorithms to compare, separated by commas.", valueName: "names"))
   var algorithms = "ring,tree,recursiveDoubling,halvingDoubling"
 
   @Option(
@@ -38,28 +38,31 @@ struct SimulateAllReduce: ParsableCommand {
       valueName: "sizes"))
   var bytes = "64,64Ki,16Mi"
 
-  @Option(help: "From the start of a message until its first byte is at another host: 5us, 2ms.")
+  @Option(
+    help:
+      "The latency between hosts, from the start of a message until its first byte arrives: 5us, 2ms."
+  )
   var latency: Seconds
 
-  @Option(help: "What a host's link carries each way: 12.5GB/s, 1Gbit/s.")
+  @Option(help: "The bandwidth of a host's link in each direction: 12.5GB/s, 1Gbit/s.")
   var bandwidth: Rate
 
-  @Option(help: "The same between ranks of a host.")
+  @Option(help: "The latency between ranks of a host.")
   var hostLatency = Seconds(0.5e-6)
 
   @Option(
     help:
-      "The same between ranks of a host; under hierarchical, what a rank reads or writes in memory."
+      "The bandwidth between ranks of a host; under hierarchical, the memory bandwidth of a rank."
   )
   var hostBandwidth = Rate(5e9)
 
-  @Option(help: "What a message costs a rank's processor, at either end.")
+  @Option(help: "The processor time of a message, at each end.")
   var messageTime = Seconds(0)
 
-  @Option(help: "What a rank combines in a second (default: in no time).")
+  @Option(help: "The bytes that a rank combines in a second (default: unlimited).")
   var reductionRate: Rate?
 
-  @Option(help: "Latencies are longer by this share on average, each as chance will have it.")
+  @Option(help: "The jitter: latencies are longer by this share on average, drawn at random.")
   var jitter = 0.0
 
   @Option(
@@ -68,7 +71,7 @@ struct SimulateAllReduce: ParsableCommand {
       valueName: "rank:factor"))
   var straggler: [Straggler] = []
 
-  @Option(help: "What chance is drawn from.")
+  @Option(help: "The seed of the jitter.")
   var seed: UInt64 = 0
 
   @Option(

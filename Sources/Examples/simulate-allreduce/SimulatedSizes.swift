@@ -4,7 +4,7 @@ import ArgumentParser
 import ExampleSupport
 import Foundation
 
-/// What is to be simulated: the options, checked.
+/// The options of a simulation, checked.
 struct SimulatedSizes {
   /// One simulation.
   struct Result {
@@ -131,7 +131,7 @@ struct SimulatedSizes {
       }.joined(separator: "\n")
   }
 
-  /// What it is simulated on.
+  /// A description of the simulated cluster.
   var words: String {
     "Simulated: \(options.ranksPerHost) ranks a host, links of \(options.latency.text) and \(options.bandwidth.text)."
   }

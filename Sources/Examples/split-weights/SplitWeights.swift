@@ -80,7 +80,7 @@ struct SplitWeights: TrainingProgram {
     }
     let whole = network.parameters.reduce(0) { $0 + $1.wholeShape.count }
     try console.print(
-      "with divided data each rank would exchange the gradient of \(whole.grouped) parameters: "
+      "with data parallelism each rank would exchange the gradient of \(whole.grouped) parameters: "
         + "\((4 * whole).grouped) bytes to add up.")
     try console.print(
       "\nAfter \(steps) steps: loss \(score.meanLoss.formatted(decimals: 4)), \(score.correct) of "

@@ -18,28 +18,28 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; words: "
-        + "docs/schemas.md.", valueName: "words"))
+      "The network's layers: 784,512,relu,512,relu,10 or 28x28x1,conv:32x3,relu,pool:2,10; all of "
+        + "them: docs/schemas.md.", valueName: "words"))
   var layers: String?
 
   @Option(
     help: ArgumentHelp(
-      "Examples a step of a rank: all ranks together take as many times it (default: 64).",
+      "Examples of a rank in a step: the global batch is this times the number of ranks (default: 64).",
       valueName: "count"))
   var batchSize: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Examples of all ranks together a step, instead of --batch-size.", valueName: "count"))
+      "Examples of all ranks together in a step, instead of --batch-size.", valueName: "count"))
   var globalBatchSize: Int?
 
   @Option(help: "Passes over the data.")
   var epochs = 5
 
-  @Option(name: .customLong("strategy"), help: "What is split over the ranks (default: data).")
+  @Option(name: .customLong("strategy"), help: "What is sharded over the ranks (default: data).")
   var requestedStrategy: Strategy?
 
-  /// What is split over the ranks.
+  /// What is sharded over the ranks.
   var strategy: Strategy { requestedStrategy ?? .data }
 
   @Option(
@@ -54,22 +54,22 @@ struct ClassifierOptions: ParsableArguments {
   @Option(help: "text for people, json for programs.")
   var format: OutputFormat = .text
 
-  @OptionGroup(title: "Weights to begin with") var weights: WeightOptions
+  @OptionGroup(title: "Initial weights") var weights: WeightOptions
 
-  @OptionGroup(title: "How it learns") var learning: LearningOptions
+  @OptionGroup(title: "Optimization") var learning: LearningOptions
 
-  @OptionGroup(title: "What is sharded by weights") var sharing: SharingOptions
+  @OptionGroup(title: "Model parallelism") var sharing: SharingOptions
 
-  @OptionGroup(title: "How often replicas meet") var replicas: ReplicaOptions
+  @OptionGroup(title: "Replicas") var replicas: ReplicaOptions
 
   @OptionGroup(title: "Parameter servers") var serving: ServerOptions
 
-  @OptionGroup(title: "Who updates") var updating: UpdateOptions
+  @OptionGroup(title: "Weight updates") var updating: UpdateOptions
 
   @Option(
     help: ArgumentHelp(
-      "Computes each rank's batch in this many parts and exchanges gradients once.",
-      valueName: "parts"))
+      "Accumulates gradients over this many micro-batches of each rank's batch, and exchanges them once.",
+      valueName: "count"))
   var accumulate = 1
 
   @Option(
@@ -86,16 +86,17 @@ struct ClassifierOptions: ParsableArguments {
       "Also measures the test accuracy whenever this many steps are done.", valueName: "steps"))
   var evaluateEvery: Int?
 
-  @Option(help: "The seed of first weights, dropout, the order of examples, synthetic data.")
+  @Option(help: "The seed of initial weights, dropout, the order of examples, synthetic data.")
   var seed: UInt64 = 1
 
   @Option(
-    help: ArgumentHelp("How gradients are added; automatic chooses by size.", valueName: "name"))
+    help: ArgumentHelp(
+      "The all-reduce algorithm of gradients; automatic chooses by size.", valueName: "name"))
   var algorithm: ReductionAlgorithm = .automatic
 
   @Option(
     help: ArgumentHelp(
-      "How gradients are made smaller between hosts: none, bfloat16, float16, topK:FRACTION (the "
+      "The compression of gradients between hosts: none, bfloat16, float16, topK:FRACTION (the "
         + "largest numbers) or powerSGD:RANK (narrow matrices) (default: what --wire-format says).",
       valueName: "name"),
     transform: CompressionWords.compression)
@@ -104,16 +105,16 @@ struct ClassifierOptions: ParsableArguments {
   @Option(
     name: .customLong("wire-format"),
     help: ArgumentHelp(
-      "In how many bits gradients travel as messages (default: full).", valueName: "format"))
+      "The format of gradients in messages (default: full).", valueName: "format"))
   var requestedWireFormat: WireFormat?
 
-  /// In how many bits gradients travel as messages.
+  /// The format of gradients in messages.
   var wireFormat: WireFormat { requestedWireFormat ?? .full }
 
-  /// What gradients are made smaller by.
+  /// The compression of gradients.
   var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
 
-  @Flag(inversion: .prefixedNo, help: "Exchanges gradients while the backward pass goes on.")
+  @Flag(inversion: .prefixedNo, help: "Overlaps the exchange of gradients with the backward pass.")
   var overlap = true
 
   @Option(
@@ -123,14 +124,14 @@ struct ClassifierOptions: ParsableArguments {
   var bucketBytes: ByteCount?
 
   @Option(
-    help: ArgumentHelp("Writes a line of json a step to a file.", valueName: "file"))
+    help: ArgumentHelp("Writes a line of JSON to a file after each step.", valueName: "file"))
   var log: String?
 
-  @OptionGroup(title: "What it keeps") var keeping: KeepingOptions
+  @OptionGroup(title: "Checkpoints and traces") var keeping: KeepingOptions
 
-  @OptionGroup(title: "What it tells") var verbosity: VerbosityOptions
+  @OptionGroup(title: "Verbosity") var verbosity: VerbosityOptions
 
-  @OptionGroup(title: "What it looks out for") var safety: SafetyOptions
+  @OptionGroup(title: "Safety") var safety: SafetyOptions
 
   func validate() throws {
     if model != nil, layers != nil {
@@ -142,7 +143,7 @@ struct ClassifierOptions: ParsableArguments {
     }
     guard Strategy.available.contains(strategy) else {
       throw ValidationError(
-        "--strategy \(strategy.rawValue) is not there yet: "
+        "--strategy \(strategy.rawValue) is not available yet: "
           + Strategy.allValueStrings.joined(separator: ", ") + " are.")
     }
     try own.validate(data)

@@ -1,12 +1,12 @@
 import AllReduce
 import ExampleSupport
 
-/// What a run found, for people and for programs.
+/// The result of a run, for people and for programs.
 struct ClassifierResult {
   let options: ClassifierOptions
   let model: String
   let training: any ClassifierRun
-  /// Of the whole program.
+  /// Seconds of the whole program.
   let seconds: Double
   /// Of each rank.
   private let ranks: RankFigures
@@ -95,7 +95,7 @@ struct ClassifierResult {
     ]
   }
 
-  /// What rank 0 moves in a step, by layer.
+  /// The bytes that rank 0 moves in a step, by layer.
   private var exchanges: [JSONValue] {
     let steps = max(training.steps - training.firstStep, 1)
     return trainer.exchanges.map {
@@ -143,7 +143,7 @@ struct ClassifierResult {
       facts.add(["  cosine", cosine.formatted(decimals: 3) + " between what replicas learned"])
     }
     if training.firstStep > 0 {
-      facts.add(["  went on", "after step \(training.firstStep.grouped)"])
+      facts.add(["  resumed", "after step \(training.firstStep.grouped)"])
     }
     if let goodput = training.secondsSpent.goodput {
       facts.add(["  goodput", goodput.formatted(decimals: 3)])
@@ -201,7 +201,7 @@ struct ClassifierResult {
     let steps = Double(stepCount)
     for (name, seconds) in [
       ("forward and backward", trainer.computeSeconds), ("exchange", exchange.exchangeSeconds),
-      ("  behind the backward pass", exchange.hiddenSeconds),
+      ("  hidden by the backward pass", exchange.hiddenSeconds),
       ("  waited for", training.waitSeconds),
       ("update of the weights", trainer.updateSeconds),
     ] {

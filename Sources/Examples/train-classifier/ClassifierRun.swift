@@ -17,9 +17,9 @@ protocol ClassifierRun {
   var checksum: UInt64 { get }
   var examplesPerSecond: Double? { get }
   var times: StepTimes { get }
-  /// Who updates.
+  /// Which ranks update.
   var update: String { get }
-  /// What combines.
+  /// The algorithm that combines.
   var algorithm: String { get }
   /// Seconds for which rank 0 waited.
   var waitSeconds: Double { get }

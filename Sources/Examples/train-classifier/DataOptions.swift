@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// What is minimised.
+/// The losses by name.
 enum LossName: String, CaseIterable, ExpressibleByArgument {
   case crossEntropy, meanSquaredError
 }
@@ -11,13 +11,13 @@ enum LossName: String, CaseIterable, ExpressibleByArgument {
 struct DataOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What is to be predicted from a --data file: a column of FILE.csv, by name or number; the file of the targets "
+      "The target in a --data file: a column of FILE.csv, by name or number; the file of the targets "
         + "of FILE.npy; an array of FILE.npz.", valueName: "column"))
   var target: String?
 
   @Option(
     help: ArgumentHelp(
-      "Columns of FILE.csv that are passed over, between commas.", valueName: "columns"))
+      "Columns of FILE.csv to ignore, separated by commas.", valueName: "columns"))
   var ignore: String?
 
   @Option(
@@ -32,7 +32,7 @@ struct DataOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A file of the same kind to be tested on, in place of a share.", valueName: "file"))
+      "A file of the same kind to test on, in place of a share.", valueName: "file"))
   var testData: String?
 
   @Option(
@@ -48,7 +48,7 @@ struct DataOptions: ParsableArguments {
 
   @Option(
     help:
-      "What is minimised: crossEntropy, of classes; meanSquaredError, of numbers (default: crossEntropy)."
+      "The loss to minimise: crossEntropy, for classes; meanSquaredError, for numbers (default: crossEntropy)."
   )
   var loss: LossName?
 
@@ -123,7 +123,7 @@ extension ClassifierOptions {
     return try own.read()
   }
 
-  /// What is minimised.
+  /// The loss to minimise.
   var loss: any Loss<Float> {
     own.predictsNumbers
       ? MeanSquaredError() : SoftmaxCrossEntropy(labelSmoothing: learning.labelSmoothing)

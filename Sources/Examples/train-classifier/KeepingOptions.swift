@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for what a run keeps in addition to its result.
+/// The options for what a run writes in addition to its result.
 struct KeepingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -12,13 +12,13 @@ struct KeepingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keeps the state whenever this many steps are done, and at the end; auto finds the time by what a state costs "
-        + "and how often the run has failed.", valueName: "steps"))
+      "Keeps the state whenever this many steps are done, and at the end; auto derives the interval from the cost of a "
+        + "checkpoint and the failure rate (Young).", valueName: "steps"))
   var checkpointEvery: CheckpointInterval?
 
   @Option(
     help: ArgumentHelp(
-      "How many states are kept, 1 to 100: the newest, and those before it, which are taken where it is damaged.",
+      "How many states are kept, 1 to 100: the newest, and those before it, for when the newest is damaged.",
       valueName: "count"))
   var checkpointKeep: Int?
 
@@ -27,10 +27,12 @@ struct KeepingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Ends when the test has not become better for this many epochs.", valueName: "epochs"))
+      "Stops early when the test result has not improved for this many epochs.", valueName: "epochs"
+    ))
   var patience: Int?
 
-  @Flag(help: "Goes on from the state in --checkpoint, on any number of ranks, in any --strategy.")
+  @Flag(
+    help: "Resumes from the state in --checkpoint, on any number of ranks, with any --strategy.")
   var resume = false
 
   @Option(

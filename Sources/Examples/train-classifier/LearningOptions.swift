@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Which rule the weights follow.
+/// The optimizers by name.
 enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
   case sgd, momentum, nesterov, adagrad, adam, adamw, lars
 }
@@ -14,39 +14,41 @@ enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
 
 /// The options that decide how weights change in a step.
 struct LearningOptions: ParsableArguments {
-  @Option(help: "The rule of the step.")
+  @Option(help: "The optimizer.")
   var optimizer: OptimizerName = .momentum
 
   @Option(
     help: ArgumentHelp(
-      "How far a step goes (default: 0.05; 0.01 for adagrad, 0.001 for adam and adamw, 1 for lars).",
+      "The learning rate (default: 0.05; 0.01 for adagrad, 0.001 for adam and adamw, 1 for lars).",
       valueName: "rate"))
   var learningRate: Double?
 
   @Option(
     help:
-      "How the rate changes: step divides it by 10 after 1/2 and 3/4 of all steps (default: constant)."
+      "How the learning rate changes: step divides it by 10 after 1/2 and 3/4 of all steps (default: constant)."
   )
   var schedule: ScheduleName?
 
   @Option(
     help: ArgumentHelp(
-      "Raises the rate from 0 over this many steps first (default: 0).", valueName: "steps"))
+      "Raises the learning rate from 0 over this many first steps (default: 0).", valueName: "steps"
+    ))
   var warmUp: Int?
 
-  @Option(help: "How much of the last step goes on, for momentum, nesterov and lars.")
+  @Option(help: "The momentum coefficient, for momentum, nesterov and lars.")
   var momentum = 0.9
 
-  @Option(help: "How strongly weights are pulled to zero (default: 0; 0.01 for adamw).")
+  @Option(help: "The weight decay coefficient (default: 0; 0.01 for adamw).")
   var weightDecay: Double?
 
-  @Option(help: ArgumentHelp("Shortens gradients whose norm is larger.", valueName: "norm"))
+  @Option(help: ArgumentHelp("Clips the gradient to this global norm.", valueName: "norm"))
   var clip: Double?
 
-  @Option(help: "How much of the target is spread over all classes, 0 to 1.")
+  @Option(
+    help: "How much of the target is spread over all classes, at least 0 and less than 1.")
   var labelSmoothing = 0.0
 
-  /// The rate at its largest.
+  /// The largest learning rate.
   var rate: Double {
     if let learningRate { return learningRate }
     return switch optimizer {
@@ -57,7 +59,7 @@ struct LearningOptions: ParsableArguments {
     }
   }
 
-  /// The rule.
+  /// The optimizer's update rule.
   var rule: any UpdateRule {
     let decay = weightDecay ?? 0
     return switch optimizer {
@@ -71,7 +73,7 @@ struct LearningOptions: ParsableArguments {
     }
   }
 
-  /// The rate over the steps of a run.
+  /// The learning rate over the steps of a run.
   func rates(steps: Int) -> LearningRateSchedule {
     let warmUp = warmUp ?? 0
     let after = max(steps - warmUp, 1)
@@ -94,8 +96,8 @@ struct LearningOptions: ParsableArguments {
     try OptionBounds.check("warm-up", warmUp, in: 0...OptionBounds.most)
   }
 
-  /// Makes sure that a state to go on from has the schedule that options given explicitly say. It is of all steps
-  /// of the run that began, so what is not given is taken from there.
+  /// Makes sure that a state to resume from has the schedule that the options given explicitly name. A schedule is of
+  /// all steps of the run that began, so options that are not given keep their value in the state.
   func check(_ state: TrainingState) throws {
     var (main, steps) = (state.schedule, 0)
     if case .warmUp(_, let over, let next) = main { (main, steps) = (next, over) }

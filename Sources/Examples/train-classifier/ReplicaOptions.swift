@@ -6,32 +6,35 @@ import ExampleSupport
 struct ReplicaOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How replicas meet: everyStep, every:STEPS or every:auto; or downpour or easgd, as --strategy says with data "
-        + "(default: everyStep).", valueName: "how"), transform: MeetingWords.init)
+      "How replicas meet: everyStep, every:STEPS or every:auto; or, with --strategy data, downpour or easgd, which do "
+        + "what the strategy of that name does (default: everyStep).", valueName: "how"),
+    transform: MeetingWords.init)
   var meet: MeetingWords?
 
   @Option(
     help: ArgumentHelp(
-      "Replicas take this many steps of their own, then exchange what they learned; auto measures how many "
-        + "leave 95% of the time to computing. Short for --meet every:STEPS.", valueName: "steps"),
+      "Replicas take this many steps of their own, then exchange what they learned; auto measures the shortest "
+        + "interval that leaves 95% of the time to computation. Short for --meet every:STEPS.",
+      valueName: "steps"),
     transform: Meeting.interval(every:))
   var exchangeEvery: Meeting.Interval?
 
   @Option(
     help: ArgumentHelp(
-      "The ranks that form a replica and train in step: a number, or host (default: 1).",
+      "The ranks that form a replica and train synchronously: a number, or host (default: 1).",
       valueName: "ranks"), transform: Meeting.replica)
   var replica: Meeting.ReplicaSize?
 
-  @Option(help: "The rule by which what replicas learned moves the global weights (default: sgd).")
+  @Option(
+    help: "The optimizer that moves the global weights by what replicas learned (default: sgd).")
   var outerOptimizer: Meeting.OuterRule?
 
   @Option(
     help: ArgumentHelp(
-      "How far an outer step goes (default: 1 for sgd, 0.7 for nesterov).", valueName: "rate"))
+      "The outer learning rate (default: 1 for sgd, 0.7 for nesterov).", valueName: "rate"))
   var outerLearningRate: Double?
 
-  @Option(help: "How much of the outer velocity stays, for nesterov (default: 0.9).")
+  @Option(help: "The outer momentum coefficient, for nesterov (default: 0.9).")
   var outerMomentum: Double?
 
   @Option(
@@ -41,22 +44,24 @@ struct ReplicaOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Lets a fragment's exchange travel under this many steps (default: 0).", valueName: "steps"))
+      "Overlaps a fragment's exchange with this many steps (default: 0).", valueName: "steps"))
   var overlapSteps: Int?
 
   @Option(
-    help: "How much of its own weights a replica keeps at an exchange, 0 up to 1 (default: 0).")
+    help:
+      "How much of its own weights a replica keeps at an exchange, at least 0 and less than 1 (default: 0)."
+  )
   var mix: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Averages the replicas' weights after each of the first steps, this many (default: 0).",
+      "Averages the replicas' weights after each of this many first steps (default: 0).",
       valueName: "steps"))
   var warmUpSteps: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Slows a rank down, which sleeps FACTOR - 1 times as long as it computed after each step.",
+      "Slows a rank down: after each step it sleeps FACTOR - 1 times as long as it computed.",
       valueName: "rank:factor"))
   var straggler: Straggler?
 
@@ -95,7 +100,7 @@ struct ReplicaOptions: ParsableArguments {
     try OptionBounds.check("warm-up-steps", warmUpSteps, in: 0...OptionBounds.most)
   }
 
-  /// Makes sure that replicas can meet so.
+  /// Makes sure that replicas can meet in this way.
   func checkMeeting() throws {
     do { try meeting.check() } catch { throw ValidationError("\(error)") }
   }

@@ -6,7 +6,7 @@ struct ResumedPlan {
   let plan: Plan
   /// Whether the placements of the layers are the state's, and not those of a strategy.
   let placesAsBefore: Bool
-  /// What a user should know.
+  /// Remarks for the user.
   let notes: [String]
 
   /// Joins both.
@@ -16,7 +16,7 @@ struct ResumedPlan {
   /// - Parameters:
   ///   - kept: The plan of the state.
   ///   - named: The plan that the options name, or that was chosen.
-  ///   - options: Which options are given.
+  ///   - options: The options that are given.
   ///   - world: All ranks.
   /// - Throws: ``TrainingError`` where a part of both cannot be together.
   init(
@@ -46,7 +46,7 @@ struct ResumedPlan {
         "The state's plan is for \(before) ranks, not \(ranks): the plan is data, as no --strategy is given."
       )
     }
-    // A host's ranks share the weights by themselves, where they can.
+    // A host's ranks share one copy of the weights by default, where they can.
     if before == ranks, placesAsBefore || !isSharded, !options.decidesUpdate, kept.update != .shared
     {
       plan.update = kept.update
@@ -54,7 +54,7 @@ struct ResumedPlan {
     (self.plan, self.notes) = (plan, notes)
   }
 
-  /// How many ranks train in step.
+  /// How many ranks train synchronously.
   private static func ranks(ofReplica meeting: Meeting, over world: Communicator) -> Int {
     if meeting.isEveryStep { return world.size }
     switch meeting.replica {

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for what a run looks out for while it goes on.
+/// The options for what a run checks.
 struct SafetyOptions: ParsableArguments {
   /// What to do about a step whose loss is NaN or infinite.
   enum Answer: String, CaseIterable, ExpressibleByArgument {
@@ -17,7 +17,8 @@ struct SafetyOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What to do about a step whose loss is NaN or infinite: end the run, or leave out the step."))
+      "What to do about a step whose loss is NaN or infinite: end the run, or skip the step's update."
+    ))
   var onNonfinite: Answer = .stop
 
   func validate() throws {

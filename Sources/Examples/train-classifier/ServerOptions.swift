@@ -30,7 +30,7 @@ struct ServerOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What servers do about stale gradients: none, constant:L or adaptive:L (delay compensation), scaled "
+      "How servers treat stale gradients: none, constant:L or adaptive:L (delay compensation), scaled "
         + "(the rate, by the staleness), nesterov:N (momentum at each N-th) (default: none).",
       valueName: "rule"))
   var compensation: Staleness.Compensation?

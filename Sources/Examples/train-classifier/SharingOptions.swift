@@ -2,23 +2,23 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// What is split over the ranks.
+/// What is sharded over the ranks.
 enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
 
-  /// Those that are there.
+  /// The available strategies.
   static let available: [Strategy] = [.data, .model, .hybrid, .downpour, .easgd, .auto]
 
-  /// What help offers.
+  /// The values that help lists.
   static var allValueStrings: [String] { available.map(\.rawValue) }
 }
 
-/// The options of strategies that divide weights.
+/// The options of strategies that shard weights.
 struct SharingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Ranks as DATAxMODEL: DATA groups with different examples, each of MODEL ranks that share the "
-        + "weights (default: one group).", valueName: "grid"))
+      "Ranks as DATAxMODEL: DATA groups with different examples, each of MODEL ranks that hold shards of "
+        + "one copy of the weights (default: one group).", valueName: "grid"))
   var grid: GridShape?
 
   @Option(
@@ -31,7 +31,7 @@ struct SharingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "With --strategy auto, the file that keeps what these ranks were measured to do (default: one in the folder of "
+      "With --strategy auto, the file that keeps the measurements of these ranks (default: one in the folder of "
         + "cached files).", valueName: "file"))
   var profile: String?
 
@@ -55,7 +55,8 @@ struct SharingOptions: ParsableArguments {
     }
     if variableBatch, strategy != .hybrid || transition == .atOnce {
       throw ValidationError(
-        "--variable-batch needs --strategy hybrid and --transition b or c: others take one turn.")
+        "--variable-batch needs --strategy hybrid and --transition b or c: with a there is one turn."
+      )
     }
   }
 }

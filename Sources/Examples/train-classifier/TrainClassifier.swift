@@ -7,7 +7,7 @@ import ExampleSupport
 struct TrainClassifier: TrainingProgram {
   static let configuration = CommandConfiguration(
     commandName: "train-classifier",
-    abstract: "Trains a neural network that tells images apart, on any number of ranks.",
+    abstract: "Trains a neural network on images, tables or arrays, on any number of ranks.",
     discussion: """
       Every rank computes the gradient of its part of each batch; all-reduce makes it that of the whole \
       batch; every rank then takes the same step. With --strategy model the ranks share the weights of the \
@@ -121,7 +121,7 @@ struct TrainClassifier: TrainingProgram {
       { Sequential(try makeLayers(for: data.training)) }, input: data.training.exampleShape,
       globalBatchSize: batch, steps: min(options.steps ?? all, all) * options.epochs,
       optimizer: options.learning.rule, profile: options.sharing.profile)
-    // Who only wants to see the plan runs nothing that measuring would delay.
+    // With --print-plan nothing runs that measuring would delay.
     work.measuresAnyway = options.printPlan
     let chosen = try AutomaticPlan(for: work, over: world)
     for note in chosen.notes { console.note(note) }

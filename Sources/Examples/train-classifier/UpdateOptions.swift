@@ -2,12 +2,12 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for who updates the weights.
+/// The options for which ranks update which weights.
 struct UpdateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Who updates the weights: each rank all (replicated), or a part, of copies (sharded) or of one copy "
-        + "a host (shared) (default: shared where ranks share a host, else sharded; replicated for "
+      "Which weights a rank updates: all (replicated), a shard of its own copy (sharded), or a shard of the one "
+        + "copy that its host has (shared) (default: shared where ranks share a host, else sharded; replicated for "
         + "--compress, --wire-format and --algorithm).", valueName: "mode"))
   var update: UpdateMode?
 
@@ -42,7 +42,7 @@ struct UpdateOptions: ParsableArguments {
     }
     if options.needsFigures, let update, update != .replicated {
       throw ValidationError(
-        "--clip and --optimizer lars need norms, which are added up in another order at each number of "
+        "--clip and --optimizer lars need norms, which are added up in a different order at each number of "
           + "ranks: --reproducible \(reproducible) works with them under --update replicated only."
       )
     }
@@ -50,7 +50,7 @@ struct UpdateOptions: ParsableArguments {
 }
 
 extension ClassifierOptions {
-  /// Whether gradients are made smaller between hosts.
+  /// Whether gradients are compressed between hosts.
   fileprivate var isCompressed: Bool { compression.name != WholeGradient(as: .full).name }
 
   /// The option that says so.

@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What can go wrong in training other than bad data.
+/// The errors of training other than bad data.
 enum LinregError: ExitCoded, CustomStringConvertible {
   /// The learning rate makes the loss grow.
   case diverged(rate: Double, safe: Double)

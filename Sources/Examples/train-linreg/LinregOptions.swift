@@ -22,7 +22,7 @@ enum LinregStrategy: String, CaseIterable, ExpressibleByArgument {
 struct LinregOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What to learn from: FILE.csv, of comma-separated numbers, or FILE.npy, [rows, columns].",
+      "The data: FILE.csv, of comma-separated numbers, or FILE.npy, [rows, columns].",
       valueName: "file"))
   var data: String?
 
@@ -57,7 +57,7 @@ struct LinregOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How the sums of the ranks are added; automatic chooses by size and ranks.",
+      "The algorithm that adds up the ranks' sums; automatic chooses by size and ranks.",
       valueName: "name"))
   var algorithm: ReductionAlgorithm = .automatic
 
@@ -69,7 +69,8 @@ struct LinregOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The step, in standard units (default: chosen safely from the data).", valueName: "alpha"))
+      "The learning rate, in standard units (default: chosen safely from the data).",
+      valueName: "alpha"))
   var learningRate: Double?
 
   @Option(

@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What a run found, for people and for programs.
+/// The result of a run, for people and for programs.
 struct LinregResult {
   let problem: Problem
   let options: LinregOptions
@@ -39,16 +39,16 @@ struct LinregResult {
     ])
   }
 
-  /// What to say if theta should have settled and had not.
+  /// A remark if theta should have converged and has not.
   ///
-  /// Single batches keep theta moving, and who gives --epochs knows that they end it.
+  /// Single batches keep theta moving, and --epochs is a deliberate end.
   var warning: String? {
     guard ending == .outOfEpochs, options.epochs == nil, settings.batchSize == nil else {
       return nil
     }
     return "warning: after \(epochs.grouped) epochs theta still changes by "
-      + "\(lastChange.formatted(digits: 2)) an epoch, as it does where features nearly depend on "
-      + "each other; raise --epochs."
+      + "\(lastChange.formatted(digits: 2)) an epoch, as it does where features are nearly "
+      + "linearly dependent; raise --epochs."
   }
 
   /// Facts, theta and checks as a text.
@@ -137,7 +137,7 @@ struct LinregResult {
     lines.add([
       "exact least squares",
       check.exactDifference.map { $0.formatted(digits: 2) }
-        ?? "none: the features depend on each other, so no theta is the only best one",
+        ?? "none: the features are linearly dependent, so the best theta is not unique",
     ])
     return lines.text
   }

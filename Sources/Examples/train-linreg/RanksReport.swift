@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What each rank adds up in the first step, and what the reduction makes of it.
+/// The sums of each rank in the first step, and the result of the reduction.
 struct RanksReport {
   /// The table, on the root; empty elsewhere.
   let text: String

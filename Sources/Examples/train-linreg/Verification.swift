@@ -1,12 +1,12 @@
 import AllReduce
 import ExampleSupport
 
-/// What one process, with all examples, says of the ranks' result.
+/// The check of the ranks' result by one process with all examples.
 struct Verification {
   /// How far theta in standard units is from that of the same descent in one process.
   /// Nil where theta is not found by descent.
   let serialDifference: Double?
-  /// Theta by solving least squares; nil if the features depend on each other.
+  /// Theta by solving least squares; nil if the features are linearly dependent.
   let exactTheta: [Double]?
   /// How far theta is from ``exactTheta``.
   let exactDifference: Double?
@@ -28,7 +28,7 @@ struct Verification {
   ///
   /// - Parameters:
   ///   - all: On the root all examples, in their own units; used up.
-  ///   - theta: What was found, in the data's own units.
+  ///   - theta: The result, in the data's own units.
   ///   - world: All ranks.
   /// - Returns: On the root what it found; nil elsewhere.
   /// - Throws: What the communicator throws.
@@ -52,10 +52,10 @@ struct Verification {
   ///
   /// - Parameters:
   ///   - all: On the root all examples, in their own units; used up.
-  ///   - problem: What all ranks know.
-  ///   - settings: Those of the ranks' descent.
-  ///   - epochs: How many it took.
-  ///   - theta: What it found, in standard units.
+  ///   - problem: The facts about the data that all ranks know.
+  ///   - settings: The settings of the ranks' descent.
+  ///   - epochs: The number of epochs that it took.
+  ///   - theta: Its result, in standard units.
   ///   - units: These units.
   ///   - world: All ranks.
   /// - Returns: On the root what it found; nil elsewhere.

@@ -4,17 +4,19 @@ extension SafetensorsFile {
   /// The file's tensor for each of a network's or a state's.
   ///
   /// - Parameters:
-  ///   - tensors: What is wanted.
+  ///   - tensors: The wanted tensors.
   ///   - left: Prefixes of the names of tensors that the file may also hold.
   /// - Returns: One for each of `tensors`, in their order.
-  /// - Throws: ``DataError`` that names both, if one is missing, has another shape or type, or is too much.
+  /// - Throws: ``DataError`` that names both, if a tensor is missing, has a different shape or type, or is one too
+  ///   many.
   func entries<Scalar: NetworkScalar>(
     for tensors: [StateTensor<Scalar>], leavingOut left: [String] = []
   ) throws(DataError) -> [SafetensorsEntry] {
     func other(_ expected: String, _ found: String) -> DataError {
       DataError(
         file: path, expected: expected, found: found,
-        advice: "it is of another network or optimizer: take the options that it was trained with")
+        advice:
+          "it belongs to a different network or optimizer; use the options it was trained with")
     }
     let names = Set(tensors.map(\.name))
     let surplus = entries.first { entry in

@@ -3,7 +3,7 @@ package import AllReduceNN
 /// A file of named tensors in the safetensors format, as Python's `safetensors` reads and writes it.
 ///
 /// Eight bytes say how long the header is; the header is json: a type, a shape and a place for each
-/// tensor, and texts; then come the tensors' bytes. The file is mapped: only what is looked at is read.
+/// tensor, and strings; then come the tensors' bytes. The file is mapped: only what is looked at is read.
 /// https://github.com/huggingface/safetensors
 package final class SafetensorsFile {
   /// The file.

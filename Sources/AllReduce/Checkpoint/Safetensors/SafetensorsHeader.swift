@@ -83,7 +83,7 @@ struct SafetensorsHeader {
     do {
       node = try JSONReader.read(String(decoding: text, as: UTF8.self))
     } catch {
-      throw wrong("a header of json", "what is none: \(error.reason)")
+      throw wrong("a header that is JSON", error.reason)
     }
     do {
       return (try SafetensorsHeader(node, dataBytes: bytes.count - start), start)
@@ -92,7 +92,7 @@ struct SafetensorsHeader {
     }
   }
 
-  /// What is wrong with a header.
+  /// A mistake in a header.
   private struct Mistake: Error {
     let expected: String
     let found: String
@@ -100,7 +100,7 @@ struct SafetensorsHeader {
 
   private init(_ node: JSONNode, dataBytes: Int) throws(Mistake) {
     guard case .object(let members) = node.value else {
-      throw Mistake(expected: "an object of tensors", found: node.summary)
+      throw Mistake(expected: "a JSON object with a member for each tensor", found: node.summary)
     }
     var metadata: [(name: String, text: String)] = []
     var entries: [SafetensorsEntry] = []
@@ -140,12 +140,12 @@ struct SafetensorsHeader {
     // Some programs write null where there is none.
     if case .null = node.value { return [] }
     guard case .object(let members) = node.value else {
-      throw Mistake(expected: "an object of metadata", found: node.summary)
+      throw Mistake(expected: "metadata as a JSON object", found: node.summary)
     }
     var texts: [(name: String, text: String)] = []
     for (name, node) in members {
       guard case .text(let text) = node.value else {
-        throw Mistake(expected: "a text for \"\(name)\" in the metadata", found: node.summary)
+        throw Mistake(expected: "a string for \"\(name)\" in the metadata", found: node.summary)
       }
       texts.append((name, text))
     }

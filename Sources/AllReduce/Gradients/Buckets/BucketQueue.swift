@@ -30,7 +30,7 @@ final class BucketQueue {
   /// Notes when each bucket was under way; nil for not.
   ///
   /// - Parameters:
-  ///   - recorder: What notes it.
+  ///   - recorder: The recorder of their spans.
   ///   - names: How buckets are called, in the order in which they start.
   func record(_ recorder: SpanRecorder?, _ names: [String]) {
     spans = recorder.map { BucketSpans($0, names) }

@@ -21,7 +21,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
 
   /// The elements of each bucket, ascending.
   let ranges: [Range<Int>]
-  /// What this rank has moved for it.
+  /// The bytes that this rank has moved for it.
   var traffic: Traffic { tally.traffic }
   /// The algorithm that reduces the largest bucket.
   var algorithm: ReductionAlgorithm {
@@ -52,13 +52,13 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// Prepares to add up a range. Collective where gradients are compressed.
   ///
   /// - Parameters:
-  ///   - memory: What holds it; nil where the group has one rank.
+  ///   - memory: The arena that holds it; nil where the group has one rank.
   ///   - range: The gradient.
   ///   - header: The totals, just in front of the range; empty for none. They travel in the first bucket, but where
   ///     that may round them or leave them on some ranks, by themselves.
   ///   - headerIsApart: Whether they do so in any case.
-  ///   - parts: What will be reported as ready; what lies between travels too.
-  ///   - matrices: Which parts are matrices, ascending.
+  ///   - parts: The ranges that will be reported as ready; elements between them travel too.
+  ///   - matrices: The parts that are matrices, ascending.
   ///   - communicator: The ranks.
   ///   - goal: Where the sum is afterwards.
   ///   - transport: How it travels.
@@ -122,7 +122,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// Moves what is under way, and releases what has ended.
   func makeProgress() throws { try queue.makeProgress() }
 
-  /// Starts what is left, and waits until all is added up.
+  /// Starts the remaining buckets, and waits until all are added up.
   func finish() throws {
     guard communicator.size > 1, let memory else { return }
     let from = recorder.map { _ in SpanRecorder.now() }
@@ -150,7 +150,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   }
 
   private func start(_ slice: ArenaSlice<Scalar>) throws {
-    // Shards have other sizes on other ranks, so buckets begin elsewhere there.
+    // Shards have different sizes on other ranks, so buckets begin elsewhere there.
     let name = CallName.bucket(queue.startedCount)
     let algorithm = transport.algorithm
     try queue.start {

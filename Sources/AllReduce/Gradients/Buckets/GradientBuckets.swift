@@ -1,4 +1,4 @@
-/// A gradient's memory cut into buckets, and which of them are complete.
+/// The buckets of a gradient's memory, and which of them are complete.
 ///
 /// Buckets are reduced from the front, in the same order on all ranks. What is ready may come in any
 /// order: a bucket waits until all that belongs to it, and all buckets in front of it, are complete.
@@ -14,7 +14,7 @@ package struct GradientBuckets {
   ///
   /// - Parameters:
   ///   - memory: All elements that are reduced in buckets.
-  ///   - parts: Those that are reported as they get ready, ascending and within the memory.
+  ///   - parts: The ranges that are reported as they get ready, ascending and within the memory.
   ///   - bucketCount: The most elements of a bucket, rounded up to whole cache lines.
   ///   - perLine: Elements of a cache line.
   package init(_ memory: Range<Int>, parts: [Range<Int>], bucketCount: Int, perLine: Int) {

@@ -1,4 +1,4 @@
-/// Reductions under way, first in, first out, in memory that is taken once.
+/// Reductions under way, first in, first out, in memory that is allocated once.
 ///
 /// A reduction that is under way cannot be copied, so arrays cannot hold it.
 struct PendingQueue: ~Copyable {

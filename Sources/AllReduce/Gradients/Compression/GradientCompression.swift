@@ -1,29 +1,30 @@
 public import AllReduceMPI
 
-/// How gradients are made smaller where they cross a network.
+/// How gradients are compressed where they cross a network.
 ///
-/// Either every number travels in fewer bits (`none`, `bfloat16`, `float16`), or less than all of it travels
-/// (``TopK``, ``PowerSGD``) and each host keeps what it did not send and adds it to its next gradient: error
-/// feedback, without which such an exchange need not converge (Karimireddy, Rebjock, Stich and Jaggi, 2019).
+/// Either every number travels in fewer bits (`none`, `bfloat16`, `float16`), or only part of the gradient's
+/// information travels (``TopK``, ``PowerSGD``) and each host keeps what it did not send and adds it to its next
+/// gradient: error feedback, without which such an exchange may not converge (Karimireddy, Rebjock, Stich and Jaggi,
+/// 2019).
 ///
 /// All ranks must name the same compression. All end with the same bits.
 public protocol GradientCompression: Sendable {
   /// Its name with its arguments, as in options and output: "topK:0.01".
   var name: String { get }
-  /// In how many bits numbers travel between hosts, where every number travels.
+  /// The format of numbers between hosts, where every number travels.
   var wireFormat: WireFormat { get }
 }
 
-/// A compression that sends less than a number for each of the gradient's.
+/// A compression that does not send a number for each element of the gradient.
 package protocol PartialCompression: GradientCompression {
   /// Whether what did not travel is added to the next gradient. Without it, it is lost.
   var errorFeedback: Bool { get }
 
   /// Makes what exchanges gradients. Collective over the plan's ranks.
   ///
-  /// - Parameter plan: What is exchanged, and among which ranks.
+  /// - Parameter plan: The gradient to exchange, and its ranks.
   /// - Returns: The exchange, with memory for what the rank keeps.
-  /// - Throws: What making it throws.
+  /// - Throws: The errors of making it.
   func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
     _ plan: CompressionPlan<Scalar>
   ) throws -> any CompressedExchange<Scalar>
@@ -34,7 +35,7 @@ extension GradientCompression {
   public var wireFormat: WireFormat { .full }
 }
 
-/// Sums a gradient over the ranks of a group while less than all of it travels.
+/// Sums a gradient over the ranks of a group, of which only part travels.
 package protocol CompressedExchange<Scalar>: AnyObject {
   /// The gradient's numbers.
   associatedtype Scalar: ReducibleScalar & BinaryFloatingPoint
@@ -50,15 +51,15 @@ package protocol CompressedExchange<Scalar>: AnyObject {
   func finish() throws
 }
 
-/// What a compressed exchange is made for.
+/// The gradient and the ranks of a compressed exchange.
 package struct CompressionPlan<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   /// The gradient, with whatever is in front; before an exchange the host's, afterwards the sum.
   package let memory: UnsafeMutableBufferPointer<Scalar>
   /// The elements that are exchanged, in the order in which they get ready.
   package let buckets: [Range<Int>]
-  /// Those that are matrices, ascending.
+  /// The matrices among them, ascending.
   package let matrices: [GradientMatrix]
-  /// Who exchanges: one rank a host, or all ranks where each counts as a host.
+  /// The ranks that exchange: one rank a host, or all ranks where each counts as a host.
   package let communicator: Communicator
   /// How whole vectors are to travel among them.
   package let algorithm: ReductionAlgorithm

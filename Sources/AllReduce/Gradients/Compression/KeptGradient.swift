@@ -21,7 +21,7 @@ struct KeptGradient<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     plan.memory.baseAddress.unsafelyUnwrapped + place
   }
 
-  /// What is kept from a place on.
+  /// The kept elements from a place on.
   func kept(_ place: Int) -> UnsafeMutablePointer<Scalar> {
     memory.values.baseAddress.unsafelyUnwrapped + place
   }

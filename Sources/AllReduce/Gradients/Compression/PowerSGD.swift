@@ -1,13 +1,13 @@
 package import AllReduceMPI
 internal import AllReduceNN
 
-/// Of each matrix M of the gradient only two narrow ones travel, whose product is near M; the rest waits.
+/// Sends two narrow matrices, whose product is near M, for each matrix M of the gradient; the rest is sent later.
 ///
 /// One step of the power method a reduction: P = M Q is summed over the hosts and made orthonormal, Q = Mᵀ P is
 /// summed, and P Qᵀ takes the place of M. Q is the next step's first guess. M is the gradient and what the
 /// host has kept; it keeps M - P (Mᵀ P)ᵀ. Biases, and matrices that would not get smaller, travel whole. Of
 /// a matrix of m by n numbers, rank (m + n) travel in each all-reduce's place of m n. It costs four products
-/// of M with narrow matrices, and as much memory again for what is kept. A sum of gradients of that rank
+/// of M with narrow matrices, and as much memory again for the error memory. A sum of gradients of that rank
 /// arrives as it is.
 ///
 /// Vogels, Karimireddy and Jaggi, "PowerSGD: practical low-rank gradient compression for distributed
@@ -46,6 +46,6 @@ public struct PowerSGD: PartialCompression {
 }
 
 extension GradientCompression where Self == PowerSGD {
-  /// Two matrices of this many columns for each of the gradient, with error feedback.
+  /// Sends two matrices of this many columns for each matrix of the gradient, with error feedback.
   public static func powerSGD(_ rank: Int) -> PowerSGD { PowerSGD(rank: rank) }
 }

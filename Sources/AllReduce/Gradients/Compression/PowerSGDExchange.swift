@@ -5,13 +5,13 @@ internal import AllReduceNN
 final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
   private let plan: CompressionPlan<Scalar>
   private let factors: [MatrixFactors]
-  /// What travels whole: what is no matrix, or would not get smaller.
+  /// The ranges that travel whole: not in a matrix, or not made smaller.
   private let whole: [Range<Int>]
   /// P of every matrix, `[rank, rows]`, then what travels whole.
   private let columns: TensorMemory<Scalar>
   /// Q of every matrix, `[rank, columns]`: this rank's, the sum's, and the next first guess.
   private let own, sum, guess: TensorMemory<Scalar>
-  /// Of the matrices, one after the other.
+  /// The error memory of the matrices, one after the other.
   private let memory: KeptGradient<Scalar>
   private let keptCount: Int
 
@@ -49,7 +49,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
     for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
   }
 
-  /// All is done at the end: the two sums of narrow matrices are too short to hide anything behind.
+  /// All is done at the end: the two sums of narrow matrices are too short to overlap with anything.
   func start(bucket: Int) throws {}
 
   func finish() throws {
@@ -96,7 +96,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   }
 }
 
-/// A matrix, and where its narrow ones and what is kept of it begin.
+/// A matrix, and the places of its narrow matrices and of its error memory.
 private struct MatrixFactors {
   let start: Int
   let sizes: CompressionKernels.Sizes

@@ -1,11 +1,11 @@
 package import AllReduceMPI
 
-/// Of each bucket only the numbers of greatest magnitude travel, with their places; the rest waits.
+/// Sends only the numbers of greatest magnitude of each bucket, with their places; the rest is sent later.
 ///
 /// Each host adds what it has kept to its gradient, takes the largest numbers out of the sum, all-gathers
 /// them with those of the other hosts, and adds them up in the hosts' order. Sent by each of h hosts:
 /// 2 (h - 1) fraction N numbers, where a ring sends 2 (h - 1)/h N. So it pays at small fractions and few
-/// hosts. It costs a few passes over the gradient, and as much memory again for what is kept. Nothing is
+/// hosts. It costs a few passes over the gradient, and as much memory again for the error memory. Nothing is
 /// lost, but much is late: a number waits about 1/fraction steps, and momentum and learning rate must bear that.
 ///
 /// Stich, Cordonnier and Jaggi, "Sparsified SGD with memory" (2018); Lin et al., "Deep gradient
@@ -43,6 +43,6 @@ public struct TopK: PartialCompression {
 }
 
 extension GradientCompression where Self == TopK {
-  /// That part of the numbers, the largest of each bucket, with error feedback.
+  /// Sends this fraction of the numbers, the largest of each bucket, with error feedback.
   public static func topK(_ fraction: Double) -> TopK { TopK(fraction: fraction) }
 }

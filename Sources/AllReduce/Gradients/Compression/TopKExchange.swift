@@ -60,7 +60,7 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
   }
 }
 
-/// What the ranks send of a bucket, a block each: numbers, then their places.
+/// The blocks that the ranks send of a bucket: numbers, then their places.
 private struct SparseMessage {
   let count: Int
   let stride: Int

@@ -1,8 +1,8 @@
 public import AllReduceMPI
 
-/// Every number of a gradient travels, in full or in 16 bits: see ``WireFormat`` for what that changes.
+/// Sends every number of a gradient, in full or in 16 bits; ``WireFormat`` has the effects.
 public struct WholeGradient: GradientCompression {
-  /// In how many bits numbers travel between hosts.
+  /// The format of numbers between hosts.
   public let wireFormat: WireFormat
 
   /// Lets numbers travel in a format.

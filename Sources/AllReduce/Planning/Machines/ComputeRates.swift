@@ -6,7 +6,7 @@ package import AllReduceNN
   internal import Darwin
 #endif
 
-/// What a rank computes in which time, while the other ranks of its host compute too.
+/// The speed of a rank's computation while the other ranks of its host compute too.
 package struct ComputeRates: Equatable, Sendable {
   /// The three products of a dense layer, measured.
   package struct Product: Equatable, Sendable {
@@ -41,7 +41,7 @@ package struct ComputeRates: Equatable, Sendable {
     package let hosts: Int?
     package let forward: Double
     package let backward: Double
-    /// Of the backward pass that computes no gradient of the input.
+    /// The backward pass without the gradient of the input.
     package let backwardWithoutInput: Double
 
     package init(
@@ -67,7 +67,7 @@ package struct ComputeRates: Equatable, Sendable {
   package var convolutionOperationsPerSecond: Double
   /// Bytes a second that a rank reads or writes in memory.
   package var memoryBytesPerSecond: Double
-  /// What each layer costs a pass, whatever its size.
+  /// The fixed cost of each layer in a pass.
   package var layerSeconds: Double
   /// Products that were measured; empty where `operationsPerSecond` says it all.
   package var products: [Product]
@@ -108,7 +108,7 @@ package struct PassSeconds: Equatable, Sendable {
   package var forward = 0.0
   /// With the gradients of the parameters alone.
   package var parameterGradients = 0.0
-  /// What the gradient of the input takes in addition.
+  /// The additional time of the gradient of the input.
   package var inputGradient = 0.0
 }
 
@@ -166,7 +166,7 @@ extension ComputeRates {
       inputGradient: computed + moved(work.backwardElements) / (operations > 0 ? 2 : 1))
   }
 
-  /// What was measured of a layer, between two numbers of examples along a straight line; nil for nothing.
+  /// The measured time of a layer, interpolated linearly between two numbers of examples; nil if it was not measured.
   private func measured(_ summary: String, _ input: Shape, _ rows: Int) -> PassSeconds? {
     let found = layers.filter {
       $0.hosts == nil && $0.layer == summary && Shape($0.input) == input

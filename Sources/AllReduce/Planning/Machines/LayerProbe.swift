@@ -1,11 +1,11 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// Measures the passes of a network's layers, whole and as the shards that plans may make of them, on all ranks at once;
-/// and whole with the examples that ranks have if only the first hosts compute, while the others rest.
+/// Measures the passes of a network's layers, whole and as the shards that plans may make of them, on all ranks at
+/// once; and whole with the examples that ranks have if only the first hosts compute, while the others rest.
 ///
-/// Layers run one after the other with inputs of their own, as often as a budget allows, so that each finds the memory's
-/// caches as a step leaves them.
+/// Layers run one after the other with inputs of their own, as often as a budget allows, so that each finds the
+/// memory's caches as a step leaves them.
 package struct LayerProbe {
   /// A layer of a size, and how many examples it gets.
   private struct Case: Hashable {
@@ -25,7 +25,7 @@ package struct LayerProbe {
     var hosts: Int?
   }
 
-  /// Of more hosts, what fewer of them compute is taken to be what all do.
+  /// The most hosts of which subsets are measured; of more hosts, a subset is assumed to compute as fast as all.
   private static let mostHosts = 4
 
   private let world: Communicator

@@ -79,7 +79,7 @@ package struct MachineProbe {
       let seconds = (clock.now - from) / .seconds(1)
       found.append(seconds)
       spent += seconds
-      // All go on as long as the first rank does.
+      // All ranks continue as long as the first one does.
       let wants = found.count < 3 || (spent < budget && found.count < 200)
       goesOn = try ranks.allReduce(Int32(ranks.isRoot && wants ? 1 : 0), .maximum) == 1
     }
@@ -89,7 +89,7 @@ package struct MachineProbe {
   // MARK: Exchanges
 
   private func hostLevel(_ memory: Double) throws -> MachineProfile.Level {
-    // Hosts may have other numbers of ranks, but each measures alone; the largest speaks.
+    // Hosts may have different numbers of ranks, but each measures alone; the largest speaks.
     let most = world.hosts.map(\.count).max() ?? 1
     var curves: [ExchangeKind: TimeCurve] = [:]
     if host.size == most, most > 1 { curves = try self.curves(over: host) }

@@ -5,7 +5,7 @@ extension MachineProfile {
     package var hosts: Int
     /// The ranks of each.
     package var ranksPerHost: Int
-    /// What a host's link carries in a second, each way, in bytes.
+    /// The bandwidth of a host's link in each direction, in bytes a second.
     package var linkBytesPerSecond: Double
     /// Seconds from the start of a message until its first byte is at another host.
     package var linkLatency: Double

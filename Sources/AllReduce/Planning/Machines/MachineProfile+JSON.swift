@@ -8,9 +8,9 @@ extension MachineProfile {
   /// Reads a profile.
   ///
   /// - Parameters:
-  ///   - json: What ``json`` writes; `docs/schemas.md` has the form.
+  ///   - json: The text that ``json`` gives; its form is in `docs/schemas.md`.
   ///   - file: Its name, for errors.
-  /// - Throws: ``ProfileError`` with the line, and the figure that is missing, negative, or falls.
+  /// - Throws: ``ProfileError`` with the line, and the figure that is missing, negative, or descending.
   package init(json: String, file: String) throws(ProfileError) {
     do throws(JSONReader.Mistake) {
       let root = try JSONReader.read(json, version: MachineProfile.version)
@@ -24,7 +24,7 @@ extension MachineProfile {
       }
       if ranksPerHost.isEmpty { throw list.mistake("has no host in ranks_per_host") }
       if ranksPerHost.count > 1, root.optional("network") == nil {
-        throw root.mistake("has \(ranksPerHost.count) hosts in ranks_per_host, and no network")
+        throw root.mistake("has \(ranksPerHost.count) hosts in ranks_per_host, but no network")
       }
       var overlap = Overlap()
       if let node = root.optional("overlap") {

@@ -9,7 +9,7 @@ package struct MachineProfile: Equatable, Sendable {
   package struct Level: Equatable, Sendable {
     /// The least time of any exchange, in seconds.
     package var latency: Double
-    /// What a link carries in a second, each way.
+    /// The bandwidth of a link in each direction, in bytes a second.
     package var bytesPerSecond: Double
     /// The number of ranks that the curves are of: of a host, or one on each host.
     package var ranks: Int
@@ -24,7 +24,7 @@ package struct MachineProfile: Equatable, Sendable {
     }
   }
 
-  /// What products and the link cost each other while both are busy.
+  /// How much matrix products and the link slow each other down while both are busy.
   package struct Overlap: Equatable, Sendable {
     /// How many times as long products take while the link is busy.
     package var computeSlowDown: Double
@@ -46,9 +46,9 @@ package struct MachineProfile: Equatable, Sendable {
   package var host: Level
   /// Ranks of several hosts; nil where there is one.
   package var network: Level?
-  /// What a rank computes.
+  /// The speed of a rank's computation.
   package var compute: ComputeRates
-  /// What overlap costs.
+  /// The cost of overlap.
   package var overlap: Overlap
 
   package init(
@@ -100,7 +100,7 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
 
   package var description: String { rawValue.split(separator: "_").joined(separator: "-") }
 
-  /// What a rank sends at least, as a part of its buffer.
+  /// The least that a rank sends, as a fraction of its buffer.
   package func volume(ranks: Int) -> Double {
     let share = Double(ranks - 1) / Double(ranks)
     return self == .allReduce ? 2 * share : share
@@ -119,9 +119,9 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
 
 /// Ranks that exchange with each other, and how they lie.
 package struct RankGroup: Hashable, Sendable {
-  /// How many they are.
+  /// The number of ranks.
   package let ranks: Int
-  /// How many hosts they are on.
+  /// The number of hosts that they are on.
   package let hosts: Int
   /// How many such groups use a host's link at once; of groups on one host, 1.
   package let sharing: Int
@@ -156,14 +156,14 @@ package struct RankGroup: Hashable, Sendable {
 extension MachineProfile {
   /// How long an exchange takes.
   ///
-  /// It is the level's curve where the group is the one that was measured. For another number of ranks the bytes are
-  /// scaled to as much as a rank sends there, and each step more or less costs a latency. Groups that share a link
+  /// It is the level's curve where the group is the one that was measured. For a different number of ranks the bytes
+  /// are scaled to as much as a rank sends there, and each step more or less costs a latency. Groups that share a link
   /// carry their bytes over it one after the other.
   ///
   /// - Parameters:
-  ///   - kind: What is exchanged.
-  ///   - bytes: Of a rank's whole buffer.
-  ///   - group: Who exchanges.
+  ///   - kind: The kind of exchange.
+  ///   - bytes: The size of a rank's whole buffer.
+  ///   - group: The ranks that exchange.
   /// - Returns: Seconds; they never fall with bytes.
   package func seconds(_ kind: ExchangeKind, bytes: Double, over group: RankGroup) -> Double {
     if group.ranks < 2 || bytes <= 0 { return 0 }

@@ -2,7 +2,7 @@ internal import AllReduceMPI
 
 /// A profile of machines that cannot be used, or machines that cannot be planned for.
 package struct ProfileError: ExitCoded, CustomStringConvertible, Equatable {
-  /// What is wrong, with the figure.
+  /// A sentence that says what is wrong, with the figure.
   package let description: String
   /// 64, wrong usage; 65 where a file is wrong.
   package let exitCode: Int32

@@ -50,7 +50,7 @@ package struct TimeCurve: Equatable, Sendable {
     ])
   }
 
-  /// What keeps points from being a curve, with the figures; nil for nothing.
+  /// Why points are not a valid curve, with the figures; nil if they are.
   static func fault(in points: [Point]) -> String? {
     if points.isEmpty { return "has no point" }
     for point in points where !(point.bytes >= 0 && point.seconds >= 0 && point.seconds.isFinite) {
@@ -59,7 +59,7 @@ package struct TimeCurve: Equatable, Sendable {
     }
     for (before, point) in zip(points, points.dropFirst()) {
       if point.bytes <= before.bytes {
-        return "has \(point.bytes) bytes behind \(before.bytes): sizes have to ascend"
+        return "has \(point.bytes) bytes after \(before.bytes): sizes must be strictly ascending"
       }
       if point.seconds < before.seconds {
         return

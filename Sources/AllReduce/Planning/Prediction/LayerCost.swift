@@ -1,4 +1,4 @@
-/// What a layer in its place costs a rank in a step.
+/// The cost of a layer with its placement, for a rank in a step.
 package struct LayerCost: Equatable, Sendable {
   /// The learned numbers that a rank holds.
   package var parameters = 0
@@ -7,7 +7,7 @@ package struct LayerCost: Equatable, Sendable {
   /// Seconds of the exchange of its gradients, and bytes that a rank sends for it to other hosts.
   package var exchange = 0.0
   package var exchangeBytes = 0.0
-  /// Whether that goes on during the backward pass.
+  /// Whether that overlaps with the backward pass.
   package var overlaps = false
   /// The part of the gradients that is exchanged at once.
   package var piece = 1.0
@@ -16,7 +16,7 @@ package struct LayerCost: Equatable, Sendable {
   package var gatherBytes = 0.0
   /// Seconds of the update.
   package var update = 0.0
-  /// Bytes of memory: weights, gradients, what the optimizer remembers, activations.
+  /// Bytes of memory: weights, gradients, the optimizer's state, activations.
   package var memory = 0.0
   /// Whether the gradient of its input is on its way while those of its parameters are computed.
   package var sendsEarly = false
@@ -54,7 +54,7 @@ extension StepClock {
   ///
   /// - Parameters:
   ///   - cost: The layer's.
-  ///   - overlap: What overlap costs.
+  ///   - overlap: The cost of overlap.
   mutating func add(_ cost: LayerCost, _ overlap: MachineProfile.Overlap) {
     forward(cost.passes.forward, gather: cost.gather, overlap)
     wait(cost.forwardConversion.seconds, sharesLink: false)

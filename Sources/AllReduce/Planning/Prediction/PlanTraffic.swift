@@ -127,7 +127,7 @@ struct PlanTraffic {
     }
   }
 
-  /// Batch norm's sums over ranks with other examples, where the mean is near the last one.
+  /// Batch norm's sums over ranks with different examples, where the mean is near the last one.
   private mutating func countStatistics(_ elements: [StepElement]) {
     let firstLearning = elements.firstIndex { $0.learns } ?? elements.count
     for (index, element) in elements.enumerated() {

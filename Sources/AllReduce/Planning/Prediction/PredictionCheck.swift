@@ -1,4 +1,4 @@
-/// Compares a predicted step with those that were taken, and finds which part of it is off.
+/// Compares a predicted step with measured ones, and finds the part with the largest error.
 package struct PredictionCheck: Sendable {
   /// The seconds of a step, or of its parts.
   package struct Parts: Sendable {
@@ -16,7 +16,7 @@ package struct PredictionCheck: Sendable {
   /// Steps after which it is made, and how many of the first do not count.
   package static let steps = 50
   package static let firstSteps = 5
-  /// How far they may part.
+  /// The largest difference that needs no remark, as a fraction.
   package static let tolerance = 0.2
 
   package let predicted: Parts
@@ -29,7 +29,7 @@ package struct PredictionCheck: Sendable {
     self.measured = measured
   }
 
-  /// What differs most; nil where the step is about as predicted.
+  /// The part that differs most; nil where the step is about as predicted.
   package var culprit: String? {
     guard abs(measured.step - predicted.step) > PredictionCheck.tolerance * predicted.step else {
       return nil
@@ -51,8 +51,8 @@ package struct PredictionCheck: Sendable {
   package var words: String {
     let first =
       "A step takes \(PredictionCheck.text(measured.step)) ms; predicted were "
-      + "\(PredictionCheck.text(predicted.step))."
-    return culprit.map { "\(first) What is off most: \($0)." } ?? first
+      + "\(PredictionCheck.text(predicted.step)) ms."
+    return culprit.map { "\(first) The largest error: \($0)." } ?? first
   }
 
   private static func text(_ seconds: Double) -> String {

@@ -1,9 +1,9 @@
-/// How far a step has come, as its layers are added from the last to the first.
+/// The clocks of a step, as its layers are added from the last to the first.
 ///
-/// That is the order of the backward pass; the forward pass is added along with it. While a rank computes, gradients are
-/// on the link, and both take longer for it (``MachineProfile/Overlap``). Every change keeps the order of two clocks: what
-/// is not ahead of another in any figure is not after the same layers either. So the fastest plan can be found by
-/// keeping, for each layout, the clocks that no other is ahead of in all figures.
+/// That is the order of the backward pass; the forward pass is added along with it. While a rank computes, gradients
+/// are on the link, and both take longer for it (``MachineProfile/Overlap``). Every change keeps the order of two
+/// clocks: what is not ahead of another in any figure is not after the same layers either. So the fastest plan can be
+/// found by keeping, for each layout, the clocks that no other is ahead of in all figures.
 struct StepClock: Equatable, Sendable {
   /// Seconds of passes, and of exchanges that are waited for.
   var seconds = 0.0
@@ -17,7 +17,7 @@ struct StepClock: Equatable, Sendable {
   /// Seconds of the step, if nothing else comes.
   var total: Double { seconds + pending + gathering }
 
-  /// Computes for a while; what is on the link goes on meanwhile.
+  /// Computes for a while; transfers on the link continue meanwhile.
   mutating func compute(_ work: Double, _ overlap: MachineProfile.Overlap) {
     let together = min(pending * overlap.linkSlowDown, work * overlap.computeSlowDown)
     seconds += together + (work - together / overlap.computeSlowDown)
@@ -45,7 +45,7 @@ struct StepClock: Equatable, Sendable {
   ///   - work: Seconds of computing.
   ///   - exchange: Seconds on the link.
   ///   - piece: The part of both that is exchanged at once, from 0 to 1.
-  ///   - overlap: What overlap costs.
+  ///   - overlap: The cost of overlap.
   mutating func learn(
     _ work: Double, exchange: Double, piece: Double, _ overlap: MachineProfile.Overlap
   ) {
@@ -56,7 +56,7 @@ struct StepClock: Equatable, Sendable {
     pending = max(pending, exchange * piece)
   }
 
-  /// Whether no figure of this one is behind the other's.
+  /// Whether no figure of this one is larger than the other's.
   func isAhead(of other: StepClock, inMemory: Bool) -> Bool {
     seconds <= other.seconds && pending <= other.pending && gathering <= other.gathering
       && (!inMemory || memory <= other.memory)

@@ -1,15 +1,15 @@
 internal import AllReduceNN
 
-/// What layers and conversions cost on some machines, under all plans of one grid and one kind of update.
+/// The costs of layers and conversions on given machines, under all plans of one grid and one update mode.
 struct StepCosts {
-  /// What holds for all plans.
+  /// The settings of all plans.
   struct Setting {
     let profile: MachineProfile
     let grid: GridShape
     let update: UpdateMode
     /// Examples of a rank.
     let rows: Int
-    /// Vectors that the optimizer remembers, as long as the weights.
+    /// The optimizer's state vectors, as long as the weights.
     let vectors: Int
     /// Nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
     var bucketBytes: Int?
@@ -57,8 +57,8 @@ struct StepCosts {
   ///
   /// - Parameters:
   ///   - conversion: Nil for none.
-  ///   - shape: Of one example, all features.
-  ///   - turns: In how many parts the group's examples come.
+  ///   - shape: The shape of one example, all features.
+  ///   - turns: The number of turns in which the group's examples come.
   /// - Returns: Its seconds and bytes; of one turn, where there are several.
   func conversion(
     _ conversion: Conversion?, of shape: Shape, turns: Int = 1
@@ -87,7 +87,7 @@ struct StepCosts {
     return cost
   }
 
-  /// What a rank sends to other hosts, the mean over the group.
+  /// The bytes that a rank sends to other hosts, the mean over the group.
   private func bytes(_ kind: ExchangeKind, _ whole: Double, _ group: RankGroup) -> Double {
     if group.hosts < 2 { return 0 }
     if kind == .allReduce, group.hosts < group.ranks {
@@ -101,7 +101,7 @@ struct StepCosts {
 
   // MARK: Layers
 
-  /// What a layer costs where it stands.
+  /// The cost of a layer at its place.
   mutating func cost(
     of planned: PlannedLayer<Float>, placement: Placement?, needsInputGradient: Bool
   ) -> LayerCost {
@@ -120,7 +120,7 @@ struct StepCosts {
     cost.backwardConversion =
       needsInputGradient
       ? conversion(planned.boundary.backward, of: planned.input) : LayerCost.ConversionCost()
-    // Messages move where gradients are told of in pieces.
+    // Messages move where gradients are reported in pieces.
     cost.sendsEarly = placement == .columns && setting.overlaps && data.hosts > 1
     cost.memory += cost.forwardConversion.memory + cost.backwardConversion.memory
     return cost
@@ -184,7 +184,7 @@ struct StepCosts {
     let copies = kind == .sharded ? data : allRanks
     let sum = kind == .data ? allRanks : data
     let mode = copies.ranks == 1 ? .replicated : setting.update
-    /// Reads and writes of an update: the weight and what is remembered.
+    /// Reads and writes of an update: the weight and the state.
     let touched = 2 * Double(setting.vectors + 1)
     let local = Double((copies.ranks + copies.hosts - 1) / copies.hosts)
     let bucket = Double(

@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// A layer, or what stands behind the last one, in the order of the forward pass.
+/// A layer, or the exchange after the last one, in the order of the forward pass.
 struct StepElement {
   /// Nil where only a conversion stands.
   let layer: PlannedLayer<Float>?

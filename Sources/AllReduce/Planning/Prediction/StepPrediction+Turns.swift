@@ -1,5 +1,5 @@
 extension StepPrediction {
-  /// What stands behind a conversion that runs in turns: in each its examples are gathered, computed, and their gradients
+  /// The layers after a conversion that runs in turns: in each its examples are gathered, computed, and their gradients
   /// scattered.
   static func inTurns(
     _ elements: [StepElement], _ found: inout [Layer], _ cut: Int, _ firstLearning: Int,
@@ -8,7 +8,7 @@ extension StepPrediction {
     let turns = costs.setting.grid.model
     var turn = costs.ofTurn()
     guard let first = elements[cut].layer else { return StepClock() }
-    // In turns the layers behind have fewer examples at once.
+    // In turns the layers after the conversion have fewer examples at once.
     var (clock, last) = (StepClock(), StepClock())
     for index in (cut..<elements.count).reversed() {
       guard let placed = elements[index].layer else {

@@ -37,18 +37,18 @@ package struct StepPrediction: Sendable {
   /// The most ranks whose bytes are counted one by one.
   private static let mostCounted = 64
 
-  /// Seconds of exchanges behind which something is computed.
+  /// Seconds of exchanges that are overlapped with computation.
   package var hiddenSeconds: Double { max(0, computeSeconds + exchangeSeconds - seconds) }
   /// Bytes that a rank sends to other hosts in a step, the mean over the ranks.
   package var meanNetworkBytes: Double { layers.reduce(0) { $0 + $1.cost.bytes } }
 
-  /// What a process takes before it has a network, in bytes: the program, MPI, the products' library.
+  /// The memory of a process before it has a network, in bytes: the program, MPI, the BLAS.
   static let baseBytes = 40e6
 
   /// Predicts a step.
   ///
   /// - Parameters:
-  ///   - plan: How it is taken.
+  ///   - plan: The plan of the step.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
   ///   - rows: Examples of a rank.
@@ -136,7 +136,7 @@ package struct StepPrediction: Sendable {
   /// Bytes that each rank sends to other hosts in a step, as a run counts them.
   ///
   /// - Parameters:
-  ///   - plan: How it is taken.
+  ///   - plan: The plan of the step.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
   ///   - rows: Examples of a rank.
@@ -159,7 +159,7 @@ package struct StepPrediction: Sendable {
     return PlanTraffic.bytes(resolved, whole, rows: rows, ranksPerHost: ranksPerHost)
   }
 
-  /// Of each layer, how many seconds of its exchanges cost the step nothing; nil where layers run in turns.
+  /// For each layer, the seconds of its exchanges that are hidden; nil where layers run in turns.
   package var hiddenSecondsByLayer: [Double]? {
     guard !plan.conversions.contains(where: { $0.order != .atOnce }) else { return nil }
     func total(without left: Int?) -> Double {

@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What each rank sends to other hosts in collectives, counted by the schedules that would run.
+/// The bytes that each rank sends to other hosts in collectives, counted from the schedules that would run.
 ///
 /// Choices are the built-in ones, not those of a tuning file.
 struct TrafficCount {

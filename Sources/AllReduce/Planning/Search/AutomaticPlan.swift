@@ -1,10 +1,10 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// The plan that a training chooses by itself: by a profile of its ranks, measured or kept, or that of the state that it
-/// resumes from.
+/// The plan that a training chooses by itself: by a profile of its ranks, measured or kept, or that of the state that
+/// it resumes from.
 package struct AutomaticPlan {
-  /// What is to be trained.
+  /// The network to train.
   package struct Work {
     /// Makes the network's layers, without memory.
     package let make: () throws -> any Layer<Float>
@@ -37,9 +37,9 @@ package struct AutomaticPlan {
 
   /// The plan.
   package let plan: Plan
-  /// What it was chosen from; nil where nothing was.
+  /// The candidates that it was chosen from; nil where there was no choice.
   package let planned: PlannedTraining?
-  /// What a user should know.
+  /// Remarks for the user.
   package let notes: [String]
 
   /// The predicted step; nil where there is none.
@@ -57,8 +57,8 @@ package struct AutomaticPlan {
   ///
   /// Measures for at most 2% of what the run is expected to take, else leaves the data plan.
   ///
-  /// - Throws: ``AgreedError`` on every rank if a profile that was named cannot be read, or does not fit; ``ShapeError``;
-  ///   ``MPIError``.
+  /// - Throws: ``AgreedError`` on every rank if a profile that was named cannot be read, or does not fit;
+  ///   ``ShapeError``; ``MPIError``.
   package init(for work: Work, over world: Communicator) throws {
     guard world.size > 1 else {
       self.init(.dataParallel, hosts: 1, nil, ["One rank has nothing to choose: the plan is data."])
@@ -118,7 +118,7 @@ package struct AutomaticPlan {
     self.init(planned.best.prediction.plan, hosts: hosts, planned, notes)
   }
 
-  /// The plan of the state that a run resumes from; nil where it is for another number of ranks.
+  /// The plan of the state that a run resumes from; nil where it is for a different number of ranks.
   package init?(_ kept: Plan, over world: Communicator) {
     guard let grid = kept.grid else { return nil }
     var ranks = 0
@@ -165,7 +165,7 @@ package struct AutomaticPlan {
             "\(place): the profile is of hosts with \(profile.ranksPerHost) ranks, but there are \(ranks)."
           )
         }
-        // Of another network or batch it tells less; a file that is named is taken as it is.
+        // For a different network or batch it predicts less well; a file that is named is used as it is.
         let isCovered = try covers(profile, work, world)
         return isCovered || isNamed ? profile : nil
       } catch  where !isNamed {

@@ -1,10 +1,10 @@
 internal import AllReduceNN
 
-/// The plan of one grid and one kind of update that takes least, found by dynamic programming over the chain of layers.
+/// The fastest plan of one grid and one update mode, found by dynamic programming over the chain of layers.
 ///
-/// A state is a layer with its placement; what leads to it is a ``StepClock``. Of those, a state keeps all that no other
-/// is ahead of in every figure, so that the plan is the fastest of all; where they are more than `most`, those that are
-/// furthest behind are dropped, and it may not be.
+/// A state is a layer with its placement; each path to it has a ``StepClock``. A state keeps the clocks that no other
+/// clock beats in every figure (the Pareto front), so that the plan is the fastest of all; where there are more than
+/// `most`, the slowest are dropped, and the plan may not be.
 struct ChainSearch {
   /// A plan that was found.
   struct Found {
@@ -46,7 +46,7 @@ struct ChainSearch {
   private let most: Int
   private var costs: StepCosts
   private let options: [[Option]]
-  /// What a node of a kind costs behind a layout; nil where it cannot stand there.
+  /// The cost of a node of a kind after a layout; nil where it cannot follow it.
   private var known: [Place: [LayerCost]?] = [:]
 
   private struct Place: Hashable {
@@ -63,7 +63,7 @@ struct ChainSearch {
   ///
   /// - Parameters:
   ///   - chain: The layers.
-  ///   - costs: Of layers, on the grid.
+  ///   - costs: The costs of layers, on the grid.
   ///   - limit: The most bytes of memory of a rank; nil for any.
   ///   - most: The most clocks that a state keeps.
   init(_ chain: LayerChain, _ costs: StepCosts, memory limit: Double?, most: Int) {
@@ -129,7 +129,7 @@ struct ChainSearch {
     labels.append(Label(clock: clock, option: option, label: label))
   }
 
-  /// Of clocks those that no other is ahead of in all figures.
+  /// The clocks that no other clock beats in all figures.
   private mutating func kept(_ labels: [Label]) -> [Label] {
     var kept: [Label] = []
     for label in labels.sorted(by: { $0.clock.total < $1.clock.total }) {
@@ -166,7 +166,7 @@ struct ChainSearch {
 
   // MARK: Costs
 
-  /// A layer behind a layout, and what stands in front of it, from the back; nil if it cannot stand there.
+  /// A layer after a layout, and the elements before it, from the last to the first; nil if it cannot follow it.
   private mutating func step(
     _ index: Int, _ option: Option, given: Layout
   ) -> [LayerCost]? {
@@ -238,7 +238,7 @@ struct ChainSearch {
     return (all.reversed(), current)
   }
 
-  /// What stands behind the last layer.
+  /// The element after the last layer.
   private mutating func end(_ option: Option) -> StepClock {
     guard
       let (trailing, current) = free(

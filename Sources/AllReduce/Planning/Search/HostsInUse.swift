@@ -10,7 +10,7 @@ package final class HostsInUse {
   private let idle: [Int]
   private var told: UInt64 = 0
 
-  /// The words of the messages: training goes on, or has ended.
+  /// The contents of the messages: training goes on, or has ended.
   private enum Word: Int32 {
     case alive = 1, ended
   }

@@ -2,15 +2,15 @@ internal import AllReduceNN
 
 /// A network as a row of layers, each of which is placed as a whole: what a plan is searched for.
 ///
-/// Layers on single elements stand between those that are placed. A sum of branches is placed as one: all of it by data,
-/// or replicated.
+/// Layers on single elements stand between those that are placed. A sum of branches is placed as one: all of it by
+/// data, or replicated.
 struct LayerChain {
   /// A layer, or a sum of branches.
   struct Member {
     let path: String
     let layer: any Layer<Float>
     let input: Shape
-    /// Of a sum all layers in its branches, in order; else the layer itself.
+    /// For a sum, all layers in its branches, in order; else the layer itself.
     let singles: [Single]
     /// Whether a layer in front learns, so that the gradient of the input is wanted.
     let needsInputGradient: Bool
@@ -26,9 +26,9 @@ struct LayerChain {
     let needsInputGradient: Bool
   }
 
-  /// What is placed.
+  /// The layers to place.
   private(set) var nodes: [Member] = []
-  /// What stands in front of each node, and behind the last.
+  /// The elements before each node, and after the last.
   private(set) var between: [[Single]] = [[]]
   /// A number for each node, the same for those that are alike, with what stands in front of them.
   private(set) var kinds: [Int] = []

@@ -1,6 +1,6 @@
-/// A network in a file: `{"layers": "784,512,relu,10"}`, the words of the programs' option `--layers`.
+/// A network in a file: `{"layers": "784,512,relu,10"}`, as in the programs' option `--layers`.
 package enum PlannedNetworkFile {
-  /// The words.
+  /// The description of the layers.
   ///
   /// - Throws: ``ProfileError`` with the line and what is wrong.
   package static func layers(in text: String, file: String) throws(ProfileError) -> String {

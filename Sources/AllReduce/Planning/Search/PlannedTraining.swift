@@ -21,7 +21,7 @@ package struct PlanCandidate: Sendable {
     prediction.layers.allSatisfy { $0.placement == nil || $0.placement == .data }
   }
 
-  /// The plan in a few words: "grid 1 x 2, update sharded, columns rows rows".
+  /// A short description of the plan: "grid 1 x 2, update sharded, columns rows rows".
   package var words: String {
     let placements = prediction.layers.compactMap(\.placement)
     var runs: [(placement: Placement, count: Int)] = []
@@ -45,7 +45,7 @@ package struct PlanCandidate: Sendable {
 /// The plan that was chosen, and what it was chosen from.
 package struct PlannedTraining {
   let task: Planner.Task
-  /// What is predicted to take least of what is allowed.
+  /// The allowed plan that is predicted to be fastest.
   package let best: PlanCandidate
   /// The next best that is another plan; nil if there is none.
   package let runnerUp: PlanCandidate?
@@ -97,7 +97,7 @@ package struct PlannedTraining {
     return nil
   }
 
-  /// What may change.
+  /// The settings that may change.
   package enum Change: CaseIterable, Sendable {
     case bandwidth, batch
   }

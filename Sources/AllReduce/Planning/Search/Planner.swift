@@ -3,13 +3,13 @@ package import AllReduceNN
 /// Finds the plan by which a network trains fastest on some machines, and says why.
 ///
 /// For each number of hosts, each grid and each kind of update the placements that take least are found exactly, up to
-/// what a prediction knows (``ChainSearch``); hosts, grids and updates are tried one by one, and what remains, the order
-/// in which examples are gathered, on the best of these alone: that part is a search, not a proof.
+/// what a prediction knows (``ChainSearch``); hosts, grids and updates are tried one by one, and what remains, the
+/// order in which examples are gathered, on the best of these alone: that part is a search, not a proof.
 ///
 /// Only plans whose mathematics is that of one rank with the whole batch are chosen, unless inexact ones are allowed:
 /// gradients in 16 bits, and replicas that meet every few steps.
 package struct Planner {
-  /// What is to be trained, and on what.
+  /// The network to train, and the machines.
   package struct Task {
     /// The network's layers.
     package let root: any Layer<Float>
@@ -46,10 +46,10 @@ package struct Planner {
 
   /// The most clocks that a search keeps for a state, over all layers.
   private static let mostClocks = 12_000
-  /// Of the plans that searches find, those that are looked at layer by layer.
+  /// The most plans from the searches that are predicted layer by layer.
   private static let mostPredicted = 12
 
-  /// What one search found.
+  /// The result of one search.
   private struct Found {
     let seconds: Double
     let plan: Plan
@@ -178,7 +178,7 @@ package struct Planner {
     }
   }
 
-  /// Strategies by name.
+  /// Candidates for the named strategies, and for their variants that stay within hosts.
   private func pureCandidates() -> [PlanCandidate] {
     let (all, one) = (task.profile, task.profile.usingHosts(1))
     var found = [
@@ -195,7 +195,7 @@ package struct Planner {
     return found.compactMap { $0 }
   }
 
-  /// What changes the mathematics: fewer bits, and fewer meetings.
+  /// Variants that change the result: fewer bits, and fewer meetings.
   private func inexactCandidates(_ best: PlanCandidate) throws -> [PlanCandidate] {
     guard task.profile.ranksPerHost.count > 1 else { return [] }
     var short = Plan.dataParallel
@@ -225,7 +225,7 @@ package struct Planner {
     task.memory.map { candidate.prediction.peakBytes <= $0 } ?? true
   }
 
-  /// What to say where nothing fits.
+  /// The error where no plan fits.
   private func doesNotFit() -> ProfileError {
     var unlimited = task
     unlimited.memory = nil
@@ -254,7 +254,7 @@ package struct Planner {
     let help =
       activations > missing
       ? "a smaller batch: activations take \(mebibytes(activations)) of it"
-      : "more ranks to share the weights: they are on \(profile.ranks)"
+      : "more ranks to shard the weights over: now there are \(profile.ranks)"
     return ProfileError(
       "No plan fits \(mebibytes(limit)) a rank: the smallest, \(least.words), takes "
         + "\(mebibytes(least.prediction.peakBytes)), which is \(mebibytes(missing)) more. What would help is \(help).",

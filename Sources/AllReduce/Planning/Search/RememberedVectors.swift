@@ -1,6 +1,6 @@
 package import AllReduceNN
 
-/// A rule of which only the number of vectors is known that it remembers: enough to plan, not to train.
+/// A rule of which only the number of state vectors is known: enough to plan, not to train.
 package struct RememberedVectors: UpdateRule {
   private let count: Int
 

@@ -1,4 +1,4 @@
-/// What will happen, earliest first; of what happens at once, in the order in which it was added.
+/// Future events, earliest first; events of the same time in the order in which they were added.
 ///
 /// A binary heap.
 struct EventQueue<Kind> {

@@ -29,9 +29,9 @@ package struct ScheduleGraph {
   /// The steps of a collective.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
-  ///   - ranks: How many.
+  ///   - ranks: The number of ranks.
   ///   - count: Elements.
   ///   - stride: Bytes an element, also as it travels.
   ///   - segment: The most elements of a message.

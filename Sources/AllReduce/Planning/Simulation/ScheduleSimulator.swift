@@ -12,7 +12,7 @@ internal import AllReduceMPI
 ///
 /// Cost: about a microsecond a step. A ring of 1,024 ranks has 5 million, a tree of 16,384 ranks 0.1 million.
 package struct ScheduleSimulator {
-  /// What a simulation found.
+  /// The result of a simulation.
   package struct Outcome: Sendable {
     /// When the last rank had ended, in seconds.
     package let seconds: Double
@@ -41,7 +41,7 @@ package struct ScheduleSimulator {
   private var processors: [Double]
   private var outward: [Double]
   private var inward: [Double]
-  /// Of receives: whether the message is there, and whether it is waited for.
+  /// For receives: whether the message has arrived, and whether the rank waits for it.
   private var isThere: [Bool]
   private var isPosted: [Bool]
   private var rankSeconds: [Double]
@@ -51,9 +51,9 @@ package struct ScheduleSimulator {
   /// Simulates a collective.
   ///
   /// - Parameters:
-  ///   - collective: What is done.
+  ///   - collective: The collective.
   ///   - algorithm: One that has a schedule.
-  ///   - bytes: Of a rank's buffer; a multiple of `stride`.
+  ///   - bytes: The size of a rank's buffer; a multiple of `stride`.
   ///   - stride: Bytes an element.
   ///   - segmentBytes: The most bytes of a message; nil for what runs by default.
   ///   - cluster: On what.

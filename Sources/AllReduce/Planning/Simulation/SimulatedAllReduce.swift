@@ -15,7 +15,7 @@ package enum SimulatedAllReduce {
   ///
   /// - Parameters:
   ///   - algorithm: One of ``algorithms``.
-  ///   - bytes: Of a rank's buffer; a multiple of 4.
+  ///   - bytes: The size of a rank's buffer; a multiple of 4.
   ///   - segmentBytes: The most bytes of a message; nil for what runs by default.
   ///   - cluster: On what.
   /// - Returns: Seconds.

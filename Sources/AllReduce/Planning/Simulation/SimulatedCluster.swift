@@ -26,13 +26,13 @@ package struct SimulatedCluster: Sendable {
   package var jitter = 0.0
   /// How much slower the processor of some ranks is, such as [3: 2.5].
   package var stragglers: [Int: Double] = [:]
-  /// What jitter is drawn from.
+  /// The seed of jitter.
   package var seed: UInt64 = 0
 
   /// Ranks on hosts of their own, joined by links.
   ///
   /// - Parameters:
-  ///   - ranks: How many.
+  ///   - ranks: The number of ranks.
   ///   - latency: Seconds.
   ///   - bandwidth: Bytes a second, each way.
   package init(ranks: Int, latency: Double, bandwidth: Double) {

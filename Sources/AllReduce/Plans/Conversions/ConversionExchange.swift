@@ -1,7 +1,7 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// What changes the layout of a batch's activations, or of their gradients, over a model group.
+/// Changes the layout of a batch's activations, or of their gradients, over a model group.
 ///
 /// It is started and finished apart, so that something can be computed in between. A result is valid until the
 /// next start. Collective over the group, but for conversions that only take what is there.
@@ -38,10 +38,10 @@ package protocol LayoutExchange<Scalar>: AnyObject {
 /// | take own examples | examples | - | - |
 /// | take own features | features | - | - |
 ///
-/// Blocks travel in equal sizes, that of the largest; ranks may have other numbers of examples, or none. After the
+/// Blocks travel in equal sizes, that of the largest; ranks may have different numbers of examples, or none. After the
 /// largest batch has been there nothing is allocated.
 package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
-  /// What is exchanged; nil where nothing is.
+  /// The exchange; nil where nothing is exchanged.
   let record: LayerExchange?
   private let conversion: Conversion
   private let isBackward: Bool
@@ -55,9 +55,9 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
   /// Makes the exchange, with memory of its own.
   ///
   /// - Parameters:
-  ///   - conversion: What it carries out.
-  ///   - shape: Of one example, all features.
-  ///   - batch: Whose examples the ranks of the group have.
+  ///   - conversion: The conversion to carry out.
+  ///   - shape: The shape of one example, all features.
+  ///   - batch: The examples of the ranks of the group.
   ///   - isBackward: Whether it belongs to the backward pass.
   package init(_ conversion: Conversion, of shape: Shape, _ batch: GroupBatch, isBackward: Bool) {
     self.conversion = conversion
@@ -91,7 +91,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     guard let collective = conversion.collective, let record else { return }
     let capacity = capacity(input.shape)
     cut(input, try buffer.reserve(capacity))
-    // A sum on the way forward is only waited for: it is taken as a whole when it ends.
+    // A sum in the forward pass is only waited for: it is used as a whole when it ends.
     if conversion == .sum, !isBackward { return }
     try buffer.start(collective, capacity, record, isTraining: pass.isTraining)
   }
@@ -145,7 +145,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     }
   }
 
-  /// What has come, as one tensor.
+  /// The received blocks, as one tensor.
   private func joined(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
     let (length, size) = (length(input.shape), batch.communicator.size)
     let first = isAllToAll ? size * length : 0
@@ -211,7 +211,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
 }
 
 extension Conversion {
-  /// What a batch is cut into blocks by, or joined of them.
+  /// The dimension by which a batch is cut into blocks, or joined.
   fileprivate enum Way { case examples, features }
 
   /// How the input is cut into a block for each rank; nil where all of it goes.
@@ -232,7 +232,7 @@ extension Conversion {
     }
   }
 
-  /// What moves blocks; nil where nothing travels.
+  /// The collective that moves blocks; nil where nothing travels.
   fileprivate var collective: Collective? {
     switch self {
     case .gatherExamples, .gatherFeatures: .allGather
@@ -243,7 +243,7 @@ extension Conversion {
     }
   }
 
-  /// What reports call it.
+  /// Its name in reports.
   fileprivate var kind: String {
     switch self {
     case .gatherExamples, .gatherFeatures: "all-gather"

@@ -1,24 +1,24 @@
 internal import AllReduceMPI
 
-/// How the examples of all ranks of a model group get to layers whose weights are sharded: the all-gather in
-/// front of a layer placed by columns, everything behind it, and the way back.
+/// How the examples of all ranks of a model group get to layers whose weights are sharded: the all-gather
+/// before a layer placed by columns, all layers after it, and the backward pass.
 ///
-/// p ranks with b examples of D features each: whatever the order, a rank sends (p - 1) b D elements forward,
-/// and the same number back. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014,
-/// calls the orders a, b and c.
+/// p ranks with b examples of D features each: in every order a rank sends (p - 1) b D elements in the forward pass,
+/// and the same number in the backward pass. Krizhevsky, "One weird trick for parallelizing convolutional neural
+/// networks", 2014, calls the orders a, b and c.
 public struct ConversionRun: Hashable, Sendable {
   /// The order in which examples are exchanged and computed.
   public enum Order: String, Sendable, CaseIterable {
-    /// All ranks gather all examples, and the layers behind see them at once: p b examples. The largest
-    /// products, and memory for p b examples and their gradients; nothing is computed while examples are on
-    /// their way. Scheme a.
+    /// All ranks gather all examples, and the next layers compute with them at once: p b examples. The largest
+    /// products, and memory for p b examples and their gradients; nothing is computed while examples are
+    /// exchanged. Scheme a.
     case atOnce
-    /// In turn each rank broadcasts its examples: p turns of b examples. The next turn's are on their way
-    /// while the present ones are computed; but one rank alone sends. Scheme b.
+    /// In turn each rank broadcasts its examples: p turns of b examples. The next turn's are exchanged
+    /// while the present ones are computed; but only one rank sends at a time. Scheme b.
     case broadcastInTurn
-    /// In each of p turns every rank sends 1/p of its examples to all: p turns of b examples, all links in
-    /// use, and the next turn's on their way. A p-th of the memory of `atOnce`, what is on its way included.
-    /// Scheme c.
+    /// In each of p turns every rank sends 1/p of its examples to all: p turns of b examples. All links are in
+    /// use, and the next turn's examples are exchanged while the present ones are computed. A p-th of the memory of
+    /// `atOnce`, examples under way included. Scheme c.
     case scatterInTurn
 
     /// The examples that each turn takes from each rank.
@@ -40,12 +40,12 @@ public struct ConversionRun: Hashable, Sendable {
       }
     }
 
-    /// The most examples that go through the layers behind at once, of ranks that have `rows` of them: what
-    /// their memory for activations grows with.
+    /// The most examples that go through the next layers at once, of ranks that have `rows` of them: their
+    /// memory for activations grows with it.
     package func largestTurn(_ rows: [Int]) -> Int { turns(rows).map(\.count).max() ?? 0 }
   }
 
-  /// When the weights behind the conversion change.
+  /// When the weights of the layers after the conversion are updated.
   public enum Update: String, Sendable, CaseIterable {
     /// Once a step, with the sum over all turns.
     case step
@@ -53,11 +53,11 @@ public struct ConversionRun: Hashable, Sendable {
     case turn
   }
 
-  /// The path of the layer in front of which it stands; nil for the first dense layer.
+  /// The path of the layer that it comes before; nil for the first dense layer.
   package var before: String?
   /// How it runs.
   package var order: Order
-  /// When the weights behind it change.
+  /// When the weights of the layers after it are updated.
   package var update: Update
 
   /// Describes a run.
@@ -70,7 +70,7 @@ public struct ConversionRun: Hashable, Sendable {
 
 /// The examples of one turn of a ``ConversionRun``, or of all of a batch.
 struct ExampleTurn: Equatable {
-  /// Which of its own examples each rank contributes.
+  /// The examples of its own that each rank contributes.
   let rows: [Range<Int>]
   /// The only rank that contributes; nil if all do.
   let root: Int?

@@ -1,14 +1,14 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Memory for a tensor that ranks exchange where it is, and the exchange that is under way in it.
+/// Memory for a tensor that ranks exchange in place, and the exchange that is under way in it.
 ///
 /// A layer writes its result straight into it, so that on one host an exchange is one pass over memory and no
 /// copy. It grows to the largest batch seen; growing is collective, and all ranks of a group have equal buffers.
 final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
   private let communicator: Communicator
   private var arena: Arena<Scalar>?
-  /// Of a rank that is alone.
+  /// The memory of a rank that is alone.
   private var scratch = Scratch<Scalar>()
   private var pending: PendingReduction?
 

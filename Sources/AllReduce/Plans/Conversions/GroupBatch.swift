@@ -1,7 +1,7 @@
 package import AllReduceMPI
 internal import AllReduceNN
 
-/// Which examples the ranks of a model group have in the present batch: what conversions go by.
+/// The examples of each rank of a model group in the present batch, which conversions use.
 ///
 /// The group's examples are those of its ranks, in rank order. After the largest batch nothing is allocated.
 package final class GroupBatch {
@@ -21,7 +21,7 @@ package final class GroupBatch {
   package private(set) var labels: [Int32] = []
   /// Whether gradients are added to those of earlier parts of the batch.
   var accumulates = false
-  /// What of the group's examples is computed now; nil for all.
+  /// The group's examples that are computed now; nil for all.
   private(set) var turn: ExampleTurn?
   private var turnNumbers: [Int] = []
   /// The classes of the turn's examples.
@@ -42,10 +42,10 @@ package final class GroupBatch {
 
   /// The group's examples.
   package var count: Int { all.count }
-  /// Those of this rank, counted within the group's.
+  /// The examples of this rank, counted within the group's.
   package var own: Range<Int> { rows(of: communicator.rank) }
 
-  /// Those of a rank, counted within the group's.
+  /// The examples of a rank, counted within the group's.
   func rows(of rank: Int) -> Range<Int> { starts[rank]..<starts[rank] + counts[rank] }
 
   /// Tells a pass which examples the next layer has: this rank's own, or the group's of this turn.
@@ -75,7 +75,7 @@ package final class GroupBatch {
     ownNumbers = numbers
   }
 
-  /// Each rank has examples of its own, and tells the others their numbers and classes. Collective; one word an
+  /// Each rank has examples of its own, and sends the others their numbers and classes. Collective; one word an
   /// example, and once more where a batch is larger than any before.
   ///
   /// - Parameters:
@@ -125,7 +125,7 @@ package final class GroupBatch {
     ownNumbers.append(contentsOf: numbers[own])
   }
 
-  /// Of classes of all examples this rank's.
+  /// This rank's classes, out of those of all examples.
   func own(of classes: [Int32]) -> [Int32] {
     ownLabels.removeAll(keepingCapacity: true)
     ownLabels.append(contentsOf: classes[own])

@@ -5,9 +5,9 @@ internal import AllReduceMPI
 ///
 /// Passes of evaluation are not counted.
 package final class LayerExchange {
-  /// What a report calls it, such as "all-gather backward".
+  /// Its name in reports, such as "all-gather backward".
   let name: String
-  /// What this rank has moved by it.
+  /// The bytes that this rank has moved by it.
   var traffic: Traffic { tally.traffic }
 
   private let tally = TrafficTally()

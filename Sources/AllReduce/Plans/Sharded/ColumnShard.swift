@@ -9,8 +9,8 @@ internal import AllReduceNN
 /// a rank. Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model
 /// parallelism", 2019.
 final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, LayerHints {
-  /// What adds up the addends of the input's gradient, which is written straight into its memory and on its way
-  /// while the gradient of the weight is computed; nil where that is computed first.
+  /// The exchange that adds up the addends of the input's gradient, which is written straight into its memory and on
+  /// its way while the gradient of the weight is computed; nil where that is computed first.
   var exchange: (any LayoutExchange<Scalar>)?
 
   private var output = Scratch<Scalar>()

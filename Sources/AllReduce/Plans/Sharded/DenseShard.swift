@@ -4,8 +4,8 @@ internal import AllReduceNN
 /// What ``ColumnShard`` and ``RowShard`` share: a rank's shard of a dense layer's parameters, and the products
 /// with it.
 ///
-/// Parameters: "weight" and "bias", shards by ``BlockPartition``, whose first values are those that the whole
-/// ``Dense`` has there.
+/// Parameters: "weight" and "bias", shards by ``BlockPartition``, whose first values are those of the same elements of
+/// the whole ``Dense``.
 class DenseShard<Scalar: NetworkScalar & ReducibleScalar> {
   /// The whole layer.
   final let dense: Dense<Scalar>
@@ -53,7 +53,8 @@ class DenseShard<Scalar: NetworkScalar & ReducibleScalar> {
   final func inputShape(for gradient: Tensor<Scalar>) -> Shape {
     guard let input, input.rows == gradient.rows else {
       preconditionFailure(
-        "a shard of \(dense.summary): a gradient of \(gradient.shape) follows no such batch")
+        "a shard of \(dense.summary): backward got an output gradient of shape \(gradient.shape), which does not fit "
+          + "the batch of the latest forward pass")
     }
     return input.shape
   }

@@ -37,7 +37,7 @@ extension Parameter where Scalar: ReducibleScalar {
 }
 
 extension BatchNorm {
-  /// Some channels of a layer: each is normalized by itself, over the ranks that have other examples of it.
+  /// Some channels of a layer: each is normalized by itself, over the ranks that have different examples of it.
   convenience init(sharding whole: BatchNorm, range: Range<Int>) {
     func own(_ averages: Tensor<Scalar>) -> Tensor<Scalar> {
       Tensor(Array(averages.elements[range]), shape: [range.count])

@@ -20,7 +20,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   package let classes: Int
   /// The ranks that have them.
   package let communicator: Communicator
-  /// What is exchanged.
+  /// The exchange.
   let exchange: LayerExchange
   private let memory = Memory()
 
@@ -31,7 +31,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// Creates the loss.
   ///
   /// - Parameters:
-  ///   - classes: Of all ranks, sharded as ``BlockPartition`` says.
+  ///   - classes: The number of classes of all ranks, sharded as ``BlockPartition`` says.
   ///   - communicator: The ranks that have them.
   ///   - labelSmoothing: How much of the target is spread evenly over all classes.
   ///   - clock: Counts the seconds.
@@ -69,7 +69,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       batch.clock)
   }
 
-  /// Which classes this rank has.
+  /// The classes of this rank.
   package var ownClasses: Range<Int> {
     BlockPartition(count: classes, parts: communicator.size)[communicator.rank]
   }
@@ -79,7 +79,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// - Parameters:
   ///   - output: This rank's logits, `[batch, own classes]`.
   ///   - targets: Classes among all, the same on all ranks.
-  ///   - gradient: As `output`, or its own memory.
+  ///   - gradient: Memory of the shape of `output`, which may be that of `output`.
   /// - Returns: The score of the batch, the same on all ranks.
   /// - Throws: ``DataError`` for a class that there is not; ``MPIError``.
   package func evaluate(
@@ -94,7 +94,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       "outputs of \(output.shape) are not those of \(labels.count) examples, \(own.count) classes")
     precondition(
       gradient == nil || gradient?.shape == output.shape,
-      "outputs of \(output.shape) have no gradient of another shape")
+      "outputs of \(output.shape) have no gradient of a different shape")
     try SoftmaxCrossEntropy<Scalar>.check(labels, below: classes)
     let rows = labels.count
     guard rows > 0 else { return BatchScore() }

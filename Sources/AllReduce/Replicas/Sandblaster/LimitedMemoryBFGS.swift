@@ -35,7 +35,7 @@ package struct LimitedMemoryBFGS {
   /// Works on vectors.
   ///
   /// - Parameters:
-  ///   - vectors: Who holds them.
+  ///   - vectors: The space that holds the vectors.
   ///   - history: The pairs that are kept.
   package init(_ vectors: any VectorSpace, history: Int = 10) {
     (self.vectors, self.history) = (vectors, history)
@@ -47,7 +47,7 @@ package struct LimitedMemoryBFGS {
   ///   - limits: When to end.
   ///   - evaluate: Computes the function at the point, and its gradient.
   /// - Returns: The smallest value found.
-  /// - Throws: What `evaluate` and the vectors throw.
+  /// - Throws: The errors of `evaluate` and of the vectors.
   package mutating func minimize(
     _ limits: Limits, _ evaluate: () throws -> Double
   ) throws -> Double {

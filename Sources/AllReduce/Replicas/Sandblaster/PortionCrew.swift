@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What the coordinator and a worker tell each other, in four words.
+/// A message between the coordinator and a worker: four words.
 struct PortionMessage {
   enum Kind: Int64 {
     // To a worker.

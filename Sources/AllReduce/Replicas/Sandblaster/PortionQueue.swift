@@ -1,8 +1,8 @@
-/// Hands out the portions of a batch: each to who asks first, and near the end those that are still out a second time.
-/// The first result counts.
+/// Hands out the portions of a batch: each to the worker that asks first; near the end, portions that are still out are
+/// handed out again. The first result counts.
 package struct PortionQueue {
   private var fresh: Range<Int>
-  /// Who computes each portion that is out.
+  /// The worker that computes each portion that is out.
   private var out: [Int: [Int]] = [:]
   /// The portions without a result.
   package private(set) var left: Int

@@ -1,20 +1,20 @@
 public import AllReduceMPI
 
-/// Minimises a sum over many items by limited-memory BFGS on a whole batch: a coordinator that holds no vectors, servers
-/// that hold shards of them, and workers that compute portions of the sum on demand.
+/// Minimises a sum over many items by limited-memory BFGS on a whole batch: a coordinator that holds no vectors,
+/// servers that hold shards of them, and workers that compute portions of the sum on demand.
 ///
-/// Rank 0 coordinates; the last ranks serve; those between work, or rank 0 itself where there are none. A portion that is
-/// still out when no others are left is handed out a second time, and the first result counts. Workers read the point once
-/// an evaluation, and push sums of several portions.
+/// Rank 0 coordinates; the last ranks serve; those between work, or rank 0 itself where there are none. A portion that
+/// is still out when no others are left is handed out a second time, and the first result counts. Workers read the
+/// point once an evaluation, and push sums of several portions.
 ///
 /// Dean et al., "Large scale distributed deep networks", 2012, call it Sandblaster L-BFGS.
 public final class Sandblaster {
-  /// What a portion adds: its value and, added to the gradient, its gradient.
+  /// Computes a portion: returns its value, and adds its gradient to the gradient.
   public typealias Portion = (
     _ point: [Double], _ items: Range<Int>, _ gradient: inout [Double]
   ) throws -> Double
 
-  /// What was found.
+  /// The result.
   public struct Result: Equatable, Sendable {
     /// The point, the same on all ranks.
     public let point: [Double]
@@ -32,7 +32,7 @@ public final class Sandblaster {
   package var portions: Int?
   /// The portions after which a worker pushes what it has.
   package var pushEvery = 4
-  /// The steps that are remembered.
+  /// The steps that the method keeps (its memory).
   package var history = 10
   /// The most evaluations.
   package var evaluations = 200
@@ -63,11 +63,11 @@ public final class Sandblaster {
   /// Minimises a sum. Collective; every rank gives the same arguments.
   ///
   /// - Parameters:
-  ///   - start: Where to begin.
-  ///   - items: How many the sum is over.
-  ///   - portion: Computes some of it.
-  /// - Returns: What was found.
-  /// - Throws: What `portion` throws, which ends the job; ``MPIError``.
+  ///   - start: The point to begin at.
+  ///   - items: The number of items of the sum.
+  ///   - portion: Computes a portion of the sum.
+  /// - Returns: The minimum that was found.
+  /// - Throws: The errors of `portion`, which end the job; ``MPIError``.
   public func minimize(
     from start: [Double], items: Int, _ portion: @escaping Portion
   ) throws -> Result {
@@ -88,7 +88,7 @@ public final class Sandblaster {
       (limits.evaluations, limits.gradient) = (evaluations, tolerance)
       try vectors.write(LimitedMemoryBFGS.Vector.point, start)
       let value = try method.minimize(limits) {
-        // Who answers has done what was ordered before: workers read the point that is meant.
+        // A server that answers has carried out all earlier orders: workers read the right point.
         _ = try vectors.dot(LimitedMemoryBFGS.Vector.point, LimitedMemoryBFGS.Vector.point)
         return workers.first == 0
           ? try own.computeAll(blocks, portion) : try crew.compute(portions: blocks.count)

@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// What a server of vectors is told, in six words.
+/// An order to a server of vectors: six words.
 struct VectorOrder {
   enum Kind: Int64 {
     case clear = 1, copy, add, scale, multiply

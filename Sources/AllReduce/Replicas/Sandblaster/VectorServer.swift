@@ -14,7 +14,7 @@ final class VectorServer {
     var wait = PatientWait(on: link)
     while true {
       guard let message = try link.probeIfAvailable(tag: VectorTag.order) else {
-        // Who computes a portion may take long; the coordinator watches over them.
+        // A worker may take long to compute a portion; the coordinator watches over workers.
         wait.rest(heard: monotonicNanoseconds(), of: [], "a server's wait for orders")
         continue
       }

@@ -76,14 +76,14 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
   private let world: Communicator
   private let elements: Range<Int>
   private let center: TensorMemory<Scalar>
-  /// With room for a ``StepWish`` behind.
+  /// With room for a ``StepWish`` at the end.
   private let difference: TensorMemory<Scalar>
   private var batches = 0..<0
-  /// What this rank is asked to do at the end of a step; asked at every meeting.
+  /// This rank's wish at the end of a step; asked for at every meeting.
   var ownWish: () -> StepWish = { .none }
-  /// What any rank wanted at the meetings of this segment, the same on all.
+  /// The wishes of all ranks at the meetings of this segment, the same on all.
   private(set) var wish = StepWish.none
-  /// The batch behind the last one of the segment: before its end where a rank has wanted something.
+  /// The batch after the last one of the segment, which ends early where a rank has a wish.
   var end: Int { batches.lowerBound - world.rank }
 
   /// Begins with a network's weights.

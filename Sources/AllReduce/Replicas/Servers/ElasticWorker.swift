@@ -14,7 +14,7 @@ final class ElasticWorker<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - network: The worker's.
-  ///   - center: What it is tied to.
+  ///   - center: The center that it is tied to.
   ///   - every: The steps between two meetings.
   ///   - strength: α, of one worker.
   init(
@@ -26,9 +26,9 @@ final class ElasticWorker<Scalar: NetworkScalar & ReducibleScalar> {
   /// Works until there are no batches left, and all other workers have ended too.
   ///
   /// - Parameters:
-  ///   - batches: Those of the segment.
+  ///   - batches: The batches of the segment.
   ///   - step: Takes a step with a batch.
-  /// - Throws: What `step` throws; ``MPIError``.
+  /// - Throws: The errors of `step`; ``MPIError``.
   func work(_ batches: Range<Int>, _ step: (Int) throws -> Void) throws {
     if let kept { _ = network.values.update(fromContentsOf: kept.values) }
     let weights = network.values.baseAddress.unsafelyUnwrapped

@@ -1,8 +1,8 @@
 package import AllReduceNN
 
-/// A server's shard of the weights, and what it remembers of it.
+/// A server's shard of the weights, and the optimizer's state for it.
 ///
-/// One thread reads and writes it: who reads gets all of a version, and never a torn one.
+/// One thread reads and writes it: a reader gets all of a version, and never a torn one.
 package final class ServedShard<Scalar: NetworkScalar> {
   /// The elements of the flat memory.
   package let range: Range<Int>
@@ -10,7 +10,7 @@ package final class ServedShard<Scalar: NetworkScalar> {
   package let weights: UnsafeMutableBufferPointer<Scalar>
   /// The updates so far.
   package private(set) var version = 0
-  /// Of these how many are of each worker.
+  /// The number of these from each worker.
   private(set) var applied: [Int]
   private let optimizer: Optimizer<Scalar>
   private let rule: any StalenessRule<Scalar>
@@ -31,7 +31,7 @@ package final class ServedShard<Scalar: NetworkScalar> {
   /// The learned numbers in the shard.
   let parameterCount: Int
 
-  /// What the optimizer and the rule remember; for checkpoints.
+  /// The state of the optimizer and of the rule; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
     optimizer.state + rule.state
   }
@@ -48,11 +48,11 @@ package final class ServedShard<Scalar: NetworkScalar> {
   /// Applies a push, whole.
   ///
   /// - Parameters:
-  ///   - values: As many numbers as the shard has.
-  ///   - worker: Whose it is.
+  ///   - values: A number for each element of the shard.
+  ///   - worker: The worker that sent it.
   ///   - seen: The updates of other workers in the weights that it was computed from.
   ///   - rate: The length of the step.
-  ///   - scale: What the numbers are multiplied by.
+  ///   - scale: The factor of the numbers.
   /// - Returns: Its staleness: the updates of other workers since.
   func apply(
     _ values: UnsafePointer<Scalar>, of worker: Int, seen: Int, rate: Double, scale: Double

@@ -89,8 +89,8 @@ extension ServedTraining {
     }
     if isStopped {
       progress?(
-        "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to go "
-          + "on.")
+        "Stops after step \(steps), as it was asked to: its state is in \(checkpoints?.folder ?? ""); resume it to "
+          + "continue.")
     }
     try records.finish(of: Scalar.self, over: world)
     secondsSpent = records.ledger?.seconds ?? secondsSpent
@@ -169,7 +169,7 @@ extension ServedTraining {
     ).show()
   }
 
-  /// Tries the weights of the latest segment on examples; all ranks share the work. Collective.
+  /// Evaluates the weights of the latest segment; the examples are divided over all ranks. Collective.
   ///
   /// - Throws: ``MPIError``.
   public func score(on data: any Dataset) throws -> BatchScore {
@@ -185,7 +185,7 @@ extension ServedTraining {
 
   // MARK: State
 
-  /// What a checkpoint keeps: the weights, and what the servers remember.
+  /// The tensors of a checkpoint: the weights, and the state of the servers' optimizers.
   private var stateTensors: [StateTensor<Scalar>] {
     let layout = trainer.network.layout
     let (own, range) = (server?.shard.state, server?.shard.range ?? 0..<0)
@@ -197,7 +197,7 @@ extension ServedTraining {
       }
   }
 
-  /// The names of what servers remember.
+  /// The names of the servers' state.
   private var stateNames: [String] {
     settings.update(rule).stateNames
       + settings.rule(rule, count: 0, as: Scalar.self).state.map(\.name)

@@ -66,7 +66,7 @@ extension ServedTraining {
   /// Where the latest segment has ended, and what ranks wanted in it. Collective.
   ///
   /// - Parameter segment: Its steps, if no rank wanted anything.
-  /// - Returns: The step behind its last one, the same on all ranks.
+  /// - Returns: The step after its last one, the same on all ranks.
   /// - Throws: ``MPIError``.
   func endOfSegment(_ segment: Range<Int>) throws -> (step: Int, wish: StepWish) {
     let workers = roles.workers.count

@@ -17,17 +17,18 @@ public import AllReduceNN
 /// print(training.staleness.mean ?? 0, training.testAccuracy.last!)
 /// ```
 ///
-/// Every rank makes it alike, with the same data. Dean et al., "Large scale distributed deep networks", 2012.
+/// Construct it identically on every rank, with the same data. Dean et al., "Large scale distributed deep networks",
+/// 2012.
 public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// All ranks.
   package let world: Communicator
-  /// Who works, and who serves which shard.
+  /// Which ranks work, and which serve which shard.
   package let roles: ServerRoles
   /// How they train together.
   package let settings: ServerSettings
   /// This rank's network, and on workers what computes gradients; a replica of its own.
   package let trainer: Trainer<Scalar>
-  /// What is learned from, and what is evaluated on.
+  /// The training and the test examples.
   package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
@@ -40,7 +41,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package var evaluatesEverySteps: Int?
   /// Where the state is kept, and whether to resume from it.
   public var checkpoints: Checkpoints?
-  /// A file for a line of JSON a step of rank 0 (`docs/schemas.md`).
+  /// A file with a line of JSON for each step of rank 0 (`docs/schemas.md`).
   package var log: String?
   /// A folder for a file of scalars that TensorBoard reads.
   package var tensorBoard: String?
@@ -52,12 +53,12 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package var checkResumed: ((TrainingState) throws -> Void)?
   /// As ``Training/layerWords``.
   package var layerWords: String?
-  /// Gets lines that tell how far the run is, every few seconds, on rank 0.
+  /// Called with a line of progress every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
   }
-  /// Where lines go that tell how far the run is.
+  /// Where lines of progress go.
   package var writers = ProgressWriters()
 
   // MARK: Results, the same on all ranks
@@ -113,15 +114,15 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - root: The network's layers, whole and without memory.
-  ///   - data: What is learned from, and what is evaluated on.
+  ///   - data: The training and the test examples.
   ///   - world: All ranks; the last ones serve.
-  ///   - settings: How they train together.
-  ///   - optimizer: The rule that servers update by; with elastic averaging the workers'.
-  ///   - loss: What is minimised.
+  ///   - settings: The settings of workers and servers.
+  ///   - optimizer: The update rule of the servers; with elastic averaging, of the workers.
+  ///   - loss: The loss to minimise.
   ///   - batchSize: The examples of a worker's step.
-  ///   - globalBatchSize: The examples of a step of all workers, instead; nil for as many times a worker's.
-  ///   - seed: Of first values, dropout masks and the order of the examples.
-  /// - Throws: ``AgreedError`` on every rank if that cannot be (exit code 64); ``ShapeError``; ``MPIError``.
+  ///   - globalBatchSize: The examples of a step of all workers, instead; nil for `batchSize` times the workers.
+  ///   - seed: The seed of initial weights, dropout masks and the order of the examples.
+  /// - Throws: ``AgreedError`` on every rank if the settings do not fit (exit code 64); ``ShapeError``; ``MPIError``.
   public convenience init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings = ServerSettings(), optimizer: any UpdateRule,
@@ -196,7 +197,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What happens at this rank's server, for tests.
+  /// Called with the events of this rank's server, for tests.
   package func logEvents(_ log: @escaping (ServerEvent) -> Void) { server?.log = log }
 
   /// The steps of a number of epochs, for a schedule over all of them.
@@ -205,6 +206,6 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     return min(stepsPerEpoch ?? all, all) * epochs
   }
 
-  /// The method, in words that tell methods apart.
+  /// A description that differs for different methods.
   var method: String { "\(trainer.method(of: rule)), \(settings.words)" }
 }

@@ -1,9 +1,9 @@
-/// What a worker tells a server: a message of eight words; a push from another host has its numbers behind.
+/// A worker's message to a server: eight words; a push from another host has its numbers after them.
 struct ServerRequest: Equatable {
   enum Kind: Int64 {
     /// Apply the numbers of a buffer.
     case push = 1
-    /// The worker's clock goes on without numbers.
+    /// The worker's clock advances without numbers.
     case tick
     /// Give the weights, once the bound allows it.
     case read
@@ -21,13 +21,13 @@ struct ServerRequest: Equatable {
   /// Of a push or tick its number, from 1; of a read the clock at which the weights are first used; of a claim what the
   /// worker wants at the end of a step (``StepWish``).
   var number = 0
-  /// Of a push which of the worker's buffers.
+  /// For a push, the worker's buffer.
   var buffer = 0
-  /// Of a push how many updates of other workers the weights had that it was computed from.
+  /// For a push, the number of other workers' updates in the weights that it was computed from.
   var seen = 0
-  /// Of a read the pushes that every worker must have made.
+  /// For a read, the pushes that every worker must have made.
   var need = 0
-  /// Of a push the length of its step, and what its numbers are multiplied by.
+  /// For a push, its learning rate, and the factor of its numbers.
   var rate = 0.0
   var scale = 1.0
 
@@ -51,7 +51,7 @@ struct ServerRequest: Equatable {
   }
 }
 
-/// What a server tells a worker, in the same number of words; weights for another host come behind.
+/// A server's message to a worker, of the same number of words; weights for another host come after them.
 struct ServerReply: Equatable {
   enum Kind: Int64 {
     /// A push has been applied; its buffer is free.
@@ -60,20 +60,20 @@ struct ServerReply: Equatable {
     case weights
     /// The number of a batch; -1 if there is none left.
     case batch
-    /// The server lives, and so does who it waits for.
+    /// The server is alive, and so are the ranks that it waits for.
     case alive
     /// All workers have ended.
     case over
   }
 
   var kind: Kind
-  /// Of a push its number; of weights their version; of a batch its number.
+  /// For a push, its number; for weights, their version; for a batch, its number.
   var number = 0
-  /// Of a push its staleness; of weights the updates of other workers in them.
+  /// For a push, its staleness; for weights, the updates of other workers in them.
   var others = 0
-  /// Of weights how many of the worker's own pushes are in them.
+  /// For weights, the number of the worker's own pushes in them.
   var included = 0
-  /// What the server wants at the end of a step.
+  /// The server's wish at the end of a step.
   var wish = StepWish.none
 
   init(_ kind: Kind, number: Int = 0, others: Int = 0, included: Int = 0) {

@@ -13,8 +13,8 @@ package struct ServerRoles: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - ranks: All ranks.
-  ///   - servers: How many of them serve.
-  ///   - elements: What is divided.
+  ///   - servers: The number of ranks that serve.
+  ///   - elements: The elements to shard.
   /// - Throws: ``PlanError`` if no worker would be left, or a shard would be empty.
   package init(ranks: Int, servers: Int, elements: Range<Int>) throws(PlanError) {
     try ServerRoles.check(ranks: ranks, servers: servers)

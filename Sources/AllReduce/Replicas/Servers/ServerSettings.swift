@@ -1,6 +1,6 @@
-/// How workers and parameter servers train together.
+/// The settings of workers and parameter servers.
 public struct ServerSettings: Hashable, Sendable {
-  /// What workers and servers exchange.
+  /// The method by which workers and servers exchange.
   public enum Method: String, Sendable, CaseIterable {
     /// Workers push gradients and read weights. Dean et al., "Large scale distributed deep networks", 2012.
     case downpour
@@ -9,23 +9,23 @@ public struct ServerSettings: Hashable, Sendable {
     case easgd
   }
 
-  /// What is exchanged.
+  /// The method.
   public var method = Method.downpour
-  /// The ranks that serve, each a shard; the last ones. With 0 elastic averaging needs none: every rank has a copy of the
-  /// center, and all meet at once, by an all-reduce.
+  /// The number of ranks that serve, each a shard: the last ones. Elastic averaging also works with 0: every rank has a
+  /// copy of the center, and all meet at once, by an all-reduce.
   public var servers = 1
   /// The steps from one reading of the weights to the next.
   public var fetchEvery = 1
   /// The steps from one push, or meeting with the center, to the next.
   public var pushEvery = 1
-  /// What is done about gradients from old weights.
+  /// How servers treat gradients that were computed from old weights.
   public var staleness = Staleness()
   /// The steps, of all workers' batches, that worker 0 takes alone before the others begin.
   public var warmUpSteps = 0
-  /// Of elastic averaging how strongly a worker and the center pull each other, all workers together, up to 1.
+  /// The strength of elastic averaging's force between the center and all workers together, at most 1.
   public var elasticity = 0.9
 
-  /// One server, which takes every gradient as it comes.
+  /// One server, which applies every gradient as it arrives.
   public init(method: Method = .downpour, servers: Int = 1) {
     (self.method, self.servers) = (method, servers)
   }
@@ -37,7 +37,7 @@ public struct ServerSettings: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - ranks: All ranks.
-  ///   - optimizer: What the servers, or with elastic averaging the workers, update by.
+  ///   - optimizer: The update rule of the servers, or with elastic averaging of the workers.
   /// - Throws: ``PlanError``, with exit code 64, that says which and what to do.
   package func check(ranks: Int, optimizer: any UpdateRule) throws(PlanError) {
     let least = method == .easgd ? 0 : 1
@@ -73,7 +73,7 @@ public struct ServerSettings: Hashable, Sendable {
     }
     if optimizer.usesNorms {
       throw PlanError(
-        "\(optimizer) needs norms of whole parameters, and a server has a shard: take another optimizer."
+        "\(optimizer) needs norms of whole parameters, but a server has only a shard: choose another optimizer."
       )
     }
     try checkCompensation(optimizer)
@@ -99,7 +99,7 @@ public struct ServerSettings: Hashable, Sendable {
     if case .nesterov(let count) = staleness.compensation { 1 / Double(count) } else { 1 }
   }
 
-  /// What servers update by: a delayed momentum and the pull of elastic averaging need no other optimizer.
+  /// The update rule of servers: a delayed momentum and the pull of elastic averaging need no other optimizer.
   func update(_ optimizer: any UpdateRule) -> any UpdateRule {
     if case .nesterov = staleness.compensation { return SGD() }
     return method == .easgd ? SGD() : optimizer
@@ -119,7 +119,7 @@ public struct ServerSettings: Hashable, Sendable {
     }
   }
 
-  /// The method and what shapes it, in words that tell methods apart: a state says by which it came about.
+  /// A description that differs for different methods and settings: a state keeps that of its training.
   var words: String {
     var words = "\(method.rawValue), fetch \(fetchEvery), push \(pushEvery), \(staleness)"
     if method == .easgd { words += ", elasticity \(elasticity)" }

@@ -5,11 +5,11 @@ internal import AllReduceNN
 struct ServedBatch {
   /// The step of all workers' batches that it belongs to, from 0, within its epoch.
   let step: Int
-  /// Which part of that step's batch.
+  /// The part of that step's batch.
   let part: Int
 }
 
-/// A worker of Downpour: computes gradients of batches that it is given, pushes them, and reads weights, behind its
+/// A worker of Downpour: computes gradients of batches that it is given, pushes them, and reads weights, during its
 /// computation as far as that may be.
 ///
 /// Weights that are read one step ahead lack the worker's latest gradient: it takes that step on them itself.
@@ -21,9 +21,9 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
   private let shards: [Range<Int>]
   private let workers: Int
 
-  /// What the weights that this worker computes with had when they were read.
+  /// The versions of the weights that this worker computes with.
   private var view: WeightsRead
-  /// Of the readings so far how far their shards' versions were apart.
+  /// How far the shards' versions were apart in the readings so far.
   private(set) var skews = StalenessHistogram()
 
   // Of a segment.
@@ -35,13 +35,13 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
   private var pushed = [0, 0]
   private var gathered = Gathered()
 
-  /// What the buffer that is being filled has.
+  /// The contents of the buffer that is being filled.
   private struct Gathered {
     var steps = 0
     /// The sum of what the steps counted for.
     var weight = 0.0
     var rate = 0.0
-    /// What the first of its gradients was computed from.
+    /// The versions of the weights that the first of its gradients was computed from.
     var seen: [Int] = []
   }
 
@@ -62,7 +62,7 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - rate: The learning rate of a batch.
   ///   - compute: Computes the gradient of the mean loss of a batch's part and returns what it is multiplied by; 0 for
   ///     an empty part.
-  /// - Throws: What `compute` throws; ``MPIError``.
+  /// - Throws: The errors of `compute`; ``MPIError``.
   func work(
     rate: (Int) -> Double, _ compute: (Int) throws -> (scale: Double, weight: Double)
   ) throws {

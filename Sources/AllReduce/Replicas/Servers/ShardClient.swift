@@ -26,7 +26,7 @@ package struct WeightsRead: Equatable {
 /// Two pushes may be under way, one read and one claim of a batch.
 package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   package let buffers: WorkerBuffers<Scalar>
-  /// What this rank is asked to do at the end of a step; asked whenever a batch is claimed.
+  /// This rank's wish at the end of a step; asked for whenever a batch is claimed.
   var ownWish: () -> StepWish = { .none }
   /// How stale the pushes were that have been applied on all shards: of each the largest staleness of its shards.
   package private(set) var staleness = StalenessHistogram()
@@ -39,7 +39,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   private let memory: WorkerMemory<Scalar>
   /// Whether each server reaches this worker's buffers.
   private let isNear: [Bool]
-  /// Of each buffer the shards that have not applied its push, and the largest staleness so far.
+  /// For each buffer, the number of shards that have not applied its push, and the largest staleness so far.
   private var unapplied = [0, 0]
   private var stalest = [0, 0]
   private var pushNumbers = [0, 0]
@@ -48,7 +48,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   private var read: WeightsRead
   private var awaitedReads = 0
   private var batch: Int?
-  /// What servers want that hand out no batches.
+  /// The wishes of servers that hand out no batches.
   private var heardWish = StepWish.none
   private var isOver: Int
   private var heard: [UInt64]
@@ -77,11 +77,11 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   /// Sends a buffer's numbers to all shards.
   ///
   /// - Parameters:
-  ///   - buffer: Which; it must be free.
+  ///   - buffer: The buffer's number; it must be free.
   ///   - number: The number of the push, from 1.
-  ///   - seen: What the weights had that it was computed from.
-  ///   - rate: The length of the step.
-  ///   - scale: What the numbers are multiplied by.
+  ///   - seen: The versions of the shards that it was computed from.
+  ///   - rate: The learning rate.
+  ///   - scale: The factor of the numbers.
   /// - Throws: ``MPIError``.
   package func push(_ buffer: Int, number: Int, seen: [Int], rate: Double, scale: Double) throws {
     precondition(unapplied[buffer] == 0, "buffer \(buffer) is still on its way")
@@ -103,7 +103,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The worker's clock goes on, without numbers.
+  /// The worker's clock advances, without numbers.
   package func tick() throws { try sendAll(ServerRequest(.tick)) }
 
   /// Asks for weights, for ``takeWeights()``.

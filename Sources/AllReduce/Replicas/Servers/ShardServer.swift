@@ -1,16 +1,16 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// What happened at a server, in the order in which it happened; for tests.
+/// An event at a server; for tests.
 package enum ServerEvent: Sendable {
-  /// A worker's clock has gone on to this number.
+  /// A worker's clock has advanced to this number.
   case pushed(worker: Int, clock: Int, staleness: Int)
   /// A worker was given weights to use first at a clock, when the slowest other worker that has not ended was at
   /// another (nil: all have ended).
   case read(worker: Int, clock: Int, slowest: Int?)
 }
 
-/// Who gets which batch.
+/// How batches are handed out to workers.
 package enum BatchHandout: Sendable {
   /// A worker that asks gets the next one: one that is twice as fast computes twice the number.
   case onDemand
@@ -20,16 +20,16 @@ package enum BatchHandout: Sendable {
   case solo
 }
 
-/// A server: applies pushes as they come, and gives weights and batches to those who ask.
+/// A server: applies pushes as they come, and gives weights and batches to workers that ask.
 ///
 /// The requests of a worker are served in their order; a read that the bound holds back steps aside. The server
-/// sleeps while there is nothing to do, and tells those who wait that it lives.
+/// sleeps while there is nothing to do, and signals to waiting workers that it is alive.
 package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   package let shard: ServedShard<Scalar>
   package var log: ((ServerEvent) -> Void)?
-  /// What this rank is asked to do at the end of a step; asked whenever a batch is handed out.
+  /// This rank's wish at the end of a step; asked for whenever a batch is handed out.
   var ownWish: () -> StepWish = { .none }
-  /// What any rank wants, as far as the server that hands out batches has heard in this segment.
+  /// The wishes of all ranks that the server that hands out batches has received in this segment.
   private(set) var wish = StepWish.none
   /// Where the segment ends: before its end where a rank has wanted something.
   var end: Int { batches.upperBound }
@@ -46,7 +46,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
   private var nextSign: UInt64 = 0
 
-  /// What a server knows of a worker.
+  /// The state of a worker at a server.
   private struct Peer {
     /// The worker's buffers, if they are within reach.
     let near: WorkerBuffers<Scalar>?
@@ -89,7 +89,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - batches: The numbers of the batches to hand out.
-  ///   - handout: Who gets which.
+  ///   - handout: How batches are handed out to workers.
   ///   - bound: The staleness bound: weights for a clock have no updates from more than this many clocks later either.
   /// - Throws: ``MPIError``.
   package func serve(
@@ -240,8 +240,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return true
   }
 
-  /// Once a rank wants something, the segment ends as soon as all batches of a step are computed of which one was handed
-  /// out.
+  /// Once a rank wants something, the segment ends as soon as all batches of a step are computed of which one was
+  /// handed out.
   private func hear(_ heard: StepWish) {
     guard heard.saves else { return }
     if !wish.saves {
@@ -272,7 +272,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Signs of life
 
-  /// Tells those who wait, now and then, that the server lives, if those do that it waits for itself.
+  /// Signals to waiting workers, now and then, that the server is alive, if the ranks that it waits for are.
   private func showLife() throws {
     guard let deadline = Deadline.seconds else { return }
     let now = monotonicNanoseconds()

@@ -24,7 +24,7 @@ package final class WorkerMemory<Scalar: NetworkScalar & ReducibleScalar> {
   ///
   /// - Parameters:
   ///   - count: Elements of a buffer.
-  ///   - roles: Who works.
+  ///   - roles: Which ranks work.
   ///   - world: All ranks.
   /// - Throws: ``AgreedError`` if a host has not the memory; ``MPIError``.
   package init(count: Int, _ roles: ServerRoles, over world: Communicator) throws {

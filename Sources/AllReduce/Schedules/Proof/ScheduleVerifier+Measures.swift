@@ -39,7 +39,7 @@ extension ScheduleVerifier {
     package let round: Int
   }
 
-  /// What was counted.
+  /// The counts.
   package struct Measures: Equatable, Sendable {
     /// Rounds until all is done, if a message takes one round, a rank sends and receives one message
     /// a round (the one that was ready first), and arithmetic takes no time.

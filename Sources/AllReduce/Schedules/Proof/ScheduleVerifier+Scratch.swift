@@ -1,5 +1,5 @@
 extension ScheduleVerifier {
-  /// What a step sends, in the format in which it must travel.
+  /// The values that a step sends, in the format in which they must travel.
   func content(of step: Schedule.Step, on rank: Int) throws(Failure) -> [Value] {
     let isFull = schedules[rank].wireFormat == .full
     switch step {
@@ -10,7 +10,7 @@ extension ScheduleVerifier {
       throw Failure(description: "rank \(rank) sends scratch memory that is not filled")
     default:
       throw Failure(
-        description: "rank \(rank) sends elements in another format than "
+        description: "rank \(rank) sends elements in a different format than "
           + "\(schedules[rank].wireFormat)")
     }
   }

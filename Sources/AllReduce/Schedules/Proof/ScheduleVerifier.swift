@@ -1,4 +1,4 @@
-/// Runs all ranks' schedules together with symbols for numbers, and proves what is promised of them.
+/// Runs all ranks' schedules together with symbols for numbers, and proves that they are correct.
 ///
 /// Every element carries the set of ranks whose values it contains and a hash of the expression that
 /// made it. A schedule is refused if a contribution arrives twice or not at all, if a value is used
@@ -30,7 +30,7 @@ package struct ScheduleVerifier {
   private var rounds: [[(rank: Int, step: Int)]] = []
   private var round = 0
   private var matched: [Message] = []
-  /// What was written, when, to those elements whose states are kept.
+  /// The changes of the elements whose states are kept.
   var changes: [Change] = []
   /// The elements whose states are kept, ascending.
   let places: [Int]
@@ -53,11 +53,11 @@ package struct ScheduleVerifier {
     var content: [Value]
   }
 
-  /// What an element of a rank's buffer is from the start of a round on.
+  /// The value of an element of a rank's buffer from the start of a round on.
   struct Change {
     var round: Int
     var rank: Int
-    /// Which of the places.
+    /// The index of the place.
     var place: Int
     var value: Value
   }
@@ -71,12 +71,12 @@ package struct ScheduleVerifier {
   /// Verifies the schedules of ranks 0..<p, at most 64 of them.
   ///
   /// - Parameters:
-  ///   - collective: What they are meant to do.
+  ///   - collective: The collective that they must carry out.
   ///   - schedules: One a rank, in rank order.
   ///   - order: The order of steps that could run at once.
   ///   - places: Elements, ascending, of which to note what each rank holds after every round.
-  /// - Returns: What was counted.
-  /// - Throws: What is wrong, in a sentence.
+  /// - Returns: The measures of the schedules, such as steps and elements sent.
+  /// - Throws: A sentence that says what is wrong.
   package static func verify(
     _ collective: Collective, _ schedules: [Schedule], order: Order = .byRound,
     statesOf places: [Int] = []

@@ -31,16 +31,16 @@ package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
   package let exampleShape: Shape
   private let inputs: [Element]
   private let targets: StoredTargets<Element>
-  /// Which of the examples in memory these are.
+  /// The indices of these examples in memory.
   private let rows: [Int32]
 
   /// Takes some of the examples that arrays hold.
   ///
   /// - Parameters:
   ///   - name: Where they come from, for messages.
-  ///   - shape: Of an input.
+  ///   - shape: The shape of an input.
   ///   - inputs: Example by example.
-  ///   - targets: Of all examples in the arrays.
+  ///   - targets: The targets of all examples in the arrays.
   ///   - rows: The examples' places in the arrays.
   init(
     name: String, shape: Shape, inputs: [Element], _ targets: StoredTargets<Element>, rows: [Int32]

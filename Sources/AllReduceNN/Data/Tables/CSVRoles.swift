@@ -1,4 +1,4 @@
-/// What each column of a file is.
+/// The role of each column of a file.
 struct CSVRoles {
   /// A column's part.
   enum Place {
@@ -10,13 +10,13 @@ struct CSVRoles {
 
   /// One a column.
   let places: [Place]
-  /// How many are inputs.
+  /// The number of inputs.
   let inputs: Int
   /// The names of the inputs, in their order.
   let names: [String]
   /// The target's column, from 0.
   let target: Int?
-  /// What a user should know.
+  /// Remarks for the user.
   let notes: [String]
 
   /// Gives each column its part.
@@ -24,7 +24,7 @@ struct CSVRoles {
   /// - Parameters:
   ///   - head: The file's first line.
   ///   - path: The file.
-  ///   - choice: What is wanted.
+  ///   - choice: The target, and the columns to ignore.
   ///   - firstRows: The fields of the first two rows.
   /// - Throws: ``DataError`` if a column that is wanted is not there, or there is no input.
   init(
@@ -99,7 +99,7 @@ struct CSVRoles {
     return places
   }
 
-  /// What tells that the first column is an index: words, or numbers that count the rows.
+  /// Why the first column is an index: it has words, or numbers that count the rows.
   private static func index(_ rows: [[CSVLine.Field]]) -> String? {
     guard let first = rows.first?.first else { return nil }
     guard let number = first.number else { return "has words" }

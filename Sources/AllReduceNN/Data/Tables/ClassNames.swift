@@ -36,7 +36,7 @@ struct ClassNames {
 
   /// Gives classes their final numbers.
   ///
-  /// Whole numbers from 0 on are the classes' numbers as they are. Other whole numbers, and words, are names: numbers
+  /// Whole numbers from 0 are the classes' numbers as they are. Other whole numbers, and words, are names: numbers
   /// first, ascending, then words by their characters, so that the order of the rows does not matter.
   ///
   /// - Parameters:

@@ -1,4 +1,4 @@
-/// Which examples are learned from, and which are kept for the test.
+/// The split of examples into those for training and those for the test.
 struct ExampleDraw {
   let learned: [Int32]
   let tested: [Int32]
@@ -8,7 +8,7 @@ struct ExampleDraw {
   /// - Parameters:
   ///   - count: The examples.
   ///   - testShare: The share, below 1; 0 draws none.
-  ///   - seed: What draws them.
+  ///   - seed: The seed of the random draw.
   ///   - limit: The most to learn from.
   ///   - file: For messages.
   /// - Throws: ``DataError`` if there are too few or too many.

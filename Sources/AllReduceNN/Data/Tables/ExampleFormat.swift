@@ -1,5 +1,5 @@
-/// How a training read its examples: what predictions need to read others alike, and to say results in the words and
-/// units of the data.
+/// How a training read its examples: predictions need it to read others in the same way, and to give results in the
+/// names and units of the data.
 package struct ExampleFormat: Equatable, Sendable {
   /// The sizes of an input; nil where they are not known.
   package var shape: [Int]?

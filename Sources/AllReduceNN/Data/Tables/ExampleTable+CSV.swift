@@ -7,7 +7,7 @@ extension ExampleTable {
   ///
   /// - Parameters:
   ///   - path: The file, which gzip may have packed.
-  ///   - choice: Which columns are what.
+  ///   - choice: The roles of the columns.
   ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
   /// - Throws: ``DataError`` with the line and the column.
   package init(csv path: String, _ choice: ColumnChoice, allowsPipes: Bool = false) throws {

@@ -1,20 +1,20 @@
-/// Which of a file's columns or arrays are what.
+/// The roles of a file's columns or arrays.
 package struct ColumnChoice: Sendable {
-  /// What a target is.
+  /// The kind of a target.
   package enum Kind: Sendable {
     case classes, numbers
   }
 
   /// The target's column, by its name or its number from 1; nil where only inputs are wanted.
   package var target: String?
-  /// What the target is.
+  /// The kind of the target.
   package var kind: Kind
   /// Columns that are passed over, by name or number.
   package var ignored: [String]
   /// How a training read its examples, where others are to be read alike.
   package var format: ExampleFormat?
 
-  /// Chooses the target, and what else is no input.
+  /// Chooses the target, and the other columns that are not inputs.
   package init(
     target: String?, _ kind: Kind = .classes, ignoring ignored: [String] = [],
     like format: ExampleFormat? = nil
@@ -25,7 +25,7 @@ package struct ColumnChoice: Sendable {
 
 /// Examples as a file has them: inputs, and targets if they are wanted.
 package struct ExampleTable<Element: NetworkScalar>: Sendable {
-  /// What the targets are.
+  /// The kind of the targets.
   package enum Targets: Sendable {
     case none
     /// A class each; the names are nil where the numbers are all.
@@ -46,9 +46,9 @@ package struct ExampleTable<Element: NetworkScalar>: Sendable {
   package internal(set) var inputs: [Element]
   /// The first row's numbers, which are taken from all rows', so that a small difference of large numbers is kept.
   let origins: [Double]?
-  /// What is to be predicted.
+  /// The targets.
   package internal(set) var targets: Targets
-  /// What a user should know of how the file was read.
+  /// Remarks for the user on how the file was read.
   package let notes: [String]
 }
 
@@ -60,8 +60,8 @@ extension ExampleTable {
   ///
   /// - Parameters:
   ///   - test: Examples to be tested on; nil to draw them from these.
-  ///   - testShare: Which share is drawn.
-  ///   - seed: What draws them.
+  ///   - testShare: The share that is drawn for the test.
+  ///   - seed: The seed of the random draw.
   ///   - limit: The most examples to learn from.
   /// - Returns: Both sets, and how they were read.
   /// - Throws: ``DataError`` if there are too few, or both parts differ.

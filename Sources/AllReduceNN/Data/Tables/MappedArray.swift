@@ -34,7 +34,7 @@ package struct MappedArray: Sendable {
     else {
       throw wrong(
         "\(header.sizes) numbers of \(type.stride) bytes, an example a row",
-        "\(file.bytes.count - header.length) bytes", "get the file again")
+        "\(file.bytes.count - header.length) bytes", "download or copy the file again")
     }
     (self.count, self.type) = (rows, type)
     exampleShape = Shape(header.sizes.count == 1 ? [1] : Array(header.sizes.dropFirst()))

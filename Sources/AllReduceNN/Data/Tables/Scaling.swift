@@ -1,14 +1,14 @@
 /// How numbers are brought to one size before a network sees them: (number - mean) / deviation, for each column or
 /// with one mean and deviation for all.
 package struct Scaling: Equatable, Sendable {
-  /// What is taken from a number: one a column, or one for all.
+  /// The number subtracted from a value: one a column, or one for all.
   package let means: [Double]
-  /// What the rest is divided by, more than 0: one for each mean.
+  /// The divisor of the difference, more than 0: one for each mean.
   package let deviations: [Double]
 
   /// Takes means and deviations.
   ///
-  /// - Precondition: As many of both, one or more; deviations are more than 0.
+  /// - Precondition: Both have the same count, one or more; deviations are more than 0.
   package init(means: [Double], deviations: [Double]) {
     precondition(
       means.count == deviations.count && !means.isEmpty,
@@ -48,8 +48,8 @@ package struct Scaling: Equatable, Sendable {
   /// - Parameters:
   ///   - values: Row by row.
   ///   - width: The columns.
-  ///   - rows: Which rows count.
-  ///   - origins: What was taken from each column before: the values lack it.
+  ///   - rows: The rows that count.
+  ///   - origins: The number that was already subtracted from each column.
   @_specialize(where Element == Float)
   init<Element: NetworkScalar>(
     of values: [Element], width: Int, rows: [Int32], origins: [Double]
@@ -121,7 +121,7 @@ package struct Scaling: Equatable, Sendable {
     }
   }
 
-  /// Scales values from which origins were taken before.
+  /// Scales values from which origins were already subtracted.
   @_specialize(where Element == Float)
   func apply<Element: NetworkScalar>(
     to values: inout [Element], width: Int, origins: [Double]

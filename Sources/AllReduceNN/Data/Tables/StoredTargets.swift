@@ -13,7 +13,7 @@ struct StoredTargets<Element: NetworkScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - row: The example.
-  ///   - place: Which of the batch it is.
+  ///   - place: Its index in the batch.
   ///   - labels: One each of the batch; left alone where targets are numbers.
   ///   - values: `[batch]` and then ``valueShape``; nil where targets are classes.
   func write<Scalar: NetworkScalar>(

@@ -22,7 +22,7 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
   /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds another type.
+  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds a different type.
   package init(npy path: String) throws(DataError) {
     let file = try FileBytes(path: path, allowsPipes: true)
     let header = try NPYHeader(file.bytes, path)
@@ -46,8 +46,8 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
       throw DataError(
         file: path, expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(stride) bytes",
         found: "\(found) bytes",
-        advice: "get the file again: it "
-          + (isLonger ? "goes on behind its numbers" : "was not written completely"))
+        advice: "download or copy the file again: it "
+          + (isLonger ? "has trailing bytes after its elements" : "was not written completely"))
     }
     self.sizes = header.sizes
     elements = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in

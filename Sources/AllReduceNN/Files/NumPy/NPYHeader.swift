@@ -63,7 +63,7 @@ struct NPYHeader {
     length = start + size
   }
 
-  /// What follows a key of the dictionary.
+  /// The text after a key of the dictionary.
   private static func value(_ key: String, in text: String) -> Substring? {
     for quote in ["'", "\""] {
       let parts = text.split(

@@ -104,7 +104,7 @@ package struct NPZFile {
     func damaged(_ found: String) -> DataError {
       DataError(
         file: what, expected: "\(size) bytes when it is unpacked", found: found,
-        advice: "get the file again")
+        advice: "download or copy the file again")
     }
     guard MemoryShortage.allows(size) else {
       throw MemoryShortage.tooLarge(what, "unpacked", after: size)

@@ -1,4 +1,4 @@
-/// Numbers with dimensions in a file of NumPy, of any type of number, as another type.
+/// Numbers with dimensions in a file of NumPy, of any type of number, as a different type.
 package struct NumberArray<Element: NetworkScalar>: Sendable {
   /// The dimensions' sizes, outermost first.
   package let sizes: [Int]
@@ -36,8 +36,8 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
         file: path,
         expected: "\(sizes.isEmpty ? "one" : sizes) numbers of \(type.stride) bytes",
         found: "\(found) bytes",
-        advice: "get the file again: it "
-          + (isLonger ? "goes on behind its numbers" : "was not written completely"))
+        advice: "download or copy the file again: it "
+          + (isLonger ? "has trailing bytes after its elements" : "was not written completely"))
     }
     guard MemoryShortage.allows(count * MemoryLayout<Element>.stride) else {
       throw MemoryShortage.tooLarge(path, "read as numbers", after: found)
@@ -137,7 +137,7 @@ enum NPYNumber: String {
     }
   }
 
-  /// Copies numbers, which need not be aligned, as another type.
+  /// Copies numbers, which need not be aligned, as a different type.
   @_specialize(where Element == Float)
   @_specialize(where Element == Double)
   func copy<Element: NetworkScalar>(

@@ -1,5 +1,5 @@
 extension NumericTable {
-  /// Reads a pair of NumPy's files as a table: the columns of the inputs, and behind them the target.
+  /// Reads a pair of NumPy's files as a table: the columns of the inputs, then the target.
   ///
   /// Each part has its own rows, equal in number but for one. A file that is read in parts is mapped, so that a process
   /// reads no others' rows; such a file must not be packed, and must have its rows one after the other.
@@ -8,7 +8,7 @@ extension NumericTable {
   ///   - path: The inputs, `[rows]` or `[rows, columns]`.
   ///   - targets: The targets, `[rows]` or `[rows, 1]`.
   ///   - part: The part to read, from 0.
-  ///   - parts: How many there are.
+  ///   - parts: The number of parts.
   /// - Throws: ``DataError`` with the row of a number that is not finite.
   /// - Precondition: The part is within 0..<parts.
   package init(

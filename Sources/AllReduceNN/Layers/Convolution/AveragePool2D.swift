@@ -59,7 +59,9 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
   ) throws -> Tensor<Scalar>? {
     guard needsInputGradient else { return nil }
     guard var plan else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no batch")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), before any "
+          + "forward pass")
     }
     let result = inputGradient.tensor(plan.image.batch(of: gradient.rows))
     for image in 0..<gradient.rows {

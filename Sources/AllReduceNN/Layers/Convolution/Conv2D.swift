@@ -21,7 +21,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   package let padding: Size2D
   /// An output channel a row.
   public let weight: Parameter<Scalar>
-  /// What is added to the output channels, if anything is.
+  /// The bias added to the output channels; nil for none.
   public let bias: Parameter<Scalar>?
 
   /// The loops, for tests to replace.
@@ -44,7 +44,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   ///   - stride: The steps from a window to the next.
   ///   - padding: Rows and columns of zeros on each side of an image.
   ///   - bias: Whether a learned number is added to each output channel; it is zero at first.
-  ///   - initialization: Of the weights; nil means He's.
+  ///   - initialization: The initialization of the weights; nil means He's.
   public init(
     inputChannels: Int, outputChannels: Int, kernel: Size2D, stride: Size2D = 1,
     padding: Size2D = 0, bias: Bool = true, initialization: Initialization? = nil
@@ -125,7 +125,9 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     guard let input, let plan, input.rows == gradient.rows else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     if let bias {
       Scalar.addRows(of: gradient, keep: pass.accumulatesGradients, to: bias.gradient)

@@ -7,7 +7,7 @@ struct ConvolutionPlan {
     let windows: ck_windows
     /// Where the phase's panels begin, in elements.
     let panels: Int
-    /// Which elements of the kernel are its panels' rows, and where the first one is.
+    /// The elements of the kernel that are its panels' rows, and the place of the first one.
     let indices: ck_indices
     let firstElement: Int
     /// The first window's element in the spanned gradient.

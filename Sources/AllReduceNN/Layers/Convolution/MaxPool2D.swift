@@ -64,7 +64,9 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   ) throws -> Tensor<Scalar>? {
     guard needsInputGradient else { return nil }
     guard var plan, let places, batch == gradient.rows else {
-      preconditionFailure("\(summary): a gradient of \(gradient.shape) follows no such batch")
+      preconditionFailure(
+        "\(summary): backward got an output gradient of shape \(gradient.shape), which does not fit the batch of "
+          + "the latest forward pass")
     }
     let result = inputGradient.tensor(plan.image.batch(of: batch))
     for image in 0..<batch {

@@ -193,7 +193,7 @@ final class Benchmark<Scalar: BenchScalar> {
     UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer(source))
   }
 
-  /// What the lowest rank with a wrong element says of it. Collective.
+  /// The wrong element on the lowest rank that has one. Collective.
   private func wrongResult(
     _ entry: Lineup.Entry, _ bytes: Int, _ error: String?
   ) throws -> WrongResult {

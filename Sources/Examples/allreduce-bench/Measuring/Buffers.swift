@@ -7,7 +7,7 @@ enum Buffers: String, CaseIterable {
   /// In memory of the rank's own.
   case array
 
-  /// What `--buffers` may ask for.
+  /// The values of `--buffers`.
   enum Choice: String, CaseIterable, ExpressibleByArgument {
     case arena, array
     /// Both for what can tell them apart, memory of the rank's own for all else.

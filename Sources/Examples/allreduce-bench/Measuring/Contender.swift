@@ -70,7 +70,7 @@ enum Contender: Hashable {
     }
   }
 
-  /// What runs on `world` for a buffer of `count` elements.
+  /// The algorithm that runs on `world` for a buffer of `count` elements.
   func resolved<Scalar: ReducibleScalar>(
     in world: Communicator, count: Int, of type: Scalar.Type, _ buffers: Buffers,
     _ wireFormat: WireFormat

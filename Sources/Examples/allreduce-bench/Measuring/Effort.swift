@@ -16,7 +16,7 @@ struct Effort {
     self.calls = calls
   }
 
-  /// What the command line asks for.
+  /// The effort that the command line asks for.
   init(_ options: BenchOptions, bytes: Int) {
     self.init(
       warmup: options.warmup ?? Effort.usualWarmup(bytes: bytes), iterations: options.iterations,

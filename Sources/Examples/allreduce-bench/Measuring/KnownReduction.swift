@@ -79,7 +79,7 @@ struct KnownReduction<Scalar: BenchScalar> {
     }
   }
 
-  /// What an element of a call's result should be.
+  /// The expected value of an element of a call's result.
   func expected(at index: Int, call: Int) -> Scalar {
     expected[start(call) + index % Self.period]
   }

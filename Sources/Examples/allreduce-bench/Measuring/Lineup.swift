@@ -1,6 +1,6 @@
 import AllReduce
 
-/// What runs at one size: each contender once in each kind of buffer, and the order of turns.
+/// The measurements to make at one size: each contender once in each kind of buffer, and the order of turns.
 struct Lineup {
   /// A contender, where its elements are, and the names it was asked for by.
   struct Entry {
@@ -38,7 +38,7 @@ struct Lineup {
   /// The order of turns in a round, as indices of entries; the same on all ranks.
   ///
   /// Each begins once in as many rounds as there are entries, and then the circle is shuffled, so
-  /// that none is always behind the same other.
+  /// that none always follows the same other.
   func order(round: Int) -> [Int] {
     let count = entries.count
     let circle = round / count

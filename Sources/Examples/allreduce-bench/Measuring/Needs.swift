@@ -1,6 +1,6 @@
 import AllReduce
 
-/// Which buffers of the largest size a rank needs.
+/// The buffers of the largest size that a rank needs.
 struct Needs {
   /// One in an arena.
   let arena: Bool

@@ -7,7 +7,7 @@ struct WrongResult: CustomStringConvertible {
   let bytes: Int
   let type: ScalarType
   let operation: ReductionOperation
-  /// What the lowest rank with a wrong element says of it.
+  /// A description of the wrong element on the lowest rank that has one.
   let place: String
 
   var description: String {

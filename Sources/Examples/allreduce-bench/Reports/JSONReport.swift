@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// Results as one object of json: a row for everything that was asked for.
+/// Results as one JSON object: a row for each measurement that was asked for.
 struct JSONReport {
   private let options: BenchOptions
   private let setting: Setting

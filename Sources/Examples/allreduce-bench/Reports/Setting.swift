@@ -12,7 +12,7 @@ import Foundation
 struct Setting {
   let ranks: Int
   let hosts: Int
-  /// Of all hosts together.
+  /// The cores of all hosts together.
   let cores: Int
   /// Whether some host has more ranks than cores. Hosts that are namespaces of one machine share its
   /// cores.

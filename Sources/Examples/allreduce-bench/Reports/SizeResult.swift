@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// What was measured at one size.
+/// The measurements at one size.
 struct SizeResult {
   let bytes: Int
   let rows: [Row]
@@ -10,7 +10,7 @@ struct SizeResult {
 
   /// The figures of one contender.
   struct Row {
-    /// What ran; never `automatic`.
+    /// The algorithm that ran; never `automatic`.
     let contender: Contender
     let buffers: Buffers
     /// How elements travelled.

@@ -3,7 +3,7 @@ import ExampleSupport
 
 /// The medians of all sizes: a row a size, which names its winner.
 struct SummaryTable {
-  /// What a column is of.
+  /// The kind of a column.
   private struct Column {
     let name: String
     let buffers: Buffers

@@ -19,7 +19,7 @@ final class StreamSocket {
 
   deinit { close(descriptor) }
 
-  /// Connects to who made the offer, through whichever of its addresses leads there.
+  /// Connects to the rank that made the offer, through the first of its addresses that works.
   ///
   /// Hosts may have addresses that mean something else elsewhere, such as those of container
   /// networks; so the right one is known by its answer.

@@ -1,6 +1,6 @@
 import ExampleSupport
 
-/// What draws one step of a story into its place on the page.
+/// Draws one step of a story into its place on the page.
 protocol Panel {
   var width: Double { get }
   var height: Double { get }

@@ -3,11 +3,11 @@ import AllReduceNN
 import ArgumentParser
 import ExampleSupport
 
-/// Which plan is drawn, of which network.
+/// The plan and the network to draw.
 struct PlanOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A plan to draw: data, model, hybrid, or a file of json.", valueName: "name|file"))
+      "A plan to draw: data, model, hybrid, or a JSON file.", valueName: "name|file"))
   var plan: String?
 
   @Option(help: "With --plan, the network.")

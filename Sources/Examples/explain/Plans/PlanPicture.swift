@@ -27,8 +27,8 @@ struct PlanPicture {
   ///   - plan: The plan.
   ///   - words: The network.
   ///   - input: The shape of an example.
-  ///   - name: What the network is called.
-  ///   - ranks: How many there are.
+  ///   - name: The network's name.
+  ///   - ranks: The number of ranks.
   /// - Throws: ``PlanError`` if it cannot be carried out; ``ShapeError``.
   init(
     _ plan: Plan, of words: NetworkWords, input: Shape, named name: String, ranks: Int
@@ -133,7 +133,7 @@ struct PlanPicture {
     }
   }
 
-  /// What colours mean, those alone that the plan has.
+  /// The legend of the colours that the plan has.
   private var signs: [(color: String, opacity: Double, words: String)] {
     let placements: [(Placement, String, String)] = [
       (.data, Palette.ours[0], "data: all weights, own examples; gradients are added up"),

@@ -4,20 +4,20 @@ import AllReduce
 struct Examples {
   /// [rows, 1 + features]: a one for the intercept, then the features.
   var design: Matrix<Double>
-  /// What is to be predicted, one a row.
+  /// The target, one a row.
   var targets: [Double]
   /// The place of the first of them among the examples of all ranks.
   let first: Int
 
-  /// How many there are.
+  /// The number of examples.
   var count: Int { targets.count }
 
   /// Takes rows of numbers apart into features and target.
   ///
   /// - Parameters:
   ///   - values: Rows of `columns` numbers.
-  ///   - columns: How many numbers a row has.
-  ///   - target: Which of them is to be predicted.
+  ///   - columns: The number of columns.
+  ///   - target: The column to predict.
   ///   - first: The place of the first row among all.
   init(values: [Double], columns: Int, target: Int, first: Int) {
     let rows = values.count / columns

@@ -1,6 +1,6 @@
 import AllReduce
 
-/// Which of a rank's examples belong to which step of an epoch.
+/// The assignment of a rank's examples to the steps of an epoch.
 ///
 /// An epoch is one random order of all examples of all ranks, cut into batches. A rank finds the
 /// places of its own examples alone, so batches do not depend on the number of ranks.

@@ -1,4 +1,4 @@
-/// What all ranks know about the data.
+/// The facts about the data that all ranks know.
 struct Problem {
   /// The file, or what stands for it.
   let source: String

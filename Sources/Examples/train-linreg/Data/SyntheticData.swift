@@ -14,7 +14,7 @@ struct SyntheticData {
     (0, 1, 2), (50, 10, -0.3), (-3, 0.5, 7),
   ]
 
-  /// What makes the target, intercept first.
+  /// The coefficients of the target, intercept first.
   var theta: [Double] { [4] + (0..<features).map { SyntheticData.recipes[$0 % 3].theta } }
 
   /// The names of the features.

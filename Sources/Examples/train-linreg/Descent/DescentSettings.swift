@@ -1,4 +1,4 @@
-/// What decides the course of a descent.
+/// The settings of a descent.
 struct DescentSettings {
   /// The learning rate, in standard units.
   let rate: Double

@@ -16,7 +16,7 @@ struct GradientDescent {
     case diverged
   }
 
-  /// What is learned, in standard units, intercept first.
+  /// The learned coefficients, in standard units, intercept first.
   private(set) var theta: [Double]
   /// How many epochs were run.
   private(set) var epochs = 0
@@ -54,7 +54,7 @@ struct GradientDescent {
   ///
   /// - Parameters:
   ///   - progress: Where to tell how far it has come.
-  ///   - label: What the notes begin with.
+  ///   - label: The beginning of the notes.
   ///   - eachEpoch: Called after every epoch.
   /// - Returns: Why it ended.
   /// - Throws: What the communicator throws.

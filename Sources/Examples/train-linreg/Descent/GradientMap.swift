@@ -2,7 +2,7 @@ import AllReduce
 
 /// The map of map-reduce: what one rank adds up over its own examples.
 ///
-/// Memory is taken once; adding up allocates nothing.
+/// Memory is allocated once; adding up allocates nothing.
 struct GradientMap {
   /// The sum of (h(x) - y) x over the examples, and last the sum of (h(x) - y)^2.
   var sums: [Double]

@@ -14,7 +14,7 @@ struct SignsOfLife {
     last = clock.now
   }
 
-  /// On the root, now and then: tells the others to go on waiting, if it is time to.
+  /// On the root, now and then: signals to the others to continue waiting, if it is time to.
   mutating func give() throws {
     guard clock.now - last > .milliseconds(500) else { return }
     last = clock.now

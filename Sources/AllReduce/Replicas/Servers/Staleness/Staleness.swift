@@ -1,4 +1,4 @@
-/// What is done about gradients that were computed from old weights.
+/// How servers treat gradients that were computed from old weights.
 public struct Staleness: Hashable, Sendable, CustomStringConvertible {
   /// How a server treats a gradient by the weights that have changed since.
   public enum Compensation: Hashable, Sendable {

@@ -1,4 +1,4 @@
-/// How stale the updates of a run were: of each, how many updates of other workers came between the weights that
+/// How stale the updates of a run were: for each, the number of other workers' updates between the weights that
 /// it was computed from and its application.
 public struct StalenessHistogram: Equatable, Sendable {
   /// How many updates had each staleness.

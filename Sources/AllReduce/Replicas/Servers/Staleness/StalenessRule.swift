@@ -3,9 +3,9 @@ package import AllReduceNN
 
 /// A gradient that has come to a shard.
 package struct ShardPush<Scalar> {
-  /// Whose it is.
+  /// The worker that sent it.
   package let worker: Int
-  /// As many numbers as the shard has.
+  /// A number for each element of the shard.
   package let values: UnsafePointer<Scalar>
   /// The updates of other workers between the weights it was computed from and now.
   package let staleness: Int
@@ -17,7 +17,7 @@ package struct ShardPush<Scalar> {
 package protocol StalenessRule<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// What the rule remembers, each vector as long as the shard; for checkpoints.
+  /// The rule's state, each vector as long as the shard; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] { get }
 
   /// A worker gets the shard's weights as they are now.
@@ -28,7 +28,7 @@ package protocol StalenessRule<Scalar>: AnyObject {
 }
 
 extension StalenessRule {
-  /// Nothing is remembered.
+  /// The rule has no state.
   package var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] { [] }
   /// Nothing is kept of what workers read.
   package func willRead(_ worker: Int, _ shard: ServedShard<Scalar>) {}
