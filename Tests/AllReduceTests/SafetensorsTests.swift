@@ -84,7 +84,7 @@ final class SafetensorsTests: TensorFileTestCase {
     assertRefused(Array("PK\u{3}\u{4} no tensors here at all".utf8), ["header"])
     assertRefused([UInt8](repeating: 255, count: 16), ["header of up to 8 bytes"])
     assertRefused(file("[]", 0), ["'{'"])
-    assertRefused(file("{\"a\": ", 0), ["json"])
+    assertRefused(file("{\"a\": ", 0), ["JSON"])
     func tensor(_ name: String, _ type: String, _ shape: String, _ offsets: String) -> String {
       "\"\(name)\": {\"dtype\": \"\(type)\", \"shape\": \(shape), \"data_offsets\": \(offsets)}"
     }

@@ -54,7 +54,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
       (["--compress", "topK"], ["topK:0.01", "not nothing"]),
       (["--compress", "powerSGD:0"], ["1 to 64", "not 0"]),
       (["--compress", "powerSGD:65"], ["1 to 64", "not 65"]),
-      (["--compress", "gzip"], ["powerSGD:RANK", "no gzip"]),
+      (["--compress", "gzip"], ["powerSGD:RANK", "not gzip"]),
       (["--epochs", "0"], ["--epochs", "0"]), (["--momentum", "1"], ["--momentum", "1"]),
       (["--label-smoothing", "1"], ["--label-smoothing"]), (["--clip", "0"], ["--clip"]),
       (["--learning-rate", "0"], ["--learning-rate"]), (["--optimizer", "magic"], ["magic"]),

@@ -73,7 +73,8 @@ final class ControlChannel {
       MPI_Cancel(&one.request)
       MPI_Wait(&one.request, cmpi_status_ignore())
     }
-    // MPI may read them until MPI_Finalize.
+    forgetSent()
+    // MPI may read those that have not left until MPI_Finalize.
     for one in outgoing { _ = Unmanaged.passRetained(one) }
     var handle: MPI_Comm? = handle
     MPI_Comm_free(&handle)
@@ -157,6 +158,10 @@ final class ControlChannel {
       do throws(MPIError) { try post(one) } catch { break }
       next = (next + 1) % incoming.count
     }
+    forgetSent()
+  }
+
+  private func forgetSent() {
     outgoing.removeAll { out in
       var hasEnded: Int32 = 0
       MPI_Test(&out.request, &hasEnded, cmpi_status_ignore())
