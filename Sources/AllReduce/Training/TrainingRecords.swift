@@ -170,6 +170,7 @@ final class TrainingRecords {
     try span("checkpoint") {
       let count = tensors.reduce(0) { $0 + $1.shape.count }
       try wait(of: Scalar.self, over: world)
+      ledger?.didCopy()
       if isLast {
         try checkpoint.write(tensors, state, as: use, over: world)
         ledger?.didSave()
@@ -225,7 +226,7 @@ final class TrainingRecords {
   ) {
     switch outcome {
     case .none, .diverged: break
-    case .written: ledger?.didSave()
+    case .written(let seconds): ledger?.didSave(in: seconds)
     case .failed(let error):
       note(
         "warning: \(error). THE STATE WAS NOT WRITTEN: the one before stands, and the training goes on."
