@@ -107,7 +107,7 @@ final class CheckpointRunTests: KeptRunTestCase {
     try assertFails(run + ["--resume"], 64, ["--resume", "--checkpoint"])
     try assertFails(run + ["--checkpoint-every", "3"], 64, ["--checkpoint-every", "--checkpoint"])
     try assertFails(keeping + ["--checkpoint-every", "0"], 64, ["--checkpoint-every", "0"])
-    try assertFails(keeping + ["--resume"], 65, [file, "resume from", "no such file"])
+    try assertFails(keeping + ["--resume"], 65, [file, "a state", "no such file"])
     let own = folder + "/a-file"
     try Data("x".utf8).write(to: URL(fileURLWithPath: own))
     try assertFails(run + ["--checkpoint", own + "/in"], 65, [own + "/in"])
