@@ -27,7 +27,7 @@ final class HostMemoryTests: ProgramTestCase {
   private func leftovers() -> Set<String> {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: "/dev/shm")) ?? []
     let segments = (try? String(contentsOfFile: "/proc/sysvipc/shm", encoding: .utf8)) ?? ""
-    let ours = files.filter { !$0.hasPrefix("vader_segment") }
+    let ours = files.filter { !$0.hasPrefix("vader_segment") && !$0.hasPrefix("sm_segment") }
     return Set(
       ours + segments.split(separator: "\n").map { "segment \($0.split(separator: " ")[1])" })
   }

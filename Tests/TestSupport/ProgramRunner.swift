@@ -19,7 +19,9 @@ public struct ProgramRunner {
 
     /// The lines of standard error that begin with a text.
     public func errorLines(beginningWith text: String) -> [String] {
-      errors.split(separator: "\n").map(String.init).filter { $0.hasPrefix(text) }
+      // Open MPI 5 ends some of its own words with a zero byte.
+      errors.split(separator: "\n").map { String($0.drop { $0 == "\0" }) }
+        .filter { $0.hasPrefix(text) }
     }
   }
 
