@@ -11,6 +11,9 @@ final class FaultTests: XCTestCase {
       environment: ["ALLREDUCE_DEADLINE": deadline])
   }
 
+  /// A deadline that a job reaches soon.
+  private let short = ProgramRunner.shortDeadline
+
   private func check(
     _ outcome: ProgramRunner.Outcome, exitCode: Int32, says texts: [String],
     line: UInt = #line
@@ -35,11 +38,12 @@ final class FaultTests: XCTestCase {
   }
 
   func testAHangEndsAtTheDeadlineAndNamesTheRank() throws {
-    let outcome = try run("hang", deadline: "1")
+    let outcome = try run("hang", deadline: short)
     check(
       outcome, exitCode: 70,
       says: [
-        "allReduce of 4000 bytes by ring over 3 ranks has waited", "rank 2", "deadline of 1 s",
+        "allReduce of 4000 bytes by ring over 3 ranks has waited", "rank 2",
+        "deadline of \(short) s",
       ])
   }
 
@@ -58,28 +62,30 @@ final class FaultTests: XCTestCase {
   }
 
   func testAHangInSharedMemoryEndsAtTheDeadline() throws {
-    let outcome = try run("hang-shared", deadline: "1")
+    let outcome = try run("hang-shared", deadline: short)
     check(
       outcome, exitCode: 70,
-      says: ["of 1000 float by sharedMemory has waited", "for rank 2", "deadline of 1 s"])
+      says: ["of 1000 float by sharedMemory has waited", "for rank 2", "deadline of \(short) s"])
   }
 
   func testAHangBeforeABarrierEndsAtTheDeadline() throws {
-    let messages = try run("hang-barrier", deadline: "1")
+    let messages = try run("hang-barrier", deadline: short)
     check(
       messages, exitCode: 70,
-      says: ["barrier has waited", "2 (process ", "deadline of 1 s"])
-    let shared = try run("hang-shared-barrier", deadline: "1")
+      says: ["barrier has waited", "2 (process ", "deadline of \(short) s"])
+    let shared = try run("hang-shared-barrier", deadline: short)
     check(
       shared, exitCode: 70,
-      says: ["barrier has waited", "for rank 2", "deadline of 1 s"])
+      says: ["barrier has waited", "for rank 2", "deadline of \(short) s"])
   }
 
   func testAHangInsideMPIEndsAtTheDeadline() throws {
-    let outcome = try run("hang-native", deadline: "1")
+    let outcome = try run("hang-native", deadline: short)
     check(
       outcome, exitCode: 70,
-      says: ["of 1000 float by native has waited", "for rank 2 (process ", "deadline of 1 s"])
+      says: [
+        "of 1000 float by native has waited", "for rank 2 (process ", "deadline of \(short) s",
+      ])
   }
 
   func testAHangInASplitEndsAtTheDeadline() throws {
@@ -101,7 +107,7 @@ final class FaultTests: XCTestCase {
       ("duplicate", "duplicate has"), ("arena", "Arena.init has"), ("reduction", ""),
       ("finalize", "MPI_Finalize"),
     ] {
-      let outcome = try run("stop-\(place)", "1", deadline: "1")
+      let outcome = try run("stop-\(place)", "1", deadline: short)
       check(outcome, exitCode: 70, says: operation.isEmpty ? [] : [": \(operation)"])
       let reports = outcome.errorLines(beginningWith: "error: rank ")
       XCTAssertFalse(reports.isEmpty, "\(place): \(outcome.errors)")

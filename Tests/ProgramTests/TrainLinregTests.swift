@@ -217,7 +217,7 @@ final class TrainLinregTests: ProgramTestCase {
       [
         "--examples", "100000", "--features", "20", "--epochs", "1200", "--learning-rate", "1e-3",
         "--format", "json",
-      ], ranks: 2, environment: ["ALLREDUCE_DEADLINE": "1"])
+      ], ranks: 2, environment: ["ALLREDUCE_DEADLINE": ProgramRunner.shortDeadline])
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
   }
 }

@@ -34,6 +34,9 @@ public struct ProgramRunner {
       max($0, 1)
     } ?? 1
 
+  /// ALLREDUCE_DEADLINE of a job that is to reach it soon: longer than such a job takes to start.
+  public static let shortDeadline = "\(Int(patience.rounded(.up)))"
+
   /// Creates a runner.
   ///
   /// - Parameter timeLimit: Seconds after which a program is ended, times ``patience``.
