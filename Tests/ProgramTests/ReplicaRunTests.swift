@@ -92,7 +92,8 @@ final class ReplicaRunTests: KeptRunTestCase {
   func testWrongUsageIsSaidWithItsFigures() throws {
     for (arguments, parts) in [
       (["--exchange-every", "0"], ["--exchange-every", "0"]),
-      (["--meet", "every:0"], ["--meet", "whole number from 1"]), (["--meet", "now"], ["every:auto", "now"]),
+      (["--meet", "every:0"], ["--meet", "whole number from 1"]),
+      (["--meet", "now"], ["every:auto", "now"]),
       (["--meet", "every:2", "--exchange-every", "2"], ["--meet", "--exchange-every"]),
       (["--exchange-every", "8", "--fragments", "3"], ["8 steps", "3 fragments"]),
       (["--exchange-every", "8", "--fragments", "0"], ["fragments", "not 0"]),
