@@ -179,7 +179,9 @@ public struct Checkpoint: Sendable {
       let start = clock.now
       do {
         let writing = try StateWriting<Scalar>(self, shapes, state, as: use)
-        try copy.forEachPiece(shapes.map { $0.1.count }) { try writing.add($0, to: $1) }
+        try copy.forEachPiece(shapes.map { $0.1.count }) {
+          try writing.add(UnsafeBufferPointer($0), to: $1)
+        }
         try writing.finish()
         return .written(seconds: (clock.now - start) / .seconds(1))
       } catch let error as TrainingError {

@@ -30,7 +30,7 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     /// When it began, or when the memory was prepared; nil before.
     var began: ContinuousClock.Instant?
     /// How many seconds it may take.
-    var seconds = StateCopy.longest
+    var seconds = 0.0
     var outcome = Outcome.none
   }
 
@@ -82,7 +82,7 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
   ///   - body: Called with each piece, and the number of its tensor.
   /// - Throws: What `body` throws.
   func forEachPiece(
-    _ counts: [Int], _ body: (UnsafeBufferPointer<Scalar>, Int) throws -> Void
+    _ counts: [Int], _ body: (UnsafeMutableBufferPointer<Scalar>, Int) throws -> Void
   ) rethrows {
     let clock = ContinuousClock()
     let start = clock.now
@@ -93,7 +93,7 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
       let end = done + count
       while done < end {
         let next = min(done + StateCopy.pieceCount, end)
-        try body(UnsafeBufferPointer(rebasing: memory.values[done..<next]), number)
+        try body(UnsafeMutableBufferPointer(rebasing: memory.values[done..<next]), number)
         done = next
         let due = Double(done * MemoryLayout<Scalar>.stride) / rate
         while !progress.withLock({ $0.isAwaited }) {
@@ -105,13 +105,13 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     }
   }
 
-  /// Has the system find the memory now, on a thread of its own: the first copy would wait for that otherwise, longer
-  /// than for the copying.
+  /// Touches the memory on a thread of its own, so that the system has cleared its pages before the first copy. That
+  /// takes longer than the copy.
   func prepare() {
     run(began: .now, seconds: 4) { [self] in
       forEachPiece([memory.values.count]) { piece, _ in
         for place in stride(from: 0, to: piece.count, by: 4096 / MemoryLayout<Scalar>.stride) {
-          UnsafeMutablePointer(mutating: piece.baseAddress! + place).pointee = 0
+          piece[place] = 0
         }
       }
       return .none

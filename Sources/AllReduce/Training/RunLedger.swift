@@ -103,9 +103,9 @@ final class RunLedger {
   /// The seconds from one state to the next.
   ///
   /// The least is lost by the root of twice the seconds of a writing times the mean time between failures (Young, 1974),
-  /// for which four hours are taken where there was no failure yet. Where states cost little they come sooner, for what
-  /// a failure loses is waited for: training stands still for one hundredth of the time, and a state is being written
-  /// for a quarter of it, at most.
+  /// for which four hours are taken where there was no failure yet. Where states cost little they come sooner, since
+  /// someone waits for the steps that a failure loses: as often as training stands still for at most one hundredth of
+  /// the time, and a state is being written for at most a quarter of it.
   var bestInterval: Double {
     guard let secondsASave else { return 2 }
     let betweenFailures = failures > 0 ? seconds.total / Double(failures) : 4 * 3600
