@@ -40,11 +40,11 @@ final class CollectiveState {
   /// The state of a communicator.
   @inline(__always)
   static func of(_ communicator: Communicator) -> CollectiveState {
-    if let attachment = communicator.attachment {
-      return unsafeDowncast(attachment, to: CollectiveState.self)
+    if let attached = communicator.attachment.pointee {
+      return unsafeDowncast(attached, to: CollectiveState.self)
     }
     let made = CollectiveState(communicator)
-    communicator.attachment = made
+    communicator.attachment.pointee = made
     return made
   }
 

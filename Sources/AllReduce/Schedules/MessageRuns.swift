@@ -45,12 +45,19 @@ final class MessageRuns {
 
   private var families: [Key: Family] = [:]
   private var order: [Key] = []
-  private var lastKey: Key?
-  private var lastRun: Run?
+  /// The run that was started last, in memory of its own: a class's properties would be checked at every access.
+  private let last: UnsafeMutablePointer<(key: Key?, run: Run?)>
   private let pool = ScratchPool()
   /// The carriers' runs allocate memory when their host is ready, and not in the order of the calls: they have
   /// a pool of their own.
   private let carriersPool = ScratchPool()
+
+  init() {
+    last = .allocate(capacity: 1)
+    last.initialize(to: (nil, nil))
+  }
+
+  deinit { last.deinitialize(count: 1).deallocate() }
 
   /// Starts a collective on `buffer` and returns its run, which the caller waits for.
   ///
@@ -77,7 +84,7 @@ final class MessageRuns {
   private func idleRun(
     _ key: Key, _ communicator: Communicator, _ carriers: CarrierGroup?
   ) -> Run {
-    if let lastRun, lastKey == key, lastRun.isIdle { return lastRun }
+    if let run = last.pointee.run, last.pointee.key == key, run.isIdle { return run }
     return otherRun(key, communicator, carriers)
   }
 
@@ -86,8 +93,7 @@ final class MessageRuns {
   ) -> Run {
     let run =
       families[key]?.runs.first { $0.isIdle } ?? makeRun(key, communicator, carriers)
-    lastKey = key
-    lastRun = run
+    last.pointee = (key, run)
     return run
   }
 

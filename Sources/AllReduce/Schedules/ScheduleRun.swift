@@ -28,12 +28,14 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let queue: UnsafeMutablePointer<Int32>
   /// In memory of its own: a class's properties would be checked at every access.
   private let state: UnsafeMutablePointer<State>
-  package private(set) var failure: (any Error)?
+  private var error: (any Error)?
   /// Whether the caller has yet to take this run's outcome.
   package var isHeld = false
 
   private struct State {
     var isActive = false
+    /// Whether ``ScheduleRun/error`` ended it.
+    var hasFailed = false
     /// Whether it waits for scratch memory.
     var isQueued = false
     var next = 0
@@ -116,7 +118,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     precondition(
       kernel.stride == stride,
       "The kernel takes elements of \(kernel.stride) bytes, not of \(stride).")
-    if failure != nil { failure = nil }
+    if state.pointee.hasFailed { error = nil }
     let scratch = state.pointee.scratch
     let ready = program.initiallyReady
     state.pointee = State(
@@ -160,6 +162,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     return !isActive
   }
 
+  package var failure: (any Error)? { state.pointee.hasFailed ? error : nil }
   package var summary: String { title }
   package var call: (agreement: Agreement, number: UInt64)? { messages.call }
   package var awaitedRanks: [Int] { messages.awaitedRanks }
@@ -174,7 +177,8 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
         giveBackScratch()
       }
     } catch {
-      failure = error
+      self.error = error
+      state.pointee.hasFailed = true
       state.pointee.isActive = false
       if state.pointee.isQueued {
         state.pointee.isQueued = false

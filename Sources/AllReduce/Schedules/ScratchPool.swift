@@ -15,18 +15,40 @@ package final class ScratchPool {
   /// The most bytes that a run is charged for what it sends ahead, so that some large runs may be under way at once.
   private static let mostSentAhead = 1 << 20
 
-  private var free: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
-  private var freeBytes = 0
-  /// Scratch memory in use, and what the runs that use it are charged.
-  private var usedBytes = 0
-  private var chargedBytes = 0
+  private typealias Piece = (memory: UnsafeMutableRawPointer, bytes: Int)
+
+  private var free: [Piece] = []
   private var waiting: [ObjectIdentifier] = []
+  /// In memory of its own: a class's properties would be checked at every access.
+  private let state: UnsafeMutablePointer<State>
+
+  private struct State {
+    /// The piece that came back last, which most calls take again; it is not among those in ``free``.
+    var last: Piece?
+    var freeBytes = 0
+    /// Scratch memory in use, and what the runs that use it are charged.
+    var usedBytes = 0
+    var chargedBytes = 0
+    var isAwaited = false
+    var hasFailures = false
+  }
+
+  package init() {
+    state = .allocate(capacity: 1)
+    state.initialize(to: State())
+  }
+
+  deinit {
+    for one in free { one.memory.deallocate() }
+    state.pointee.last?.memory.deallocate()
+    state.deallocate()
+  }
+
   /// Whether runs have failed that may still have memory of the pool.
-  var hasFailures = false
-
-  package init() {}
-
-  deinit { for one in free { one.memory.deallocate() } }
+  var hasFailures: Bool {
+    get { state.pointee.hasFailures }
+    set { state.pointee.hasFailures = newValue }
+  }
 
   /// The needs of a run.
   struct Need {
@@ -50,8 +72,9 @@ package final class ScratchPool {
 
   /// Memory for a run; nil if it must wait.
   func take(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
-    if waiting.isEmpty, let memory = take(need) { return memory }
+    if !state.pointee.isAwaited, let memory = take(need) { return memory }
     waiting.append(ObjectIdentifier(run))
+    state.pointee.isAwaited = true
     return nil
   }
 
@@ -59,27 +82,44 @@ package final class ScratchPool {
   func takeInTurn(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
     guard waiting.first == ObjectIdentifier(run), let memory = take(need) else { return nil }
     waiting.removeFirst()
+    state.pointee.isAwaited = !waiting.isEmpty
     return memory
   }
 
   /// The run no longer waits.
-  func forget(_ run: AnyObject) { waiting.removeAll { $0 == ObjectIdentifier(run) } }
+  func forget(_ run: AnyObject) {
+    waiting.removeAll { $0 == ObjectIdentifier(run) }
+    state.pointee.isAwaited = !waiting.isEmpty
+  }
 
   func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
-    chargedBytes -= need.charge
-    usedBytes -= need.scratch
-    free.append((memory, need.scratch))
-    freeBytes += need.scratch
+    state.pointee.chargedBytes -= need.charge
+    state.pointee.usedBytes -= need.scratch
+    state.pointee.freeBytes += need.scratch
+    if let earlier = state.pointee.last { free.append(earlier) }
+    state.pointee.last = (memory, need.scratch)
     // Memory that many small runs left is freed in the end.
     makeRoom()
   }
 
+  @inline(__always)
   private func take(_ need: Need) -> UnsafeMutableRawPointer? {
-    if chargedBytes > 0 && chargedBytes + need.charge > ScratchPool.capacity { return nil }
-    chargedBytes += need.charge
-    usedBytes += need.scratch
+    let charged = state.pointee.chargedBytes
+    if charged > 0 && charged + need.charge > ScratchPool.capacity { return nil }
+    state.pointee.chargedBytes = charged + need.charge
+    state.pointee.usedBytes += need.scratch
+    if let last = state.pointee.last, last.bytes == need.scratch {
+      state.pointee.last = nil
+      state.pointee.freeBytes -= need.scratch
+      return last.memory
+    }
+    return takeOther(need)
+  }
+
+  @inline(never)
+  private func takeOther(_ need: Need) -> UnsafeMutableRawPointer {
     if let index = free.lastIndex(where: { $0.bytes == need.scratch }) {
-      freeBytes -= need.scratch
+      state.pointee.freeBytes -= need.scratch
       return free.remove(at: index).memory
     }
     makeRoom()
@@ -88,10 +128,18 @@ package final class ScratchPool {
 
   /// Frees memory that no run uses, the oldest first, until all is within the capacity.
   private func makeRoom() {
-    while !free.isEmpty && usedBytes + freeBytes > ScratchPool.capacity {
-      let first = free.removeFirst()
-      first.memory.deallocate()
-      freeBytes -= first.bytes
+    while state.pointee.usedBytes + state.pointee.freeBytes > ScratchPool.capacity {
+      let oldest: Piece
+      if !free.isEmpty {
+        oldest = free.removeFirst()
+      } else if let last = state.pointee.last {
+        oldest = last
+        state.pointee.last = nil
+      } else {
+        return
+      }
+      oldest.memory.deallocate()
+      state.pointee.freeBytes -= oldest.bytes
     }
   }
 

@@ -11,7 +11,9 @@ package final class MessageEndpoint {
   /// Whether tags have 31 bits, the upper 16 of which distinguish calls.
   let hasWideTags: Bool
   /// Slots for the first messages that this rank and each other exchange.
-  let pools: [SlotPool]
+  let pools: UnsafeMutablePointer<SlotPool>
+  /// The bytes of the largest slot that a first message may take.
+  let slotBytes: Int
   /// Messages sent to, and received from, each rank in the present generation.
   let sent: UnsafeMutablePointer<UInt64>
   let received: UnsafeMutablePointer<UInt64>
@@ -31,7 +33,10 @@ package final class MessageEndpoint {
     self.worldRanks = worldRanks
     let hasWideTags = Communicator.largestTag >= MessageTags.largest
     self.hasWideTags = hasWideTags
-    pools = isFar.map { $0 && !hasWideTags ? .large : .small }
+    let chosen: [SlotPool] = isFar.map { $0 && !hasWideTags ? .large : .small }
+    pools = .allocate(capacity: chosen.count)
+    pools.initialize(from: chosen, count: chosen.count)
+    slotBytes = chosen.map(\.bytes).max() ?? 0
     sent = .allocate(capacity: worldRanks.count)
     received = .allocate(capacity: worldRanks.count)
     sent.initialize(repeating: 0, count: worldRanks.count)
@@ -42,6 +47,7 @@ package final class MessageEndpoint {
 
   deinit {
     status.deallocate()
+    pools.deallocate()
     sent.deallocate()
     received.deallocate()
   }

@@ -36,7 +36,7 @@ package final class MessageSet {
     var slot: UnsafeMutableRawPointer?
   }
 
-  private let agreement: Agreement
+  let agreement: Agreement
   let endpoint: MessageEndpoint
   private let handle: MPI_Comm
   /// The communicator's rank of each peer; nil where they are the same.
@@ -47,11 +47,13 @@ package final class MessageSet {
   let entries: UnsafeMutablePointer<Entry>
   let indices: UnsafeMutablePointer<Int32>
   let statuses: UnsafeMutablePointer<MPI_Status>
-  private let finished: UnsafeMutablePointer<Int32>
+  let finished: UnsafeMutablePointer<Int32>
   /// Receives that wait for the first message of their rank to be compared.
-  private let held: UnsafeMutablePointer<Entry>
-  /// Whether the first message of each rank of the communicator has been compared.
-  private let isCompared: UnsafeMutablePointer<Bool>
+  let held: UnsafeMutablePointer<Entry>
+  /// The number of the last call in which each rank's first message has been compared.
+  let comparedIn: UnsafeMutablePointer<UInt64>
+  /// Counts what is sent.
+  private var tally = TrafficTally.current
   /// Counters in memory of their own: a class's properties would be checked at every access.
   let state: UnsafeMutablePointer<State>
 
@@ -64,8 +66,8 @@ package final class MessageSet {
     var tags = MessageTags(Ticket(number: 0, running: 0), areWide: false)
     /// ``MessageEndpoint/status`` when the call began.
     var status: UInt64 = 0
-    /// Counts what is sent.
-    var tally = TrafficTally.current
+    /// Where ``MessageSet/tally`` counts.
+    var tallied = TrafficCounters.ofProcess.pointee.tallied
   }
 
   /// Room for `capacity` messages on the library's side of `communicator`.
@@ -89,11 +91,11 @@ package final class MessageSet {
     statuses = .allocate(capacity: self.capacity)
     finished = .allocate(capacity: self.capacity)
     held = .allocate(capacity: max(capacity, 1))
-    isCompared = .allocate(capacity: ranks)
+    comparedIn = .allocate(capacity: ranks)
     state = .allocate(capacity: 1)
     requests.initialize(repeating: nil, count: self.capacity)
     statuses.initialize(repeating: MPI_Status(), count: self.capacity)
-    isCompared.initialize(repeating: false, count: ranks)
+    comparedIn.initialize(repeating: 0, count: ranks)
     state.initialize(to: State())
     endpoint.add(self)
   }
@@ -106,26 +108,31 @@ package final class MessageSet {
     statuses.deallocate()
     finished.deallocate()
     held.deallocate()
-    isCompared.deallocate()
-    state.deinitialize(count: 1).deallocate()
+    comparedIn.deallocate()
+    state.deallocate()
   }
 
   /// Counts what is sent from now on in the tally in use now, also when it is sent later.
   package func useCurrentTally() {
-    let tally = TrafficTally.current
-    if state.pointee.tally !== tally { state.pointee.tally = tally }
+    let tallied = TrafficCounters.ofProcess.pointee.tallied
+    if state.pointee.tallied == tallied { return }
+    state.pointee.tallied = tallied
+    tally = .current
   }
 
   /// Begins a call's messages; none is under way.
   package func begin(_ ticket: Ticket) {
-    isCompared.update(repeating: false, count: endpoint.worldRanks.count)
-    state.pointee = State(
-      ticket: ticket, tags: MessageTags(ticket, areWide: endpoint.hasWideTags),
-      status: endpoint.status.pointee & ~1, tally: state.pointee.tally)
+    state.pointee.active = 0
+    state.pointee.finished = 0
+    state.pointee.taken = 0
+    state.pointee.held = 0
+    state.pointee.ticket = ticket
+    state.pointee.tags = MessageTags(ticket, areWide: endpoint.hasWideTags)
+    state.pointee.status = endpoint.status.pointee & ~1
   }
 
   /// The bytes of the largest slot that a first message may take.
-  package var slotBytes: Int { endpoint.pools.map(\.bytes).max() ?? 0 }
+  package var slotBytes: Int { endpoint.slotBytes }
 
   /// Whether nothing is under way.
   package var isIdle: Bool { state.pointee.active == 0 }
@@ -149,7 +156,7 @@ package final class MessageSet {
   ) throws {
     try checkGoesOn()
     let peer = rank(of: peer)
-    meter.count(count, to: Int(peer), tallied: state.pointee.tally.counts)
+    meter.count(count, to: Int(peer), tallied: state.pointee.tallied)
     let pool = endpoint.pools[Int(peer)]
     if message != 0 || isToldByTag(count, pool) {
       let tag = state.pointee.tags.tag(of: message, bytes: count)
@@ -157,7 +164,7 @@ package final class MessageSet {
     }
     let tag = state.pointee.tags.first
     meter.countAgreement(
-      SlotPool.ticketBytes, to: Int(peer), tallied: state.pointee.tally.counts)
+      SlotPool.ticketBytes, to: Int(peer), tallied: state.pointee.tallied)
     let slot = pool.take()
     let ticket = state.pointee.ticket
     slot.storeBytes(of: ticket.number, as: UInt64.self)
@@ -203,7 +210,7 @@ package final class MessageSet {
       tag: state.pointee.tags.tag(of: message, bytes: count), expected: count, target: bytes,
       slot: nil)
     let isToldByTag = isToldByTag(count, pool)
-    if message == 0 && isToldByTag { isCompared[Int(peer)] = true }
+    if message == 0 && isToldByTag { comparedIn[Int(peer)] = state.pointee.ticket.number }
     if message == 0 && !isToldByTag {
       let slot = pool.take()
       entry.role = .first
@@ -214,7 +221,7 @@ package final class MessageSet {
         MPI_Irecv(
           slot, Int32(pool.bytes), cmpi_byte(), peer, entry.tag, handle, requests + place),
         "MPI_Irecv")
-    } else if isCompared[Int(peer)] {
+    } else if isCompared(peer) {
       try postReceive(entry, at: reserve(entry))
     } else {
       held[state.pointee.held] = entry
@@ -222,7 +229,7 @@ package final class MessageSet {
     }
   }
 
-  private func postReceive(_ entry: Entry, at place: Int) throws {
+  func postReceive(_ entry: Entry, at place: Int) throws {
     try check(
       MPI_Irecv(
         entry.target, Int32(entry.expected), cmpi_byte(), entry.peer, entry.tag, handle,
@@ -231,7 +238,7 @@ package final class MessageSet {
 
   /// An error of MPI ends the generation: what else is posted must not arrive after it was thrown.
   @inline(__always)
-  private func check(_ code: Int32, _ operation: StaticString) throws {
+  func check(_ code: Int32, _ operation: StaticString) throws {
     if code != MPI_SUCCESS { throw fail(MPIError("\(operation)", code: code)) }
   }
 
@@ -240,27 +247,9 @@ package final class MessageSet {
     return error
   }
 
-  /// The label of a message that has ended, or nil if none has ended by now. Never blocks.
-  ///
-  /// - Throws: ``CallFailed``, if another rank's first message belongs to a different call, or the
-  ///   communicator's calls have failed otherwise; ``MPIError``, if MPI failed.
-  package func nextFinished() throws -> Int32? {
-    while true {
-      try checkGoesOn()
-      if state.pointee.taken == state.pointee.finished {
-        guard state.pointee.active > 0 else { return nil }
-        try collect()
-        if state.pointee.finished == 0 { return nil }
-      }
-      let label = finished[state.pointee.taken]
-      state.pointee.taken += 1
-      if label >= 0 { return label }
-    }
-  }
-
   /// Throws once the generation in which the call began has failed: after that nothing is posted.
   @inline(__always)
-  private func checkGoesOn() throws(CallFailed) {
+  func checkGoesOn() throws(CallFailed) {
     if endpoint.status.pointee != state.pointee.status {
       throw CallFailed(generation: state.pointee.status >> 1)
     }
@@ -274,88 +263,19 @@ package final class MessageSet {
   @inline(__always)
   private func rank(of peer: Int32) -> Int32 { group.map { $0[Int(peer)] } ?? peer }
 
-  private func reserve(_ entry: Entry) -> Int {
+  /// Whether the first message that a rank of the communicator sent for this call has been compared.
+  @inline(__always)
+  func isCompared(_ peer: Int32) -> Bool {
+    comparedIn[Int(peer)] == state.pointee.ticket.number
+  }
+
+  @inline(__always)
+  func reserve(_ entry: Entry) -> Int {
     let place = state.pointee.active
     precondition(place < capacity, "A message set for \(capacity) messages is full.")
     entries[place] = entry
     requests[place] = cmpi_request_null()
     state.pointee.active = place + 1
     return place
-  }
-
-  /// Asks MPI what has ended and closes the gaps.
-  private func collect() throws {
-    state.pointee.finished = 0
-    state.pointee.taken = 0
-    let count = state.pointee.active == 1 ? try testOne() : try testSome()
-    guard count > 0 else { return }
-    var ended = 0
-    var isMismatch = false
-    for position in 0..<Int(count) {
-      let place = Int(indices[position])
-      let entry = entries[place]
-      switch entry.role {
-      case .send, .ticket:
-        if let slot = entry.slot { endpoint.pools[Int(entry.peer)].giveBack(slot) }
-      case .receive:
-        endpoint.received[Int(entry.peer)] &+= 1
-        if bytes(of: statuses + position) != entry.expected { isMismatch = true }
-      case .first:
-        endpoint.received[Int(entry.peer)] &+= 1
-        let (isSame, follows) = compare(entry, bytes(of: statuses + position))
-        if !isSame { isMismatch = true }
-        if isSame && follows {
-          // Its label comes with the payload.
-          entries[place].role = .receive
-          entries[place].slot = nil
-          try postReceive(entry, at: place)
-          continue
-        }
-      }
-      finished[ended] = entry.label
-      ended += 1
-    }
-    state.pointee.finished = ended
-    closeGaps()
-    if isMismatch {
-      // Messages that ended at the same time start nothing more.
-      state.pointee.finished = 0
-      agreement.fail(isTold: true)
-      throw CallFailed(generation: state.pointee.status >> 1)
-    }
-    if state.pointee.held > 0 { try postHeld() }
-  }
-
-  /// Takes a first message out of its slot, if its ticket is this call's.
-  private func compare(_ entry: Entry, _ bytes: Int) -> (isSame: Bool, follows: Bool) {
-    guard let slot = entry.slot else { return (false, false) }
-    let pool = endpoint.pools[Int(entry.peer)]
-    defer { pool.giveBack(slot) }
-    let ticket = state.pointee.ticket
-    guard bytes >= SlotPool.ticketBytes, slot.load(as: UInt64.self) == ticket.number,
-      slot.load(fromByteOffset: 8, as: UInt64.self) == ticket.running,
-      slot.load(fromByteOffset: 16, as: UInt64.self) == UInt64(entry.expected)
-    else { return (false, false) }
-    isCompared[Int(entry.peer)] = true
-    if entry.expected > pool.largestPayload { return (true, true) }
-    guard bytes == SlotPool.ticketBytes + entry.expected else { return (false, false) }
-    entry.target?.copyMemory(from: slot + SlotPool.ticketBytes, byteCount: entry.expected)
-    return (true, false)
-  }
-
-  /// Posts the receives that waited for a first message, in their order.
-  private func postHeld() throws {
-    var kept = 0
-    let count = state.pointee.held
-    for index in 0..<count {
-      let entry = held[index]
-      if isCompared[Int(entry.peer)] {
-        try postReceive(entry, at: reserve(entry))
-      } else {
-        held[kept] = entry
-        kept += 1
-      }
-    }
-    state.pointee.held = kept
   }
 }

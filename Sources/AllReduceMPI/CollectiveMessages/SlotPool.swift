@@ -2,8 +2,8 @@
 /// ``largestPayload`` after them.
 ///
 /// Two pools a process, used by the thread that owns MPI alone. They grow with the messages that are
-/// under way and keep what they have.
-final class SlotPool {
+/// under way and keep what they have. An address and a size, so that a small message counts no references.
+struct SlotPool {
   /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
   static let ticketBytes = 32
 
@@ -16,25 +16,38 @@ final class SlotPool {
 
   /// The largest payload that travels in the same message as its ticket.
   let largestPayload: Int
+  /// The first free slot; each one begins with the address of the next.
+  private let free: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private static let slotsTogether = 8
+
+  private init(largestPayload: Int) {
+    self.largestPayload = largestPayload
+    free = .allocate(capacity: 1)
+    free.initialize(to: nil)
+  }
+
   /// Bytes of a slot.
   var bytes: Int { SlotPool.ticketBytes + largestPayload }
 
-  private var free: [UnsafeMutableRawPointer] = []
-  private static let slotsTogether = 8
-
-  private init(largestPayload: Int) { self.largestPayload = largestPayload }
-
+  @inline(__always)
   func take() -> UnsafeMutableRawPointer {
-    if free.isEmpty { grow() }
-    return free.removeLast()
+    if free.pointee == nil { grow() }
+    let slot = free.pointee.unsafelyUnwrapped
+    free.pointee = slot.load(as: UnsafeMutableRawPointer?.self)
+    return slot
   }
 
-  func giveBack(_ slot: UnsafeMutableRawPointer) { free.append(slot) }
+  @inline(__always)
+  func giveBack(_ slot: UnsafeMutableRawPointer) {
+    slot.storeBytes(of: free.pointee, as: UnsafeMutableRawPointer?.self)
+    free.pointee = slot
+  }
 
+  @inline(never)
   private func grow() {
     let distance = (bytes + 63) & ~63
     let chunk = UnsafeMutableRawPointer.allocate(
       byteCount: distance * SlotPool.slotsTogether, alignment: 64)
-    for index in (0..<SlotPool.slotsTogether).reversed() { free.append(chunk + index * distance) }
+    for index in (0..<SlotPool.slotsTogether).reversed() { giveBack(chunk + index * distance) }
   }
 }

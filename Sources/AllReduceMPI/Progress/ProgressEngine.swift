@@ -26,9 +26,11 @@ extension InFlight {
 /// A rank that only moved what it waits for could be the very rank that another waits for. There
 /// is one engine a process, used by the one thread that calls MPI.
 package final class ProgressEngine {
-  private var inFlight: [any InFlight] = []
+  private var inFlight: [any InFlight] = [] { didSet { noteIdleness() } }
   /// Operations that no call waits for; they are removed when they end.
-  private var unattended: [any InFlight] = []
+  private var unattended: [any InFlight] = [] { didSet { noteIdleness() } }
+  /// Whether there are neither, in memory of its own: a class's properties would be checked at every access.
+  private let isIdle: UnsafeMutablePointer<Bool>
   private let who: String
   let worldRank: Int
   /// Whether ranks outnumber processors: then a rank that looks on keeps the one from running that it
@@ -53,7 +55,13 @@ package final class ProgressEngine {
   init(who: String, worldRank: Int) {
     self.who = who
     self.worldRank = worldRank
+    isIdle = .allocate(capacity: 1)
+    isIdle.initialize(to: true)
   }
+
+  deinit { isIdle.deallocate() }
+
+  private func noteIdleness() { isIdle.pointee = inFlight.isEmpty && unattended.isEmpty }
 
   /// Adds an operation that has been started and is not yet waited for.
   package func add(_ operation: any InFlight) { inFlight.append(operation) }
@@ -95,14 +103,16 @@ package final class ProgressEngine {
     var polls = 0
     var since: UInt64 = 0
     while !operation.advance() {
-      if !inFlight.isEmpty || !unattended.isEmpty { poll() }
+      if !isIdle.pointee { poll() }
       polls &+= 1
-      if givesWay && polls & 0xF == 0 { yieldCore() }
-      // The clock costs as much as a poll: look at it seldom.
-      if polls & 0xFF == 0 { since = waitLonger(for: operation, since: since) }
+      // The clock costs as much as a poll: look at it seldom. A rank that gives way looks each time, for
+      // others may keep the core for longer than a short deadline takes.
+      if polls & (givesWay ? 0xF : 0xFF) != 0 { continue }
+      if givesWay { yieldCore() }
+      since = waitLonger(for: operation, since: since)
     }
     if since != 0 { endWait() }
-    if !inFlight.isEmpty { remove(operation) }
+    if !isIdle.pointee { remove(operation) }
     if let failure = operation.failure { throw failure }
   }
 
