@@ -136,9 +136,12 @@ final class ControlChannel {
     out.message.words.initialize(repeating: 0, count: ControlMessage.wordCount)
     write(out.message)
     out.message.sender = rank
-    MPI_Isend(
-      out.message.words, Int32(ControlMessage.byteCount), cmpi_byte(), Int32(worldRank), 0, handle,
-      &out.request)
+    // Over some networks a send waits until its receiver has taken up the connection.
+    Watchdog.shared.guarding("MPI_Isend", among: [worldRank]) {
+      MPI_Isend(
+        out.message.words, Int32(ControlMessage.byteCount), cmpi_byte(), Int32(worldRank), 0,
+        handle, &out.request)
+    }
     meter.countAgreement(ControlMessage.byteCount, to: worldRank)
     outgoing.append(out)
   }

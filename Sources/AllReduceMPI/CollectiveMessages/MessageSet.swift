@@ -42,6 +42,7 @@ package final class MessageSet {
   /// The communicator's rank of each peer; nil where they are the same.
   private let group: [Int32]?
   private let meter: TrafficMeter
+  private let watchdog: Watchdog
   private let capacity: Int
   let requests: UnsafeMutablePointer<MPI_Request?>
   let entries: UnsafeMutablePointer<Entry>
@@ -81,6 +82,7 @@ package final class MessageSet {
     endpoint = agreement.endpoint
     handle = endpoint.handle
     meter = communicator.meter
+    watchdog = communicator.watchdog
     self.group = group?.map { Int32($0) }
     let ranks = communicator.size
     // A payload that follows its ticket is one message more.
@@ -193,8 +195,10 @@ package final class MessageSet {
     let place = reserve(
       Entry(
         role: role, label: label, peer: peer, tag: tag, expected: count, target: nil, slot: slot))
-    try check(
-      MPI_Isend(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + place), "MPI_Isend")
+    let code = watchdog.guarding("MPI_Isend") {
+      MPI_Isend(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + place)
+    }
+    try check(code, "MPI_Isend")
     endpoint.sent[Int(peer)] &+= 1
   }
 

@@ -46,10 +46,12 @@ final class SendRequest: InFlight {
       bytes = values
     }
     communicator.meter.count(values.count, to: destination)
-    try MPIError.check(
+    let code = communicator.watchdog.guarding("MPI_Isend") {
       MPI_Isend(
         bytes.baseAddress, type.count, type.datatype, Int32(destination), Int32(tag),
-        communicator.handle, &request), "MPI_Isend")
+        communicator.handle, &request)
+    }
+    try MPIError.check(code, "MPI_Isend")
   }
 
   deinit { copy?.deallocate() }

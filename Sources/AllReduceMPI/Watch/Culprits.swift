@@ -68,14 +68,14 @@ struct Culprits {
     return roots.isEmpty ? awaited : roots.sorted()
   }
 
-  /// For which ranks one of this host waits, outside of MPI, or did when it gave up; nil if that is not known.
+  /// For which ranks one of this host waits, outside of MPI, or did when it gave up; nil if that is not known. (A rank
+  /// that waits may be inside MPI all the same, to ask another one: over some networks a send waits for its receiver.)
   private func ranksAwaited(by rank: Int) -> [Int]? {
     guard let found = here[rank], !found.isStopped else { return nil }
     if hasGivenUp(found), let record = wereWaiting.first(where: { $0.rank == rank })?.record {
       return record.awaited ?? (0..<(size ?? 0)).filter { $0 != rank }
     }
-    guard let record = found.record, record[.waitSince] != 0, record[.callSince] == 0,
-      record.wait(now: now) != nil
+    guard let record = found.record, record[.waitSince] != 0, record.wait(now: now) != nil
     else { return nil }
     return record.awaited
   }

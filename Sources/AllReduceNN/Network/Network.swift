@@ -55,6 +55,17 @@ public final class Network<Scalar: NetworkScalar> {
     }
   }
 
+  /// A network whose values all come from a file: nothing is drawn, and values are zero until then.
+  ///
+  /// - Parameters:
+  ///   - root: The layers.
+  ///   - input: The shape of one example's input.
+  /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
+  package convenience init(toLoad root: any Layer<Scalar>, input: Shape) throws {
+    try self.init(root, input: input, takesMemory: false)
+    takeMemory(adopting: true)
+  }
+
   /// With parameters of one group side by side in memory, the lowest group in front.
   package init(
     _ root: any Layer<Scalar>, input: Shape, seed: UInt64, reserved: Int = 16, takesMemory: Bool,
@@ -75,13 +86,15 @@ public final class Network<Scalar: NetworkScalar> {
     gradients = values
     self.seed = seed
     pass.seed = seed
-    if takesMemory {
-      let memory = TensorMemory<Scalar>(count: 2 * layout.count)
-      bind(
-        values: UnsafeMutableBufferPointer(rebasing: memory.values[0..<layout.count]),
-        gradients: UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...]),
-        owner: memory)
-    }
+    if takesMemory { takeMemory(adopting: false) }
+  }
+
+  private func takeMemory(adopting: Bool) {
+    let memory = TensorMemory<Scalar>(count: 2 * layout.count)
+    bind(
+      values: UnsafeMutableBufferPointer(rebasing: memory.values[0..<layout.count]),
+      gradients: UnsafeMutableBufferPointer(rebasing: memory.values[layout.count...]),
+      owner: memory, adopting: adopting)
   }
 
   /// Whether the network has memory, and so values.

@@ -29,38 +29,38 @@ struct Predict: ParsableCommand {
 
   private func run(in world: Communicator, _ console: RankConsole) throws {
     let predictor = try makePredictor(in: world, console)
-    let table = try world.agreeing { () throws -> ExampleTable<Float>? in
+    let rows = try world.agreeing { () throws -> InputRows<Float>? in
       guard world.isRoot else { return nil }
-      let table = try read(predictor.format)
-      guard table.shape.count == predictor.inputShape.count else {
+      let rows = try read(predictor.format)
+      guard rows.shape.count == predictor.inputShape.count else {
         throw DataError(
-          file: table.file,
+          file: rows.file,
           expected: "rows of \(predictor.inputShape.count) numbers, as the network takes",
-          found: "\(table.shape.count)", advice: "give the columns that the network was trained on")
+          found: "\(rows.shape.count)", advice: "give the columns that the network was trained on")
       }
-      for note in table.notes { console.note(note) }
-      return table
+      for note in rows.notes { console.note(note) }
+      return rows
     }
     let writer = try world.agreeing {
       try world.isRoot
         ? PredictionWriter(
           options.writtenFormat, to: options.output, predictor.columns(options.probabilities),
-          count: table?.count ?? 0, console) : nil
+          count: rows?.count ?? 0, console) : nil
     }
-    try predictor.run(table, batchSize: options.batchSize) { rows in try writer?.add(rows) }
+    try predictor.run(rows, batchSize: options.batchSize) { try writer?.add($0) }
     try world.agreeing { try writer?.finish() }
   }
 
-  private func read(_ format: ExampleFormat) throws -> ExampleTable<Float> {
+  private func read(_ format: ExampleFormat) throws -> InputRows<Float> {
     let choice = ColumnChoice(target: nil, like: format)
     let isInput = options.data == "-"
     let path = isInput ? "/dev/stdin" : options.data
     switch OwnData.kind(of: path) {
-    case .npy: return try ExampleTable(npy: path, choice, allowsPipes: true)
-    case .npz: return try ExampleTable(npz: path, choice)
+    case .npy: return try InputRows(npy: path, like: format, allowsPipes: true)
+    case .npz: return InputRows(try ExampleTable(npz: path, choice))
     case .csv, nil:
       do {
-        return try ExampleTable(csv: path, choice, allowsPipes: true)
+        return InputRows(try ExampleTable(csv: path, choice, allowsPipes: true))
       } catch let error as DataError where isInput {
         throw error.renamed("standard input")
       }

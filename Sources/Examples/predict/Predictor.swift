@@ -12,7 +12,7 @@ struct Predictor {
   init(
     _ root: Sequential<Float>, input: Shape, _ format: ExampleFormat, over world: Communicator
   ) throws {
-    network = try world.agreeing { try Network(root, input: input) }
+    network = try world.agreeing { try Network(toLoad: root, input: input) }
     (inputShape, self.format, self.world) = (input, format, world)
   }
 
@@ -24,59 +24,75 @@ struct Predictor {
     PredictionColumns(format, width: width, hasProbabilities: probabilities)
   }
 
-  /// Predicts from all rows of rank 0's table. Collective.
+  /// Predicts from all rows that rank 0 has. Collective.
   ///
   /// - Parameters:
-  ///   - table: The rows; nil on other ranks.
+  ///   - rows: The rows; nil on other ranks.
   ///   - batchSize: The rows that a rank computes at once.
   ///   - body: Called on rank 0 with outputs, `[rows, width]`, in the order of the rows.
-  /// - Throws: ``MPIError``; what `body` throws, on all ranks.
+  /// - Throws: ``MPIError``; ``DataError``, and what `body` throws, on all ranks.
   func run(
-    _ table: ExampleTable<Float>?, batchSize: Int, _ body: (ArraySlice<Float>) throws -> Void
+    _ rows: InputRows<Float>?, batchSize: Int, _ body: (ArraySlice<Float>) throws -> Void
   ) throws {
-    var count = [Int64(table?.count ?? 0)]
+    var count = [Int64(rows?.count ?? 0)]
     try world.broadcast(&count, from: 0)
     let (all, size) = (Int(count[0]), inputShape.count)
     let slot = Tensor<Float>(shape: inputShape.batch(of: batchSize))
-    if world.size == 1, let table {
-      var outputs: [Float] = []
-      try compute(table.inputs[...], slot, into: &outputs) {
-        try body($0[...])
-        $0.removeAll(keepingCapacity: true)
+    var outputs: [Float] = []
+    if world.size == 1, let rows {
+      try forEachBatch(of: all, slot) { batch, numbers in
+        try batch.withValues { try rows.read(numbers, into: $0) }
+        try compute(batch, into: &outputs)
+        try body(outputs[...])
+        outputs.removeAll(keepingCapacity: true)
       }
       return
     }
     // Rounds that keep memory and messages small.
     let round = max(world.size * batchSize, min(1 << 16, (1 << 26) / max(size, 1)))
     for first in stride(from: 0, to: all, by: round) {
-      let rows = first..<min(first + round, all)
-      let blocks = BlockPartition(count: rows.count, parts: world.size)
-      let own = try world.scatter(
-        table.map { Array($0.inputs[rows.lowerBound * size..<rows.upperBound * size]) } ?? [],
-        counts: blocks.map { $0.count * size }, from: 0)
-      var outputs: [Float] = []
-      try compute(own[...], slot, into: &outputs) { _ in }
+      let numbers = first..<min(first + round, all)
+      let blocks = BlockPartition(count: numbers.count, parts: world.size)
+      let inputs = try world.agreeing { try rows.map { try $0.array(numbers) } ?? [] }
+      let own = try world.scatter(inputs, counts: blocks.map { $0.count * size }, from: 0)
+      outputs.removeAll(keepingCapacity: true)
+      try own.withUnsafeBufferPointer { own in
+        try forEachBatch(of: own.count / max(size, 1), slot) { batch, numbers in
+          batch.withValues {
+            _ = $0.update(
+              fromContentsOf: own[numbers.lowerBound * size..<numbers.upperBound * size])
+          }
+          try compute(batch, into: &outputs)
+        }
+      }
       let gathered = try world.gather(outputs, to: 0)
       try world.agreeing { if let gathered { try body(gathered[...]) } }
     }
   }
 
-  /// Computes outputs batch by batch.
-  private func compute(
-    _ inputs: ArraySlice<Float>, _ slot: Tensor<Float>, into outputs: inout [Float],
-    _ endBatch: (inout [Float]) throws -> Void
-  ) throws {
-    let size = inputShape.count
-    let rows = inputs.count / max(size, 1)
-    for first in stride(from: 0, to: rows, by: slot.rows) {
-      let batch = slot.rows(0..<min(slot.rows, rows - first))
-      let start = inputs.startIndex + first * size
-      inputs[start..<start + batch.count].withUnsafeBufferPointer { source in
-        batch.withValues { _ = $0.update(fromContentsOf: source) }
-      }
-      let result = try network.predict(batch)
-      result.withValues { outputs.append(contentsOf: $0) }
-      try endBatch(&outputs)
+  /// Goes over rows in pieces that a slot holds.
+  private func forEachBatch(
+    of count: Int, _ slot: Tensor<Float>, _ body: (Tensor<Float>, Range<Int>) throws -> Void
+  ) rethrows {
+    for first in stride(from: 0, to: count, by: slot.rows) {
+      let numbers = first..<min(first + slot.rows, count)
+      try body(slot.rows(0..<numbers.count), numbers)
+    }
+  }
+
+  private func compute(_ batch: Tensor<Float>, into outputs: inout [Float]) throws {
+    let result = try network.predict(batch)
+    result.withValues { outputs.append(contentsOf: $0) }
+  }
+}
+
+extension InputRows {
+  /// Rows that follow each other, in an array.
+  fileprivate func array(_ rows: Range<Int>) throws -> [Element] {
+    let count = rows.count * shape.count
+    return try [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
+      try read(rows, into: UnsafeMutableBufferPointer(rebasing: buffer[0..<count]))
+      initialized = count
     }
   }
 }

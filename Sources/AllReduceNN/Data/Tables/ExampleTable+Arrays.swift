@@ -30,11 +30,7 @@ extension ExampleTable {
     var format = choice.format ?? ExampleFormat()
     if choice.format == nil, inputs.isBytes { format.inputs = .divided(by: 255) }
     if let scaling = format.inputs {
-      guard scaling.fits(example.count) else {
-        throw DataError(
-          file: names.inputs, expected: "inputs of \(scaling.means.count) numbers",
-          found: "\(example)", advice: "give it the columns of the training's data")
-      }
+      try scaling.requireFit(example, names.inputs)
       scaling.apply(to: &self.inputs, width: example.count)
       origins = nil
     } else {

@@ -1,4 +1,4 @@
-/// Rows of numbers in a mapped file of NumPy.
+/// Rows of numbers in a file of NumPy, mostly a mapped one.
 package struct MappedArray: Sendable {
   /// The number of rows.
   let count: Int
@@ -13,17 +13,21 @@ package struct MappedArray: Sendable {
   ///
   /// - Throws: ``DataError`` if it is not such a file, not whole, packed, or has its columns one after the other.
   package init(npy path: String) throws(DataError) {
+    try self.init(FileBytes(path: path, unpacks: false), path)
+  }
+
+  /// Takes the bytes of a file.
+  init(_ file: FileBytes, _ path: String) throws(DataError) {
     func wrong(_ expected: String, _ found: String, _ advice: String) -> DataError {
       DataError(file: path, expected: expected, found: found, advice: advice)
     }
-    let file = try FileBytes(path: path, unpacks: false)
     let header = try NPYHeader(file.bytes, path)
     guard let type = NPYNumber(header.type) else {
       throw wrong(
         "numbers of 8 to 64 bits, little-endian", "the type \(DataError.legible(header.type))",
         "convert them, in Python by array.astype(\"<f4\")")
     }
-    guard !header.isFortranOrder || header.sizes.filter({ $0 != 1 }).count <= 1 else {
+    guard header.hasRowsInOrder else {
       throw wrong(
         "rows one after the other", "columns (Fortran's order)",
         "save numpy.ascontiguousarray(array)")
@@ -47,6 +51,33 @@ package struct MappedArray: Sendable {
     type.copy(
       UnsafeRawBufferPointer(start: bytes.start + row * size, count: size), to: target,
       count: exampleShape.count)
+  }
+
+  /// Reads rows that follow each other.
+  @_specialize(where Scalar == Float)
+  func read<Scalar: NetworkScalar>(
+    _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>
+  ) {
+    let size = exampleShape.count * type.stride
+    type.copy(
+      UnsafeRawBufferPointer(start: bytes.start + rows.lowerBound * size, count: rows.count * size),
+      to: target, count: rows.count * exampleShape.count)
+  }
+
+  /// As ``read(_:into:)``, of a file of bytes: the numbers that stand for them in a table of 256.
+  @_specialize(where Scalar == Float)
+  func read<Scalar: NetworkScalar>(
+    _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>, from table: [Scalar]
+  ) {
+    let (size, count) = (exampleShape.count, rows.count * exampleShape.count)
+    precondition(isBytes && table.count == 256, "a table of 256 numbers is for bytes")
+    precondition(target.count >= count, "\(target.count) numbers are too few for \(count)")
+    guard let numbers = target.baseAddress else { return }
+    let source = bytes.start + rows.lowerBound * size
+    table.withUnsafeBufferPointer { table in
+      guard let table = table.baseAddress else { return }
+      for index in 0..<count { numbers[index] = table[Int(source[index])] }
+    }
   }
 
   /// Adds a row less the origins, and its squares, to sums.

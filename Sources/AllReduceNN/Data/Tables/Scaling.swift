@@ -31,6 +31,21 @@ package struct Scaling: Equatable, Sendable {
   /// Whether it is for numbers of this many columns.
   package func fits(_ width: Int) -> Bool { means.count == width || means.count == 1 }
 
+  /// Makes sure that it is for inputs of this shape.
+  ///
+  /// - Throws: ``DataError``.
+  func requireFit(_ example: Shape, _ path: String) throws(DataError) {
+    guard !fits(example.count) else { return }
+    throw DataError(
+      file: path, expected: "inputs of \(means.count) numbers", found: "\(example)",
+      advice: "give it the columns of the training's data")
+  }
+
+  /// The scaled numbers of the bytes 0 to 255; nil where columns are scaled differently.
+  func scaledBytes<Element: NetworkScalar>() -> [Element]? {
+    means.count == 1 ? (0..<256).map { Element(scaled(Double($0), column: 0)) } : nil
+  }
+
   /// The scaled number of one in a column.
   package func scaled(_ value: Double, column: Int) -> Double {
     let place = means.count == 1 ? 0 : column

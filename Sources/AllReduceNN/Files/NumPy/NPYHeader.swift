@@ -23,6 +23,9 @@ struct NPYHeader {
     return sizes.contains(0) ? 0 : product
   }
 
+  /// Whether the numbers of a row follow each other in the file, and rows do.
+  var hasRowsInOrder: Bool { !isFortranOrder || sizes.filter { $0 != 1 }.count <= 1 }
+
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
   /// Reads what stands at the start of a file.

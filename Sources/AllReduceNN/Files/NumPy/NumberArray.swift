@@ -49,7 +49,7 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
       type.copy(body, to: buffer, count: count)
       initialized = count
     }
-    if header.isFortranOrder, header.sizes.filter({ $0 != 1 }).count > 1 {
+    if !header.hasRowsInOrder {
       elements = NumberArray.rowByRow(elements, header.sizes)
     }
     self.elements = elements
@@ -92,10 +92,15 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
   @_specialize(where Element == Double)
   package func requireFinite(_ path: String) throws(DataError) {
     guard let place = elements.firstIndex(where: { !$0.isFinite }) else { return }
-    let width = sizes.dropFirst().reduce(1, *)
-    throw DataError(
+    throw NumberArray.notFinite(
+      elements[place], path, at: place, width: sizes.dropFirst().reduce(1, *))
+  }
+
+  /// The error for a number that is not finite, at a place counted over all rows of a width.
+  static func notFinite(_ value: Element, _ path: String, at place: Int, width: Int) -> DataError {
+    DataError(
       file: path, expected: "finite numbers",
-      found: "\(elements[place]) in row \(place / max(width, 1))"
+      found: "\(value) in row \(place / max(width, 1))"
         + (width > 1 ? ", column \(place % width)" : "") + " (both from 0)",
       advice: "correct or remove the row")
   }

@@ -1,0 +1,93 @@
+/// Inputs of a file to predict from, scaled as a training scaled its own: rows in memory, or in a file of NumPy whose
+/// rows are read when they are asked for.
+package struct InputRows<Element: NetworkScalar> {
+  /// The file, for messages.
+  package let file: String
+  /// The number of rows.
+  package let count: Int
+  /// The shape of a row.
+  package let shape: Shape
+  /// Remarks for the user on how the file was read.
+  package let notes: [String]
+  private let source: Source
+
+  private enum Source {
+    case memory([Element])
+    /// The table has the scaled numbers of bytes that are all scaled alike.
+    case file(MappedArray, Scaling?, table: [Element]?)
+  }
+
+  /// Takes the inputs of a table.
+  package init(_ table: ExampleTable<Element>) {
+    self.init(
+      file: table.file, count: table.count, shape: table.shape, notes: table.notes,
+      .memory(table.inputs))
+  }
+
+  private init(file: String, count: Int, shape: Shape, notes: [String], _ source: Source) {
+    (self.file, self.count, self.shape, self.notes) = (file, count, shape, notes)
+    self.source = source
+  }
+
+  /// Opens a file of NumPy, `[rows, ...]`.
+  ///
+  /// - Parameters:
+  ///   - path: The file, which gzip may have packed.
+  ///   - format: How a training read its examples.
+  ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
+  /// - Throws: ``DataError`` if it is no such file, or of a different width than the training's.
+  package init(npy path: String, like format: ExampleFormat, allowsPipes: Bool) throws(DataError) {
+    let bytes = try FileBytes(path: path, allowsPipes: allowsPipes)
+    guard try NPYHeader(bytes.bytes, path).hasRowsInOrder else {
+      let array = try NumberArray<Element>(bytes.bytesKept, path)
+      self.init(
+        try ExampleTable(array, nil, names: (path, path), ColumnChoice(target: nil, like: format)))
+      return
+    }
+    let array = try MappedArray(bytes, path)
+    try format.inputs?.requireFit(array.exampleShape, path)
+    self.init(
+      file: path, count: array.count, shape: array.exampleShape, notes: [],
+      .file(array, format.inputs, table: array.isBytes ? format.inputs?.scaledBytes() : nil))
+  }
+
+  /// Reads rows that follow each other.
+  ///
+  /// - Parameters:
+  ///   - rows: Their numbers.
+  ///   - target: `[rows.count]` and then ``shape``.
+  /// - Throws: ``DataError`` that names the row of a number that is not finite.
+  package func read(
+    _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Element>
+  ) throws(DataError) {
+    let width = shape.count
+    precondition(
+      target.count == rows.count * width,
+      "\(rows.count) rows of \(width) numbers do not fit into memory of \(target.count)")
+    switch source {
+    case .memory(let inputs):
+      inputs.withUnsafeBufferPointer {
+        _ = target.update(
+          fromContentsOf: $0[rows.lowerBound * width..<rows.upperBound * width])
+      }
+    case .file(let array, _, table: let table?):
+      array.read(rows, into: target, from: table)
+    case .file(let array, let scaling, table: nil):
+      array.read(rows, into: target)
+      if !array.isBytes { try requireFinite(target, from: rows.lowerBound) }
+      for row in 0..<(scaling == nil ? 0 : rows.count) {
+        scaling?.apply(
+          toRow: UnsafeMutableBufferPointer(rebasing: target[row * width..<(row + 1) * width]))
+      }
+    }
+  }
+
+  @_specialize(where Element == Float)
+  private func requireFinite(
+    _ values: UnsafeMutableBufferPointer<Element>, from row: Int
+  ) throws(DataError) {
+    guard let place = values.firstIndex(where: { !$0.isFinite }) else { return }
+    throw NumberArray<Element>.notFinite(
+      values[place], file, at: row * shape.count + place, width: shape.count)
+  }
+}
