@@ -45,6 +45,36 @@ final class CSVTests: XCTestCase {
       Matrix(rows: 2, columns: 3, elements: [1, -2.5, 300, 0.5, 4, 0.001]))
   }
 
+  /// Digits are read one by one or eight at once, and the number is the same.
+  func testNumbersOfAnyLengthAreRoundedCorrectly() throws {
+    var random = SystemRandomNumberGenerator()
+    let seed = random.next()
+    var state = seed
+    func next(_ limit: UInt64) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int((state >> 33) % limit)
+    }
+    func digits(_ most: UInt64) -> String {
+      (0..<next(most + 1)).map { _ in String(next(3) == 0 ? 0 : next(10)) }.joined()
+    }
+    var texts = [
+      "-0", "0.0", "000.5", "1.00000000", "0.12345678", "0.123456789", "12345678.87654321",
+    ]
+    while texts.count < 40_000 {
+      var text = ["", "-", "+"][next(3)] + digits(next(4) == 0 ? 20 : 3)
+      if next(5) > 0 { text += "." + digits(next(4) == 0 ? 25 : 9) }
+      if next(8) == 0 { text += "e\(next(40) - 20)" }
+      if Double(text)?.isFinite == true { texts.append(text) }
+    }
+    // Two columns, so that numbers stand before a comma and at the end of a line.
+    let rows = stride(from: 0, to: texts.count - 1, by: 2).map { "\(texts[$0]),\(texts[$0 + 1])" }
+    let table = try read("a,b\n" + rows.joined(separator: "\n") + "\n")
+    for (text, number) in zip(texts, table.values.elements) {
+      XCTAssertEqual(
+        Double(text)?.bitPattern, number.bitPattern, "\(text) read as \(number), seed \(seed)")
+    }
+  }
+
   func testWithoutHeaderColumnsAreNumbered() throws {
     let table = try read("1,2\n3,4")
     XCTAssertFalse(table.hasHeader)

@@ -144,7 +144,7 @@ package final class FileBytes: @unchecked Sendable {
 /// Releases the memory of a file's bytes once a reader that goes from start to end has passed them, so that a file
 /// takes little memory however large it is.
 struct ReadBytes {
-  private static let most = 16 << 20
+  private static let most = 2 << 20
   private let file: FileBytes?
   private var done: UnsafePointer<UInt8>
   /// Behind this byte it is time to give some back.

@@ -10,37 +10,42 @@ enum NumberParser {
   ///   - end: The byte after the last one that may be read.
   ///   - value: Set to the number; infinite if it is too large for a `Double`.
   /// - Returns: The byte after the number, or nil if there is none.
+  @inline(__always)
   static func parse(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, into value: inout Double
   ) -> UnsafePointer<UInt8>? {
     var at = start
-    var isNegative = false
-    if at < end, at.pointee == minus || at.pointee == plus {
-      isNegative = at.pointee == minus
-      at += 1
-    }
+    // Signs and the ends of numbers change from number to number: what can be done without a branch is not predicted
+    // wrongly.
+    let sign = at < end ? at.pointee : 0
+    let isNegative = sign == minus
+    at += isNegative || sign == plus ? 1 : 0
     var digits: UInt64 = 0
-    // Zeros in front say nothing, and are not counted.
     let first = at
-    while at < end, at.pointee == zero { at += 1 }
-    var counted = at
     while at < end, at.pointee &- zero < 10 {
       digits = digits &* 10 &+ UInt64(at.pointee &- zero)
       at += 1
     }
-    var digitCount = at - counted
     var seenCount = at - first
+    // Zeros in front say nothing: where there is nothing else, they are not counted.
+    var digitCount = digits == 0 ? 0 : seenCount
     var exponent = 0
     if at < end, at.pointee == point {
       at += 1
       let fraction = at
-      if digitCount == 0 { while at < end, at.pointee == zero { at += 1 } }
-      counted = at
+      while end - at >= 8 {
+        let eight = EightBytes(at)
+        let count = eight.digitCount
+        digitCount += digitCount == 0 ? count - eight.zeroCount : count
+        digits = digits &* wholePowersOfTen[count] &+ eight.number
+        at += count
+        if count < 8 { break }
+      }
       while at < end, at.pointee &- zero < 10 {
         digits = digits &* 10 &+ UInt64(at.pointee &- zero)
+        digitCount += digits == 0 ? 0 : 1
         at += 1
       }
-      digitCount += at - counted
       exponent = fraction - at
       seenCount -= exponent
     }
@@ -53,8 +58,9 @@ enum NumberParser {
     // (Clinger, "How to read floating point numbers accurately", 1990).
     if digitCount <= 18, digits < 1 << 53, exponent >= -22, exponent <= 22 {
       let scale = powersOfTen[abs(exponent)]
-      let magnitude = exponent < 0 ? Double(digits) / scale : Double(digits) * scale
-      value = isNegative ? -magnitude : magnitude
+      let whole = Double(Int64(truncatingIfNeeded: digits))
+      let magnitude = exponent < 0 ? whole / scale : whole * scale
+      value = Double(bitPattern: magnitude.bitPattern | (isNegative ? 1 << 63 : 0))
     } else {
       value = slowly(start, at)
     }
@@ -72,6 +78,45 @@ enum NumberParser {
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
   ]
+
+  private static let wholePowersOfTen: [UInt64] = [
+    1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000,
+  ]
+
+  /// Eight bytes, the digits at whose start are read at once: in pairs, fours, and all eight.
+  ///
+  /// (Lemire, "Number parsing at a gigabyte per second", 2021.)
+  private struct EightBytes {
+    /// Each byte less that of the digit 0, the first one lowest.
+    private let distances: UInt64
+    /// How many digits there are before anything else.
+    let digitCount: Int
+
+    @inline(__always)
+    init(_ start: UnsafePointer<UInt8>) {
+      distances =
+        UInt64(littleEndian: UnsafeRawPointer(start).loadUnaligned(as: UInt64.self))
+        ^ 0x3030_3030_3030_3030
+      let others =
+        ((distances & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7676_7676_7676_7676 | distances)
+        & 0x8080_8080_8080_8080
+      digitCount = others.trailingZeroBitCount >> 3
+    }
+
+    /// How many of them are zeros before any other digit.
+    @inline(__always)
+    var zeroCount: Int { min(digitCount, distances.trailingZeroBitCount >> 3) }
+
+    /// The number that they are.
+    @inline(__always)
+    var number: UInt64 {
+      // The digits last, and zeros in front of them.
+      var value = distances << UInt64(64 - 8 * digitCount)
+      value = (value &* 10 &+ (value >> 8)) & 0x00FF_00FF_00FF_00FF
+      value = (value &* 100 &+ (value >> 16)) & 0x0000_FFFF_0000_FFFF
+      return (value &* 10_000 &+ (value >> 32)) & 0xFFFF_FFFF
+    }
+  }
 
   private static func power(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>

@@ -29,8 +29,8 @@ struct ExampleDraw {
           advice: "add rows to learn from and to test on")
       }
       let order = RandomPermutation(count: count, seed: seed, stream: 0)
-      let shuffled = (0..<count).map { Int32(order.place(of: $0)) }
-      (learned, tested) = (Array(shuffled[testCount...]), Array(shuffled[..<testCount]))
+      learned = (testCount..<count).map { Int32(order.place(of: $0)) }
+      tested = (0..<testCount).map { Int32(order.place(of: $0)) }
     } else {
       (learned, tested) = ((0..<count).map { Int32($0) }, [])
     }

@@ -63,7 +63,7 @@ package struct Scaling: Equatable, Sendable {
   /// - Parameters:
   ///   - values: Row by row.
   ///   - width: The columns.
-  ///   - rows: The rows that count.
+  ///   - rows: The rows that count, each once.
   ///   - origins: The number that was already subtracted from each column.
   @_specialize(where Element == Float)
   init<Element: NetworkScalar>(
@@ -72,6 +72,9 @@ package struct Scaling: Equatable, Sendable {
     var means = [Double](repeating: 0, count: width)
     var squares = means
     let count = Double(max(rows.count, 1))
+    // Drawn rows are in any order, and memory is read faster in its own.
+    var isDrawn = [Bool](repeating: false, count: values.count / max(width, 1))
+    for row in rows { isDrawn[Int(row)] = true }
     // Plain memory: with arrays the compiler looks at bounds for each number.
     values.withUnsafeBufferPointer { values in
       means.withUnsafeMutableBufferPointer { means in
@@ -79,13 +82,13 @@ package struct Scaling: Equatable, Sendable {
           guard let start = values.baseAddress, let means = means.baseAddress,
             let squares = squares.baseAddress
           else { return }
-          for row in rows {
-            let numbers = start + Int(row) * width
+          for row in isDrawn.indices where isDrawn[row] {
+            let numbers = start + row * width
             for column in 0..<width { means[column] += Double(numbers[column]) }
           }
           for column in 0..<width { means[column] /= count }
-          for row in rows {
-            let numbers = start + Int(row) * width
+          for row in isDrawn.indices where isDrawn[row] {
+            let numbers = start + row * width
             for column in 0..<width {
               let distance = Double(numbers[column]) - means[column]
               squares[column] += distance * distance
