@@ -1,6 +1,8 @@
+internal import CBLAS
+
 /// The exact solution of a linear least-squares problem.
 ///
-/// Householder reflections turn the rows into a triangle, a block of rows at a time (the triangle
+/// LAPACK's `dgeqrf` turns the rows into a triangle, a block of rows at a time (the triangle
 /// so far on top of the next block), so that the work stays in the cache and the memory needed is
 /// that of a block. It costs 2 m n^2 operations for m rows of n columns. Golub and Van Loan,
 /// "Matrix Computations", section 5.3; Demmel, Grigori, Hoemmen and Langou, "Communication-optimal
@@ -38,63 +40,45 @@ package enum LeastSquares {
     of design: Matrix<Double>, targets: [Double], scales: [Double]
   ) -> Matrix<Double> {
     let (m, n) = (design.rows, design.columns)
-    let blockRows = max(64, 2 * n)
-    var work = Matrix<Double>(rows: n + blockRows, columns: n + 1)
+    let height = n + max(64, 2 * n)
+    // Column by column, the targets last.
+    var work = [Double](repeating: 0, count: height * (n + 1))
     var filled = 0
     var next = 0
     while next < m {
-      let taken = min(m - next, n + blockRows - filled)
+      let taken = min(m - next, height - filled)
       for row in 0..<taken {
         for column in 0..<n {
-          work[filled + row, column] = design[next + row, column] / scales[column]
+          work[column * height + filled + row] = design[next + row, column] / scales[column]
         }
-        work[filled + row, n] = targets[next + row]
+        work[n * height + filled + row] = targets[next + row]
       }
       next += taken
       filled += taken
-      work.withUnsafeMutableElements { reduce($0, rows: filled, columns: n) }
+      factor(&work, rows: filled, height: height, columns: n + 1)
       filled = min(filled, n)
+      for column in 0..<n {
+        // LAPACK keeps its reflections below the triangle.
+        for row in min(column + 1, filled)..<filled { work[column * height + row] = 0 }
+      }
     }
-    return Matrix(rows: n, columns: n + 1, elements: Array(work.elements.prefix(n * (n + 1))))
+    var triangle = Matrix<Double>(rows: n, columns: n + 1)
+    for row in 0..<n {
+      for column in row...n { triangle[row, column] = work[column * height + row] }
+    }
+    return triangle
   }
 
-  /// Makes the first `columns` columns of the rows upper triangular; one more column goes along.
-  private static func reduce(
-    _ work: UnsafeMutableBufferPointer<Double>, rows: Int, columns: Int
-  ) {
-    let width = columns + 1
-    var factors = [Double](repeating: 0, count: width)
-    for pivot in 0..<min(rows, columns) {
-      var squares = 0.0
-      for row in pivot..<rows {
-        squares += work[row * width + pivot] * work[row * width + pivot]
-      }
-      let length = squares.squareRoot()
-      guard length > 0 else { continue }
-      // The sign that adds, so that nothing cancels.
-      let head = work[pivot * width + pivot]
-      let diagonal = head > 0 ? -length : length
-      work[pivot * width + pivot] = head - diagonal
-      let divisor = diagonal * (diagonal - head)
-
-      // The reflection vector stands in the pivot's column; row by row is the order of memory.
-      for column in pivot + 1..<width { factors[column] = 0 }
-      for row in pivot..<rows {
-        let element = work[row * width + pivot]
-        for column in pivot + 1..<width {
-          factors[column] += element * work[row * width + column]
-        }
-      }
-      for column in pivot + 1..<width { factors[column] /= divisor }
-      for row in pivot..<rows {
-        let element = work[row * width + pivot]
-        for column in pivot + 1..<width {
-          work[row * width + column] -= element * factors[column]
-        }
-        work[row * width + pivot] = 0
-      }
-      work[pivot * width + pivot] = diagonal
-    }
+  /// Replaces a matrix by its triangle R, and by what Q is made of below it.
+  private static func factor(_ matrix: inout [Double], rows: Int, height: Int, columns: Int) {
+    var (m, n, leading) = (Int32(rows), Int32(columns), Int32(height))
+    // LAPACK works on 32 columns at once if it has room for them.
+    var count = Int32(32 * columns)
+    var factors = [Double](repeating: 0, count: columns)
+    var space = [Double](repeating: 0, count: 32 * columns)
+    var status: Int32 = 0
+    dgeqrf_(&m, &n, &matrix, &leading, &factors, &space, &count, &status)
+    precondition(status == 0, "dgeqrf refuses its argument \(-status)")
   }
 
   private static func backSubstitution(
