@@ -3,8 +3,8 @@
 
 #include <cblas.h>
 
-// LAPACK, which OpenBLAS has too, under Fortran's name and with Fortran's arguments: all by address, matrices column by
-// column. The QR factorization of a matrix.
+// LAPACK's QR factorization, which OpenBLAS contains (unless it was built with NO_LAPACK) and cblas.h does not declare.
+// Fortran's conventions: arguments by address, matrices column by column.
 void dgeqrf_(const int *rows, const int *columns, double *matrix, const int *leading_dimension, double *factors,
              double *space, const int *space_count, int *status);
 

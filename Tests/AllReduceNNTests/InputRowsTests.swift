@@ -78,6 +78,16 @@ final class InputRowsTests: XCTestCase {
     assertDataError(path, expected: "finite numbers", found: "nan in row 2, column 1") {
       try target.withUnsafeMutableBufferPointer { try rows.read(1..<3, into: $0) }
     }
+    for (name, sizes, count, expected, found) in [
+      ("none", [0, 2], 0, "inputs of [examples, ...]", "[0, 2]"),
+      ("short", [3, 2], 20, "3 x 2 numbers of 4 bytes", "20 bytes"),
+      ("long", [3, 2], 28, "3 x 2 numbers of 4 bytes", "28 bytes"),
+    ] {
+      let path = try write("\(name).npy", "<f4", sizes, [UInt8](repeating: 0, count: count))
+      assertDataError(path, expected: expected, found: found) {
+        _ = try InputRows<Float>(npy: path, like: ExampleFormat(), allowsPipes: false)
+      }
+    }
     var format = ExampleFormat()
     format.inputs = Scaling(means: [0, 0, 0], deviations: [1, 1, 1])
     assertDataError(path, expected: "inputs of 3 numbers", found: "[2]") {

@@ -129,6 +129,29 @@ final class PlannerTests: XCTestCase {
       try XCTUnwrap(data).prediction.seconds / planned.best.prediction.seconds, 2)
   }
 
+  /// The table has the bytes of all turns, not of one.
+  func testTheLayersBytesAreThoseThatAStepSends() throws {
+    let root = Sequential<Float>([
+      Conv2D(inputChannels: 3, outputChannels: 16, kernel: 5), ReLU(), Flatten(),
+      Dense(16 * 28 * 28, 2048), ReLU(), Dense(2048, 1000),
+    ])
+    let profile = MachineProfile.byHand(.init(hosts: 4))
+    let plans: [(String, Plan)] = [
+      ("data", .dataParallel), ("model", .modelParallel), ("at once", .hybrid(.atOnce)),
+      ("broadcast", .hybrid(.broadcastInTurn)), ("scatter", .hybrid(.scatterInTurn)),
+    ]
+    for (name, plan) in plans {
+      let prediction = try StepPrediction(
+        of: plan, for: root, input: [32, 32, 3], rows: 32, optimizer: Momentum(), on: profile)
+      let sent = try XCTUnwrap(
+        StepPrediction.networkBytes(
+          of: plan, for: root, input: [32, 32, 3], rows: 32, ranksPerHost: profile.ranksPerHost))
+      let mean = Double(sent.reduce(0, +)) / Double(sent.count)
+      let ofLayers = prediction.layers.reduce(0) { $0 + $1.cost.bytes }
+      XCTAssertEqual(ofLayers / mean, 1, accuracy: 0.01, name)
+    }
+  }
+
   func testASlowLinkLeavesAHostIdle() throws {
     let profile = MachineProfile.byHand(.init(hosts: 2, linkBytesPerSecond: 1e6))
     let planned = try planned("784,4096,relu,4096,relu,10", profile, batch: 64)

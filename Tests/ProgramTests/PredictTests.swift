@@ -1,3 +1,4 @@
+import AllReduceNN
 import Foundation
 import TestSupport
 import XCTest
@@ -68,6 +69,47 @@ final class PredictTests: KeptRunTestCase {
       "predict", ["--state", "\(folder)/state", "--data", "\(PredictTests.data)/diabetes.csv"])
     XCTAssertEqual(wrong.exitCode, 65)
     XCTAssertEqual(wrong.errorLines(beginningWith: "error: ").count, 1, wrong.errors)
+  }
+
+  func testRowsOfNumPyArePredictedAsThoseOfATable() throws {
+    let names = (1...4).map { "x\($0)" }
+    let rows = (0..<90).map { row in (0..<4).map { Float(row * ($0 + 3) % 17) / 4 } }
+    let table = "\(folder)/table.csv"
+    try
+      ([(names + ["kind"]).joined(separator: ",")]
+      + rows.enumerated().map { number, row in
+        (row.map { "\($0)" } + ["\(number % 3)"]).joined(separator: ",")
+      }).joined(separator: "\n").write(toFile: table, atomically: true, encoding: .utf8)
+    _ = try train(
+      [
+        "--data", table, "--target", "kind", "--layers", "4,8,relu,3", "--epochs", "2",
+        "--global-batch-size", "16",
+      ], ranks: 1, "\(folder)/state")
+    func write(_ elements: [Float]) throws -> String {
+      let path = "\(folder)/rows.npy"
+      try NPYArray(sizes: [rows.count, 4], elements: elements).write(npy: path)
+      return path
+    }
+    let all = rows.flatMap { $0 }
+    let array = try write(all)
+    let state = ["--state", "\(folder)/state", "--batch-size", "7"]
+    let reference = try predict(state + ["--data", table], ranks: nil)
+    XCTAssertEqual(reference.split(separator: "\n").count, 91)
+    XCTAssertEqual(try predict(state + ["--data", array], ranks: nil), reference)
+    let ofThree = try predict(state + ["--data", array], ranks: 3)
+    XCTAssertEqual(try predict(state + ["--data", table], ranks: 3), ofThree)
+    // A bad last row is found late: the file stays as it was.
+    _ = try write(all.dropLast() + [.nan])
+    let output = "\(folder)/predictions.csv"
+    try "as before".write(toFile: output, atomically: true, encoding: .utf8)
+    for ranks in [1, 2] {
+      let wrong = try ProgramRunner().run(
+        "predict", state + ["--data", array, "--output", output], ranks: ranks)
+      XCTAssertEqual(wrong.exitCode, 65)
+      XCTAssertEqual(wrong.errorLines(beginningWith: "error: ").count, 1, wrong.errors)
+      XCTAssertTrue(wrong.errors.contains("nan in row 89, column 3"), wrong.errors)
+      XCTAssertEqual(try String(contentsOfFile: output, encoding: .utf8), "as before")
+    }
   }
 
   func testNumbersArePredictedInTheirOwnUnits() throws {

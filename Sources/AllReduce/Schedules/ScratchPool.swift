@@ -51,7 +51,7 @@ package final class ScratchPool {
   }
 
   /// The needs of a run.
-  struct Need {
+  package struct Need {
     /// Scratch memory, in bytes.
     let scratch: Int
     /// Bytes charged while it is under way.
@@ -61,7 +61,7 @@ package final class ScratchPool {
     ///   - scratch: Bytes of scratch memory.
     ///   - values: Bytes of the values that are reduced.
     ///   - slots: Bytes of the slots that first messages take, of a run that is not small.
-    init(scratch: Int, values: Int, slots: Int) {
+    package init(scratch: Int, values: Int, slots: Int) {
       self.scratch = scratch <= ScratchPool.worthPooling ? scratch : ScratchPool.rounded(scratch)
       // Twice: two children may send ahead to one parent.
       charge =
@@ -71,7 +71,7 @@ package final class ScratchPool {
   }
 
   /// Memory for a run; nil if it must wait.
-  func take(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
+  package func take(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
     if !state.pointee.isAwaited, let memory = take(need) { return memory }
     waiting.append(ObjectIdentifier(run))
     state.pointee.isAwaited = true
@@ -79,7 +79,7 @@ package final class ScratchPool {
   }
 
   /// Memory for a run that waits; nil if it is not its turn, or there is none yet.
-  func takeInTurn(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
+  package func takeInTurn(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
     guard waiting.first == ObjectIdentifier(run), let memory = take(need) else { return nil }
     waiting.removeFirst()
     state.pointee.isAwaited = !waiting.isEmpty
@@ -87,12 +87,12 @@ package final class ScratchPool {
   }
 
   /// The run no longer waits.
-  func forget(_ run: AnyObject) {
+  package func forget(_ run: AnyObject) {
     waiting.removeAll { $0 == ObjectIdentifier(run) }
     state.pointee.isAwaited = !waiting.isEmpty
   }
 
-  func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
+  package func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
     state.pointee.chargedBytes -= need.charge
     state.pointee.usedBytes -= need.scratch
     state.pointee.freeBytes += need.scratch

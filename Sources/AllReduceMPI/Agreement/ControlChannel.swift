@@ -136,8 +136,7 @@ final class ControlChannel {
     out.message.words.initialize(repeating: 0, count: ControlMessage.wordCount)
     write(out.message)
     out.message.sender = rank
-    // Over some networks a send waits until its receiver has taken up the connection.
-    Watchdog.shared.guarding("MPI_Isend", among: [worldRank]) {
+    Watchdog.shared.guarding("MPI_Isend", to: worldRank) {
       MPI_Isend(
         out.message.words, Int32(ControlMessage.byteCount), cmpi_byte(), Int32(worldRank), 0,
         handle, &out.request)

@@ -51,9 +51,10 @@ package final class MessageSet {
   let finished: UnsafeMutablePointer<Int32>
   /// Receives that wait for the first message of their rank to be compared.
   let held: UnsafeMutablePointer<Entry>
-  /// The number of the last call in which each rank's first message has been compared.
+  /// The number of the last call in which each rank's first message has been compared; 0 for none. Numbers never
+  /// repeat, after a failure neither (``Agreement/reopen(_:_:)``).
   let comparedIn: UnsafeMutablePointer<UInt64>
-  /// Counts what is sent.
+  /// Keeps the numbers at ``State/tallied`` allocated.
   private var tally = TrafficTally.current
   /// Counters in memory of their own: a class's properties would be checked at every access.
   let state: UnsafeMutablePointer<State>
@@ -67,7 +68,7 @@ package final class MessageSet {
     var tags = MessageTags(Ticket(number: 0, running: 0), areWide: false)
     /// ``MessageEndpoint/status`` when the call began.
     var status: UInt64 = 0
-    /// Where ``MessageSet/tally`` counts.
+    /// Counts what is sent.
     var tallied = TrafficCounters.ofProcess.pointee.tallied
   }
 
@@ -195,7 +196,7 @@ package final class MessageSet {
     let place = reserve(
       Entry(
         role: role, label: label, peer: peer, tag: tag, expected: count, target: nil, slot: slot))
-    let code = watchdog.guarding("MPI_Isend") {
+    let code = watchdog.guarding("MPI_Isend", to: endpoint.worldRanks[Int(peer)]) {
       MPI_Isend(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + place)
     }
     try check(code, "MPI_Isend")

@@ -46,7 +46,9 @@ final class SendRequest: InFlight {
       bytes = values
     }
     communicator.meter.count(values.count, to: destination)
-    let code = communicator.watchdog.guarding("MPI_Isend") {
+    let code = communicator.watchdog.guarding(
+      "MPI_Isend", to: communicator.worldRanks[destination]
+    ) {
       MPI_Isend(
         bytes.baseAddress, type.count, type.datatype, Int32(destination), Int32(tag),
         communicator.handle, &request)

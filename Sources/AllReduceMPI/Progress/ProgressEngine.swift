@@ -26,9 +26,9 @@ extension InFlight {
 /// A rank that only moved what it waits for could be the very rank that another waits for. There
 /// is one engine a process, used by the one thread that calls MPI.
 package final class ProgressEngine {
-  private var inFlight: [any InFlight] = [] { didSet { noteIdleness() } }
+  private var inFlight: [any InFlight] = []
   /// Operations that no call waits for; they are removed when they end.
-  private var unattended: [any InFlight] = [] { didSet { noteIdleness() } }
+  private var unattended: [any InFlight] = []
   /// Whether there are neither, in memory of its own: a class's properties would be checked at every access.
   private let isIdle: UnsafeMutablePointer<Bool>
   private let who: String
@@ -64,19 +64,25 @@ package final class ProgressEngine {
   private func noteIdleness() { isIdle.pointee = inFlight.isEmpty && unattended.isEmpty }
 
   /// Adds an operation that has been started and is not yet waited for.
-  package func add(_ operation: any InFlight) { inFlight.append(operation) }
+  package func add(_ operation: any InFlight) {
+    inFlight.append(operation)
+    isIdle.pointee = false
+  }
 
   /// Keeps an operation and moves it until it has ended; its outcome is dropped.
   package func abandon(_ operation: any InFlight) {
     remove(operation)
     unattended.append(operation)
     unattended.removeAll { $0.advance() }
+    noteIdleness()
   }
 
   /// Moves everything once.
   package func poll() {
     for operation in inFlight { _ = operation.advance() }
-    if !unattended.isEmpty { unattended.removeAll { $0.advance() } }
+    if unattended.isEmpty { return }
+    unattended.removeAll { $0.advance() }
+    noteIdleness()
   }
 
   /// As ``poll()``, between pieces of a computation.
@@ -105,8 +111,8 @@ package final class ProgressEngine {
     while !operation.advance() {
       if !isIdle.pointee { poll() }
       polls &+= 1
-      // The clock costs as much as a poll: look at it seldom. A rank that gives way looks each time, for
-      // others may keep the core for longer than a short deadline takes.
+      // The clock costs as much as a poll, so it is read every 256 polls. A rank that gives way reads it whenever it
+      // does: each time, others may keep the core for long.
       if polls & (givesWay ? 0xF : 0xFF) != 0 { continue }
       if givesWay { yieldCore() }
       since = waitLonger(for: operation, since: since)
@@ -137,6 +143,7 @@ package final class ProgressEngine {
       inFlight.swapAt(index, inFlight.count - 1)
       inFlight.removeLast()
     }
+    noteIdleness()
   }
 
   /// Lets calls of these ranks find that they have failed. Returns whether any does so.

@@ -68,14 +68,16 @@ struct Culprits {
     return roots.isEmpty ? awaited : roots.sorted()
   }
 
-  /// For which ranks one of this host waits, outside of MPI, or did when it gave up; nil if that is not known. (A rank
-  /// that waits may be inside MPI all the same, to ask another one: over some networks a send waits for its receiver.)
+  /// The world ranks that a rank of this host waits for, or waited for when it gave up; nil if they are not known.
   private func ranksAwaited(by rank: Int) -> [Int]? {
     guard let found = here[rank], !found.isStopped else { return nil }
     if hasGivenUp(found), let record = wereWaiting.first(where: { $0.rank == rank })?.record {
       return record.awaited ?? (0..<(size ?? 0)).filter { $0 != rank }
     }
-    guard let record = found.record, record[.waitSince] != 0, record.wait(now: now) != nil
+    guard let record = found.record, record[.waitSince] != 0, record.wait(now: now) != nil,
+      // A send is the one guarded call within a wait: it may block until its receiver takes up the connection. Before
+      // any other the wait has ended, and its note is old.
+      record[.callSince] == 0 || record.text(.call) == "MPI_Isend"
     else { return nil }
     return record.awaited
   }

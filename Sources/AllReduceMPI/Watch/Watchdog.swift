@@ -13,6 +13,8 @@ package final class Watchdog: @unchecked Sendable {
   private let edge = Atomic<UInt64>(0)
   /// The name of the call under way: the address and length of a static string.
   private let name = Atomic<UInt>(0)
+  /// The world rank that the call under way sends to; -1 for none.
+  private let receiver = Atomic<Int>(-1)
   /// This rank's record, which the other ranks of its host read.
   private let record = OwnRecord.ofProcess
   /// Odd while a thread watches; it grows by one whenever one starts or is told to end.
@@ -100,12 +102,11 @@ package final class Watchdog: @unchecked Sendable {
           record[.callSince] = since
         }
         lookHalfway(since: since, now: now)
-        longWait.look(
-          operation, operation, awaiting: known.withLock { $0.group }, since: since, now: now)
+        longWait.look(operation, operation, awaiting: awaited, since: since, now: now)
         let waited = Double(now - since) / 1e9
         if waited > deadline {
           JobEnd.endAtDeadline(
-            operation, awaiting: known.withLock { $0.group }, waited: waited, mayCallMPI: false)
+            operation, awaiting: awaited, waited: waited, mayCallMPI: false)
         }
       }
       sleepThread(seconds: period)
@@ -115,6 +116,12 @@ package final class Watchdog: @unchecked Sendable {
   private var operation: String {
     let address = UnsafePointer<CChar>(bitPattern: name.load(ordering: .relaxed))
     return address.map { String(cString: $0) } ?? "a call of MPI"
+  }
+
+  /// The world ranks that the call under way waits for; nil for all.
+  private var awaited: [Int]? {
+    let rank = receiver.load(ordering: .relaxed)
+    return rank < 0 ? known.withLock { $0.group } : [rank]
   }
 
   /// Runs a call that may block inside MPI. A call inside of another belongs to the outer one.
@@ -130,6 +137,20 @@ package final class Watchdog: @unchecked Sendable {
     edge.store(before &+ 1, ordering: .releasing)
     defer { edge.store(before &+ 2, ordering: .releasing) }
     return try call()
+  }
+
+  /// As ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection.
+  ///
+  /// - Parameters:
+  ///   - operation: Its name.
+  ///   - rank: The receiver's world rank, for reports.
+  ///   - call: The send.
+  /// - Returns: What it returns.
+  @inline(__always)
+  func guarding<Result>(_ operation: StaticString, to rank: Int, _ call: () -> Result) -> Result {
+    receiver.store(rank, ordering: .relaxed)
+    defer { receiver.store(-1, ordering: .relaxed) }
+    return guarding(operation, call)
   }
 
   /// As ``guarding(_:_:)``, for a call that is not hot: a report looks among these world ranks only.

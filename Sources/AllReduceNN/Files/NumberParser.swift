@@ -15,8 +15,7 @@ enum NumberParser {
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, into value: inout Double
   ) -> UnsafePointer<UInt8>? {
     var at = start
-    // Signs and the ends of numbers change from number to number: what can be done without a branch is not predicted
-    // wrongly.
+    // No branch on the sign: it changes from number to number, and would be predicted wrongly.
     let sign = at < end ? at.pointee : 0
     let isNegative = sign == minus
     at += isNegative || sign == plus ? 1 : 0
@@ -27,8 +26,9 @@ enum NumberParser {
       at += 1
     }
     var seenCount = at - first
-    // Zeros in front say nothing: where there is nothing else, they are not counted.
-    var digitCount = digits == 0 ? 0 : seenCount
+    // Zeros in front say nothing: where there is nothing else, they are not counted. (From 20 digits on, what is 0 may
+    // have wrapped around.)
+    var digitCount = digits == 0 && seenCount < 20 ? 0 : seenCount
     var exponent = 0
     if at < end, at.pointee == point {
       at += 1
@@ -58,6 +58,7 @@ enum NumberParser {
     // (Clinger, "How to read floating point numbers accurately", 1990).
     if digitCount <= 18, digits < 1 << 53, exponent >= -22, exponent <= 22 {
       let scale = powersOfTen[abs(exponent)]
+      // Below 2^53 it is the same as of a signed number, whose conversion is one instruction.
       let whole = Double(Int64(truncatingIfNeeded: digits))
       let magnitude = exponent < 0 ? whole / scale : whole * scale
       value = Double(bitPattern: magnitude.bitPattern | (isNegative ? 1 << 63 : 0))

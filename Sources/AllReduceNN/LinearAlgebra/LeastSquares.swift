@@ -6,7 +6,7 @@ internal import CBLAS
 /// so far on top of the next block), so that the work stays in the cache and the memory needed is
 /// that of a block. It costs 2 m n^2 operations for m rows of n columns. Golub and Van Loan,
 /// "Matrix Computations", section 5.3; Demmel, Grigori, Hoemmen and Langou, "Communication-optimal
-/// parallel and sequential QR and LU factorizations" (2012).
+/// parallel and sequential QR and LU factorizations" (2012). `dgeqrf`, LAPACK.
 package enum LeastSquares {
   /// The x for which the sum of squares of design x - targets is smallest.
   ///
@@ -43,6 +43,9 @@ package enum LeastSquares {
     let height = n + max(64, 2 * n)
     // Column by column, the targets last.
     var work = [Double](repeating: 0, count: height * (n + 1))
+    // LAPACK works on 32 columns at once if it has room for them.
+    var space = [Double](repeating: 0, count: 32 * (n + 1))
+    var reflections = [Double](repeating: 0, count: n + 1)
     var filled = 0
     var next = 0
     while next < m {
@@ -55,7 +58,7 @@ package enum LeastSquares {
       }
       next += taken
       filled += taken
-      factor(&work, rows: filled, height: height, columns: n + 1)
+      factor(&work, rows: filled, height: height, &reflections, &space)
       filled = min(filled, n)
       for column in 0..<n {
         // LAPACK keeps its reflections below the triangle.
@@ -69,15 +72,15 @@ package enum LeastSquares {
     return triangle
   }
 
-  /// Replaces a matrix by its triangle R, and by what Q is made of below it.
-  private static func factor(_ matrix: inout [Double], rows: Int, height: Int, columns: Int) {
-    var (m, n, leading) = (Int32(rows), Int32(columns), Int32(height))
-    // LAPACK works on 32 columns at once if it has room for them.
-    var count = Int32(32 * columns)
-    var factors = [Double](repeating: 0, count: columns)
-    var space = [Double](repeating: 0, count: 32 * columns)
+  /// Replaces a matrix by its triangle R, and below it by the reflections whose product is Q.
+  private static func factor(
+    _ matrix: inout [Double], rows: Int, height: Int, _ reflections: inout [Double],
+    _ space: inout [Double]
+  ) {
+    var (m, n, leading) = (Int32(rows), Int32(reflections.count), Int32(height))
+    var spaceCount = Int32(space.count)
     var status: Int32 = 0
-    dgeqrf_(&m, &n, &matrix, &leading, &factors, &space, &count, &status)
+    dgeqrf_(&m, &n, &matrix, &leading, &reflections, &space, &spaceCount, &status)
     precondition(status == 0, "dgeqrf refuses its argument \(-status)")
   }
 

@@ -30,7 +30,7 @@ struct Predictor {
   ///   - rows: The rows; nil on other ranks.
   ///   - batchSize: The rows that a rank computes at once.
   ///   - body: Called on rank 0 with outputs, `[rows, width]`, in the order of the rows.
-  /// - Throws: ``MPIError``; ``DataError``, and what `body` throws, on all ranks.
+  /// - Throws: What reading or `body` throws, on other ranks ``AgreedError``; ``MPIError``.
   func run(
     _ rows: InputRows<Float>?, batchSize: Int, _ body: (ArraySlice<Float>) throws -> Void
   ) throws {

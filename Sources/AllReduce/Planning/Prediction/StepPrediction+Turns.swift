@@ -12,11 +12,11 @@ extension StepPrediction {
     var (clock, last) = (StepClock(), StepClock())
     for index in (cut..<elements.count).reversed() {
       guard let placed = elements[index].layer else {
+        let cost = turn.conversionOnly(elements[index].boundary, elements[index].shape)
         found[index] = Layer(
-          title: elements[index].title, placement: nil,
-          cost: turn.conversionOnly(elements[index].boundary, elements[index].shape))
-        clock.add(found[index].cost, costs.overlap)
-        last.add(found[index].cost, costs.overlap)
+          title: elements[index].title, placement: nil, cost: cost.inAllTurns(turns))
+        clock.add(cost, costs.overlap)
+        last.add(cost, costs.overlap)
         continue
       }
       var cost = turn.cost(
@@ -30,12 +30,9 @@ extension StepPrediction {
       var alone = cost
       (alone.exchange, alone.gather, alone.update) = (0, 0, 0)
       clock.add(alone, costs.overlap)
-      // In the table, all turns together.
-      cost.passes.forward *= Double(turns)
-      cost.passes.parameterGradients *= Double(turns)
-      cost.passes.inputGradient *= Double(turns)
       found[index] = Layer(
-        title: elements[index].title, placement: elements[index].placement, cost: cost)
+        title: elements[index].title, placement: elements[index].placement,
+        cost: cost.inAllTurns(turns))
     }
     let isBroadcast = first.run?.order == .broadcastInTurn
     var gather = costs.conversion(.gatherExamples, of: first.input, turns: turns)
@@ -54,15 +51,32 @@ extension StepPrediction {
     step.gathering = last.gathering
     step.memory = last.memory + gather.memory * 3
     var cost = found[cut].cost
-    for (path, one) in [
-      (\LayerCost.forwardConversion, gather), (\LayerCost.backwardConversion, scatter),
-    ] {
-      cost[keyPath: path] = one
-      cost[keyPath: path].seconds *= Double(turns)
-      cost[keyPath: path].bytes *= Double(turns)
-    }
+    cost.forwardConversion = gather.inAllTurns(turns)
+    cost.backwardConversion = scatter.inAllTurns(turns)
     found[cut] = Layer(title: found[cut].title, placement: found[cut].placement, cost: cost)
     return step
+  }
+}
+
+extension LayerCost {
+  /// The cost of all turns together, of that of one: passes, and the exchanges of activations.
+  fileprivate func inAllTurns(_ turns: Int) -> LayerCost {
+    var cost = self
+    cost.passes.forward *= Double(turns)
+    cost.passes.parameterGradients *= Double(turns)
+    cost.passes.inputGradient *= Double(turns)
+    cost.forwardConversion = forwardConversion.inAllTurns(turns)
+    cost.backwardConversion = backwardConversion.inAllTurns(turns)
+    return cost
+  }
+}
+
+extension LayerCost.ConversionCost {
+  fileprivate func inAllTurns(_ turns: Int) -> LayerCost.ConversionCost {
+    var cost = self
+    cost.seconds *= Double(turns)
+    cost.bytes *= Double(turns)
+    return cost
   }
 }
 

@@ -13,7 +13,7 @@ package struct InputRows<Element: NetworkScalar> {
 
   private enum Source {
     case memory([Element])
-    /// The table has the scaled numbers of bytes that are all scaled alike.
+    /// `table`: the scaled number for each byte, where a file of bytes has one scaling for all columns.
     case file(MappedArray, Scaling?, table: [Element]?)
   }
 
@@ -38,7 +38,12 @@ package struct InputRows<Element: NetworkScalar> {
   /// - Throws: ``DataError`` if it is no such file, or of a different width than the training's.
   package init(npy path: String, like format: ExampleFormat, allowsPipes: Bool) throws(DataError) {
     let bytes = try FileBytes(path: path, allowsPipes: allowsPipes)
-    guard try NPYHeader(bytes.bytes, path).hasRowsInOrder else {
+    let header = try NPYHeader(bytes.bytes, path)
+    guard header.hasRowsInOrder, header.sizes.first ?? 0 > 0, let count = header.count,
+      header.sizes.count <= Shape.mostDimensions, let type = NPYNumber(header.type),
+      count <= Int.max / type.stride, bytes.bytes.count - header.length == count * type.stride
+    else {
+      // Read whole, or refused with the reason.
       let array = try NumberArray<Element>(bytes.bytesKept, path)
       self.init(
         try ExampleTable(array, nil, names: (path, path), ColumnChoice(target: nil, like: format)))
@@ -61,6 +66,8 @@ package struct InputRows<Element: NetworkScalar> {
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Element>
   ) throws(DataError) {
     let width = shape.count
+    precondition(
+      rows.lowerBound >= 0 && rows.upperBound <= count, "rows \(rows) are outside of \(count)")
     precondition(
       target.count == rows.count * width,
       "\(rows.count) rows of \(width) numbers do not fit into memory of \(target.count)")

@@ -1,4 +1,4 @@
-/// Rows of numbers in a file of NumPy, mostly a mapped one.
+/// Rows of numbers in a file of NumPy: in the mapped file, or in memory if gzip had packed it or a pipe gave it.
 package struct MappedArray: Sendable {
   /// The number of rows.
   let count: Int
@@ -17,6 +17,8 @@ package struct MappedArray: Sendable {
   }
 
   /// Takes the bytes of a file.
+  ///
+  /// - Throws: ``DataError`` as ``init(npy:)``.
   init(_ file: FileBytes, _ path: String) throws(DataError) {
     func wrong(_ expected: String, _ found: String, _ advice: String) -> DataError {
       DataError(file: path, expected: expected, found: found, advice: advice)
@@ -64,7 +66,7 @@ package struct MappedArray: Sendable {
       to: target, count: rows.count * exampleShape.count)
   }
 
-  /// As ``read(_:into:)``, of a file of bytes: the numbers that stand for them in a table of 256.
+  /// As ``read(_:into:)``, for bytes: each is replaced by the table's number for it.
   @_specialize(where Scalar == Float)
   func read<Scalar: NetworkScalar>(
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>, from table: [Scalar]

@@ -72,7 +72,7 @@ package struct Scaling: Equatable, Sendable {
     var means = [Double](repeating: 0, count: width)
     var squares = means
     let count = Double(max(rows.count, 1))
-    // Drawn rows are in any order, and memory is read faster in its own.
+    // In the order of memory, which is faster than that of the draw.
     var isDrawn = [Bool](repeating: false, count: values.count / max(width, 1))
     for row in rows { isDrawn[Int(row)] = true }
     // Plain memory: with arrays the compiler looks at bounds for each number.
