@@ -48,7 +48,7 @@ final class ScratchPoolTests: XCTestCase {
     XCTAssertNil(pool.takeInTurn(small, for: third), "the second one was first")
     pool.forget(second)
     let taken = try XCTUnwrap(pool.takeInTurn(small, for: third))
-    // Nobody waits any longer.
+    // No run waits any longer.
     let more = try XCTUnwrap(pool.take(small, for: running))
     pool.giveBack(taken, small)
     pool.giveBack(more, small)
