@@ -147,7 +147,7 @@ package final class Watchdog: @unchecked Sendable {
   ///   - rank: The receiver's world rank, for reports.
   ///   - call: The send.
   /// - Returns: What it returns.
-  @inline(__always)
+  @discardableResult @inline(__always)
   func guarding<Result>(_ operation: StaticString, to rank: Int, _ call: () -> Result) -> Result {
     let before = edge.load(ordering: .relaxed)
     if before % 2 == 1 { return call() }
