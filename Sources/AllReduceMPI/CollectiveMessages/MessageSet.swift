@@ -196,15 +196,10 @@ package final class MessageSet {
     let place = reserve(
       Entry(
         role: role, label: label, peer: peer, tag: tag, expected: count, target: nil, slot: slot))
-    let send = { [handle, requests] in
+    let code = watchdog.guarding("MPI_Isend", to: endpoint.worldRanks[Int(peer)]) {
       MPI_Isend(bytes, Int32(count), cmpi_byte(), peer, tag, handle, requests + place)
     }
-    // Over some networks the first send to a rank blocks until that one takes up the connection.
-    let isFirst = endpoint.sent[Int(peer)] == 0
-    try check(
-      isFirst
-        ? watchdog.guarding("MPI_Isend", to: endpoint.worldRanks[Int(peer)], send) : send(),
-      "MPI_Isend")
+    try check(code, "MPI_Isend")
     endpoint.sent[Int(peer)] &+= 1
   }
 

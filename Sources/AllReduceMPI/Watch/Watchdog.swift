@@ -139,8 +139,8 @@ package final class Watchdog: @unchecked Sendable {
     return try call()
   }
 
-  /// As ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection. The
-  /// thread is checked by the wait for its call.
+  /// As ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection. Sends are
+  /// hot, so the thread is not checked: the wait for their call does.
   ///
   /// - Parameters:
   ///   - operation: Its name.
