@@ -28,7 +28,7 @@ final class InputRowsTests: XCTestCase {
     var format = ExampleFormat()
     format.inputs = scaling
     let table = try ExampleTable<Float>(npy: path, ColumnChoice(target: nil, like: format))
-    let rows = try InputRows<Float>(npy: path, like: format, allowsPipes: false)
+    let rows = try InputRows<Float>(npy: path, like: format)
     XCTAssertEqual(rows.count, table.count, line: line)
     XCTAssertEqual(rows.shape, table.shape, line: line)
     var (read, first, length) = ([Float](), 0, 1)
@@ -72,7 +72,7 @@ final class InputRowsTests: XCTestCase {
   func testWhatCannotBeReadIsNamed() throws {
     let path = try write(
       "nan.npy", "<f4", [3, 2], bytes(of: [0, 1, 2, 3, 4, .nan]))
-    let rows = try InputRows<Float>(npy: path, like: ExampleFormat(), allowsPipes: false)
+    let rows = try InputRows<Float>(npy: path, like: ExampleFormat())
     var target: [Float] = [0, 0, 0, 0]
     try target.withUnsafeMutableBufferPointer { try rows.read(0..<2, into: $0) }
     assertDataError(path, expected: "finite numbers", found: "nan in row 2, column 1") {
@@ -85,13 +85,13 @@ final class InputRowsTests: XCTestCase {
     ] {
       let path = try write("\(name).npy", "<f4", sizes, [UInt8](repeating: 0, count: count))
       assertDataError(path, expected: expected, found: found) {
-        _ = try InputRows<Float>(npy: path, like: ExampleFormat(), allowsPipes: false)
+        _ = try InputRows<Float>(npy: path, like: ExampleFormat())
       }
     }
     var format = ExampleFormat()
     format.inputs = Scaling(means: [0, 0, 0], deviations: [1, 1, 1])
     assertDataError(path, expected: "inputs of 3 numbers", found: "[2]") {
-      _ = try InputRows<Float>(npy: path, like: format, allowsPipes: false)
+      _ = try InputRows<Float>(npy: path, like: format)
     }
   }
 }

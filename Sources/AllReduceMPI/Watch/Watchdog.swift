@@ -139,8 +139,7 @@ package final class Watchdog: @unchecked Sendable {
     return try call()
   }
 
-  /// As ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection. Sends are
-  /// hot, so the thread is not checked: the wait for their call does.
+  /// As ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection.
   ///
   /// - Parameters:
   ///   - operation: Its name.
@@ -149,15 +148,9 @@ package final class Watchdog: @unchecked Sendable {
   /// - Returns: What it returns.
   @discardableResult @inline(__always)
   func guarding<Result>(_ operation: StaticString, to rank: Int, _ call: () -> Result) -> Result {
-    let before = edge.load(ordering: .relaxed)
-    if before % 2 == 1 { return call() }
     receiver.store(rank, ordering: .relaxed)
-    name.store(UInt(bitPattern: operation.utf8Start), ordering: .relaxed)
-    edge.store(before &+ 1, ordering: .releasing)
-    let result = call()
-    edge.store(before &+ 2, ordering: .releasing)
-    receiver.store(-1, ordering: .relaxed)
-    return result
+    defer { receiver.store(-1, ordering: .relaxed) }
+    return guarding(operation, call)
   }
 
   /// As ``guarding(_:_:)``, for a call that is not hot: a report looks among these world ranks only.

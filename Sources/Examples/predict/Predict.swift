@@ -56,7 +56,7 @@ struct Predict: ParsableCommand {
     let isInput = options.data == "-"
     let path = isInput ? "/dev/stdin" : options.data
     switch OwnData.kind(of: path) {
-    case .npy: return try InputRows(npy: path, like: format, allowsPipes: true)
+    case .npy: return try InputRows(npy: path, like: format)
     case .npz: return InputRows(try ExampleTable(npz: path, choice))
     case .csv, nil:
       do {

@@ -85,16 +85,12 @@ extension ExampleTable {
   /// - Parameters:
   ///   - path: The inputs, `[count, ...]`.
   ///   - choice: Its target is the path of the other file; nil for inputs alone.
-  ///   - allowsPipes: Whether the inputs may be a pipe: for one rank alone.
   /// - Throws: ``DataError``.
-  package init(npy path: String, _ choice: ColumnChoice, allowsPipes: Bool = false)
-    throws(DataError)
-  {
+  package init(npy path: String, _ choice: ColumnChoice) throws(DataError) {
     var targets: NumberArray<Double>?
     if let target = choice.target { targets = try NumberArray<Double>(npy: target) }
     try self.init(
-      NumberArray(npy: path, allowsPipes: allowsPipes), targets,
-      names: (path, choice.target ?? path), choice)
+      NumberArray(npy: path), targets, names: (path, choice.target ?? path), choice)
   }
 
   /// Reads arrays of an NPZ file.

@@ -29,27 +29,21 @@ package struct InputRows<Element: NetworkScalar> {
     self.source = source
   }
 
-  /// Opens a file of NumPy, `[rows, ...]`.
+  /// Opens a file of NumPy, `[rows, ...]`, for one rank alone.
   ///
   /// - Parameters:
-  ///   - path: The file, which gzip may have packed.
+  ///   - path: The file, which gzip may have packed, or a pipe.
   ///   - format: How a training read its examples.
-  ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
   /// - Throws: ``DataError`` if it is no such file, or of a different width than the training's.
-  package init(npy path: String, like format: ExampleFormat, allowsPipes: Bool) throws(DataError) {
-    let bytes = try FileBytes(path: path, allowsPipes: allowsPipes)
-    let header = try NPYHeader(bytes.bytes, path)
-    guard header.hasRowsInOrder, header.sizes.first ?? 0 > 0, let count = header.count,
-      header.sizes.count <= Shape.mostDimensions, let type = NPYNumber(header.type),
-      count <= Int.max / type.stride, bytes.bytes.count - header.length == count * type.stride
-    else {
-      // Read whole, or refused with the reason.
+  package init(npy path: String, like format: ExampleFormat) throws(DataError) {
+    let bytes = try FileBytes(path: path, allowsPipes: true)
+    guard let array = try? MappedArray(bytes, path) else {
+      // Columns one after the other are read whole; what is no such file is refused with the reason.
       let array = try NumberArray<Element>(bytes.bytesKept, path)
       self.init(
         try ExampleTable(array, nil, names: (path, path), ColumnChoice(target: nil, like: format)))
       return
     }
-    let array = try MappedArray(bytes, path)
     try format.inputs?.requireFit(array.exampleShape, path)
     self.init(
       file: path, count: array.count, shape: array.exampleShape, notes: [],

@@ -49,10 +49,7 @@ package struct MappedArray: Sendable {
 
   /// Reads a row.
   func read<Scalar: NetworkScalar>(_ row: Int, into target: UnsafeMutableBufferPointer<Scalar>) {
-    let size = exampleShape.count * type.stride
-    type.copy(
-      UnsafeRawBufferPointer(start: bytes.start + row * size, count: size), to: target,
-      count: exampleShape.count)
+    read(row..<row + 1, into: target)
   }
 
   /// Reads rows that follow each other.

@@ -9,12 +9,10 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
 
   /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
   ///
-  /// - Parameters:
-  ///   - path: The file.
-  ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
+  /// - Parameter path: The file.
   /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds no numbers.
-  package init(npy path: String, allowsPipes: Bool = false) throws(DataError) {
-    try self.init(FileBytes(path: path, allowsPipes: allowsPipes).bytesKept, path)
+  package init(npy path: String) throws(DataError) {
+    try self.init(FileBytes(path: path).bytesKept, path)
   }
 
   /// Reads the bytes of such a file.
