@@ -8,6 +8,14 @@ extension NetworkScalar {
     }
   }
 
+  /// Adds a row to every row of a matrix.
+  static func add(_ row: Tensor<Self>, toRowsOf matrix: Tensor<Self>) {
+    let (loops, values, count) = (layerLoops.table, row.base, row.count)
+    for start in stride(from: 0, to: matrix.count, by: count) {
+      loops.pointee.add_rows(values, 1, count, matrix.base + start)
+    }
+  }
+
   /// sums = keep sums + the sum of a matrix's rows.
   static func addRows(of matrix: Tensor<Self>, keep: Bool, to sums: Tensor<Self>) {
     if !keep { sums.values.update(repeating: 0) }

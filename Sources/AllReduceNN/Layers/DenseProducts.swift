@@ -64,10 +64,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     // The bias comes last: it lies in front of the weight.
     guard let start else { return }
     try sink.willUse(start, 0..<start.shape.count)
-    for row in 0..<input.rows {
-      let values = output.base + row * outputs
-      for column in 0..<outputs { values[column] += start.values.base[column] }
-    }
+    Scalar.add(start.values, toRowsOf: output)
   }
 
   /// result = gradient transposed x input, plus what is there if `keep`: the gradient of the weight.
