@@ -167,6 +167,8 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return BatchScore(totals: memory.values)
   }
 
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   private static func scale(_ values: UnsafeMutableBufferPointer<Scalar>, by factor: Scalar) {
     for index in values.indices { values[index] *= factor }
   }

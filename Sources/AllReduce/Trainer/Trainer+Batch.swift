@@ -13,7 +13,7 @@ extension Trainer {
     batch.accumulates = accumulates
     try tally.counting { try tell(part, part.examples) }
     if !accumulates, batch.own.isEmpty || batch.count == 0 {
-      network.gradients.update(repeating: 0)
+      network.gradients.setToZero()
     }
     if row == nil { batch.enter(isOwn: true, network.pass) }
   }

@@ -102,7 +102,7 @@ extension Trainer {
     for exchange in exchange.exchanges[which] {
       for range in exchange.reduction.ranges {
         let range = max(range.lowerBound, network.layout.reserved)..<range.upperBound
-        UnsafeMutableBufferPointer(rebasing: network.gradients[range]).update(repeating: 0)
+        UnsafeMutableBufferPointer(rebasing: network.gradients[range]).setToZero()
       }
     }
   }

@@ -7,6 +7,8 @@ enum WeightElements {
   static func isKnown(_ type: String) -> Bool { ["F32", "F64", "F16", "BF16"].contains(type) }
 
   /// Reads as many elements of a tensor as there is room for, from one on.
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   static func read<Scalar: NetworkScalar>(
     _ file: SafetensorsFile, _ entry: SafetensorsEntry, from first: Int,
     into values: UnsafeMutableBufferPointer<Scalar>
@@ -47,7 +49,7 @@ enum WeightElements {
       let from = 2 * (first + start)
       halves.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[from..<from + 2 * length]))
       kernel.decode(halves.baseAddress!, to: wide.values.baseAddress!, count: length)
-      for index in 0..<length { target[start + index] = Scalar(wide.values[index]) }
+      (target + start).update(converting: wide.values.baseAddress!, count: length)
     }
   }
 }

@@ -26,12 +26,10 @@ package final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
     }
     let filled = tensor as? Tensor<Float> ?? numbers.tensor(shape)
     labels.withUnsafeMutableBufferPointer { data.fill(examples, inputs: filled, labels: $0) }
-    if let wide = tensor as? Tensor<Double> { BatchSlot.widen(filled, to: wide) }
+    if let wide = tensor as? Tensor<Double>, wide.count > 0 {
+      wide.base.update(converting: filled.base, count: wide.count)
+    }
     return Batch(
       inputs: tensor, labels: labels, values: nil, examples: examples, globalCount: globalCount)
-  }
-
-  private static func widen(_ numbers: Tensor<Float>, to wide: Tensor<Double>) {
-    for index in 0..<numbers.count { wide[index] = Double(numbers[index]) }
   }
 }

@@ -18,7 +18,7 @@ extension NetworkScalar {
 
   /// sums = keep sums + the sum of a matrix's rows.
   static func addRows(of matrix: Tensor<Self>, keep: Bool, to sums: Tensor<Self>) {
-    if !keep { sums.values.update(repeating: 0) }
+    if !keep { sums.values.setToZero() }
     guard matrix.rows > 0 else { return }
     layerLoops.table.pointee.add_rows(matrix.base, matrix.count / sums.count, sums.count, sums.base)
   }

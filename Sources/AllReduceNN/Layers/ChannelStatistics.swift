@@ -91,8 +91,8 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
 
   /// The figures do not depend on the rows: nothing is corrected.
   func clearProducts() {
-    offset.values.update(repeating: 0)
-    slope.values.update(repeating: 0)
+    offset.values.setToZero()
+    slope.values.setToZero()
   }
 
   private mutating func clear() {

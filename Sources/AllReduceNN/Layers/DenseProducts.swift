@@ -73,7 +73,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   ) {
     let (outputs, inputs) = (result.shape[0], result.shape[1])
     if input.rows == 0 {
-      if !keep { result.values.update(repeating: 0) }
+      if !keep { result.values.setToZero() }
     } else if usesLoops(input.rows) {
       loops.table.pointee.outer_product(
         gradient.base, input.base, input.rows, outputs, inputs, keep ? 1 : 0, result.base,

@@ -74,7 +74,7 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
     try pass.finish(weight)
     guard needsInputGradient else { return nil }
     let none = inputGradient.tensor(input.shape)
-    none.values.update(repeating: 0)
+    none.values.setToZero()
     return none
   }
 }

@@ -55,7 +55,7 @@ public final class Parameter<Scalar: NetworkScalar> {
   ///
   /// For a layer's `backward`, before it adds; it costs a pass over the gradient.
   public func startGradient(in pass: Pass<Scalar>) {
-    if !pass.accumulatesGradients { gradient.values.update(repeating: 0) }
+    if !pass.accumulatesGradients { gradient.values.setToZero() }
   }
 
   /// The sizes of the whole parameter.

@@ -26,7 +26,8 @@ public struct Tensor<Scalar: NetworkScalar> {
   /// Allocates a tensor that holds one value everywhere.
   public init(repeating value: Scalar = 0, shape: Shape) {
     let memory = TensorMemory<Scalar>(count: shape.count)
-    memory.values.update(repeating: value)
+    // Memory is zero at first, and large memory takes none before it is touched.
+    if value != 0 || value.sign == .minus { memory.values.update(repeating: value) }
     self.init(memory.values, shape: shape, owner: memory)
   }
 

@@ -28,6 +28,6 @@ struct KeptGradient<Scalar: ReducibleScalar & BinaryFloatingPoint> {
 
   /// Before more is added: loses what is kept, where that is the way.
   func begin(_ range: Range<Int>) {
-    if !errorFeedback { kept(range.lowerBound).update(repeating: 0, count: range.count) }
+    if !errorFeedback { kept(range.lowerBound).setToZero(count: range.count) }
   }
 }

@@ -50,7 +50,7 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
     try pending.waitForAll()
     for (range, message) in zip(plan.buckets, messages) {
       let sum = memory.gradient(range.lowerBound)
-      sum.update(repeating: 0, count: range.count)
+      sum.setToZero(count: range.count)
       // In the ranks' order, so that all get the same bits.
       for rank in 0..<plan.communicator.size {
         memory.kernels.add(

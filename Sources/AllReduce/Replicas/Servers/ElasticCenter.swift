@@ -22,7 +22,7 @@ private enum ElasticForce {
     _ weights: UnsafeMutablePointer<Scalar>, to center: UnsafePointer<Scalar>,
     difference: UnsafeMutablePointer<Scalar>, count: Int, strength: Double
   ) {
-    difference.update(repeating: 0, count: count)
+    difference.setToZero(count: count)
     OptimizerKernel.subtract(weights, times: -strength, from: difference, count: count)
     OptimizerKernel.subtract(center, times: strength, from: difference, count: count)
     OptimizerKernel.subtract(difference, times: 1, from: weights, count: count)

@@ -149,7 +149,7 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     let isFirst = gathered.weight == 0
     if isFirst {
       gathered.seen = view.others
-      target.update(repeating: 0, count: elements.count)
+      target.setToZero(count: elements.count)
     }
     OptimizerKernel.of(Scalar.self).update(
       .sgd, weights: target,

@@ -81,22 +81,11 @@ package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
     self.inputs.withUnsafeBufferPointer { stored in
       for (place, example) in examples.enumerated() {
         let row = Int(rows[example])
-        ArrayDataset.copy(stored, row * width, to: inputs.values, place * width, count: width)
+        if let from = stored.baseAddress, width > 0 {
+          (inputs.base + place * width).update(converting: from + row * width, count: width)
+        }
         targets.write(row, to: place, labels: labels, values: values)
       }
-    }
-  }
-
-  private static func copy<Scalar: NetworkScalar>(
-    _ source: UnsafeBufferPointer<Element>, _ first: Int,
-    to target: UnsafeMutableBufferPointer<Scalar>, _ place: Int, count: Int
-  ) {
-    guard count > 0, let from = source.baseAddress, let to = target.baseAddress else { return }
-    if Element.self == Scalar.self {
-      UnsafeMutableRawPointer(to + place).copyMemory(
-        from: from + first, byteCount: count * MemoryLayout<Element>.stride)
-    } else {
-      for index in 0..<count { to[place + index] = Scalar(from[first + index]) }
     }
   }
 }

@@ -23,9 +23,10 @@ struct StoredTargets<Element: NetworkScalar>: Sendable {
       labels[place] = self.labels[row]
       return
     }
-    guard let values else { return }
-    for column in 0..<width {
-      values[place * width + column] = Scalar(self.values[row * width + column])
+    guard let values, width > 0 else { return }
+    self.values.withUnsafeBufferPointer { stored in
+      guard let from = stored.baseAddress else { return }
+      (values.base + place * width).update(converting: from + row * width, count: width)
     }
   }
 }

@@ -146,7 +146,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     var (windows, indices) = (plan.windows, plan.weightIndices)
     let columns = LayerKernels.rounded(outputChannels)
     let panels = panels.tensor([plan.kernelCount, columns])
-    panels.values.update(repeating: 0)
+    panels.values.setToZero()
     let sink = pass.sink
     for image in 0..<input.rows {
       var rows = gradient.base + image * plan.output.count

@@ -34,7 +34,7 @@ final class DelayedNesterov<Scalar: NetworkScalar>: StalenessRule {
       numbers.keep = momentum
       OptimizerKernel.of(Scalar.self).update(
         .momentum, weights: weights, gradient: sum, first: velocity, count: count, numbers)
-      sum.update(repeating: 0, count: count)
+      sum.setToZero(count: count)
     }
     OptimizerKernel.subtract(
       push.values, times: rate * scale / Double(every), from: weights, count: count)
