@@ -37,6 +37,12 @@ public struct PendingReduction: ~Copyable {
     return false
   }
 
+  /// Whether the result is there, as far as is known: moves nothing, for who has just let everything move.
+  var hasEnded: Bool {
+    if let run { return !run.isActive }
+    return hostRun?.isEnded ?? true
+  }
+
   /// Waits until the result is there, moving everything in flight meanwhile.
   ///
   /// - Throws: ``MPIError``.

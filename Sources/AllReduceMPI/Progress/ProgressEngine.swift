@@ -85,10 +85,10 @@ package final class ProgressEngine {
     noteIdleness()
   }
 
-  /// As ``poll()``, between pieces of a computation.
+  /// As ``glance()``, between pieces of a computation.
   func pollWhileComputing() {
     endWait()
-    poll()
+    glance()
   }
 
   /// Moves one operation once, and says whether it has ended; if so, the engine forgets it.

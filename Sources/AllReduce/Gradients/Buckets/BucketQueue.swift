@@ -65,7 +65,7 @@ final class BucketQueue {
     try clock.working {
       try body()
       communicator.makeProgress()
-      while try pending.endFirstIfComplete() { noteEnd() }
+      while try pending.releaseFirstIfEnded() { noteEnd() }
     }
   }
 

@@ -51,9 +51,9 @@ struct PendingQueue: ~Copyable {
     reset()
   }
 
-  /// Releases the one that was started first, if it has ended.
-  mutating func endFirstIfComplete() throws -> Bool {
-    guard first < end, memory[first].isComplete else { return false }
+  /// Releases the one that was started first, if it has ended; moves nothing.
+  mutating func releaseFirstIfEnded() throws -> Bool {
+    guard first < end, memory[first].hasEnded else { return false }
     try waitForFirst()
     return true
   }
