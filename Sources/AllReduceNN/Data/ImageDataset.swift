@@ -121,4 +121,11 @@ struct SharedBytes: @unchecked Sendable {
 
   /// Lets the system read no more than what is asked for.
   func expectSingleRows() { owner.expectSingleRows() }
+
+  /// As ``FileBytes/willRead(_:)``; places count from ``start``.
+  func willRead(_ range: Range<Int>) {
+    guard let base = owner.bytes.baseAddress else { return }
+    let first = start - base
+    owner.willRead(first + range.lowerBound..<first + range.upperBound)
+  }
 }

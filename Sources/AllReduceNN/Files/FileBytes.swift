@@ -100,6 +100,15 @@ package final class FileBytes: @unchecked Sendable {
     madvise(memory, count, MADV_RANDOM)
   }
 
+  /// Tells the system that bytes will be read soon: it starts to read those that it does not have, without waiting.
+  ///
+  /// - Parameter range: Places in ``bytes``.
+  func willRead(_ range: Range<Int>) {
+    guard isMapped, let memory else { return }
+    let start = range.lowerBound / Int(getpagesize()) * Int(getpagesize())
+    madvise(memory + start, min(range.upperBound, count) - start, MADV_WILLNEED)
+  }
+
   deinit {
     FileBytes.release(memory, count, isMapped: isMapped)
   }

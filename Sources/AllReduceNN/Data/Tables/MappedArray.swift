@@ -52,6 +52,12 @@ package struct MappedArray: Sendable {
     read(row..<row + 1, into: target)
   }
 
+  /// Tells the system that a row will be read soon: the rows of a batch then come from the disk side by side.
+  func willRead(_ row: Int) {
+    let size = exampleShape.count * type.stride
+    bytes.willRead(row * size..<(row + 1) * size)
+  }
+
   /// Reads rows that follow each other.
   @_specialize(where Scalar == Float)
   func read<Scalar: NetworkScalar>(

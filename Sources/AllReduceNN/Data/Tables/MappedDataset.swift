@@ -1,8 +1,8 @@
 /// Examples in a file of NumPy that stay there: rows are read from the disk when a batch asks for them, so that they need
 /// not fit into memory.
 ///
-/// The file is mapped; what memory is free holds the rows that were read last. Targets, and 4 bytes an example, are in
-/// memory.
+/// The file is mapped; what memory is free holds the rows that were read last. The rows of a batch are asked for
+/// together: one after the other, each would wait for the disk. Targets, and 4 bytes an example, are in memory.
 package struct MappedDataset: ArrayedDataset {
   /// The file, for messages.
   package let name: String
@@ -50,6 +50,7 @@ package struct MappedDataset: ArrayedDataset {
   ) {
     checkFill(examples, inputs, labels)
     let width = exampleShape.count
+    for example in examples { file.willRead(Int(rows[example])) }
     for (place, example) in examples.enumerated() {
       let row = Int(rows[example])
       let target = UnsafeMutableBufferPointer(
