@@ -44,7 +44,7 @@ extension Communicator {
     return try share(text, from: root)
   }
 
-  /// As ``broadcast(_:from:)``, of ranks that have just met.
+  /// Same as ``broadcast(_:from:)``, of ranks that have just met.
   private func share(_ text: String, from root: Int) throws -> String {
     var bytes = Array(text.utf8)
     var count = Int64(bytes.count)

@@ -1,13 +1,13 @@
 internal import CMPI
 
 extension Communicator {
-  /// A communicator of the ranks of one that the program has made by MPI itself.
+  /// Duplicates a communicator that the program made with MPI directly; the copy has the same ranks.
   ///
-  /// Collective over its ranks, in ``MPI/run(over:threading:_:)``. The original is duplicated and stays the
-  /// program's own: messages of the two never meet, and the original's error handler stays as it is.
+  /// Collective over its ranks, in ``MPI/run(over:threading:_:)``. The original stays the program's own. Messages
+  /// on one are never received on the other; the original's error handler is unchanged.
   ///
   /// - Parameter handle: An `MPI_Comm` of Open MPI, an intracommunicator among ranks of the job.
-  /// - Throws: ``MPIError``; ``AgreedError`` if a host has no memory for it.
+  /// - Throws: ``MPIError``; ``AgreedError`` if a host has too little memory.
   ///
   /// `MPI_Comm_dup`
   public convenience init(duplicating handle: OpaquePointer) throws {

@@ -16,7 +16,7 @@ extension Communicator {
     try allReduceBare(base, count: count, type: type, operation: operation)
   }
 
-  /// As ``allReduceNatively(_:count:type:operation:name:)``, without meeting.
+  /// Same as ``allReduceNatively(_:count:type:operation:name:)``, without meeting.
   package func allReduceBare(
     _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation
   ) throws(MPIError) {
@@ -63,7 +63,7 @@ extension Communicator {
     try broadcastBare(bytes, from: root)
   }
 
-  /// As ``broadcastNatively(_:from:name:)``, without meeting.
+  /// Same as ``broadcastNatively(_:from:name:)``, without meeting.
   func broadcastBare(
     _ bytes: UnsafeMutableRawBufferPointer, from root: Int
   ) throws(MPIError) {

@@ -19,7 +19,7 @@ extension Communicator {
     return part
   }
 
-  /// As ``split(color:key:)``, where ranks that give no colour join no group and get nil.
+  /// Same as ``split(color:key:)``, where ranks that give no colour join no group and get nil.
   public func split(optionalColor color: Int?, key: Int? = nil) throws -> Communicator? {
     precondition(
       (0...Int(Int32.max)).contains(color ?? 0),

@@ -149,7 +149,7 @@ public final class Communicator {
     }
   }
 
-  /// Moves everything that this rank has in flight, once, without waiting.
+  /// Makes progress on everything that this rank has in flight, once, without waiting.
   ///
   /// Call it between pieces of a long computation (a millisecond or less apart) so that reductions
   /// that were started advance meanwhile: MPI and shared memory move only when a rank looks at them.

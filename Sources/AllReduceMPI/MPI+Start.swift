@@ -122,7 +122,7 @@ extension MPI {
     try MPIError.check(code, "MPI_Finalize")
   }
 
-  /// Makes sure that the caller is the thread that called ``MPI/run(threading:_:)``, wherever a rank waits.
+  /// Checks that the caller is the thread that called `MPI.run`; every wait, test and blocking MPI call does so.
   @inline(__always)
   static func requireOwnThread() {
     precondition(

@@ -72,13 +72,13 @@ public enum MPI {
   /// returns, and may be run again. Call it from the thread that called `MPI_Init`.
   ///
   /// - Parameters:
-  ///   - communicator: An `MPI_Comm` of Open MPI; its ranks are then the job's, which alone call this.
+  ///   - communicator: An `MPI_Comm` of Open MPI; its ranks then form the job, and only they call this.
   ///     It is duplicated and stays the program's own. Nil for MPI_COMM_WORLD.
   ///   - threading: The thread level that the program needs; the library itself needs `.funneled`.
   ///   - body: The program, given the communicator of all ranks. Communicators must not outlive it.
   /// - Returns: The result of `body`.
   /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for, or if the
-  ///   launcher does not belong to it (exit code 64).
+  ///   launcher cannot start Open MPI's ranks: another MPI's, or srun without PMIx (exit code 64).
   ///
   /// `MPI_Init_thread`, `MPI_Finalize`, `MPI_Abort`
   public static func run<Result>(

@@ -17,7 +17,7 @@ func precondition(
   if !condition() { preconditionFailure(message(), file: file, line: line) }
 }
 
-/// As ``precondition(_:_:file:line:)``, of a condition that never holds.
+/// Same as ``precondition(_:_:file:line:)``, with a condition that never holds.
 @usableFromInline @inline(never)
 func preconditionFailure(
   _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line

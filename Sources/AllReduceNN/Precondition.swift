@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// As in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it would take
+/// The same as in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it would take
 /// Swift's, which drops the sentence in a release build.
 @inlinable @inline(__always)
 func precondition(
@@ -10,7 +10,7 @@ func precondition(
   if !condition() { preconditionFailure(message(), file: file, line: line) }
 }
 
-/// As ``precondition(_:_:file:line:)``, of a condition that never holds.
+/// Same as ``precondition(_:_:file:line:)``, with a condition that never holds.
 @usableFromInline @inline(never)
 func preconditionFailure(
   _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line

@@ -110,7 +110,7 @@ package struct PlanReport {
 
   // MARK: For programs
 
-  /// The object that `docs/schemas.md` describes.
+  /// The report as JSON, as `docs/schemas.md` describes it.
   package var json: String {
     var members: [(String, JSONValue)] = [
       ("plan", best.plan.jsonValue), ("hosts_used", .integer(best.hostsUsed)),

@@ -26,7 +26,7 @@ public enum ProgramMain {
     }
   }
 
-  /// As ``run(_:_:)-(_,(_,_,_)->Void)``, of a program that says what all its processes end with.
+  /// Same as ``run(_:_:)-(_,(_,_,_)->Void)``, of a program that says what all its processes end with.
   public static func run<Command: ParsableCommand>(
     _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Int32
   ) -> Never {

@@ -23,6 +23,6 @@ public struct CheckOptions: ParsableArguments {
       """)
   public var check = false
 
-  /// As a command line without options says it.
+  /// Creates the options with their defaults.
   public init() {}
 }

@@ -84,7 +84,7 @@ final class PlanTrainingTests: XCTestCase {
     defer { try? FileManager.default.removeItem(atPath: json) }
     for (words, code, sentence) in [
       ("--hosts 2x1", 64, "Give one of --model and --layers"),
-      ("--model mlp --profile x --map y", 64, "--map is drawn for machines by --hosts"),
+      ("--model mlp --profile x --map y", 64, "--map needs --hosts"),
       ("--model mlp --hosts 2x1 --batch-size 4 --map y", 64, "leave out their size"),
       ("--model mlp --hosts 2x1 --map y --scaling z", 64, "Give one of --map and --scaling"),
       ("--model mlp --hosts 2x1 --format json --scaling z", 64, "leave out --format json"),

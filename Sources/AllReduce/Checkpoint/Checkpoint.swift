@@ -12,7 +12,7 @@ public import AllReduceNN
 /// A state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whatever
 /// part each rank held, and a ``TrainingState`` and checksums in the metadata. It is written aside and renamed: a
 /// run that is killed while it writes leaves the state before. The states before it stay as
-/// `checkpoint.1.safetensors` and so on, and the newest one that is whole is read. Rank 0 alone reads and
+/// `checkpoint.1.safetensors` and so on, and the newest undamaged one is read. Rank 0 alone reads and
 /// writes, so the folder need not be seen by other hosts.
 ///
 /// ```swift
@@ -97,7 +97,7 @@ public struct Checkpoint: Sendable {
     try write(tensors, state, as: .newest, over: communicator)
   }
 
-  /// As ``write(_:_:over:)``, for a state that is the newest, the best one, or both. Collective.
+  /// Same as ``write(_:_:over:)``, for a state that is the newest, the best one, or both. Collective.
   func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
     over communicator: Communicator
@@ -130,7 +130,7 @@ public struct Checkpoint: Sendable {
     return link(path, aside) == 0 && rename(aside, name) == 0
   }
 
-  /// As ``write(_:_:over:)``, but what goes wrong with the file is returned, on rank 0. Collective.
+  /// Same as ``write(_:_:over:)``, but what goes wrong with the file is returned, on rank 0. Collective.
   func writeIfPossible<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
     over communicator: Communicator
@@ -205,14 +205,14 @@ public struct Checkpoint: Sendable {
     if !linkNewest(as: path(of: 1)) { rename(path, path(of: 1)) }
   }
 
-  /// Reads where the training stands: of the newest state that is whole. Collective.
+  /// Reads the ``TrainingState`` of the newest undamaged checkpoint. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is no checkpoint, or all are damaged or something else.
+  /// - Throws: ``AgreedError`` if there is none: no file, or only damaged ones or files of another kind.
   public func readState(over communicator: Communicator) throws -> TrainingState {
     try CheckpointReader(self, over: communicator).state
   }
 
-  /// Gives all ranks what they hold of the newest state that is whole. Collective.
+  /// Reads into each rank's tensors what it holds of the newest undamaged state. Collective.
   ///
   /// - Parameters:
   ///   - tensors: The same names and shapes on all ranks, each rank with what it holds; overwritten, but

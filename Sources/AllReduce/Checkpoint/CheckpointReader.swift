@@ -1,7 +1,7 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// A state that ranks resume from: the newest whole one of a folder. Rank 0 alone reads the file.
+/// A state that ranks resume from: the newest undamaged one of a folder. Rank 0 alone reads the file.
 package struct CheckpointReader {
   /// Where the training stands.
   package let state: TrainingState
@@ -14,7 +14,7 @@ package struct CheckpointReader {
   private let file: CheckpointFile?
   private let communicator: Communicator
 
-  /// Opens the newest state that is whole. Collective.
+  /// Opens the newest undamaged state. Collective.
   ///
   /// - Throws: ``AgreedError`` if there is none; its message is that of the newest.
   init(_ checkpoint: Checkpoint, over communicator: Communicator) throws {
@@ -31,7 +31,7 @@ package struct CheckpointReader {
 
   /// The plan that a run had which is to be resumed; nil where its state has none. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is no state, or none that is whole.
+  /// - Throws: ``AgreedError`` if there is no state, or only damaged ones.
   package static func plan(of checkpoints: Checkpoints, over world: Communicator) throws -> Plan? {
     let reader = try CheckpointReader(
       Checkpoint(directory: checkpoints.folder, generations: checkpoints.generations), over: world)
@@ -44,7 +44,7 @@ package struct CheckpointReader {
   /// - Parameters:
   ///   - path: The folder of a training, whose best state is used if it is kept, else the newest; or a file.
   ///   - communicator: The ranks.
-  /// - Throws: ``AgreedError`` if there is none that is whole.
+  /// - Throws: ``AgreedError`` if there is no undamaged one.
   package init(state path: String, over communicator: Communicator) throws {
     self.communicator = communicator
     var (notes, damaged) = ([String](), [String]())
@@ -60,7 +60,7 @@ package struct CheckpointReader {
   /// Opens a state for one process: as ``init(state:over:)``.
   ///
   /// - Returns: Its file, where the training stood, and what a user should know.
-  /// - Throws: ``DataError`` if there is none that is whole.
+  /// - Throws: ``DataError`` if there is no undamaged one.
   package static func open(
     state path: String
   ) throws -> (path: String, state: TrainingState, notes: [String]) {

@@ -1,7 +1,7 @@
 internal import AllReduceNN
 
 extension ExampleFormat {
-  /// As it stands in a state: what is not known is left out.
+  /// The format as a state contains it; unknown values are left out.
   var json: JSONValue {
     var members: [(String, JSONValue)] = []
     if let shape { members.append(("shape", .integers(shape))) }

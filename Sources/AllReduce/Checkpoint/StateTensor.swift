@@ -145,7 +145,7 @@ public struct StateTensor<Scalar: NetworkScalar> {
     self.owner = owner
   }
 
-  /// As it is, with another name; where it is not held, without this rank's parts.
+  /// The same tensor with another name; if not held, without this rank's parts.
   func renamed(_ name: String, isHeld: Bool = true) -> StateTensor {
     StateTensor(name, shape, isHeld ? parts : [], owner: owner)
   }
@@ -159,17 +159,17 @@ public struct StateTensor<Scalar: NetworkScalar> {
     }
   }
 
-  /// A tensor that this rank holds all of; keeps its memory.
+  /// A tensor that this rank holds whole. Refers to the tensor's memory and keeps it alive; no copy.
   public init(_ name: String, whole tensor: Tensor<Scalar>) {
     self.init(name, of: tensor, nil)
   }
 
-  /// A parameter's values, of which this rank holds all or a shard; keeps their memory.
+  /// A parameter's values, whole or a shard. Refers to their memory and keeps it alive; no copy.
   package init(_ parameter: Parameter<Scalar>) {
     self.init(parameter.name, of: parameter.values, parameter.shard)
   }
 
-  /// All of a tensor, or a shard of one; keeps its memory.
+  /// A tensor, whole or a shard of one. Refers to its memory and keeps it alive; no copy.
   fileprivate init(_ name: String, of tensor: Tensor<Scalar>, _ shard: ParameterShard?) {
     self.init(
       name, shard?.whole ?? tensor.shape,

@@ -29,7 +29,7 @@ extension Communicator {
       wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
-  /// As `broadcast` of a buffer.
+  /// Same as the broadcast of a buffer, on the array's elements in place.
   public func broadcast<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], from root: Int,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
@@ -69,7 +69,7 @@ extension Communicator {
       wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
-  /// As `reduce` of a buffer.
+  /// Same as the reduce of a buffer, on the array's elements in place.
   public func reduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation, to root: Int,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,
@@ -108,7 +108,7 @@ extension Communicator {
     return BlockPartition(count: values.count, parts: size)[rank]
   }
 
-  /// As `reduceScatter` of a buffer; returns the elements of this rank's block.
+  /// Same as the reduce-scatter of a buffer, but returns the elements of this rank's block.
   public func reduceScatter<Scalar: ReducibleScalar>(
     _ values: [Scalar], _ operation: ReductionOperation,
     using algorithm: ReductionAlgorithm = .automatic, wireFormat: WireFormat = .full,

@@ -196,7 +196,7 @@ extension Communicator {
       operation, using: algorithm, wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
-  /// As `allReduce` of a buffer, which is generic.
+  /// Same as the all-reduce of a buffer, which is generic.
   @usableFromInline
   func allReduce(
     _ base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
@@ -213,7 +213,7 @@ extension Communicator {
       name: name)
   }
 
-  /// As `allReduce` of a buffer.
+  /// Same as the all-reduce of a buffer, on the array's elements in place.
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout [Scalar], _ operation: ReductionOperation,
@@ -225,7 +225,7 @@ extension Communicator {
     }
   }
 
-  /// As `allReduce` of a buffer.
+  /// Same as the all-reduce of a buffer, on the span's elements in place.
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ values: inout MutableSpan<Scalar>, _ operation: ReductionOperation,

@@ -4,7 +4,7 @@ internal import CKernels
 
 /// Adds up the gradients of a host's ranks and updates weights with the sum, in one pass over memory.
 ///
-/// A rank does this for a slice of the parameters. In blocks that stay in the nearest caches, it adds up
+/// A rank does this for a slice of the parameters. In blocks that stay in the L1 cache, it adds up
 /// the block of all ranks' gradients and takes the optimizer's step with it; the sum itself is never
 /// written to memory.
 ///
@@ -32,7 +32,7 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   /// Whether ``measure(_:)`` puts sums into this rank's own memory, where ``finish(_:)`` finds them.
   var keepsSums: Bool { sums.count > 1 }
 
-  /// Elements that are added up while they are in the nearest cache.
+  /// The elements of a block: 16 KiB, so that it stays in the L1 cache while it is added up.
   private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
 
   /// Prepares passes.

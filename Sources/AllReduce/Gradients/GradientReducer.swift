@@ -60,7 +60,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       matrices: [])
   }
 
-  /// As the public initializer, for gradients with matrices, and those that are exchanged in buckets.
+  /// Same as the public initializer, for gradients with matrices, and those that are exchanged in buckets.
   ///
   /// - Parameters:
   ///   - count: Numbers of the gradient.
@@ -128,7 +128,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return totals
   }
 
-  /// As ``reduce(_:)``, for a rank that reports only its number of examples. Collective.
+  /// Same as ``reduce(_:)``, for a rank that reports only its number of examples. Collective.
   ///
   /// - Parameter examples: This rank's examples in the step; 0 if it had none.
   /// - Returns: The examples of all ranks.

@@ -31,7 +31,7 @@ struct GradientTree<Scalar: NetworkScalar & ReducibleScalar> {
     if level < levels.count { _ = levels[level].values.update(fromContentsOf: gradient) }
   }
 }
-/// The sums of some ranks' gradients, a block at a time, in memory that stays in the nearest cache.
+/// The sums of some ranks' gradients, a block at a time, in memory that stays in the L1 cache.
 ///
 /// They are added up along a binary tree over the ranks: as exact as can be, and the same tree that fewer
 /// ranks with more of the batch each have (``GradientTree``). Bytes and addresses only: it is called for

@@ -8,7 +8,7 @@ public enum UpdateMode: String, Sendable, CaseIterable {
   /// that shard only, and gives the others the new weights. Rajbhandari, Rasley, Ruwase and
   /// He, "ZeRO: Memory optimizations toward training trillion parameter models", 2020 (stage 1).
   case sharded
-  /// As `sharded`, but with one copy of the weights a host, in memory that its ranks share: no rank sends
+  /// Same as `sharded`, but with one copy of the weights a host, in memory that its ranks share: no rank sends
   /// new weights. Across hosts the hosts' sums are added up, and each host updates its own weights.
   case shared
 }

@@ -168,8 +168,8 @@ struct PlanResolver<Scalar: NetworkScalar> {
       if let placement = placements[path] { return placement }
       if takesWhatComes(layer, given) { return nil }
       throw PlanError(
-        "The plan has no placement for layer \(title(layer, path)), which was given \(given) activations; "
-          + "only layers that work on single elements, and batch norm of sharded features, can be left out."
+        "The plan has no placement for layer \(title(layer, path)), whose input layout is \(given): give it one; "
+          + "only layers that work on single elements, and batch norm of sharded features, need none."
       )
     default:
       let placement = placement(byName: layer, given: given)

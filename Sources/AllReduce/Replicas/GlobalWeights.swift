@@ -5,7 +5,7 @@ internal import AllReduceNN
 ///
 /// This rank touches, and so uses memory for, only the elements that it exchanges with its peers: all of its network's,
 /// or where the exchange is divided over the ranks of a replica, its part. Each pass is over blocks that stay in the
-/// nearest caches.
+/// L1 cache.
 final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
   /// The difference that this rank's replica has learned, then the sum over the replicas, in the order of the weights.
   let differences: Arena<Scalar>

@@ -16,7 +16,7 @@ package struct InPlaceReduction {
   /// Where each rank's elements begin: known once it has announced its place.
   let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
-  /// Elements that are combined while they are in the nearest cache.
+  /// The bytes of a block, which stays in the L1 cache while it is combined.
   private static let blockBytes = 8 << 10
 
   package init(

@@ -51,7 +51,7 @@ package struct WholeExchange {
     kernel.finish?(values, call.count, lines.size)
   }
 
-  /// As ``allReduce(_:noting:)``, of two ranks, whose elements fit into their call lines.
+  /// Same as ``allReduce(_:noting:)``, of two ranks, whose elements fit into their call lines.
   @inline(__always)
   func swapLines(
     _ values: UnsafeMutableRawPointer, noting note: () -> Void

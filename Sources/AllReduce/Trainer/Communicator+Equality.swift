@@ -45,7 +45,7 @@ extension Communicator {
     try agreeing { throw error }
   }
 
-  /// As ``requireEqual(_:_:_:)``, of a checksum of what is compared. Collective.
+  /// Same as ``requireEqual(_:_:_:)``, of a checksum of what is compared. Collective.
   func requireEqual(checksum: UInt64, _ what: String) throws {
     try requireEqual(Int(truncatingIfNeeded: checksum), what) {
       "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))

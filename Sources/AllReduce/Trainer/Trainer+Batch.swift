@@ -89,7 +89,7 @@ extension Trainer {
     return try sum(score)
   }
 
-  /// As ``score(on:batchSize:)``, of one batch of which this rank has its ``share``.
+  /// Same as ``score(on:batchSize:)``, of one batch of which this rank has its ``share``.
   package func score(_ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>) throws -> BatchScore {
     try withGlobalWeights { try sum(scoreOwn((inputs, targets, []))) }
   }

@@ -37,7 +37,7 @@ extension Trainer {
     try resume(state) { try checkpoint.read(into: $0, over: world) }
   }
 
-  /// As ``resume(_:from:)``, with what reads vectors of the state.
+  /// Same as ``resume(_:from:)``, with what reads vectors of the state.
   func resume(_ state: TrainingState, _ read: ([StateTensor<Scalar>]) throws -> Void) throws {
     try replicas?.arrive()
     if let kept = state.replicas { try world.agreeing { try replicas?.check(kept) } }

@@ -17,7 +17,7 @@ extension Trainer {
     }
   }
 
-  /// As ``step(_:learningRate:)``, with any inputs and targets.
+  /// Same as ``step(_:learningRate:)``, with any inputs and targets.
   ///
   /// - Parameters:
   ///   - inputs: `[batch, ...]`; may have no rows.
@@ -32,7 +32,7 @@ extension Trainer {
     try step(parts: 1, learningRate: learningRate) { _ in (inputs, targets, examples) }
   }
 
-  /// As ``step(_:learningRate:)``, of a batch in parts, whose gradients are added up before they are exchanged.
+  /// Same as ``step(_:learningRate:)``, of a batch in parts, whose gradients are added up before they are exchanged.
   ///
   /// - Parameters:
   ///   - parts: The number of parts, equal on all ranks. With virtual shards, the number that this rank has of them.
@@ -262,7 +262,7 @@ extension Communicator {
     return total
   }
 
-  /// As ``sum(_:)``, with what ranks want at the end of a step, in the same numbers.
+  /// Same as ``sum(_:)``, with what ranks want at the end of a step, in the same numbers.
   func sum(_ own: BatchScore, _ wish: inout StepWish) throws -> BatchScore {
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { numbers in
       numbers[0] = Double(own.examples)

@@ -6,7 +6,7 @@ extension Trainer {
   /// method it came about.
   var method: String { method(of: rule) }
 
-  /// As ``method``, with another rule.
+  /// Same as ``method``, with another rule.
   func method(of rule: any UpdateRule) -> String { Trainer.method(rule, loss, clipping) }
 
   static func method(

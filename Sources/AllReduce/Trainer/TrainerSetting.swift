@@ -76,8 +76,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     }
     if update != .replicated, compression is any PartialCompression {
       throw PlanError(
-        "The update \(update.rawValue) adds up whole gradients, not \(compression.name): choose "
-          + "replicated.")
+        "The update \(update.rawValue) needs whole gradients, which \(compression.name) does not send: "
+          + "choose the update replicated.")
     }
     if update != .replicated, isDataParallel, !hasItsOwnWay {
       throw PlanError(

@@ -120,7 +120,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     asksForBatch = true
   }
 
-  /// As ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
+  /// Same as ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
   /// rank in a step. A run that is resumed keeps the global batch that it had.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, batchSize: Int = 64, seed: UInt64 = 1

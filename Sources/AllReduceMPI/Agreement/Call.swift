@@ -107,10 +107,10 @@ extension Call: CustomStringConvertible {
   @usableFromInline
   package var description: String { description(named: CallName.text(of: name)) }
 
-  /// As ``description``, of another process's call, or on another thread: texts of names are not known there.
+  /// Same as ``description``, of another process's call, or on another thread: texts of names are not known there.
   var descriptionOfOthers: String { description(named: CallName.bucketText(of: name)) }
 
-  /// As ``description``, with the call's name as its rank knows it.
+  /// Same as ``description``, with the call's name as its rank knows it.
   func description(named text: String?) -> String {
     let operation = ReductionOperation(rawValue: UInt8(head >> 8 & 15))
     let type = ScalarType(rawValue: UInt8(head >> 12 & 15))

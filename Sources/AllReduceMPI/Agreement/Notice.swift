@@ -35,7 +35,7 @@ struct Notice {
   private static let wordsOfRecent = 11
   private static let mostRecent = 16
 
-  /// As much of a name as a notice has room for.
+  /// The part of a name that a notice has room for.
   private static func cut(_ name: String) -> String {
     String(decoding: Array(name.utf8.prefix(24)), as: UTF8.self)
   }

@@ -68,7 +68,7 @@ extension ReductionKernel {
   @inlinable @inline(__always) package var isSum: Bool { entry.pointee.isSum }
   /// `destination[i] = destination[i] (op) source[i]`.
   @inlinable @inline(__always) package var combine: Combine { entry.pointee.combine }
-  /// As `combine`, with a result whose bits do not depend on which side is which. The two partners
+  /// Same as `combine`, with a result whose bits do not depend on which side is which. The two partners
   /// of an exchange, who combine the same numbers in mirrored order, need that: otherwise each could
   /// keep the payload of its own NaN.
   @inlinable @inline(__always)

@@ -41,30 +41,30 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
 ///
 /// The set is closed: conforming another type is not supported.
 public protocol ReducibleScalar: BitwiseCopyable, Sendable, Comparable, SignedNumeric {
-  /// Its element type, one of the four.
+  /// The ``ScalarType`` of this Swift type.
   static var scalarType: ScalarType { get }
 }
 
 extension Float: ReducibleScalar {
-  /// Its element type, one of the four.
+  /// ``ScalarType/float``.
   @inlinable
   public static var scalarType: ScalarType { .float }
 }
 
 extension Double: ReducibleScalar {
-  /// Its element type, one of the four.
+  /// ``ScalarType/double``.
   @inlinable
   public static var scalarType: ScalarType { .double }
 }
 
 extension Int32: ReducibleScalar {
-  /// Its element type, one of the four.
+  /// ``ScalarType/int32``.
   @inlinable
   public static var scalarType: ScalarType { .int32 }
 }
 
 extension Int64: ReducibleScalar {
-  /// Its element type, one of the four.
+  /// ``ScalarType/int64``.
   @inlinable
   public static var scalarType: ScalarType { .int64 }
 }

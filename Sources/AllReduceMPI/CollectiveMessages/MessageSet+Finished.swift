@@ -104,7 +104,7 @@ extension MessageSet {
     return count
   }
 
-  /// As ``testSome()``, for a single message: a small vector's last one. MPI looks at it again after
+  /// Same as ``testSome()``, for a single message: a small vector's last one. MPI looks at it again after
   /// it has moved the messages, and not only before, so it is seen one call earlier.
   private func testOne() throws -> Int32 {
     var hasEnded: Int32 = 0
@@ -144,7 +144,7 @@ extension MessageSet {
       guard one != MPI_SUCCESS, one != Int32(MPI_ERR_PENDING) else { continue }
       let entry = entries[Int(indices[position])]
       error = MPIError(
-        "a message with rank \(endpoint.worldRanks[Int(entry.peer)])", code: one)
+        "a message to or from rank \(endpoint.worldRanks[Int(entry.peer)])", code: one)
     }
     closeGaps()
     return fail(error)

@@ -19,7 +19,7 @@ extension Communicator {
         UnsafeRawBufferPointer(values), copies: false, to: destination, tag: tag, on: self))
   }
 
-  /// As `send` of a buffer.
+  /// Same as `send` of a buffer.
   public func send<Scalar: BitwiseCopyable>(
     _ values: [Scalar], to destination: Int, tag: Int = 0
   ) throws {
@@ -48,7 +48,7 @@ extension Communicator {
     return request.info!
   }
 
-  /// As `receive` into a buffer; the array's count says how many elements are expected.
+  /// Same as `receive` into a buffer; the array's count says how many elements are expected.
   @discardableResult
   public func receive<Scalar: BitwiseCopyable>(
     into values: inout [Scalar], from source: Int? = nil, tag: Int? = nil

@@ -26,7 +26,7 @@ extension Communicator {
     return request
   }
 
-  /// Whether a transfer has ended; afterwards nothing touches its memory. Moves everything in flight once.
+  /// Whether a transfer has ended; afterwards nothing touches its memory. Makes progress on everything in flight once.
   ///
   /// - Throws: ``MPIError`` if it failed.
   package func hasEnded(_ transfer: any InFlight) throws -> Bool { try engine.test(transfer) }

@@ -18,7 +18,7 @@ public struct PendingReceive<Scalar: BitwiseCopyable>: ~Copyable {
     engine.abandon(request)
   }
 
-  /// Whether the message is there. Moves everything in flight once and never waits (`MPI_Test`).
+  /// Whether the message has arrived. Makes progress on everything in flight once and never waits (`MPI_Test`).
   public var isComplete: Bool {
     engine.poll()
     return request.advance()

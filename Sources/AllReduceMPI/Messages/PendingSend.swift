@@ -15,7 +15,7 @@ public struct PendingSend: ~Copyable {
 
   deinit { engine.abandon(request) }
 
-  /// Whether the message has left. Moves everything in flight once and never waits (`MPI_Test`).
+  /// Whether the message has left. Makes progress on everything in flight once and never waits (`MPI_Test`).
   public var isComplete: Bool {
     engine.poll()
     return request.advance()

@@ -38,7 +38,7 @@ package func describeRanks(_ ranks: [Int]) -> String {
   describeRanks(ranks, joinedBy: "and") { String($0) }
 }
 
-/// As ``describeRanks(_:)``, with the caller's description of each rank.
+/// Same as ``describeRanks(_:)``, with the caller's description of each rank.
 func describeRanks(
   _ ranks: [Int], joinedBy word: String, _ describe: (Int) -> String
 ) -> String {

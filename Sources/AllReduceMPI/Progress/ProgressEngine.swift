@@ -21,7 +21,7 @@ extension InFlight {
   package var call: (agreement: Agreement, number: UInt64)? { nil }
 }
 
-/// Moves everything that this rank has in flight, whichever of it is being waited for.
+/// Makes progress on everything that this rank has in flight, whichever of it is being waited for.
 ///
 /// A rank that only moved what it waits for could be the very rank that another waits for. There
 /// is one engine a process, used by the one thread that calls MPI.
@@ -77,7 +77,7 @@ package final class ProgressEngine {
     noteIdleness()
   }
 
-  /// Moves everything once.
+  /// Makes progress on everything once.
   package func poll() {
     for operation in inFlight { _ = operation.advance() }
     if unattended.isEmpty { return }
@@ -85,7 +85,7 @@ package final class ProgressEngine {
     noteIdleness()
   }
 
-  /// As ``glance()``, between pieces of a computation.
+  /// Same as ``glance()``, between pieces of a computation.
   func pollWhileComputing() {
     endWait()
     glance()
@@ -167,7 +167,7 @@ package final class ProgressEngine {
     }
   }
 
-  /// Moves everything once, and now and then reads messages of other ranks: for callers that ask again and
+  /// Makes progress on everything once, and now and then reads messages of other ranks: for callers that ask again and
   /// again whether something has ended.
   package func glance() {
     poll()

@@ -71,7 +71,7 @@ package struct TrafficMeter {
     countAgreement(bytes, to: rank, tallied: counters.pointee.tallied)
   }
 
-  /// As ``countAgreement(_:to:)``, on behalf of a tally.
+  /// Same as ``countAgreement(_:to:)``, on behalf of a tally.
   @inline(__always)
   func countAgreement(_ bytes: Int, to rank: Int, tallied: UnsafeMutablePointer<Traffic>) {
     guard isFar[rank] else { return }

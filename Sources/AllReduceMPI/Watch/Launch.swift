@@ -86,7 +86,7 @@ struct Launch: Sendable {
     return mistake("Open MPI finds 1 rank")
   }
 
-  /// As ``mistake(worldSize:)``, where it is plain before MPI starts, which would end the process with words
+  /// Same as ``mistake(worldSize:)``, where it is plain before MPI starts, which would end the process with words
   /// of its own: a step of Slurm whose tasks have no way to reach each other.
   var mistakeBeforeStart: MPIError? {
     guard rankVariable == "SLURM_PROCID", let size, size > 1 else { return nil }

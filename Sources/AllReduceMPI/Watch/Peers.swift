@@ -88,7 +88,7 @@ package struct Peers: Sendable {
 /// numbers alone.
 package func describePeers(_ ranks: [Int]) -> String { describePeers(ranks, joinedBy: "and") }
 
-/// As ``describePeers(_:)``, with another word before the last.
+/// Same as ``describePeers(_:)``, with another word before the last.
 func describePeers(_ ranks: [Int], joinedBy word: String) -> String {
   guard let peers = Watchdog.shared.peers else {
     return describeRanks(ranks, joinedBy: word) { String($0) }

@@ -139,7 +139,7 @@ package final class Watchdog: @unchecked Sendable {
     return try call()
   }
 
-  /// As ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection.
+  /// Same as ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection.
   ///
   /// - Parameters:
   ///   - operation: Its name.
@@ -153,7 +153,7 @@ package final class Watchdog: @unchecked Sendable {
     return guarding(operation, call)
   }
 
-  /// As ``guarding(_:_:)``, for a call that is not hot: a report looks among these world ranks only.
+  /// Same as ``guarding(_:_:)``, for a call that is not hot: a report looks among these world ranks only.
   @discardableResult
   func guarding<Result, Failure: Error>(
     _ operation: StaticString, among ranks: [Int], _ call: () throws(Failure) -> Result

@@ -78,7 +78,7 @@ extension TrainingData {
     self = try table.datasets(testShare: testShare, seed: seed)
   }
 
-  /// As ``init(npy:targets:predictsNumbers:testShare:seed:fromDisk:as:)``, with inputs that stay in their file.
+  /// Same as ``init(npy:targets:predictsNumbers:testShare:seed:fromDisk:as:)``, with inputs that stay in their file.
   package init(
     mapping path: String, targets: String, _ kind: ColumnChoice.Kind, testShare: Double,
     seed: UInt64, limit: Int? = nil

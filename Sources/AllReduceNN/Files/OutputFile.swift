@@ -109,7 +109,7 @@ package final class OutputFile {
     OutputFile.sync(folder: OutputFile.folder(of: target))
   }
 
-  /// As ``publish(_:)``; nothing can be written afterwards.
+  /// Same as ``publish(_:)``; nothing can be written afterwards.
   package func finish(_ beforehand: () -> Void = {}) throws(OutputError) {
     try publish(beforehand)
     let code = close(descriptor) == 0 ? 0 : errno

@@ -2,13 +2,12 @@
 /// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
 ///
 /// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
-/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`) all must call the
-/// passes, with whatever part of the batch they have, none included: `forward` adds up 2 channels + 1 numbers over
-/// them, `backward` 2 channels, and the results are those of one rank with the whole batch, up to rounding.
+/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`), all must call both
+/// passes, even a rank without rows. `forward` all-reduces 2 · channels + 1 numbers, `backward` 2 · channels; the
+/// results equal those of one rank with the whole batch, up to rounding.
 ///
-/// Sums are taken of differences from the running mean. If that is too far from the mean for the variance
-/// to be exact, which all ranks see alike and mostly happens in the first steps only, `forward` adds up
-/// once more, around the mean.
+/// Sums are taken of differences from the running mean. If that is too far from the batch's mean for an accurate
+/// variance, mostly in the first steps, `forward` sums again around the batch's mean; all ranks decide alike.
 ///
 /// Evaluation uses the running averages. They are buffers, equal on all ranks: in each training step they
 /// move by the momentum towards the batch's mean and unbiased variance.

@@ -1,10 +1,11 @@
 /// A fully connected layer: every output is a weighted sum of all inputs, and a bias.
 ///
-/// Batches of `[inputs]` give batches of `[outputs]`. A pass forward costs 2 inputs outputs operations an
-/// example, one backward twice that. Parameters: "weight", `[outputs, inputs]`, and "bias", `[outputs]`.
+/// Batches of `[inputs]` give batches of `[outputs]`. A forward pass costs 2 · inputs · outputs
+/// operations per example, a backward pass twice that. Parameters: "weight", `[outputs, inputs]`, and
+/// "bias", `[outputs]`.
 ///
-/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
-/// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
+/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and
+/// all batches on processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
 public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The numbers of an example's input.
   package let inputs: Int

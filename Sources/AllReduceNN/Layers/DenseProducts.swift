@@ -2,8 +2,8 @@ import CKernels
 
 /// The three products of a dense layer, whole or a shard of one, with the memory they need.
 ///
-/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and those of
-/// processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`. A weight is `[outputs, inputs]`.
+/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and
+/// all batches on processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`. A weight is `[outputs, inputs]`.
 package struct DenseProducts<Scalar: NetworkScalar> {
   /// The loops, for tests to replace.
   package var loops = Scalar.layerLoops
@@ -34,7 +34,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
       inner: Int32(inputs), input.base, weight.base, keep: start == nil ? 0 : 1, output.base)
   }
 
-  /// As ``multiply(_:_:from:to:)``, of a weight and a bias that may still be on their way from other ranks: of
+  /// Same as ``multiply(_:_:from:to:)``, of a weight and a bias that may still be on their way from other ranks: of
   /// a large one in pieces, each as soon as it is there.
   ///
   /// - Throws: The errors of ``GradientSink/willUse(_:_:)``.

@@ -36,7 +36,7 @@ public final class Network<Scalar: NetworkScalar> {
     try self.init(root, input: input, seed: seed, takesMemory: true)
   }
 
-  /// As ``init(_:input:seed:)``, for a trainer that gives the network its memory.
+  /// Same as ``init(_:input:seed:)``, for a trainer that gives the network its memory.
   ///
   /// - Parameters:
   ///   - root: The layers.
@@ -153,7 +153,7 @@ public final class Network<Scalar: NetworkScalar> {
     return try root.forward(input, pass)
   }
 
-  /// As ``forward(_:)``, in evaluation mode: dropout drops nothing, batch norm uses its running averages.
+  /// Same as ``forward(_:)``, in evaluation mode: dropout drops nothing, batch norm uses its running averages.
   public func predict(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
     let wasTraining = pass.isTraining
     pass.isTraining = false

@@ -47,7 +47,8 @@ extension Meeting {
   public static func replica(_ text: String) throws -> ReplicaSize {
     if text == "host" { return .host }
     guard let count = Int(text), (1...OptionBounds.most).contains(count) else {
-      throw ValidationError("a replica is 1 rank or more, or host, not \(text).")
+      throw ValidationError(
+        "a replica is given as a number of ranks, 1 or more, or as host, not as \(text).")
     }
     return .ranks(count)
   }

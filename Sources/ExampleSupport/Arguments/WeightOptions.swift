@@ -30,7 +30,7 @@ public struct WeightOptions: ParsableArguments {
     case channelsFirst, channelsLast
   }
 
-  /// As a command line without options says it.
+  /// Creates the options with their defaults.
   public init() {}
 
   /// Checks these options against each other.

@@ -27,7 +27,8 @@ struct AxisScale {
   ///   - kind: How places grow.
   ///   - start: The pixel at which the lowest value is drawn.
   ///   - end: The pixel at which the highest is.
-  ///   - isTight: Whether the axis ends at the values, rather than at the ticks around them.
+  ///   - isTight: Whether the axis ends at the values, rather than at the ticks around them. A linear one begins at 0
+  ///     where the values begin near it.
   init(_ values: [Double], _ kind: Kind, from start: Double, to end: Double, isTight: Bool) {
     self.kind = kind
     self.start = start
@@ -35,7 +36,9 @@ struct AxisScale {
     let places = values.map { AxisScale.exponent($0, kind) }
     var (low, high) = (places.min() ?? 0, places.max() ?? 0)
     if high - low < 1e-9 { (low, high) = (low - 1, high + 1) }
-    if !isTight {
+    if isTight {
+      if kind == .linear, low > 0, low < 0.1 * high { low = 0 }
+    } else {
       let step = kind == .linear ? AxisScale.step(high - low, atMost: 10) : 1
       (low, high) = (
         ((low + 1e-9 * step) / step).rounded(.down) * step,

@@ -61,7 +61,12 @@ public struct LineChart: Sendable {
     let marker: SVGDocument.Marker?
     let isHollow: Bool
     let weight: Double
+    /// Lengths of dashes and gaps, for a yardstick.
+    var dashes: String? = nil
   }
+
+  /// The dashes of yardsticks, which share one grey.
+  private static let dashes = ["7 4", "2 3", "10 3 2 3"]
 
   /// Lines that cross in one chart at most; yardsticks are not counted.
   private static let mostLines = 9
@@ -91,8 +96,8 @@ public struct LineChart: Sendable {
         points: line.points.filter { LineChart.shows($0.x, x) && LineChart.shows($0.y, y) },
         kind: line.kind)
     }.filter { !$0.points.isEmpty }
-    // Yardsticks first: what is compared with them lies above them.
-    self.series = lines.filter { $0.kind == .yardstick } + lines.filter { $0.kind != .yardstick }
+    // Yardsticks last: dashed, they hide no line that they lie on, and would be hidden by it.
+    self.series = lines.filter { $0.kind != .yardstick } + lines.filter { $0.kind == .yardstick }
     looks = LineChart.looks(of: self.series)
   }
 
@@ -101,14 +106,18 @@ public struct LineChart: Sendable {
   }
 
   private static func looks(of series: [Series]) -> [Look] {
-    var drawn = (ours: 0, peers: 0)
+    var drawn = (ours: 0, peers: 0, yardsticks: 0)
     let markers = SVGDocument.Marker.allCases
     // Long lines would be beads of marks.
     let hasMarks = (series.map(\.points.count).max() ?? 0) <= 60
     return series.map { line in
       switch line.kind {
       case .yardstick:
-        return Look(color: Palette.yardstick, marker: nil, isHollow: false, weight: 1)
+        let number = drawn.yardsticks
+        drawn.yardsticks += 1
+        return Look(
+          color: Palette.yardstick, marker: nil, isHollow: false, weight: 1,
+          dashes: dashes[number % dashes.count])
       case .ours:
         let number = drawn.ours
         drawn.ours += 1

@@ -76,8 +76,7 @@ struct PlotArea {
   ) {
     let places = line.points.map { Point(scales.x.place($0.x), scales.y.place($0.y)) }
     drawing.addLine(
-      places, color: look.color, width: 2.4 * look.weight,
-      dashes: line.kind == .yardstick ? "6 4" : nil)
+      places, color: look.color, width: 2.4 * look.weight, dashes: look.dashes)
     guard let marker = look.marker else { return }
     for place in places {
       drawing.addMarker(
@@ -106,8 +105,8 @@ struct PlotArea {
           marker, at: Point(start.x + 6, height), color: look.color, isHollow: look.isHollow)
       } else {
         drawing.addLine(
-          [start, Point(start.x + 13, height)], color: look.color, width: 2,
-          dashes: line.kind == .yardstick ? "5 3" : nil)
+          [Point(start.x - 8, height), Point(start.x + 13, height)], color: look.color, width: 2,
+          dashes: look.dashes)
       }
       drawing.addText(line.name, at: Point(start.x + 18, height + 4.5), size: 14)
     }

@@ -17,7 +17,7 @@ public struct SVGDocument: Sendable {
     }
   }
 
-  /// The part of a text that is at its place.
+  /// Which point of a text lies at the given position (SVG's `text-anchor`).
   public enum Anchor: String, Sendable {
     case start, middle, end
   }
@@ -82,7 +82,7 @@ public struct SVGDocument: Sendable {
   ///   - point: Where.
   ///   - size: The height of the letters' line in pixels.
   ///   - color: The letters' colour.
-  ///   - anchor: The part of the text that is at the place.
+  ///   - anchor: Which point of the text lies at `point`.
   ///   - isBold: Whether the letters are heavy.
   ///   - isVertical: Whether the text runs upwards.
   public mutating func addText(
@@ -156,7 +156,7 @@ public struct SVGDocument: Sendable {
     points.map { "\(number($0.x)),\(number($0.y))" }.joined(separator: " ")
   }
 
-  /// A hundredth of a pixel is more than anyone sees.
+  /// A coordinate as text, rounded to a hundredth of a pixel.
   private func number(_ value: Double) -> String {
     let hundredths = (value * 100).rounded() / 100
     return hundredths == hundredths.rounded() ? "\(Int(hundredths))" : "\(hundredths)"

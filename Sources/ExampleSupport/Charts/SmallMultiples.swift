@@ -18,17 +18,17 @@ struct SmallMultiples {
       title: chart.title,
       subtitle: "\(chart.subtitle) \(chart.y.title); one line in front of the others.", width: width
     )
-    let yardsticks = chart.series.filter { $0.kind == .yardstick }
+    let yardsticks = zip(chart.series, chart.looks).filter { $0.0.kind == .yardstick }
     let head = heading.height + (yardsticks.isEmpty ? 10 : 34)
     let height = head + panel.height * Double(down) + 34
     var drawing = SVGDocument(width: width, height: height, title: chart.title)
     heading.draw(on: &drawing)
     var x = 16.0
-    for line in yardsticks {
+    for (line, look) in yardsticks {
       let y = heading.height + 16
       drawing.addLine(
         [Point(x, y - 4), Point(x + 22, y - 4)], color: Palette.yardstick, width: 1.5,
-        dashes: "6 4")
+        dashes: look.dashes)
       drawing.addText(line.name, at: Point(x + 28, y), size: 14)
       x += 48 + 7.5 * Double(line.name.count)
     }
@@ -47,7 +47,8 @@ struct SmallMultiples {
           line,
           LineChart.Look(
             color: line.kind == .yardstick ? Palette.yardstick : Palette.frame, marker: nil,
-            isHollow: false, weight: line.kind == .yardstick ? 0.6 : 0.35), scales, on: &drawing)
+            isHollow: false, weight: line.kind == .yardstick ? 0.6 : 0.35,
+            dashes: chart.looks[other].dashes), scales, on: &drawing)
       }
       let (line, look) = (chart.series[number], chart.looks[number])
       plot.draw(line, look, scales, on: &drawing)

@@ -15,7 +15,7 @@ public struct TextTable: Sendable {
   ///
   /// - Parameters:
   ///   - titles: The first row.
-  ///   - alignments: One for each column; columns without stand right.
+  ///   - alignments: One for each column; columns without one are right-aligned.
   public init(titles: [String], alignments: [Alignment] = []) {
     self.alignments = alignments
     rows = [titles]

@@ -2,7 +2,7 @@ import AllReduce
 
 /// An element that a benchmark can make from a number known exactly.
 protocol BenchScalar: ReducibleScalar, SIMDScalar, Codable, Hashable {
-  /// As many elements as a cache line has.
+  /// The number of elements in a cache line.
   associatedtype Line: SIMD<Self>
 
   /// The element nearest to `value`.

@@ -5,7 +5,7 @@ enum ChartError: Error, CustomStringConvertible, ExitCoded {
   /// The file, and what is wrong with it.
   case notWhatIsDrawn(String, String)
 
-  /// As of any file that is not what it should be.
+  /// The same code as for any file that is not what it should be.
   var exitCode: Int32 { 65 }
 
   var description: String {

@@ -14,7 +14,7 @@ struct TraceTimeline {
     let name: String
     let ph: String
     let pid: Int
-    /// Nil of a counter, which belongs to the whole process.
+    /// Nil for a counter, which belongs to the whole process.
     let tid: Int?
     let ts: Double?
     let dur: Double?
@@ -35,7 +35,8 @@ struct TraceTimeline {
   ]
   /// The spans on its lower lane.
   private static let exchanges = [
-    ("gradients", Palette.ours[2]), ("weights", Palette.ours[3]), ("other", Palette.frame),
+    ("gradients sent", Palette.ours[2]), ("new weights sent", Palette.ours[3]),
+    ("other", Palette.frame),
   ]
   private static let lane = 28.0
   private static let left = 116.0
@@ -78,7 +79,8 @@ struct TraceTimeline {
     let heading = ChartHeading(
       title: name,
       subtitle: subtitle
-        ?? "Above, what a rank computes; below, its exchanges that are under way.",
+        ?? "Above, what a rank does; below, a line for each exchange, from its start until the rank "
+        + "sees its end.",
       width: TraceTimeline.width)
     let first = heading.height + 52
     let height = first + Double(ranks.count) * (2 * lane + 22) + 50
@@ -136,10 +138,14 @@ struct TraceTimeline {
   private func drawLegend(at y: Double, on drawing: inout SVGDocument) {
     let drawn = events.filter { $0.end > span.start && $0.start < span.end }
     let kinds = Set(drawn.filter { $0.tid ?? 0 > 0 }.map { kind(of: $0.name) })
-    let names = Set(drawn.map(\.name))
+    // What is too short to be seen is not named.
+    let names = Set(drawn.filter { place($0.end) - place($0.start) > 0.5 }.map(\.name))
     var x = 16.0
     let signs =
-      TraceTimeline.phases.filter { names.contains($0.0) }
+      TraceTimeline.phases.filter { names.contains($0.0) }.map { name, color in
+        let waits = name == "forward" && kinds.contains(1)
+        return (waits ? "forward, waits for weights included" : name, color)
+      }
       + TraceTimeline.exchanges.indices.filter(kinds.contains).map { TraceTimeline.exchanges[$0] }
     for (name, color) in signs {
       drawing.addRectangle(at: Point(x, y - 11), width: 13, height: 13, fill: color)

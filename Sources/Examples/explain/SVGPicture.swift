@@ -42,7 +42,9 @@ struct SVGPicture {
     var drawing = SVGDocument(
       width: width, height: bottom + (isBeside ? 4 : 94), title: story.title)
     drawing.addText(story.title, at: Point(12, 24), size: 17, isBold: true)
-    drawing.addText(story.subject, at: Point(12, 42), size: 12, color: Palette.quiet)
+    drawing.addText(
+      "\(story.subject); in each panel the messages of a step, and what ranks have after it",
+      at: Point(12, 42), size: 12, color: Palette.quiet)
     for (place, round) in rounds.enumerated() {
       let corner = Point(
         Double(place % across) * panel.width,

@@ -130,7 +130,8 @@ struct ScheduleStory {
 
   /// "allReduce by ring over 4 ranks".
   var title: String {
-    "\(collective) by \(algorithm) over \(ranks) rank\(ranks == 1 ? "" : "s")"
+    let way = algorithm == .flatTree ? "\(algorithm), through one rank," : "\(algorithm)"
+    return "\(collective) by \(way) over \(ranks) rank\(ranks == 1 ? "" : "s")"
   }
 
   /// A description of the vector: "4 elements in blocks A to D".
@@ -143,7 +144,7 @@ struct ScheduleStory {
     return words
   }
 
-  /// As few elements as can be divided into equal blocks.
+  /// The smallest number of elements that can be divided into equal blocks.
   private static func evenCount(
     _ collective: Collective, _ algorithm: ReductionAlgorithm, ranks: Int
   ) -> Int {

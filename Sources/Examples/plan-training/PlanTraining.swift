@@ -100,7 +100,7 @@ struct PlanTraining: ParsableCommand {
       for (name, isGiven) in [
         ("link", link != nil), ("compute", compute != nil), ("memory-rate", memoryRate != nil),
       ] where isGiven {
-        throw ValidationError("--profile says that itself: leave out --\(name).")
+        throw ValidationError("--profile already sets this: leave out --\(name).")
       }
     }
     if profile == nil, let useHosts {
@@ -124,7 +124,7 @@ struct PlanTraining: ParsableCommand {
     guard map != nil || scaling != nil else { return }
     if map != nil, scaling != nil { throw ValidationError("Give one of --map and --scaling.") }
     let name = map == nil ? "scaling" : "map"
-    if hosts == nil { throw ValidationError("--\(name) is drawn for machines by --hosts.") }
+    if hosts == nil { throw ValidationError("--\(name) needs --hosts.") }
     if map != nil, batchSize != nil || globalBatchSize != nil {
       throw ValidationError("--map is drawn over batches: leave out their size.")
     }

@@ -97,7 +97,8 @@ struct ScalingCurves {
   /// The contents of an SVG file.
   var svg: String {
     let ideal = LineChart.Series(
-      name: "one for each rank", points: ranks.map { (Double($0), Double($0)) }, kind: .yardstick)
+      name: "ideal: p times at p ranks", points: ranks.map { (Double($0), Double($0)) },
+      kind: .yardstick)
     return LineChart(
       title: title, subtitle: subtitle,
       x: LineChart.Axis(title: "Ranks", base: 2) { Int($0.rounded()).grouped },

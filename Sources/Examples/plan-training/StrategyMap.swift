@@ -79,7 +79,8 @@ struct StrategyMap {
     ChoiceMap(
       title: title, subtitle: subtitle,
       x: ChoiceMap.Axis(
-        title: "Examples of a rank in a step", labels: StrategyMap.batches.map { "\($0)" }),
+        title: "Examples of a rank in a step, if all hosts compute",
+        labels: StrategyMap.batches.map { "\($0)" }),
       y: ChoiceMap.Axis(
         title: "Bandwidth of a host's link", labels: StrategyMap.rates.map(StrategyMap.words)),
       choices: StrategyMap.kinds,
@@ -90,7 +91,7 @@ struct StrategyMap {
   }
 
   private static func text(gain: Double) -> String {
-    gain < 99.5 ? gain.formatted(digits: 2) : "\(Int(gain.rounded()))"
+    gain < 99.5 ? gain.formatted(digits: gain < 1.995 ? 3 : 2) : "\(Int(gain.rounded()))"
   }
 
   private static func words(_ rate: Double) -> String {

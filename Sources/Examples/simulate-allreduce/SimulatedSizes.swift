@@ -63,7 +63,7 @@ struct SimulatedSizes {
     try checkSteps()
     if options.goal != nil, algorithms.first == .hierarchical {
       throw ValidationError(
-        "hierarchical is no single schedule: --goal takes another first algorithm.")
+        "--goal writes one schedule, and hierarchical has several: put another algorithm first.")
     }
   }
 
@@ -149,7 +149,8 @@ struct SimulatedSizes {
     let (first, last) = try (number(ends[0]), number(ends[ends.count - 1]))
     guard ends.count == 2, first > 0, first <= last else {
       throw ValidationError(
-        "'\(text)' is no range: it begins above 0 and not after its end, such as 4...64.")
+        "'\(text)' is not a range such as 4...64: the first number must be above 0 and at most the last."
+      )
     }
     var numbers = [first]
     while let latest = numbers.last, latest <= last / factor { numbers.append(latest * factor) }

@@ -168,7 +168,7 @@ struct ClassifierOptions: ParsableArguments {
         ("compress", compress != nil), ("bucket-bytes", bucketBytes != nil),
         (replicas.given ?? "", replicas.given != nil),
       ] where isGiven {
-        throw ValidationError("--plan \(plan) says that itself: leave out --\(name).")
+        throw ValidationError("--plan \(plan) already sets this: leave out --\(name).")
       }
     }
     if strategy != .data, updating.reproducible != nil {

@@ -9,7 +9,7 @@ package import AllReduceNN
 
 /// Softmax cross-entropy of logits whose classes are sharded over ranks.
 ///
-/// As ``SoftmaxCrossEntropy`` of the whole logits, but these are never gathered: two small all-reduces, the
+/// Same as ``SoftmaxCrossEntropy`` of the whole logits, but these are never gathered: two small all-reduces, the
 /// largest logit of each example, and its sums (of exponentials, the target's logit, whether it is right,
 /// and of the logits for label smoothing): 4 or 5 numbers an example instead of one a class. All ranks get
 /// the same score. Collective.

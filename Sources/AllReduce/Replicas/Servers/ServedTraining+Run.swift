@@ -238,7 +238,7 @@ extension ServedTraining {
       guard Set(versions).count <= 1 else {
         throw MPIError(
           operation: "parameter servers",
-          message: "the shards have had \(versions) updates, and should have had equally many")
+          message: "the servers' shards have had \(versions) updates, which should be equally many")
       }
     }
     updatesApplied = (versions.first ?? 0) - (try world.allGatherNatively(first).max() ?? 0)

@@ -49,9 +49,9 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package var trace: String?
   /// Makes a worker slower; nil for not.
   package var straggler: Straggler?
-  /// As ``Training/checkResumed``.
+  /// Same as ``Training/checkResumed``.
   package var checkResumed: ((TrainingState) throws -> Void)?
-  /// As ``Training/layerWords``.
+  /// Same as ``Training/layerWords``.
   package var layerWords: String?
   /// Called with a line of progress every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
@@ -67,9 +67,9 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   public internal(set) var trainLoss: [Double] = []
   /// The accuracy on the test examples after each epoch.
   public internal(set) var testAccuracy: [Double] = []
-  /// As ``Training/isStopped``.
+  /// Same as ``Training/isStopped``.
   package internal(set) var isStopped = false
-  /// As ``Training/secondsSpent``.
+  /// Same as ``Training/secondsSpent``.
   package internal(set) var secondsSpent = WorkProgress.Seconds()
   /// The mean loss on the test examples after each epoch.
   package internal(set) var testLoss: [Double] = []
@@ -91,7 +91,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package internal(set) var workerSteps: [Int] = []
   /// Examples of all workers a second, each by its own steps; nil before any step counts.
   package internal(set) var examplesPerSecond: Double?
-  /// As ``examplesPerSecond``, had nothing been exchanged.
+  /// Same as ``examplesPerSecond``, had nothing been exchanged.
   package internal(set) var computedPerSecond: Double?
   /// How long steps of this rank took.
   package internal(set) var times = StepTimes()
@@ -133,7 +133,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
       globalBatchSize: globalBatchSize, seed: seed, cuts: nil)
   }
 
-  /// As the other, with shards that end at these parts of the whole.
+  /// Same as the other initializer, with shards that end at these parts of the whole.
   package init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings, optimizer: any UpdateRule, loss: any Loss<Scalar>,

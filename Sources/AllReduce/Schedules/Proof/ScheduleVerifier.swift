@@ -11,7 +11,7 @@
 package struct ScheduleVerifier {
   /// In which order steps that could run at once are run. Every order must give the same result.
   package enum Order: Sendable {
-    /// As in the rounds that are counted.
+    /// Same as in the rounds that are counted.
     case byRound
     case newestFirst
     case shuffled(seed: UInt64)

@@ -69,7 +69,7 @@ package struct MappedArray: Sendable {
       to: target, count: rows.count * exampleShape.count)
   }
 
-  /// As ``read(_:into:)``, for bytes: each is replaced by the table's number for it.
+  /// Same as ``read(_:into:)``, for bytes: each is replaced by the table's number for it.
   @_specialize(where Scalar == Float)
   func read<Scalar: NetworkScalar>(
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>, from table: [Scalar]

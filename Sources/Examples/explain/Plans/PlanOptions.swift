@@ -38,7 +38,8 @@ struct PlanOptions: ParsableArguments {
     let words = try NetworkWords(layers ?? model.text(input: [28, 28, 1], classes: 10))
     // As train-classifier sees images, which it flattens where the network begins with a dense layer.
     return try PlanPicture(
-      chosen, of: words, input: layers == nil ? [28, 28, 1] : Shape(words.input),
+      chosen, titled: named[plan] == nil ? "A plan" : "The plan \(plan)", of: words,
+      input: layers == nil ? [28, 28, 1] : Shape(words.input),
       named: layers == nil ? model.rawValue : "the network", ranks: ranks)
   }
 }

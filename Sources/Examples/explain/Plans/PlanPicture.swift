@@ -16,6 +16,7 @@ struct PlanPicture {
   private let lines: [PlanLine]
   private let summary: String
   private let grid: GridShape
+  private let planName: String
   private let name: String
   private let ranks: Int
   /// The plan as `train-classifier --print-plan` prints it.
@@ -25,24 +26,26 @@ struct PlanPicture {
   ///
   /// - Parameters:
   ///   - plan: The plan.
+  ///   - planName: What the title calls it.
   ///   - words: The network.
   ///   - input: The shape of an example.
   ///   - name: The network's name.
   ///   - ranks: The number of ranks.
   /// - Throws: ``PlanError`` if it cannot be carried out; ``ShapeError``.
   init(
-    _ plan: Plan, of words: NetworkWords, input: Shape, named name: String, ranks: Int
+    _ plan: Plan, titled planName: String, of words: NetworkWords, input: Shape, named name: String,
+    ranks: Int
   ) throws {
     let root = Sequential(try words.layers(for: input, of: Float.self))
     (lines, summary, grid) = try plan.lines(for: root, input: input, ranks: ranks)
     text = try plan.table(for: root, input: input, ranks: ranks)
-    (self.plan, self.name, self.ranks) = (plan, name, ranks)
+    (self.plan, self.planName, self.name, self.ranks) = (plan, planName, name, ranks)
   }
 
   private var shown: Int { min(ranks, PlanPicture.mostRanks) }
   /// Pixels to the first rank's boxes: room for a layer's name, placement and layouts.
   private var left: Double {
-    let words = lines.flatMap { [8 * Double($0.layer.count), 7 * Double(layouts($0).count)] }
+    let words = lines.flatMap { [8.8 * Double($0.layer.count), 7 * Double(layouts($0).count)] }
     return 30 + (words.max() ?? 0)
   }
   private var right: Double {
@@ -52,12 +55,12 @@ struct PlanPicture {
   /// The file's contents.
   var svg: String {
     let width = max(right + 12, 640)
-    let title = "A plan for \(name) on \(ranks) rank\(ranks == 1 ? "" : "s")"
+    let title = "\(planName) for \(name) on \(ranks) rank\(ranks == 1 ? "" : "s")"
     let heading = ChartHeading(title: title, subtitle: summary, width: width)
     let top = heading.height + 36
     let legend = top + Double(lines.count) * PlanPicture.row + 20
     var drawing = SVGDocument(
-      width: width, height: legend + 24 * Double(signs.count), title: title)
+      width: width, height: legend + 24 * Double(signs.count) + 14, title: title)
     heading.draw(on: &drawing)
     for rank in 0..<shown {
       drawing.addText(
@@ -145,12 +148,16 @@ struct PlanPicture {
       lines.contains { $0.placement == placement && $0.hasWeights }
     }.map { (color: $0.1, opacity: 0.8, words: $0.2) }
     if lines.contains(where: { $0.then != nil }) {
-      signs.append((Palette.ours[4], 0.35, "what ranks exchange before the next layer"))
+      signs.append(
+        (Palette.ours[4], 0.35, "what ranks exchange after the layer, in the forward pass"))
     }
     return signs
   }
 
   private func drawLegend(at y: Double, into drawing: inout SVGDocument) {
+    drawing.addText(
+      "The backward pass has exchanges of its own. Boxes are not to scale.",
+      at: Point(16, y + 24 * Double(signs.count)), size: 13, color: Palette.quiet)
     for (number, sign) in signs.enumerated() {
       let line = y + 24 * Double(number)
       drawing.addRectangle(

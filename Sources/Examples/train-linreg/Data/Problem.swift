@@ -8,7 +8,7 @@ struct Problem {
   let target: String
   /// How many examples each rank has.
   let rowsPerRank: [Int]
-  /// The theta that made the data, intercept first, if they were made up.
+  /// The coefficients that synthetic data were made from, intercept first; nil for data from a file.
   let trueTheta: [Double]?
   /// Whether the root holds all rows, to check the result.
   let isChecked: Bool

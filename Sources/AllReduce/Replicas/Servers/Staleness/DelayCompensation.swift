@@ -10,7 +10,7 @@ final class DelayCompensation<Scalar: NetworkScalar & ReducibleScalar>: Stalenes
   private var read: [Int: TensorMemory<Scalar>] = [:]
   private let chunk = TensorMemory<Scalar>(count: DelayCompensation.chunkCount)
 
-  /// Elements at a time: they stay in the nearest cache.
+  /// Elements at a time: they stay in the L1 cache.
   private static var chunkCount: Int { 2048 }
 
   init(_ factor: Double, isAdaptive: Bool, count: Int) {

@@ -7,7 +7,7 @@ public struct Staleness: Hashable, Sendable, CustomStringConvertible {
     /// Adds λ g ⊙ g ⊙ (w - w'), where w' are the weights it was computed from. Zheng et al., "Asynchronous
     /// stochastic gradient descent with delay compensation", 2017.
     case constant(Double)
-    /// As `constant`, with λ divided by the root of the mean square of the gradients.
+    /// Same as `constant`, with λ divided by the root of the mean square of the gradients.
     case adaptive(Double)
     /// Divides the rate by the staleness where that is more than 1. Zhang et al., "Staleness-aware
     /// async-SGD", 2016.
@@ -37,7 +37,7 @@ public struct Staleness: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Staleness.Compensation: CustomStringConvertible {
-  /// As `init(_:)` reads it.
+  /// In the words that `init(_:)` reads.
   public var description: String {
     switch self {
     case .none: "none"
