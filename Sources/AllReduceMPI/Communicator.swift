@@ -50,7 +50,7 @@ public final class Communicator {
   let meter: TrafficMeter
   package let engine: ProgressEngine
   let watchdog: Watchdog
-  /// The most elements that one MPI call may move; more are split. A test may lower it.
+  /// The largest number of elements that one MPI call may move; more are split. A test may lower it.
   package var largestCount = 1 << 28
   /// Started receives of the user that have not met their message.
   let receives = ReceiveQueue()

@@ -18,7 +18,7 @@ public struct OwnData: Sendable {
   public var test: String?
   /// Their targets, where these are a file of their own.
   public var testTarget: String?
-  /// The most examples to learn from.
+  /// The largest number of examples to learn from.
   public var limit: Int?
   /// Whether inputs of an NPY file stay there, and are read as they are asked for.
   public var fromDisk = false

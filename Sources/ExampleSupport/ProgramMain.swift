@@ -4,8 +4,8 @@ import Foundation
 
 /// The way into a program that runs on many ranks.
 public enum ProgramMain {
-  /// What a training ends with that has written its state before its end, as it was asked to: resume it (the system's
-  /// EX_TEMPFAIL).
+  /// What a training run ends with that has written its state before its end, as it was asked to: resume it (the
+  /// system's EX_TEMPFAIL).
   public static let goesOn: Int32 = 75
 
   /// Reads the command line, joins the job and runs the program on this rank; ends the process.

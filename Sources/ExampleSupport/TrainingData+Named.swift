@@ -7,7 +7,8 @@ extension TrainingData {
   /// - Parameters:
   ///   - name: `digits`, `synthetic`, or a directory of IDX files; nil for Fashion-MNIST where it is installed,
   ///     else digits.
-  ///   - limit: The most examples to learn from; synthetic makes as many (10,000 if nil).
+  ///   - limit: The largest number of training examples, nil for all; `synthetic` makes exactly this
+  ///     number (10,000 if nil).
   ///   - seed: The seed of synthetic examples.
   /// - Returns: Examples to learn from and to test on.
   /// - Throws: ``DataError``.

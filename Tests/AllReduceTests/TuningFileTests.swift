@@ -40,7 +40,7 @@ final class TuningFileTests: XCTestCase {
     let good = TuningFile.text([tables[0]])
     XCTAssertNoThrow(try TuningFile.tables(in: good, file: "x"))
     for (old, new, parts) in [
-      (good, "", ["line 1", "expected a value, found its end"]),
+      (good, "", ["line 1", "expected a value, found the end of the text"]),
       (good, "[1, 2", ["line 1", "',' or ']'"]),
       (good, "[]", ["line 1", "a list of 0", "an object with version"]),
       (good, "{}", ["line 1", "without version"]),

@@ -92,7 +92,7 @@ final class TuningTests: ProgramTestCase {
 
   func testBadFilesEndTheJob() throws {
     for (text, part) in [
-      ("circle", "line 1 expected a value"),
+      ("circle", "line 1 is not JSON: expected a value"),
       (odd.replacingOccurrences(of: "\"version\": 1", with: "\"version\": 3"), "version 3"),
       (odd.replacingOccurrences(of: "\"tree\"", with: "\"bush\""), "\"bush\", which is no"),
       (odd.replacingOccurrences(of: "65536", with: "1000"), "1000 for up_to_bytes after 1024"),

@@ -8,7 +8,7 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   package typealias Kind = AlgorithmKind
 
   package let kind: Kind
-  /// The most bytes a message carries; nil for the algorithm's own choice.
+  /// The largest number of bytes in a message; nil for the algorithm's own choice.
   package let segmentBytes: Int?
 
   package init(_ kind: Kind, segmentBytes: Int? = nil) {

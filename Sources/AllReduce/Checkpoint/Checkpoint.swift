@@ -7,7 +7,7 @@ public import AllReduceNN
   import Darwin
 #endif
 
-/// A folder that keeps a training's latest states, from which it goes on: on any number of ranks.
+/// A folder that keeps a training run's latest states, from which it goes on: on any number of ranks.
 ///
 /// A state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whatever
 /// part each rank held, and a ``TrainingState`` and checksums in the metadata. It is written aside and renamed: a

@@ -42,7 +42,7 @@ package struct CheckpointReader {
   /// Opens a state for predictions. Collective.
   ///
   /// - Parameters:
-  ///   - path: The folder of a training, whose best state is used if it is kept, else the newest; or a file.
+  ///   - path: The folder of a training run, whose best state is used if it is kept, else the newest; or a file.
   ///   - communicator: The ranks.
   /// - Throws: ``AgreedError`` if there is no undamaged one.
   package init(state path: String, over communicator: Communicator) throws {

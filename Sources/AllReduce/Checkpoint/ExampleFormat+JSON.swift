@@ -33,8 +33,9 @@ extension ExampleFormat {
       guard means.count == deviations.count, !means.isEmpty, deviations.allSatisfy({ $0 > 0 })
       else {
         throw StateFields.Mistake(
-          expected: "a deviation above 0 for each mean of \"\(name)\"",
-          found: "\(means.count) means and \(deviations.count) deviations")
+          expected: "one or more means of \"\(name)\", and a standard deviation above 0 for each",
+          found: "\(means.count) means and \(deviations.count) deviations"
+            + (deviations.min().map { ", the smallest \($0)" } ?? ""))
       }
       return Scaling(means: means, deviations: deviations)
     }
@@ -47,7 +48,8 @@ extension ExampleFormat {
       let sizes = try fields.counts("shape")
       guard Shape.fits(sizes) else {
         throw StateFields.Mistake(
-          expected: "the sizes of an example as \"shape\"", found: "\(sizes)")
+          expected: "at most \(Shape.mostDimensions) sizes as \"shape\", with a product below 2^63",
+          found: "\(sizes)")
       }
       shape = sizes
     }

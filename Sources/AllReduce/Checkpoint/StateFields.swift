@@ -76,7 +76,7 @@ package struct StateFields {
     return texts
   }
 
-  /// More than a training counts; sums and products with a size of memory do not overflow.
+  /// More than a training run counts; sums and products with a size of memory do not overflow.
   private static let most = 1 << 48
 
   func count(_ name: String, from least: Int = 0) throws(Mistake) -> Int {

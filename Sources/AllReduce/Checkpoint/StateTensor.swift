@@ -107,9 +107,9 @@ package struct StatePiece: Hashable, Sendable {
   }
 }
 
-/// The part that a rank holds of a tensor of a training's state.
+/// A tensor of the training state, and the part of it that this rank holds.
 ///
-/// All ranks together hold every element; several may hold the same ones. A rank may hold none.
+/// All ranks together hold every element; several ranks may hold the same elements, and a rank may hold none.
 public struct StateTensor<Scalar: NetworkScalar> {
   /// Its name in a checkpoint.
   public let name: String
@@ -150,7 +150,7 @@ public struct StateTensor<Scalar: NetworkScalar> {
     StateTensor(name, shape, isHeld ? parts : [], owner: owner)
   }
 
-  /// Tensors of which each list has other parts, in the same order.
+  /// Joins lists of the same tensors, in the same order, each with different parts of them.
   static func joined(_ lists: [[StateTensor]]) -> [StateTensor] {
     (lists.first ?? []).enumerated().map { number, tensor in
       StateTensor(

@@ -1,6 +1,6 @@
 package import AllReduceNN
 
-/// Where a training stands, apart from its tensors: what another run needs to resume with the same steps.
+/// Where a training run stands, apart from its tensors: what another run needs to resume with the same steps.
 ///
 /// Nothing in it depends on the number of ranks. Random numbers are functions of a seed and of counts
 /// (`Philox`), so the counts here are their whole state.

@@ -65,7 +65,7 @@ package enum AutomaticChoice {
     steps(ranks: ranks, hosts: hosts, over: path).algorithm(bytes: bytes)
   }
 
-  /// The most bytes a message carries, unless the caller says otherwise.
+  /// The largest number of bytes in a message, unless the caller says otherwise.
   package static func segmentBytes(of algorithm: ReductionAlgorithm.Kind, hosts: Int) -> Int {
     // Over TCP, Open MPI sends up to 64 KiB, its header included, at once; for more it first asks the
     // receiver, which costs a round trip for every message.

@@ -55,7 +55,7 @@ struct JSONReader {
     let root = try read(text)
     let found = try root.member("version")
     guard case .integer(version) = found.value else {
-      throw found.mistake("is of version \(found.summary), and not \(version)")
+      throw found.mistake("has version \(found.summary), and not \(version)")
     }
     return root
   }
@@ -63,8 +63,8 @@ struct JSONReader {
   private var next: UInt8? { place < bytes.count ? bytes[place] : nil }
 
   private func mistake(_ expected: String) -> Mistake {
-    let found = next.map { "'\(Character(UnicodeScalar($0)))'" } ?? "its end"
-    return Mistake(line: line, reason: "expected \(expected), found \(found)")
+    let found = next.map { "'\(Character(UnicodeScalar($0)))'" } ?? "the end of the text"
+    return Mistake(line: line, reason: "is not JSON: expected \(expected), found \(found)")
   }
 
   private mutating func skipSpace() {
@@ -85,7 +85,7 @@ struct JSONReader {
   private mutating func node() throws(Mistake) -> JSONNode {
     skipSpace()
     let start = line
-    if depth > 32 { throw mistake("fewer lists in lists") }
+    if depth > 32 { throw Mistake(line: line, reason: "nests lists and objects more than 32 deep") }
     depth += 1
     defer { depth -= 1 }
     let value: JSONNode.Value =

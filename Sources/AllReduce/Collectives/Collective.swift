@@ -77,7 +77,7 @@ extension Schedule {
   ///   - rank: The rank whose steps are wanted.
   ///   - size: The number of ranks.
   ///   - count: Elements of the buffer.
-  ///   - segment: The most elements a message carries.
+  ///   - segment: The largest number of elements in a message.
   ///   - wireFormat: How elements travel. A value that several ranks receive is also rounded
   ///     on the rank that computed it, so that all hold the same bits; a value for one rank is not.
   package init(

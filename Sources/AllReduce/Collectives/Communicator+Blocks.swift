@@ -7,7 +7,7 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - values: On the root the elements to send; on other ranks they are overwritten.
-  ///   - root: The rank that has them.
+  ///   - root: The rank whose elements are sent.
   ///   - algorithm: How they travel.
   ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the root's own
   ///     are rounded too, so that all ranks hold the same bits.
@@ -121,7 +121,7 @@ extension Communicator {
     return Array(values[block])
   }
 
-  /// Gives every rank all blocks of a vector of which each rank has one, in place.
+  /// Gathers all blocks of a vector on every rank, in place. Before the call each rank has its own block.
   ///
   /// Collective: all ranks must call it with the same count and algorithm.
   ///
@@ -199,9 +199,9 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - values: On the root all elements, `counts.reduce(0, +)` of them; ignored elsewhere.
-  ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks that differ by one
-  ///     at most (``BlockPartition``), whose total the root sends to the others.
-  ///   - root: The rank that has them.
+  ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks whose sizes
+  ///     differ by at most one (``BlockPartition``): the other ranks then get the total from the root.
+  ///   - root: The rank whose elements are scattered.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: `counts[rank]` elements.
   /// - Throws: ``MPIError``.

@@ -1,7 +1,7 @@
 public import AllReduceMPI
 
 extension Communicator {
-  /// Starts to give every rank all blocks of a slice, of which each rank has one, in place.
+  /// Starts to gather all blocks of a slice on every rank, in place. Before the call each rank has its own block.
   ///
   /// Collective, as `allGather` of a slice; ``PendingReduction/wait()`` ends it. All ranks must start a communicator's
   /// collectives in the same order. On one host nothing is copied but the blocks; between hosts blocks

@@ -1,7 +1,8 @@
-/// Where the time of exchanges went, of gradients or of new weights, on one rank, in seconds.
+/// How long this rank spent on exchanges of gradients or of new weights, in seconds.
 ///
-/// A bucket is under way from when its exchange starts until this rank knows that it has ended: buckets
-/// end for it in the order in which they started, and it looks whenever a part of the gradient is ready.
+/// A bucket is under way from the start of its exchange until this rank has noticed the end of the exchange. The rank
+/// notices ends in the order of the starts. It checks between pieces of the forward and backward passes, and while it
+/// waits.
 public struct ExchangeTimes: Sendable, Equatable {
   /// Seconds during which at least one bucket was under way.
   public internal(set) var exchangeSeconds = 0.0

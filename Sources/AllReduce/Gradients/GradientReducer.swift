@@ -69,7 +69,7 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   ///   - compression: How they are compressed between hosts; counts and losses always travel whole.
   ///   - matrices: The parts of the gradient that are matrices, ascending, for ``PowerSGD``.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
-  ///   - bucketBytes: The most bytes of a bucket; nil for ``defaultBucketBytes(hosts:)``.
+  ///   - bucketBytes: The largest number of bytes of a bucket; nil for ``defaultBucketBytes(hosts:)``.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
   package init(
     count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,

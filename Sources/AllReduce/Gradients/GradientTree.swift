@@ -51,7 +51,7 @@ struct GradientSum {
   /// - Parameters:
   ///   - gradients: Flat memory of each rank, in an order that all ranks know.
   ///   - kernel: Adds up elements of their type.
-  ///   - blockBytes: The most bytes of a block.
+  ///   - blockBytes: The largest number of bytes of a block.
   init(of gradients: [UnsafeMutablePointer<some Any>], _ kernel: ReductionKernel, blockBytes: Int) {
     self.gradients = gradients.map { UnsafeRawPointer($0) }
     self.kernel = kernel

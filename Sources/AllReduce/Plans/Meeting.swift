@@ -1,10 +1,11 @@
 internal import AllReduceNN
 
-/// How often the replicas of a network meet, and how their weights are combined.
+/// How often the replicas of a network synchronise (*meet*), and how their weights are combined.
 ///
-/// A replica is one rank, or a group of ranks that train synchronously. Replicas that meet in every step learn what one
-/// would with the whole batch. Those that meet every H steps train on their own in between; then the mean of what
-/// each has learned moves the *global weights*, from which all replicas resume: H times fewer bytes.
+/// A replica is one rank, or a group of ranks that train synchronously. Replicas that meet in every step combine their
+/// gradients, and train as one replica would with the whole batch. Replicas that meet every H steps train on their own
+/// in between. At a meeting the mean of their weight differences updates the *global weights*, and all replicas
+/// continue from these. This sends H times fewer bytes.
 ///
 /// ```swift
 /// var plan = Plan.dataParallel

@@ -35,7 +35,7 @@ public struct Plan: Sendable {
   public var compression: any GradientCompression
   /// Whether gradients are exchanged while the backward pass still computes others.
   package var overlap: Bool
-  /// The most bytes of gradients that are exchanged at once; nil for
+  /// The largest number of bytes of gradients that are exchanged at once; nil for
   /// ``GradientReducer/defaultBucketBytes(hosts:)``.
   package var bucketBytes: Int?
   /// How often replicas meet, and by which means.

@@ -18,8 +18,8 @@ extension PlanResolver {
       guard let index = layers.firstIndex(where: { $0.path == path }) else {
         if run.order == .atOnce, gathers(path, layers) { return named }
         throw PlanError(
-          "There is no layer \(path) in the network's outermost row, in front of which examples could be "
-            + "gathered \(run.order.rawValue).")
+          "The plan gathers examples before layer \(path) (\(run.order.rawValue)), but the network has no layer "
+            + "\(path) at its top level.")
       }
       let layer = layers[index]
       guard layer.boundary.forward == .gatherExamples else {
@@ -67,7 +67,7 @@ extension PlanResolver {
   ) throws {
     func refused(_ reason: String) -> PlanError {
       PlanError(
-        "Examples cannot be gathered \(run.order.rawValue) in front of layer \(title(layer)): \(reason)"
+        "Examples cannot be gathered in turn (\(run.order.rawValue)) before layer \(title(layer)): \(reason)"
       )
     }
     guard case .single(.columns) = layer.content else {
@@ -87,6 +87,10 @@ extension PlanResolver {
           "layer \(title(other)) after it needs statistics of the whole batch. Gather atOnce.")
       }
     }
-    if output == .batchSharded { throw refused("the output is batchSharded.") }
+    if output == .batchSharded {
+      throw refused(
+        "the network's output is \(Layout.batchSharded), each rank's own examples, but in a turn all ranks have "
+          + "the same examples.")
+    }
   }
 }

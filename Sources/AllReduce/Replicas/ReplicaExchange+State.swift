@@ -36,7 +36,7 @@ extension ReplicaExchange {
     return all
   }
 
-  /// A vector place by place as the weights, of which this rank has what it carries.
+  /// The state tensors of a vector laid out as the weights are; this rank holds its own part of each fragment.
   private func tensors(
     _ first: UnsafeMutablePointer<Scalar>, _ prefix: String
   ) -> [StateTensor<Scalar>] {
@@ -77,8 +77,8 @@ extension ReplicaExchange {
     if let underWay { try settle(fragments[underWay]) }
   }
 
-  /// The sum of the cosines over the outer steps, of which each rank of the replica knows those of its part: their
-  /// mean. Collective over the replica.
+  /// The sum of the cosines over the outer steps: the mean of the sums that the ranks of the replica have for their
+  /// own parts. Collective over the replica.
   func sumOfCosines() throws -> Double {
     try ranks.own.allReduce(cosines.sum, .mean)
   }

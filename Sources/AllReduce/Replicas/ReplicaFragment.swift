@@ -67,8 +67,8 @@ struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
     try group.allReduce(small.values, .sum, using: .sharedMemory)
   }
 
-  /// Gives all ranks of the replica the weights of some elements, of which each has its part. Collective over the
-  /// replica.
+  /// Gathers some elements of the weights on all ranks of the replica; before the call each has its part. Collective
+  /// over the replica.
   func spread(_ elements: Range<Int>) throws {
     guard let group else { return }
     if isOneCopy { return try wait() }

@@ -17,7 +17,7 @@ struct ReplicaRanks {
   let peers: Communicator?
   /// The number of this replica, from 0.
   let index: Int
-  /// The most hosts that any replica is on.
+  /// The largest number of hosts of a replica.
   let mostHosts: Int
   /// The replicas.
   var count: Int { peers?.size ?? 1 }

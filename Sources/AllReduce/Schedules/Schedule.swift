@@ -44,7 +44,7 @@ package struct Schedule: Sendable {
   package let wireFormat: WireFormat
   /// Elements of scratch memory.
   package let scratchCount: Int
-  /// The most messages that are under way at once.
+  /// The largest number of messages that are under way at once.
   package let mostUnderWay: Int
   /// The ranks that this one sends to, and those that it receives from.
   package let channelCount: Int

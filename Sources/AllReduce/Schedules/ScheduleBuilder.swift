@@ -16,7 +16,7 @@ package struct ScheduleBuilder {
   /// Whether other ranks receive what this one computes: then it is rounded as theirs will be.
   package var sharesResults = false
 
-  /// The most elements a message carries.
+  /// The largest number of elements in a message.
   private let segment: Int
   /// How many messages may be under way to one rank, and from one rank; also how many segments of
   /// scratch memory each of the two has.

@@ -8,11 +8,12 @@
 /// started. All ranks start their calls in the same order, so the oldest call that is under way has its
 /// memory on every rank, and ends. A run that is charged more than the capacity runs alone.
 package final class ScratchPool {
-  /// The most bytes charged at once, except for a single run that needs more.
+  /// The largest number of bytes charged at once, except for a single run that needs more.
   static let capacity = 4 << 20
   /// A run that is charged no more than this keeps its memory for itself.
   static let worthPooling = 4 << 10
-  /// The most bytes that a run is charged for what it sends ahead, so that some large runs may be under way at once.
+  /// The largest number of bytes that a run is charged for what it sends ahead, so that some large runs may be under
+  /// way at once.
   private static let mostSentAhead = 1 << 20
 
   private typealias Piece = (memory: UnsafeMutableRawPointer, bytes: Int)

@@ -16,7 +16,7 @@ package protocol Transport: AnyObject {
   ) throws
   /// The label of a message that has ended, or nil if none has by now.
   func nextFinished() throws -> Int32?
-  /// The most bytes of memory that the first message of a channel takes on its way, beside the caller's.
+  /// The largest number of bytes of memory that the first message of a channel takes on its way, beside the caller's.
   var slotBytes: Int { get }
   /// Whether nothing is under way.
   var isIdle: Bool { get }

@@ -312,7 +312,7 @@ extension Communicator {
     return try reduceScatter(slice.values, operation, name: name)
   }
 
-  /// Gives every rank all blocks of the slice, of which each rank has one, in place.
+  /// Gathers all blocks of the slice on every rank, in place. Before the call each rank has its own block.
   ///
   /// Collective, as `allGather` of a buffer.
   ///

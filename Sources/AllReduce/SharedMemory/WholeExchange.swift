@@ -30,7 +30,7 @@ package struct WholeExchange {
   /// The largest vector that goes this way from an arena, where the other way needs no copy.
   static var arenaLimit: Int { 4 << 10 }
 
-  /// The most bytes that two ranks exchange in one piece.
+  /// The largest number of bytes that two ranks exchange in one piece.
   private static var undividedBytes: Int { 512 }
 
   /// Combines the ranks' elements at `values`.

@@ -89,7 +89,7 @@ extension Trainer {
     return try sum(score)
   }
 
-  /// Same as ``score(on:batchSize:)``, of one batch of which this rank has its ``share``.
+  /// Same as ``score(on:batchSize:)``, for one batch; inputs and targets are this rank's ``share`` of it.
   package func score(_ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>) throws -> BatchScore {
     try withGlobalWeights { try sum(scoreOwn((inputs, targets, []))) }
   }

@@ -5,8 +5,9 @@ extension Trainer {
   /// The tensors that a ``Checkpoint`` keeps, with this rank's part of each: parameters and running averages,
   /// and the optimizer's state.
   ///
-  /// The names and shapes are those of the whole network, whatever the plan: a training may be resumed with a different
-  /// one. Weights that a host has once are its first rank's. Call ``finish()`` first, and `keepReplicas(epochScore:)`.
+  /// The names and shapes are those of the whole network, whatever the plan: a training run may be resumed with a
+  /// different one. Weights that a host has once are its first rank's. Call ``finish()`` first, and
+  /// `keepReplicas(epochScore:)`.
   public var state: [StateTensor<Scalar>] {
     tensors(
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)

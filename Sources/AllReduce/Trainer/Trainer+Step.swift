@@ -202,7 +202,7 @@ extension Trainer {
     exchange.exchanges[0].groups.sum.size == grid.world.size
   }
 
-  /// Ends the exchange of gradients, of which some may have ended, and gives the totals over all ranks.
+  /// Ends the exchanges of gradients that are still under way, and gives the totals over all ranks.
   private func finishExchange(_ own: BatchScore, _ which: Range<Int>?) throws -> BatchScore {
     wish = ownWish
     if let which, which.isEmpty {

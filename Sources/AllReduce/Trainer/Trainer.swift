@@ -86,9 +86,9 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// Counts what steps move other than what exchanges count themselves.
   let tally = TrafficTally()
   var totals = BatchScore()
-  /// The most examples that a rank's batch had.
+  /// The largest number of examples in a rank's batch so far.
   var largestBatch = 0
-  /// The most examples that one turn had.
+  /// The largest number of examples in a turn so far.
   package internal(set) var largestTurn = 0
   var spans: PassSpans?
   var outputGradient = Scratch<Scalar>()

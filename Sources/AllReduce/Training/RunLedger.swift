@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Where the seconds of a training went, over all attempts at it: on rank 0.
+/// Where the seconds of a training run went, over all attempts at it: on rank 0.
 ///
 /// A file in the folder of the states keeps the sums, so that an attempt knows what the ones before it have lost:
 /// seconds of steps after the last state, and those from the last sign of life to the first new step.
@@ -102,10 +102,10 @@ final class RunLedger {
 
   /// The seconds from one state to the next.
   ///
-  /// The least is lost by the root of twice the seconds of a writing times the mean time between failures (Young, 1974),
-  /// for which four hours are taken where there was no failure yet. Where states cost little they come sooner, since
-  /// someone waits for the steps that a failure loses: as often as training stands still for at most one hundredth of
-  /// the time, and a state is being written for at most a quarter of it.
+  /// The least is lost by the root of twice the seconds of a writing times the mean time between failures (Young,
+  /// 1974), for which four hours are taken where there was no failure yet. Where states cost little they come sooner,
+  /// since someone waits for the steps that a failure loses: as often as training stands still for at most one
+  /// hundredth of the time, and a state is being written for at most a quarter of it.
   var bestInterval: Double {
     guard let secondsASave else { return 2 }
     let betweenFailures = failures > 0 ? seconds.total / Double(failures) : 4 * 3600

@@ -28,7 +28,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Gradient accumulation: the number of micro-batches that each rank splits its batch into. Gradients are exchanged
   /// once, after the last.
   public var accumulation = 1
-  /// The most steps of an epoch; nil for all.
+  /// The largest number of steps of an epoch; nil for all.
   public var stepsPerEpoch: Int?
   /// Also evaluates whenever the number of steps is a multiple of this; nil for only at the end of epochs.
   public var evaluatesEverySteps: Int?

@@ -18,14 +18,14 @@ struct TrainingCourse {
   /// All steps.
   var steps: Int { stepsPerEpoch * epochs }
 
-  /// Plans a training.
+  /// Plans a training run.
   ///
   /// - Parameters:
   ///   - data: The training examples.
   ///   - globalBatchSize: Examples of all ranks a step.
   ///   - words: The beginning of the message that refuses the number.
   ///   - parts: The number of micro-batches of a step.
-  ///   - most: The most steps of an epoch; nil for all.
+  ///   - most: The largest number of steps of an epoch; nil for all.
   ///   - epochs: Passes over the data.
   ///   - seed: The seed of the order of examples.
   /// - Throws: ``TrainingError`` if that cannot be.
@@ -75,9 +75,10 @@ extension TrainingState {
     guard let now, let before, now != before else { return }
     let what =
       now.columns != before.columns
-      ? "columns" : now.classes != before.classes ? "classes" : "scale of the numbers"
+      ? "columns" : now.classes != before.classes ? "classes" : "shape, target or scaling"
     throw TrainingError.settings(
-      "The \(what) of \(name) are not those of the run to resume from: resume with the same file, target and test rows."
+      "\(name) does not have the same \(what) as in the run to resume from: resume with the same file, target and "
+        + "test rows."
     )
   }
 

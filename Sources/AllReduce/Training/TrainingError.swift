@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// Why a training cannot begin or continue. The same on all ranks.
+/// Why a training run cannot begin or continue. The same on all ranks.
 package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
   /// The settings do not fit each other, the data, or the state to resume from.
   case settings(String)

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a training writes in addition to its results: its state, from which another run resumes, and a timeline.
+/// What a training run writes in addition to its results: its state, from which another run resumes, and a timeline.
 final class TrainingRecords {
   /// The state that the training resumes from; nil if it begins.
   let resumed: TrainingState?

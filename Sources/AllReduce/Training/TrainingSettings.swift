@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A folder that keeps a training's latest states (``Checkpoint``), of one job at a time.
+/// A folder that keeps a training run's latest states (``Checkpoint``), of one job at a time.
 public struct Checkpoints: Sendable {
   /// The folder; made if its parent is there.
   package var folder: String
@@ -29,8 +29,8 @@ public struct Checkpoints: Sendable {
   }
 }
 
-/// Ends a training when the test accuracy has not grown for some epochs, or where targets are numbers the test loss has
-/// not fallen.
+/// Ends a training run when the test accuracy has not grown for some epochs, or where targets are numbers the test
+/// loss has not fallen.
 public struct EarlyStopping: Sendable {
   /// The epochs without growth after which it ends.
   package var patience: Int

@@ -24,7 +24,7 @@ enum WeightLayout {
       found: said.map { "\"\($0)\"" }
         ?? "no layout" + (format.map { " and the format \"\($0)\"" } ?? ""),
       advice:
-        "a state to resume from has this library's order: read weights of other programs when a training "
+        "a state to resume from has this library's order: read weights of other programs when a training run "
         + "begins")
   }
 
@@ -68,7 +68,7 @@ enum WeightLayout {
     let last = shown.first { $0.shape == $0.item.shape }
     if let first, let last {
       throw refused(
-        "one order of all convolutions",
+        "the same order of channels in all convolutions",
         "channels first in \"\(first.item.name)\" \(first.shape), and last in \"\(last.item.name)\" \(last.shape)"
       )
     }

@@ -22,7 +22,7 @@ struct WeightNames {
     do {
       node = try JSONReader.read(text)
     } catch {
-      throw wrong(error.line, error.reason)
+      throw wrong(error.line, "text that \(error.reason)")
     }
     guard case .object(let members) = node.value else { throw wrong(node.line, node.summary) }
     var names: [String: String] = [:]

@@ -27,7 +27,7 @@ package struct Call: Equatable {
   @usableFromInline package var head: UInt64
   /// Elements; -1 where ranks may have different counts.
   @usableFromInline package var count: UInt64
-  /// The most bytes that a message carries; 0 for the algorithm's own choice.
+  /// The largest number of bytes that a message carries; 0 for the algorithm's own choice.
   @usableFromInline package var segment: UInt64
   /// The number of the arena; 0 for none.
   @usableFromInline package var arena: UInt64

@@ -76,7 +76,7 @@ package final class MessageSet {
   ///
   /// - Parameters:
   ///   - communicator: The communicator of the messages.
-  ///   - capacity: The most messages under way at once; tickets need no room of their own.
+  ///   - capacity: The largest number of messages under way at once; tickets need no room of their own.
   ///   - group: The communicator's rank of each peer; nil where peers are its ranks.
   package init(on communicator: Communicator, capacity: Int, group: [Int]? = nil) {
     agreement = communicator.agreement

@@ -1,9 +1,9 @@
-/// Memory of the host in which the ranks' numbers live, so that a reduction need not move them.
+/// Shared memory of a host that holds the ranks' numbers, so that a reduction need not copy them.
 ///
 /// An arena gives each rank a part of its own, which the other ranks of the host can read
-/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. Ranks of one machine that
-/// cannot share memory (containers of their own) count as hosts of their own. The memory belongs to the host and is
-/// freed when the last rank releases it; nothing has a name, so nothing can be left behind.
+/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. Ranks on one machine that
+/// cannot share memory, such as ranks in separate containers, count as ranks of different hosts. The memory is freed
+/// when the last rank releases it. It has no name in the file system, so a job that dies leaves nothing behind.
 ///
 /// One arena serves any group of its ranks: a reduction names the communicator.
 public final class Arena<Scalar: ReducibleScalar> {

@@ -60,7 +60,7 @@ struct CSVReader {
     guard fields.count == columns.count else {
       throw DataError(
         file: path, line: lineNumber,
-        expected: "as many fields as the first line has, \(columns.count)",
+        expected: "\(columns.count) fields, as in the first line",
         found: "\(fields.count)", advice: "correct or remove the line")
     }
     var numbers: [Double] = []

@@ -10,7 +10,7 @@ package struct CompressionKernels: @unchecked Sendable {
     table = ck_compression_at(level, Int32(ofDouble ? CK_DOUBLE : CK_FLOAT))!
   }
 
-  /// The most columns of a narrow matrix.
+  /// The largest number of columns of a narrow matrix.
   package static var mostColumns: Int { Int(CK_MOST_COLUMNS) }
 
   /// A matrix in memory, `[rows, columns]`, and how many columns the narrow ones have.

@@ -57,7 +57,8 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Adds the gradients to those of the vectors that were used, in the order of the batch.
+  /// Adds the gradient of each output vector to that of the embedding vector that it is a copy of, in the order of
+  /// the batch.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

@@ -1,8 +1,9 @@
 /// The sum of a body's output and its input: y = body(x) + x, or body(x) + shortcut(x).
 ///
-/// He, Zhang, Ren and Sun, "Deep residual learning", 2015. The shortcut is a layer where the body changes
-/// the shape, such as a convolution of 1 x 1 with the body's stride. Its gradient is computed first, then
-/// the body's: that is the order of the parameters in memory. Costs a copy of the gradient.
+/// He, Zhang, Ren and Sun, "Deep residual learning", 2015. Where the body changes the shape, the shortcut
+/// is a layer too, such as a 1 x 1 convolution with the body's stride. The backward pass computes the gradients of the
+/// shortcut first, then those of the body: this is their parameters' order in memory. It copies the output gradient
+/// once.
 public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The layer whose output is added to the shortcut.
   package let body: any Layer<Scalar>

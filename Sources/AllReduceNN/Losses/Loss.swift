@@ -15,7 +15,7 @@ public struct BatchScore: Equatable, Sendable {
   /// The number of examples that were classified correctly; 0 for losses that do not classify.
   public var correct: Int
 
-  /// Creates a score; of no examples, if nothing is given.
+  /// Creates a score; by default, one of no examples.
   public init(examples: Int = 0, loss: Double = 0, correct: Int = 0) {
     self.examples = examples
     self.loss = loss

@@ -51,9 +51,9 @@ public final class Parameter<Scalar: NetworkScalar> {
       source: source)
   }
 
-  /// Prepares the gradient for a layer that adds to it: zero, unless a pass accumulates gradients.
+  /// Sets the gradient to zero, unless the pass accumulates gradients.
   ///
-  /// For a layer's `backward`, before it adds; it costs a pass over the gradient.
+  /// A layer's `backward` calls this before it adds to the gradient. Setting it to zero costs a pass over it.
   public func startGradient(in pass: Pass<Scalar>) {
     if !pass.accumulatesGradients { gradient.values.setToZero() }
   }

@@ -3,7 +3,7 @@
 /// Images are `[height, width, channels]`; a batch has one more dimension in front. A shape holds its sizes
 /// itself, so that making one allocates nothing.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
-  /// The most dimensions.
+  /// The largest number of dimensions.
   @inlinable public static var mostDimensions: Int { 6 }
 
   /// The number of dimensions.
@@ -41,8 +41,8 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     }
   }
 
-  /// Whether sizes, as a file has them, are those of a shape: none is negative, there are at most ``mostDimensions``, and
-  /// those above 0 multiply to an `Int`.
+  /// Whether sizes, as a file has them, are those of a shape: none is negative, there are at most ``mostDimensions``,
+  /// and those above 0 multiply to an `Int`.
   package static func fits(_ sizes: [Int]) -> Bool {
     guard sizes.count <= mostDimensions, sizes.allSatisfy({ $0 >= 0 }) else { return false }
     var product = 1

@@ -11,7 +11,7 @@ public enum OptionBounds {
   ///   - option: Its name, without dashes.
   ///   - value: The number, or nil if it was not given.
   ///   - bounds: The numbers that are allowed.
-  /// - Throws: A `ValidationError`, which ends the program with 64.
+  /// - Throws: A `ValidationError`, which ends the program with exit status 64.
   public static func check(
     _ option: String, _ value: Int?, in bounds: ClosedRange<Int> = 1...most
   ) throws {
@@ -30,7 +30,7 @@ public enum OptionBounds {
   ///   - least: The least number allowed; the number must be above it if `isOpen`.
   ///   - limit: The number must be below it.
   ///   - isOpen: Whether `least` itself is not allowed.
-  /// - Throws: A `ValidationError`, which ends the program with 64.
+  /// - Throws: A `ValidationError`, which ends the program with exit status 64.
   public static func check(
     _ option: String, _ value: Double?, from least: Double = 0, below limit: Double = .infinity,
     isOpen: Bool = false

@@ -9,7 +9,7 @@ public struct VerbosityOptions: ParsableArguments {
   @Flag(help: "Prints a line for every step.")
   var verbose = false
 
-  /// Options that are not given.
+  /// Creates the options, none of them set.
   public init() {}
 
   /// Checks that not both are given.

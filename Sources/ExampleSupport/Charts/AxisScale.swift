@@ -101,7 +101,7 @@ struct AxisScale {
 
 /// Round numbers along an axis that begins at 0.
 public enum AxisTicks {
-  /// At most `count` of them, and 0, up to `end`.
+  /// Round numbers from 0 up to `end`: 0, and at most `count` more.
   public static func round(upTo end: Double, atMost count: Int) -> [Double] {
     AxisScale([0, end], .linear, from: 0, to: 1, isTight: true).ticks(atMost: count)
   }

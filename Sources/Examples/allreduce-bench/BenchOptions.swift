@@ -82,7 +82,7 @@ struct BenchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The most bytes a message carries (default: the algorithm's own choice).",
+      "The largest number of bytes in a message (default: the algorithm's own choice).",
       valueName: "bytes"))
   var segment: ByteCount?
 

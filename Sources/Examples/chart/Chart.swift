@@ -31,13 +31,13 @@ struct Chart: ParsableCommand {
     help: ArgumentHelp("Logs of trainings, to be drawn in one chart.", valueName: "files"))
   var log: [String] = []
 
-  @Option(help: ArgumentHelp("The timeline of a training.", valueName: "file"))
+  @Option(help: ArgumentHelp("The timeline of a training run.", valueName: "file"))
   var trace: String?
 
   @Option(help: "With --trace, the steps to draw.")
   var steps = 2
 
-  @Option(help: ArgumentHelp("The JSON output of a training with servers.", valueName: "file"))
+  @Option(help: ArgumentHelp("The JSON output of a training run with servers.", valueName: "file"))
   var staleness: String?
 
   @OptionGroup(title: "Columns of numbers")

@@ -2,7 +2,7 @@ import AllReduceNN
 import ExampleSupport
 import Foundation
 
-/// How stale the gradients of a training with servers were, from its json output.
+/// How stale the gradients of a training run with servers were, from its json output.
 struct StalenessChart {
   private struct Output: Decodable {
     struct Staleness: Decodable {

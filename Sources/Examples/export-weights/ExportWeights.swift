@@ -20,7 +20,7 @@ struct ExportWeights: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The state of a training: the folder of --checkpoint, whose best state is used if there is one, or a file "
+      "The state of a training run: the folder of --checkpoint, whose best state is used if there is one, or a file "
         + "in it.", valueName: "state"))
   var state: String
 

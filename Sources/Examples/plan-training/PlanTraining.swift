@@ -109,7 +109,7 @@ struct PlanTraining: ParsableCommand {
     }
     if batchSize != nil, globalBatchSize != nil {
       throw ValidationError(
-        "--batch-size and --global-batch-size are two ways to say the same: give one.")
+        "--batch-size and --global-batch-size are two ways to say the same thing: give one.")
     }
     for (name, count) in [
       ("batch-size", batchSize), ("global-batch-size", globalBatchSize), ("use-hosts", useHosts),

@@ -11,7 +11,7 @@ enum PredictionFormat: String, CaseIterable, ExpressibleByArgument {
 struct PredictOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The state of a training: the folder of --checkpoint, whose best state is used if there is one, or a file "
+      "The state of a training run: the folder of --checkpoint, whose best state is used if there is one, or a file "
         + "in it.", valueName: "state"))
   var state: String?
 

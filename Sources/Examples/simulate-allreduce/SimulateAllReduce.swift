@@ -75,7 +75,8 @@ struct SimulateAllReduce: ParsableCommand {
   var seed: UInt64 = 0
 
   @Option(
-    help: ArgumentHelp("The most bytes of a message (default: as over MPI).", valueName: "bytes"))
+    help: ArgumentHelp(
+      "The largest number of bytes of a message (default: as over MPI).", valueName: "bytes"))
   var segmentBytes: ByteCount?
 
   @Option(help: "The form of the output.")

@@ -74,7 +74,7 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The most examples to train on; synthetic makes this many (default there: 10000).",
+      "The largest number of examples to train on; synthetic makes this many (default there: 10000).",
       valueName: "count"))
   var dataLimit: Int?
 
@@ -119,7 +119,7 @@ struct ClassifierOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The most bytes of gradients exchanged at once when overlapping (default: 4Mi).",
+      "The largest number of bytes of gradients exchanged at once when overlapping (default: 4Mi).",
       valueName: "bytes"))
   var bucketBytes: ByteCount?
 
@@ -135,11 +135,11 @@ struct ClassifierOptions: ParsableArguments {
 
   func validate() throws {
     if model != nil, layers != nil {
-      throw ValidationError("--model and --layers are two ways to say the same: give one.")
+      throw ValidationError("--model and --layers are two ways to say the same thing: give one.")
     }
     if batchSize != nil, globalBatchSize != nil {
       throw ValidationError(
-        "--batch-size and --global-batch-size are two ways to say the same: give one.")
+        "--batch-size and --global-batch-size are two ways to say the same thing: give one.")
     }
     guard Strategy.available.contains(strategy) else {
       throw ValidationError(

@@ -92,7 +92,7 @@ struct ReplicaOptions: ParsableArguments {
   func validate() throws {
     if meet != nil, exchangeEvery != nil {
       throw ValidationError(
-        "--meet and --exchange-every are two ways to say the same: give one.")
+        "--meet and --exchange-every are two ways to say the same thing: give one.")
     }
     try OptionBounds.check("outer-learning-rate", outerLearningRate, isOpen: true)
     try OptionBounds.check("fragments", fragments)

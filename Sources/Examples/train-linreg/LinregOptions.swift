@@ -75,7 +75,7 @@ struct LinregOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The most passes over the data (default: 100000, or 200 with --batch-size).",
+      "The largest number of passes over the data (default: 100000, or 200 with --batch-size).",
       valueName: "count"))
   var epochs: Int?
 

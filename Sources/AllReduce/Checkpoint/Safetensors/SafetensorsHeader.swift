@@ -83,7 +83,7 @@ struct SafetensorsHeader {
     do {
       node = try JSONReader.read(String(decoding: text, as: UTF8.self))
     } catch {
-      throw wrong("a header that is JSON", "one that is not (\(error.reason))")
+      throw wrong("a header that is JSON", "one that \(error.reason)")
     }
     do {
       return (try SafetensorsHeader(node, dataBytes: bytes.count - start), start)

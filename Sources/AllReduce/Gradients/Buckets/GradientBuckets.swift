@@ -15,7 +15,7 @@ package struct GradientBuckets {
   /// - Parameters:
   ///   - memory: All elements that are reduced in buckets.
   ///   - parts: The ranges that are reported as they get ready, ascending and within the memory.
-  ///   - bucketCount: The most elements of a bucket, rounded up to whole cache lines.
+  ///   - bucketCount: The largest number of elements of a bucket, rounded up to whole cache lines.
   ///   - perLine: Elements of a cache line.
   package init(_ memory: Range<Int>, parts: [Range<Int>], bucketCount: Int, perLine: Int) {
     let length = max(1, (bucketCount + perLine - 1) / perLine) * perLine

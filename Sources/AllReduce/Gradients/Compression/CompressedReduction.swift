@@ -54,7 +54,7 @@ final class CompressedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     started += 1
   }
 
-  /// Waits for the end of the exchange, of which all buckets were begun.
+  /// Waits for the end of the exchange. All its buckets must have been started.
   func finish() throws {
     started = 0
     guard let host else {

@@ -35,7 +35,7 @@ extension GradientCompression {
   public var wireFormat: WireFormat { .full }
 }
 
-/// Sums a gradient over the ranks of a group, of which only part travels.
+/// Sums a gradient over the ranks of a group; only a part of the gradient is sent.
 package protocol CompressedExchange<Scalar>: AnyObject {
   /// The gradient's numbers.
   associatedtype Scalar: ReducibleScalar & BinaryFloatingPoint
@@ -45,7 +45,7 @@ package protocol CompressedExchange<Scalar>: AnyObject {
   /// - Throws: ``MPIError``.
   func start(bucket: Int) throws
 
-  /// Ends the exchange, of which all buckets were begun: the plan's gradient is the sum. Collective.
+  /// Ends the exchange after all buckets were started: the plan's gradient is the sum. Collective.
   ///
   /// - Throws: ``MPIError``.
   func finish() throws

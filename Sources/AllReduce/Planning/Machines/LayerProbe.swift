@@ -25,7 +25,8 @@ package struct LayerProbe {
     var hosts: Int?
   }
 
-  /// The most hosts of which subsets are measured; of more hosts, a subset is assumed to compute as fast as all.
+  /// The largest number of hosts of which subsets are measured; of more hosts, a subset is assumed to compute as fast
+  /// as all.
   private static let mostHosts = 4
 
   private let world: Communicator

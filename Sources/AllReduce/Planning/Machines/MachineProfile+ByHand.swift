@@ -30,7 +30,7 @@ extension MachineProfile {
     }
   }
 
-  /// The most hosts whose exchanges are simulated; those of more follow by formula.
+  /// The largest number of hosts whose exchanges are simulated; those of more follow by formula.
   private static let mostSimulated = 8
 
   /// Makes a profile of figures: exchanges between hosts are simulated by the schedules that would run, those within a

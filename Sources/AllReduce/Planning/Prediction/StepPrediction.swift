@@ -34,7 +34,7 @@ package struct StepPrediction: Sendable {
 
   private let overlap: MachineProfile.Overlap
 
-  /// The most ranks whose bytes are counted one by one.
+  /// The largest number of ranks whose bytes are counted one by one.
   private static let mostCounted = 64
 
   /// Seconds of exchanges that are overlapped with computation.

@@ -1,8 +1,8 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// The plan that a training chooses by itself: by a profile of its ranks, measured or kept, or that of the state that
-/// it resumes from.
+/// The plan that a training run chooses by itself: by a profile of its ranks, measured or kept, or that of the state
+/// that it resumes from.
 package struct AutomaticPlan {
   /// The network to train.
   package struct Work {

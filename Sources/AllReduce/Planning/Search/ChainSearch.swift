@@ -64,8 +64,8 @@ struct ChainSearch {
   /// - Parameters:
   ///   - chain: The layers.
   ///   - costs: The costs of layers, on the grid.
-  ///   - limit: The most bytes of memory of a rank; nil for any.
-  ///   - most: The most clocks that a state keeps.
+  ///   - limit: The largest number of bytes of memory of a rank; nil for any.
+  ///   - most: The largest number of clocks that a state keeps.
   init(_ chain: LayerChain, _ costs: StepCosts, memory limit: Double?, most: Int) {
     (self.chain, self.costs, self.limit, self.most) = (chain, costs, limit, most)
     let size = costs.setting.grid.model

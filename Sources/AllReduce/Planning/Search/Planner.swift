@@ -21,7 +21,7 @@ package struct Planner {
     package let optimizer: any UpdateRule
     /// The machines.
     package let profile: MachineProfile
-    /// The most bytes of memory of a rank; nil for any.
+    /// The largest number of bytes of memory of a rank; nil for any.
     package var memory: Double?
     /// Whether a plan may leave hosts idle.
     package var mayLeaveHosts = true
@@ -44,9 +44,9 @@ package struct Planner {
     func rows(ranks: Int) -> Int { (globalBatchSize + ranks - 1) / ranks }
   }
 
-  /// The most clocks that a search keeps for a state, over all layers.
+  /// The largest number of clocks that a search keeps for a state, over all layers.
   private static let mostClocks = 12_000
-  /// The most plans from the searches that are predicted layer by layer.
+  /// The largest number of plans from the searches that are predicted layer by layer.
   private static let mostPredicted = 12
 
   /// The result of one search.

@@ -34,7 +34,7 @@ package struct ScheduleGraph {
   ///   - ranks: The number of ranks.
   ///   - count: Elements.
   ///   - stride: Bytes an element, also as it travels.
-  ///   - segment: The most elements of a message.
+  ///   - segment: The largest number of elements of a message.
   init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, ranks: Int, count: Int,
     stride: Int,

@@ -55,7 +55,7 @@ package struct ScheduleSimulator {
   ///   - algorithm: One that has a schedule.
   ///   - bytes: The size of a rank's buffer; a multiple of `stride`.
   ///   - stride: Bytes an element.
-  ///   - segmentBytes: The most bytes of a message; nil for what runs by default.
+  ///   - segmentBytes: The largest number of bytes of a message; nil for what runs by default.
   ///   - cluster: On what.
   /// - Returns: The times.
   package static func run(

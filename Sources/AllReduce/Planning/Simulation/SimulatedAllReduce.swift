@@ -16,7 +16,7 @@ package enum SimulatedAllReduce {
   /// - Parameters:
   ///   - algorithm: One of ``algorithms``.
   ///   - bytes: The size of a rank's buffer; a multiple of 4.
-  ///   - segmentBytes: The most bytes of a message; nil for what runs by default.
+  ///   - segmentBytes: The largest number of bytes of a message; nil for what runs by default.
   ///   - cluster: On what.
   /// - Returns: Seconds.
   package static func seconds(

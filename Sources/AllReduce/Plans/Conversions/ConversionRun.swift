@@ -40,7 +40,7 @@ public struct ConversionRun: Hashable, Sendable {
       }
     }
 
-    /// The most examples that go through the next layers at once, of ranks that have `rows` of them: their
+    /// The largest number of examples that go through the next layers at once, of ranks that have `rows` of them: their
     /// memory for activations grows with it.
     package func largestTurn(_ rows: [Int]) -> Int { turns(rows).map(\.count).max() ?? 0 }
   }
@@ -76,7 +76,7 @@ struct ExampleTurn: Equatable {
   let root: Int?
   /// The examples of all ranks.
   let count: Int
-  /// The most examples of a rank.
+  /// The largest number of examples of a rank.
   let most: Int
 
   init(_ rows: [Range<Int>], root: Int? = nil) {

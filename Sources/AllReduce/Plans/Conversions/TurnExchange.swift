@@ -51,7 +51,7 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
 
   private var gathersLater: Bool { replacesInput && needsGradient && index > 0 }
 
-  /// Begins with a batch of which this rank has some examples.
+  /// Begins a batch; this rank has some of its examples.
   ///
   /// - Parameters:
   ///   - activations: This rank's.

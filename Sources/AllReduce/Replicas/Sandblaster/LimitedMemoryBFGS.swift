@@ -15,7 +15,7 @@ package struct LimitedMemoryBFGS {
 
   /// When it ends.
   package struct Limits {
-    /// The most evaluations of the function.
+    /// The largest number of evaluations of the function.
     package var evaluations = 200
     /// Ends when the gradient's norm is no more than this part of the first.
     package var gradient = 1e-10

@@ -34,7 +34,7 @@ public final class Sandblaster {
   package var pushEvery = 4
   /// The steps that the method keeps (its memory).
   package var history = 10
-  /// The most evaluations.
+  /// The largest number of evaluations.
   package var evaluations = 200
   /// Ends when the gradient's norm is no more than this part of the first.
   package var tolerance = 1e-10

@@ -35,7 +35,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The learning rate over the steps of all workers' batches.
   public var schedule: LearningRateSchedule = .constant(0.05)
-  /// The most steps of an epoch; nil for all.
+  /// The largest number of steps of an epoch; nil for all.
   package var stepsPerEpoch: Int?
   /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
   package var evaluatesEverySteps: Int?

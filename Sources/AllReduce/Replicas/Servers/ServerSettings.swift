@@ -1,6 +1,6 @@
 /// The settings of workers and parameter servers.
 public struct ServerSettings: Hashable, Sendable {
-  /// The method by which workers and servers exchange.
+  /// How workers and parameter servers exchange gradients and weights.
   public enum Method: String, Sendable, CaseIterable {
     /// Workers push gradients and read weights. Dean et al., "Large scale distributed deep networks", 2012.
     case downpour

@@ -240,8 +240,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return true
   }
 
-  /// Once a rank wants something, the segment ends as soon as all batches of a step are computed of which one was
-  /// handed out.
+  /// Once a rank wants something, no further step begins: the segment ends when all batches of the steps begun so
+  /// far are computed.
   private func hear(_ heard: StepWish) {
     guard heard.saves else { return }
     if !wish.saves {

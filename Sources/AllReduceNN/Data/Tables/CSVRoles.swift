@@ -70,7 +70,7 @@ struct CSVRoles {
     (self.places, self.names, inputs, self.notes) = (places, names, names.count, notes)
   }
 
-  /// The columns of a training, where they are in another file.
+  /// The columns of a training run, where they are in another file.
   private static func places(
     of known: [String], in table: NumericTable, _ target: Int?
   ) throws(DataError) -> [Place] {

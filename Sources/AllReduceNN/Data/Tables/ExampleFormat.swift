@@ -1,4 +1,4 @@
-/// How a training read its examples: predictions need it to read others in the same way, and to give results in the
+/// How a training run read its examples: predictions need it to read others in the same way, and to give results in the
 /// names and units of the data.
 package struct ExampleFormat: Equatable, Sendable {
   /// The sizes of an input; nil where they are not known.

@@ -8,7 +8,7 @@ extension ExampleTable {
   ///   - inputs: `[count, ...]`.
   ///   - targets: `[count]`, or for numbers also `[count, width]`; nil for none.
   ///   - names: The files of both, for messages.
-  ///   - choice: The kind of the targets, and the format that a training's own examples had.
+  ///   - choice: The kind of the targets, and the format that a training run's own examples had.
   /// - Throws: ``DataError`` if they do not fit each other, or a number is not finite.
   package init(
     _ inputs: NumberArray<Element>, _ targets: NumberArray<Double>?,

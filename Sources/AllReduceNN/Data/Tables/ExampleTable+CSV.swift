@@ -2,7 +2,7 @@ extension ExampleTable {
   /// Reads a file of comma-separated values (``NumericTable`` says which), in one pass and in the memory of its inputs.
   ///
   /// A target of classes may be words. A column without a name that counts the rows, as pandas and R write it, or has
-  /// words, is passed over. Where a training's format is given, its columns are taken by their names, from wherever
+  /// words, is passed over. Where a training run's format is given, its columns are taken by their names, from wherever
   /// they are, and others are passed over.
   ///
   /// - Parameters:
@@ -217,11 +217,11 @@ struct CSVExampleReader {
       let hasMore = head.hasHeader && fields.count == roles.places.count + 1
       throw DataError(
         file: path, line: number,
-        expected: "as many fields as the first line has, \(roles.places.count)",
+        expected: "\(roles.places.count) fields, as in the first line",
         found: "\(fields.count)",
         advice: hasMore
-          ? "correct the line; if all rows have one more, the header lacks the name of an index, as R's write.table "
-            + "writes it: use write.csv"
+          ? "correct the line; if all rows have one field more, the header lacks a name for the index column, which "
+            + "R's write.table leaves out: use write.csv"
           : "correct or remove the line")
     }
     for (column, place) in roles.places.enumerated() {

@@ -11,7 +11,7 @@ package struct ColumnChoice: Sendable {
   package var kind: Kind
   /// Columns that are passed over, by name or number.
   package var ignored: [String]
-  /// How a training read its examples, where others are to be read alike.
+  /// How a training run read its examples, where others are to be read alike.
   package var format: ExampleFormat?
 
   /// Chooses the target, and the other columns that are not inputs.
@@ -62,7 +62,7 @@ extension ExampleTable {
   ///   - test: Examples to be tested on; nil to draw them from these.
   ///   - testShare: The share that is drawn for the test.
   ///   - seed: The seed of the random draw.
-  ///   - limit: The most examples to learn from.
+  ///   - limit: The largest number of examples to learn from.
   /// - Returns: Both sets, and how they were read.
   /// - Throws: ``DataError`` if there are too few, or both parts differ.
   package mutating func datasets(

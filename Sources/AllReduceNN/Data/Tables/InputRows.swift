@@ -1,5 +1,5 @@
-/// Inputs of a file to predict from, scaled as a training scaled its own: rows in memory, or in a file of NumPy whose
-/// rows are read when they are asked for.
+/// Inputs of a file to predict from, scaled as a training run scaled its own: rows in memory, or in a file of NumPy
+/// whose rows are read when they are asked for.
 package struct InputRows<Element: NetworkScalar> {
   /// The file, for messages.
   package let file: String
@@ -33,7 +33,7 @@ package struct InputRows<Element: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - path: The file, which gzip may have packed, or a pipe.
-  ///   - format: How a training read its examples.
+  ///   - format: How a training run read its examples.
   /// - Throws: ``DataError`` if it is no such file, or of a different width than the training's.
   package init(npy path: String, like format: ExampleFormat) throws(DataError) {
     let bytes = try FileBytes(path: path, allowsPipes: true)

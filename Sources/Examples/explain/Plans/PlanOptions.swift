@@ -20,7 +20,8 @@ struct PlanOptions: ParsableArguments {
 
   func check() throws {
     if plan == nil, model != nil || layers != nil {
-      throw ValidationError("--model and --layers say what --plan is drawn of: name a plan too.")
+      throw ValidationError(
+        "--model and --layers name the network of the plan to draw: give --plan too.")
     }
     if plan != nil, model != nil, layers != nil {
       throw ValidationError("Name one network: --model or --layers.")

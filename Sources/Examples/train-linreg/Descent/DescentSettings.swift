@@ -4,7 +4,7 @@ struct DescentSettings {
   let rate: Double
   /// Whether the rate was chosen from the data.
   let isRateChosen: Bool
-  /// The most epochs.
+  /// The largest number of epochs.
   let epochs: Int
   /// The relative change of theta in an epoch at which it ends; below 0, it never ends before.
   var tolerance: Double

@@ -24,7 +24,7 @@ public struct Staleness: Hashable, Sendable, CustomStringConvertible {
   /// How a server treats gradients.
   public var compensation: Compensation
 
-  /// Neither bound nor compensation, unless given.
+  /// Creates the settings; by default there is no bound and no compensation.
   public init(bound: Int? = nil, compensation: Compensation = .none) {
     (self.bound, self.compensation) = (bound, compensation)
   }
