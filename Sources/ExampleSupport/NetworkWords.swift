@@ -62,8 +62,8 @@ public struct NetworkWords: Sendable, Equatable {
     guard words.contains(where: { if case .dense = $0 { true } else { false } }) else {
       throw NetworkWordsError(
         word: parts.last ?? first, place: parts.count + 1,
-        reason: "no word after the input is a dense layer; end the list with the number of classes, "
-          + "such as 10")
+        reason: "no word after the input is a dense layer; end the list with the number of "
+          + "classes, such as 10")
     }
     self.init(input: input, words: words)
   }
