@@ -21,6 +21,7 @@ CLASSES = [
 
 # How systems are called in charts.
 LABELS = {
+    "limit": "one pass",
     "arena": "AllReduce arena", "array": "AllReduce array",
     "ompi4": "Open MPI 4.1", "ompi5": "Open MPI 5", "mpich4": "MPICH 4", "mpich5": "MPICH 5",
     "impi": "Intel MPI", "gloo": "Gloo",
