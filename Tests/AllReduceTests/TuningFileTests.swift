@@ -46,6 +46,7 @@ final class TuningFileTests: XCTestCase {
       (good, "{}", ["line 1", "without version"]),
       ("\"version\": 1", "\"version\": 2", ["line 2", "version 2, and not 1"]),
       ("\"version\": 1", "\"version\": one", ["line 2", "expected a value, found 'o'"]),
+      ("\"date\": \"", "\"date\": \"\\u12G4", ["four hexadecimal digits", "found 'G'"]),
       ("\"tables\": [", "\"tables\": 7, \"x\": [", ["line 3", "has 7 for tables, and not a list"]),
       ("\"ranks\": 2", "\"ranks\": 3", ["line 5", "has 3 for ranks", "[2] makes 2"]),
       ("\"hosts\": 1", "\"hosts\": 2", ["line 6", "has 2 for hosts", "makes 1"]),

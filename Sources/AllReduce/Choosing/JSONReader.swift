@@ -171,13 +171,15 @@ struct JSONReader {
 
   /// The number of four hexadecimal digits.
   private mutating func unit() throws(Mistake) -> UInt32 {
-    let digits = bytes[place..<min(place + 4, bytes.count)]
-    let values = digits.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-    guard digits.count == 4, values.count == 4 else {
-      throw mistake("four hexadecimal digits after '\\u'")
+    var unit: UInt32 = 0
+    for _ in 0..<4 {
+      guard let digit = next.flatMap({ Character(UnicodeScalar($0)).hexDigitValue }) else {
+        throw mistake("four hexadecimal digits after '\\u'")
+      }
+      unit = unit << 4 | UInt32(digit)
+      place += 1
     }
-    place += 4
-    return values.reduce(0) { $0 << 4 | UInt32($1) }
+    return unit
   }
 
   /// A number, or a word of the language.
