@@ -99,7 +99,7 @@ let package = Package(
     tests("CollectiveTests"),
     tests("AllReduceNNTests", of: "CKernels"),
     tests("AllReduceTests", of: "CKernels", "ExampleSupport", "Fuzzing"),
-    tests("ProgramTests", excluding: ["torch_weights.py"]),
+    tests("ProgramTests", excluding: ["torch_weights.py", "read_events.py"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .executableTarget(
       name: "AllocationWorker", dependencies: roof + ["CAllocationCount"],

@@ -5,16 +5,9 @@ import XCTest
 /// Weights that PyTorch wrote come in, train a step and go back: where `ALLREDUCE_PEERS` has PyTorch, as
 /// `Benchmarks/peers-setup gloo` installs it, and safetensors.
 final class TorchTests: KeptRunTestCase {
-  private var python: String {
-    let home = FileManager.default.homeDirectoryForCurrentUser.path
-    let peers =
-      ProcessInfo.processInfo.environment["ALLREDUCE_PEERS"] ?? "\(home)/.cache/allreduce-peers"
-    return "\(peers)/gloo/bin/python"
-  }
-
   private func torch(_ command: String) throws {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: python)
+    process.executableURL = URL(fileURLWithPath: PeersPython.path)
     process.arguments = [
       URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("torch_weights.py").path, command, folder,
@@ -30,7 +23,7 @@ final class TorchTests: KeptRunTestCase {
   }
 
   func testWeightsOfPyTorchGoInTrainAndGoOut() throws {
-    guard FileManager.default.isExecutableFile(atPath: python) else {
+    guard FileManager.default.isExecutableFile(atPath: PeersPython.path) else {
       throw XCTSkip("PyTorch is not installed: Benchmarks/peers-setup gloo")
     }
     try torch("make")
