@@ -75,7 +75,9 @@ struct TraceTimeline {
 
   func svg(title: String?, subtitle: String?) -> String {
     let (lane, left) = (TraceTimeline.lane, TraceTimeline.left)
-    let name = title ?? "\(steps) steps of \(ranks.count) ranks"
+    let name =
+      title
+      ?? "\(steps) step\(steps == 1 ? "" : "s") of \(ranks.count) rank\(ranks.count == 1 ? "" : "s")"
     let heading = ChartHeading(
       title: name,
       subtitle: subtitle
