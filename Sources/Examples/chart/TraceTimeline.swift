@@ -35,7 +35,7 @@ struct TraceTimeline {
   ]
   /// The spans on its lower lane.
   private static let exchanges = [
-    ("gradients sent", Palette.ours[2]), ("new weights sent", Palette.ours[3]),
+    ("gradients", Palette.ours[2]), ("new weights", Palette.ours[3]),
     ("other", Palette.frame),
   ]
   private static let lane = 28.0
@@ -146,7 +146,7 @@ struct TraceTimeline {
     let signs =
       TraceTimeline.phases.filter { names.contains($0.0) }.map { name, color in
         let waits = name == "forward" && kinds.contains(1)
-        return (waits ? "forward, waits for weights included" : name, color)
+        return (waits ? "forward, with its waits" : name, color)
       }
       + TraceTimeline.exchanges.indices.filter(kinds.contains).map { TraceTimeline.exchanges[$0] }
     for (name, color) in signs {
