@@ -109,7 +109,7 @@ final class ReplicaRunTests: KeptRunTestCase {
       ),
       (["--exchange-every", "8", "--outer-momentum", "0.5"], ["0.5", "nesterov"]),
       (["--fragments", "2"], ["every step", "fragments"]),
-      (["--exchange-every", "8", "--replica", "0"], ["--replica", "not 0"]),
+      (["--exchange-every", "8", "--replica", "0"], ["--replica", "not as 0"]),
       (["--exchange-every", "8", "--replica", "3"], ["2 ranks", "replicas of 3"]),
       (["--straggler", "1:0.5"], ["--straggler", "1:0.5"]),
       (["--straggler", "2:2"], ["rank 2", "last rank is 1"]),
