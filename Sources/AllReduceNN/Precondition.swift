@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// The same as in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it would take
-/// Swift's, which drops the sentence in a release build.
+/// The same as in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it
+/// would take Swift's, which drops the sentence in a release build.
 @inlinable @inline(__always)
 func precondition(
   _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String,

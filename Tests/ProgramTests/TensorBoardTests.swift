@@ -14,9 +14,8 @@ final class TensorBoardTests: KeptRunTestCase {
     let outcome = try ProgramRunner(timeLimit: 120).run(
       "train-classifier",
       [
-        "--data", "digits", "--epochs", "2", "--steps", "10", "--seed", "3", "--tensorboard",
-        events,
-        "--log", log,
+        "--data", "digits", "--epochs", "2", "--steps", "10", "--seed", "3",
+        "--tensorboard", events, "--log", log,
       ], ranks: 2)
     XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
 
