@@ -76,7 +76,6 @@ final class DenseTests: XCTestCase {
     }
   }
 
-  /// Results so large that they are written past the caches are the same.
   /// Weights that change while their gradient is computed get the bits of an update after it.
   func testStepsWithinTheProductHaveTheSameBits() throws {
     let rules: [any UpdateRule] = [
@@ -125,6 +124,7 @@ final class DenseTests: XCTestCase {
     }
   }
 
+  /// Results so large that they are written past the caches are the same.
   func testLargeGradients() throws {
     let (inputs, outputs, batch) = (2048, 2051, 8)
     let layer = Dense<Float>(inputs: inputs, outputs: outputs, bias: false)

@@ -30,8 +30,14 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
     reduction.begin()
   }
 
+  /// The bytes of a weight from which on its step is taken while its gradient is computed. A smaller gradient stays
+  /// in the caches, where a step over the whole of it is a few percent faster.
+  private static var stepsAtOnceFrom: Int { 4 << 20 }
+
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {
-    step.flatMap { updates[0].weightStep(parameter, $0) }
+    let bytes = parameter.values.count * MemoryLayout<Scalar>.stride
+    guard bytes >= Self.stepsAtOnceFrom else { return nil }
+    return step.flatMap { updates[0].weightStep(parameter, $0) }
   }
 
   func didUpdate(_ parameter: Parameter<Scalar>) { updated.insert(ObjectIdentifier(parameter)) }

@@ -57,7 +57,7 @@ package struct OptimizerKernel: @unchecked Sendable {
   private typealias Update =
     @convention(c) (
       UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeMutableRawPointer?,
-      UnsafeMutableRawPointer?, Int, UnsafePointer<ck_update>?
+      UnsafeMutableRawPointer?, UnsafePointer<ck_block>?, UnsafePointer<ck_update>?
     ) -> Void
 
   /// A rule with its numbers.
@@ -98,7 +98,8 @@ package struct OptimizerKernel: @unchecked Sendable {
     _ numbers: Coefficients
   ) {
     var how = numbers.kernel
-    function(rule)(weights, gradient, first, second, count, &how)
+    var block = ck_block(rows: 1, columns: count, step: 0, gradient_step: 0)
+    function(rule)(weights, gradient, first, second, &block, &how)
   }
 
   /// A pass over a matrix of weights for loops that compute its gradient.

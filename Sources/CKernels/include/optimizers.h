@@ -25,10 +25,15 @@ typedef struct ck_update {
   int32_t *not_finite; ///< set to 1 if a new weight is NaN or infinite; may be NULL
 } ck_update;
 
-/// A pass over `count` elements; vectors that a rule does not have may be NULL. Ranges must not
-/// overlap.
+/// The elements of a pass: rows of weights, and of what the optimizer remembers, `step` elements apart,
+/// those of the gradient `gradient_step`.
+typedef struct ck_block {
+  size_t rows, columns, step, gradient_step;
+} ck_block;
+
+/// A pass over a block; vectors that a rule does not have may be NULL. Ranges must not overlap.
 typedef void (*ck_update_function)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
+    void *weights, const void *gradient, void *first, void *second, const ck_block *block,
     const ck_update *how);
 
 /// The passes over one type of element, at one level. All levels give the same bits, so that ranks on

@@ -44,8 +44,8 @@ INLINE line NAME(adam_rule)(line w, line g, line *first, line *second, NAME(coef
 // that sum is not finite is each looked at.
 
 /// Single numbers, each as a line, by a rule that remembers `vectors` vectors. Rule and vectors are always
-/// constants, here and below. Returns whether the sum of the new weights is not finite.
-INLINE int NAME(update_singly)(
+/// constants, here and below. Returns the sum of the new weights.
+INLINE element NAME(update_singly)(
     NAME(rule) *rule, const int vectors, element *w, const element *g, element *v, element *s,
     size_t from, size_t to, NAME(coefficients) n) {
   element seen = 0;
@@ -58,10 +58,10 @@ INLINE int NAME(update_singly)(
     if (vectors > 1) s[i] = second[0];
     seen += w[i];
   }
-  return seen - seen != 0;
+  return seen;
 }
 
-INLINE int NAME(update_lines)(
+INLINE line NAME(update_lines)(
     NAME(rule) *rule, const int vectors, element *w, const element *g, element *v, element *s,
     size_t from, size_t to, NAME(coefficients) n, const int streams) {
   line seen = (line)(0);
@@ -78,59 +78,58 @@ INLINE int NAME(update_lines)(
       LINE_AT(w + i) = fresh;
     seen += fresh;
   }
-  int any = 0;
-  for (size_t i = 0; i < LINE; i++) any |= seen[i] - seen[i] != 0;
-  return any;
+  return seen;
 }
 
 INLINE void NAME(update)(
     NAME(rule) *rule, const int vectors, void *weights, const void *gradient, void *first,
-    void *second, size_t count, const ck_update *how) {
+    void *second, const ck_block *block, const ck_update *how) {
   const NAME(coefficients) n = {
       (element)how->scale,       (element)how->decay,       (element)how->shrink,
       (element)how->keep,        (element)how->gain,        (element)how->second_keep,
       (element)how->second_gain, (element)how->rate,        (element)how->root,
       (element)how->epsilon};
-  size_t start = how->streams ? -(uintptr_t)weights % LINE_BYTES / sizeof(element) : 0;
-  if (start > count) start = count;
-  const size_t end = start + (count - start) / LINE * LINE;
-  int any = NAME(update_singly)(rule, vectors, weights, gradient, first, second, 0, start, n);
-  if (how->streams)
-    any |= NAME(update_lines)(rule, vectors, weights, gradient, first, second, start, end, n, 1);
-  else
-    any |= NAME(update_lines)(rule, vectors, weights, gradient, first, second, start, end, n, 0);
-  any |= NAME(update_singly)(rule, vectors, weights, gradient, first, second, end, count, n);
+  element *w = weights, *v = first, *s = second;
+  const element *g = gradient;
+  const size_t count = block->columns;
+  line seen = (line)(0);
+  element seen_singly = 0;
+  for (size_t row = 0; row < block->rows; row++) {
+    size_t start = how->streams ? -(uintptr_t)w % LINE_BYTES / sizeof(element) : 0;
+    if (start > count) start = count;
+    const size_t end = start + (count - start) / LINE * LINE;
+    seen_singly += NAME(update_singly)(rule, vectors, w, g, v, s, 0, start, n);
+    if (how->streams)
+      seen += NAME(update_lines)(rule, vectors, w, g, v, s, start, end, n, 1);
+    else
+      seen += NAME(update_lines)(rule, vectors, w, g, v, s, start, end, n, 0);
+    seen_singly += NAME(update_singly)(rule, vectors, w, g, v, s, end, count, n);
+    w += block->step, g += block->gradient_step;
+    if (vectors > 0) v += block->step;
+    if (vectors > 1) s += block->step;
+  }
+  int any = seen_singly - seen_singly != 0;
+  for (size_t i = 0; i < LINE; i++) any |= seen[i] - seen[i] != 0;
   if (!any || !how->not_finite) return;
-  const element *w = weights;
-  for (size_t i = 0; i < count; i++)
-    if (w[i] - w[i] != 0) *how->not_finite = 1;
+  w = weights;
+  for (size_t row = 0; row < block->rows; row++, w += block->step)
+    for (size_t i = 0; i < count; i++)
+      if (w[i] - w[i] != 0) *how->not_finite = 1;
 }
 
-static void NAME(update_sgd)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  NAME(update)(NAME(sgd_rule), 0, weights, gradient, first, second, count, how);
-}
-static void NAME(update_momentum)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  NAME(update)(NAME(momentum_rule), 1, weights, gradient, first, second, count, how);
-}
-static void NAME(update_nesterov)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  NAME(update)(NAME(nesterov_rule), 1, weights, gradient, first, second, count, how);
-}
-static void NAME(update_adagrad)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  NAME(update)(NAME(adagrad_rule), 1, weights, gradient, first, second, count, how);
-}
-static void NAME(update_adam)(
-    void *weights, const void *gradient, void *first, void *second, size_t count,
-    const ck_update *how) {
-  NAME(update)(NAME(adam_rule), 2, weights, gradient, first, second, count, how);
-}
+#define UPDATE(RULE, VECTORS)                                                            \
+  static void NAME(update_##RULE)(                                                      \
+      void *weights, const void *gradient, void *first, void *second,                   \
+      const ck_block *block, const ck_update *how) {                                    \
+    NAME(update)                                                                        \
+    (NAME(RULE##_rule), VECTORS, weights, gradient, first, second, block, how);         \
+  }
+UPDATE(sgd, 0)
+UPDATE(momentum, 1)
+UPDATE(nesterov, 1)
+UPDATE(adagrad, 1)
+UPDATE(adam, 2)
+#undef UPDATE
 
 static double NAME(sum_of_squares)(const void *values, size_t count) {
   // 32 sums, whatever the width of the level's vectors: the order of additions is part of the result.

@@ -4,12 +4,12 @@
 // from memory. It is rearranged a panel at a time into scratch memory that fits the second-level cache,
 // and the next panel is fetched while this one is multiplied.
 
-/// Memory wanted soon: `rows` of `lines` cache lines each, `step` bytes apart, and as many that lie `beside`
-/// bytes on. Lines past its end may be asked for: a prefetch of what is not there does nothing.
+/// Memory wanted soon: `rows` of `lines` cache lines each, `step` bytes apart, and as many that lie `first` and
+/// `second` bytes on. Lines past its end may be asked for: a prefetch of what is not there does nothing.
 typedef struct {
   const char *at;
   size_t step, rows, lines;
-  ptrdiff_t beside;
+  ptrdiff_t first, second;
 } NAME(fetch);
 
 typedef element NAME(quad) __attribute__((ext_vector_type(4)));
@@ -57,7 +57,8 @@ INLINE void NAME(product_tile)(
     if (next->rows > 0) next->rows--, next->at += next->step;
     for (; j < end; j++, ahead += LINE_BYTES) {
       __builtin_prefetch(ahead, 0, 2);
-      __builtin_prefetch(ahead + next->beside, 0, 2);
+      __builtin_prefetch(ahead + next->first, 0, 2);
+      __builtin_prefetch(ahead + next->second, 0, 2);
       vector b[TILE_VECTORS];
       UNROLL for (size_t v = 0; v < vectors; v++) b[v] = LOAD(panel + v * LANES);
       const element a[TILE_ROWS] = {a0[j], a1[j], a2[j], a3[j], a4[j], a5[j]};
@@ -114,7 +115,7 @@ INLINE void NAME(product_columns)(
 
 /// All rows times a panel of at most `CK_PANEL` columns.
 static void NAME(product_panel)(
-    NAME(fetch) next, const element *left, size_t rows, size_t inner, size_t step, const element *panel,
+    NAME(fetch) *next, const element *left, size_t rows, size_t inner, size_t step, const element *panel,
     const element *start, int adds, int streams, element *out, size_t out_step, size_t columns) {
   const size_t width = ROUNDED(columns);
   for (size_t c = 0; c < columns;) {
@@ -124,7 +125,7 @@ static void NAME(product_panel)(
     const element *first = start ? start + c : NULL;
 #define COLUMNS(V)                                                                              \
   NAME(product_columns)(                                                                        \
-      &next, left, rows, inner, step, panel + c, width, first, V, adds, streams, out + c,        \
+      next, left, rows, inner, step, panel + c, width, first, V, adds, streams, out + c,        \
       out_step, there)
     WITH_VECTORS(vectors, COLUMNS)
 #undef COLUMNS
@@ -190,12 +191,12 @@ static void NAME(product_transposed)(
       const int below = c + CK_PANEL < columns;
       const size_t next_row = below ? c + CK_PANEL : 0, next_k = below ? k : k + depth;
       NAME(fetch) next = {(const char *)(right + next_row * inner + next_k), inner * sizeof(element), 0,
-                    depth * sizeof(element) / LINE_BYTES + 1, 0};
+                    depth * sizeof(element) / LINE_BYTES + 1, 0, 0};
       if (next_k < inner) {
         next.rows = columns - next_row < CK_PANEL ? columns - next_row : CK_PANEL;
       }
       NAME(product_panel)(
-          next, left + k, rows, depth, inner, panel, start ? start + c : NULL, k > 0, 0, out + c,
+          &next, left + k, rows, depth, inner, panel, start ? start + c : NULL, k > 0, 0, out + c,
           columns, count);
     }
   }
@@ -222,10 +223,10 @@ static void NAME(product_straight)(
         // Each panel's product fetches one half of the rows.
         const size_t from = next_k + (c ? BLOCK / 2 : 0);
         NAME(fetch) next = {(const char *)(right + from * columns + next_column),
-                      columns * sizeof(element), 0, GROUP * sizeof(element) / LINE_BYTES, 0};
+                      columns * sizeof(element), 0, GROUP * sizeof(element) / LINE_BYTES, 0, 0};
         if (from < inner) next.rows = inner - from < BLOCK / 2 ? inner - from : BLOCK / 2;
         NAME(product_panel)(
-            next, left + k, rows, depth, inner, panels + c * depth,
+            &next, left + k, rows, depth, inner, panels + c * depth,
             start ? start + group + c : NULL, k > 0, 0, out + group + c, columns, count);
       }
     }
@@ -268,40 +269,40 @@ static void NAME(outer_product)(
   const int streams = !keep && right_columns % LANES == 0 &&
                       (uintptr_t)to % VECTOR_BYTES == 0 &&
                       left_columns * right_columns * sizeof(element) >= STREAM_FROM;
-  const NAME(fetch) nothing = {(const char *)panels, 0, 0, SIZE_MAX, 0};
+  NAME(fetch) nothing = {(const char *)panels, 0, 0, SIZE_MAX, 0, 0};
   for (size_t block = 0; block < left_columns; block += NAME(outer_block)) {
     const size_t left_over = left_columns - block;
     const size_t many = left_over < NAME(outer_block) ? left_over : NAME(outer_block);
     for (size_t c = 0; c < right_columns; c += CK_PANEL) {
       const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
       NAME(product_panel)(
-          nothing, turned + block * rows, many, rows, rows, panels + c * rows, NULL, keep, streams,
+          &nothing, turned + block * rows, many, rows, rows, panels + c * rows, NULL, keep, streams,
           to + block * right_columns + c, right_columns, count);
     }
   }
   if (streams) ck_end_streams();
 }
 
+/// The rows of a product to which an optimizer's step is applied at once.
+#define UPDATE_ROWS (4 * TILE_ROWS)
+
 /// A tile of the product, whose place is `at`, and the optimizer's step with it while it is in the
 /// nearest cache. What the step reads is fetched while the tile is computed.
 static void NAME(update_tile)(
     const element *turned, size_t rows, size_t inner, const element *panel, size_t columns, size_t at,
     size_t width, const ck_step *step) {
-  element tile[TILE_ROWS * CK_PANEL];
+  element tile[UPDATE_ROWS * CK_PANEL];
   element *weights = (element *)step->weights + at;
   element *first = step->first ? (element *)step->first + at : NULL;
   element *second = step->second ? (element *)step->second + at : NULL;
-  const NAME(fetch) next = {(const char *)weights, width * sizeof(element), rows,
+  NAME(fetch) next = {(const char *)weights, width * sizeof(element), rows,
                       (columns * sizeof(element) + LINE_BYTES - 1) / LINE_BYTES,
-                      first ? (const char *)first - (const char *)weights : 0};
+                      first ? (const char *)first - (const char *)weights : 0,
+                      second ? (const char *)second - (const char *)weights : 0};
   NAME(product_panel)(
-      next, turned, rows, inner, inner, panel, NULL, 0, 0, tile, CK_PANEL, columns);
-  for (size_t row = 0; row < rows; row++) {
-    const size_t place = row * width;
-    step->update(
-        weights + place, tile + row * CK_PANEL, first ? first + place : NULL,
-        second ? second + place : NULL, columns, &step->how);
-  }
+      &next, turned, rows, inner, inner, panel, NULL, 0, 0, tile, CK_PANEL, columns);
+  const ck_block block = {rows, columns, width, CK_PANEL};
+  step->update(weights, tile, first, second, &block, &step->how);
 }
 
 static void NAME(outer_update)(
@@ -315,9 +316,9 @@ static void NAME(outer_update)(
     const size_t end = block + (left_over < NAME(outer_block) ? left_over : NAME(outer_block));
     for (size_t c = 0; c < right_columns; c += CK_PANEL) {
       const size_t count = right_columns - c < CK_PANEL ? right_columns - c : CK_PANEL;
-      for (size_t row = block; row < end; row += TILE_ROWS) {
+      for (size_t row = block; row < end; row += UPDATE_ROWS) {
         NAME(update_tile)(
-            turned + row * rows, end - row < TILE_ROWS ? end - row : TILE_ROWS, rows, panels + c * rows, count,
+            turned + row * rows, end - row < UPDATE_ROWS ? end - row : UPDATE_ROWS, rows, panels + c * rows, count,
             row * right_columns + c, right_columns, step);
       }
     }
@@ -325,5 +326,6 @@ static void NAME(outer_update)(
 }
 
 #undef QUAD
+#undef UPDATE_ROWS
 #undef STREAM
 #undef STREAM_FROM
