@@ -2,11 +2,11 @@ public import AllReduceMPI
 public import AllReduceNN
 
 extension DataError: ExitCoded {
-  /// 65: bad input data.
+  /// The exit code 65: bad input data.
   public var exitCode: Int32 { 65 }
 }
 
 extension OutputError: ExitCoded {
-  /// 70: no fault of the input.
+  /// The exit code 70: output could not be written, through no fault of the input.
   public var exitCode: Int32 { 70 }
 }

@@ -1,43 +1,43 @@
 /// A JSON value whose objects keep the order of their keys.
 package enum JSONValue: Sendable {
-  /// A value that was not measured.
+  /// JSON's `null`, for a value that was not measured.
   case null
-  /// True or false.
+  /// `true` or `false`.
   case boolean(Bool)
-  /// A whole number.
+  /// An integer.
   case integer(Int)
-  /// A number, written so that reading it gives the same bits; null unless finite.
+  /// A floating-point number, written so that reading it gives the same bits; `null` if it is NaN or infinite.
   case number(Double)
-  /// A text.
+  /// A string.
   case text(String)
-  /// Values in order.
+  /// An array of values, in order.
   case list([JSONValue])
-  /// Values by name, in this order.
+  /// An object, whose members are written in this order.
   case object([(String, JSONValue)])
 
-  /// A number, or null for nil.
+  /// Returns a number, or `.null` if `value` is nil.
   package static func number(orNull value: Double?) -> JSONValue {
     value.map { .number($0) } ?? .null
   }
 
-  /// A list of numbers.
+  /// Returns a list of floating-point numbers.
   package static func numbers(_ values: [Double]) -> JSONValue {
     .list(values.map { .number($0) })
   }
 
-  /// A list of whole numbers.
+  /// Returns a list of integers.
   package static func integers(_ values: [Int]) -> JSONValue {
     .list(values.map { .integer($0) })
   }
 
-  /// The value as json, on one line but for the members of the outermost object.
+  /// Returns the value as JSON. An outermost object has one line per member; everything else is on one line.
   package func encoded() -> String {
     guard case .object(let members) = self else { return inline }
     let lines = members.map { "  \(JSONValue.quoted($0.0)): \($0.1.inline)" }
     return "{\n" + lines.joined(separator: ",\n") + "\n}"
   }
 
-  /// The value as json on one line.
+  /// Returns the value as JSON on one line.
   package func encodedOnOneLine() -> String { inline }
 
   private var inline: String {

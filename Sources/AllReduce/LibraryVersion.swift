@@ -1,2 +1,2 @@
-/// The library's version, as CHANGELOG.md names it.
+/// The library's version, as in CHANGELOG.md.
 package let libraryVersion = "0.2"

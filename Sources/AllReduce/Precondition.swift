@@ -1,7 +1,9 @@
 internal import AllReduceMPI
 
-/// The same as in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it
-/// would take Swift's, which drops the sentence in a release build.
+/// Ends the process with `message`, in release builds too, unless `condition` holds.
+///
+/// Each module has its own copy of AllReduceMPI's function: an import applies to one file, and a file that lacks the
+/// import would silently use Swift's `precondition`, which drops the message in a release build.
 @inlinable @inline(__always)
 func precondition(
   _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String,
@@ -10,7 +12,7 @@ func precondition(
   if !condition() { preconditionFailure(message(), file: file, line: line) }
 }
 
-/// Same as ``precondition(_:_:file:line:)``, with a condition that never holds.
+/// Ends the process with `message`, in release builds too.
 @usableFromInline @inline(never)
 func preconditionFailure(
   _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line

@@ -1,11 +1,10 @@
 internal import CMPI
 
 extension Communicator {
-  /// Runs `work` on every rank and makes its success common knowledge: if it throws on any rank,
-  /// every rank throws what it threw on the lowest such rank.
+  /// Runs `work` on every rank. If it throws on any rank, every rank throws the error of the lowest such rank.
   ///
-  /// Collective. Use it where one rank may fail alone, such as reading a file: without it the others
-  /// would wait for that rank forever. Cost: one all-reduce of one integer; on failure two broadcasts.
+  /// Collective. Use it where one rank may fail alone, such as when it reads a file: otherwise the other ranks would
+  /// wait for that rank forever. Cost: one barrier and one all-reduce of one integer; on failure three broadcasts more.
   ///
   /// - Throws: ``AgreedError``, the same on every rank. `MPI.run` prints it once.
   public func agreeing<Result>(_ work: () throws -> Result) throws -> Result {
@@ -35,7 +34,7 @@ extension Communicator {
     throw AgreedError(rank: Int(lowest), message: text, exitCode: exitCode)
   }
 
-  /// Gives every rank the text that the root has. Collective. `MPI_Bcast`
+  /// Sends the root's text to every rank, and returns it. Collective. `MPI_Bcast`
   ///
   /// - Throws: ``MPIError``.
   public func broadcast(_ text: String, from root: Int) throws -> String {
@@ -44,7 +43,7 @@ extension Communicator {
     return try share(text, from: root)
   }
 
-  /// Same as ``broadcast(_:from:)``, of ranks that have just met.
+  /// Same as ``broadcast(_:from:)``, for ranks that have just synchronized.
   private func share(_ text: String, from root: Int) throws -> String {
     var bytes = Array(text.utf8)
     var count = Int64(bytes.count)

@@ -1,10 +1,10 @@
 internal import CMPI
 
 extension Communicator {
-  /// Duplicates a communicator that the program made with MPI directly; the copy has the same ranks.
+  /// Creates a duplicate of a communicator that the program made with MPI directly; the duplicate has the same ranks.
   ///
-  /// Collective over its ranks, in ``MPI/run(over:threading:_:)``. The original stays the program's own. Messages
-  /// on one are never received on the other; the original's error handler is unchanged.
+  /// Collective over the communicator's ranks, inside ``MPI/run(over:threading:_:)``. The program still owns the
+  /// original, whose error handler is unchanged. Messages sent on one of the two are never received on the other.
   ///
   /// - Parameter handle: An `MPI_Comm` of Open MPI, an intracommunicator among ranks of the job.
   /// - Throws: ``MPIError``; ``AgreedError`` if a host has too little memory.
@@ -19,8 +19,8 @@ extension Communicator {
     try self.init(owning: try MPI.duplicate(handle), id: try Communicator.freshID(over: handle))
   }
 
-  /// A number that is the same on all ranks of a communicator, and no other communicator's: its lowest rank
-  /// counts those that it began.
+  /// Returns a number that is the same on all ranks of a communicator and that no other communicator has. Its rank 0
+  /// makes the number from the count of communicators that it has duplicated, and broadcasts it.
   private static func freshID(over handle: OpaquePointer) throws(MPIError) -> UInt64 {
     let runtime = MPI.current
     runtime.duplicateCount += 1

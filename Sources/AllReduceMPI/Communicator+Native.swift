@@ -1,13 +1,13 @@
 internal import CMPI
 
-/// MPI's own collectives, blocking inside MPI under the watchdog's eye; large counts are cut into
-/// pieces that MPI can count.
+/// MPI's own collectives, which block inside MPI while the watchdog watches. Large counts are split into pieces that
+/// MPI can count.
 ///
-/// All ranks first meet (``meet(_:)``): they find out that they make the same call, and that none of
-/// them waits elsewhere for something that this rank would have to move, since nothing moves inside
-/// MPI. Functions called "bare" do not, for ranks that have just met, and for yardsticks.
+/// All ranks first synchronize (``meet(_:)``) and check that they make the same call. No rank then waits elsewhere for
+/// progress that this rank would have to make, which matters because nothing else progresses inside MPI. Functions
+/// named "bare" skip this step: they are for ranks that have just synchronized, and for benchmarks.
 extension Communicator {
-  /// `MPI_Allreduce` in place, with operations that lose no NaN. Collective.
+  /// Reduces elements in place with `MPI_Allreduce`; the operations lose no NaN. Collective.
   package func allReduceNatively(
     _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation,
     name: UInt64 = 0
@@ -16,7 +16,7 @@ extension Communicator {
     try allReduceBare(base, count: count, type: type, operation: operation)
   }
 
-  /// Same as ``allReduceNatively(_:count:type:operation:name:)``, without meeting.
+  /// Same as ``allReduceNatively(_:count:type:operation:name:)``, without the synchronization before it.
   package func allReduceBare(
     _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation
   ) throws(MPIError) {
@@ -31,7 +31,7 @@ extension Communicator {
     }
   }
 
-  /// `MPI_Reduce` in place on the root. Collective.
+  /// Reduces elements to the root, in place there, with `MPI_Reduce`. Collective.
   package func reduceNatively(
     _ base: UnsafeMutableRawPointer?, count: Int, type: ScalarType, operation: ReductionOperation,
     to root: Int, name: UInt64 = 0
@@ -51,7 +51,7 @@ extension Communicator {
     }
   }
 
-  /// `MPI_Bcast` of bytes. Collective.
+  /// Broadcasts the root's bytes with `MPI_Bcast`. Collective.
   package func broadcastNatively(
     _ bytes: UnsafeMutableRawBufferPointer, from root: Int, of type: ScalarType? = nil,
     name: UInt64 = 0
@@ -63,7 +63,7 @@ extension Communicator {
     try broadcastBare(bytes, from: root)
   }
 
-  /// Same as ``broadcastNatively(_:from:name:)``, without meeting.
+  /// Same as ``broadcastNatively(_:from:of:name:)``, without the synchronization before it.
   func broadcastBare(
     _ bytes: UnsafeMutableRawBufferPointer, from root: Int
   ) throws(MPIError) {
@@ -77,11 +77,11 @@ extension Communicator {
     }
   }
 
-  /// One number of each rank, on every rank (`MPI_Allgather`). Collective.
+  /// All-gathers one number per rank (`MPI_Allgather`). Collective.
   ///
   /// - Parameters:
   ///   - value: This rank's number.
-  ///   - call: The call that it is a part of.
+  ///   - call: The call that the all-gather belongs to, which the ranks compare.
   /// - Returns: All ranks' numbers, in rank order.
   /// - Throws: ``MPIError``.
   package func allGatherNatively(
@@ -91,8 +91,8 @@ extension Communicator {
     return try allGatherBare([value]).map { $0[0] }
   }
 
-  /// A row of numbers of each rank, on every rank (`MPI_Allgather`). Collective over ranks that have
-  /// just met; all rows have the same length.
+  /// All-gathers a row of numbers from each rank (`MPI_Allgather`). Collective over ranks that have just synchronized;
+  /// all rows have the same length.
   package func allGatherBare(_ words: [Int]) throws(MPIError) -> [[Int]] {
     let row = words.map { Int64($0) }
     var all = [Int64](repeating: 0, count: row.count * size)
@@ -110,8 +110,8 @@ extension Communicator {
     }
   }
 
-  /// `MPI_Reduce_scatter`; this rank's block of the result goes to its place in the vector.
-  /// Collective.
+  /// Reduces a vector and scatters the result with `MPI_Reduce_scatter`. This rank's block of the result is written to
+  /// its place in the vector. Collective.
   package func reduceScatterNatively(
     _ base: UnsafeMutableRawPointer, counts: [Int], type: ScalarType, operation: ReductionOperation,
     name: UInt64 = 0
@@ -132,7 +132,7 @@ extension Communicator {
     (base + counts[..<rank].reduce(0, +) * type.stride).copyMemory(from: block, byteCount: bytes)
   }
 
-  /// `MPI_Allgatherv` in place. Collective.
+  /// All-gathers the ranks' blocks in place with `MPI_Allgatherv`. Collective.
   package func allGatherNatively(
     _ base: UnsafeMutableRawPointer?, counts: [Int], type: ScalarType, name: UInt64 = 0
   ) throws {
@@ -148,15 +148,16 @@ extension Communicator {
     try MPIError.check(code, "MPI_Allgatherv")
   }
 
-  /// `MPI_Gatherv`. Collective.
+  /// Gathers all ranks' elements on the root with `MPI_Gatherv`. Collective.
   ///
   /// - Parameters:
   ///   - values: This rank's elements.
-  ///   - all: The root's memory.
-  ///   - counts: The elements of each rank.
-  ///   - starts: Where each rank's begin in the root's memory; nil for one after the other.
-  ///   - type: What they are.
-  ///   - root: The rank that gets them.
+  ///   - all: The root's memory for the elements of all ranks.
+  ///   - counts: The number of elements of each rank.
+  ///   - starts: The index of each rank's first element in the root's memory; nil to store the ranks' elements one
+  ///     after another.
+  ///   - type: The type of the elements.
+  ///   - root: The rank that receives the elements.
   ///   - name: The call's name.
   /// - Throws: ``MPIError``.
   package func gatherNatively(
@@ -177,7 +178,7 @@ extension Communicator {
     try MPIError.check(code, "MPI_Gatherv")
   }
 
-  /// `MPI_Scatterv`. Collective.
+  /// Scatters the root's elements to all ranks with `MPI_Scatterv`. Collective.
   package func scatterNatively(
     _ all: UnsafeRawPointer?, counts: [Int], into mine: UnsafeMutableRawBufferPointer,
     type: ScalarType, from root: Int, name: UInt64 = 0
@@ -195,7 +196,8 @@ extension Communicator {
     try MPIError.check(code, "MPI_Scatterv")
   }
 
-  /// `MPI_Alltoall`. Collective.
+  /// Sends `countPerRank` elements to each rank and receives the same number from each, with `MPI_Alltoall`.
+  /// Collective.
   package func allToAllNatively(
     _ values: UnsafeRawPointer?, into received: UnsafeMutableRawPointer?, countPerRank: Int,
     type: ScalarType, name: UInt64 = 0
@@ -213,7 +215,7 @@ extension Communicator {
     try MPIError.check(code, "MPI_Alltoall")
   }
 
-  /// A number for a list of counts, which ranks compare in place of the list.
+  /// Returns a hash of a list of counts, which ranks compare in place of the list.
   private func hash(of counts: [Int]) -> Int {
     let hash = counts.reduce(1 as UInt64) {
       Call.fold($0 ^ UInt64(bitPattern: Int64($1)), 0x9E37_79B9_7F4A_7C15) &+ 1
@@ -221,7 +223,7 @@ extension Communicator {
     return Int(hash >> 2)
   }
 
-  /// Counts and offsets as MPI takes them, in 32 bits.
+  /// Returns the counts and their offsets in 32 bits, as MPI takes them.
   private func countsAndStarts(_ counts: [Int]) -> (counts: [Int32], starts: [Int32]) {
     let total = counts.reduce(0, +)
     precondition(

@@ -1,13 +1,13 @@
 internal import CMPI
 
 extension Communicator {
-  /// The communicator of those ranks that gave the same colour, ordered by key, then by rank.
+  /// Creates a communicator of the ranks that gave the same colour, ordered by key, then by rank.
   ///
   /// Collective: every rank of this communicator must call it.
   ///
   /// - Parameters:
   ///   - color: The number of the group that this rank joins, not negative.
-  ///   - key: The order in the group; nil keeps the present order.
+  ///   - key: The number by which the group's ranks are ordered; nil keeps the present order.
   /// - Returns: The communicator of this rank's colour.
   /// - Throws: ``MPIError``.
   ///
@@ -19,7 +19,7 @@ extension Communicator {
     return part
   }
 
-  /// Same as ``split(color:key:)``, where ranks that give no colour join no group and get nil.
+  /// Same as ``split(color:key:)``, but ranks that give no colour join no group and get nil.
   public func split(optionalColor color: Int?, key: Int? = nil) throws -> Communicator? {
     precondition(
       (0...Int(Int32.max)).contains(color ?? 0),
@@ -39,7 +39,7 @@ extension Communicator {
     return try Communicator(owning: part, id: id)
   }
 
-  /// The communicator of the ranks that can share memory with this one: those of its host.
+  /// Creates a communicator of the ranks that can share memory with this rank: the ranks of its host.
   ///
   /// Collective. `MPI_Comm_split`
   public func splitByHost() throws -> Communicator {
@@ -55,7 +55,7 @@ extension Communicator {
     return try Communicator(owning: part!, id: id)
   }
 
-  /// A communicator of the same ranks whose messages and collectives are separate from this one's.
+  /// Creates a communicator of the same ranks, whose messages and collectives are separate from this communicator's.
   ///
   /// Collective. `MPI_Comm_dup`
   public func duplicate() throws -> Communicator {
@@ -68,15 +68,16 @@ extension Communicator {
     return try Communicator(owning: copy!, id: id)
   }
 
-  /// A number for a communicator made of this one: the same on all its ranks, and no other's. No
-  /// messages: the ranks have just agreed on the call that makes it.
+  /// Returns a number for a communicator that is made from this one: the same on all its ranks, and different from
+  /// every other communicator's. Sends no messages, because the ranks have just agreed on the call that makes the
+  /// communicator.
   private func childID(_ part: UInt64) -> UInt64 {
     let call = Call.fold(agreement.id ^ 0xA076_1D64_78BD_642F, madeCount &+ 0xE703_7ED1_A0B4_28DB)
     madeCount += 1
     return Call.fold(call, part ^ 0x8EBC_6AF0_9C88_C6E3) | 1
   }
 
-  /// Frees MPI's communicators that all ranks have released, among those whose ranks are all here.
-  /// Collective.
+  /// Frees the MPI communicators that all their ranks have released, among those whose ranks all belong to this
+  /// communicator. Collective.
   private func buryTheDead() throws { try MPI.graveyard?.bury(over: self) }
 }

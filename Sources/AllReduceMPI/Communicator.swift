@@ -2,11 +2,11 @@ internal import CMPI
 
 /// A group of ranks that exchange messages among themselves only.
 ///
-/// All ranks of the group must call its collective operations in the same order. A communicator
-/// belongs to the thread that runs `MPI.run` and must not outlive it.
+/// All ranks of the group must call its collective operations in the same order. A communicator belongs to the thread
+/// that runs `MPI.run` and must not outlive it.
 ///
-/// Making one is collective, as is (by MPI's rules) releasing one: a program that
-/// releases communicators at the same place on every rank meets the rule by itself.
+/// Creating a communicator is collective. Releasing one is not: the library frees MPI's communicator later, once all
+/// its ranks have released it.
 public final class Communicator {
   /// This process's number in the group, from 0.
   public let rank: Int
@@ -17,50 +17,50 @@ public final class Communicator {
   /// The name of the machine that this rank runs on (`MPI_Get_processor_name`).
   package let processorName: String
 
-  /// The ranks of the group as ranks of the whole job, in rank order.
+  /// The world ranks of the group's ranks, in rank order.
   package let worldRanks: [Int]
   /// The ranks on each host, ascending; hosts are ordered by their lowest rank.
   package let hosts: [[Int]]
 
-  /// A place where the AllReduce module keeps what belongs to this communicator (schedules, staging
-  /// memory). It lives as long as the communicator does. In memory of its own: a class's properties would be
-  /// checked at every access.
+  /// A place where the AllReduce module keeps data of this communicator (schedules, staging memory). The data lives as
+  /// long as the communicator. The place is in separate memory, because accesses to a class's properties are checked
+  /// each time.
   package let attachment: UnsafeMutablePointer<AnyObject?>
-  /// A part of the attachment that is a value of addresses and numbers alone; nil before it is made.
-  /// To read it counts no references and checks no access, which together took a fifth of a small
-  /// reduction's time.
+  /// The address of the part of the attachment that consists only of addresses and numbers; nil before it is made.
+  /// Reading it counts no references and checks no access, which together took a fifth of a small reduction's time.
   package let shortcut: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
   /// Checks that all ranks make the same calls.
   package let agreement: Agreement
   /// Counts this communicator's calls.
   package let counter: CallCounter
-  /// The ranks on this host and their lines; nil where there is one rank.
+  /// The ranks on this host and their shared memory lines; nil if the communicator has one rank.
   package private(set) var hostGroup: HostGroup?
-  /// How many communicators have been made of this one.
+  /// The number of communicators that have been made from this one.
   var madeCount: UInt64 = 0
   private lazy var meeting = Meeting(on: self)
 
-  /// Messages of the user and MPI's own collectives.
+  /// The MPI communicator of the user's messages.
   let handle: MPI_Comm
-  /// Messages of the library: nothing a user sends can be mistaken for them.
+  /// The MPI communicator of the library's messages and of MPI's own collectives: no message of a user can be mistaken
+  /// for one of these.
   let internalHandle: MPI_Comm
 
-  /// Counts what this rank sends here.
+  /// Counts the bytes that this rank sends on this communicator.
   let meter: TrafficMeter
   package let engine: ProgressEngine
   let watchdog: Watchdog
-  /// The largest number of elements that one MPI call may move; more are split. A test may lower it.
+  /// The largest count that one MPI call may take; larger counts are split. A test may lower it.
   package var largestCount = 1 << 28
-  /// Started receives of the user that have not met their message.
+  /// The user's receives that have been started and whose messages have not arrived yet.
   let receives = ReceiveQueue()
 
-  /// Takes ownership of `handle`. Collective over its ranks, which have all come here.
+  /// Creates a communicator that owns `handle`. Collective over the ranks of `handle`, which have just synchronized.
   ///
   /// - Parameters:
   ///   - handle: An MPI communicator.
-  ///   - id: The same on all its ranks, and no other communicator's.
-  /// - Throws: ``MPIError``; ``AgreedError`` if the host has no memory for it.
+  ///   - id: A number that is the same on all its ranks and that no other communicator has.
+  /// - Throws: ``MPIError``; ``AgreedError`` if a host has too little memory.
   init(owning handle: MPI_Comm, id: UInt64) throws {
     let runtime = MPI.current
     engine = runtime.engine
@@ -98,10 +98,10 @@ public final class Communicator {
     }
   }
 
-  /// Nothing is released that needs other ranks: MPI's communicators are freed when the job ends, or at the
-  /// next call that makes a communicator of all ranks of this one (``Graveyard``).
+  /// Releases nothing that needs other ranks: MPI's communicators are freed when the job ends, or when a communicator
+  /// that contains all ranks of this one makes another communicator (``Graveyard``).
   deinit {
-    // Messages of a failed call may still arrive in what the attachment holds.
+    // Messages of a failed call may still arrive in memory that the attachment holds.
     if let attached = attachment.pointee { agreement.keepUntilSettled(attached) }
     if let hostGroup { agreement.keepUntilSettled(hostGroup) }
     attachment.deinitialize(count: 1).deallocate()
@@ -111,12 +111,12 @@ public final class Communicator {
     MPI.graveyard?.add(agreement, handle, internalHandle)
   }
 
-  /// Waits until every rank of the group has come here, moving everything in flight meanwhile.
+  /// Waits until every rank of the group has called this, and advances everything in flight meanwhile.
   ///
-  /// Collective. Cost: one step in shared memory where all ranks are on one host, else ⌈log₂ size⌉
-  /// messages of 32 bytes a rank.
+  /// Collective. Cost: one step in shared memory where all ranks are on one host, otherwise ⌈log₂ size⌉ messages of 32
+  /// bytes per rank.
   ///
-  /// - Throws: ``MPIError`` if ranks made a different call.
+  /// - Throws: ``MPIError`` if ranks made different calls.
   ///
   /// `MPI_Barrier`
   public func barrier() throws {
@@ -124,15 +124,15 @@ public final class Communicator {
     try counter.end()
   }
 
-  /// Runs a call that makes several calls; see ``Agreement/asOneCall(_:)``.
+  /// Runs `body`, whose calls count as one call of the program; see ``Agreement/asOneCall(_:)``.
   package func asOneCall<Result>(_ body: () throws -> Result) throws -> Result {
     size == 1 ? try body() : try agreement.asOneCall(body)
   }
 
-  /// Waits until every rank has come here with the same call, moving everything in flight meanwhile.
-  /// Afterwards a call that blocks inside MPI ends: no rank waits elsewhere. Collective.
+  /// Waits until every rank has called this with the same call, and advances everything in flight meanwhile. A call
+  /// that then blocks inside MPI does return, because no rank waits elsewhere. Collective.
   ///
-  /// - Throws: ``MPIError`` if ranks made a different call.
+  /// - Throws: ``MPIError`` if ranks made different calls.
   package func meet(_ call: Call) throws {
     if size == 1 { return }
     let ticket = try counter.begin(call)
@@ -151,14 +151,14 @@ public final class Communicator {
 
   /// Makes progress on everything that this rank has in flight, once, without waiting.
   ///
-  /// Call it between pieces of a long computation (a millisecond or less apart) so that reductions
-  /// that were started advance meanwhile: MPI and shared memory move only when a rank looks at them.
+  /// Call it between pieces of a long computation (a millisecond or less apart) so that reductions in flight advance
+  /// meanwhile: MPI and shared memory make progress only when a rank polls them.
   public func makeProgress() { engine.pollWhileComputing() }
 
-  /// Puts an operation that was started under the engine's care until it is waited for.
+  /// Adds a started operation to the engine, which advances it until it is waited for.
   package func add(_ operation: any InFlight) { engine.add(operation) }
 
-  /// Waits for an operation's end, moving everything in flight meanwhile.
+  /// Waits until an operation has ended, and advances everything in flight meanwhile.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
     do {
       try engine.wait(for: operation)
@@ -167,13 +167,13 @@ public final class Communicator {
     }
   }
 
-  /// Waits until an operation has ended; its error is thrown by the wait for its outcome.
+  /// Waits until an operation has ended, and throws nothing: the wait for the operation's outcome throws its error.
   package func waitQuietly<Operation: InFlight>(for operation: Operation) {
     try? engine.wait(for: operation)
   }
 
-  /// Waits a second at most for an operation that was released without a wait. If it has not ended by
-  /// then, it is abandoned, and all ranks' calls on this communicator that are under way fail.
+  /// Waits at most a second for an operation that was released without a wait. If it has not ended by then, it is
+  /// abandoned, and all calls in flight on this communicator fail on all ranks.
   package func letGo<Operation: InFlight>(of operation: Operation) {
     if engine.wait(for: operation, atMost: engine.patience) { return }
     engine.patience = 0

@@ -3,7 +3,7 @@ internal import CMPI
 extension MPI {
   /// The name and version of the MPI library, such as "Open MPI v4.1.4".
   ///
-  /// May be asked for at any time. `MPI_Get_library_version`, up to the first comma.
+  /// It may be read at any time. `MPI_Get_library_version`, up to the first comma.
   package static var libraryVersion: String {
     var length: Int32 = 0
     return withUnsafeTemporaryAllocation(

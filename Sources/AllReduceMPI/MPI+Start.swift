@@ -1,12 +1,13 @@
 internal import CKernels
 internal import CMPI
 
-/// How a process enters a job and leaves it.
+/// How a process joins a job and leaves it.
 extension MPI {
-  /// The thread that calls MPI (``ck_thread``); 0 while the library is not in a job.
+  /// The thread that calls MPI (`ck_thread`); 0 while the library is not in a job.
   nonisolated(unsafe) private static var ownThread: UInt = 0
 
-  /// Initialises MPI unless the program has; returns whether this call did. Collective.
+  /// Joins the job, and initialises MPI unless the program has done so. Returns whether this call initialised MPI.
+  /// Collective.
   package static func start(
     _ threading: ThreadLevel, over communicator: OpaquePointer? = nil
   ) throws(MPIError) -> Bool {
@@ -20,7 +21,7 @@ extension MPI {
     precondition(
       communicator == nil || initialized != 0,
       "MPI.run(over:) takes an MPI communicator, but MPI has not been initialised.")
-    // Before MPI starts: a rank that never comes keeps the others waiting in there.
+    // Before MPI starts: if a rank never starts, the others wait for it inside `MPI_Init_thread`.
     if let launch = Launch.current, communicator == nil { watchdog.start(size: launch.size) }
     if initialized == 0 { try initialize(threading) } else { try requireThreads(threading) }
     if Communicator.largestTag < Int(Int16.max) {
@@ -31,7 +32,7 @@ extension MPI {
     }
     var base = cmpi_comm_world()
     if initialized != 0 { base = try duplicate(communicator ?? cmpi_comm_world()) }
-    // From here on errors of MPI come back as codes, on every communicator made from this one.
+    // From here on MPI returns its errors as codes, on every communicator made from this one.
     MPI_Comm_set_errhandler(base, cmpi_errors_return())
     let size = Communicator.size(of: base!)
     watchdog.stage = .settingUp
@@ -61,7 +62,7 @@ extension MPI {
   private static func requireThreads(_ threading: ThreadLevel) throws(MPIError) {
     var (provided, isMain): (Int32, Int32) = (0, 0)
     try MPIError.check(MPI_Query_thread(&provided), "MPI_Query_thread")
-    // `MPI_Init` allows one thread, which is the one that calls this.
+    // `MPI_Init` allows one thread, which is the thread that calls this.
     if threading > .funneled { try require(threading, provided: provided) }
     try MPIError.check(MPI_Is_thread_main(&isMain), "MPI_Is_thread_main")
     precondition(
@@ -80,7 +81,7 @@ extension MPI {
     }
   }
 
-  /// `MPI_Comm_dup` under the watchdog's eye. Collective.
+  /// Duplicates a communicator with `MPI_Comm_dup`, while the watchdog watches. Collective.
   static func duplicate(_ communicator: MPI_Comm!) throws(MPIError) -> MPI_Comm {
     var copy: MPI_Comm?
     let code = Watchdog.shared.guarding("MPI_Comm_dup") { MPI_Comm_dup(communicator, &copy) }
@@ -88,19 +89,19 @@ extension MPI {
     return copy!
   }
 
-  /// A fresh communicator of all ranks. Collective.
+  /// Creates a communicator of all ranks. Collective.
   package static func world() throws -> Communicator {
     let runtime = current
     runtime.worldCount += 1
     return try Communicator(owning: try duplicate(runtime.base), id: runtime.worldCount)
   }
 
-  /// Keeps communicators that this rank releases; nil once MPI has ended.
+  /// The MPI communicators that this rank has released; nil outside of a job.
   static var graveyard: Graveyard? { runtime?.graveyard }
 
   /// Leaves the job after ``start(_:over:)``. Collective.
   ///
-  /// - Parameter finalizing: Whether MPI ends too.
+  /// - Parameter finalizing: Whether to finalise MPI too.
   /// - Throws: ``MPIError``.
   package static func finish(finalizing: Bool = true) throws(MPIError) {
     let watchdog = Watchdog.shared
@@ -131,7 +132,7 @@ extension MPI {
     )
   }
 
-  /// Ends the job with the sentence of a precondition.
+  /// Prints the message of a failed precondition and ends the job.
   private static func endForPrecondition(_ words: String) {
     let line = "error: \(Watchdog.shared.who): \(words)\n"
     if ck_thread() == ownThread { JobEnd.end(words: line, exitCode: 70, within: 2) }

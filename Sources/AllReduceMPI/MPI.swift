@@ -2,32 +2,32 @@ internal import CMPI
 
 /// The process's membership of an MPI job.
 public enum MPI {
-  /// The state of this rank while MPI is initialised.
+  /// The library's data on this rank while it is in a job.
   ///
-  /// Only the thread that called ``run(threading:_:)`` touches it (MPI is used funneled), so it
-  /// needs no lock; the compiler cannot know that.
+  /// Only the thread that called ``run(over:threading:_:)`` accesses it (MPI is used funneled), so it needs no lock;
+  /// the compiler cannot know that.
   nonisolated(unsafe) static var runtime: Runtime?
 
   final class Runtime {
     let engine: ProgressEngine
     let watchdog: Watchdog
     let who: String
-    /// The host of each world rank, as the lowest world rank there.
+    /// The host of each world rank, given as the lowest world rank on that host.
     let hostOfWorldRank: [Int]
-    /// The ways to share a host's memory, the first one to be tried first.
+    /// The ways to share a host's memory, in the order in which to try them.
     let hostMemoryWays: [HostMemoryWay]
-    /// The hosts and processes of the ranks.
+    /// The host and process of each rank.
     package let peers: Peers
-    /// The contents of the job's file of measured choices.
+    /// The contents of the job's file of measured choices (``TuningText``); nil if there is no file.
     let tuning: TuningText?
-    /// Communicators that this rank has released.
+    /// The communicators that this rank has released.
     let graveyard = Graveyard()
-    /// How many communicators of all ranks were made.
+    /// The number of communicators of all ranks that were made.
     var worldCount: UInt64 = 0
-    /// How many of the program's own communicators this rank has duplicated.
+    /// The number of the program's own communicators that this rank has duplicated.
     var duplicateCount: UInt64 = 0
 
-    /// MPI's communicator of the job's ranks: MPI_COMM_WORLD, or a duplicate of what the program gave.
+    /// MPI's communicator of the job's ranks: MPI_COMM_WORLD, or a duplicate where the program has initialised MPI.
     let base: MPI_Comm
 
     init(over base: MPI_Comm, host: String) throws(MPIError) {
@@ -58,27 +58,26 @@ public enum MPI {
     return runtime
   }
 
-  /// Runs `body` as one rank of the job: initialises MPI, hands over the communicator of all ranks,
-  /// and finalises when `body` returns.
+  /// Runs `body` as one rank of the job: initialises MPI, passes `body` the communicator of all ranks, and finalises
+  /// MPI when `body` returns.
   ///
-  /// Collective: every process of the job must call it, once. In a process that was started without
-  /// mpirun the world has one rank. If `body` throws, the error is printed on standard error with
-  /// the rank and host, and the whole job ends with the error's code (``ExitCoded``, else 70): the
-  /// other ranks may be waiting for this one and could never be reached otherwise. A barrier comes
-  /// before finalising.
+  /// Collective: every process of the job must call it, once. In a process that was started without mpirun, the world
+  /// has one rank. If `body` throws, the error is printed on standard error with the rank and host, and the whole job
+  /// ends with the error's exit code (``ExitCoded``, otherwise 70), because the other ranks may be waiting for this one
+  /// and could not be reached in any other way. All ranks synchronize in a barrier before MPI is finalised.
   ///
-  /// In a program that has called `MPI_Init` itself the library attaches to that: it neither initialises
-  /// nor finalises, leaves MPI_COMM_WORLD's error handler alone, releases what it allocated when `body`
-  /// returns, and may be run again. Call it from the thread that called `MPI_Init`.
+  /// In a program that has called `MPI_Init` itself, the library neither initialises nor finalises MPI, leaves
+  /// MPI_COMM_WORLD's error handler alone, and releases what it allocated when `body` returns; `MPI.run` may then be
+  /// called again. Call it from the thread that called `MPI_Init`.
   ///
   /// - Parameters:
-  ///   - communicator: An `MPI_Comm` of Open MPI; its ranks then form the job, and only they call this.
-  ///     It is duplicated and stays the program's own. Nil for MPI_COMM_WORLD.
+  ///   - communicator: An `MPI_Comm` of Open MPI, whose ranks form the job; only these ranks call this. The library
+  ///     duplicates it, and the program still owns it. Nil for MPI_COMM_WORLD.
   ///   - threading: The thread level that the program needs; the library itself needs `.funneled`.
   ///   - body: The program, given the communicator of all ranks. Communicators must not outlive it.
   /// - Returns: The result of `body`.
-  /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for, or if the
-  ///   launcher cannot start Open MPI's ranks: another MPI's, or srun without PMIx (exit code 64).
+  /// - Throws: ``MPIError`` if MPI cannot be initialised, or not with the thread level asked for, or if the launcher
+  ///   cannot start ranks of Open MPI, such as another MPI's launcher or srun without PMIx (exit code 64).
   ///
   /// `MPI_Init_thread`, `MPI_Finalize`, `MPI_Abort`
   public static func run<Result>(
@@ -93,7 +92,7 @@ public enum MPI {
       result = try body(world)
       try world.barrier()
       if let control = current.engine.control {
-        // A rank that learns only now of a failure answers before any rank leaves.
+        // A rank that learns of a failure only now reacts to it before any rank leaves.
         control.settleAll()
         try world.barrier()
         try control.throwOwed()
@@ -108,7 +107,7 @@ public enum MPI {
   /// Whether this process was started by a launcher, such as mpirun or srun.
   package static var isLaunched: Bool { Launch.current != nil }
 
-  /// The world rank that the launcher gave this process, before MPI is initialised; 0 without one.
+  /// The world rank that the launcher gave this process, known before MPI is initialised; 0 without a launcher.
   package static var launchedRank: Int { Launch.current?.rank ?? 0 }
 
   static func processorName() -> String {
@@ -119,18 +118,17 @@ public enum MPI {
     }
   }
 
-  /// Ends the job with an error that all ranks hold, where it cannot be thrown.
+  /// Ends the job with an error that all ranks have, in code that cannot throw it.
   package static func end(withAgreed error: any ExitCoded) -> Never {
     end(with: AgreedError(rank: 0, message: "\(error)", exitCode: error.exitCode))
   }
 
-  /// Prints the error and ends the job with its code, within 3 seconds.
+  /// Prints an error and ends the job with the error's exit code, within 3 seconds.
   private static func end(with error: any Error) -> Never {
     let code = (error as? any ExitCoded)?.exitCode ?? 70
     if error is AgreedError {
-      // All ranks hold the same error. Rank 0 speaks; were another faster to end the job, rank 0's
-      // words could be lost.
-      // If it has not by then, it is none of those that agreed.
+      // All ranks have the same error. Rank 0 prints it; if another rank ended the job faster, rank 0's message could
+      // be lost. If rank 0 has not ended the job by then, it is not among the ranks that agreed.
       Watchdog.shared.stage = .ending
       if Communicator.rank(in: current.base) != 0 { sleepThread(seconds: 1.5) }
       JobEnd.end(words: "error: \(error)\n", exitCode: code, within: 1.3)

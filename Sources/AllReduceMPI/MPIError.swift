@@ -1,6 +1,6 @@
 internal import CMPI
 
-/// An error that says with which code the job should end.
+/// An error that defines the exit code of the job.
 ///
 /// Codes used by this project: 64 wrong usage, 65 bad input data, 70 anything else (`sysexits.h`).
 public protocol ExitCoded: Error {
@@ -20,10 +20,10 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   /// A sentence that says what happened.
   public let message: String
 
-  /// 70; 64 if the job was started in a wrong way.
+  /// The exit code of the job: 70, or 64 if the job was started in a wrong way.
   public let exitCode: Int32
 
-  /// The operation, what happened and MPI's error class.
+  /// The operation, what happened, and MPI's error class.
   public var description: String {
     let suffix = errorClass.map { " (MPI error class \($0))" } ?? ""
     return "\(operation): \(message)\(suffix)"
@@ -38,7 +38,7 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
     self.exitCode = exitCode
   }
 
-  /// The error that an MPI return code stands for (`MPI_Error_class`, `MPI_Error_string`).
+  /// Creates the error for an MPI return code (`MPI_Error_class`, `MPI_Error_string`).
   init(_ operation: String, code: Int32) {
     var errorClass: Int32 = 0
     MPI_Error_class(code, &errorClass)
@@ -58,16 +58,16 @@ public struct MPIError: ExitCoded, CustomStringConvertible, Equatable {
   }
 }
 
-/// The error that every rank throws when ``Communicator/agreeing(_:)`` found one rank to have
-/// failed; it carries that rank's message and exit code, and is printed once, by rank 0.
+/// The error that every rank throws when ``Communicator/agreeing(_:)`` finds that a rank has failed. It has the failed
+/// rank's message and exit code; rank 0 prints it, once.
 public struct AgreedError: ExitCoded, CustomStringConvertible, Equatable {
   /// The lowest rank that failed, in the communicator that agreed.
   package let rank: Int
-  /// The text of that rank's error.
+  /// The text of the failed rank's error.
   package let message: String
-  /// The exit code that rank's error asks for.
+  /// The exit code that the failed rank's error asks for.
   public let exitCode: Int32
 
-  /// The failing rank's message.
+  /// The failed rank's message.
   public var description: String { message }
 }

@@ -4,21 +4,21 @@
   internal import Darwin
 #endif
 
-/// Nanoseconds of the monotonic clock.
+/// Returns the time of the monotonic clock in nanoseconds.
 package func monotonicNanoseconds() -> UInt64 {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
 }
 
-/// Seconds since 1970, by the wall clock.
+/// Returns the number of seconds since 1970, by the wall clock.
 package func secondsSince1970() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_REALTIME, &time)
   return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// The processor cores of this machine that are in use.
+/// Returns the number of processor cores of this machine that are online.
 package func coreCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
 /// Writes to standard error in one call, so that ranks' lines do not mix.
@@ -27,27 +27,27 @@ package func writeToStandardError(_ text: String) {
   text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
-/// The value of an environment variable, or nil.
+/// Returns the value of an environment variable, or nil if it is not set.
 package func environmentVariable(_ name: String) -> String? {
   getenv(name).map { String(cString: $0) }
 }
 
-/// The system's words for one of its error numbers.
+/// Returns the system's description of an error number.
 func errorText(_ code: Int32) -> String { String(cString: strerror(code)) }
 
-/// The error for a file other than the expected one.
+/// The error number for a file that is not the expected one.
 let otherFile = ESTALE
 
-/// Whether an error number means that memory, or a memory file system, is full.
+/// Returns whether an error number means that memory, or a memory file system, is full.
 func isShortageOfMemory(_ code: Int32) -> Bool { [ENOMEM, ENOSPC, EFAULT].contains(code) }
 
-/// Flushes standard output of the C library.
+/// Flushes all output streams of the C library.
 func flushStandardStreams() { fflush(nil) }
 
 /// Ends the process without running anything else.
 func endProcess(_ code: Int32) -> Never { _exit(code) }
 
-/// The name of this machine.
+/// Returns the name of this machine.
 func hostName() -> String {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) {
     $0.initialize(repeating: 0)
@@ -56,10 +56,10 @@ func hostName() -> String {
   }
 }
 
-/// The user that this process acts as.
+/// Returns the id of the user that this process acts as.
 func effectiveUser() -> UInt32 { geteuid() }
 
-/// A small file's bytes, the first `most`; nil if it cannot be read.
+/// Returns a file's bytes, the first `most` at most; nil if the file cannot be read.
 func bytes(ofFile path: String, atMost most: Int = 1_000_000) -> [UInt8]? {
   let file = open(path, O_RDONLY | O_CLOEXEC)
   guard file >= 0 else { return nil }
@@ -77,7 +77,7 @@ func bytes(ofFile path: String, atMost most: Int = 1_000_000) -> [UInt8]? {
   }
 }
 
-/// The names in a folder; none if it cannot be read.
+/// Returns the names of the files in a folder; none if the folder cannot be read.
 func names(inFolder path: String) -> [String] {
   guard let folder = opendir(path) else { return [] }
   defer { closedir(folder) }
@@ -91,7 +91,7 @@ func names(inFolder path: String) -> [String] {
   return names
 }
 
-/// The target of a symbolic link; nil for other files.
+/// Returns the target of a symbolic link; nil for other files.
 func target(ofLink path: String) -> String? {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { text in
     let count = readlink(path, text.baseAddress!, text.count)
@@ -100,36 +100,36 @@ func target(ofLink path: String) -> String? {
   }
 }
 
-/// The user that owns a file, and the file's number; nil if there is none.
+/// Returns the id of the user that owns a file, and the file's inode number; nil if there is no such file.
 func owner(ofFile path: String) -> (user: UInt32, number: UInt64)? {
   var status = stat()
   return stat(path, &status) == 0 ? (status.st_uid, UInt64(status.st_ino)) : nil
 }
 
-/// Keeps signals from being handled by this thread.
+/// Blocks all signals in this thread, so that other threads handle them.
 package func blockSignalsInThread() {
   var signals = sigset_t()
   sigfillset(&signals)
   pthread_sigmask(SIG_BLOCK, &signals, nil)
 }
 
-/// Makes this thread give way to others where they want the same core. Best effort.
+/// Lowers the priority of this thread, so that other threads get its core when they need it. Best effort.
 package func lowerThreadPriority() {
   #if canImport(Glibc)
-    // On Linux a thread has a priority of its own; 0 is the one that calls.
+    // On Linux each thread has its own priority; 0 stands for the calling thread.
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
   #else
     setpriority(PRIO_DARWIN_THREAD, 0, PRIO_DARWIN_BG)
   #endif
 }
 
-/// Lets another process or thread use the core.
+/// Yields the core to another process or thread.
 package func yieldCore() { sched_yield() }
 
-/// Sleeps this thread.
+/// Suspends this thread for `seconds`.
 package func sleepThread(seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 
-/// Runs `body` on a thread of its own, which ends by itself. Returns whether there is such a thread.
+/// Runs `body` on a new, detached thread. Returns whether the thread could be started.
 @discardableResult
 package func startDetachedThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   final class Box {
@@ -161,7 +161,7 @@ package func startDetachedThread(_ body: @escaping @Sendable () -> Void) -> Bool
   return code == 0
 }
 
-/// A value behind a POSIX mutex, which the thread sanitizer understands (it does not see into
+/// A value protected by a POSIX mutex, which the thread sanitizer understands (it does not understand
 /// `Synchronization.Mutex` on Linux).
 package final class Locked<Value>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -178,7 +178,7 @@ package final class Locked<Value>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Runs `body` while no other thread runs one.
+  /// Runs `body` on the value, while no other thread accesses the value.
   package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }

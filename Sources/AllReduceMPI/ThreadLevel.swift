@@ -1,10 +1,10 @@
 internal import CMPI
 
-/// How many threads of a rank may call MPI, and how (MPI-4.1, section 11.6).
+/// Which threads of a rank may call MPI, and when (MPI-4.1, section 11.6).
 public enum ThreadLevel: Int32, Comparable, Sendable, CustomStringConvertible {
   /// The process has one thread.
   case single = 0
-  /// Only the thread that initialised MPI calls it. What this library needs and asks for.
+  /// Only the thread that initialised MPI may call it. This is the level that the library needs and asks for.
   case funneled = 1
   /// Any thread may call MPI, one at a time.
   case serialized = 2

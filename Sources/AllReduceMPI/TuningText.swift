@@ -6,14 +6,14 @@ internal import CMPI
   internal import Darwin
 #endif
 
-/// What the file of measured choices says, which rank 0 reads when MPI starts and gives to all.
+/// The contents of the file of measured choices, which rank 0 reads when MPI starts and sends to all ranks.
 ///
-/// So all ranks of the job hold the same text, whichever files their hosts have, and what follows from it
-/// needs no further messages. The module AllReduce reads what the text means.
+/// So all ranks of the job have the same text, whichever files their hosts have, and decisions that follow from it need
+/// no further messages. The module AllReduce parses the text.
 package struct TuningText: Sendable {
-  /// The file, as rank 0 names it.
+  /// The path of the file on rank 0.
   package let file: String
-  /// Its contents, or why it cannot be read.
+  /// The file's contents, or why the file cannot be read.
   package let content: Result<String, Unreadable>
 
   /// Why a file cannot be read.
@@ -21,13 +21,13 @@ package struct TuningText: Sendable {
     package let reason: String
   }
 
-  /// More bytes than any such file has.
+  /// The largest size of such a file, in bytes.
   private static let largest = 1 << 20
 
-  /// The text that this job has, if any.
+  /// The text of this job, if it has one.
   package static var ofJob: TuningText? { MPI.current.tuning }
 
-  /// Reads the file on rank 0, if there is one. Collective over all ranks of the job.
+  /// Reads the file on rank 0, if there is one, and sends it to all ranks. Collective over all ranks of the job.
   static func shared(over base: MPI_Comm) throws(MPIError) -> TuningText? {
     let rank = Communicator.rank(in: base)
     let mine = rank == 0 ? read() : nil
@@ -44,8 +44,8 @@ package struct TuningText: Sendable {
       file: file, content: why.isEmpty ? .success(said) : .failure(Unreadable(reason: why)))
   }
 
-  /// The file that `ALLREDUCE_TUNING` names, which must exist; or the one at the default place, if
-  /// it exists.
+  /// Reads the file that `ALLREDUCE_TUNING` names, which must exist; without that variable, the file at the default
+  /// place, if it exists.
   private static func read() -> TuningText? {
     let named = environmentVariable("ALLREDUCE_TUNING").flatMap { $0.isEmpty ? nil : $0 }
     if named == "none" { return nil }
@@ -61,7 +61,7 @@ package struct TuningText: Sendable {
     }
   }
 
-  /// `allreduce/tuning.json` in the user's folder of settings, by the XDG Base Directory Specification.
+  /// The path `allreduce/tuning.json` in the user's settings folder, by the XDG Base Directory Specification.
   package static var defaultPlace: String? {
     if let folder = environmentVariable("XDG_CONFIG_HOME"), folder.hasPrefix("/") {
       return folder + "/allreduce/tuning.json"
@@ -71,7 +71,7 @@ package struct TuningText: Sendable {
     }
   }
 
-  /// A small file's text; nil if there is none.
+  /// Returns the text of a small file; nil if there is no such file.
   package static func text(of file: String) throws(Unreadable) -> String? {
     guard let stream = fopen(file, "r") else {
       // The file is also missing where a folder of its path is a file.
@@ -90,7 +90,7 @@ package struct TuningText: Sendable {
     return String(decoding: bytes[..<count], as: UTF8.self)
   }
 
-  /// Rank 0's text, on all ranks.
+  /// Broadcasts rank 0's text to all ranks, and returns it.
   private static func share(
     _ text: String, _ rank: Int, _ base: MPI_Comm
   ) throws(MPIError) -> String {

@@ -1,7 +1,10 @@
 internal import CKernels
 
-/// The same as in AllReduceMPI: each module has its own, since an import holds for one file, and a file without it
-/// would take Swift's, which drops the sentence in a release build.
+/// Ends the process with a message unless a condition holds. Swift's own `precondition` drops the message in a release
+/// build.
+///
+/// A copy of the function in AllReduceMPI. Each module has its own copy, since an import holds for one file only, and a
+/// file without the import would silently call Swift's.
 @inlinable @inline(__always)
 func precondition(
   _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String,
@@ -10,7 +13,7 @@ func precondition(
   if !condition() { preconditionFailure(message(), file: file, line: line) }
 }
 
-/// Same as ``precondition(_:_:file:line:)``, with a condition that never holds.
+/// Ends the process with a message: ``precondition(_:_:file:line:)`` with a condition that never holds.
 @usableFromInline @inline(never)
 func preconditionFailure(
   _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line

@@ -1,19 +1,19 @@
 public import AllReduce
 public import ArgumentParser
 
-/// A network with a name, made for the shape of the data.
+/// A network that a command line names; its input and output have the shape of the data.
 public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
-  /// Two hidden layers of 512.
+  /// Two hidden layers of 512 units.
   case mlp
-  /// Two hidden layers of 4096: 20 million parameters, and little arithmetic for each.
+  /// Two hidden layers of 4096 units: 20 million parameters, with little arithmetic per parameter.
   case wide
-  /// Two convolutions and a hidden layer of 512: much arithmetic for each parameter.
+  /// Two convolutions and a hidden layer of 512 units: much arithmetic per parameter.
   case cnn
-  /// Five convolutions and two hidden layers with dropout, cut as AlexNet is (Krizhevsky, Sutskever and
-  /// Hinton, 2012), for small images.
+  /// Five convolutions and two hidden layers with dropout: AlexNet (Krizhevsky, Sutskever and Hinton, 2012) cut down
+  /// for small images.
   case alexnetSmall = "alexnet-small"
 
-  /// The layers as words, for examples of a shape and a number of classes.
+  /// Returns the layers as words of a command line, for examples of shape `input` in `classes` classes.
   public func text(input: Shape, classes: Int) -> String {
     let hidden =
       switch self {
@@ -29,7 +29,7 @@ public enum NamedModel: String, CaseIterable, ExpressibleByArgument {
     return "\(sizes.joined(separator: "x")),\(hidden),\(classes)"
   }
 
-  /// The layers, for examples of a shape and a number of classes.
+  /// Returns the layers, for examples of shape `input` in `classes` classes.
   public func words(input: Shape, classes: Int) -> NetworkWords {
     do {
       return try NetworkWords(text(input: input, classes: classes))

@@ -1,27 +1,27 @@
 public import AllReduce
 
 extension NetworkWords {
-  /// Makes the network.
+  /// Creates the network.
   ///
   /// - Parameters:
-  ///   - example: The shape of the data's examples; as many values as ``input``.
-  ///   - type: The type of its numbers.
+  ///   - example: The shape of the data's examples; it has the same number of values as ``input``.
+  ///   - type: The element type of the network.
   ///   - seed: The seed of initial weights and dropout masks.
-  /// - Returns: A network with private memory.
-  /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
+  /// - Returns: A network that has memory of its own.
+  /// - Throws: ``ShapeError`` where a layer does not fit the previous one.
   public func network<Scalar: NetworkScalar>(
     for example: Shape, of type: Scalar.Type = Scalar.self, seed: UInt64
   ) throws -> Network<Scalar> {
     try Network(Sequential(layers(for: example, of: type)), input: example, seed: seed)
   }
 
-  /// Makes the layers, whose parameters have no memory yet.
+  /// Creates the layers, whose parameters have no memory yet.
   ///
   /// - Parameters:
-  ///   - example: The shape of the data's examples; as many values as ``input``.
-  ///   - type: The type of their numbers.
-  /// - Returns: One a word, and those that flatten images.
-  /// - Throws: ``ShapeError`` where a layer does not fit the one before it.
+  ///   - example: The shape of the data's examples; it has the same number of values as ``input``.
+  ///   - type: The element type of the layers.
+  /// - Returns: A layer for each word, and a `Flatten` where images enter a dense layer.
+  /// - Throws: ``ShapeError`` where a layer does not fit the previous one.
   public func layers<Scalar: NetworkScalar>(
     for example: Shape, of type: Scalar.Type = Scalar.self
   ) throws -> [any Layer<Scalar>] {
@@ -81,11 +81,11 @@ extension NetworkWords {
 }
 
 extension NetworkWords {
-  /// The layers, for the examples and classes of a data set.
+  /// Creates the layers for a data set, and checks that they fit its examples and its classes or targets.
   ///
-  /// - Parameter data: What they are to be trained on.
+  /// - Parameter data: The data to train on.
   /// - Returns: The layers.
-  /// - Throws: ``TrainingError`` if the layers do not fit it.
+  /// - Throws: ``TrainingError`` if the layers do not fit the data.
   public func layers<Scalar: NetworkScalar>(
     fitting data: any Dataset
   ) throws -> [any Layer<Scalar>] {

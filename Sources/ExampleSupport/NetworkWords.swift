@@ -1,8 +1,7 @@
 /// A network as a command line describes it: a word for each layer, separated by commas.
 ///
-/// `784,512,relu,dropout:0.5,10` or `28x28x1,conv:32x3,batchnorm,relu,pool:2,512,relu,10`. The first word
-/// is an example's input: a number of values, or height x width x channels of an image. The other words:
-///
+/// `784,512,relu,dropout:0.5,10` or `28x28x1,conv:32x3,batchnorm,relu,pool:2,512,relu,10`. The first word is the shape
+/// of an example's input: a number of values, or height x width x channels of an image. The other words:
 /// | word | layer |
 /// |---|---|
 /// | `512` | dense, with this many outputs; an image before it is flattened |
@@ -12,12 +11,12 @@
 /// | `dropout:0.5` | drops that part of the values in training |
 /// | `batchnorm` `layernorm` `flatten` | |
 public struct NetworkWords: Sendable, Equatable {
-  /// An example's input as the first word says it: `[784]` or `[28, 28, 1]`.
+  /// The shape of an example's input, from the first word: `[784]` or `[28, 28, 1]`.
   public let input: [Int]
-  /// The layers.
+  /// The layers, in order.
   public let words: [Word]
 
-  /// A layer.
+  /// One layer of the network.
   public enum Word: Sendable, Equatable {
     case dense(Int)
     case convolution(filters: Int, size: Int, stride: Int, padding: Int)
@@ -27,21 +26,21 @@ public struct NetworkWords: Sendable, Equatable {
     case plain(Plain)
   }
 
-  /// A layer that needs no number.
+  /// A layer that takes no number.
   public enum Plain: String, Sendable, CaseIterable {
     case relu, leakyrelu, tanh, sigmoid, gelu, batchnorm, layernorm, flatten
   }
 
-  /// Creates a network of layers.
+  /// Creates the description of a network from its input's shape and its layers.
   public init(input: [Int], words: [Word]) {
     self.input = input
     self.words = words
   }
 
-  /// Reads a network.
+  /// Parses the description of a network.
   ///
-  /// - Parameter text: Words separated by commas; spaces around them do not count.
-  /// - Throws: ``NetworkWordsError`` that names the word.
+  /// - Parameter text: Words separated by commas; spaces around words are ignored.
+  /// - Throws: ``NetworkWordsError`` that names the word that cannot be understood.
   public init(_ text: String) throws(NetworkWordsError) {
     var parts = text.split(separator: ",", omittingEmptySubsequences: false).map(NetworkWords.trim)
     let first = parts.removeFirst()
@@ -117,7 +116,8 @@ public struct NetworkWords: Sendable, Equatable {
     return (size[0], stride ?? size[0])
   }
 
-  /// The text before a sign and the number after it, if the sign is there.
+  /// Splits a text at a sign: returns the text before it and the number after it, or the whole text and nil if the sign
+  /// does not occur.
   private static func cut(
     _ text: String, at sign: Character, _ reason: Reason, atLeast least: Int
   ) throws(Reason) -> (String, Int?) {
@@ -126,7 +126,7 @@ public struct NetworkWords: Sendable, Equatable {
     return (String(text[..<place]), number)
   }
 
-  /// Whole numbers above zero; nil if it is anything else.
+  /// Parses whole numbers above zero; returns nil if any part is not one, or is above 2^24.
   private static func numbers(_ text: String, separator: Character) -> [Int]? {
     let numbers = text.split(separator: separator, omittingEmptySubsequences: false).map {
       Int($0) ?? 0

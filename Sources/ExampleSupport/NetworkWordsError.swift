@@ -1,18 +1,18 @@
 public import AllReduce
 
-/// A word for a layer that cannot be understood.
+/// The error for a word of a network's description that cannot be understood.
 public struct NetworkWordsError: ExitCoded, CustomStringConvertible, Sendable {
-  /// The word.
+  /// The word that cannot be understood.
   public let word: String
-  /// Its place in the list, from 1.
+  /// The word's position in the list, starting at 1.
   public let place: Int
-  /// What the layer should be.
+  /// What would be a valid word.
   public let reason: String
 
-  /// 64: wrong usage.
+  /// The exit status, 64: wrong usage.
   public var exitCode: Int32 { 64 }
 
-  /// A sentence that names the word.
+  /// A sentence that names the word and the reason.
   public var description: String {
     "Word \(place) of the layers, \"\(word)\", cannot be understood: \(reason)."
   }

@@ -1,39 +1,39 @@
 public import AllReduce
 
-/// Examples of a user's own: a table, a pair of NumPy's files, or a file of its arrays.
+/// A user's own examples: a CSV table, a pair of NPY files, or the arrays of an NPZ file.
 public struct OwnData: Sendable {
-  /// The file.
+  /// The file with the examples, or with their inputs.
   public var path: String
-  /// The target: a column, the other file, or an array's name.
+  /// Where the targets are: a column of a CSV file, another NPY file, or an array of an NPZ file.
   public var target: String?
-  /// Whether targets are numbers and not classes.
+  /// Whether the targets are numbers rather than classes.
   public var predictsNumbers = false
-  /// Columns that are passed over.
+  /// The columns of a CSV file to ignore.
   public var ignored: [String] = []
-  /// The array of inputs, of an NPZ file.
+  /// The name of the array of inputs in an NPZ file.
   public var inputs: String?
-  /// The share of the examples that is drawn for the test; nil for a fifth.
+  /// The share of the examples that is drawn for the test set; nil for a fifth.
   public var testShare: Double?
-  /// The examples to be tested on.
+  /// The file with the test examples; nil if they are drawn from the examples.
   public var test: String?
-  /// Their targets, where these are a file of their own.
+  /// The file with the targets of the test examples, where they are in a file of their own.
   public var testTarget: String?
-  /// The largest number of examples to learn from.
+  /// The largest number of examples to train on; nil for all.
   public var limit: Int?
-  /// Whether inputs of an NPY file stay there, and are read as they are asked for.
+  /// Whether the inputs of an NPY file stay on disk and are read when they are needed.
   public var fromDisk = false
-  /// The seed of the draw of the test's examples.
+  /// The seed of the random choice of the test examples.
   public var seed: UInt64 = 1
 
-  /// Names the file.
+  /// Creates the description of examples in the file at `path`.
   public init(path: String) { self.path = path }
 
-  /// A kind of file.
+  /// A kind of data file.
   public enum Kind: Sendable {
     case csv, npy, npz
   }
 
-  /// The kind of a file by its name; nil for none of them.
+  /// Returns the kind of a file by its name; nil if it is none of these kinds.
   public static func kind(of path: String) -> Kind? {
     let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
     for (ending, kind) in [(".csv", Kind.csv), (".npy", .npy), (".npz", .npz)]
@@ -43,9 +43,9 @@ public struct OwnData: Sendable {
     return nil
   }
 
-  /// Reads the examples, all of them on each rank that calls it.
+  /// Reads the examples. Every rank that calls this reads all of them.
   ///
-  /// - Returns: Those to learn from, and those to be tested on.
+  /// - Returns: The examples to train on and those to test on.
   /// - Throws: ``DataError``.
   public func read() throws -> TrainingData {
     let kind: ColumnChoice.Kind = predictsNumbers ? .numbers : .classes
@@ -64,7 +64,7 @@ public struct OwnData: Sendable {
       case .csv, nil: return try ExampleTable(csv: path, choice)
       }
     }
-    // As Keras's own files have them.
+    // Keras's own files name their arrays like this.
     let names =
       target == nil && OwnData.kind(of: path) == .npz ? try NPZFile(path: path).names : []
     let isSplit = Set(["x_train", "y_train", "x_test", "y_test"]).isSubset(of: names)

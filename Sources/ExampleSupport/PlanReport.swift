@@ -1,7 +1,8 @@
 package import AllReduce
 import Foundation
 
-/// A planned training as people and programs read it: each layer's placement and costs, and what it was chosen from.
+/// The report on a planned training, for people and for programs: each layer's placement and costs, and the
+/// alternatives.
 package struct PlanReport {
   private let planned: PlannedTraining
 
@@ -11,12 +12,12 @@ package struct PlanReport {
 
   // MARK: For people
 
-  /// Tables and sentences.
+  /// The report for people: tables and sentences.
   package var text: String {
     ([layers.text, strategies.text] + sentences).joined(separator: "\n\n")
   }
 
-  /// A line for each layer.
+  /// A table with a row for each layer.
   package var layers: TextTable {
     var table = TextTable(
       titles: [
@@ -42,7 +43,7 @@ package struct PlanReport {
     return table
   }
 
-  /// The plan, the runner-up and strategies by name.
+  /// A table with a row for the plan, the runner-up and each strategy that has a name.
   package var strategies: TextTable {
     var table = TextTable(
       titles: ["", "hosts", "step ms", "compute ms", "exchange ms", "sent", "memory"],
@@ -110,7 +111,7 @@ package struct PlanReport {
 
   // MARK: For programs
 
-  /// The report as JSON, as `docs/schemas.md` describes it.
+  /// The report as JSON, in the format that `docs/schemas.md` describes.
   package var json: String {
     var members: [(String, JSONValue)] = [
       ("plan", best.plan.jsonValue), ("hosts_used", .integer(best.hostsUsed)),

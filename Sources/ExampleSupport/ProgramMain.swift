@@ -2,21 +2,21 @@ public import AllReduce
 public import ArgumentParser
 import Foundation
 
-/// The way into a program that runs on many ranks.
+/// The entry points of programs: those that run on many ranks, and those that need no MPI job.
 public enum ProgramMain {
-  /// What a training run ends with that has written its state before its end, as it was asked to: resume it (the
+  /// The exit status of a training run that was asked to stop and has written its checkpoint: it can be resumed (the
   /// system's EX_TEMPFAIL).
   public static let goesOn: Int32 = 75
 
   /// Reads the command line, joins the job and runs the program on this rank; ends the process.
   ///
-  /// Help and the version need no job; rank 0 alone prints them. A usage error ends all ranks with 64, and
-  /// so do command lines that differ between ranks; rank 0 alone says so. An error that the program throws
-  /// ends the job with the error's own code (``ExitCoded``).
+  /// Help and the version need no job; rank 0 alone prints them. A usage error ends all ranks with exit status 64, and
+  /// so do command lines that differ between ranks; rank 0 alone prints the error. An error that the program throws
+  /// ends the job with the error's own exit code (``ExitCoded``).
   ///
   /// - Parameters:
   ///   - command: The type that the command line is parsed into.
-  ///   - body: The program: the command line, the communicator of all ranks and where to write.
+  ///   - body: The program, called with the command line, the communicator of all ranks and the console to write to.
   public static func run<Command: ParsableCommand>(
     _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Void
   ) -> Never {
@@ -26,7 +26,7 @@ public enum ProgramMain {
     }
   }
 
-  /// Same as ``run(_:_:)-(_,(_,_,_)->Void)``, of a program that says what all its processes end with.
+  /// Does the same as ``run(_:_:)-(_,(_,_,_)->Void)``, for a program that returns the exit status of all its processes.
   public static func run<Command: ParsableCommand>(
     _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Int32
   ) -> Never {
@@ -39,7 +39,7 @@ public enum ProgramMain {
           try JobCheck.run(program, in: world, console)
           return EXIT_SUCCESS
         }
-        // Before a usage error, which may be one rank's alone.
+        // This comes before a usage error, which may occur on one rank alone.
         try world.requireEqual(commandLine, "program and its options", exitCode: 64)
         let parsed = try world.agreeing { try arguments.get() }
         if world.size == 1, !MPI.isLaunched {
@@ -49,7 +49,7 @@ public enum ProgramMain {
         return try body(parsed, world, console)
       }
     } catch {
-      // The launcher may end the job with the first rank that goes: rank 0 is to speak before.
+      // The launcher may end the job when the first rank exits, so the others wait until rank 0 has printed the error.
       if MPI.launchedRank != 0 { sleep(2) }
       RankConsole(isRoot: MPI.launchedRank == 0).note("error: \(error)")
       exit(error.exitCode)
@@ -57,13 +57,13 @@ public enum ProgramMain {
     exit(exitCode)
   }
 
-  /// The command line or what is wrong with it; ends the process where it asks for help or the version, or,
-  /// without a launcher, is wrong.
+  /// Parses the command line; returns the command, or what is wrong with the command line. Ends the process if help or
+  /// the version is asked for, or if the command line is wrong and there is no launcher.
   private static func parse<Command: ParsableCommand>(
     _ command: Command.Type
   ) -> Result<Command, UsageError> {
     do {
-      // Not `parse()`, which would also be the entry of subcommands.
+      // Not `parse()`, because that would also be the entry of subcommands.
       guard let parsed = try command.parseAsRoot() as? Command else {
         throw CleanExit.helpRequest(command)
       }
@@ -82,12 +82,12 @@ public enum ProgramMain {
     }
   }
 
-  /// Reads the command line and runs a program that needs no job; ends the process.
+  /// Reads the command line and runs a program that needs no MPI job; ends the process.
   ///
   /// - Parameters:
   ///   - command: The type that the command line is parsed into.
-  ///   - body: The program: the command line and where to write. An error that it throws ends the process with
-  ///     the error's own code (``ExitCoded``).
+  ///   - body: The program, called with the command line and the console to write to. An error that it throws ends the
+  ///     process with the error's own exit code (``ExitCoded``).
   public static func runAlone<Command: ParsableCommand>(
     _ command: Command.Type, _ body: (Command, RankConsole) throws -> Void
   ) -> Never {
@@ -103,7 +103,7 @@ public enum ProgramMain {
     exit(EXIT_SUCCESS)
   }
 
-  /// Ends the process if `body` fails.
+  /// Calls `body`; if it throws, prints the error and ends the process with the error's exit code.
   private static func ending(_ console: RankConsole, _ body: () throws -> Void) {
     do {
       try body()
@@ -113,7 +113,7 @@ public enum ProgramMain {
     }
   }
 
-  /// The program and its arguments.
+  /// The program's name and its arguments.
   static var commandLine: String {
     let program = URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent
     return ([program] + CommandLine.arguments.dropFirst()).joined(separator: " ")
@@ -124,9 +124,9 @@ public enum ProgramMain {
   }
 }
 
-/// A command line that cannot be understood.
+/// The error for a command line that cannot be understood.
 private struct UsageError: ExitCoded, CustomStringConvertible {
-  /// What is wrong, and the usage of the program.
+  /// What is wrong with the command line, and the program's usage.
   let description: String
   let exitCode: Int32 = 64
 

@@ -6,11 +6,11 @@ extension TrainingData {
   ///
   /// - Parameters:
   ///   - name: `digits`, `synthetic`, or a directory of IDX files; nil for Fashion-MNIST where it is installed,
-  ///     else digits.
-  ///   - limit: The largest number of training examples, nil for all; `synthetic` makes exactly this
-  ///     number (10,000 if nil).
+  ///     otherwise `digits`.
+  ///   - limit: The largest number of training examples, nil for all; `synthetic` generates exactly this number (10,000
+  ///     if nil).
   ///   - seed: The seed of synthetic examples.
-  /// - Returns: Examples to learn from and to test on.
+  /// - Returns: The examples to train on and those to test on.
   /// - Throws: ``DataError``.
   public static func named(_ name: String?, limit: Int?, seed: UInt64) throws -> TrainingData {
     let name =
@@ -29,7 +29,8 @@ extension TrainingData {
     return first
   }
 
-  /// The digits that travel with the project, seen from where the program stands or is started.
+  /// The path of the digits that come with the project, looked for in the current folder and in the folders above the
+  /// program.
   private static var digitsFile: String {
     let file = "data/digits.csv.gz"
     if FileManager.default.fileExists(atPath: file) { return file }
@@ -44,7 +45,7 @@ extension TrainingData {
   }
 }
 
-/// The first examples of a data set.
+/// The first `count` examples of a data set, as a data set.
 private struct FirstExamples: Dataset {
   let name: String
   let count: Int

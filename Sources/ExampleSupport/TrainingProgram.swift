@@ -1,21 +1,21 @@
 public import AllReduce
 public import ArgumentParser
 
-/// A program that trains, or with `--check` compares what its ranks have.
+/// A program that trains or, with `--check`, compares its ranks with each other.
 public protocol TrainingProgram: ParsableCommand {
-  /// Whether it is to compare.
+  /// The option `--check`.
   var checking: CheckOptions { get }
 
-  /// A line that describes the data that this rank would learn from: equal on ranks that have the same data. Every rank
-  /// calls it.
+  /// Returns a line that describes the data that this rank would learn from, equal on ranks that have the same data.
+  /// Every rank calls it.
   ///
-  /// - Throws: What is wrong with the data.
+  /// - Throws: An error that says what is wrong with the data.
   func describeData(in world: Communicator) throws -> String
 }
 
-/// The option to compare the ranks.
+/// The option `--check`, which compares the ranks instead of training.
 public struct CheckOptions: ParsableArguments {
-  /// Whether to compare.
+  /// Whether the program compares the ranks instead of training.
   @Flag(
     help: """
       Trains nothing: compares program, versions, options, environment, processors, data and clocks of all \

@@ -84,27 +84,45 @@ final class LimitedMemoryBFGSTests: XCTestCase {
     }
   }
 
-  func testFindsTheLowestPointOfACurvedValley() throws {
-    // Rosenbrock's function in four pairs.
+  /// Rosenbrock's function of four pairs at the point, with its gradient.
+  private func valley(_ vectors: LocalVectors) -> Double {
+    let x = vectors[Vector.point]
+    var (sum, gradient) = (0.0, [Double](repeating: 0, count: 8))
+    for first in stride(from: 0, to: 8, by: 2) {
+      let (a, b) = (x[first], x[first + 1])
+      sum += 100 * (b - a * a) * (b - a * a) + (1 - a) * (1 - a)
+      gradient[first] = -400 * a * (b - a * a) - 2 * (1 - a)
+      gradient[first + 1] = 200 * (b - a * a)
+    }
+    vectors[Vector.gradient] = gradient
+    return sum
+  }
+
+  /// Minimizes that function, and returns the value and the vectors.
+  private func descend(evaluations: Int) throws -> (value: Double, vectors: LocalVectors) {
     let vectors = LocalVectors(count: 8)
     vectors[Vector.point] = (0..<8).map { $0 % 2 == 0 ? -1.2 : 1 }
     var method = LimitedMemoryBFGS(vectors)
     var limits = LimitedMemoryBFGS.Limits()
-    limits.evaluations = 300
-    let value = try method.minimize(limits) {
-      let x = vectors[Vector.point]
-      var (sum, gradient) = (0.0, [Double](repeating: 0, count: 8))
-      for first in stride(from: 0, to: 8, by: 2) {
-        let (a, b) = (x[first], x[first + 1])
-        sum += 100 * (b - a * a) * (b - a * a) + (1 - a) * (1 - a)
-        gradient[first] = -400 * a * (b - a * a) - 2 * (1 - a)
-        gradient[first + 1] = 200 * (b - a * a)
-      }
-      vectors[Vector.gradient] = gradient
-      return sum
-    }
+    limits.evaluations = evaluations
+    return (try method.minimize(limits) { valley(vectors) }, vectors)
+  }
+
+  func testFindsTheLowestPointOfACurvedValley() throws {
+    let (value, vectors) = try descend(evaluations: 300)
     XCTAssertLessThan(value, 1e-12)
     for element in vectors[Vector.point] { XCTAssertEqual(element, 1, accuracy: 1e-6) }
+  }
+
+  /// Also where the evaluations run out in the middle of a search.
+  func testTheValueIsThatOfThePoint() throws {
+    var last = Double.infinity
+    for evaluations in 1...60 {
+      let (value, vectors) = try descend(evaluations: evaluations)
+      XCTAssertEqual(value, valley(vectors), "\(evaluations) evaluations")
+      XCTAssertLessThanOrEqual(value, last, "\(evaluations) evaluations")
+      last = value
+    }
   }
 
   func testTheLastPortionsAreHandedOutTwiceAndCountOnce() {

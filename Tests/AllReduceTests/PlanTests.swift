@@ -123,7 +123,7 @@ final class PlanTests: XCTestCase {
     let good = listed([.data, .columns, .rows, .columns, .rows]).json
     for (old, new, parts) in [
       (good, "{", ["line 1"]),
-      ("\"version\": 1", "\"version\": 2", ["plan.json", "line 2", "version 2, and not 1"]),
+      ("\"version\": 1", "\"version\": 2", ["plan.json", "line 2", "version 2, which must be 1"]),
       ("\"columns\"", "\"middle\"", ["line 4", "\"middle\"", "data, replicated, columns, rows"]),
       ("\"layer\": \"3\"", "\"layer\": \"0\"", ["layer 0 a second time"]),
       ("\"grid\"", "\"gird\"", ["\"gird\"", "grid"]),

@@ -44,10 +44,13 @@ final class TuningFileTests: XCTestCase {
       (good, "[1, 2", ["line 1", "',' or ']'"]),
       (good, "[]", ["line 1", "a list of 0", "an object with version"]),
       (good, "{}", ["line 1", "without version"]),
-      ("\"version\": 1", "\"version\": 2", ["line 2", "version 2, and not 1"]),
+      ("\"version\": 1", "\"version\": 2", ["line 2", "version 2, which must be 1"]),
       ("\"version\": 1", "\"version\": one", ["line 2", "expected a value, found 'o'"]),
       ("\"date\": \"", "\"date\": \"\\u12G4", ["four hexadecimal digits", "found 'G'"]),
-      ("\"tables\": [", "\"tables\": 7, \"x\": [", ["line 3", "has 7 for tables, and not a list"]),
+      (
+        "\"tables\": [", "\"tables\": 7, \"x\": [",
+        ["line 3", "has 7 for tables, which must be a list"]
+      ),
       ("\"ranks\": 2", "\"ranks\": 3", ["line 5", "has 3 for ranks", "[2] makes 2"]),
       ("\"hosts\": 1", "\"hosts\": 2", ["line 6", "has 2 for hosts", "makes 1"]),
       ("[2]", "[2, -1]", ["line 7", "has -1 for ranks_per_host"]),
@@ -62,9 +65,9 @@ final class TuningFileTests: XCTestCase {
       ("\"sharedMemory\"", "\"native\"", ["names native in arena", "cannot be chosen"]),
       ("\"sharedMemory\"", "\"hierarchical\"", ["names hierarchical in arena", "on 1 host"]),
       ("\"doubleTree\"", "\"sharedMemory\"", ["names sharedMemory in messages"]),
-      ("65536", "0", ["has 0 for segment_bytes, and not a whole number from 1"]),
+      ("65536", "0", ["has 0 for segment_bytes, which must be a whole number from 1"]),
       ("65536", "1.5", ["has 1.5 for segment_bytes"]),
-      ("65536", "4095", ["has 4095 for segment_bytes, and not 4096 or more"]),
+      ("65536", "4095", ["has 4095 for segment_bytes, which must be 4096 or more"]),
       ("64,", "null,", ["has null for up_to_bytes", "only there"]),
       (
         "null, \"algorithm\": \"ring\"", "8192, \"algorithm\": \"ring\"",

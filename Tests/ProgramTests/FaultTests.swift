@@ -158,7 +158,10 @@ final class FaultTests: XCTestCase {
       ("tag", "The tag is 1099511627776, but on this network tags are 0..."),
       ("negative-tag", "The tag is -2, but on this network tags are 0..."),
       ("destination", "The destination is rank 3, but ranks are 0..<3."),
-      ("count", "A message has 0 elements or more, and fewer than memory has bytes, not -1."),
+      (
+        "count",
+        "The number of elements of a message must be 0 or more, and fit the memory, not -1."
+      ),
       ("large-count", "fewer than memory has bytes, not 4611686018427387904."),
       ("root", "The root is rank -1, but ranks are 0..<3."),
       ("layer", "a dense layer cannot have 0 inputs, 10 outputs"),

@@ -1,14 +1,14 @@
-/// A range of elements or rows cut into contiguous blocks whose sizes differ by one at most.
+/// A range of elements or rows, divided into contiguous blocks whose sizes differ by at most one.
 ///
-/// The first `count % parts` blocks have one element more. Blocks are empty where there are more
-/// parts than elements.
+/// The first `count % parts` blocks have one element more than the others. If there are fewer elements than blocks, the
+/// last blocks are empty.
 public struct BlockPartition: Sendable, Equatable, RandomAccessCollection {
-  /// The number of elements in all blocks.
+  /// The total number of elements, over all blocks.
   package let total: Int
   /// The number of blocks.
   package let parts: Int
 
-  /// Divides `count` elements into `parts` blocks.
+  /// Divides `count` elements into `parts` contiguous blocks.
   ///
   /// - Precondition: `count >= 0`, `parts >= 1`.
   public init(count: Int, parts: Int) {
@@ -18,19 +18,19 @@ public struct BlockPartition: Sendable, Equatable, RandomAccessCollection {
     self.parts = parts
   }
 
-  /// The first index: 0.
+  /// The index of the first block: 0.
   public var startIndex: Int { 0 }
-  /// The number of blocks.
+  /// The index after the last block: the number of blocks.
   public var endIndex: Int { parts }
 
-  /// The elements of block `index`.
+  /// The range of the elements in block `index`.
   public subscript(index: Int) -> Range<Int> { start(of: index)..<start(of: index + 1) }
 
-  /// Where block `index` starts; for `parts`, the total.
+  /// Returns the index of the first element of block `index`; for `index == parts`, the total number of elements.
   package func start(of index: Int) -> Int {
     index * (total / parts) + Swift.min(index, total % parts)
   }
 
-  /// The sizes of all blocks.
+  /// The number of elements in each block.
   package var counts: [Int] { map(\.count) }
 }

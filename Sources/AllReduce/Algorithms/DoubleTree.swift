@@ -1,10 +1,10 @@
-/// Two binary trees at once, each for one half of the vector (Sanders, Speck and Träff, "Two-tree
-/// algorithms for full bandwidth broadcast, reduction and scan", 2009).
+/// Two binary trees at once, each for one half of the vector (Sanders, Speck and Träff, "Two-tree algorithms for full
+/// bandwidth broadcast, reduction and scan", 2009).
 ///
-/// In a binary tree the leaves, half of all ranks, only send and receive once, while the inner ranks do
-/// so for two children. So there are two trees, and an inner rank of one is a leaf of the other:
-/// all ranks' links are busy, in logarithmically many steps. Large vectors flow up and down in
-/// segments.
+/// In one binary tree, the leaves (half of all ranks) send and receive the vector only once, while an inner rank
+/// exchanges it with two children as well as its parent. So there are two trees, and an inner rank of one tree is a
+/// leaf of the other: the links of all ranks are busy, and the number of steps is logarithmic in p. Large vectors are
+/// sent up and down in segments.
 enum DoubleTree {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     let halves = BlockPartition(count: plan.count, parts: 2)
@@ -23,12 +23,12 @@ enum DoubleTree {
     }
   }
 
-  /// A rank's place in one of the trees.
+  /// A rank's place in one of the two trees.
   ///
-  /// Ranks have labels 1...p, in the order in which a binary search tree would hold them: the lowest
-  /// set bit of a label gives its height, so odd labels are leaves. Labels of the second tree are
-  /// those of the first mirrored, or moved on by one where p is odd: what was odd becomes even. (Of an
-  /// odd number of ranks, one is a leaf in both.)
+  /// Ranks have labels 1...p, in the in-order of a binary search tree: the lowest set bit of a label gives the height
+  /// of its node, so odd labels are leaves. In the second tree, the labels of the first are mirrored where p is even,
+  /// and shifted by one where p is odd, so that odd labels become even. (Where p is odd, one rank is a leaf in both
+  /// trees.)
   private struct Node {
     private let label: Int
     private let size: Int
@@ -55,7 +55,7 @@ enum DoubleTree {
     var parent: Int? {
       let bit = label & -label
       let next = label & ~bit | bit << 1
-      // The parent of a complete tree may be missing: then it is the nearest one on the other side.
+      // The parent that a complete tree would have may be beyond p: then it is the nearest ancestor on the other side.
       let found = next <= size ? next : label & ~bit
       return found == 0 ? nil : rank(of: found)
     }

@@ -1,7 +1,8 @@
-/// The flat tree: all send to rank 0, which adds in rank order and sends the sum to all.
+/// The flat tree: every rank sends its vector to rank 0, which adds the vectors in rank order and sends the sum to all
+/// ranks.
 ///
-/// Two phases and 2(p-1) messages in all, the fewest there can be, but one rank sends and receives half
-/// of them: for small vectors on few ranks.
+/// It has two phases and 2(p-1) messages in all, the minimum for an all-reduce, but rank 0 sends half of the messages
+/// and receives the other half. For small vectors on few ranks.
 enum FlatTree {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     for part in plan.segments(of: plan.all) {

@@ -1,12 +1,12 @@
-/// Ranks as the power-of-two algorithms see them.
+/// The ranks as the power-of-two algorithms number them.
 ///
-/// Where p is not a power of two, the first 2e ranks (e = p - 2^⌊log₂ p⌋) form pairs; the odd one of
-/// a pair is passive: it hands its vector to the even one before and gets the result after. The
-/// active ranks are numbered 0..<2^⌊log₂ p⌋, in rank order.
+/// Where p is not a power of two, the first 2e ranks (e = p - 2^⌊log₂ p⌋) form pairs of neighbours. The odd rank of a
+/// pair is passive: it sends its vector to the even rank before the algorithm runs, and receives the result afterwards.
+/// The other ranks are active, and are numbered 0..<2^⌊log₂ p⌋ in rank order.
 struct FoldedRanks {
-  /// The number of active ranks, a power of two.
+  /// The number of active ranks: a power of two.
   let active: Int
-  /// The number of pairs.
+  /// The number of pairs of an active and a passive rank.
   private let pairs: Int
   private let rank: Int
 
@@ -19,12 +19,12 @@ struct FoldedRanks {
   /// Whether this rank is passive: it only sends its vector and receives the result.
   var isPassive: Bool { rank < 2 * pairs && rank % 2 == 1 }
 
-  /// The other rank of this rank's pair, if it is in one.
+  /// The other rank of this rank's pair; nil if this rank is not in a pair.
   var partner: Int? { rank < 2 * pairs ? rank ^ 1 : nil }
 
-  /// This rank's number among the active ones; for a passive rank, its partner's.
+  /// This rank's number among the active ranks; for a passive rank, the number of its partner.
   var position: Int { rank < 2 * pairs ? rank / 2 : rank - pairs }
 
-  /// The rank with a number among the active ones.
+  /// Returns the rank whose number among the active ranks is `position`.
   func rank(of position: Int) -> Int { position < pairs ? 2 * position : position + pairs }
 }

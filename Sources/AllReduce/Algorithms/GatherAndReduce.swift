@@ -1,13 +1,13 @@
-/// All-gather, then add: every rank sends its whole vector to every other, and each adds up all of
-/// them in rank order.
+/// All-gather, then add: every rank sends its whole vector to every other rank, and adds all p vectors itself, in rank
+/// order.
 ///
-/// One phase, and no rank waits for another's addition: the lowest latency where ranks are few, for
-/// p-1 times the bytes and additions.
+/// There is one phase, and no rank waits for another's additions: this has the lowest latency where ranks are few, at
+/// the cost of p-1 times the bytes and the additions.
 enum GatherAndReduce {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     for part in plan.segments(of: plan.all) {
       plan.round(part)
-      // Each begins with its right neighbour, so that no rank is everyone's first.
+      // Each rank sends to its right neighbour first, so that the ranks do not all send to one rank at once.
       for distance in 1..<max(plan.size, 1) {
         plan.send(part, to: wrap(plan.rank + distance, plan.size))
       }

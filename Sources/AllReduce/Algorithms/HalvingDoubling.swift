@@ -1,10 +1,10 @@
-/// Reduce-scatter by recursive halving, then all-gather by recursive doubling (Rabenseifner,
-/// "Optimization of collective reduction operations", 2004).
+/// Reduce-scatter by recursive halving, then all-gather by recursive doubling (Rabenseifner, "Optimization of
+/// collective reduction operations", 2004).
 ///
-/// In the first, partners at distance p/2, p/4, ..., 1 exchange the halves of what they still hold,
-/// so that each ends with one complete p-th; in the second the pieces double again. The bytes of the
-/// ring in 2 log₂ p steps, where p is a power of two; passive ranks (see ``FoldedRanks``) send and
-/// also receive the whole vector.
+/// In the reduce-scatter, partners at distance p/2, p/4, ..., 1 exchange halves of the range that they still hold, so
+/// that each rank ends with the sum of 1/p of the vector. In the all-gather, the range that a rank holds doubles in
+/// every step. Where p is a power of two, a rank sends the same number of bytes as in a ring, in 2 log₂ p steps; where
+/// it is not, passive ranks (see ``FoldedRanks``) also send and receive the whole vector.
 enum HalvingDoubling {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
@@ -44,18 +44,18 @@ enum HalvingDoubling {
     }
     if let partner = ranks.partner { plan.receive(blocks[partner], from: partner) }
     double(&plan, ranks, Pieces(blocks, ranks))
-    // The partner's own block goes back too: one message instead of two.
+    // This sends the partner's own block back to it as well: one message instead of two.
     if let partner = ranks.partner { plan.send(plan.all, to: partner) }
   }
 
-  /// A scatter down a tree, then an all-gather (van de Geijn).
+  /// Broadcasts by a scatter down a tree, followed by an all-gather (van de Geijn).
   static func broadcast(_ plan: inout ScheduleBuilder, from root: Int) {
     let blocks = BlockPartition(count: plan.count, parts: plan.size)
     Tree.scatter(&plan, blocks, from: root)
     allGather(&plan, blocks)
   }
 
-  /// A reduce-scatter, then a gather up a tree.
+  /// Reduces by a reduce-scatter, followed by a gather up a tree.
   static func reduce(_ plan: inout ScheduleBuilder, to root: Int) {
     let blocks = BlockPartition(count: plan.count, parts: plan.size)
     reduceScatter(&plan, blocks)
@@ -92,16 +92,18 @@ enum HalvingDoubling {
     }
   }
 
-  /// The part of the vector that each active rank ends up with, as neighbouring ranges.
+  /// The ranges of the vector that the active ranks hold after the reduce-scatter: contiguous, in the order of their
+  /// positions.
   private struct Pieces {
     private let starts: [Int]
 
-    /// One block an active rank.
+    /// Assigns one block to each active rank.
     init(_ blocks: BlockPartition) {
       starts = (0...blocks.parts).map { blocks.start(of: $0) }
     }
 
-    /// Blocks of all ranks; an active rank takes its passive partner's too.
+    /// Assigns the blocks of all p ranks to the active ranks: an active rank also gets the block of its passive
+    /// partner.
     init(_ blocks: BlockPartition, _ ranks: FoldedRanks) {
       starts =
         (0..<ranks.active).map { blocks.start(of: ranks.rank(of: $0)) } + [blocks.total]

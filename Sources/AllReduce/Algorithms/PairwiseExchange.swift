@@ -1,7 +1,7 @@
-/// All-to-all: every rank sends each other rank a block of its own.
+/// All-to-all: every rank sends a different block to each other rank.
 ///
-/// p-1 messages a rank, each block straight to where it belongs, in turn to the next rank, the one after it, and
-/// so on: no rank is everyone's first. `MPI_Alltoall`
+/// A rank sends p-1 messages, each directly to the block's destination: first to the next rank, then to the one after
+/// it, and so on, so that the ranks do not all send to one rank at once. `MPI_Alltoall`
 enum PairwiseExchange {
   static func allToAll(_ plan: inout ScheduleBuilder) {
     let blocks = ExchangedBlocks(count: plan.count, ranks: plan.size)
@@ -15,11 +15,13 @@ enum PairwiseExchange {
   }
 }
 
-/// The buffer of an all-to-all: a block for each rank, then a block from each, all of one size.
+/// The layout of the buffer of an all-to-all: a block to send to each rank, then a block received from each rank, all
+/// of one size.
 ///
-/// A rank's own block stays among those that leave; elements of the buffer beyond the last whole block stay as they are.
+/// A rank's block for itself is not copied: it stays among the blocks to send. Elements after the last whole block do
+/// not change.
 struct ExchangedBlocks {
-  /// Elements of a block.
+  /// The number of elements in a block.
   let length: Int
   private let ranks: Int
 

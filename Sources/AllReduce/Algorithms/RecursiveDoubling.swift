@@ -1,8 +1,8 @@
-/// Recursive doubling: in round k every rank exchanges its whole vector with the rank whose number
-/// differs in bit k and adds; after log₂ p rounds all have everything.
+/// Recursive doubling: in round k, every rank exchanges its whole partial sum with the rank whose number differs in bit
+/// k, and adds the two; after log₂ p rounds, all ranks hold the complete sum.
 ///
-/// The fewest steps, for log₂ p times the bytes: for small vectors. Passive ranks (p not a power of
-/// two, see ``FoldedRanks``) cost one step before and one after.
+/// It takes the fewest steps, but sends log₂ p times the bytes of the vector: for small vectors. Where p is not a power
+/// of two, passive ranks (see ``FoldedRanks``) cost one more step before the rounds and one after.
 enum RecursiveDoubling {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     let ranks = FoldedRanks(rank: plan.rank, size: plan.size)

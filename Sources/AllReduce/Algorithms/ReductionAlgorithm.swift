@@ -1,14 +1,14 @@
 package import AllReduceMPI
 
-/// How a collective operation moves its data.
+/// The algorithm that a collective operation uses to move and combine its data.
 ///
-/// A struct with static members, so that algorithms can be added without breaking anyone's switch.
-/// `docs/algorithms.md` gives steps and bytes of each.
+/// This is a struct with static members, and not an enum, so that a new algorithm does not break a caller's `switch`.
+/// `docs/algorithms.md` lists the steps and bytes of each algorithm.
 public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
   package typealias Kind = AlgorithmKind
 
   package let kind: Kind
-  /// The largest number of bytes in a message; nil for the algorithm's own choice.
+  /// The largest number of bytes in a message; nil for the algorithm's default.
   package let segmentBytes: Int?
 
   package init(_ kind: Kind, segmentBytes: Int? = nil) {
@@ -19,36 +19,36 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
     self.segmentBytes = segmentBytes
   }
 
-  /// Picks one of the others by the number of bytes and ranks.
+  /// Chooses one of the other algorithms by the number of bytes and the placement of the ranks.
   public static let automatic = ReductionAlgorithm(.automatic)
-  /// Reduce-scatter, then all-gather, both around a ring: the fewest bytes, 2(p-1) steps.
-  /// Patarasuk and Yuan, 2009.
+  /// Reduce-scatter, then all-gather, both around a ring: sends the fewest bytes, in 2(p-1) steps. Patarasuk and Yuan,
+  /// 2009.
   public static let ring = ReductionAlgorithm(.ring)
-  /// Reduce up a binomial tree to one rank, then broadcast down, pipelined in segments.
+  /// Reduces up a binomial tree to one rank, then broadcasts the sum down the tree, pipelined in segments.
   public static let tree = ReductionAlgorithm(.tree)
-  /// All send to one rank, which adds and sends the sum to all: two steps and the fewest messages, half of
-  /// them the one rank's.
+  /// All ranks send to one rank, which adds the vectors and sends the sum to all: two phases and the fewest messages,
+  /// half of them sent by that one rank.
   public static let flatTree = ReductionAlgorithm(.flatTree)
-  /// Two binary trees at once, each reducing and broadcasting one half of the vector; every rank is
-  /// a leaf in one of them. Sanders, Speck and Träff, 2009.
+  /// Two binary trees at once, each of which reduces and broadcasts one half of the vector; every rank is a leaf in at
+  /// least one of them. Sanders, Speck and Träff, 2009.
   public static let doubleTree = ReductionAlgorithm(.doubleTree)
-  /// Every rank exchanges the whole vector with ⌈log₂ p⌉ others: the fewest steps.
+  /// Every rank exchanges the whole vector with about log₂ p others, one after the other: the fewest steps.
   public static let recursiveDoubling = ReductionAlgorithm(.recursiveDoubling)
-  /// Reduce-scatter by recursive halving, all-gather by recursive doubling: few steps and the
-  /// fewest bytes where p is a power of two. Rabenseifner, 2004.
+  /// Reduce-scatter by recursive halving, then all-gather by recursive doubling: few steps, and where p is a power of
+  /// two, the fewest bytes. Rabenseifner, 2004.
   public static let halvingDoubling = ReductionAlgorithm(.halvingDoubling)
-  /// Every rank sends its whole vector to every other and adds up all of them: one phase, (p-1) times
-  /// the bytes.
+  /// Every rank sends its whole vector to every other rank and adds all p vectors itself: one phase, but p-1 times the
+  /// bytes.
   public static let gatherAndReduce = ReductionAlgorithm(.gatherAndReduce)
-  /// In memory that the ranks of a host share: one pass over an ``Arena``, without a copy; any other
-  /// memory goes through slots that stay in the processor's caches. One host only.
+  /// Uses memory that the ranks of a host share: an ``Arena`` is reduced in one pass, without a copy; data in any other
+  /// memory is copied through slots that stay in the processor's caches. One host only.
   public static let sharedMemory = ReductionAlgorithm(.sharedMemory)
-  /// Shared memory on each host, messages between hosts.
+  /// Uses shared memory within each host, and messages between hosts.
   public static let hierarchical = ReductionAlgorithm(.hierarchical)
-  /// MPI's own collective.
+  /// Calls MPI's own collective.
   public static let native = ReductionAlgorithm(.native)
 
-  /// The same algorithm with messages of at most this many bytes.
+  /// Returns the same algorithm with messages of at most `bytes` bytes.
   public func segmented(bytes: Int) -> ReductionAlgorithm {
     ReductionAlgorithm(kind, segmentBytes: bytes)
   }
@@ -59,15 +59,15 @@ public struct ReductionAlgorithm: Hashable, Sendable, CustomStringConvertible {
     .gatherAndReduce, .sharedMemory, .hierarchical, .native,
   ]
 
-  /// The algorithm of that name, such as `recursiveDoubling`.
+  /// Creates the algorithm with the given name, such as `recursiveDoubling`; nil if no algorithm has that name.
   package init?(name: String) {
     guard let found = ReductionAlgorithm.all.first(where: { $0.name == name }) else { return nil }
     self = found
   }
 
-  /// The name used in options and output.
+  /// The algorithm's name in options and in output.
   package var name: String { kind.name }
 
-  /// The name used in options and output.
+  /// The algorithm's name in options and in output.
   public var description: String { name }
 }

@@ -1,10 +1,10 @@
-/// The ring: every rank sends to its right neighbour and receives from its left one.
+/// The ring: every rank sends to its right neighbour and receives from its left neighbour.
 ///
-/// All-reduce is a reduce-scatter and an all-gather. The vector is cut into p blocks. In step s of
-/// the first, each block moves one rank on and picks up that rank's part; after p-1 steps rank r
-/// holds the complete block r. In the second, the complete blocks go round once more. A rank sends
-/// 2(p-1)/p of the vector, the least that is possible (Patarasuk and Yuan, "Bandwidth optimal
-/// all-reduce algorithms for clusters of workstations", 2009), in 2(p-1) steps.
+/// An all-reduce is a reduce-scatter followed by an all-gather. The vector is cut into p blocks. In each step of the
+/// reduce-scatter, every rank sends one block to the right, and the receiver adds its own values to it; after p-1
+/// steps, rank r holds the sum of block r. In the all-gather, the complete blocks are passed around the ring once more.
+/// A rank sends 2(p-1)/p of the vector, the minimum that is possible (Patarasuk and Yuan, "Bandwidth optimal all-reduce
+/// algorithms for clusters of workstations", 2009), in 2(p-1) steps.
 enum Ring {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     let blocks = BlockPartition(count: plan.count, parts: plan.size)
@@ -29,14 +29,15 @@ enum Ring {
     }
   }
 
-  /// The vector travels once around, from the root to its left neighbour.
+  /// Passes the vector around the ring once, from the root to the root's left neighbour.
   static func broadcast(_ plan: inout ScheduleBuilder, from root: Int) {
     let (left, right) = neighbours(of: plan)
     if plan.rank != root { plan.receive(plan.all, from: left) }
     if right != root { plan.send(plan.all, to: right) }
   }
 
-  /// The vector travels once around, from the root's right neighbour to the root.
+  /// Passes the vector around the ring once, from the root's right neighbour to the root; each rank adds its own
+  /// values.
   static func reduce(_ plan: inout ScheduleBuilder, to root: Int) {
     let (left, right) = neighbours(of: plan)
     if left != root { plan.receiveAndReduce(plan.all, from: left) }
@@ -52,7 +53,7 @@ enum Ring {
   }
 }
 
-/// `index` modulo `size`, never negative.
+/// Returns `index` modulo `size`, in 0..<size also where `index` is negative.
 func wrap(_ index: Int, _ size: Int) -> Int {
   let remainder = index % size
   return remainder < 0 ? remainder + size : remainder

@@ -1,9 +1,9 @@
 /// The binomial tree.
 ///
-/// Ranks are counted from the root. In round k of a reduction every rank whose bit k is set sends
-/// what it has to the rank without that bit and is done; after ⌈log₂ p⌉ rounds the root has all. A
-/// broadcast runs the rounds backwards. Large vectors flow up and down in segments, so that all
-/// levels of the tree work at once.
+/// Positions are ranks relative to the root, which has position 0. In round k of a reduction, every position whose
+/// lowest set bit is bit k sends its partial sum to the position without that bit, and is done; after ⌈log₂ p⌉ rounds,
+/// the root holds the complete sum. A broadcast runs the rounds in reverse. Large vectors are sent up and down in
+/// segments, so that all levels of the tree work at once.
 enum Tree {
   static func allReduce(_ plan: inout ScheduleBuilder) {
     reduce(&plan, to: 0)
@@ -26,7 +26,7 @@ enum Tree {
     for child in node.children.reversed() { plan.send(plan.all, to: node.rank(of: child)) }
   }
 
-  /// Brings every rank's block to the root; a rank passes on the blocks of the ranks below it.
+  /// Gathers the block of every rank on the root; a rank also forwards the blocks of all ranks below it in the tree.
   static func gather(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition, to root: Int) {
     let node = Node(plan, root)
     for child in node.children {
@@ -41,7 +41,8 @@ enum Tree {
     }
   }
 
-  /// Gives every rank its block of the root's vector.
+  /// Scatters the root's vector: every rank receives its block, together with the blocks of the ranks below it in the
+  /// tree.
   static func scatter(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition, from root: Int) {
     let node = Node(plan, root)
     if let parent = node.parent {
@@ -66,7 +67,7 @@ enum Tree {
     broadcast(&plan, from: 0)
   }
 
-  /// A rank's place in the tree. Positions count from the root, which has position 0.
+  /// A rank's place in the tree. Its position is its rank relative to the root, which has position 0.
   private struct Node {
     let position: Int
     let size: Int
@@ -78,14 +79,14 @@ enum Tree {
       self.root = root
     }
 
-    /// The lowest set bit of a position is the size of the full tree below it.
+    /// Returns the size of the full subtree whose root is this position: the position's lowest set bit.
     private func span(of position: Int) -> Int {
       position == 0 ? Int.max : position & -position
     }
 
     var parent: Int? { position == 0 ? nil : position - span(of: position) }
 
-    /// Nearest first.
+    /// The positions of the children, nearest first.
     var children: [Int] {
       var children: [Int] = []
       var distance = 1
@@ -98,7 +99,7 @@ enum Tree {
 
     func rank(of position: Int) -> Int { (position + root) % size }
 
-    /// The blocks of a position and all below it: one range, or two where the ranks wrap around.
+    /// Returns the blocks of a position and of all positions below it: one range, or two where the ranks wrap around.
     func blocks(below position: Int, _ blocks: BlockPartition) -> [Range<Int>] {
       let last = position == 0 ? size : min(position + span(of: position), size)
       let first = position + root

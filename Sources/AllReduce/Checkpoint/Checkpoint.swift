@@ -7,69 +7,73 @@ public import AllReduceNN
   import Darwin
 #endif
 
-/// A folder that keeps a training run's latest states, from which it goes on: on any number of ranks.
+/// A folder that keeps a training run's latest checkpoints, from which a run resumes on any number of ranks.
 ///
-/// A state is one file in the safetensors format, `checkpoint.safetensors`: each tensor whole, whatever
-/// part each rank held, and a ``TrainingState`` and checksums in the metadata. It is written aside and renamed: a
-/// run that is killed while it writes leaves the state before. The states before it stay as
-/// `checkpoint.1.safetensors` and so on, and the newest undamaged one is read. Rank 0 alone reads and
-/// writes, so the folder need not be seen by other hosts.
+/// A checkpoint is one file in the safetensors format, `checkpoint.safetensors`. It holds each tensor whole, however
+/// the ranks shard it, and in its metadata a ``TrainingState`` and checksums. It is written under another name and then
+/// renamed, so a run that is killed while it writes leaves the previous checkpoint intact. Older checkpoints are kept
+/// as `checkpoint.1.safetensors` and so on, and the newest undamaged one is read. Rank 0 alone reads and writes, so
+/// other hosts need no access to the folder.
 ///
 /// ```swift
 /// try checkpoint.write(trainer.state, state, over: world)
 /// ```
 public struct Checkpoint: Sendable {
-  /// The folder.
+  /// The path of the folder.
   package let directory: String
-  /// How many states are kept: the newest, and those before it.
+  /// The number of checkpoints that are kept: the newest, and those before it.
   public let generations: Int
 
-  /// Names a folder; nothing is done with it.
+  /// Creates a description of a folder; reads and writes nothing.
   ///
-  /// - Precondition: 1 to 100 generations.
+  /// - Parameters:
+  ///   - directory: The path of the folder.
+  ///   - generations: The number of checkpoints to keep.
+  /// - Precondition: `generations` is 1 to 100.
   public init(directory: String, generations: Int = 2) {
     precondition(
       (1...Checkpoint.most).contains(generations),
-      "a folder keeps 1 to \(Checkpoint.most) states, not \(generations)")
+      "a checkpoint folder must keep 1 to \(Checkpoint.most) states, not \(generations)")
     var directory = Substring(directory)
     while directory.count > 1, directory.last == "/" { directory.removeLast() }
     self.directory = String(directory)
     self.generations = generations
   }
 
-  /// The file of the newest state.
+  /// The path of the newest checkpoint.
   package var path: String { path(of: 0) }
 
-  /// The file of the state this many before the newest.
+  /// Returns the path of the checkpoint that is `generation` checkpoints older than the newest.
   private func path(of generation: Int) -> String {
     "\(directory)/checkpoint\(generation == 0 ? "" : ".\(generation)").safetensors"
   }
 
-  /// Makes the folder if its parent is there, and makes sure that it can be written to. Not collective:
-  /// for rank 0, before the training.
+  /// Creates the folder if its parent exists, and checks that files can be written to it. Not collective: for rank 0,
+  /// before training begins.
   ///
-  /// - Throws: ``DataError`` with the system's reason if not.
+  /// - Throws: ``DataError`` with the system's reason if the folder cannot be created or written to.
   public func prepare() throws(DataError) {
     try makeFolder()
     _ = try OutputFile(path: path, .own)
   }
 
-  /// Makes the folder if its parent is there.
+  /// Creates the folder if its parent exists; an existing folder stays as it is.
   func makeFolder() throws(DataError) {
     if mkdir(directory, 0o755) != 0, errno != EEXIST {
       throw OutputFile.unwritable(directory, errno)
     }
   }
 
-  /// The files that are there, the newest first: any may be missing, and there may be more than are kept now.
+  /// The paths of the checkpoints that exist, newest first. Any generation may be missing, and there may be more
+  /// checkpoints than are kept now.
   var existing: [String] {
     (0..<Checkpoint.most).map { path(of: $0) }.filter { Checkpoint.isThere($0) }
   }
 
-  /// More states than a folder keeps.
+  /// The largest number of checkpoints that a folder keeps.
   static let most = 100
 
-  /// Whether there is a state already.
+  /// Whether the folder has a checkpoint.
   package var exists: Bool { !existing.isEmpty }
 
   private static func isThere(_ path: String) -> Bool {
@@ -77,27 +81,28 @@ public struct Checkpoint: Sendable {
     return lstat(path, &status) == 0
   }
 
-  /// Gives a damaged state a name by which it is no longer taken for one.
+  /// Renames a damaged checkpoint, so that it is no longer read as a checkpoint.
   func putAside(_ path: String) {
     rename(path, "\(directory)/damaged.safetensors")
   }
 
-  /// Writes the state, in the place of the newest, which becomes the one before. Collective.
+  /// Writes a checkpoint as the newest; the newest so far becomes the one before it. Collective.
   ///
-  /// Rank 0 holds a chunk of a tensor at a time (16 MiB) where it does not hold all of it anyway.
+  /// Where rank 0 does not hold a whole tensor, it gathers one chunk at a time: 8 MiB of `Float`, 16 MiB of `Double`.
   ///
   /// - Parameters:
-  ///   - tensors: The same names and shapes on all ranks, each rank with what it holds.
-  ///   - state: Where the training stands; rank 0's counts.
+  ///   - tensors: The tensors to write: the same names and shapes on all ranks, each with the parts that this rank
+  ///     holds.
+  ///   - state: Where the training run stands; rank 0's value is written.
   ///   - communicator: The ranks that hold the tensors.
-  /// - Throws: ``AgreedError`` if it cannot be written, on every rank; the states before stay.
+  /// - Throws: ``AgreedError`` on every rank if the checkpoint cannot be written; earlier checkpoints stay.
   public func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, over communicator: Communicator
   ) throws {
     try write(tensors, state, as: .newest, over: communicator)
   }
 
-  /// Same as ``write(_:_:over:)``, for a state that is the newest, the best one, or both. Collective.
+  /// Same as ``write(_:_:over:)``, for a checkpoint that becomes the newest, the best, or both. Collective.
   func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
     over communicator: Communicator
@@ -106,13 +111,13 @@ public struct Checkpoint: Sendable {
     try communicator.agreeing { if let failure { throw failure } }
   }
 
-  /// The file of the best state.
+  /// The path of the best checkpoint.
   package var bestPath: String { "\(directory)/best.safetensors" }
 
-  /// Whether there is a best state.
+  /// Whether the folder has a best checkpoint.
   var hasBest: Bool { Checkpoint.isThere(bestPath) }
 
-  /// The newest state's file gets a second name as the best one; where the file system has none, a copy.
+  /// Keeps the newest checkpoint also as the best: as a hard link or, if the file system has none, as a copy.
   ///
   /// - Throws: ``DataError``; ``OutputError``.
   func keepNewestAsBest() throws {
@@ -123,21 +128,23 @@ public struct Checkpoint: Sendable {
     try file.finish()
   }
 
-  /// Gives the newest state's file a second name, in the place of what has it; false where the file system has none.
+  /// Hard-links the newest checkpoint under a second name, replacing a file of that name; returns whether it worked.
   private func linkNewest(as name: String) -> Bool {
     let aside = "\(directory)/.second.new"
     unlink(aside)
     return link(path, aside) == 0 && rename(aside, name) == 0
   }
 
-  /// Same as ``write(_:_:over:)``, but what goes wrong with the file is returned, on rank 0. Collective.
+  /// Same as ``write(_:_:over:)``, but returns an error in writing the file, on rank 0, instead of throwing it.
+  /// Collective.
   func writeIfPossible<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
     over communicator: Communicator
   ) throws -> (any Error)? {
     let owners = try StateOwners(tensors, over: communicator)
     var writing: StateWriting<Scalar>?
-    // Others are in the middle of a gather when rank 0 finds the disk full: they hear of it at the end.
+    // When rank 0 finds the disk full, other ranks may be in the middle of a gather; they learn of the error at the
+    // end.
     var failure: (any Error)?
     func trying(_ body: () throws -> Void) {
       guard communicator.isRoot, failure == nil else { return }
@@ -151,15 +158,16 @@ public struct Checkpoint: Sendable {
     return failure
   }
 
-  /// Copies the state into memory of rank 0, from which a thread writes it. Collective.
+  /// Copies the training's tensors into memory of rank 0, and starts a thread there that writes a checkpoint.
+  /// Collective.
   ///
   /// - Parameters:
-  ///   - tensors: As of ``write(_:_:over:)``.
-  ///   - state: As there.
-  ///   - use: What the file becomes.
-  ///   - communicator: As there.
-  ///   - copy: On rank 0, with room for all elements.
-  /// - Throws: ``AgreedError`` if ranks have different tensors; ``MPIError``.
+  ///   - tensors: The tensors to write; same as in ``write(_:_:over:)``.
+  ///   - state: Where the training run stands; rank 0's value is written.
+  ///   - use: Whether the checkpoint becomes the newest, the best, or both.
+  ///   - communicator: The ranks that hold the tensors.
+  ///   - copy: On rank 0, memory with room for all elements; nil on other ranks.
+  /// - Throws: ``AgreedError`` if the ranks have different tensors; ``MPIError``.
   func startWriting<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
     over communicator: Communicator, _ copy: StateCopy<Scalar>?
@@ -192,7 +200,8 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  /// Makes the newest state the one before, and every other one older. At every moment a whole one is there.
+  /// Renames the newest checkpoint to the one before it, and makes every other checkpoint one generation older. A whole
+  /// checkpoint exists at every moment.
   func keepNewest() {
     for generation in generations..<Checkpoint.most { unlink(path(of: generation)) }
     guard Checkpoint.isThere(path) else { return }
@@ -200,25 +209,26 @@ public struct Checkpoint: Sendable {
     for generation in stride(from: generations - 1, to: 1, by: -1) {
       rename(path(of: generation - 1), path(of: generation))
     }
-    // A second name, so that the newest keeps its own until the next state takes it; a file system without
-    // such names gives it another one.
+    // The newest checkpoint also keeps its name until the next one takes it; on a file system without hard links, it is
+    // renamed.
     if !linkNewest(as: path(of: 1)) { rename(path, path(of: 1)) }
   }
 
   /// Reads the ``TrainingState`` of the newest undamaged checkpoint. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is none: no file, or only damaged ones or files of another kind.
+  /// - Throws: ``AgreedError`` if there is no undamaged checkpoint: no file, or only files that are damaged or of
+  ///   another kind.
   public func readState(over communicator: Communicator) throws -> TrainingState {
     try CheckpointReader(self, over: communicator).state
   }
 
-  /// Reads into each rank's tensors what it holds of the newest undamaged state. Collective.
+  /// Reads, from the newest undamaged checkpoint, the parts of the tensors that each rank holds. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: The same names and shapes on all ranks, each rank with what it holds; overwritten, but
-  ///     only after all names and shapes were found right.
-  ///   - communicator: The ranks.
-  /// - Throws: ``AgreedError`` if there is none, or it is of another network or optimizer.
+  ///   - tensors: The tensors to fill: the same names and shapes on all ranks, each with the parts that this rank
+  ///     holds. They are overwritten only after all names and shapes have been checked.
+  ///   - communicator: The ranks that hold the tensors.
+  /// - Throws: ``AgreedError`` if there is no undamaged checkpoint, or it belongs to a different network or optimizer.
   public func read<Scalar: NetworkScalar & ReducibleScalar>(
     into tensors: [StateTensor<Scalar>], over communicator: Communicator
   ) throws {

@@ -1,26 +1,27 @@
 internal import AllReduceNN
 
-/// Why a file is not a state to resume from.
+/// The error for a file that is not a checkpoint to resume from.
 package struct StateRefusal: Error {
   let error: DataError
-  /// Whether an older generation may be taken in its place: not if it is of another kind, or a later version.
+  /// Whether the file is damaged, so that an older checkpoint may be used instead. False if the file is of another kind
+  /// or of a later version.
   let isDamage: Bool
 }
 
-/// How damage is found in a state: a checksum of the header, and one of each tensor in the header's metadata.
+/// Checksums that detect damage to a checkpoint: one of the header and one of each tensor, in the header's metadata.
 enum CheckpointChecksums {
-  /// The keys of the header's checksum, and of the tensors' checksums, in the metadata.
+  /// The metadata keys of the header's checksum and of the tensors' checksums.
   static let (headerKey, tensorsKey) = ("header_checksum", "checksums")
 
-  /// A placeholder for a checksum that is not known yet, of the same length.
+  /// A placeholder, as long as a checksum, where the header's checksum is not known yet.
   static let unknown = WeightChecksum.text(0)
 
-  /// The checksums of tensors as they stand in the metadata: json, by name.
+  /// Returns tensors' checksums as the metadata holds them: a JSON object, with the tensors' names as keys.
   static func text(_ sums: [(name: String, sum: UInt64)]) -> String {
     JSONValue.object(sums.map { ($0.name, .text(WeightChecksum.text($0.sum))) }).encodedOnOneLine()
   }
 
-  /// Puts a header's checksum in its place.
+  /// Computes a header's checksum, and writes it in place of the placeholder.
   static func seal(_ header: inout [UInt8]) {
     guard let place = header.withUnsafeBytes({ place(in: $0) }) else {
       preconditionFailure("the header of a state has no place for its checksum")
@@ -29,9 +30,9 @@ enum CheckpointChecksums {
     header.replaceSubrange(place, with: WeightChecksum.text(sum).utf8)
   }
 
-  /// Finds out whether a header is as it was sealed.
+  /// Checks a header against its checksum.
   ///
-  /// - Returns: Nil if it has no checksum.
+  /// - Returns: Whether the header is unchanged since it was sealed; nil if it has no checksum.
   static func isWhole(header: UnsafeRawBufferPointer) -> Bool? {
     guard let place = place(in: header) else { return nil }
     var open = Array(header)
@@ -40,7 +41,8 @@ enum CheckpointChecksums {
     return header[place].elementsEqual(sum.utf8)
   }
 
-  /// Where the digits of the header's checksum are: it is among the first texts of the metadata.
+  /// Returns the range of the digits of the header's checksum, which is among the first strings of the metadata; nil if
+  /// there is no checksum.
   private static func place(in header: UnsafeRawBufferPointer) -> Range<Int>? {
     let key = Array("\"\(headerKey)\": \"".utf8)
     let front = header.prefix(256)
@@ -52,10 +54,10 @@ enum CheckpointChecksums {
 }
 
 extension SafetensorsFile {
-  /// Makes sure that a file that carries checksums is as it was written. One pass over its bytes.
+  /// Checks that a file with checksums is unchanged since it was written. Reads all of its bytes once.
   ///
-  /// - Returns: False if it carries none.
-  /// - Throws: ``DataError`` that names what is damaged.
+  /// - Returns: False if the file has no checksums, otherwise true.
+  /// - Throws: ``DataError`` that names the damaged part.
   func checkSums() throws(DataError) -> Bool {
     func damaged(_ expected: String, _ found: String) -> DataError {
       DataError(

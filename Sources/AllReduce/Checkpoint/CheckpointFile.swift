@@ -1,23 +1,23 @@
 internal import AllReduceNN
 
-/// A file that is a whole state: its tensors and its metadata.
+/// A checkpoint file that was opened: its tensors, and the training state from its metadata.
 package struct CheckpointFile {
   let tensors: SafetensorsFile
   let state: TrainingState
-  /// Whether damage would have been found.
+  /// Whether the file has checksums, so that damage would have been detected.
   let isChecked: Bool
 
-  /// The name of this kind of file in the metadata, and the version of its contents that is written.
+  /// The `format` in a checkpoint's metadata, and the `version` of its contents that is written.
   static let (format, version) = ("allreduce.checkpoint", "2")
 
-  /// Opens a file and makes sure that it is a state, and that nothing in it has changed.
+  /// Opens a file, and checks that it is a checkpoint and undamaged.
   ///
-  /// - Throws: ``StateRefusal``.
+  /// - Throws: ``StateRefusal`` if the file is not an undamaged checkpoint, or cannot be read.
   package init(path: String) throws(StateRefusal) {
     let tensors: SafetensorsFile
     do throws(DataError) {
       tensors = try SafetensorsFile(path: path)
-      // Before anything in it is believed.
+      // Checked before anything in the file is trusted.
       isChecked = try tensors.checkSums()
     } catch {
       throw StateRefusal(error: error, isDamage: true)
@@ -47,7 +47,7 @@ package struct CheckpointFile {
       throw StateRefusal(error: error, isDamage: false)
     }
     let found = file.metadata["version"]
-    // Version 1 has no checksums. A later one without them has lost them.
+    // Version 1 has no checksums; a file of version 2 without checksums has lost them.
     guard found == version && isChecked || found == "1" else {
       throw refusal(
         "version 1 or \(version) of the state",

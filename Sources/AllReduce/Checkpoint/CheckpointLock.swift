@@ -6,14 +6,16 @@ internal import AllReduceNN
   import Darwin
 #endif
 
-/// The right to write to a checkpoint's folder, which one process has: the system's lock of a file in it
-/// (`flock`), which ends with the process, however it ends. What the file says is for the process that comes second.
+/// The exclusive right of a process to write to a checkpoint's folder: the system's lock (`flock`) on a file in the
+/// folder. The system releases the lock when the process ends, however it ends. The text of the file tells a second
+/// process which process holds the lock.
 final class CheckpointLock {
   private let descriptor: Int32
 
-  /// Takes the lock. Where the file system has none, as some of networks, nothing is locked.
+  /// Takes the lock. Locks nothing on a file system without locks, such as some network file systems.
   ///
-  /// - Throws: ``DataError`` that says which process has it, or with the system's reason if there can be no such file.
+  /// - Throws: ``DataError`` that says which process holds the lock, or with the system's reason if the lock's file
+  ///   cannot be written.
   init(folder: String, host: String) throws(DataError) {
     let path = "\(folder)/.lock"
     descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)

@@ -1,22 +1,22 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// A state that ranks resume from: the newest undamaged one of a folder. Rank 0 alone reads the file.
+/// A checkpoint that ranks resume from: the newest undamaged one of a folder. Rank 0 alone reads the file.
 package struct CheckpointReader {
-  /// Where the training stands.
+  /// Where the training run stood when the checkpoint was written.
   package let state: TrainingState
-  /// Remarks for the user on the file, on rank 0.
+  /// Remarks on the file for the user; empty on ranks other than 0.
   package let notes: [String]
-  /// The files that were found damaged, on rank 0: all are newer than the state.
+  /// The paths of damaged files, which are all newer than the checkpoint that is read; empty on ranks other than 0.
   let damaged: [String]
 
-  /// On rank 0.
+  /// The checkpoint file; nil on ranks other than 0.
   private let file: CheckpointFile?
   private let communicator: Communicator
 
-  /// Opens the newest undamaged state. Collective.
+  /// Opens the newest undamaged checkpoint of a folder. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is none; its message is that of the newest.
+  /// - Throws: ``AgreedError`` if there is none, with the message for the newest file.
   init(_ checkpoint: Checkpoint, over communicator: Communicator) throws {
     self.communicator = communicator
     var (notes, damaged) = ([String](), [String]())
@@ -29,9 +29,9 @@ package struct CheckpointReader {
     state = try communicator.agreeing { try TrainingState(encoded: text) }
   }
 
-  /// The plan that a run had which is to be resumed; nil where its state has none. Collective.
+  /// Returns the plan of the training run that is to be resumed; nil if its checkpoint has no plan. Collective.
   ///
-  /// - Throws: ``AgreedError`` if there is no state, or only damaged ones.
+  /// - Throws: ``AgreedError`` if there is no checkpoint, or only damaged ones.
   package static func plan(of checkpoints: Checkpoints, over world: Communicator) throws -> Plan? {
     let reader = try CheckpointReader(
       Checkpoint(directory: checkpoints.folder, generations: checkpoints.generations), over: world)
@@ -39,12 +39,13 @@ package struct CheckpointReader {
     return try world.agreeing { try Plan(json: text, file: "the plan of the state") }
   }
 
-  /// Opens a state for predictions. Collective.
+  /// Opens a checkpoint for predictions. Collective.
   ///
   /// - Parameters:
-  ///   - path: The folder of a training run, whose best state is used if it is kept, else the newest; or a file.
-  ///   - communicator: The ranks.
-  /// - Throws: ``AgreedError`` if there is no undamaged one.
+  ///   - path: A checkpoint file; or the folder of a training run, whose best checkpoint is used if there is one,
+  ///     otherwise the newest.
+  ///   - communicator: The ranks that use the checkpoint.
+  /// - Throws: ``AgreedError`` if there is no undamaged checkpoint.
   package init(state path: String, over communicator: Communicator) throws {
     self.communicator = communicator
     var (notes, damaged) = ([String](), [String]())
@@ -57,10 +58,10 @@ package struct CheckpointReader {
     state = try communicator.agreeing { try TrainingState(encoded: text) }
   }
 
-  /// Opens a state for one process: as ``init(state:over:)``.
+  /// Opens a checkpoint for one process, without communication; otherwise the same as ``init(state:over:)``.
   ///
-  /// - Returns: Its file, where the training stood, and what a user should know.
-  /// - Throws: ``DataError`` if there is no undamaged one.
+  /// - Returns: The path of the checkpoint file, where the training run stood, and remarks for the user.
+  /// - Throws: ``DataError`` if there is no undamaged checkpoint.
   package static func open(
     state path: String
   ) throws -> (path: String, state: TrainingState, notes: [String]) {
@@ -103,21 +104,21 @@ package struct CheckpointReader {
     throw first ?? missing(checkpoint)
   }
 
-  /// The error for a folder without a state.
+  /// Returns the error for a folder without a checkpoint.
   static func missing(_ checkpoint: Checkpoint) -> DataError {
     DataError(
       file: checkpoint.path, expected: "a state", found: "no such file",
       advice: "name the folder in which a run kept its state; a new run begins without resuming")
   }
 
-  /// Gives all ranks what they hold of the state. Collective.
+  /// Reads, from the checkpoint, the parts of the tensors that each rank holds. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: The same names and shapes on all ranks, each rank with what it holds; overwritten, but only
-  ///     after all names and shapes were found right.
-  ///   - left: Prefixes of the names of tensors that the state may also have.
-  ///   - check: Throws, on rank 0, if something else does not fit.
-  /// - Throws: ``AgreedError`` if the state belongs to a different network or optimizer.
+  ///   - tensors: The tensors to fill: the same names and shapes on all ranks, each with the parts that this rank
+  ///     holds. They are overwritten only after all names and shapes have been checked.
+  ///   - left: Prefixes of the names of tensors that the checkpoint may also have, and that are not read.
+  ///   - check: Called on rank 0 before tensors are read; throws if something else does not fit.
+  /// - Throws: ``AgreedError`` if the checkpoint belongs to a different network or optimizer, or if `check` throws.
   package func read<Scalar: NetworkScalar & ReducibleScalar>(
     into tensors: [StateTensor<Scalar>], leavingOut left: [String] = ["replicas/"],
     check: () throws -> Void = {}

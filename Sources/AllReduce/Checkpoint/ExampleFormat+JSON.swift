@@ -1,7 +1,7 @@
 internal import AllReduceNN
 
 extension ExampleFormat {
-  /// The format as a state contains it; unknown values are left out.
+  /// The format as JSON for a checkpoint's metadata, without the properties that are nil.
   var json: JSONValue {
     var members: [(String, JSONValue)] = []
     if let shape { members.append(("shape", .integers(shape))) }
@@ -21,9 +21,9 @@ extension ExampleFormat {
     return .object(members)
   }
 
-  /// Reads what ``json`` gives.
+  /// Creates a format from the JSON object that ``json`` returns.
   ///
-  /// - Throws: ``StateFields/Mistake``.
+  /// - Throws: ``StateFields/Mistake`` if a member is missing or wrong.
   init(_ fields: StateFields) throws(StateFields.Mistake) {
     func scaling(_ name: String) throws(StateFields.Mistake) -> Scaling? {
       guard fields.has(name) else { return nil }

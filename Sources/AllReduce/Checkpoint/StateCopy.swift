@@ -8,45 +8,48 @@ internal import CKernels
   import Darwin
 #endif
 
-/// A copy of a state that a thread writes in the background while training continues; on rank 0.
+/// A copy of the training state on rank 0, which a background thread writes to a checkpoint while training continues.
 ///
-/// Its memory, as large as the state, is kept for the next one.
+/// Its memory, as large as the state, is reused for the next checkpoint.
 final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
-  /// How a writing has ended.
+  /// The result of writing a checkpoint.
   enum Outcome {
-    /// Nothing was written, or it has been told.
+    /// Nothing was written, or the result was already taken.
     case none
     case written(seconds: Double)
-    /// The states before stand, and the training can go on.
+    /// The checkpoint could not be written. Earlier checkpoints are intact, and training can continue.
     case failed(any Error)
-    /// The training has gone wrong.
+    /// The training has diverged: a tensor has an element that is not finite.
     case diverged(TrainingError)
   }
 
   private struct Progress {
     var isRunning = false
-    /// Whether someone waits for the end.
+    /// Whether another thread waits until the work is done.
     var isAwaited = false
-    /// When it began, or when the memory was prepared; nil before.
+    /// When the latest writing or preparation of the memory began; nil before the first.
     var began: ContinuousClock.Instant?
-    /// How many seconds it may take.
+    /// The number of seconds that the work may take.
     var seconds = 0.0
     var outcome = Outcome.none
   }
 
-  /// How fast a state is written: bytes a second at least, and seconds at most. Where ranks use all cores, all of them
-  /// wait for the rank whose core the writing uses; so it uses a small part of the core, and takes longer.
+  /// The lowest speed of writing a checkpoint, in bytes per second. Writing is slow on purpose: where ranks use all
+  /// cores, all of them wait for the rank whose core the writing thread uses, so the thread uses a small part of the
+  /// core for a longer time.
   private static var slowest: Double { 40e6 }
+  /// The longest time over which writing a checkpoint is spread, in seconds.
   private static var longest: Double { 25 }
-  /// The part of the time from one writing to the next that one may take.
+  /// The fraction of the time between the starts of two checkpoints over which writing one is spread.
   private static var shareOfInterval: Double { 0.7 }
-  /// Elements that are written at once.
+  /// The number of elements that are written at once.
   private static var pieceCount: Int { 1 << 20 }
 
   let memory: TensorMemory<Scalar>
   private let progress = Locked(Progress())
 
-  /// Takes memory for `count` numbers; nil if there is not enough of it. The system is left half of what it has.
+  /// Allocates memory for `count` numbers; nil if there is too little, since half of the available memory must stay
+  /// free.
   init?(count: Int) {
     let room = ck_memory_room()
     let bytes = Int64(count * MemoryLayout<Scalar>.stride)
@@ -54,10 +57,10 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     memory = TensorMemory(count: count)
   }
 
-  /// Whether a thread still writes.
+  /// Whether the background thread is still working.
   var isRunning: Bool { progress.withLock { $0.isRunning } }
 
-  /// How the latest writing has ended, once; none while it goes on.
+  /// Returns the outcome of the latest writing, once; `none` while the writing is in progress.
   func takeOutcome() -> Outcome {
     progress.withLock { progress in
       guard !progress.isRunning else { return .none }
@@ -66,20 +69,21 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     }
   }
 
-  /// Keeps an outcome to be taken again.
+  /// Stores an outcome, so that ``takeOutcome()`` returns it again.
   func putBack(_ outcome: Outcome) { progress.withLock { $0.outcome = outcome } }
 
-  /// Waits until no thread writes.
+  /// Waits until the background thread has finished.
   func wait() {
     progress.withLock { $0.isAwaited = true }
     while isRunning { sleepThread(seconds: 0.001) }
   }
 
-  /// Gives the copy piece by piece, so slowly that the training hardly notices; without rest once someone waits.
+  /// Calls `body` with the copy piece by piece, so slowly that training is hardly disturbed; without pauses once a
+  /// thread waits for the end.
   ///
   /// - Parameters:
-  ///   - counts: The elements of each tensor.
-  ///   - body: Called with each piece, and the number of its tensor.
+  ///   - counts: The number of elements of each tensor.
+  ///   - body: Called with each piece and the index of its tensor.
   /// - Throws: What `body` throws.
   func forEachPiece(
     _ counts: [Int], _ body: (UnsafeMutableBufferPointer<Scalar>, Int) throws -> Void
@@ -105,8 +109,8 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     }
   }
 
-  /// Touches the memory on a thread of its own, so that the system has cleared its pages before the first copy. That
-  /// takes longer than the copy.
+  /// Touches the memory on a background thread, so that the system has zeroed its pages before the first copy. Zeroing
+  /// takes longer than the copy itself.
   func prepare() {
     run(began: .now, seconds: 4) { [self] in
       forEachPiece([memory.values.count]) { piece, _ in
@@ -118,7 +122,7 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     }
   }
 
-  /// Begins to write on a thread of its own.
+  /// Runs `write` on a background thread, or on the calling thread if none can be started.
   func start(_ write: @escaping @Sendable () -> Outcome) {
     let now = ContinuousClock.now
     let last = progress.withLock { $0.began }
@@ -142,7 +146,7 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
       lowerThreadPriority()
       finish()
     }
-    // Without threads it is done here.
+    // Without threads, the work is done on the calling thread.
     if !started {
       progress.withLock { $0.isAwaited = true }
       finish()
@@ -151,14 +155,14 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
 }
 
 extension Checkpoint {
-  /// Makes sure that there is room for a state beside those that are there.
+  /// Checks that the file system has room for another checkpoint of `bytes` bytes, in addition to the existing ones.
   ///
-  /// - Throws: ``DataError`` with both figures if not.
+  /// - Throws: ``DataError`` with the needed and the free space if there is not enough room.
   func requireRoom(bytes: Int) throws(DataError) {
     var system = statvfs()
     guard statvfs(directory, &system) == 0 else { return }
     let free = Int(clamping: UInt64(system.f_bavail) &* UInt64(system.f_frsize))
-    // Names and the folder take some too.
+    // The names of files and the folder itself take some space too.
     if free >= bytes + (64 << 10) { return }
     throw DataError(
       file: directory, expected: "\(Checkpoint.text(bytes)) of free space for the next state",

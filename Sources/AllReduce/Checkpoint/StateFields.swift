@@ -1,6 +1,6 @@
-/// The members of a JSON object, asked for by name and type.
+/// The members of a JSON object, read by name and type.
 package struct StateFields {
-  /// A missing or wrong member.
+  /// The error for a member that is missing or wrong.
   package struct Mistake: Error {
     let expected: String
     let found: String
@@ -53,12 +53,12 @@ package struct StateFields {
     return value
   }
 
-  /// A string, or nil if no member has the name.
+  /// Returns a member that is a string; nil if there is no member of this name.
   func optionalText(_ name: String) throws(Mistake) -> String? {
     has(name) ? try text(name) : nil
   }
 
-  /// A number of 64 bits, written as a string.
+  /// Returns a member that is a 64-bit number, written as a string.
   func word(_ name: String) throws(Mistake) -> UInt64 {
     guard let value = UInt64(try text(name)) else { throw wrong("a number in quotes", name) }
     return value
@@ -76,7 +76,8 @@ package struct StateFields {
     return texts
   }
 
-  /// More than a training run counts; sums and products with a size of memory do not overflow.
+  /// The largest count that is accepted: more than a training run reaches, and so small that sums with it, and products
+  /// of it and a size of memory, do not overflow.
   private static let most = 1 << 48
 
   func count(_ name: String, from least: Int = 0) throws(Mistake) -> Int {

@@ -1,18 +1,18 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Which rank gives which pieces of the state's tensors: the same knowledge on all ranks.
+/// Which rank provides which pieces of the training state's tensors; the same on all ranks.
 struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
-  /// A piece, and the rank and the place among its parts where it is.
+  /// A piece of a tensor, with the rank that provides it and the index of the part in which that rank holds it.
   struct Owned {
     let rank: Int
     let part: Int
     let piece: StatePiece
-    /// Where the piece begins in the memory of the part.
+    /// The index of the piece's first element in the memory of the part.
     var place = 0
 
-    /// What of a piece no rank has yet: all or nothing, unless runs overlap, as those of hosts with other
-    /// numbers of ranks do.
+    /// Returns the elements of this piece that `owned` does not contain: all or none, except for single runs that
+    /// overlap, as they do between hosts with different numbers of ranks.
     func left(by owned: [Owned]) -> [Owned] {
       guard piece.runs == 1 else { return owned.contains { $0.piece == piece } ? [] : [self] }
       var left = [piece.first..<piece.end]
@@ -33,18 +33,18 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The pieces of each tensor; together they hold each element once.
+  /// The pieces of each tensor, which together contain each element once.
   let pieces: [[Owned]]
   private let tensors: [StateTensor<Scalar>]
   private let communicator: Communicator
   private let scratch = Scratch()
 
-  /// The elements that are moved at once: 8 or 16 MiB.
+  /// The number of elements that are gathered at once: 8 MiB of `Float`, 16 MiB of `Double`.
   static var chunkCount: Int { 2 << 20 }
 
-  /// Finds out who has what. Collective.
+  /// Determines which rank provides which pieces. Collective.
   ///
-  /// - Throws: ``AgreedError`` if ranks have different tensors; ``MPIError``.
+  /// - Throws: ``AgreedError`` if the ranks have different tensors; ``MPIError``.
   init(_ tensors: [StateTensor<Scalar>], over communicator: Communicator) throws {
     let text = tensors.map { "\($0.name) \($0.shape)" }.joined(separator: "\n")
     let fingerprint = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
@@ -92,11 +92,11 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     self.communicator = communicator
   }
 
-  /// Gives rank 0 the elements of a tensor from the first to the last, in chunks. Collective.
+  /// Gathers a tensor on rank 0, chunk by chunk from the first element to the last. Collective.
   ///
   /// - Parameters:
-  ///   - number: Which tensor.
-  ///   - body: Called on rank 0 with each chunk.
+  ///   - number: The index of the tensor.
+  ///   - body: Called on rank 0 with each chunk; once, with the whole tensor, if rank 0 holds it whole.
   /// - Throws: ``MPIError``.
   func gather(_ number: Int, _ body: (UnsafeBufferPointer<Scalar>) -> Void) throws {
     if isWholeOnRoot(number) {
@@ -114,11 +114,11 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Gives rank 0 all elements of a tensor. Collective.
+  /// Gathers all elements of a tensor on rank 0. Collective.
   ///
   /// - Parameters:
-  ///   - number: Which tensor.
-  ///   - all: The memory for them on rank 0; nil on other ranks.
+  ///   - number: The index of the tensor.
+  ///   - all: On rank 0, memory for the elements; nil on other ranks.
   /// - Throws: ``MPIError``.
   func gather(_ number: Int, into all: UnsafeMutableBufferPointer<Scalar>?) throws {
     if isWholeOnRoot(number) {
@@ -131,7 +131,7 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Whether rank 0 gives all of a tensor, in its order.
+  /// Whether rank 0 provides the whole tensor as one piece.
   private func isWholeOnRoot(_ number: Int) -> Bool {
     let owned = pieces[number]
     return owned.count == 1 && owned[0].rank == 0
@@ -149,7 +149,7 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// What each rank has of a chunk goes straight to its place if that is one run; else it is packed.
+  /// Gathers a chunk of a tensor on rank 0: directly to its place if each rank has one run of it, otherwise packed.
   private func gather(
     _ number: Int, _ chunk: Range<Int>, into whole: UnsafeMutableBufferPointer<Scalar>?
   ) throws {
@@ -181,13 +181,13 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     if hasSeveralRuns, let gathered, let whole { unpack(owned, chunk, gathered, whole) }
   }
 
-  /// Memory for elements that are packed, taken where there are such, and kept.
+  /// Memory for packed elements, allocated when it is first needed and then kept.
   private final class Scratch {
     lazy var packed = TensorMemory<Scalar>(count: chunkCount)
     lazy var gathered = TensorMemory<Scalar>(count: chunkCount)
   }
 
-  /// This rank's elements of a chunk, piece after piece.
+  /// Copies this rank's elements of a chunk to `packed`, piece after piece.
   private func pack(
     _ tensor: StateTensor<Scalar>, _ owned: [Owned], _ chunk: Range<Int>,
     _ packed: UnsafeMutableBufferPointer<Scalar>
@@ -203,7 +203,7 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Puts what all ranks packed, in the order of ranks, where it belongs.
+  /// Copies the packed elements that all ranks sent, in the order of ranks, to their places in the chunk `whole`.
   private func unpack(
     _ owned: [Owned], _ chunk: Range<Int>, _ received: UnsafeMutableBufferPointer<Scalar>,
     _ whole: UnsafeMutableBufferPointer<Scalar>

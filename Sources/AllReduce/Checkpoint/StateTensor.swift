@@ -2,21 +2,21 @@ public import AllReduceNN
 
 /// Some elements of a tensor: runs of equal length at equal distances, in row-major order.
 ///
-/// Whatever is split over ranks is made of such pieces: a slice of the flat memory is one run; some columns
-/// of a matrix are a run a row.
+/// Everything that is sharded over ranks consists of such pieces: a slice of the flat memory is one run; some columns
+/// of a matrix are one run per row.
 package struct StatePiece: Hashable, Sendable {
-  /// The first element, counted in the whole tensor.
+  /// The index of the first element in the whole tensor.
   package let first: Int
-  /// The elements of a run.
+  /// The number of elements in a run.
   package let runLength: Int
-  /// From the start of a run to that of the next; nothing overlaps.
+  /// The number of elements from the start of a run to the start of the next; runs do not overlap.
   package let distance: Int
-  /// The runs.
+  /// The number of runs.
   package let runs: Int
 
-  /// Describes runs.
+  /// Creates a piece of `runs` runs.
   ///
-  /// - Precondition: Nothing is negative; runs are not longer than their distance.
+  /// - Precondition: No number is negative, and `distance` is at least `runLength` and at least 1.
   package init(first: Int, runLength: Int, distance: Int, runs: Int) {
     precondition(
       first >= 0 && runLength >= 0 && runs >= 0 && distance >= max(runLength, 1),
@@ -27,20 +27,20 @@ package struct StatePiece: Hashable, Sendable {
     self.runs = runs
   }
 
-  /// Elements that lie side by side.
+  /// Creates a piece that is one run of contiguous elements.
   package init(_ elements: Range<Int>) {
     self.init(
       first: elements.lowerBound, runLength: elements.count, distance: max(elements.count, 1),
       runs: 1)
   }
 
-  /// Columns of a matrix of this many columns; of a tensor, its first dimension being the rows.
+  /// Creates a piece of columns of a matrix with `width` columns; for a tensor, the rows are its first dimension.
   package init(columns: Range<Int>, of width: Int, rows: Int) {
     self.init(
       first: columns.lowerBound, runLength: columns.count, distance: max(width, 1), runs: rows)
   }
 
-  /// A part of a parameter.
+  /// Creates the piece of the whole parameter that a shard holds.
   package init(_ shard: ParameterShard) {
     let inner = shard.whole.sizes[(shard.dimension + 1)...].reduce(1, *)
     let runs = shard.whole.sizes[..<shard.dimension].reduce(1, *)
@@ -53,10 +53,11 @@ package struct StatePiece: Hashable, Sendable {
     }
   }
 
-  /// How many elements there are.
+  /// The number of elements of the piece.
   package var count: Int { runLength * runs }
 
-  /// What holds some of its own elements, counted from 0: a cut run, whole runs, and a cut run at most.
+  /// Returns the pieces for a range of this piece's own elements, counted from 0: at most a cut run, whole runs, and a
+  /// cut run.
   func pieces(of own: Range<Int>) -> [StatePiece] {
     guard !own.isEmpty else { return [] }
     func start(of run: Int) -> Int { first + run * distance }
@@ -78,11 +79,11 @@ package struct StatePiece: Hashable, Sendable {
     return pieces
   }
 
-  /// The end of the last run, in the whole tensor.
+  /// The index after the last element of the last run, in the whole tensor.
   var end: Int { count == 0 ? first : first + (runs - 1) * distance + runLength }
 
-  /// Calls `body` for what of each run is within a range of the whole tensor: its first element there, its
-  /// place in the piece, and its length.
+  /// Calls `body` for the part of each run that lies within a range of the whole tensor, with the index of its first
+  /// element in the whole tensor and in the piece, and with its length.
   func forEachRun(
     within range: Range<Int>, _ body: (_ element: Int, _ place: Int, _ count: Int) -> Void
   ) {
@@ -99,7 +100,7 @@ package struct StatePiece: Hashable, Sendable {
     }
   }
 
-  /// How many elements are within a range of the whole tensor.
+  /// Returns the number of elements within a range of the whole tensor.
   func count(within range: Range<Int>) -> Int {
     var sum = 0
     forEachRun(within: range) { sum += $2 }
@@ -111,18 +112,18 @@ package struct StatePiece: Hashable, Sendable {
 ///
 /// All ranks together hold every element; several ranks may hold the same elements, and a rank may hold none.
 public struct StateTensor<Scalar: NetworkScalar> {
-  /// Its name in a checkpoint.
+  /// The tensor's name in a checkpoint.
   public let name: String
-  /// The sizes of the whole tensor.
+  /// The shape of the whole tensor.
   package let shape: Shape
-  /// The pieces that this rank holds, each with its memory: the runs, one after the other.
+  /// The pieces that this rank holds, each with its memory, in which the runs follow one another.
   package let parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
-  /// Keeps the memory alive.
+  /// An object that keeps the memory of the parts alive.
   private let owner: Any?
 
-  /// Describes what this rank holds. The memory must outlive this value.
+  /// Creates a tensor from the pieces that this rank holds. Their memory must outlive this value.
   ///
-  /// - Precondition: Pieces are within the tensor and have memory for their elements.
+  /// - Precondition: Each piece lies within the tensor, and its memory has the same number of elements.
   package init(
     _ name: String, shape: Shape,
     parts: [(piece: StatePiece, values: UnsafeMutableBufferPointer<Scalar>)]
@@ -145,12 +146,13 @@ public struct StateTensor<Scalar: NetworkScalar> {
     self.owner = owner
   }
 
-  /// The same tensor with another name; if not held, without this rank's parts.
+  /// Returns the same tensor with another name; if `isHeld` is false, without this rank's parts.
   func renamed(_ name: String, isHeld: Bool = true) -> StateTensor {
     StateTensor(name, shape, isHeld ? parts : [], owner: owner)
   }
 
-  /// Joins lists of the same tensors, in the same order, each with different parts of them.
+  /// Joins lists of the same tensors, in the same order, into one list in which each tensor has the parts from all
+  /// lists.
   static func joined(_ lists: [[StateTensor]]) -> [StateTensor] {
     (lists.first ?? []).enumerated().map { number, tensor in
       StateTensor(
@@ -159,17 +161,18 @@ public struct StateTensor<Scalar: NetworkScalar> {
     }
   }
 
-  /// A tensor that this rank holds whole. Refers to the tensor's memory and keeps it alive; no copy.
+  /// Creates a tensor that this rank holds whole. Refers to the memory of `tensor` and keeps it alive; copies nothing.
   public init(_ name: String, whole tensor: Tensor<Scalar>) {
     self.init(name, of: tensor, nil)
   }
 
-  /// A parameter's values, whole or a shard. Refers to their memory and keeps it alive; no copy.
+  /// Creates a tensor from a parameter's values, whole or a shard. Refers to their memory, without a
+  /// copy, and keeps it alive.
   package init(_ parameter: Parameter<Scalar>) {
     self.init(parameter.name, of: parameter.values, parameter.shard)
   }
 
-  /// A tensor, whole or a shard of one. Refers to its memory and keeps it alive; no copy.
+  /// Creates a tensor, whole or of one shard. Refers to the memory of `tensor` and keeps it alive; copies nothing.
   fileprivate init(_ name: String, of tensor: Tensor<Scalar>, _ shard: ParameterShard?) {
     self.init(
       name, shard?.whole ?? tensor.shape,
@@ -179,15 +182,15 @@ public struct StateTensor<Scalar: NetworkScalar> {
 }
 
 extension Parameter {
-  /// The part that is held.
+  /// The piece of the whole parameter that this rank holds.
   fileprivate var piece: StatePiece {
     shard.map { StatePiece($0) } ?? StatePiece(0..<shape.count)
   }
 }
 
 extension Network {
-  /// The parameters and buffers, by their paths ("0.weight", "1.runningMean"): of each all, or the shard that
-  /// is here.
+  /// The parameters and buffers, by their paths ("0.weight", "1.runningMean"): each one whole, or this rank's shard of
+  /// it.
   public var stateTensors: [StateTensor<Scalar>] {
     parameters.map { StateTensor($0) }
       + root.stateBuffers
@@ -195,11 +198,11 @@ extension Network {
 }
 
 extension Layer {
-  /// The buffers of this layer and of all below it, by their paths: of each all, or the shard that is here.
+  /// The buffers of this layer and of all layers in it, by their paths: each one whole, or this rank's shard of it.
   var stateBuffers: [StateTensor<Scalar>] { stateBuffers(at: "") }
 
   private func stateBuffers(at path: String) -> [StateTensor<Scalar>] {
-    // Batch norm's running averages are sharded as its weight is.
+    // Batch norm's running averages are sharded like its weight.
     let shard = (self as? BatchNorm<Scalar>)?.weight.shard
     return buffers.map { StateTensor(path + $0.name, of: $0.tensor, shard) }
       + children.flatMap { $0.layer.stateBuffers(at: path + $0.name + ".") }
@@ -207,8 +210,8 @@ extension Layer {
 }
 
 extension Optimizer {
-  /// The optimizer's state for ``range``, cut into the parameters that it belongs to:
-  /// `optimizer/momentum/0.weight`. On every rank a tensor for each vector and parameter, with what this one has.
+  /// The optimizer's state for ``range``, cut into one tensor for each state vector and parameter:
+  /// `optimizer/momentum/0.weight`. Every rank has all of these tensors, each with the part that this rank holds.
   package var stateTensors: [StateTensor<Scalar>] {
     state.flatMap { name, values in
       layout.stateTensors(of: values, range, prefix: "optimizer/\(name)/", owner: self)
@@ -217,14 +220,14 @@ extension Optimizer {
 }
 
 extension ParameterLayout {
-  /// A vector that runs along with a range of the flat memory, cut into the parameters that it belongs to.
+  /// Cuts a vector with one value for each element of a range of the flat memory into one tensor for each parameter.
   ///
   /// - Parameters:
-  ///   - values: A value for each element of the range.
-  ///   - range: The elements of the flat memory that this rank has.
-  ///   - prefix: The prefix of the parameters' names.
+  ///   - values: One value for each element of the range.
+  ///   - range: The elements of the flat memory that this rank holds.
+  ///   - prefix: The text before the parameters' names in the tensors' names.
   ///   - owner: An object that keeps the values alive.
-  /// - Returns: A tensor for each parameter, on every rank, with what this one has of it.
+  /// - Returns: On every rank, a tensor for each parameter, with the part that this rank holds.
   func stateTensors(
     of values: UnsafeMutableBufferPointer<Scalar>, _ range: Range<Int>, prefix: String,
     owner: Any? = nil

@@ -1,16 +1,17 @@
 internal import AllReduceNN
 
-/// The use of a state.
+/// What a checkpoint is kept as: the newest, the best, or both.
 struct StateUse: OptionSet {
   let rawValue: Int
 
-  /// The state that a resumed run resumes from.
+  /// The newest checkpoint, from which a run resumes.
   static let newest = StateUse(rawValue: 1)
-  /// The one with the best evaluation so far.
+  /// The checkpoint with the best evaluation so far.
   static let best = StateUse(rawValue: 2)
 }
 
-/// A state's file while it is written: the tensors one after the other, and the checksums in front at the end.
+/// A checkpoint file that is being written: the tensors one after the other, and at the end the checksums in the
+/// header.
 struct StateWriting<Scalar: NetworkScalar> {
   private let checkpoint: Checkpoint
   private let shapes: [(name: String, shape: Shape)]
@@ -24,16 +25,17 @@ struct StateWriting<Scalar: NetworkScalar> {
     init(count: Int) { all = Array(repeating: WeightChecksum.Running(), count: count) }
   }
 
-  /// Begins a file beside the states that are there.
+  /// Creates the file, next to the existing checkpoints, and writes a header with preliminary checksums.
   ///
-  /// - Throws: ``DataError`` if there is not enough room for all of it, or it cannot be written; ``OutputError``.
+  /// - Throws: ``DataError`` if there is not enough room for the whole file, or it cannot be created; ``OutputError``
+  ///   if a write fails.
   init(
     _ checkpoint: Checkpoint, _ shapes: [(name: String, shape: Shape)], _ state: TrainingState,
     as use: StateUse
   ) throws {
     (self.checkpoint, self.shapes, self.state, self.use) = (checkpoint, shapes, state, use)
     sums = Sums(count: shapes.count)
-    // The checksums are not known yet, but how long they are.
+    // The checksums are not known yet, but their length is.
     let header = StateWriting.header(shapes, sums.all.map(\.value), state)
     let numbers = shapes.reduce(0) { $0 + $1.shape.count }
     try checkpoint.requireRoom(bytes: header.count + numbers * MemoryLayout<Scalar>.stride)
@@ -42,10 +44,10 @@ struct StateWriting<Scalar: NetworkScalar> {
     try header.withUnsafeBytes { try file.write($0) }
   }
 
-  /// Writes the next elements, which are of a tensor.
+  /// Writes the next elements of the file, which belong to the tensor with index `number`.
   ///
-  /// - Throws: ``TrainingError`` if one is not finite: such a state would take the place of the last one that a
-  ///   training can resume from; ``OutputError``.
+  /// - Throws: ``TrainingError`` if an element is not finite, since such a checkpoint would replace the last one that
+  ///   training can resume from; ``OutputError`` if a write fails.
   func add(_ chunk: UnsafeBufferPointer<Scalar>, to number: Int) throws {
     guard StateWriting.isFinite(chunk) else {
       throw TrainingError.notFinite(tensor: shapes[number].name)
@@ -54,12 +56,12 @@ struct StateWriting<Scalar: NetworkScalar> {
     try file.write(UnsafeRawBufferPointer(chunk))
   }
 
-  /// Whether all numbers are finite. By type: the general way asks a table for each number, which takes longer than to
-  /// write it.
+  /// Whether all numbers are finite. Specialized by type: the generic test calls through a table for each number, which
+  /// takes longer than writing the number.
   private static func isFinite(_ chunk: UnsafeBufferPointer<Scalar>) -> Bool {
     let bytes = UnsafeRawBufferPointer(chunk)
     if Scalar.self == Float.self {
-      // A number that is not finite has all bits of its exponent.
+      // A number that is not finite has all bits of its exponent set.
       return isFinite(bytes.bindMemory(to: UInt32.self), exponent: 0x7F80_0000)
     }
     if Scalar.self == Double.self {
@@ -72,15 +74,15 @@ struct StateWriting<Scalar: NetworkScalar> {
   private static func isFinite<Word: FixedWidthInteger>(
     _ words: UnsafeBufferPointer<Word>, exponent: Word
   ) -> Bool {
-    // Without a way out in the middle, so that it takes several numbers at once.
+    // There is no early exit, so that the loop tests several numbers at once.
     var isInfinite = false
     for word in words { isInfinite = (word & exponent == exponent) || isInfinite }
     return !isInfinite
   }
 
-  /// Brings it to the disk, and makes it the newest state, the best one, or both.
+  /// Writes the checksums, makes sure that the file is on disk, and makes it the newest checkpoint, the best, or both.
   ///
-  /// - Throws: ``DataError``; ``OutputError``.
+  /// - Throws: ``DataError`` if a file cannot be created; ``OutputError`` if a write fails.
   func finish() throws {
     try StateWriting.header(shapes, sums.all.map(\.value), state).withUnsafeBytes {
       try file.replaceStart($0)
@@ -90,7 +92,7 @@ struct StateWriting<Scalar: NetworkScalar> {
     if use.contains(.best) { try checkpoint.keepNewestAsBest() }
   }
 
-  /// The file's header, with its own checksum.
+  /// Returns the file's header, with its own checksum.
   private static func header(
     _ shapes: [(name: String, shape: Shape)], _ sums: [UInt64], _ state: TrainingState
   ) -> [UInt8] {

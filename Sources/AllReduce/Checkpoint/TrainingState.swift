@@ -2,44 +2,44 @@ package import AllReduceNN
 
 /// Where a training run stands, apart from its tensors: what another run needs to resume with the same steps.
 ///
-/// Nothing in it depends on the number of ranks. Random numbers are functions of a seed and of counts
-/// (`Philox`), so the counts here are their whole state.
+/// No value depends on the number of ranks. Random numbers are functions of a seed and of counts (`Philox`), so the
+/// counts here are the whole state of the random numbers.
 public struct TrainingState: Equatable, Sendable {
-  /// Updates of the weights so far.
+  /// The number of updates of the weights so far.
   public var steps = 0
-  /// The epoch of the next step, from 0.
+  /// The epoch of the next step, counted from 0.
   public var epoch = 0
-  /// How many steps of that epoch are done.
+  /// The number of completed steps of the current epoch.
   public var stepsOfEpoch = 0
-  /// The score of these steps.
+  /// The score over the completed steps of the current epoch.
   package var epochScore = BatchScore()
   /// The number that the next step's dropout masks depend on (``Trainer/nextStep``).
   public var randomStep: UInt64 = 0
-  /// The assignment of examples to steps; its batch is the global one, which the state keeps.
+  /// The assignment of examples to steps. Its batch size is the global one, which stays the same in a resumed run.
   package var sampler: EpochSampler
-  /// A description of the update rule that differs for different rules and settings.
+  /// A description of the update rule; different rules or settings have different descriptions.
   package var optimizer: String
-  /// The learning rate over the steps.
+  /// The schedule of the learning rate over the steps.
   package var schedule: LearningRateSchedule
-  /// The mean loss of each whole epoch.
+  /// The mean loss of each completed epoch.
   package var trainLoss: [Double] = []
-  /// The accuracy on the test examples after each whole epoch.
+  /// The accuracy on the test examples after each completed epoch.
   package var testAccuracy: [Double] = []
-  /// The mean loss on the test examples after each whole epoch; empty in a state that has none.
+  /// The mean loss on the test examples after each completed epoch; empty if the checkpoint has none.
   package var testLoss: [Double] = []
-  /// Where replicas stand in their rounds; nil where all ranks train synchronously.
+  /// The progress of replicas in their rounds; nil if all ranks train synchronously.
   package var replicas: KeptReplicas?
 
-  /// The layers of the whole network (``Layer/summary``); nil in a state of version 1.
+  /// The description of the whole network's layers (``Layer/summary``); nil in a checkpoint of version 1.
   package var layers: String?
-  /// The layers as the programs' option `--layers` takes them, if the training program gave them.
+  /// The layers in the form of the programs' option `--layers`; nil if the training program did not give them.
   package var layerWords: String?
-  /// How the examples were read; nil where that was the caller's own way.
+  /// How the examples were read; nil if the caller read them in its own way.
   package var examples: ExampleFormat?
-  /// The plan that the training had, as json (``Plan/json``); nil in a state of version 1.
+  /// The plan of the training run as JSON (``Plan/json``); nil in a checkpoint of version 1.
   package var plan: String?
 
-  /// The state before the first step.
+  /// Creates the state before the first step.
   package init(sampler: EpochSampler, optimizer: String, schedule: LearningRateSchedule) {
     self.sampler = sampler
     self.optimizer = optimizer
@@ -48,7 +48,7 @@ public struct TrainingState: Equatable, Sendable {
 }
 
 extension TrainingState {
-  /// The state as json on one line, as it stands in a checkpoint's metadata.
+  /// The state as JSON on one line, in the form that a checkpoint's metadata holds.
   var encoded: String {
     var members: [(String, JSONValue)] = [
       ("steps", .integer(steps)), ("epoch", .integer(epoch)),
@@ -60,7 +60,7 @@ extension TrainingState {
           ("correct", .integer(epochScore.correct)),
         ])
       ),
-      // Numbers of 64 bits are strings: many JSON readers have 53 bits.
+      // 64-bit numbers are strings, since many JSON readers keep only 53 bits.
       ("random_step", .text("\(randomStep)")),
       (
         "sampler",
@@ -82,7 +82,7 @@ extension TrainingState {
     return JSONValue.object(members).encodedOnOneLine()
   }
 
-  /// Reads what ``encoded`` wrote.
+  /// Creates a state from the text that ``encoded`` returns.
   ///
   /// - Throws: ``StateFields/Mistake`` that says what is missing or wrong.
   package init(encoded text: String) throws(StateFields.Mistake) {
@@ -115,7 +115,8 @@ extension TrainingState {
 }
 
 extension LearningRateSchedule {
-  /// `{"cosine": 0.05, "to": 0.0, "over": 100}`: the first key says which, and its first rate.
+  /// The schedule as JSON: `{"cosine": 0.05, "to": 0.0, "over": 100}`. The first key names the kind of schedule; its
+  /// value is the first rate.
   var json: JSONValue {
     switch self {
     case .constant(let rate): .object([("constant", .number(rate))])

@@ -1,9 +1,9 @@
 import AllReduceMPI
 
-/// The choices of `automatic` on a communicator, in plain memory: they are looked up at every call, and a
-/// dictionary would take longer than a small call.
+/// The choices of `automatic` on a communicator, kept in plain memory, because they are looked up at every call and a
+/// dictionary lookup would take longer than a small collective.
 struct Choices {
-  /// Whether they come from the job's file of measured ones.
+  /// Whether the choices come from the job's file of measured choices, and not from the built-in rules.
   let isMeasured: Bool
   private let arena: UnsafeMutablePointer<Limited>
   private let array: UnsafeMutablePointer<Limited>
@@ -15,9 +15,10 @@ struct Choices {
     let algorithm: ReductionAlgorithm
   }
 
-  /// The choices of the job's table for this placement of ranks, else the built-in ones.
+  /// Creates the choices for a placement of ranks, from the job's table of measured choices if it has one for this
+  /// placement, otherwise from the built-in rules.
   ///
-  /// No messages: all ranks hold the same tables. Ends the job if they cannot be used.
+  /// Local: it sends no messages, because all ranks have the same tables. Ends the job if the tables cannot be used.
   init(ranksPerHost hosts: [Int]) {
     let ranks = hosts.reduce(0, +)
     let table = Choices.tables().first { $0.isFor(ranksPerHost: hosts) }
@@ -33,7 +34,7 @@ struct Choices {
 
   func deallocate() { for list in [arena, array, messages, others] { list.deallocate() } }
 
-  /// The algorithm of an all-reduce for this many bytes on the wire.
+  /// Returns the algorithm of an all-reduce of this number of bytes on the wire.
   @inline(__always)
   func algorithm(bytes: Int, over path: AutomaticChoice.Path) -> ReductionAlgorithm {
     switch path {
@@ -43,7 +44,8 @@ struct Choices {
     }
   }
 
-  /// The algorithm for a collective that only schedules carry out: the requested one, if it has a schedule.
+  /// Returns the algorithm for a collective that can only run as a schedule: the requested one, or the automatic choice
+  /// if the requested one is automatic, shared memory or hierarchical. A requested segment size is kept.
   func schedule(
     for requested: ReductionAlgorithm, _ collective: Collective, bytes: Int
   ) -> ReductionAlgorithm {
@@ -60,7 +62,8 @@ struct Choices {
     }
   }
 
-  /// The algorithm of other collectives, which are not measured.
+  /// Returns the algorithm of a collective other than all-reduce, from the built-in rules: these collectives are not
+  /// measured.
   func algorithmOfOthers(bytes: Int) -> ReductionAlgorithm { Choices.find(bytes, in: others) }
 
   @inline(__always)
@@ -72,7 +75,7 @@ struct Choices {
     return step.pointee.algorithm
   }
 
-  /// The steps in memory; the last one's limit is above all sizes.
+  /// Copies the steps to newly allocated memory; the last step's limit is `Int.max`.
   private static func list(_ steps: [AutomaticChoice.Step]) -> UnsafeMutablePointer<Limited> {
     let list = UnsafeMutablePointer<Limited>.allocate(capacity: steps.count)
     for (index, step) in steps.enumerated() {

@@ -1,4 +1,4 @@
-/// A JSON value, as far as tables of choices need it, and the line that it begins on.
+/// A JSON value, and the line of the text on which it begins.
 struct JSONNode {
   enum Value {
     case null, boolean(Bool), integer(Int), number(Double), text(String)
@@ -7,10 +7,10 @@ struct JSONNode {
   }
 
   let value: Value
-  /// The line of the text that it begins on, from 1.
+  /// The line of the text on which the value begins, from 1.
   let line: Int
 
-  /// A short description of the value, for errors.
+  /// A short description of the value, for error messages.
   var summary: String {
     switch value {
     case .null: "null"
@@ -24,11 +24,13 @@ struct JSONNode {
   }
 }
 
-/// Reads JSON (RFC 8259). Foundation's decoders report no lines, which errors name, and keep neither the order of
-/// members nor duplicates, which headers of tensors are checked for; and their first use adds 5 MB to each rank's
-/// resident memory, or 11 MB by way of all of Foundation, which the library needs for nothing else.
+/// Parses JSON (RFC 8259).
+///
+/// Foundation's decoders are not used because they report no line numbers, which error messages name, and keep neither
+/// the order of members nor duplicates, which the checks of tensor file headers need. They would also add 5 MB to the
+/// resident memory of each rank, or 11 MB with all of Foundation, which nothing else in the library needs.
 struct JSONReader {
-  /// Where the text is not JSON, and why.
+  /// An error in the text: the line, and why the text is not JSON or not what the caller expects.
   struct Mistake: Error {
     let line: Int
     let reason: String
@@ -41,7 +43,7 @@ struct JSONReader {
 
   private init(_ text: String) { bytes = Array(text.utf8) }
 
-  /// The value of the whole text.
+  /// Parses a text that is one JSON value.
   static func read(_ text: String) throws(Mistake) -> JSONNode {
     var reader = JSONReader(text)
     let node = try reader.node()
@@ -50,12 +52,12 @@ struct JSONReader {
     return node
   }
 
-  /// The object of the whole text, whose member `version` is this one.
+  /// Parses a text that is one JSON object, and checks that its member `version` equals the given version.
   static func read(_ text: String, version: Int) throws(Mistake) -> JSONNode {
     let root = try read(text)
     let found = try root.member("version")
     guard case .integer(version) = found.value else {
-      throw found.mistake("has version \(found.summary), and not \(version)")
+      throw found.mistake("has version \(found.summary), which must be \(version)")
     }
     return root
   }
@@ -74,7 +76,7 @@ struct JSONReader {
     }
   }
 
-  /// Steps over that character, if it is the next one after spaces.
+  /// Skips spaces, then skips the given character if it is next. Returns whether it was.
   private mutating func take(_ character: Unicode.Scalar) -> Bool {
     skipSpace()
     guard next == UInt8(ascii: character) else { return false }
@@ -151,7 +153,7 @@ struct JSONReader {
     case UInt8(ascii: "f"): return [0x0C]
     case UInt8(ascii: "u"):
       var code = try unit()
-      // Two units make a character beyond 16 bits; half a pair alone becomes the sign for what cannot be shown.
+      // Two units (a surrogate pair) make a character above U+FFFF; an unpaired one becomes U+FFFD.
       if (0xD800..<0xDC00).contains(code), bytes[place...].starts(with: Array("\\u".utf8)) {
         let before = place
         place += 2
@@ -169,7 +171,7 @@ struct JSONReader {
     }
   }
 
-  /// The number of four hexadecimal digits.
+  /// Reads four hexadecimal digits as a number.
   private mutating func unit() throws(Mistake) -> UInt32 {
     var unit: UInt32 = 0
     for _ in 0..<4 {
@@ -182,7 +184,7 @@ struct JSONReader {
     return unit
   }
 
-  /// A number, or a word of the language.
+  /// Reads a number, `null`, `true` or `false`.
   private mutating func word() throws(Mistake) -> JSONNode.Value {
     let start = place
     while let byte = next, byte > 0x20, !Array(",:]}[{\"".utf8).contains(byte) { place += 1 }
@@ -220,23 +222,23 @@ extension JSONNode {
 
   func elements(_ name: String) throws(JSONReader.Mistake) -> [JSONNode] {
     guard case .list(let elements) = value else {
-      throw mistake("has \(summary) for \(name), and not a list")
+      throw mistake("has \(summary) for \(name), which must be a list")
     }
     return elements
   }
 
   func text(_ name: String) throws(JSONReader.Mistake) -> String {
     guard case .text(let text) = value else {
-      throw mistake("has \(summary) for \(name), and not a string")
+      throw mistake("has \(summary) for \(name), which must be a string")
     }
     return text
   }
 
   func count(_ name: String) throws(JSONReader.Mistake) -> Int {
-    // More than anything counts; the sum of a list in a file does not overflow.
+    // Larger than any real count, and small enough that the sum of a list does not overflow.
     let most = 1 << 40
     guard case .integer(let count) = value, (1...most).contains(count) else {
-      throw mistake("has \(summary) for \(name), and not a whole number from 1 to \(most)")
+      throw mistake("has \(summary) for \(name), which must be a whole number from 1 to \(most)")
     }
     return count
   }
@@ -251,7 +253,9 @@ extension JSONNode {
     return members.first { $0.name == name }?.node
   }
 
-  /// Makes sure that an object has no other members than these.
+  /// Checks that an object has no members other than the named ones.
+  ///
+  /// - Throws: ``JSONReader/Mistake``, also if the value is not an object.
   func allow(_ names: [String]) throws(JSONReader.Mistake) {
     guard case .object(let members) = value else {
       throw mistake("has \(summary) where an object has to be")
@@ -263,12 +267,14 @@ extension JSONNode {
 
   func boolean(_ name: String) throws(JSONReader.Mistake) -> Bool {
     guard case .boolean(let value) = value else {
-      throw mistake("has \(summary) for \(name), and not true or false")
+      throw mistake("has \(summary) for \(name), which must be true or false")
     }
     return value
   }
 
-  /// A text that is one of an enumeration's names.
+  /// Reads a string that is the raw value of one of an enumeration's cases.
+  ///
+  /// - Throws: ``JSONReader/Mistake`` if it is not.
   func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ name: String
   ) throws(JSONReader.Mistake) -> Choice {

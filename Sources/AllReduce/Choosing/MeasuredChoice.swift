@@ -1,6 +1,6 @@
-/// Turns measured times into an algorithm for each size.
+/// Chooses an algorithm for each vector size from measured times.
 package enum MeasuredChoice {
-  /// The measurements at one size: the median of each algorithm's times.
+  /// The measurements at one vector size: the median time of each algorithm, in seconds.
   package struct Size {
     package let bytes: Int
     package let seconds: [ReductionAlgorithm: Double]
@@ -11,22 +11,23 @@ package enum MeasuredChoice {
     }
   }
 
-  /// How much faster an algorithm has to be to take sizes from the one before it. Less is noise.
+  /// The factor by which another algorithm must be faster for the choice to change from one size to the next. A smaller
+  /// gain is noise.
   static let margin = 1.03
-  /// How much slower than the fastest a choice may be.
+  /// The largest ratio of a chosen algorithm's time to the fastest time at the same size.
   static let tolerance = 1.05
 
-  /// The choices that cost least, in ascending order of sizes.
+  /// Returns the sequence of choices with the lowest cost, in ascending order of sizes.
   ///
-  /// What a choice costs is how many times as long as the fastest it takes, multiplied over all sizes, and
-  /// ``margin`` for every change from one size to the next; so a single measurement that went astray changes
-  /// nothing, and several sizes at which an algorithm is a little faster do. Where two sizes differ in their
-  /// algorithms the limit lies at their geometric mean.
+  /// The cost of a sequence is a product. Its factors are, for each size, the ratio of the chosen algorithm's time to
+  /// the fastest time, and for each change of algorithm from one size to the next, ``margin``. So a single outlier
+  /// changes nothing, while an algorithm that is a little faster at several sizes is chosen. The limit between two
+  /// sizes with different algorithms is the geometric mean of the sizes.
   ///
-  /// - Parameter sizes: Ascending; each with at least one time.
-  /// - Returns: Steps of which the last has no limit.
+  /// - Parameter sizes: The measurements in ascending order of size; each has at least one time.
+  /// - Returns: The steps; the last one has no limit.
   package static func steps(_ sizes: [Size]) -> [AutomaticChoice.Step] {
-    // In a fixed order, and an algorithm's own segments first, so that these win where times are equal.
+    // In a fixed order, with default segments first, so that these win where times are equal.
     let candidates = Set(sizes.flatMap(\.seconds.keys)).sorted {
       ($0.kind.rawValue, $0.segmentBytes ?? 0) < ($1.kind.rawValue, $1.segmentBytes ?? 0)
     }
@@ -46,7 +47,7 @@ package enum MeasuredChoice {
     return steps(sizes, candidates, origins, last: costs.indices.min { costs[$0] < costs[$1] } ?? 0)
   }
 
-  /// Follows the cheapest way back to the smallest size.
+  /// Builds the steps by following the cheapest sequence back from the largest size to the smallest.
   private static func steps(
     _ sizes: [Size], _ candidates: [ReductionAlgorithm], _ origins: [[Int]], last: Int
   ) -> [AutomaticChoice.Step] {

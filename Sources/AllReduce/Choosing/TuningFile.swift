@@ -1,11 +1,11 @@
 import AllReduceMPI
 
-/// A file of measured choices that cannot be used.
+/// The error for a file of measured choices that cannot be used.
 package struct TuningError: ExitCoded, CustomStringConvertible, Equatable {
-  /// The file, what is wrong with it, and advice.
+  /// The file's name, what is wrong with it, and what to do.
   package let description: String
 
-  /// 65: bad input data.
+  /// The exit code of the process: 65, for invalid input data.
   package var exitCode: Int32 { 65 }
 
   init(file: String, _ reason: String) {
@@ -14,15 +14,16 @@ package struct TuningError: ExitCoded, CustomStringConvertible, Equatable {
   }
 }
 
-/// Tables of choices as text: one file may hold those of several placements.
+/// Reads and writes files of measured choices; one file may have tables for several placements of ranks.
 package enum TuningFile {
-  /// The version of what the file says.
+  /// The version of the file format.
   package static let version = 1
 
-  /// Smaller messages are never of use, and there could be more than a collective can number.
+  /// The smallest segment size allowed, in bytes. Smaller messages are never faster, and a collective could have more
+  /// of them than it can number.
   private static let leastSegmentBytes = 4 << 10
 
-  /// The tables that the job's text holds.
+  /// Parses the tables in the job's tuning text.
   static func tables(in text: TuningText) throws(TuningError) -> [TuningTable] {
     switch text.content {
     case .success(let said): return try tables(in: said, file: text.file)
@@ -30,12 +31,12 @@ package enum TuningFile {
     }
   }
 
-  /// The tables that a text holds.
+  /// Parses the tables in the text of a file.
   ///
   /// - Parameters:
-  ///   - text: The file's.
-  ///   - file: Its name, for errors.
-  /// - Returns: At most one for each placement.
+  ///   - text: The text of the file.
+  ///   - file: The name of the file, for errors.
+  /// - Returns: The tables, at most one for each placement of ranks.
   /// - Throws: ``TuningError`` with the line and what is wrong.
   package static func tables(in text: String, file: String) throws(TuningError) -> [TuningTable] {
     do throws(JSONReader.Mistake) {
@@ -101,7 +102,7 @@ package enum TuningFile {
       let bytes = try segment.countOrNull("segment_bytes")
       if let bytes, bytes < leastSegmentBytes {
         throw segment.mistake(
-          "has \(bytes) for segment_bytes, and not \(leastSegmentBytes) or more")
+          "has \(bytes) for segment_bytes, which must be \(leastSegmentBytes) or more")
       }
       let upTo = try node.member("up_to_bytes")
       let limit = try upTo.countOrNull("up_to_bytes")
@@ -119,7 +120,7 @@ package enum TuningFile {
     return steps
   }
 
-  /// The text that holds the tables.
+  /// Returns the text of a file with these tables.
   package static func text(_ tables: [TuningTable]) -> String {
     let parts = tables.map { table in
       let kinds = AutomaticChoice.Path.allCases.map { kind in
@@ -145,7 +146,7 @@ package enum TuningFile {
   }
 
   private static func quoted(_ text: String) -> String {
-    // The name of a machine; control characters have no place in it.
+    // Control characters in a machine's name become spaces.
     let safe = text.unicodeScalars.map { $0.value < 0x20 ? " " : String($0) }.joined()
     return "\""
       + safe.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")

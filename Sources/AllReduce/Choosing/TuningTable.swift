@@ -1,14 +1,14 @@
-/// The choices of `automatic` on ranks that are placed alike, as measured by `allreduce-bench --tune`.
+/// The choices of `automatic` for one placement of ranks on hosts, as measured by `allreduce-bench --tune`.
 ///
-/// `docs/schemas.md` describes the file that holds such tables.
+/// `docs/schemas.md` describes the file that has such tables.
 package struct TuningTable: Equatable {
-  /// How many ranks each host has.
+  /// The number of ranks on each host.
   package let ranksPerHost: [Int]
-  /// The machine that was measured, for people.
+  /// The name of the machine that was measured, for readers of the file.
   package let machine: String
-  /// When it was measured, for people: such as 2026-11-25.
+  /// The date of the measurement, for readers of the file: such as 2026-11-25.
   package let date: String
-  /// The steps, in ascending order of sizes; the last one has no limit.
+  /// The steps for each path, in ascending order of vector size; the last one has no limit.
   package let steps: [AutomaticChoice.Path: [AutomaticChoice.Step]]
 
   package init(
@@ -21,10 +21,10 @@ package struct TuningTable: Equatable {
     self.steps = steps
   }
 
-  /// Whether it is for such a placement, whichever host comes first.
+  /// Whether the table is for a placement with these numbers of ranks per host, in any order of the hosts.
   package func isFor(ranksPerHost other: [Int]) -> Bool { ranksPerHost.sorted() == other.sorted() }
 
-  /// Whether a table for this many hosts may name the algorithm.
+  /// Whether a table for this number of hosts may name the algorithm.
   package static func allows(
     _ algorithm: ReductionAlgorithm, over path: AutomaticChoice.Path, hosts: Int
   ) -> Bool {

@@ -5,7 +5,7 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
   case allReduce
   case reduceScatter
   case allGather
-  /// Blocks as ``ExchangedBlocks``.
+  /// Exchanges the blocks of ``ExchangedBlocks``.
   case allToAll
   case broadcast(root: Int)
   case reduce(root: Int)
@@ -23,7 +23,7 @@ package enum Collective: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Collective {
-  /// The fields of a call that ranks compare.
+  /// Returns the fields of a call that ranks compare, to find out whether they make the same call.
   @inline(__always)
   func call(
     _ operation: ReductionOperation, _ type: ScalarType, count: Int,
@@ -47,11 +47,11 @@ extension Collective {
 }
 
 extension ReductionAlgorithm.Kind {
-  /// The algorithm whose form of a collective this one takes: itself, where it has a form of its own.
+  /// Returns the algorithm whose form of a collective this algorithm uses: itself, if it has a form of its own.
   ///
-  /// Recursive doubling, the flat tree, the double tree and gather-and-reduce are ways to all-reduce. They
-  /// scatter and gather as halving-doubling does, and broadcast and reduce along the binomial tree. All-to-all
-  /// has one schedule, whatever the algorithm.
+  /// Recursive doubling, the flat tree, the double tree and gather-and-reduce are algorithms for all-reduce only. With
+  /// them, reduce-scatter and all-gather use halving-doubling, and broadcast and reduce use the binomial tree.
+  /// All-to-all has one schedule, whatever the algorithm.
   func form(of collective: Collective) -> ReductionAlgorithm.Kind {
     switch (self, collective) {
     case (_, .allReduce), (_, .allToAll): self
@@ -66,20 +66,21 @@ extension ReductionAlgorithm.Kind {
 }
 
 extension Schedule {
-  /// The schedule of one rank.
+  /// Builds the schedule of one rank for a collective.
   ///
-  /// Where an algorithm has no form of its own for a collective, it takes another's; see
+  /// If an algorithm has no form of its own for the collective, the schedule uses the form of another; see
   /// ``ReductionAlgorithm/Kind/form(of:)``.
   ///
   /// - Parameters:
-  ///   - collective: The collective to carry out. Blocks are those of ``BlockPartition``.
-  ///   - algorithm: One that has a schedule.
-  ///   - rank: The rank whose steps are wanted.
+  ///   - collective: The collective to carry out. Blocks are those of ``BlockPartition``, and for all-to-all those of
+  ///     ``ExchangedBlocks``.
+  ///   - algorithm: An algorithm that has a schedule.
+  ///   - rank: The rank whose schedule is built.
   ///   - size: The number of ranks.
-  ///   - count: Elements of the buffer.
+  ///   - count: The number of elements in the buffer.
   ///   - segment: The largest number of elements in a message.
-  ///   - wireFormat: How elements travel. A value that several ranks receive is also rounded
-  ///     on the rank that computed it, so that all hold the same bits; a value for one rank is not.
+  ///   - wireFormat: The format of elements in messages. A value that several ranks receive is also rounded on the rank
+  ///     that computed it, so that all ranks have the same bits; a value that one rank receives is not.
   package init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, rank: Int, size: Int,
     count: Int, segment: Int, wireFormat: WireFormat = .full

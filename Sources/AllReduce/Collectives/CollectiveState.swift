@@ -1,25 +1,25 @@
 internal import AllReduceMPI
 
-/// The state of a communicator for its collectives.
+/// The state that a communicator keeps between its collectives: algorithm choices, schedules, arenas and runs.
 final class CollectiveState {
-  /// The choices of `automatic`.
+  /// The algorithms that `automatic` chooses on this communicator.
   let choices: Choices
-  /// Schedules that were built before, kept for reuse.
+  /// The schedules that were built so far, kept for reuse.
   let runs = MessageRuns()
   let window = HostRunWindow()
   private var arena: ArenaMemory?
   private var pieces: [ScalarType: AnyObject] = [:]
-  /// Collectives in arenas that are under way, in the order in which they were started.
+  /// The arena collectives in flight, in the order in which they were started.
   private var hostRuns: [HostRun] = [] {
     didSet { path?.pointee.hasRuns = !hostRuns.isEmpty }
   }
-  /// Ended ones, kept for reuse.
+  /// The arena collectives that have completed, kept for reuse.
   private var endedHostRuns: [HostRun] = []
-  /// Made at the first call that needs it.
+  /// The path of this host, which its collectives use; created by the first call that needs it.
   private var path: UnsafeMutablePointer<HostPath>?
-  /// The groups that carry between hosts; nil on one host.
+  /// The ranks that exchange data between hosts; nil on one host.
   let carriers: CarrierGroup?
-  /// An element for the messages of a call without elements.
+  /// Memory for the one element that a call without elements sends.
   let nothing: UnsafeMutableRawPointer
 
   private init(_ communicator: Communicator) {
@@ -37,7 +37,7 @@ final class CollectiveState {
     nothing.deallocate()
   }
 
-  /// The state of a communicator.
+  /// Returns the state of a communicator; creates it at the first call.
   @inline(__always)
   static func of(_ communicator: Communicator) -> CollectiveState {
     if let attached = communicator.attachment.pointee {
@@ -48,8 +48,8 @@ final class CollectiveState {
     return made
   }
 
-  /// The ranks on this host, and what their collectives need at every call. No messages: the
-  /// communicator has made what takes other ranks.
+  /// Returns the ranks on this host, and the path that their collectives use. Sends no messages: the communicator has
+  /// already created everything that involves other ranks.
   func host(
     of communicator: Communicator
   ) -> (group: HostGroup, path: UnsafeMutablePointer<HostPath>) {
@@ -64,9 +64,9 @@ final class CollectiveState {
     return (group, path)
   }
 
-  /// Finds out where the parts of an arena begin, for the path of this host.
+  /// Looks up where the parts of an arena begin, and stores the addresses in the path of this host.
   ///
-  /// - Throws: ``MPIError`` if a rank of this host has no part.
+  /// - Throws: ``MPIError`` if a rank of this host has no part in the arena.
   func findParts(of arena: ArenaMemory, _ communicator: Communicator) throws {
     precondition(
       !arena.isSingle,
@@ -84,28 +84,28 @@ final class CollectiveState {
     }
     path.pointee.arena = arena.address
     path.pointee.arenaIdentity = arena.identity
-    // Kept, so that no other arena can be at that address.
+    // The arena is retained, so that no other arena can get the same address.
     self.arena = arena
   }
 
-  /// The arena collective that was started last, if it may still be under way.
+  /// The arena collective that was started last, if it may still be in flight.
   var lastHostRun: HostRun? { hostRuns.last }
 
-  /// Notes a collective that was started.
+  /// Adds an arena collective that was started to those in flight.
   func append(_ run: HostRun) { hostRuns.append(run) }
 
-  /// A run that has ended and whose outcome was already taken.
+  /// Removes and returns a run that has completed and whose outcome was taken, for reuse; nil if there is none.
   func idleHostRun() -> HostRun? {
     endedHostRuns.lastIndex(where: \.isIdle).map { endedHostRuns.remove(at: $0) }
   }
 
-  /// Keeps ended ones for reuse.
+  /// Removes the runs that have completed from the front of those in flight, and keeps them for reuse.
   func sweepHostRuns(_ communicator: Communicator) {
     while let first = hostRuns.first, first.isEnded { endFirstHostRun(communicator) }
   }
 
-  /// Waits until all arena collectives that were started have ended. Their own waits throw what they
-  /// failed with.
+  /// Waits until all arena collectives that were started have completed. The error of a failed one is thrown by its own
+  /// wait, not here.
   func endHostRuns(_ communicator: Communicator) {
     while !hostRuns.isEmpty { endFirstHostRun(communicator) }
   }
@@ -114,11 +114,12 @@ final class CollectiveState {
     let run = hostRuns.removeFirst()
     communicator.waitQuietly(for: run)
     hostRuns.first?.forgetPrevious()
-    // All are kept: there are never more than callers have held at once.
+    // All runs are kept: there are never more than callers have held at the same time.
     endedHostRuns.append(run)
   }
 
-  /// An arena for memory that is in none. Collective at the first call for a type.
+  /// Returns an arena of the library's own, for elements that are not in an arena. The first call for a type is
+  /// collective: all ranks must make it.
   func pieces<Scalar: ReducibleScalar>(
     of type: Scalar.Type, over communicator: Communicator
   ) throws -> Arena<Scalar> {

@@ -1,18 +1,19 @@
 public import AllReduceMPI
 
 extension Communicator {
-  /// Gives every rank the root's elements.
+  /// Sends the root's elements to every rank.
   ///
   /// Collective: all ranks must call it with the same count, root and algorithm.
   ///
   /// - Parameters:
-  ///   - values: On the root the elements to send; on other ranks they are overwritten.
+  ///   - values: On the root, the elements to send; on other ranks, memory that is overwritten with the root's
+  ///     elements.
   ///   - root: The rank whose elements are sent.
-  ///   - algorithm: How they travel.
-  ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the root's own
-  ///     are rounded too, so that all ranks hold the same bits.
+  ///   - algorithm: The algorithm that sends the elements.
+  ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format, the root's own elements are
+  ///     rounded too, so that all ranks have the same bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
+  /// - Throws: ``MPIError``. If ranks make different calls, every rank throws, and the error names both calls.
   ///
   /// `MPI_Bcast`
   public func broadcast<Scalar: ReducibleScalar>(
@@ -42,17 +43,17 @@ extension Communicator {
 
   /// Combines every rank's elements on the root.
   ///
-  /// Collective: all ranks must call it with the same count, operation, root and algorithm. It works
-  /// in place: on the other ranks the elements are partial results afterwards.
+  /// Collective: all ranks must call it with the same count, operation, root and algorithm. The reduction is in place:
+  /// on ranks other than the root, the elements are partial results afterwards.
   ///
   /// - Parameters:
   ///   - values: This rank's elements; on the root, the result afterwards.
-  ///   - operation: How they are combined.
+  ///   - operation: How the elements are combined.
   ///   - root: The rank that gets the result.
-  ///   - algorithm: How they travel.
+  ///   - algorithm: The algorithm that sends and combines the elements.
   ///   - wireFormat: The format of `Float` elements in messages; the result itself keeps 32 bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
+  /// - Throws: ``MPIError``. If ranks make different calls, every rank throws, and the error names both calls.
   ///
   /// `MPI_Reduce`
   public func reduce<Scalar: ReducibleScalar>(
@@ -80,20 +81,20 @@ extension Communicator {
     }
   }
 
-  /// Combines every rank's elements and leaves on each rank one block of the result.
+  /// Combines every rank's elements, and leaves one block of the result on each rank.
   ///
-  /// Collective: all ranks must call it with the same count, operation and algorithm. It works in
-  /// place: outside the block the elements are partial results afterwards.
+  /// Collective: all ranks must call it with the same count, operation and algorithm. The operation is in place:
+  /// outside this rank's block, the elements are partial results afterwards.
   ///
   /// - Parameters:
   ///   - values: This rank's elements.
-  ///   - operation: How they are combined.
-  ///   - algorithm: How they travel.
-  ///   - wireFormat: The format of `Float` elements in messages; the block itself keeps 32 bits, unless
+  ///   - operation: How the elements are combined.
+  ///   - algorithm: The algorithm that sends and combines the elements.
+  ///   - wireFormat: The format of `Float` elements in messages; this rank's block of the result keeps 32 bits, unless
   ///     it had to be sent to this rank at the end.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Returns: This rank's block, `BlockPartition(count: values.count, parts: size)[rank]`.
-  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
+  /// - Returns: The range of this rank's block, `BlockPartition(count: values.count, parts: size)[rank]`.
+  /// - Throws: ``MPIError``. If ranks make different calls, every rank throws, and the error names both calls.
   ///
   /// `MPI_Reduce_scatter`
   public func reduceScatter<Scalar: ReducibleScalar>(
@@ -121,18 +122,18 @@ extension Communicator {
     return Array(values[block])
   }
 
-  /// Gathers all blocks of a vector on every rank, in place. Before the call each rank has its own block.
+  /// All-gathers a vector in place: each rank contributes its own block, and every rank gets all blocks.
   ///
   /// Collective: all ranks must call it with the same count and algorithm.
   ///
   /// - Parameters:
-  ///   - values: The vector; this rank's block is `BlockPartition(count: values.count, parts:
-  ///     size)[rank]`. Afterwards all of it.
-  ///   - algorithm: How the blocks travel.
-  ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format the rank's own
-  ///     block is rounded too, so that all ranks hold the same bits.
+  ///   - values: The vector. Before the call, it has this rank's block,
+  ///     `BlockPartition(count: values.count, parts: size)[rank]`; afterwards, it has all blocks.
+  ///   - algorithm: The algorithm that sends the blocks.
+  ///   - wireFormat: The format of `Float` elements in messages; with a 16-bit format, this rank's own block is rounded
+  ///     too, so that all ranks have the same bits.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
-  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
+  /// - Throws: ``MPIError``. If ranks make different calls, every rank throws, and the error names both calls.
   ///
   /// `MPI_Allgatherv`
   public func allGather<Scalar: ReducibleScalar>(
@@ -146,9 +147,9 @@ extension Communicator {
       name: CallName.hash(of: name))
   }
 
-  /// The elements of all ranks, one after the other in rank order; ranks may have different counts.
+  /// Returns the elements of all ranks, one rank after the other in rank order. Ranks may have different counts.
   ///
-  /// Collective. `MPI_Allgather` of the counts, `MPI_Allgatherv`
+  /// Collective: all ranks must call it. `MPI_Allgather` of the counts, `MPI_Allgatherv`
   ///
   /// - Throws: ``MPIError``.
   public func allGather<Scalar: ReducibleScalar>(
@@ -168,9 +169,9 @@ extension Communicator {
     }
   }
 
-  /// The elements of all ranks, one after the other in rank order, on the root; nil elsewhere.
+  /// On the root, returns the elements of all ranks, one rank after the other in rank order; on other ranks, nil.
   ///
-  /// Collective. Ranks may have different counts. `MPI_Gatherv`
+  /// Collective: all ranks must call it. Ranks may have different counts. `MPI_Gatherv`
   ///
   /// - Throws: ``MPIError``.
   public func gather<Scalar: ReducibleScalar>(
@@ -193,14 +194,14 @@ extension Communicator {
     }
   }
 
-  /// This rank's part of the root's elements.
+  /// Scatters the root's elements, and returns this rank's part of them.
   ///
-  /// Collective. `MPI_Scatterv`
+  /// Collective: all ranks must call it. `MPI_Scatterv`
   ///
   /// - Parameters:
-  ///   - values: On the root all elements, `counts.reduce(0, +)` of them; ignored elsewhere.
-  ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks whose sizes
-  ///     differ by at most one (``BlockPartition``): the other ranks then get the total from the root.
+  ///   - values: On the root, all elements, `counts.reduce(0, +)` of them; ignored on other ranks.
+  ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks whose sizes differ
+  ///     by at most one (``BlockPartition``), for which the root also sends the total to the other ranks.
   ///   - root: The rank whose elements are scattered.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: `counts[rank]` elements.
@@ -234,10 +235,9 @@ extension Communicator {
     }
   }
 
-  /// Sends block i of this rank's elements to rank i, and returns the blocks that the ranks sent here,
-  /// in rank order.
+  /// Sends block i of this rank's elements to rank i, and returns the blocks that this rank received, in rank order.
   ///
-  /// Collective: all ranks must call it with the same count, a multiple of the number of ranks.
+  /// Collective: all ranks must call it with the same count, which must be a multiple of the number of ranks.
   /// `MPI_Alltoall`
   ///
   /// - Throws: ``MPIError``.
@@ -266,8 +266,8 @@ extension Communicator {
 }
 
 extension Array where Element: ReducibleScalar {
-  /// An array of zeros. Where the compiler does not know the type, `init(repeating:count:)` sets one after the
-  /// other (2 ns each).
+  /// Returns an array of zeros. Where the compiler does not know the element type, `init(repeating:count:)` would set
+  /// one element after the other (2 ns each).
   fileprivate static func zeros(_ count: Int) -> [Element] {
     [Element](unsafeUninitializedCapacity: count) { memory, initialized in
       UnsafeMutableRawBufferPointer(memory).initializeMemory(as: UInt8.self, repeating: 0)

@@ -1,14 +1,14 @@
 public import AllReduceMPI
 
 extension Communicator {
-  /// The algorithm that runs when `requested` is asked for.
+  /// Returns the algorithm that runs if a caller asks for `requested`.
   ///
   /// - Parameters:
-  ///   - requested: Any algorithm; all but `automatic` stand for themselves.
-  ///   - count: Elements a rank.
+  ///   - requested: Any algorithm; all except `automatic` are returned as they are.
+  ///   - count: The number of elements per rank.
   ///   - type: The element type.
   ///   - isInArena: Whether the elements are in an ``Arena``.
-  ///   - wireFormat: How the elements are to travel.
+  ///   - wireFormat: The format of the elements in messages.
   /// - Returns: An algorithm that is not `automatic`.
   package func algorithm<Scalar: ReducibleScalar>(
     for requested: ReductionAlgorithm, count: Int, of type: Scalar.Type, isInArena: Bool = false,
@@ -19,20 +19,21 @@ extension Communicator {
       over: isInArena ? .arena : .array)
   }
 
-  /// The file of measured choices that `automatic` follows on this communicator; nil where its choices
-  /// are built in.
+  /// The file of measured choices that `automatic` follows on this communicator; nil if `automatic` uses the built-in
+  /// choices.
   ///
-  /// The same on all ranks: rank 0 reads the file when MPI starts. One that cannot be used ends the job
-  /// here, or at the communicator's first collective. `docs/schemas.md` says where the file is looked for.
+  /// The same on all ranks: rank 0 reads the file when MPI starts. A file that cannot be used ends the job when this
+  /// property is read, or at the communicator's first collective. `docs/schemas.md` says where the library looks for
+  /// the file.
   package var tuningFile: String? {
     choices.isMeasured ? TuningText.ofJob?.file : nil
   }
 
-  /// The choices of `automatic` here.
+  /// The algorithms that `automatic` chooses on this communicator.
   @inline(__always)
   private var choices: Choices { hostPath?.pointee.choices ?? CollectiveState.of(self).choices }
 
-  /// The algorithm that runs for an all-reduce of `bytes` bytes on the wire when `requested` is asked for.
+  /// Returns the algorithm that runs for an all-reduce of `bytes` bytes on the wire if a caller asks for `requested`.
   @inline(__always)
   func resolve(
     _ requested: ReductionAlgorithm, bytes: Int, over path: AutomaticChoice.Path
@@ -43,14 +44,15 @@ extension Communicator {
     return chosen.segmented(bytes: segment)
   }
 
-  /// The algorithm for a collective that only schedules carry out: the requested one, if it has a schedule.
+  /// Returns the algorithm for a collective that can only run as a schedule: the requested one, or the automatic choice
+  /// if that is automatic, shared memory or hierarchical.
   func resolveToSchedule(
     _ requested: ReductionAlgorithm, _ collective: Collective = .allReduce, bytes: Int
   ) -> ReductionAlgorithm {
     choices.schedule(for: requested, collective, bytes: bytes)
   }
 
-  /// Runs a collective on memory of the caller and waits for its end.
+  /// Runs a collective on the caller's memory, and waits until it completes.
   func run(
     _ collective: Collective, on base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
@@ -79,7 +81,7 @@ extension Communicator {
     case .sharedMemory: try reduceInSharedMemory(base, count: count, type, operation, call)
     case .hierarchical:
       try asOneCall {
-        // Its pieces carry the hash over this call, too.
+        // The all-reduces of the pieces hash this call, too.
         _ = try counter.begin(call)
         try reduceHierarchically(
           base, count: count, type, operation, using: algorithm, wireFormat: wireFormat)
@@ -94,7 +96,7 @@ extension Communicator {
     }
   }
 
-  /// MPI's own algorithms cannot convert what they send.
+  /// Refuses a 16-bit wire format for MPI's own algorithms, which cannot convert the elements that they send.
   private func checkCanNarrow(_ algorithm: ReductionAlgorithm, _ wireFormat: WireFormat) {
     precondition(
       wireFormat == .full || algorithm.kind != .native,
@@ -116,8 +118,8 @@ extension Communicator {
       ticket, on: base, kernel, over: self)
   }
 
-  /// Starts a call of no elements: messages that carry one number only, so that ranks that call something
-  /// else find out.
+  /// Starts a call without elements. Its messages carry one number only, so that ranks that make different calls notice
+  /// it.
   func startEmpty(_ call: Call) throws -> PendingReduction {
     var call = call
     if isOnOneHost { call.isStarted = true }
@@ -162,27 +164,28 @@ extension Communicator {
 }
 
 extension Communicator {
-  /// Combines every rank's elements and gives each the result, in place.
+  /// All-reduces every rank's elements in place: combines them, and gives every rank the result.
   ///
-  /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm,
-  /// wire format and name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise
-  /// the same on all ranks and in every run with the same number of ranks and the same algorithm. Nothing is allocated
-  /// after the first call of a kind.
+  /// Collective: all ranks must call it, in the same order, with the same count, operation, algorithm, wire format and
+  /// name. If they do not, all of them throw, and no rank gets a wrong result. The result is bitwise identical on all
+  /// ranks, and in every run with the same number of ranks and the same algorithm. Only the first call of a kind
+  /// allocates memory.
   ///
   /// - Parameters:
   ///   - values: This rank's elements; afterwards the result.
-  ///   - operation: How they are combined; a mean needs floating-point elements.
-  ///   - algorithm: How they travel. Steps and bytes of each: `docs/algorithms.md`.
-  ///   - wireFormat: The format of `Float` elements in messages. With a 16-bit format the
-  ///     result is rounded to it. A sum whose values stay in the format's normal range is off by at
-  ///     most ((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|, with u = `WireFormat.unitRoundoff` and R = p for
-  ///     the ring, 2 for flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive
-  ///     doubling and halving-doubling where p is not a power of two. In `hierarchical` hosts count instead of
-  ///     ranks, and a mean is divided after the rounding. In `sharedMemory` nothing travels, and nothing is
-  ///     rounded. A precondition refuses a 16-bit format for elements other than `Float`, and for `native`.
-  ///   - name: A name for the call, the same on all ranks, by which equal calls in a different order are told
-  ///     apart.
-  /// - Throws: ``MPIError``; where ranks make different calls, on every rank, with both calls.
+  ///   - operation: How the elements are combined; a mean needs floating-point elements.
+  ///   - algorithm: The algorithm that sends and combines the elements. `docs/algorithms.md` has the steps and bytes of
+  ///     each algorithm.
+  ///   - wireFormat: The format of `Float` elements in messages. With a 16-bit format, the result is rounded to that
+  ///     format. A sum over p ranks whose values stay in the format's normal range is off by at most
+  ///     `((1 + u)^R (1 + 2^-24)^p - 1) Σ|xᵢ|`, with u = `WireFormat.unitRoundoff` and R = p for the ring, 2 for
+  ///     flatTree and gatherAndReduce, ⌊log₂ p⌋ + 1 for the others, or + 2 for recursive doubling and halving-doubling
+  ///     if p is not a power of two. For `hierarchical`, p is the number of hosts, and a mean is divided after the
+  ///     rounding. With `sharedMemory`, no elements are sent and none are rounded. A precondition refuses a 16-bit
+  ///     format for elements other than `Float`, and for `native`.
+  ///   - name: A name for the call, the same on all ranks. With names, ranks that make otherwise equal calls in
+  ///     different orders throw.
+  /// - Throws: ``MPIError``. If ranks make different calls, every rank throws, and the error names both calls.
   ///
   /// `MPI_Allreduce`
   @inlinable
@@ -196,7 +199,7 @@ extension Communicator {
       operation, using: algorithm, wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
-  /// Same as the all-reduce of a buffer, which is generic.
+  /// Same as the all-reduce of a buffer, but not generic.
   @usableFromInline
   func allReduce(
     _ base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
@@ -237,7 +240,8 @@ extension Communicator {
     }
   }
 
-  /// MPI's own all-reduce without our agreement, to measure it: ranks that disagree get wrong numbers.
+  /// Runs MPI's own all-reduce without the check that all ranks make the same call, to measure it. Ranks that disagree
+  /// get wrong numbers.
   package func allReduceBare<Scalar: ReducibleScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, _ operation: ReductionOperation
   ) throws {
@@ -247,7 +251,7 @@ extension Communicator {
     ReductionKernel.of(operation, type).finish?(base, values.count, size)
   }
 
-  /// Combines one number of each rank. Collective.
+  /// All-reduces one number per rank, and returns the result. Collective: all ranks must call it.
   public func allReduce<Scalar: ReducibleScalar>(
     _ value: Scalar, _ operation: ReductionOperation, name: String? = nil
   ) throws -> Scalar {
@@ -258,17 +262,17 @@ extension Communicator {
     return value
   }
 
-  /// Starts an all-reduce and returns; ``PendingReduction/wait()`` ends it.
+  /// Starts a non-blocking all-reduce; ``PendingReduction/wait()`` completes it.
   ///
-  /// Collective, as ``allReduce(_:_:using:wireFormat:name:)-(UnsafeMutableBufferPointer<Scalar>,_,_,_,_)``;
-  /// ranks must start them in the same order, and may end them in any. Several may be under way; all of them
-  /// move whenever this rank waits for anything. They travel as messages; elements in an ``Arena`` need
-  /// none on a host. MPI's own algorithm (`native`) has ended when this returns.
+  /// Collective, as ``allReduce(_:_:using:wireFormat:name:)-(UnsafeMutableBufferPointer<Scalar>,_,_,_,_)``. Ranks must
+  /// start their all-reduces in the same order, and may wait for them in any order. Several may be in flight; all of
+  /// them make progress whenever this rank waits for anything. The elements are sent in messages; elements in an
+  /// ``Arena`` need no messages within a host. MPI's own algorithm (`native`) has completed when this function returns.
   ///
   /// - Parameters:
-  ///   - values: Memory that stays valid, and that the caller leaves alone, until the wait is over.
+  ///   - values: Memory that must stay valid, and that the caller must not access, until the wait is over.
   ///   - operation: How the elements are combined.
-  ///   - requested: How they travel.
+  ///   - requested: The algorithm that sends and combines the elements.
   ///   - wireFormat: The format of `Float` elements in messages, as in the blocking call.
   ///   - name: A name for the call, as in the blocking call.
   /// - Returns: The handle to wait on.

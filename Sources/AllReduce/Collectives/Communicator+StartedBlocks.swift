@@ -1,11 +1,13 @@
 public import AllReduceMPI
 
 extension Communicator {
-  /// Starts to gather all blocks of a slice on every rank, in place. Before the call each rank has its own block.
+  /// Starts a non-blocking all-gather of a slice, in place: each rank contributes its own block, and every rank gets
+  /// all blocks.
   ///
-  /// Collective, as `allGather` of a slice; ``PendingReduction/wait()`` ends it. All ranks must start a communicator's
-  /// collectives in the same order. On one host nothing is copied but the blocks; between hosts blocks
-  /// travel as messages. They move whenever this rank waits for anything or calls ``makeProgress()``.
+  /// Collective, as `allGather` of a slice; ``PendingReduction/wait()`` completes it. All ranks must start a
+  /// communicator's collectives in the same order. On one host, only the blocks are copied; on several hosts, blocks
+  /// are sent in messages. The operation makes progress whenever this rank waits for anything or calls
+  /// ``makeProgress()``.
   ///
   /// - Throws: ``MPIError``.
   ///
@@ -16,7 +18,8 @@ extension Communicator {
     try start(.allGather, slice, .sum, name)
   }
 
-  /// Starts to combine every rank's slice, so that this rank's block of the result is in its place.
+  /// Starts a non-blocking reduce-scatter: combines every rank's slice, and leaves this rank's block of the result in
+  /// its place.
   ///
   /// Collective, as ``reduceScatter(_:_:name:)`` and ``startAllGather(_:name:)``. `MPI_Ireduce_scatter`
   ///
@@ -27,7 +30,7 @@ extension Communicator {
     try start(.reduceScatter, slice, operation, name)
   }
 
-  /// Starts to give every rank the root's slice.
+  /// Starts a non-blocking broadcast of the root's slice to every rank.
   ///
   /// Collective, as `broadcast` of a slice and ``startAllGather(_:name:)``. `MPI_Ibcast`
   ///
@@ -38,7 +41,8 @@ extension Communicator {
     try start(.broadcast(root: root), slice, .sum, name)
   }
 
-  /// Starts to combine every rank's slice on the root; elsewhere it holds partial results afterwards.
+  /// Starts a non-blocking reduce of every rank's slice to the root; on other ranks, the slice has partial results
+  /// afterwards.
   ///
   /// Collective, as `reduce` of a buffer and ``startAllGather(_:name:)``. `MPI_Ireduce`
   ///
@@ -49,7 +53,7 @@ extension Communicator {
     try start(.reduce(root: root), slice, operation, name)
   }
 
-  /// Starts any collective in an arena: in the memory of a host, else by messages, or both.
+  /// Starts any collective on an arena's slice: in shared memory on one host, otherwise by messages, or by both.
   func start<Scalar: ReducibleScalar>(
     _ collective: Collective, _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
     _ name: String? = nil
@@ -70,7 +74,7 @@ extension Communicator {
     return try start(collective, slice.values, operation, using: algorithm, named: name)
   }
 
-  /// Starts a collective that travels as messages, on memory of the caller.
+  /// Starts a collective that is carried out by messages, on the caller's memory.
   func start<Scalar: ReducibleScalar>(
     _ collective: Collective, _ values: UnsafeMutableBufferPointer<Scalar>,
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm,

@@ -1,16 +1,16 @@
 internal import AllReduceMPI
 
-/// A reduction under way. Ends by ``wait()``, once.
+/// A reduction, or another collective, in flight. Call ``wait()`` once to complete it.
 ///
-/// A handle that is released without a wait waits by itself, for a second at most. A reduction that has
-/// not ended by then is abandoned: every call under way on its communicator fails, on every rank.
+/// A handle that is released without a wait waits by itself, for at most one second. A reduction that has not completed
+/// by then is abandoned: every call in flight on its communicator fails, on every rank.
 public struct PendingReduction: ~Copyable {
   private let run: MessageRuns.Run?
   private let hostRun: HostRun?
   private let communicator: Communicator
 
-  /// Holds `run`, which must not be started again until the wait is over; without a run, the
-  /// reduction has ended.
+  /// Creates a handle that holds `run` or `hostRun`, which must not be started again until the wait is over. Without
+  /// either, the reduction has already completed.
   init(run: MessageRuns.Run? = nil, hostRun: HostRun? = nil, communicator: Communicator) {
     run?.isHeld = true
     hostRun?.isHeld = true
@@ -30,20 +30,21 @@ public struct PendingReduction: ~Copyable {
     }
   }
 
-  /// Whether the result is there. Moves what can be moved and never waits (`MPI_Test`).
+  /// Whether the reduction has completed. Reading this property makes progress, and never waits (`MPI_Test`).
   public var isComplete: Bool {
     if run?.advance() ?? hostRun?.advance() ?? true { return true }
     communicator.engine.glance()
     return false
   }
 
-  /// Whether the result is there, as far as is known: moves nothing, for who has just let everything move.
+  /// Whether the reduction is known to have completed. Makes no progress: for callers that have just made progress on
+  /// everything.
   var hasEnded: Bool {
     if let run { return !run.isActive }
     return hostRun?.isEnded ?? true
   }
 
-  /// Waits until the result is there, moving everything in flight meanwhile.
+  /// Waits until the reduction has completed, and meanwhile makes progress on everything in flight.
   ///
   /// - Throws: ``MPIError``.
   ///

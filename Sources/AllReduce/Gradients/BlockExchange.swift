@@ -1,18 +1,18 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Each rank updates its block of every bucket, of which it has the sum, and gives the others the new
-/// weights by messages while it updates the next.
+/// Each rank has the sum of the gradients for its block of every bucket, and updates that block. An all-gather sends
+/// the new weights to the other ranks while the next bucket is updated.
 ///
-/// The buckets that the next forward pass needs first come first, and it can begin with their layers while
-/// the others are on their way. This rank's weights are written only by the messages that it asks for
-/// here, after its backward pass.
+/// The buckets that the next forward pass needs first are updated first, and the pass can begin with their layers while
+/// the other buckets are in flight. This rank's weights are written only by the all-gathers that it starts here, after
+/// its backward pass.
 final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
   let groups: ParameterGroups
   let reduction: BucketedReduction<Scalar>
   let updates: [Optimizer<Scalar>]
   private let memory: ParameterMemory<Scalar>
-  /// The last bucket's weights, then those of the one before it.
+  /// The all-gathers of new weights, from the last bucket to the first.
   var newWeights: BucketQueue? { queue }
   private let queue: BucketQueue
 
@@ -20,7 +20,7 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
     let copies = site.groups.copies
     groups = site.groups
     memory = site.memory
-    // Where several ranks add up the same, a block of the sum's ranks is more than one of the copies'.
+    // Where fewer ranks sum gradients than hold copies, a block per summing rank is larger than a block per copy.
     reduction = try site.reduction(
       to: copies.size == groups.sum.size ? .blocks : .everywhere, headerIsApart: true)
     updates = reduction.ranges.map { bucket in
@@ -53,7 +53,8 @@ final class BlockExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExch
     }
   }
 
-  /// Waits for the weights of a bucket and of all buckets after it, which were started earlier.
+  /// Waits for the new weights of the bucket of `element` and of all buckets after it, whose all-gathers started
+  /// earlier.
   func finish(from element: Int) throws {
     guard !queue.isEmpty else { return }
     let buckets = reduction.ranges

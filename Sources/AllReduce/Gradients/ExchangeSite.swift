@@ -1,36 +1,37 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A range of a network's parameters, with the ranks that it concerns.
+/// A range of a network's parameters, with the ranks that hold it and the ranks that sum its gradients.
 struct NetworkPart {
-  /// Elements of the flat memory.
+  /// The range of elements of the network's flat memory.
   let elements: Range<Int>
   let groups: ParameterGroups
 }
 
-/// The parameters of an exchange: a range of a network's parameters, the ranks that hold it, and how its gradients
-/// travel.
+/// The settings from which an exchange is made: a range of a network's parameters, the ranks that hold it, and how its
+/// gradients are reduced.
 struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
   let layout: ParameterLayout<Scalar>
   let memory: ParameterMemory<Scalar>
-  /// The parameters: elements of the flat memory, whole buckets of it.
+  /// The range of the flat memory that holds the parameters, in whole buckets.
   let elements: Range<Int>
   let groups: ParameterGroups
   let optimizer: any UpdateRule
   let transport: GradientTransport
-  /// The step's totals, which travel with these gradients; empty if they do with others.
+  /// The elements of the step's totals, if they are reduced with these gradients; empty if they are reduced with
+  /// others.
   let header: Range<Int>
   let clock: ExchangeClock
-  /// Whether sums of squares leave out parameters that are whole on every rank, since another rank counts these.
+  /// Whether sums of squares leave out parameters that every rank holds whole, because another rank counts them.
   let skipsWhole: Bool
 
-  /// The exchange that a mode of update means here. Collective.
+  /// Creates the exchange for an update mode. Collective.
   func makeExchange(_ mode: UpdateMode) throws -> any GradientExchange<Scalar> {
-    // One rank shares with no other.
+    // Where one rank holds the parameters, there is nothing to shard.
     let mode = groups.copies.size == 1 ? .replicated : mode
     precondition(
       mode == .replicated || !(transport.compression is any PartialCompression),
-      "an update that is \(mode) adds up whole gradients, not \(transport.compression.name)")
+      "a \(mode) update needs whole gradients: \(transport.compression.name) cannot compress them")
     switch mode {
     case .replicated: return try ReplicatedExchange(self)
     case .sharded where groups.copies.hosts.count > 1: return try BlockExchange(self)
@@ -38,7 +39,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Makes the reduction that adds up the gradients. Collective.
+  /// Creates the reduction that sums the gradients. Collective.
   func reduction(
     to goal: BucketedReduction<Scalar>.Goal, headerIsApart: Bool = false
   ) throws -> BucketedReduction<Scalar> {
@@ -49,7 +50,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
       transport, clock)
   }
 
-  /// Makes the optimizer of some of the parameters.
+  /// Creates the optimizer of a range of the parameters.
   func update(_ range: Range<Int>) -> Optimizer<Scalar> {
     let update = Optimizer(optimizer, layout: layout, range: range)
     update.skipsWhole = skipsWhole
@@ -58,7 +59,7 @@ struct ExchangeSite<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension ParameterLayout {
-  /// The parameters that are matrices: `[first size, all others]`.
+  /// The parameters with two or more dimensions, as matrices: the rows are the first dimension, the columns all others.
   var matrices: [GradientMatrix] {
     zip(parameters, ranges).filter { $0.0.shape.rank > 1 && !$0.1.isEmpty }.map {
       let rows = $0.shape.sizes[0]

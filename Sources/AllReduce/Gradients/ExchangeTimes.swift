@@ -1,16 +1,16 @@
 /// How long this rank spent on exchanges of gradients or of new weights, in seconds.
 ///
-/// A bucket is under way from the start of its exchange until this rank has noticed the end of the exchange. The rank
-/// notices ends in the order of the starts. It checks between pieces of the forward and backward passes, and while it
-/// waits.
+/// A bucket is under way from the start of its exchange until this rank has noticed that the exchange has ended. The
+/// rank notices this in the order in which exchanges started. It checks between pieces of the forward and backward
+/// passes, and while it waits.
 public struct ExchangeTimes: Sendable, Equatable {
   /// Seconds during which at least one bucket was under way.
   public internal(set) var exchangeSeconds = 0.0
   /// Seconds of ``exchangeSeconds`` in which the rank did nothing but wait and reduce.
   public internal(set) var waitSeconds = 0.0
-  /// Seconds of work for exchanges between pieces of the passes.
+  /// Seconds that the rank worked on exchanges between pieces of the forward and backward passes.
   package internal(set) var busySeconds = 0.0
-  /// Seconds of ``busySeconds`` in which a bucket was under way.
+  /// Seconds of ``busySeconds`` in which at least one bucket was under way.
   var busyUnderWaySeconds = 0.0
 
   /// Seconds of ``exchangeSeconds`` that overlapped with the network's computation.
@@ -18,18 +18,18 @@ public struct ExchangeTimes: Sendable, Equatable {
     max(0, exchangeSeconds - waitSeconds - busyUnderWaySeconds)
   }
 
-  /// Seconds that the rank itself spent on exchanges.
+  /// Seconds that the rank itself spent on exchanges, waiting or working.
   var ownSeconds: Double { waitSeconds + busySeconds }
 
 }
 
-/// Counts the seconds of exchanges as they pass.
+/// Measures how long exchanges are under way, and how long the rank works on them or waits for them.
 ///
-/// All exchanges of a trainer may have one: what is under way at once is counted once.
+/// All exchanges of a trainer may use one clock: time in which several are under way is counted once.
 package final class ExchangeClock {
-  /// Where the time went so far.
+  /// The times measured so far.
   private(set) var times = ExchangeTimes()
-  /// How many exchanges are under way.
+  /// The number of exchanges under way.
   private var underWay = 0
   /// When the first of the exchanges under way started; nil while there are none.
   private var since: ContinuousClock.Instant?
@@ -37,22 +37,23 @@ package final class ExchangeClock {
 
   package init() {}
 
-  /// An exchange starts.
+  /// Notes that an exchange starts.
   func start() {
     if since == nil { since = clock.now }
     underWay += 1
   }
 
-  /// One has ended; ``working(_:)`` and ``waiting(_:)`` look at the clock when they are done.
+  /// Notes that an exchange has ended. The ``working(_:)`` or ``waiting(_:)`` around it reads the clock when it is
+  /// done.
   func end() { underWay -= 1 }
 
-  /// Some were released.
+  /// Notes that `count` exchanges under way were released, without an end.
   func letGo(_ count: Int) {
     underWay -= count
     if underWay == 0 { since = nil }
   }
 
-  /// Does something for exchanges, between pieces of the passes.
+  /// Runs `body`, which works on exchanges between pieces of the passes, and counts its time as busy.
   func working(_ body: () throws -> Void) rethrows {
     let from = clock.now
     try body()
@@ -63,7 +64,7 @@ package final class ExchangeClock {
     noteEnd(at: now)
   }
 
-  /// Does something for exchanges that is waiting, and reducing meanwhile.
+  /// Runs `body`, which waits for exchanges and reduces meanwhile, and counts its time as waiting.
   func waiting(_ body: () throws -> Void) rethrows {
     let from = clock.now
     if since == nil { since = from }

@@ -2,47 +2,46 @@ package import AllReduceMPI
 package import AllReduceNN
 internal import CKernels
 
-/// Adds up the gradients of a host's ranks and updates weights with the sum, in one pass over memory.
+/// Sums the gradients of a host's ranks and updates weights with the sum, in one pass over memory.
 ///
-/// A rank does this for a slice of the parameters. In blocks that stay in the L1 cache, it adds up
-/// the block of all ranks' gradients and takes the optimizer's step with it; the sum itself is never
-/// written to memory.
+/// Each rank does this for a slice of the parameters. In blocks that stay in the L1 cache, it sums the gradients of all
+/// ranks and takes the optimizer's step with the sum, which is never written to memory.
 ///
-/// The weights that a rank writes here are read by the others: by all of them where the host has one copy.
-/// So three things must be in order, and two small all-reduces on the host make them so:
-/// 1. No rank may begin before all have ended their backward passes. It is not enough that all have
-///    computed the gradient of these weights: a layer's backward still reads its weights for the gradient of
-///    its input after that, and a layer of one's own may read them whenever it likes. Nor are the gradients
-///    of others readable before. The all-reduce of the totals (examples, loss) comes before: it returns on
-///    no rank before every rank has entered it, and they enter it after their backward passes.
-/// 2. Slices do not overlap, nor share cache lines, so ranks do not touch each other's during the pass.
-/// 3. No rank may read weights, nor write gradients, before all have ended the pass: the all-reduce that
+/// The weights that a rank writes here are read by other ranks: by all of them where the host has one copy. So three
+/// conditions must hold, and two small all-reduces on the host ensure that they do:
+/// 1. No rank may begin before all ranks have finished their backward passes. It is not enough that all have computed
+///    the gradient of these weights: after that, a layer's backward pass still reads its weights for the gradient of
+///    its input, and a user's own layer may read them at any time. Nor are the gradients of other ranks complete
+///    before. The all-reduce of the totals (examples, loss) comes first: it returns on no rank before every rank has
+///    entered it, which ranks do after their backward passes.
+/// 2. Slices do not overlap or share cache lines, so ranks do not touch each other's slices during the pass.
+/// 3. No rank may read weights, or write gradients, before all ranks have finished the pass: the all-reduce that
 ///    follows returns on no rank before every rank has entered it.
 package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
   private let sums: GradientSum
-  /// Where a sum is put that is needed twice: this rank's own flat memory.
+  /// This rank's own flat memory of gradients, where ``measure(_:)`` keeps the sums that are needed twice.
   private let own: UnsafeMutablePointer<Scalar>
-  /// The weights that are updated, then the copies that others have of them.
+  /// The weights that are updated, then the other ranks' copies of the weights.
   private let weights: [UnsafeMutablePointer<Scalar>]
   private let update: Optimizer<Scalar>
-  /// Whether new weights are stored past the caches: where there is one copy, the other ranks hold its old
-  /// lines.
+  /// Whether new weights are written past the caches: done where the host has one copy, of which the other ranks'
+  /// caches hold old lines.
   private let streams: Bool
 
-  /// Whether ``measure(_:)`` puts sums into this rank's own memory, where ``finish(_:)`` finds them.
+  /// Whether ``measure(_:)`` writes the sums to this rank's own memory, from which ``finish(_:)`` reads them.
   var keepsSums: Bool { sums.count > 1 }
 
-  /// The elements of a block: 16 KiB, so that it stays in the L1 cache while it is added up.
+  /// The number of elements of a block: 16 KiB, so that it stays in the L1 cache while it is summed.
   private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
 
-  /// Prepares passes.
+  /// Creates the update of this rank's slice.
   ///
   /// - Parameters:
-  ///   - gradients: Flat memory to add up, in an order that all ranks know.
-  ///   - own: The gradient of this rank; one of them, unless there is only one.
-  ///   - weights: Flat memory of the weights; this rank's first.
+  ///   - gradients: The flat memories of gradients to sum, in an order that all ranks know.
+  ///   - own: This rank's flat memory of gradients; one of `gradients`, unless `gradients` has only one element.
+  ///   - weights: The flat memories of weights to write; this rank's first.
   ///   - update: The optimizer of this rank's slice.
-  ///   - othersRead: Whether other ranks read weights from the same memory.
+  ///   - othersRead: Whether other ranks read weights from the memory that this rank writes.
   package init(
     gradients: [UnsafeMutablePointer<Scalar>], own: UnsafeMutablePointer<Scalar>,
     weights: [UnsafeMutablePointer<Scalar>], update: Optimizer<Scalar>, othersRead: Bool
@@ -56,27 +55,27 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
     streams = othersRead && weights.count == 1
   }
 
-  /// The whole step in one pass.
+  /// Takes the whole step in one pass: sums the gradients and updates the weights.
   package func run(_ step: OptimizerStep) {
     forEachBlock { block in
       update(block, with: sum(block), step)
     }
   }
 
-  /// The first of two passes: adds up gradients, and what an update must know of all of them.
+  /// Runs the first of two passes: sums the gradients, and adds the sums of squares that the update needs to `squares`.
   ///
-  /// - Parameter squares: See ``Optimizer/addFigures(of:weights:gradient:to:)``.
+  /// - Parameter squares: The sums, as in ``Optimizer/addFigures(of:weights:gradient:to:)``.
   package func measure(_ squares: UnsafeMutableBufferPointer<Double>) {
     forEachBlock { block in
       let sum = sum(block)
       update.addFigures(
         of: block, weights: weights[0] + block.lowerBound, gradient: sum, to: squares)
-      // Others read their slices of this memory, and only this rank its own.
+      // Other ranks read only their own slices of this memory, so this rank may overwrite its slice.
       if keepsSums { (own + block.lowerBound).update(from: sum, count: block.count) }
     }
   }
 
-  /// The second of two passes: the optimizer's step with the sums of the first.
+  /// Runs the second of two passes: takes the optimizer's step with the sums of the first.
   package func finish(_ step: OptimizerStep) {
     forEachBlock { block in
       update(
@@ -114,8 +113,8 @@ package struct FusedUpdate<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension Optimizer {
-  /// Adds up squares of a piece: of all its gradients where there is room for one sum, otherwise as
-  /// ``addSquares(of:weights:gradient:to:)`` does.
+  /// Adds the squares of a piece to `squares`: if `squares` has one element, the squares of all gradients of the piece;
+  /// otherwise the squares that ``addSquares(of:weights:gradient:to:)`` adds.
   package func addFigures(
     of piece: Range<Int>, weights: UnsafePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     to squares: UnsafeMutableBufferPointer<Double>

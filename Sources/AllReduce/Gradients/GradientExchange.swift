@@ -1,31 +1,32 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// How the gradients of some parameters become new weights on all ranks that hold them: which ranks add them up,
-/// which update what, and how the other ranks get the new weights. The one place where that is decided.
+/// How the gradients of some parameters become new weights on all ranks that hold the parameters. The exchange alone
+/// decides which ranks sum the gradients, which ranks update which weights, and how the other ranks get the new
+/// weights.
 ///
 /// | conformer | the sum of the gradients | the update | the new weights |
 /// |---|---|---|---|
-/// | ``ReplicatedExchange`` | all-reduce: every rank has all of it | every rank, all | are there |
-/// | ``BlockExchange`` | reduce-scatter: a block a rank | every rank, its block | all-gather |
-/// | ``HostExchange`` | read from the memory of the host's ranks, a slice a rank | in the same pass | are written there |
+/// | ``ReplicatedExchange`` | all-reduce: whole on every rank | of all weights, on every rank | already on every rank |
+/// | ``BlockExchange`` | reduce-scatter: one block per rank | of its block, on every rank | all-gather |
+/// | ``HostExchange`` | read from the host's memory: one slice per rank | in the same pass | written in that pass |
 ///
 /// A step calls, on all ranks of the groups, in this order: ``begin(_:)``, then during the backward pass
 /// ``BucketedReduction/isReady(_:)`` of ``reduction``, ``finishSum()``, ``measure(_:)`` where the update needs norms,
 /// ``update(_:isMeasured:)``, and ``finish(from:)`` before weights are used.
 ///
-/// Several exchanges, each of a range of the parameters with its own groups, make a ``NetworkExchange``. All ranges
-/// are of the network's flat memory.
+/// A ``NetworkExchange`` has one or more exchanges, each for a range of the parameters with its own groups. All ranges
+/// are ranges of elements of the network's flat memory.
 protocol GradientExchange<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
-  /// The ranks that hold these parameters, and those that add up their gradients.
+  /// The ranks that hold these parameters, and the ranks that sum their gradients.
   var groups: ParameterGroups { get }
-  /// The buckets in which gradients travel, which hold all the parameters.
+  /// The reduction of the gradients, in buckets that together hold all the parameters.
   var reduction: BucketedReduction<Scalar> { get }
-  /// The transfers of new weights to this rank and from it; nil where no rank sends any.
+  /// The transfers of new weights to and from this rank; nil where no rank sends new weights.
   var newWeights: BucketQueue? { get }
-  /// The optimizers of the parameters that this rank updates, ascending.
+  /// The optimizers of the parameters that this rank updates, in ascending order of their ranges.
   var updates: [Optimizer<Scalar>] { get }
 
   /// Begins a step.
@@ -34,28 +35,29 @@ protocol GradientExchange<Scalar>: AnyObject {
   ///   (``weightStep(for:)``); nil where no step follows, or the step needs norms of the whole gradient first.
   func begin(_ step: OptimizerStep?)
 
-  /// The step for a weight whose gradient need not be computed first (``GradientSink/weightStep(for:)``).
+  /// Returns the optimizer's step for a weight, if the layer may take the step instead of computing the gradient first
+  /// (``GradientSink/weightStep(for:)``); nil otherwise.
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>?
 
-  /// Called when a layer has taken the step that ``weightStep(for:)`` gave for this parameter.
+  /// Called when a layer has taken the step that ``weightStep(for:)`` returned for this parameter.
   func didUpdate(_ parameter: Parameter<Scalar>)
 
-  /// Ends the exchange of gradients: returns on no rank before every rank has ended its backward pass.
+  /// Completes the sum of the gradients; returns on no rank before every rank has finished its backward pass.
   func finishSum() throws
 
-  /// Adds the sums of squares of the parameters, each element once, the same on all ranks that hold copies
-  /// (``Optimizer/addFigures(of:weights:gradient:to:)``). Collective over ``ParameterGroups/copies``.
+  /// Adds the squares of the parameters to `squares` (``Optimizer/addFigures(of:weights:gradient:to:)``). Each element
+  /// counts once, and all ranks that hold copies get the same sums. Collective over ``ParameterGroups/copies``.
   func measure(_ squares: UnsafeMutableBufferPointer<Double>) throws
 
-  /// Takes the optimizer's step, and gives all ranks the new weights or begins to. Collective over
+  /// Takes the optimizer's step, and makes the new weights available to all ranks, or starts to. Collective over
   /// ``ParameterGroups/copies``.
   func update(_ step: OptimizerStep, isMeasured: Bool) throws
 
-  /// Waits until this rank has the new weights from an element on.
+  /// Waits until this rank has the new weights from `element` to the end of the range.
   func finish(from element: Int) throws
 }
 
-/// The defaults, which most exchanges keep.
+/// Default implementations, which most exchanges keep.
 extension GradientExchange {
   var newWeights: BucketQueue? { nil }
   func begin(_ step: OptimizerStep?) { reduction.begin() }
@@ -65,23 +67,23 @@ extension GradientExchange {
   func finish(from element: Int) throws {}
 }
 
-/// The ranks that a range of the parameters concerns.
+/// The groups of ranks for a range of the parameters: the ranks that hold it, and the ranks that sum its gradients.
 struct ParameterGroups {
   /// Which ranks hold a parameter, and which have different examples for it.
   enum Kind: Int {
-    /// All ranks hold it, and all have different examples.
+    /// All ranks hold the parameter, and all have different examples.
     case data
-    /// All ranks hold it, and those of a model group have the same examples.
+    /// All ranks hold the parameter, and the ranks of a model group have the same examples.
     case replicated
-    /// Ranks with the same place in their model group hold the same shard.
+    /// The ranks with the same index in their model groups hold the same shard of the parameter.
     case sharded
   }
 
   let kind: Kind
-  /// The ranks that hold the same piece of the parameters.
+  /// The ranks that hold the same parameters, or the same shard of them, as this rank.
   let copies: Communicator
-  /// The ranks with different examples, whose gradients are added up: all of `copies`, or where several ranks have
-  /// the same examples, one of each model group.
+  /// The ranks whose gradients are summed, because they have different examples: all of `copies`, or one rank of each
+  /// model group where the ranks of a model group have the same examples.
   let sum: Communicator
 
   init(_ kind: Kind, on grid: Grid) {
@@ -91,11 +93,11 @@ struct ParameterGroups {
   }
 }
 
-/// How gradients travel.
+/// How gradients are reduced: the algorithm, the compression, the start and the bucket size.
 struct GradientTransport {
   var algorithm = ReductionAlgorithm.automatic
   var compression: any GradientCompression = .none
   var start = ReductionStart.duringBackward
-  /// Nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
+  /// The largest number of bytes of a bucket; nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
   var bucketBytes: Int?
 }

@@ -1,9 +1,9 @@
 public import AllReduceMPI
 public import AllReduceNN
 
-/// Averages the gradients of all ranks over the examples of all of them.
+/// Averages the gradients of all ranks over all ranks' examples.
 ///
-/// The gradient lives in an ``Arena`` and is reduced where it is. Any Swift code may fill it:
+/// The gradient lives in an ``Arena`` and is reduced in place. Any Swift code may fill it:
 ///
 /// ```swift
 /// let reducer = try GradientReducer<Double>(count: 31, over: world)
@@ -12,44 +12,44 @@ public import AllReduceNN
 /// for index in weights.indices { weights[index] -= rate * reducer.gradient[index] }
 /// ```
 ///
-/// Ranks may have different numbers of examples, or none: the gradient of the sum of losses is summed, and
-/// divided by the number of examples of all ranks, which travels with it. The mean of the ranks' means would be
-/// wrong there.
+/// Ranks may have different numbers of examples, or none. So each rank provides the gradient of the sum of its losses;
+/// these gradients are summed, and divided by the number of examples of all ranks, which is summed with them. The mean
+/// of the ranks' means would be wrong there.
 ///
 /// After the first call nothing is allocated.
 public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint> {
-  /// The ranks whose gradients become one.
+  /// The ranks whose gradients are averaged.
   package let communicator: Communicator
-  /// This rank's gradient: the sum over its examples before a reduction, the result afterwards.
+  /// This rank's gradient: before a reduction the sum over its examples, afterwards the result.
   public let gradient: UnsafeMutableBufferPointer<Scalar>
-  /// How many reductions there have been.
+  /// The number of reductions so far.
   package private(set) var reductions = 0
-  /// The bytes that reductions have moved on this rank so far.
+  /// The bytes that this rank has exchanged in reductions so far.
   package var traffic: Traffic { reduction.traffic }
   /// Seconds spent in reductions so far.
   package var times: ExchangeTimes { clock.times }
   /// The algorithm that reduces the largest bucket.
   package var chosenAlgorithm: ReductionAlgorithm { reduction.algorithm }
-  /// Notes when each bucket was under way, and when the rank waited; nil for not.
+  /// The trace that records when each bucket was under way, and when the rank waited; nil for no record.
   package var recorder: SpanRecorder? {
     didSet { reduction.record(recorder) }
   }
 
-  /// The totals, then the gradient.
+  /// The totals of a step, then the gradient.
   private let memory: Arena<Scalar>
   private let header: Int
   private let reduction: BucketedReduction<Scalar>
   private let clock = ExchangeClock()
 
-  /// Allocates memory for a gradient of `count` numbers.
+  /// Creates a reducer, with memory for a gradient of `count` numbers.
   ///
-  /// Collective: all ranks must call it with the same arguments. Uses `count` numbers of host memory a rank.
+  /// Collective: all ranks must call it with the same arguments. Uses host memory for `count` numbers per rank.
   ///
   /// - Parameters:
-  ///   - count: Numbers of the gradient.
-  ///   - communicator: The ranks.
-  ///   - algorithm: How gradients travel.
-  ///   - compression: How they are compressed between hosts; counts and losses always travel whole.
+  ///   - count: The number of elements of the gradient.
+  ///   - communicator: The ranks whose gradients are averaged.
+  ///   - algorithm: The algorithm that reduces gradients.
+  ///   - compression: How gradients are compressed between hosts; counts and losses are never compressed.
   /// - Throws: ``AgreedError`` if ranks disagree about the count or cannot get the memory; ``MPIError``.
   public convenience init(
     count: Int, over communicator: Communicator, algorithm: ReductionAlgorithm = .automatic,
@@ -60,13 +60,13 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       matrices: [])
   }
 
-  /// Same as the public initializer, for gradients with matrices, and those that are exchanged in buckets.
+  /// Creates a reducer as the public initializer does, also for gradients with matrices or in buckets.
   ///
   /// - Parameters:
-  ///   - count: Numbers of the gradient.
-  ///   - communicator: The ranks.
-  ///   - algorithm: How gradients travel.
-  ///   - compression: How they are compressed between hosts; counts and losses always travel whole.
+  ///   - count: The number of elements of the gradient.
+  ///   - communicator: The ranks whose gradients are averaged.
+  ///   - algorithm: The algorithm that reduces gradients.
+  ///   - compression: How gradients are compressed between hosts; counts and losses are never compressed.
   ///   - matrices: The parts of the gradient that are matrices, ascending, for ``PowerSGD``.
   ///   - start: When the exchange starts; `duringBackward` needs ``isReady(_:)`` to be called.
   ///   - bucketBytes: The largest number of bytes of a bucket; nil for ``defaultBucketBytes(hosts:)``.
@@ -95,18 +95,18 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
       clock)
   }
 
-  /// The bytes of a bucket, unless the caller says otherwise.
+  /// Returns the largest number of bytes of a bucket, where the caller sets none.
   ///
-  /// Measured on one host of 2 cores, images a second against one exchange after the backward pass: with
-  /// 20 million parameters 1.01 times, with two convolutions 1.02 times, with 0.7 million parameters
-  /// 1.00; buckets of 512 KiB to 2 MiB gave less or the same. On 2 hosts with a link of 1 Gbit/s and 0.7
-  /// million parameters, against 4 MiB: 1.04 times with 128 KiB to 1 MiB, as the exchange starts sooner.
+  /// Measured in images per second, relative to one exchange after the backward pass, on one host of 2 cores: 1.01 with
+  /// 20 million parameters, 1.02 with two convolutions, 1.00 with 0.7 million parameters; buckets of 512 KiB to 2 MiB
+  /// gave less or the same. On 2 hosts with a link of 1 Gbit/s and 0.7 million parameters, relative to buckets of 4
+  /// MiB: 1.04 with 128 KiB to 1 MiB, because the exchange starts sooner.
   ///
-  /// - Parameter hosts: How many hosts the ranks are on.
-  /// - Returns: Bytes.
+  /// - Parameter hosts: The number of hosts that the ranks are on.
+  /// - Returns: The number of bytes.
   package static func defaultBucketBytes(hosts: Int) -> Int { hosts == 1 ? 4 << 20 : 512 << 10 }
 
-  /// Lets code see and fill this rank's gradient.
+  /// Calls `body` with this rank's gradient, to read and to fill.
   public func withGradient<Result: ~Copyable, Failure: Error>(
     _ body: (inout MutableSpan<Scalar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -114,11 +114,11 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return try body(&span)
   }
 
-  /// Makes the gradient the mean over the examples of all ranks.
+  /// Reduces the gradient to the mean over the examples of all ranks.
   ///
   /// Collective; a rank without examples calls it too, with a gradient of zeros.
   ///
-  /// - Parameter own: This rank's examples, the sum of their losses, and right answers.
+  /// - Parameter own: The number of this rank's examples, the sum of their losses, and the number of right answers.
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.
   public func reduce(_ own: BatchScore) throws -> BatchScore {
@@ -128,36 +128,37 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     return totals
   }
 
-  /// Same as ``reduce(_:)``, for a rank that reports only its number of examples. Collective.
+  /// Reduces the gradient as ``reduce(_:)`` does, for a rank that reports only its number of examples. Collective.
   ///
-  /// - Parameter examples: This rank's examples in the step; 0 if it had none.
-  /// - Returns: The examples of all ranks.
-  /// - Throws: As ``reduce(_:)``.
+  /// - Parameter examples: The number of this rank's examples in the step; 0 if it had none.
+  /// - Returns: The totals over all ranks, with the number of examples of all ranks.
+  /// - Throws: The errors of ``reduce(_:)``.
   public func reduce(examples: Int) throws -> BatchScore {
     try reduce(BatchScore(examples: examples))
   }
 
-  /// Begins a reduction: from here on ``isReady(_:)`` may start to exchange.
+  /// Begins a reduction, in which ``isReady(_:)`` may start to exchange buckets.
   ///
-  /// - Parameter own: This rank's examples, the sum of their losses, and right answers.
+  /// - Parameter own: The number of this rank's examples, the sum of their losses, and the number of right answers.
   package func begin(_ own: BatchScore) {
     own.write(to: memory.values)
     reduction.begin()
   }
 
-  /// Says that some of the gradient is complete; starts to exchange buckets that now are.
+  /// Reports that a range of the gradient is complete, and starts to exchange the buckets that are now complete.
   ///
-  /// Collective in effect: ranks must report the same parts in the same order.
+  /// Collective in effect: ranks must report the same ranges in the same order.
   ///
-  /// - Parameter range: Elements of ``gradient``, which are not touched until the reduction has ended.
+  /// - Parameter range: The complete elements of ``gradient``, which must not be touched until the reduction has
+  ///   completed.
   /// - Throws: ``MPIError``.
   package func isReady(_ range: Range<Int>) throws {
     try reduction.isReady(range.lowerBound + header..<range.upperBound + header)
   }
 
-  /// Ends the reduction: the gradient is the sum over all ranks' examples.
+  /// Completes the reduction: the gradient is then the sum over all ranks' examples.
   ///
-  /// Multiply it by ``BatchScore/gradientScale`` for the mean, as an optimizer does in passing.
+  /// For the mean, multiply the gradient by ``BatchScore/gradientScale``, as an optimizer does within its update.
   ///
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.

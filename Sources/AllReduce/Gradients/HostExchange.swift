@@ -1,11 +1,12 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Each rank of a host updates a slice of the weights, which are once a host or in memory that the
-/// host's ranks can write, from gradients that they can read: a ``FusedUpdate``.
+/// An exchange through host memory: each rank of a host reads the gradients of a slice from memory of the host's ranks,
+/// and updates the weights of that slice (``FusedUpdate``). The host has one copy of the weights, or one copy per rank;
+/// a rank writes its slice to every copy.
 ///
-/// On one host the gradients are those of its ranks, added up here, and none travel during the backward pass. On
-/// several, the hosts' sum is in the first rank's part of the gradients' arena.
+/// On one host the gradients of its ranks are summed here, and none are exchanged during the backward pass. On several
+/// hosts, the sum over the hosts is read from the first rank's part of the gradient arena.
 final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
   let groups: ParameterGroups
   let reduction: BucketedReduction<Scalar>
@@ -14,14 +15,14 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
   /// The ranks of this host that hold the parameters.
   private let host: Communicator
   private let small = TensorMemory<Float>(count: 1)
-  /// Whether the totals that travel after the backward pass keep ranks from continuing too early.
+  /// Whether the all-reduce of the totals after the backward pass already keeps ranks from continuing too early.
   private let totalsWait: Bool
-  /// Bytes that a pass reads from gradients of other ranks.
+  /// The number of bytes that a pass reads from gradients of other ranks.
   private let readBytes: Int
-  /// Bytes that a pass writes to weights of other ranks.
+  /// The number of bytes that a pass writes to weights of other ranks.
   private let writtenBytes: Int
 
-  /// Collective.
+  /// Creates the exchange. Collective.
   ///
   /// - Precondition: Weights and gradients are in arenas.
   init(_ site: ExchangeSite<Scalar>) throws {
@@ -42,7 +43,7 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     updates = [update]
 
     let ranks = host.worldRanks
-    // After shards of different sizes the same parameters begin elsewhere in other ranks' memory.
+    // The same parameters may begin at a different element on each rank, because shards before them differ in size.
     let starts = try host.allGatherNatively(first)
     func part(_ arena: Arena<Scalar>, _ rank: Int) -> UnsafeMutablePointer<Scalar> {
       guard let part = arena.memory.part(ofWorldRank: rank) else {
@@ -72,19 +73,19 @@ final class HostExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExcha
     pass.measure(squares)
     TrafficCounters.ofProcess.pointee.addMemory(readBytes)
     if host.size > 1 { try host.allReduce(squares, .sum, using: .sharedMemory) }
-    // Hosts with different numbers of ranks add up in a different order.
+    // Hosts with different numbers of ranks sum in different orders, so all take the sums of the first rank.
     if host.size < groups.copies.size { try groups.copies.broadcast(squares, from: 0) }
   }
 
   func update(_ step: OptimizerStep, isMeasured: Bool) throws {
     if isMeasured { pass.finish(step) } else { pass.run(step) }
-    // The first of two passes has put sums into this rank's own memory.
+    // The first of two passes may have written the sums to this rank's own memory.
     let readsAgain = !isMeasured || !pass.keepsSums
     TrafficCounters.ofProcess.pointee.addMemory(writtenBytes + (readsAgain ? readBytes : 0))
     try waitForHost()
   }
 
-  /// Returns on no rank of the host before every one has entered.
+  /// Waits for the host's ranks: returns on no rank before every rank of the host has entered.
   private func waitForHost() throws {
     if host.size > 1 { try host.allReduce(small.values, .sum, using: .sharedMemory) }
   }

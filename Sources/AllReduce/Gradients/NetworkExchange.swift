@@ -4,56 +4,57 @@ internal import AllReduceNN
 /// Receives the gradients of a network's passes and updates all its parameters: by one ``GradientExchange``, or by one
 /// for each range of parameters that has its own groups of ranks.
 ///
-/// The network's pass refers to it weakly; the trainer keeps it.
+/// The network's pass refers to this object weakly; the trainer keeps it alive.
 final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSink {
-  /// Each of the ranges, in the order of the memory; the first takes the totals along.
+  /// The exchange of each range, in the order of the memory; the first one also sums the step's totals.
   let exchanges: [any GradientExchange<Scalar>]
-  /// Where weights and gradients lie.
+  /// The memory of the weights and gradients.
   let memory: ParameterMemory<Scalar>
-  /// The sums of squares (norms) of the latest update that needed them.
+  /// The sums of squares, for norms, of the latest update that needed them.
   private let squares: TensorMemory<Double>
   private let figures: TensorMemory<Double>
   private let ranges: [Range<Int>]
   private let totals: UnsafeMutableBufferPointer<Scalar>
   private let layout: ParameterLayout<Scalar>
-  /// The ranks that hold the other pieces of what is sharded; nil if nothing is.
+  /// The ranks that hold the other shards of sharded parameters; nil if no parameter is sharded.
   private let pieces: Communicator?
   private let algorithm: ReductionAlgorithm
-  /// Counts what steps and updates move other than gradients: weights, statistics, norms. The trainer counts its
-  /// steps here.
+  /// Counts the bytes that steps and updates exchange, except gradients: weights, statistics, norms. The trainer counts
+  /// its own exchanges in a step here.
   let tally = TrafficTally()
-  /// Whether a backward pass's gradients are exchanged as they get ready.
+  /// Whether the gradients of the backward pass are exchanged as they become ready.
   private var isListening = false
   private var recorder: SpanRecorder?
-  /// This rank's wish at the end of the step, and after it the wish of all ranks of the totals.
+  /// This rank's wish at the end of the step, such as to stop; and, after the step, the combined wish of all ranks.
   var (ownWish, wish) = (StepWish.none, StepWish.none)
 
-  /// Whether the exchange is to move, and gradients to come in pieces, during the passes. Memory is shared as
-  /// fast as it is filled, so only a network between hosts gains from it.
+  /// Whether exchanges advance during the passes, and gradients are reported in pieces. Only exchanges over a network
+  /// gain from this, because in shared memory gradients are exchanged as fast as they are written.
   private let overlaps: Bool
   let pieceElements: Int?
-  /// The exchange of replicas, which also travels during the passes; the trainer keeps it.
+  /// The exchange between replicas, which also advances during the passes; the trainer keeps it alive.
   weak var background: ReplicaExchange<Scalar>?
 
-  /// Takes memory for a network's weights and gradients, moves it there, and makes the exchange of each part; the
-  /// network's pass reports gradients to it from here on. Collective over all ranks.
+  /// Creates the exchange: allocates memory for a network's weights and gradients, moves the network there, and creates
+  /// the exchange of each part. From then on the network's pass reports gradients to this object. Collective over all
+  /// ranks.
   ///
   /// - Parameters:
-  ///   - network: Its values stay; another exchange that it has must have ended.
+  ///   - network: The network, which keeps its values. A previous exchange of the network must have completed.
   ///   - world: All ranks.
-  ///   - parts: The parameters by their groups; together, ascending, they cover the memory.
-  ///   - pieces: The ranks that hold the other pieces of what is sharded; nil if nothing is.
-  ///   - mode: Which ranks update which weights. Where weights are sharded, `shared` keeps a copy a rank.
-  ///   - optimizer: How weights change.
-  ///   - transport: How gradients travel.
-  ///   - clock: Counts the seconds.
+  ///   - parts: The ranges of the parameters with their groups, ascending; together they cover the memory.
+  ///   - pieces: The ranks that hold the other shards of sharded parameters; nil if no parameter is sharded.
+  ///   - mode: Which ranks update which weights. Where weights are sharded, `shared` keeps one copy per rank.
+  ///   - optimizer: The rule that updates the weights.
+  ///   - transport: How gradients are reduced.
+  ///   - clock: Counts the seconds of the exchanges.
   /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
   init(
     _ network: Network<Scalar>, over world: Communicator, parts: [NetworkPart],
     pieces: Communicator?, _ mode: UpdateMode, _ optimizer: any UpdateRule,
     _ transport: GradientTransport, _ clock: ExchangeClock
   ) throws {
-    // Another exchange may have left weights on their way to the memory that the network is in until now.
+    // A previous exchange may still be receiving weights in the network's current memory.
     try network.pass.willUse(network.parameters)
     let layout = network.layout
     let pieces = pieces.flatMap { $0.size > 1 ? $0 : nil }
@@ -87,30 +88,30 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     network.pass.sink = self
   }
 
-  /// How the arena of the weights is divided; nil for private memory.
+  /// Returns how the arena of the weights is divided among ranks; nil for private memory.
   private static func sharing(
     of parts: [NetworkPart], _ isSharded: Bool, _ mode: UpdateMode, over world: Communicator
   ) throws -> Arena<Scalar>.Sharing? {
     guard mode != .replicated, parts.contains(where: { $0.groups.copies.size > 1 })
     else { return nil }
     if mode == .shared { return isSharded ? .symmetric : .single }
-    // Where the copies of a part are all on one host, they write each other's.
+    // If all copies of a part are on one host, their ranks write each other's weights.
     let isWritten = parts.contains {
       $0.groups.copies.size > 1 && $0.groups.copies.hosts.count == 1
     }
     return try world.allGatherNatively(isWritten ? 1 : 0).contains(1) ? .symmetric : nil
   }
 
-  /// The optimizers of the parameters that this rank updates, with their state, ascending.
+  /// The optimizers, with their state, of the parameters that this rank updates, in ascending order of their ranges.
   var updates: [Optimizer<Scalar>] { exchanges.flatMap { $0.updates } }
   /// The optimizer's state, with this rank's part of each vector.
   var stateTensors: [StateTensor<Scalar>] {
-    // Each update of a part has the same tensors, in the same order, with other pieces.
+    // All optimizers of this rank have the same tensors, in the same order, with different pieces.
     StateTensor.joined(updates.map(\.stateTensors))
   }
-  /// The algorithm that carries the most.
+  /// The algorithm that reduces the largest bucket of the first exchange.
   var chosenAlgorithm: ReductionAlgorithm { exchanges[0].reduction.algorithm }
-  /// The bytes that this rank has moved so far.
+  /// The bytes that this rank has exchanged so far.
   var traffic: Traffic { exchanges.reduce(into: tally.traffic) { $0 += $1.reduction.traffic } }
 
   // MARK: A step
@@ -118,10 +119,10 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Begins a step, before the backward pass whose gradients are exchanged.
   ///
   /// - Parameters:
-  ///   - own: This rank's totals.
-  ///   - which: The exchanges that take part; nil for all.
-  ///   - step: The optimizer's step, if it will follow whatever the gradient is.
-  ///   - listens: Whether gradients are exchanged as they get ready.
+  ///   - own: This rank's totals of the step.
+  ///   - which: The range of ``exchanges`` that take part; nil for all.
+  ///   - step: The optimizer's step, if it will be taken whatever the gradient is; nil otherwise.
+  ///   - listens: Whether gradients are exchanged as they become ready.
   func begin(
     _ own: BatchScore, _ which: Range<Int>? = nil, stepping step: OptimizerStep? = nil,
     listens: Bool = true
@@ -135,7 +136,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     isListening = listens
   }
 
-  /// Ends the exchange of gradients after the backward pass; the totals are those of all ranks.
+  /// Completes the sum of the gradients after the backward pass, and returns the totals of all ranks.
   func finishSum(_ which: Range<Int>? = nil) throws -> BatchScore {
     isListening = false
     for exchange in exchanges[which ?? exchanges.indices] { try exchange.finishSum() }
@@ -146,10 +147,11 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Takes the optimizer's step. Collective.
   ///
   /// - Parameters:
-  ///   - step: Which; its scale is that of the mean.
-  ///   - clipping: Shortens gradients whose norm is larger.
-  ///   - which: The exchanges that take part; nil for all.
-  /// - Returns: False if the gradient has elements that are not finite, which only clipping sees; nothing is changed.
+  ///   - step: The settings of the step; its scale turns the summed gradient into the mean.
+  ///   - clipping: Scales down a gradient whose norm is too large; nil for no clipping.
+  ///   - which: The range of ``exchanges`` that take part; nil for all.
+  /// - Returns: False if clipping finds that the gradient is not finite, in which case no weight changes; otherwise
+  ///   true, also without clipping.
   /// - Throws: ``MPIError``.
   func update(
     _ step: OptimizerStep, clipping: GradientClipping? = nil, _ which: Range<Int>? = nil
@@ -186,7 +188,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     for exchange in exchanges { try exchange.finish(from: 0) }
   }
 
-  // Not finish(): where an error is on its way to the user, others may never come.
+  // Not finish(): after an error, other ranks may never enter the exchanges.
   deinit {
     for exchange in exchanges {
       exchange.reduction.letGo()
@@ -194,7 +196,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     }
   }
 
-  /// Notes in a trace when buckets were under way; nil for not.
+  /// Records in a trace when buckets were under way; nil stops the record.
   func record(_ recorder: SpanRecorder?) {
     self.recorder = recorder
     for exchange in exchanges {
@@ -204,35 +206,35 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     }
   }
 
-  /// The sum of the squares of the whole gradient, each element counted once. Collective.
+  /// Returns the sum of the squares of the whole gradient, each element counted once. Collective.
   func gradientSquares() throws -> Double {
     try tally.counting { try measure(exchanges.indices) }
     return allGradientSquares
   }
 
-  /// Adds up sums of squares, each shard once.
+  /// Sums the squares of the exchanges over the ranks, each shard counted once. Collective.
   private func measure(_ which: Range<Int>) throws {
     squares.values.update(repeating: 0)
     for exchange in exchanges[which] {
       figures.values.update(repeating: 0)
       try exchange.measure(figures.values)
-      // What all ranks of `pieces` hold is counted by the first.
+      // Parameters that all ranks of `pieces` hold are counted by the first rank only.
       if let pieces, pieces.rank > 0, exchange.groups.kind != .sharded { continue }
       for index in squares.values.indices { squares.values[index] += figures.values[index] }
     }
     try pieces?.allReduce(squares.values, .sum)
   }
 
-  /// The sum of squares of all gradients: the second of each parameter's pair of sums.
+  /// The sum of the squares of all gradients. Where each parameter has a pair of sums, the gradient's is the second.
   private var allGradientSquares: Double {
     squares.values.count == 1
       ? squares.values[0]
       : stride(from: 1, to: squares.values.count, by: 2).reduce(0) { $0 + squares.values[$1] }
   }
 
-  // MARK: What layers say
+  // MARK: Calls from layers
 
-  /// The exchange of a parameter.
+  /// Returns the exchange whose range holds a parameter.
   private func exchange(of parameter: Parameter<Scalar>) -> any GradientExchange<Scalar> {
     exchanges[
       ranges.count == 1 ? 0 : ranges.firstIndex { $0.contains(parameter.place) } ?? 0]

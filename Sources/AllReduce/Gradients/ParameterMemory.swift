@@ -1,37 +1,40 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The memory of a network's weights and gradients while ranks train it: the allocator decides what is possible.
+/// The memory of a network's weights and gradients while ranks train it. How it is allocated decides which exchanges
+/// are possible.
 ///
-/// Gradients are in an arena where ranks add them up, else private. Weights are private; in a symmetric arena,
-/// where the host's ranks write each other's; or in a single one, which is one copy a host.
+/// Gradients are in an arena if ranks sum them, otherwise in private memory. Weights are in private memory; in a
+/// symmetric arena, if the host's ranks write each other's weights; or in a single arena, which holds one copy per
+/// host.
 final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
   /// The arena of the gradients; nil for private memory.
   let gradientArena: Arena<Scalar>?
   /// The arena of the weights; nil for private memory.
   let weightArena: Arena<Scalar>?
-  /// Whether this rank answers for the weights that it computes with: its own, or its host's.
+  /// Whether this rank is responsible for the weights that it computes with: its own, or, as first rank, its host's.
   var answersForWeights: Bool { host == nil || writers != nil }
-  /// The totals of a step, in front of the gradients, and all gradients.
+  /// The totals of a step, followed by all gradients.
   let gradients: UnsafeMutableBufferPointer<Scalar>
 
   private let values: UnsafeMutableBufferPointer<Scalar>
   private let owned: [TensorMemory<Scalar>]
   private let communicator: Communicator
-  /// The ranks that share one copy of the weights, if they do.
+  /// The ranks of this host, if they use one copy of the weights; nil otherwise.
   private let host: Communicator?
-  /// One rank of each host, this one's first; nil on the others, or where every rank has weights.
+  /// The first ranks of all hosts, if this rank is one of them; nil on other ranks, or where each rank has its own
+  /// weights.
   private let writers: Communicator?
 
-  // Nothing here may lead to the network, whose parameters keep this alive.
+  // Nothing here may refer to the network, whose parameters keep this object alive.
 
-  /// Takes memory and moves a network there. Collective.
+  /// Allocates the memory and moves a network's weights and gradients there. Collective.
   ///
   /// - Parameters:
-  ///   - network: Keeps its values; it keeps this object alive.
-  ///   - communicator: The ranks.
+  ///   - network: The network, which keeps its values, and keeps this object alive.
+  ///   - communicator: The ranks that train the network.
   ///   - sharesGradients: Whether gradients are in an arena.
-  ///   - sharing: How the weights' arena is divided; nil for private memory.
+  ///   - sharing: How the arena of the weights is divided among ranks; nil for private memory.
   /// - Throws: ``AgreedError`` if a rank cannot get the memory; ``MPIError``.
   init(
     _ network: Network<Scalar>, over communicator: Communicator, sharesGradients: Bool = true,
@@ -59,7 +62,7 @@ final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
     let host = communicator.hosts.count == 1 ? communicator : try communicator.splitByHost()
     self.host = host
     writers = try communicator.split(optionalColor: host.isRoot ? 0 : nil)
-    // The first rank writes what the others find there.
+    // The first rank writes the weights that the others adopt.
     if host.isRoot { network.bind(values: values, gradients: gradients, owner: self) }
     try host.barrier()
     if !host.isRoot {
@@ -67,7 +70,7 @@ final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Gives all ranks the weights of rank 0. Collective.
+  /// Broadcasts the weights of rank 0 to all ranks. Collective.
   func broadcast() throws {
     guard let host else { return try communicator.broadcast(values, from: 0) }
     // Rank 0 is the first of its host. Only it writes what all ranks of a host read.
@@ -76,12 +79,12 @@ final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
     try host.barrier()
   }
 
-  /// Some of this rank's weights.
+  /// Returns this rank's weights in a range of elements.
   func values(_ range: Range<Int>) -> UnsafeMutableBufferPointer<Scalar> {
     UnsafeMutableBufferPointer(rebasing: values[range])
   }
 
-  /// Where weights from an element on are.
+  /// Returns the address of this rank's first weight in a range of elements.
   func weights(_ range: Range<Int>) -> UnsafeMutablePointer<Scalar> {
     values.baseAddress.unsafelyUnwrapped + range.lowerBound
   }
@@ -90,12 +93,12 @@ final class ParameterMemory<Scalar: NetworkScalar & ReducibleScalar> {
     gradients.baseAddress.unsafelyUnwrapped + range.lowerBound
   }
 
-  /// Takes the optimizer's step for some elements, from their gradients.
+  /// Takes the optimizer's step for the weights in `range`, from their gradients.
   func update(_ range: Range<Int>, by optimizer: Optimizer<Scalar>, _ step: OptimizerStep) {
     optimizer.update(range, weights: weights(range), gradient: gradient(range), step)
   }
 
-  /// Adds what an optimizer must know of its gradients (``Optimizer/addFigures(of:weights:gradient:to:)``).
+  /// Adds the sums of squares that an optimizer needs (``Optimizer/addFigures(of:weights:gradient:to:)``) to `squares`.
   func measure(_ optimizer: Optimizer<Scalar>, _ squares: UnsafeMutableBufferPointer<Double>) {
     let range = optimizer.range
     optimizer.addFigures(

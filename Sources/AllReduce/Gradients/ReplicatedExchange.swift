@@ -3,17 +3,17 @@ internal import AllReduceNN
 
 /// Every rank gets the sum of the gradients and updates all of its weights.
 ///
-/// Where there is nothing to add up, the step for a weight may be taken as its gradient is computed, tile by
-/// tile: the gradient is then never written.
+/// In a group of one rank, where there is nothing to sum, the optimizer's step for a weight may be taken while its
+/// gradient is computed, tile by tile. The gradient is then never written to memory.
 final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientExchange {
   let groups: ParameterGroups
   let reduction: BucketedReduction<Scalar>
   let updates: [Optimizer<Scalar>]
   private let layout: ParameterLayout<Scalar>
   private let memory: ParameterMemory<Scalar>
-  /// The step that is taken during the backward pass, if one is.
+  /// The optimizer's step, if weights may be updated during the current backward pass; nil otherwise.
   private var step: OptimizerStep?
-  /// The parameters for which it was taken.
+  /// The parameters already updated during the current backward pass.
   private var updated: Set<ObjectIdentifier> = []
 
   init(_ site: ExchangeSite<Scalar>) throws {
@@ -30,8 +30,8 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
     reduction.begin()
   }
 
-  /// The bytes of a weight from which on its step is taken while its gradient is computed. A smaller gradient stays
-  /// in the caches, where a step over the whole of it is a few percent faster.
+  /// The smallest number of bytes of a weight that is updated while its gradient is computed. A smaller gradient stays
+  /// in the caches, where a step over the whole gradient is a few percent faster.
   private static var stepsAtOnceFrom: Int { 4 << 20 }
 
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {

@@ -4,19 +4,19 @@
 public enum UpdateMode: String, Sendable, CaseIterable {
   /// All-reduce: every rank has the sum of the gradients and updates all of its weights.
   case replicated
-  /// Reduce-scatter, update, all-gather: every rank adds up and updates a shard, keeps the optimizer's state of
-  /// that shard only, and gives the others the new weights. Rajbhandari, Rasley, Ruwase and
-  /// He, "ZeRO: Memory optimizations toward training trillion parameter models", 2020 (stage 1).
+  /// Reduce-scatter, update, all-gather: every rank sums the gradients of one shard, updates it, keeps the optimizer's
+  /// state of that shard only, and passes the new weights to the other ranks. Rajbhandari, Rasley, Ruwase and He,
+  /// "ZeRO: Memory optimizations toward training trillion parameter models", 2020 (stage 1).
   case sharded
-  /// Same as `sharded`, but with one copy of the weights a host, in memory that its ranks share: no rank sends
-  /// new weights. Across hosts the hosts' sums are added up, and each host updates its own weights.
+  /// Same as `sharded`, but with one copy of the weights per host, in memory that the host's ranks share, so that no
+  /// rank sends new weights. Gradients are summed across hosts, and each host updates its own copy.
   case shared
 }
 
 /// When the exchange of gradients starts.
 package enum ReductionStart: String, Sendable, CaseIterable {
-  /// When the whole gradient is there: fewer and longer exchanges.
+  /// When the whole gradient has been computed: fewer and longer exchanges.
   case afterBackward
-  /// Bucket by bucket while the backward pass goes on, so that communication overlaps with computation.
+  /// Bucket by bucket during the backward pass, so that communication overlaps with computation.
   case duringBackward
 }

@@ -1,25 +1,25 @@
 package import AllReduceMPI
 
-/// The size of the data-parallel and of the model-parallel dimension: 2 x 4 is two model groups of four ranks.
+/// The sizes of the data-parallel and model-parallel dimensions: 2 x 4 is two model groups of four ranks each.
 public struct GridShape: Hashable, Sendable, CustomStringConvertible {
-  /// The number of model groups, which have different examples.
+  /// The number of model groups, each with different examples.
   public let data: Int
-  /// The number of ranks of a model group, which hold shards of one copy of the weights.
+  /// The number of ranks in a model group, over which one copy of the weights is sharded.
   public let model: Int
 
-  /// Describes a grid.
+  /// Creates the shape of a grid of `data` model groups with `model` ranks each.
   ///
-  /// - Precondition: Both are 1 or more.
+  /// - Precondition: `data` and `model` are 1 or more.
   public init(data: Int = 1, model: Int = 1) {
     precondition(data > 0 && model > 0, "there is no grid of \(data) x \(model) ranks")
     self.data = data
     self.model = model
   }
 
-  /// "2 x 4".
+  /// The shape as text, such as "2 x 4".
   public var description: String { "\(data) x \(model)" }
 
-  /// Makes sure that the grid has this many ranks.
+  /// Checks that the grid has exactly `ranks` ranks; throws ``PlanError`` otherwise.
   package func check(ranks: Int) throws {
     let (needed, overflows) = data.multipliedReportingOverflow(by: model)
     guard !overflows, needed == ranks else {
@@ -30,11 +30,11 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Ranks as a rectangle.
+/// All ranks, arranged in a data-parallel and a model-parallel dimension.
 ///
-/// The ranks of a row hold shards of one copy of the weights; those of a column hold the same shard and different
-/// examples. A rank is data index x model size + model index, so that the ranks of a model group are neighbours,
-/// mostly of one host: they exchange in every layer, those of a column once a step.
+/// The ranks of a row (a model group) hold shards of one copy of the weights. The ranks of a column hold the same shard
+/// and have different examples. A rank's number is data index * model size + model index, so the ranks of a model group
+/// are adjacent, mostly on one host: they communicate in every layer, the ranks of a column once per step.
 ///
 /// ```
 ///              model 0   model 1
@@ -42,20 +42,20 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
 ///     data 1   rank 2    rank 3     <- another copy, for different examples
 /// ```
 package struct Grid {
-  /// All ranks.
+  /// The communicator of all ranks of the grid.
   package let world: Communicator
-  /// The ranks with the same shard and different examples: gradients are added up over them.
+  /// The ranks with the same shard and different examples, over which gradients are summed.
   package let data: Communicator
-  /// The ranks with the other shards of the same copy, and the same examples.
+  /// This rank's model group: its ranks hold the shards of one copy of the weights, and have the same examples.
   package let model: Communicator
 
-  /// Arranges the ranks. Collective.
+  /// Creates a grid of a given shape. Collective.
   ///
   /// - Parameters:
   ///   - world: All ranks.
-  ///   - shape: How many model groups there are, and of how many ranks.
-  /// - Throws: ``AgreedError`` on every rank, with exit code 64, if the grid does not have the number of ranks of
-  ///   `world`; ``MPIError``.
+  ///   - shape: The number of model groups, and the number of ranks in each.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 64, if `world` does not have the number of ranks that the
+  ///   grid needs; ``MPIError``.
   package init(_ world: Communicator, _ shape: GridShape) throws {
     try world.requireEqual(shape.data, "data size of the grid")
     try world.requireEqual(shape.model, "model size of the grid")
@@ -66,22 +66,22 @@ package struct Grid {
     self.model = try world.split(color: world.rank / model)
   }
 
-  /// Arranges the ranks. Collective.
+  /// Creates a grid from the sizes of its two dimensions. Collective.
   ///
   /// - Parameters:
   ///   - world: All ranks.
   ///   - data: The number of model groups.
-  ///   - model: The number of ranks of a model group; nil for all that `data` leaves.
-  /// - Throws: As ``init(_:_:)``.
+  ///   - model: The number of ranks in a model group; nil for `world.size / data`, but at least 1.
+  /// - Throws: The errors of ``init(_:_:)``.
   package init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {
     try self.init(world, GridShape(data: data, model: model ?? max(world.size / data, 1)))
   }
 
-  /// How many model groups there are, and of how many ranks.
+  /// The number of model groups, and the number of ranks in each.
   package var shape: GridShape { GridShape(data: data.size, model: model.size) }
 
-  /// The model group of this rank, from 0.
+  /// The index of this rank's model group, from 0.
   package var dataIndex: Int { data.rank }
-  /// The shard of this rank, from 0.
+  /// The index of this rank's shard, from 0.
   package var modelIndex: Int { model.rank }
 }

@@ -1,6 +1,6 @@
-/// How the activations at a boundary between two layers lie over the ranks of a model group.
+/// How the activations between two layers are distributed over the ranks of a model group.
 ///
-/// The terms are those of DTensor and GSPMD. Gradients have layouts too.
+/// The terms are those of DTensor and GSPMD. The gradients of activations have layouts too.
 package enum Layout: String, Sendable, CaseIterable, CustomStringConvertible {
   /// Each rank has its own examples, with all their features.
   case batchSharded
@@ -8,42 +8,45 @@ package enum Layout: String, Sendable, CaseIterable, CustomStringConvertible {
   case replicated
   /// Every rank has all examples of the group, and its shard of their features.
   case featureSharded
-  /// Every rank has all examples and all features of one addend; the activations are the sum over the ranks.
+  /// Every rank has an addend for all examples and features; the activations are the sum of the ranks' addends.
   case partial
 
-  /// The name in plans.
+  /// The name of the layout in a plan's table.
   package var description: String { rawValue }
 
-  /// The layout in which a layer wants the gradient of its output, if that output has this layout.
+  /// The layout in which a layer needs the gradient of its output, where the output has this layout.
   ///
-  /// An addend's gradient is that of the whole sum, so what gives partial sums wants all of it.
+  /// The gradient with respect to an addend equals the gradient with respect to the sum, so a layer whose output is
+  /// partial needs the whole gradient on every rank.
   package var wantedGradient: Layout { self == .partial ? .replicated : self }
 }
 
 /// An exchange that changes the layout of activations or of their gradients.
 ///
-/// p ranks, B examples of the group, F features an example: what a rank sends.
+/// The cost of a case is the number of elements that a rank sends, with p ranks, B examples of the group and F features
+/// per example.
 package enum Conversion: Sendable, CaseIterable {
-  /// From batchSharded to replicated: (p - 1) B F / p.
+  /// From batchSharded to replicated; a rank sends (p - 1) * B * F / p elements (see ``Conversion``).
   case gatherExamples
-  /// From batchSharded to featureSharded: (p - 1) B F / p².
+  /// From batchSharded to featureSharded; a rank sends (p - 1) * B * F / p² elements (see ``Conversion``).
   case examplesToFeatures
-  /// From replicated to batchSharded: nothing.
+  /// From replicated to batchSharded; nothing is sent.
   case takeExamples
-  /// From replicated to featureSharded: nothing.
+  /// From replicated to featureSharded; nothing is sent.
   case takeFeatures
-  /// From featureSharded to batchSharded: (p - 1) B F / p².
+  /// From featureSharded to batchSharded; a rank sends (p - 1) * B * F / p² elements (see ``Conversion``).
   case featuresToExamples
-  /// From featureSharded to replicated: (p - 1) B F / p.
+  /// From featureSharded to replicated; a rank sends (p - 1) * B * F / p elements (see ``Conversion``).
   case gatherFeatures
-  /// From partial to batchSharded: (p - 1) B F / p.
+  /// From partial to batchSharded; a rank sends (p - 1) * B * F / p elements (see ``Conversion``).
   case scatterExamples
-  /// From partial to replicated: 2 (p - 1) B F / p.
+  /// From partial to replicated; a rank sends 2 * (p - 1) * B * F / p elements (see ``Conversion``).
   case sum
-  /// From partial to featureSharded: (p - 1) B F / p.
+  /// From partial to featureSharded; a rank sends (p - 1) * B * F / p elements (see ``Conversion``).
   case scatterFeatures
 
-  /// The conversion of one layout into another; nil where they are equal, and for partial sums, which none makes.
+  /// Creates the conversion from one layout to another; nil if the layouts are equal, or if `to` is partial, which no
+  /// conversion produces.
   package init?(from: Layout, to: Layout) {
     switch (from, to) {
     case (.batchSharded, .replicated): self = .gatherExamples
@@ -61,7 +64,7 @@ package enum Conversion: Sendable, CaseIterable {
     }
   }
 
-  /// The name in printed plans and in reports of what was exchanged.
+  /// The name of the conversion in printed plans and in reports of exchanges.
   package var name: String {
     switch self {
     case .gatherExamples: "all-gather"
@@ -76,25 +79,25 @@ package enum Conversion: Sendable, CaseIterable {
   }
 }
 
-/// The boundary between two layers: how activations change their layout in the forward pass, and how their
-/// gradients do in the backward pass.
+/// The boundary between two layers: the change of layout of the activations in the forward pass, and of their gradients
+/// in the backward pass.
 struct Boundary: Equatable, Sendable {
-  /// The layout that the layers before give.
+  /// The layout of the output of the layers before the boundary.
   let given: Layout
-  /// The layout that the next layer takes.
+  /// The layout of the input of the layer after the boundary.
   let taken: Layout
-  /// The layout of the gradient that the next layer's backward pass gives.
+  /// The layout of the input gradient that the next layer's backward pass returns.
   let gradient: Layout
 
-  /// Nothing changes.
+  /// Returns a boundary at which neither the activations nor their gradients change their layout.
   static func none(_ layout: Layout) -> Boundary {
     Boundary(given: layout, taken: layout, gradient: layout.wantedGradient)
   }
 
-  /// The exchange of activations; nil for none.
+  /// The conversion of activations in the forward pass; nil if none is needed.
   var forward: Conversion? { Conversion(from: given, to: taken) }
-  /// The exchange of gradients; nil for none.
+  /// The conversion of gradients in the backward pass; nil if none is needed.
   var backward: Conversion? { Conversion(from: gradient, to: given.wantedGradient) }
-  /// Whether neither is needed.
+  /// Whether neither the activations nor their gradients need a conversion.
   var isEmpty: Bool { forward == nil && backward == nil }
 }

@@ -1,5 +1,5 @@
 extension Meeting {
-  /// Reads the member `meet` of a plan.
+  /// Creates the settings from the member `meet` of a plan's JSON text.
   init(_ node: JSONNode) throws(JSONReader.Mistake) {
     try node.allow([
       "every", "replica_ranks", "through", "outer_optimizer", "outer_learning_rate",
@@ -38,11 +38,12 @@ extension Meeting {
     case .integer(let steps) where steps > 0: return .steps(steps)
     default:
       throw node.mistake(
-        "has \(node.summary) for every, and not everyStep, auto or a number of steps from 1")
+        "has \(node.summary) for every, which must be everyStep, auto or a number of steps from 1")
     }
   }
 
-  /// The JSON that ``init(_:)`` reads: the interval, and the settings that differ from the defaults.
+  /// The JSON that ``init(_:)`` reads. The outer rule, its learning rate and momentum, the mix and the warm-up are left
+  /// out where they have their defaults.
   var json: JSONValue {
     let plain = Meeting()
     var members: [(String, JSONValue)] = []
@@ -72,7 +73,7 @@ extension Meeting {
 extension JSONNode {
   fileprivate func natural(_ name: String) throws(JSONReader.Mistake) -> Int {
     guard case .integer(let count) = value, count >= 0 else {
-      throw mistake("has \(summary) for \(name), and not a whole number from 0")
+      throw mistake("has \(summary) for \(name), which must be a whole number from 0")
     }
     return count
   }
@@ -81,7 +82,7 @@ extension JSONNode {
     switch value {
     case .integer(let value): return Double(value)
     case .number(let value): return value
-    default: throw mistake("has \(summary) for \(name), and not a number")
+    default: throw mistake("has \(summary) for \(name), which must be a number")
     }
   }
 }

@@ -1,11 +1,11 @@
 internal import AllReduceNN
 
-/// How often the replicas of a network synchronise (*meet*), and how their weights are combined.
+/// How often the replicas of a network synchronize (*meet*), and how their weights are combined.
 ///
 /// A replica is one rank, or a group of ranks that train synchronously. Replicas that meet in every step combine their
-/// gradients, and train as one replica would with the whole batch. Replicas that meet every H steps train on their own
-/// in between. At a meeting the mean of their weight differences updates the *global weights*, and all replicas
-/// continue from these. This sends H times fewer bytes.
+/// gradients, and train as one replica would with the whole batch. Replicas that meet every H steps train independently
+/// in between. At a meeting the mean of the replicas' differences from the *global weights* updates the global weights,
+/// from which all replicas continue. This sends H times fewer bytes.
 ///
 /// ```swift
 /// var plan = Plan.dataParallel
@@ -14,73 +14,75 @@ internal import AllReduceNN
 /// (plan.meeting.fragments, plan.meeting.overlapSteps) = (4, 4)   // streaming
 /// ```
 public struct Meeting: Hashable, Sendable {
-  /// The steps from one meeting of replicas to the next.
+  /// How often replicas synchronize: the number of steps from one meeting to the next.
   public enum Interval: Hashable, Sendable, ExpressibleByIntegerLiteral {
-    /// Gradients are combined in every step: there is one set of weights.
+    /// Replicas combine their gradients in every step, so all of them have the same weights.
     case everyStep
-    /// Replicas take this many steps of their own.
+    /// Replicas synchronize each time they have taken this number of steps on their own.
     case steps(Int)
-    /// The shortest interval that leaves 95% of the time to computation, measured when training begins.
+    /// The shortest interval that leaves 95% of the time for computation, measured when training begins.
     case automatic
 
-    /// A number of steps.
+    /// Creates the interval ``steps(_:)``.
     public init(integerLiteral steps: Int) { self = .steps(steps) }
   }
 
   /// The ranks that form one replica.
   public enum ReplicaSize: Hashable, Sendable {
-    /// This many neighbouring ranks; their number divides that of all ranks.
+    /// This number of adjacent ranks, which must divide the number of all ranks.
     case ranks(Int)
-    /// The ranks of a host; every host has the same number.
+    /// All ranks of a host. Every host must have the same number of ranks.
     case host
   }
 
-  /// The means by which replicas meet.
+  /// How replicas synchronize: by an all-reduce among themselves, or through parameter servers.
   package enum Way: String, Sendable, CaseIterable {
     case allReduce, servers
   }
 
-  /// The rule that moves the global weights against the mean of the replicas' differences.
+  /// The optimizer of the global weights. Its gradient is the mean of the replicas' differences, each the global
+  /// weights minus the replica's own weights.
   public enum OuterRule: String, Sendable, CaseIterable {
-    /// By the difference times a rate; with 1, the global weights become the mean of the replicas'. Stich, "Local
-    /// SGD converges fast and communicates little", 2019.
+    /// Subtracts the mean difference times the outer learning rate. With a rate of 1, the global weights become the
+    /// mean of the replicas' weights. Stich, "Local SGD converges fast and communicates little", 2019.
     case sgd
-    /// With momentum that looks ahead. Douillard et al., "DiLoCo: Distributed low-communication training of
-    /// language models", 2023.
+    /// Nesterov momentum. Douillard et al., "DiLoCo: Distributed low-communication training of language models", 2023.
     case nesterov
   }
 
-  /// The steps from one meeting to the next.
+  /// How often replicas synchronize.
   public var every = Interval.everyStep
   /// The ranks that form one replica.
   public var replica = ReplicaSize.ranks(1)
-  /// The means by which they meet.
+  /// How replicas synchronize: by an all-reduce among themselves, or through parameter servers.
   package var through = Way.allReduce
-  /// The rule that moves the global weights.
+  /// The optimizer that updates the global weights.
   public var outerRule = OuterRule.sgd
-  /// The outer learning rate; nil for 1 (sgd) or 0.7 (nesterov).
+  /// The learning rate of ``outerRule``; nil for 1 (sgd) or 0.7 (nesterov).
   public var outerLearningRate: Double?
-  /// The outer momentum coefficient, with nesterov; nil for 0.9.
+  /// The momentum coefficient of the outer rule `nesterov`; nil for 0.9.
   public var outerMomentum: Double?
-  /// The fragments of the weights, equal ranges, which are exchanged in turn, one every H / fragments steps. Douillard
-  /// et al., "Streaming DiLoCo with overlapping communication", 2025.
+  /// The number of fragments: equal ranges of the weights that are exchanged one after the other, one every H /
+  /// fragments steps if replicas synchronize every H steps. Douillard et al., "Streaming DiLoCo with overlapping
+  /// communication", 2025.
   public var fragments = 1
-  /// How many steps a fragment's exchange overlaps before its result is applied.
+  /// The number of training steps that the exchange of a fragment overlaps with, before its result is applied.
   public var overlapSteps = 0
-  /// How much of a replica's own weights stays when it takes over global ones, at least 0 and less than 1.
+  /// The fraction of its own weights that a replica keeps when it adopts global weights, at least 0 and less than 1.
   public var mix = 0.0
-  /// After each of this many first steps, replicas average their weights.
+  /// The number of warm-up steps at the beginning of training. Replicas average their weights after each of these
+  /// steps.
   public var warmUpSteps = 0
 
-  /// Makes a meeting.
+  /// Creates the settings: how often replicas synchronize, and which ranks form a replica. The others have defaults.
   public init(every: Interval = .everyStep, replica: ReplicaSize = .ranks(1)) {
     (self.every, self.replica) = (every, replica)
   }
 
-  /// Whether there is one set of weights, which all ranks train in every step.
+  /// Whether all ranks train one set of weights, by an all-reduce in every step.
   package var isEveryStep: Bool { every == .everyStep && through == .allReduce }
 
-  /// The rule of the outer step.
+  /// The update rule of the outer step, from ``outerRule`` and ``outerMomentum``.
   var rule: any UpdateRule {
     switch outerRule {
     case .sgd: SGD()
@@ -88,30 +90,31 @@ public struct Meeting: Hashable, Sendable {
     }
   }
 
-  /// The outer learning rate.
+  /// The learning rate of the outer step: ``outerLearningRate`` or its default.
   var rate: Double { outerLearningRate ?? (outerRule == .sgd ? 1 : 0.7) }
 
-  /// The steps of a fragment's turn, from when one is due until the next is; nil where they are not known yet.
+  /// The number of steps from the exchange of one fragment to that of the next; nil if ``every`` is not a number of
+  /// steps.
   var turn: Int? {
     guard case .steps(let count) = every else { return nil }
     return count / fragments
   }
 
-  /// Makes sure that the settings fit each other, whatever the number of ranks.
+  /// Checks that the settings are valid and fit each other, as far as this does not depend on the number of ranks.
   ///
-  /// - Throws: ``PlanError`` that names the figures.
+  /// - Throws: ``PlanError`` that names the wrong values.
   package func check() throws(PlanError) {
     func require(_ holds: Bool, _ words: @autoclosure () -> String) throws(PlanError) {
       if !holds { throw PlanError(words()) }
     }
     if case .ranks(let count) = replica {
-      try require(count >= 1, "A replica has 1 rank or more, not \(count).")
+      try require(count >= 1, "A replica must have 1 rank or more, not \(count).")
     }
     for (name, count) in [("fragments", fragments), ("steps between meetings", steps)] {
       try require(count >= 1, "Replicas need 1 or more \(name), not \(count).")
     }
     try require(overlapSteps >= 0, "An exchange overlaps 0 steps or more, not \(overlapSteps).")
-    try require(warmUpSteps >= 0, "A warm-up takes 0 steps or more, not \(warmUpSteps).")
+    try require(warmUpSteps >= 0, "A warm-up must have 0 steps or more, not \(warmUpSteps).")
     try require(mix >= 0 && mix < 1, "The mix must be at least 0 and less than 1, not \(mix).")
     try require(
       rate > 0 && rate.isFinite, "The outer learning rate must be above 0, not \(rate).")
@@ -146,7 +149,7 @@ public struct Meeting: Hashable, Sendable {
     if case .steps(let count) = every { count } else { 1 }
   }
 
-  /// A short description of how replicas meet.
+  /// A short description of these settings.
   var summary: String {
     var words: String
     switch every {

@@ -1,18 +1,18 @@
-/// Where the weights of a layer are, and so which activations it takes and gives.
+/// How the weights of a layer are placed on the ranks, and so which layouts its input and output have.
 public enum Placement: String, Sendable, CaseIterable, CustomStringConvertible {
   /// Each rank has all weights and its own examples.
   case data
   /// Each rank has all weights, and every rank of a model group does the same work on the group's examples.
   case replicated
-  /// Each rank of a model group has the weights of some outputs. Dense layers only.
+  /// The outputs are sharded: each rank of a model group has the weights of its shard. Dense layers only.
   case columns
-  /// Each rank of a model group has the weights of some inputs. Dense layers only.
+  /// The inputs are sharded: each rank of a model group has the weights of its shard. Dense layers only.
   case rows
 
-  /// The name in plans.
+  /// The name of the placement in plan files and tables.
   public var description: String { rawValue }
 
-  /// The layout of the activations that the layer takes.
+  /// The layout of the layer's input.
   package var takes: Layout {
     switch self {
     case .data: .batchSharded
@@ -21,7 +21,7 @@ public enum Placement: String, Sendable, CaseIterable, CustomStringConvertible {
     }
   }
 
-  /// The layout of the activations that the layer gives.
+  /// The layout of the layer's output.
   package var gives: Layout {
     switch self {
     case .data: .batchSharded
@@ -31,6 +31,6 @@ public enum Placement: String, Sendable, CaseIterable, CustomStringConvertible {
     }
   }
 
-  /// The layout of the gradient of its input that the layer gives back.
+  /// The layout of the input gradient that the layer's backward pass returns.
   package var inputGradient: Layout { self == .columns ? .partial : takes }
 }

@@ -2,16 +2,16 @@ public import AllReduceMPI
 internal import AllReduceNN
 
 extension Plan {
-  /// The version of what the file says.
+  /// The version of the plan file format.
   static let version = 1
 
-  /// Reads a plan.
+  /// Creates a plan from JSON text.
   ///
   /// - Parameters:
-  ///   - json: The text that ``json`` gives; layers on single elements, and all but version and layers, may be left
-  ///     out. `docs/schemas.md` has the form.
-  ///   - file: Its name, for errors.
-  /// - Throws: ``PlanError`` with the line and what is wrong.
+  ///   - json: The text, in the form of ``json``. All members but version and layers may be left out, and the
+  ///     placements of layers that work on single elements. `docs/schemas.md` describes the form.
+  ///   - file: The name of the file, for errors.
+  /// - Throws: ``PlanError`` with the line and what is wrong there.
   package init(json: String, file: String) throws(PlanError) {
     do throws(JSONReader.Mistake) {
       let root = try JSONReader.read(json, version: Plan.version)
@@ -39,7 +39,8 @@ extension Plan {
       if let node = root.optional("wire_format") {
         let name = try node.text("wire_format")
         guard let format = WireFormat.allCases.first(where: { $0.description == name }) else {
-          throw node.mistake("has \"\(name)\" for wire_format, and not full, bfloat16 or float16")
+          throw node.mistake(
+            "has \"\(name)\" for wire_format, which must be full, bfloat16 or float16")
         }
         compression = WholeGradient(as: format)
       }
@@ -47,7 +48,7 @@ extension Plan {
         let name = try node.text("compression")
         guard let found = Plan.compression(named: name) else {
           throw node.mistake(
-            "has \"\(name)\" for compression, and not none, bfloat16, float16, topK:FRACTION or "
+            "has \"\(name)\" for compression, which must be none, bfloat16, float16, topK:FRACTION or "
               + "powerSGD:RANK")
         }
         compression = found
@@ -87,11 +88,11 @@ extension Plan {
     return nil
   }
 
-  /// The plan as JSON; reading it gives the same plan. Named placements are left out, because they are known only with
-  /// a network.
+  /// The plan as JSON text. Reading the text gives the same plan if the placements are listed by layer. Placements by
+  /// name, such as those of ``dataParallel``, are left out, because they are known only with a network.
   public var json: String { jsonValue.encoded() }
 
-  /// ``json`` as a value.
+  /// The plan as a JSON value, which ``json`` encodes.
   package var jsonValue: JSONValue {
     var members: [(String, JSONValue)] = [("version", .integer(Plan.version))]
     if let grid {
@@ -134,7 +135,7 @@ extension Plan {
     return JSONValue.object(members)
   }
 
-  /// Whether a path comes earlier in a network: places are compared as numbers.
+  /// Whether the layer at path `a` comes before the layer at path `b` in a network; places are compared as numbers.
   static func isBefore(_ a: String, _ b: String) -> Bool {
     let (left, right) = (a.split(separator: "."), b.split(separator: "."))
     for (one, other) in zip(left, right) where one != other {
@@ -146,9 +147,9 @@ extension Plan {
 }
 
 extension Plan {
-  /// Reads a plan on rank 0 and gives it to all ranks. Collective.
+  /// Creates a plan from a JSON file, which rank 0 reads and broadcasts to all ranks. Collective.
   ///
-  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or does not hold a plan.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or is not a valid plan.
   public init(file: String, over world: Communicator) throws {
     let text = try world.sharedText(of: file)
     self = try world.agreeing { try Plan(json: text, file: file) }
@@ -156,9 +157,9 @@ extension Plan {
 }
 
 extension Communicator {
-  /// The text of a file, which rank 0 reads and gives to all ranks. Collective.
+  /// Reads the text of a file on rank 0 and broadcasts it to all ranks. Collective.
   ///
-  /// - Throws: ``AgreedError`` on every rank if it cannot be read; ``MPIError``.
+  /// - Throws: ``AgreedError`` on every rank if the file cannot be read; ``MPIError``.
   func sharedText(of file: String) throws -> String {
     try broadcast(try agreeing { isRoot ? try FileBytes.text(of: file) : "" }, from: 0)
   }

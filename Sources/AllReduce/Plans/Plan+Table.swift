@@ -1,17 +1,17 @@
 package import AllReduceMPI
 public import AllReduceNN
 
-/// A line of a plan's table.
+/// One line of a plan's table: a layer, its placement and its layouts.
 package struct PlanLine: Sendable {
-  /// The layer, by its path and summary; "input" in front of the first.
+  /// The path and summary of the layer, or "input" in the line before the first layer.
   package let layer: String
-  /// Where its weights are; nil for the input.
+  /// The placement of the layer's weights; nil for the input.
   package let placement: Placement?
-  /// The layout that it takes; nil for the input.
+  /// The layout of the layer's input; nil in the line for the network's input.
   package let takes: Layout?
-  /// The layout that it gives.
+  /// The layout of the layer's output, or of the network's input.
   package let gives: Layout
-  /// The exchange before the next layer; nil for none.
+  /// The name of the exchange before the next layer; nil for none.
   package fileprivate(set) var then: String?
   /// Whether the layer has weights; false for the input.
   package let hasWeights: Bool
@@ -25,8 +25,8 @@ package struct PlanLine: Sendable {
 }
 
 extension ResolvedPlan {
-  /// A line for each layer with a placement: where its weights are, the layouts, and the exchange before the next
-  /// layer.
+  /// The lines of the plan's table: for each layer with a placement, where its weights are, the layouts, and the
+  /// exchange before the next layer. If an exchange comes before the first layer, a line for the input is first.
   var lines: [PlanLine] {
     var lines: [PlanLine] = []
     for layer in singles {
@@ -52,7 +52,7 @@ extension ResolvedPlan {
     return lines
   }
 
-  /// ``lines`` as text, then what holds for all.
+  /// The plan's table as text: a header, the ``lines``, and the ``summary``.
   var table: String {
     let rows = [["layer", "placement", "takes", "gives", "and then"]] + lines.map(\.cells)
     let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -71,7 +71,7 @@ extension ResolvedPlan {
     }
   }
 
-  /// The settings of all layers.
+  /// The settings that hold for all layers, as one line of text.
   var summary: String {
     var words = ["grid \(grid)"]
     if let update = plan.update { words.append("update \(update.rawValue)") }
@@ -85,14 +85,14 @@ extension ResolvedPlan {
 }
 
 extension Plan {
-  /// The plan as a table for a network: each layer's placement, the layouts that it takes and gives, and the
+  /// Returns the plan as a table for a network: each layer's placement, the layouts of its input and output, and the
   /// exchange before the next layer.
   ///
   /// - Parameters:
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
-  ///   - ranks: The ranks of a replica: all of them, where replicas meet in every step.
-  /// - Returns: Lines, the last without a break.
+  ///   - ranks: The number of ranks of a replica; if replicas synchronize in every step, the number of all ranks.
+  /// - Returns: The lines of the table; the last one ends without a line break.
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
   public func table<Scalar: NetworkScalar>(
     for root: any Layer<Scalar>, input: Shape, ranks: Int
@@ -101,7 +101,7 @@ extension Plan {
       .table
   }
 
-  /// The lines of ``table(for:input:ranks:)``, what holds for all layers, and the ranks of a model group.
+  /// Returns the lines of ``table(for:input:ranks:)``, the settings that hold for all layers, and the grid.
   ///
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
   package func lines<Scalar: NetworkScalar>(
@@ -112,7 +112,7 @@ extension Plan {
     return (resolved.lines, resolved.summary, resolved.grid)
   }
 
-  /// The plan with the placement of each layer of a network written out, and the grid.
+  /// Returns the plan with its grid and the placement of each layer of a network filled in.
   ///
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
   package func writtenOut<Scalar: NetworkScalar>(
@@ -122,16 +122,17 @@ extension Plan {
       .plan
   }
 
-  /// The plan as it would run: with each layer's placement, the grid, and the update. Collective.
+  /// Returns the plan as a trainer would run it, with each layer's placement, the grid and the update filled in.
+  /// Collective.
   ///
   /// - Parameters:
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
   ///   - world: All ranks.
-  ///   - algorithm: How gradients travel.
-  ///   - virtualShards: As in ``Trainer``'s initializer.
-  ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
-  /// - Returns: The same on all ranks.
+  ///   - algorithm: The algorithm that reduces gradients.
+  ///   - virtualShards: The same as in ``Trainer``'s initializer.
+  ///   - usesNorms: Whether the trainer clips gradients, or its update rule uses norms.
+  /// - Returns: The plan, the same on all ranks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.
   package func settled<Scalar: NetworkScalar & ReducibleScalar>(
     for root: any Layer<Scalar>, input: Shape, over world: Communicator,

@@ -1,10 +1,10 @@
 public import AllReduceMPI
 
-/// A plan that cannot be carried out, or cannot be read.
+/// An error for a plan that cannot be carried out, or cannot be read.
 public struct PlanError: ExitCoded, CustomStringConvertible, Equatable {
   /// What is wrong: the layer and its placement, or the file and the line.
   public let description: String
-  /// 64, wrong usage; 65 for a file that is wrong.
+  /// The exit code: 64 for wrong usage, 65 for a file that is not a valid plan.
   public let exitCode: Int32
 
   init(_ description: String, exitCode: Int32 = 64) {

@@ -1,9 +1,9 @@
 internal import AllReduceNN
 
 extension PlanResolver {
-  /// Notes in front of which layers the plan says how an all-gather runs, and refuses what cannot run so.
+  /// Stores how each all-gather runs in the layer after it, and throws if the all-gather cannot run so.
   ///
-  /// - Returns: The runs, each with the path of its layer.
+  /// - Returns: The runs, each with the path of its layer filled in.
   func note(
     _ runs: [ConversionRun], in layers: inout [PlannedLayer<Scalar>], output: Layout
   ) throws -> [ConversionRun] {
@@ -59,7 +59,8 @@ extension PlanResolver {
         + "group.")
   }
 
-  /// Each turn is a separate pass, with some of the examples, through all layers after the conversion.
+  /// Checks that examples can be gathered in turn before `layer`: each turn is a separate pass, with some of the
+  /// examples, through all layers after the all-gather.
   private func check(
     _ run: ConversionRun, _ layer: PlannedLayer<Scalar>,
     before front: ArraySlice<PlannedLayer<Scalar>>, behind layers: ArraySlice<PlannedLayer<Scalar>>,

@@ -1,11 +1,11 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Works out which layout each layer of a network takes and gives, and what stands between them.
+/// Determines the layouts of each layer's input and output in a network, and the conversions between layers.
 ///
-/// Layers with a placement take the layout that it says. Those on single elements take what comes, but for
-/// partial sums, which are added up in front of them, at once into the layout that the next layer with a
-/// placement takes. A conversion so stands as late as it can.
+/// A layer with a placement takes the layout that the placement needs. A layer on single elements takes the layout of
+/// the layer before, except partial sums: these are summed before the layer, directly into the layout that the next
+/// layer with a placement takes. So each conversion comes as late as possible.
 struct PlanResolver<Scalar: NetworkScalar> {
   private let plan: Plan
   private let ranks: Int
@@ -13,14 +13,14 @@ struct PlanResolver<Scalar: NetworkScalar> {
   private var used: Set<String> = []
   private var hasSeenDense = false
 
-  /// Works out a plan.
+  /// Resolves a plan for a network.
   ///
   /// - Parameters:
-  ///   - plan: The plan.
-  ///   - root: The network.
+  ///   - plan: The plan to resolve.
+  ///   - root: The network's root layer.
   ///   - input: The shape of one example's input.
-  ///   - ranks: All ranks.
-  ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
+  ///   - ranks: The number of ranks that run the plan.
+  ///   - lossTakesShards: Whether the loss can be computed from outputs whose features are sharded.
   /// - Returns: The resolved plan: the layers, with the layouts that each takes and gives.
   /// - Throws: ``PlanError`` that names the layer, its placement, and the layouts; ``ShapeError``.
   static func resolve(
@@ -52,7 +52,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     self.ranks = ranks
   }
 
-  /// A row of layers with their paths; one that is no ``Sequential`` is a row of its own.
+  /// The layers of a ``Sequential`` with their paths; any other layer counts as a row of one layer.
   private struct Members {
     let layers: [(path: String, layer: any Layer<Scalar>)]
 
@@ -105,7 +105,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
       let boundary = Boundary(
         given: given, taken: placement.takes, gradient: placement.inputGradient)
       try check(layer, path, placement, boundary, input: input, output: shape)
-      // A placement keeps a layer on single elements to its layout.
+      // The output of a layer on single elements has the layout of its input.
       current = layer.worksOnElements ? placement.takes : placement.gives
       return PlannedLayer(
         path: path, layer: layer, content: .single(placement), boundary: boundary, gives: current,
@@ -127,7 +127,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
   ) throws -> PlannedLayer<Scalar> {
     let (input, given) = (shape, current)
     let bodyRow = Members(of: sum.body, path: "\(path).body").layers
-    // Both branches read the input: its sum is complete before they begin.
+    // Both branches read the input, so partial sums are summed before the branches begin.
     let start = given == .partial ? nextTaken(bodyRow[...]) ?? wanted ?? .replicated : given
     try checkFeatures(input, sum, path, start, given)
     var (bodyShape, bodyEnd) = (input, start)
@@ -152,8 +152,8 @@ struct PlanResolver<Scalar: NetworkScalar> {
 
   // MARK: Placements
 
-  /// Whether a layer needs no placement: it works on single elements, or on features one by one, of which a rank has
-  /// some.
+  /// Whether a layer needs no placement: it works on single elements, or it is a batch norm of sharded features, which
+  /// works on each feature separately.
   private func takesWhatComes(_ layer: any Layer<Scalar>, _ given: Layout) -> Bool {
     layer.worksOnElements || (layer is BatchNorm<Scalar> && given == .featureSharded)
   }
@@ -178,7 +178,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     }
   }
 
-  /// The placement of a layer in a plan by name.
+  /// Returns the placement of a layer in a plan made by name; nil for a layer that needs none.
   private func placement(byName layer: any Layer<Scalar>, given: Layout) -> Placement? {
     if takesWhatComes(layer, given) { return nil }
     if plan.layers == .data { return .data }
@@ -187,7 +187,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     return given == .featureSharded ? .rows : .columns
   }
 
-  /// The layout that the first layer with a placement takes; nil if there is none.
+  /// Returns the layout that the first layer with a placement takes; nil if no layer has one.
   private func nextTaken(_ row: ArraySlice<(path: String, layer: any Layer<Scalar>)>) -> Layout? {
     for (path, layer) in row {
       if layer is Sequential<Scalar> {
@@ -207,7 +207,8 @@ struct PlanResolver<Scalar: NetworkScalar> {
     return nil
   }
 
-  /// Own examples where the first layer takes these, or where the plan gathers them in front of it.
+  /// Returns the layout of the network's input: batchSharded if the first layer with a placement takes it or the plan
+  /// gathers examples before that layer, otherwise replicated.
   private func inputLayout(_ members: Members) -> Layout {
     if plan.layers == .hybrid { return .batchSharded }
     let taken = nextTaken(members.layers[...]) ?? .batchSharded
@@ -221,7 +222,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     row.first { placements[$0.path] != nil }?.path
   }
 
-  // MARK: What cannot be
+  // MARK: Checks
 
   private func title(_ layer: any Layer<Scalar>, _ path: String) -> String {
     path.isEmpty ? layer.summary : "\(path) (\(layer.summary))"
@@ -256,7 +257,7 @@ struct PlanResolver<Scalar: NetworkScalar> {
     try checkFeatures(input, layer, path, boundary.taken, boundary.given)
   }
 
-  /// Makes sure that activations can be sharded by features, or are, where they have to be.
+  /// Checks that activations that a layer takes sharded by features can be sharded so, or are already.
   private func checkFeatures(
     _ shape: Shape, _ layer: any Layer<Scalar>, _ path: String, _ taken: Layout, _ given: Layout
   ) throws {

@@ -1,35 +1,35 @@
 internal import AllReduceNN
 
-/// A layer with its place in a plan: what stands in front of it, and what it gives.
+/// A layer in a resolved plan, with the conversion before it and the layout of its output.
 struct PlannedLayer<Scalar: NetworkScalar> {
-  /// The layer's structure, as far as the plan looks into it.
+  /// How the plan treats the layer: as one layer, or as the layers that it consists of.
   enum Content {
-    /// It runs as it is. Without a placement it works on single elements, and takes any layout.
+    /// One layer, with its placement; nil for a layer that takes any layout, such as one on single elements.
     case single(Placement?)
-    /// Layers one after the other.
+    /// Layers that run one after the other.
     case row([PlannedLayer])
     /// The sum of two branches.
     case sum(body: PlannedBranch<Scalar>, shortcut: PlannedBranch<Scalar>)
   }
 
-  /// The path in the network.
+  /// The path of the layer in the network.
   let path: String
   /// The layer as the user made it.
   let layer: any Layer<Scalar>
   let content: Content
   /// The conversion of activations from the layer before, and of gradients back to it.
   let boundary: Boundary
-  /// The layout of what it gives.
+  /// The layout of the layer's output.
   let gives: Layout
-  /// The shape of one example's input, all features.
+  /// The shape of one example's input to the layer, with all features.
   let input: Shape
-  /// How the all-gather in front runs, if the plan says so.
+  /// How the all-gather before the layer runs; nil if the plan does not say.
   var run: ConversionRun?
 
-  /// The layout that the layer takes, after what stands in front.
+  /// The layout of the layer's input, after the conversion before it.
   var takes: Layout { boundary.taken }
 
-  /// The layers, with their children, that run as they are, in the order of the forward pass.
+  /// Returns the single layers among `layers` and their children, in the order of the forward pass.
   static func singles(of layers: some Sequence<PlannedLayer>) -> [PlannedLayer] {
     layers.flatMap { layer -> [PlannedLayer] in
       switch layer.content {
@@ -42,36 +42,36 @@ struct PlannedLayer<Scalar: NetworkScalar> {
   }
 }
 
-/// Layers beside others, from the same input to a sum.
+/// One branch of a sum of two: the layers from the common input to the sum.
 struct PlannedBranch<Scalar: NetworkScalar> {
-  /// None for a shortcut that is the input itself.
+  /// The layers of the branch; empty for a shortcut that is the input itself.
   let layers: [PlannedLayer<Scalar>]
   /// The conversion between the last layer and the sum.
   let end: Boundary
-  /// The shape of one example's output, all features.
+  /// The shape of one example's output of the branch, with all features.
   let output: Shape
 }
 
-/// A plan worked out for a network.
+/// A plan resolved for a network.
 struct ResolvedPlan<Scalar: NetworkScalar> {
   /// The plan, with each layer's placement and the grid.
   let plan: Plan
   /// The sizes of the data-parallel and of the model-parallel dimension.
   let grid: GridShape
-  /// The layers; of a network that is no ``Sequential``, one.
+  /// The top-level layers; a network that is not a ``Sequential`` has one.
   let layers: [PlannedLayer<Scalar>]
-  /// The layout of the input: batchSharded where each rank gives its own examples, replicated where all ranks
-  /// of a model group give the same.
+  /// The layout of the network's input: batchSharded where each rank has its own examples, replicated where all ranks
+  /// of a model group have the same examples.
   let input: Layout
   /// The conversion between the last layer and the loss.
   let end: Boundary
-  /// The shape of one example's output, all features.
+  /// The shape of one example's output of the network, with all features.
   let output: Shape
 
-  /// All layers that are run as they are, in the order of the forward pass, each with what stands in front.
+  /// All single layers, in the order of the forward pass, each with the conversion before it.
   var singles: [PlannedLayer<Scalar>] { PlannedLayer.singles(of: layers) }
 
-  /// Whether no weight is sharded and nothing changes its layout: the network can run as it is.
+  /// Whether no weight is sharded and no layout changes, so that the network can run without conversions.
   var isDataParallel: Bool {
     input == .batchSharded
       && singles.allSatisfy {
@@ -81,7 +81,7 @@ struct ResolvedPlan<Scalar: NetworkScalar> {
 }
 
 extension Layer {
-  /// Whether a layer works on single elements, so that any features and examples will do.
+  /// Whether the layer works on each element separately, so that its input may have any features and examples.
   var worksOnElements: Bool {
     self is ActivationLayer<Scalar> || self is GELU<Scalar> || self is Dropout<Scalar>
       || self is Flatten<Scalar>

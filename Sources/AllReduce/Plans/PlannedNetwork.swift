@@ -1,15 +1,17 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Makes a rank's layers from the user's, as a plan places them: dense layers become shards, and rows get what
-/// stands between their layers. Other layers are the user's own.
+/// The layers of a rank, made from the user's layers as a plan places them.
+///
+/// Dense layers placed by columns or rows become shards, as do dropout and batch norm of sharded features. Each row of
+/// layers gets the conversions between its layers. Other single layers are the user's own.
 struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
-  /// The network's root on this rank.
+  /// The network's root layer on this rank.
   let root: PlannedRow<Scalar>
-  /// The group that each parameter belongs to.
+  /// For each parameter, which ranks hold it, and which have different examples for it.
   let groups: [ObjectIdentifier: ParameterGroups.Kind]
 
-  /// Collective over the group.
+  /// Creates this rank's layers for a resolved plan. Collective over the model group.
   init(_ plan: ResolvedPlan<Scalar>, _ batch: GroupBatch) throws {
     var builder = Builder(batch: batch)
     root = try builder.row(
@@ -22,7 +24,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
     let batch: GroupBatch
     var groups: [ObjectIdentifier: ParameterGroups.Kind] = [:]
 
-    /// The shape of a rank's part of an example in a layout.
+    /// Returns the shape of this rank's part of one example, in a layout.
     private func local(_ shape: Shape, _ layout: Layout) -> Shape {
       guard layout == .featureSharded else { return shape }
       let group = batch.communicator
@@ -43,7 +45,7 @@ struct PlannedNetwork<Scalar: NetworkScalar & ReducibleScalar> {
         if let columns = layer as? ColumnShard<Scalar> {
           columns.exchange = turns.map { $0 as any LayoutExchange<Scalar> } ?? boundary.backward
         }
-        // A sum is written where it is exchanged.
+        // A shard by rows writes its addend straight into the memory of the exchange.
         if let rows = items.last?.layer as? RowShard<Scalar> { rows.exchange = boundary.forward }
         if index == layers.count - 1, let rows = layer as? RowShard<Scalar> {
           rows.exchange = last.forward

@@ -1,35 +1,35 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Layers one after the other as a plan places them, with what stands between.
+/// Layers that run one after the other as a plan places them, with the conversions between them.
 ///
-/// It takes the place of the user's ``Sequential``: parameters have the same names, and random layers the same
-/// numbers. Where the layout changes, so do the examples of the pass.
+/// It replaces the user's ``Sequential``: parameters keep their names, and random layers keep their numbers. Where the
+/// layout changes, the examples of the pass change too.
 final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHints {
-  /// A layer, and the exchange before it.
+  /// A layer of the row, and the exchange before it.
   struct Item {
     let name: String
     let layer: any Layer<Scalar>
     let boundary: BoundaryExchange<Scalar>
-    /// In front, where all that follows runs in turns.
+    /// The all-gather in turns before this layer, where this and all later layers run in turns; nil otherwise.
     let turns: TurnExchange<Scalar>?
-    /// Whether the layer takes its own examples, not the group's.
+    /// Whether the layer takes this rank's own examples, rather than the model group's.
     let isOwn: Bool
-    /// The shape of an example's input on this rank.
+    /// The shape of one example's input to the layer on this rank.
     let input: Shape
   }
 
   let items: [Item]
   /// The exchange after the last layer.
   let end: BoundaryExchange<Scalar>
-  /// Whether the row stands for a single layer of the user's, and adds no name to it.
+  /// Whether the row replaces a single layer of the user's, and adds no component to its path.
   private let isTransparent: Bool
   private let output: Shape
   private let batch: GroupBatch
-  /// The parameters to announce before a layer computes, for each layer.
+  /// For each layer, the parameters that the row announces to the pass before the layer computes.
   private let announced: [[Parameter<Scalar>]]
   private let firstLearning: Int
-  /// The layer from which on layers run in turns; nil if none do.
+  /// The index of the first layer that runs in turns; nil if none does.
   let cut: Int?
 
   init(
@@ -49,7 +49,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
     }
   }
 
-  /// Whether a layer in front of one learns anything.
+  /// Whether any layer before `index` has parameters.
   func learns(before index: Int) -> Bool { firstLearning < index }
 
   var summary: String { items.map(\.layer.summary).joined(separator: ", ") }
@@ -72,7 +72,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
     try forward(input, pass, items.indices)
   }
 
-  /// Runs some of the layers, each after what stands in front of it.
+  /// Runs the forward pass of the layers in `range`, each after the exchange before it.
   func forward(
     _ input: Tensor<Scalar>, _ pass: Pass<Scalar>, _ range: Range<Int>, startsTurn: Bool = false
   ) throws -> Tensor<Scalar> {
@@ -101,12 +101,12 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
     try backward(gradient, pass, items.indices, needsInputGradient: needsInputGradient)
   }
 
-  /// Runs some of the layers backward, each with what stands in front of it after it.
+  /// Runs the backward pass of the layers in `range`, each followed by the exchange of its input's gradient.
   func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, _ range: Range<Int>,
     needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    // What lies before the first parameter needs no gradient when the input needs none.
+    // Layers before the first parameter need no gradient if the input needs none.
     let first = needsInputGradient ? range.lowerBound : max(firstLearning, range.lowerBound)
     var gradient = gradient
     if range.upperBound == items.count, let exchange = end.backward, first < items.count {
@@ -120,7 +120,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
       let next = try item.layer.backward(gradient, pass, needsInputGradient: needs)
       if let start { pass.recorder?.add(item.layer, from: start) }
       guard var next else { return nil }
-      // A shard by columns does it itself, overlapped with its products.
+      // A shard by columns runs this exchange itself, overlapped with its products.
       if let exchange = item.boundary.backward, !(item.layer is ColumnShard<Scalar>) {
         next = try exchange.run(next, pass)
       }
@@ -131,7 +131,7 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
 }
 
 extension PlannedRow {
-  /// The exchanges before and after each layer, with the layer's path and summary.
+  /// Returns the exchanges of the row and of the rows within it, each with the path and summary of the layer after it.
   func exchanges(at path: String = "") -> [(layer: String, exchange: LayerExchange)] {
     var all: [(layer: String, exchange: LayerExchange)] = []
     for item in items {
@@ -147,11 +147,11 @@ extension PlannedRow {
   }
 }
 
-/// The conversions between two layers, made for a model group.
+/// The exchanges at the boundary between two layers, ready to run over a model group.
 struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
-  /// The exchange of activations; nil for none.
+  /// The exchange of activations in the forward pass; nil if none is needed.
   let forward: ConversionExchange<Scalar>?
-  /// The exchange of gradients; nil for none.
+  /// The exchange of gradients in the backward pass; nil if none is needed.
   let backward: ConversionExchange<Scalar>?
 
   init(_ boundary: Boundary, of shape: Shape, _ batch: GroupBatch) {
@@ -163,6 +163,6 @@ struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The exchanges, forward first.
+  /// The records of the exchanges' bytes and seconds, forward first.
   var records: [LayerExchange] { [forward?.record, backward?.record].compactMap { $0 } }
 }

@@ -1,13 +1,14 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The weights that replicas resume from after they have met, and the outer step that moves them.
+/// The global weights, from which replicas continue after each synchronization, and the outer step that updates them.
 ///
-/// This rank touches, and so uses memory for, only the elements that it exchanges with its peers: all of its network's,
-/// or where the exchange is divided over the ranks of a replica, its part. Each pass is over blocks that stay in the
-/// L1 cache.
+/// A rank reads, writes and therefore uses memory for only the elements that it exchanges with its peers: all elements
+/// of its network, or where the ranks of a replica divide the exchange, this rank's part. Each pass works on blocks
+/// that stay in the L1 cache.
 final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
-  /// The difference that this rank's replica has learned, then the sum over the replicas, in the order of the weights.
+  /// The difference between the global weights and this replica's weights; after the exchange, the sum of the
+  /// differences of all replicas. In the order of the weights.
   let differences: Arena<Scalar>
   /// The optimizer of the global weights, with its velocity.
   let outer: Optimizer<Scalar>
@@ -17,12 +18,12 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
   private let local: ParameterMemory<Scalar>
   private let functions = Scalar.vectorFunctions
 
-  /// Elements that are moved at once.
+  /// The number of elements that are processed at a time.
   private static var block: Int { (16 << 10) / MemoryLayout<Scalar>.stride }
 
-  /// Allocates memory. Collective over the peers.
+  /// Allocates the memory. Collective over the peers.
   ///
-  /// - Throws: ``AgreedError`` if a rank cannot get it; ``MPIError``.
+  /// - Throws: ``AgreedError`` if a rank cannot allocate the memory; ``MPIError``.
   init(
     _ layout: ParameterLayout<Scalar>, _ local: ParameterMemory<Scalar>, _ rule: any UpdateRule,
     over peers: Communicator
@@ -35,39 +36,39 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     self.local = local
   }
 
-  /// Where global weights from an element on are.
+  /// Returns a pointer to the global weight with index `element`; the following weights are contiguous.
   func weights(from element: Int) -> UnsafeMutablePointer<Scalar> {
     global.values.baseAddress.unsafelyUnwrapped + element
   }
 
-  /// Sets the global weights to this replica's.
+  /// Copies this replica's weights to the global weights.
   func adopt(_ elements: Range<Int>) {
     weights(from: elements.lowerBound).update(from: local.weights(elements), count: elements.count)
   }
 
-  /// Overwrites this replica's weights with the global ones.
+  /// Overwrites this replica's weights with the global weights.
   func give(_ elements: Range<Int>) {
     local.weights(elements).update(from: weights(from: elements.lowerBound), count: elements.count)
   }
 
-  /// Writes the difference between the global and this replica's weights, times its weight in the mean, to where it is
-  /// exchanged.
+  /// Writes the difference between the global weights and this replica's weights, times this replica's weight in the
+  /// mean, to the memory that is exchanged.
   ///
-  /// - Returns: The sum of the squares of the difference itself.
+  /// - Returns: The sum of the squares of the difference, before it is weighted.
   func takeDifference(_ elements: Range<Int>, weight: Double) -> Double {
     functions.squaredDifferences(
       weights(from: elements.lowerBound), local.weights(elements), difference(elements.lowerBound),
       count: elements.count, scale: Scalar(weight))
   }
 
-  /// Takes the outer step with the sum of the replicas' differences, and gives this replica the new weights.
+  /// Takes the outer step with the sum of the replicas' differences, and copies the new weights to this replica.
   ///
   /// - Parameters:
-  ///   - elements: The elements, whose differences are added up.
-  ///   - step: The outer step; its scale makes the sum a mean. Nil leaves the global weights as they are.
-  ///   - isAverage: Whether the global weights become the mean, whatever the outer rule is.
-  ///   - mix: How much of the replica's own weights stays.
-  /// - Returns: The sum of the squares of the sum of differences.
+  ///   - elements: The elements, whose differences have been summed over the replicas.
+  ///   - step: The outer step; its gradient scale turns the sum into a mean. Nil leaves the global weights unchanged.
+  ///   - isAverage: Whether the global weights become the mean of the replicas' weights, whatever the outer rule is.
+  ///   - mix: The share of its own weights that the replica keeps, at least 0 and less than 1.
+  /// - Returns: The sum of the squares of the summed differences.
   func move(
     _ elements: Range<Int>, _ step: OptimizerStep?, isAverage: Bool, mix: Double
   ) -> Double {
@@ -87,7 +88,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     return squares
   }
 
-  /// The sum of the squares of the sum of differences.
+  /// Returns the sum of the squares of the summed differences.
   func squares(_ elements: Range<Int>) -> Double {
     var squares = 0.0
     forEachBlock(of: elements) {
@@ -96,7 +97,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     return squares
   }
 
-  /// Swaps the global weights and this replica's own.
+  /// Swaps the global weights and this replica's own weights.
   func swap(_ elements: Range<Int>) {
     guard let room = scratch.values.baseAddress else { return }
     forEachBlock(of: elements) { block in
@@ -107,7 +108,7 @@ final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// own -= (1 - keeping) (own - weights).
+  /// Computes own -= (1 - keeping) * (own - weights).
   private func blend(
     _ own: UnsafeMutablePointer<Scalar>, with weights: UnsafePointer<Scalar>, _ block: Range<Int>,
     keeping: Double

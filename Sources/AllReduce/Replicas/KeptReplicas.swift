@@ -1,40 +1,41 @@
 internal import AllReduceNN
 
-/// Where replicas stand in their rounds, for a state to resume from: in addition to their vectors, what a replica has seen
-/// since each fragment was last exchanged.
+/// The progress of replicas within a round, as a checkpoint keeps it in addition to their vectors: among others, the
+/// examples that each replica has trained on since each fragment was last exchanged.
 package struct KeptReplicas: Equatable, Sendable {
-  /// The replicas, whose own weights are in the state.
+  /// The number of replicas, whose own weights are in the checkpoint.
   package internal(set) var count: Int
-  /// The steps that each has taken.
+  /// The number of steps that each replica has taken.
   package internal(set) var steps: Int
-  /// The step from which rounds count.
+  /// The step from which rounds are counted.
   var start: Int
-  /// The steps of a round; nil where these are being measured.
+  /// The number of steps in a round; nil while replicas still measure it.
   package internal(set) var every: Int?
-  /// The fragment whose difference is in the state, added up and not due yet.
+  /// The fragment whose summed difference is in the checkpoint but not yet due to be applied; nil if there is none.
   var underWay: Int?
-  /// The weight, length and square of that difference.
+  /// For the fragment in ``underWay``, summed over the replicas: the weights in the mean, and the lengths and the
+  /// squared lengths of the weighted differences.
   var figures: [Double]
   var outerSteps: Int
   var cosines: (sum: Double, count: Int)
-  /// The steps when each fragment was last exchanged.
+  /// For each fragment, the step at which it was last exchanged.
   var stepsTaken: [Int]
-  /// The examples since then, of each replica a number a fragment.
+  /// The number of examples since each fragment was last exchanged: for each replica, one number per fragment.
   var examples: [Int]
-  /// The score of the present epoch so far, a replica each.
+  /// For each replica, its score of the present epoch so far.
   var scores: [BatchScore]
 
-  /// Whether no replica has learned anything since the last meeting.
+  /// Whether no replica has trained since the last synchronization, and no exchange is in flight.
   var isBetweenRounds: Bool { underWay == nil && stepsTaken.allSatisfy { $0 == steps } }
 
-  /// Whether all is equal.
+  /// Whether all fields are equal.
   package static func == (a: KeptReplicas, b: KeptReplicas) -> Bool {
     a.json.encodedOnOneLine() == b.json.encodedOnOneLine()
   }
 }
 
 extension KeptReplicas {
-  /// An object, as it stands in a state.
+  /// The JSON object that a checkpoint has for these fields.
   var json: JSONValue {
     .object([
       ("count", .integer(count)), ("steps", .integer(steps)), ("start", .integer(start)),
@@ -48,7 +49,7 @@ extension KeptReplicas {
     ])
   }
 
-  /// Reads what ``json`` wrote.
+  /// Creates the value from the fields that ``json`` wrote.
   init(_ fields: StateFields) throws(StateFields.Mistake) {
     count = try fields.count("count", from: 1)
     steps = try fields.count("steps")

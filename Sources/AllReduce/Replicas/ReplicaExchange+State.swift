@@ -2,16 +2,18 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension ReplicaExchange {
-  /// The tensors that are kept of all replicas, with this rank's part of each. Those of one network have the names that
-  /// they have there: the global weights, and the first replica's other vectors. All else is below `replicas/`.
+  /// Returns the tensors of a checkpoint of all replicas, with the parts that this rank holds. The global weights, and
+  /// the first replica's other vectors, have the names that a checkpoint of one network has for them. All other names
+  /// begin with `replicas/`.
   ///
   /// - Parameters:
-  ///   - weights: This replica's.
-  ///   - inner: Its running averages and its optimizer's state.
-  ///   - count: The replicas in the state; of one that is read with more or fewer, replicas take those that it has in
-  ///     turn. Nil for the state of one network, from which all begin.
-  ///   - hasDifference: Whether an exchange is under way.
-  /// - Returns: The same names on all ranks.
+  ///   - weights: This replica's weights.
+  ///   - inner: This replica's running averages and the state of its optimizer.
+  ///   - count: The number of replicas in the checkpoint. If a checkpoint is read with a different number of replicas,
+  ///     replica i takes the vectors of replica i modulo `count`. Nil for the checkpoint of one network, from which all
+  ///     replicas begin.
+  ///   - hasDifference: Whether an exchange is in flight, whose summed difference is a part of the checkpoint.
+  /// - Returns: The tensors, with the same names on all ranks.
   func tensors(
     weights: [StateTensor<Scalar>], inner: [StateTensor<Scalar>], replicas count: Int?,
     hasDifference: Bool
@@ -36,7 +38,8 @@ extension ReplicaExchange {
     return all
   }
 
-  /// The state tensors of a vector laid out as the weights are; this rank holds its own part of each fragment.
+  /// Returns the state tensors of a vector that has the layout of the weights; this rank holds its own part of each
+  /// fragment.
   private func tensors(
     _ first: UnsafeMutablePointer<Scalar>, _ prefix: String
   ) -> [StateTensor<Scalar>] {
@@ -49,14 +52,14 @@ extension ReplicaExchange {
       })
   }
 
-  /// Where the replicas stand, after what is under way has arrived. Collective over all ranks.
+  /// Returns the progress of the replicas, after the exchange in flight has completed. Collective over all ranks.
   ///
-  /// - Parameter score: This replica's of the present epoch.
-  /// - Returns: The same on all ranks at one place of their replicas.
+  /// - Parameter score: This replica's score of the present epoch so far.
+  /// - Returns: The progress, the same on all ranks that have the same place in their replicas.
   /// - Throws: ``MPIError``.
   func keep(_ score: BatchScore) throws -> KeptReplicas {
     try arrive()
-    // Only the sum is kept, not what each rank knows of it.
+    // Counts the cosine of the exchange in flight now, so that the checkpoint's sum of cosines includes it.
     if let underWay { countCosine(global.squares(fragments[underWay].own)) }
     let examples = try peers.allGather(fragments.map { Int64(self.examples - $0.examplesTaken) })
     let counts = try peers.allGather([Int64(score.examples), Int64(score.correct)])
@@ -72,18 +75,22 @@ extension ReplicaExchange {
       })
   }
 
-  /// Waits until what is under way has arrived; it is used when it is due. Collective over all ranks.
+  /// Waits until the exchange in flight has completed; its result is applied later, when it is due. Collective over all
+  /// ranks.
   func arrive() throws {
     if let underWay { try settle(fragments[underWay]) }
   }
 
-  /// The sum of the cosines over the outer steps: the mean of the sums that the ranks of the replica have for their
-  /// own parts. Collective over the replica.
+  /// Returns the sum of the cosines over the outer steps, as the mean over the ranks of this replica, each of which has
+  /// the sum for its own part of the weights. Collective over the replica.
   func sumOfCosines() throws -> Double {
     try ranks.own.allReduce(cosines.sum, .mean)
   }
 
-  /// Makes sure that rounds can resume from a state.
+  /// Checks that rounds can resume from a checkpoint.
+  ///
+  /// - Throws: `TrainingError` if the checkpoint is from the middle of a round with a different number of steps or
+  ///   fragments.
   func check(_ kept: KeptReplicas) throws {
     if kept.isBetweenRounds { return }
     let isAlike =
@@ -97,9 +104,9 @@ extension ReplicaExchange {
     }
   }
 
-  /// Goes on from a state whose vectors are there. Collective over all ranks.
+  /// Resumes from a checkpoint whose vectors have been loaded. Collective over all ranks.
   ///
-  /// - Parameter kept: Where its replicas stood; nil if they trained synchronously.
+  /// - Parameter kept: The progress of the replicas in the checkpoint; nil if its ranks trained synchronously.
   /// - Throws: ``MPIError``.
   func resume(_ kept: KeptReplicas?) throws {
     guard let kept else {
@@ -136,7 +143,8 @@ extension ReplicaExchange {
     figures.values[3] = 0
   }
 
-  /// This replica's score of the present epoch in a state.
+  /// Returns this replica's score of the present epoch in a checkpoint; with a different number of replicas, replica 0
+  /// has the whole score.
   func score(in state: TrainingState) -> BatchScore {
     if let kept = state.replicas, kept.count == ranks.count { return kept.scores[ranks.index] }
     return ranks.index == 0 ? state.epochScore : BatchScore()

@@ -1,65 +1,69 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The meetings of replicas: after which steps the fragments of the weights are exchanged, and how.
+/// Synchronizes replicas: decides after which steps the fragments of the weights are exchanged, and exchanges them.
 ///
-/// 1. A replica takes steps of its own, from the global weights on. No message is sent for that.
-/// 2. When the exchange of a fragment starts, each replica's difference, global minus own weights, is weighted by the
-///    examples that it was learned from, and an all-reduce begins, bucket by bucket. It may travel under more steps.
-/// 3. When it is due, the mean is the gradient of an outer step on the global weights, which all replicas take with the
-///    same bits; they continue from there.
+/// 1. Each replica takes steps of its own, starting from the global weights. This sends no messages between replicas.
+/// 2. When the exchange of a fragment starts, each replica computes the difference, global minus own weights, weights
+///    it by the number of examples since the last exchange, and starts an all-reduce of it, bucket by bucket. The
+///    all-reduce may be in flight during further steps.
+/// 3. When the fragment is due, the mean of the differences is the gradient of an outer step on the global weights. All
+///    replicas take this step with bitwise identical results, and continue from the new global weights.
 ///
-/// All ranks call the methods alike, in the same order.
+/// All ranks must call the same methods in the same order.
 final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   let ranks: ReplicaRanks
   let meeting: Meeting
   let fragments: [ReplicaFragment<Scalar>]
   let global: GlobalWeights<Scalar>
-  /// Seconds of exchanges.
+  /// Measures the seconds of exchanges.
   private let clock: ExchangeClock
-  /// When fragments are exchanged; nil until it has been measured how often they can be.
+  /// When fragments are exchanged; nil until the interval has been measured.
   var schedule: MeetingSchedule?
-  /// The steps that this replica has taken.
+  /// The number of steps that this replica has taken.
   var steps = 0
-  /// The examples that it has seen.
+  /// The number of examples that this replica has trained on.
   var examples = 0
   /// The step from which the schedule counts.
   var start: Int
-  /// The fragment whose exchange has started and is not due yet.
+  /// The fragment whose exchange has started and is not due yet; nil if there is none.
   var underWay: Int?
-  /// Whether what is under way has arrived.
+  /// Whether the exchange that was started last has completed.
   var hasArrived = false
-  /// Whether its cosine is among those counted.
+  /// Whether the cosine of the exchange that was started last is included in ``cosines``.
   var isCosineCounted = false
-  /// Outer steps so far: of a fragment each.
+  /// The number of outer steps so far; each is of one fragment.
   var outerSteps = 0
-  /// Seconds that this rank spent on exchanges, and on nothing else.
+  /// The seconds that this rank spent on exchanges only, and not on computation at the same time.
   private(set) var seconds = 0.0
-  /// The sum of the cosines between the differences of the replicas, and of how many outer steps.
+  /// The sum of the cosines between the differences of the replicas, and the number of outer steps in the sum.
   var cosines = (sum: 0.0, count: 0)
   var recorder: SpanRecorder? { didSet { record() } }
 
   let peers: Communicator
   let sharing: ReplicaSharing<Scalar>
-  /// The weight in the mean, the length of the weighted difference, and its square; then a ``StepWish``.
+  /// The buffer of a small all-reduce per exchange: this replica's weight in the mean, the length of its weighted
+  /// difference, the square of that length, and a ``StepWish``.
   let figures = TensorMemory<Double>(count: 4)
-  /// This replica's wish at the end of a step: it travels after the figures of the next exchange.
+  /// This replica's wish at the end of a step (to save or to stop), which is sent with ``figures`` in the next
+  /// exchange.
   var ownWish = StepWish.none
   private var wish = StepWish.none
   private var pending = PendingQueue(capacity: 1)
   private var measurement = IntervalMeasurement()
   private let timer = ContinuousClock()
 
-  /// Takes memory, and makes the global weights those that the network has. Collective over all ranks.
+  /// Allocates memory, and sets the global weights to the network's. Collective over all ranks. Nil where all ranks
+  /// train synchronously.
   ///
   /// - Parameters:
-  ///   - meeting: How often replicas meet, and how their weights are combined.
-  ///   - ranks: The ranks, as several replicas.
-  ///   - layout: The network's.
-  ///   - local: Where this replica's weights are, equal on all of them.
-  ///   - isDataParallel: Whether all ranks of a replica have all weights.
-  ///   - transport: How differences travel.
-  ///   - clock: Counts the seconds.
+  ///   - meeting: How often replicas synchronize, and how their weights are combined.
+  ///   - ranks: The ranks, divided into replicas.
+  ///   - layout: The layout of the network's parameters.
+  ///   - local: The memory of this replica's weights, which are equal on all replicas.
+  ///   - isDataParallel: Whether every rank of a replica has all weights.
+  ///   - transport: How differences are sent.
+  ///   - clock: Measures the seconds of exchanges.
   /// - Throws: ``AgreedError``; ``MPIError``.
   init?(
     _ meeting: Meeting, _ ranks: ReplicaRanks, _ layout: ParameterLayout<Scalar>,
@@ -76,7 +80,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     self.global = global
     var transport = transport
     if peers.hosts.count == peers.size, transport.algorithm == .automatic {
-      // Bytes count here, and not how long the first of them take: each crosses a link once each way.
+      // Bandwidth matters here, and not latency: in a ring, each byte crosses a link once in each direction.
       transport.algorithm = .ring
     }
     let (first, chosen) = (layout.reserved, transport)
@@ -93,11 +97,12 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Steps
 
-  /// This replica has taken a step. Collective over all ranks where it ends in a meeting.
+  /// Counts a step that this replica has taken, and finishes or starts the exchange that is due after it. Collective
+  /// over all ranks if an exchange starts or finishes after the step.
   ///
   /// - Parameters:
-  ///   - examples: The examples of this replica.
-  ///   - seconds: How long the step took.
+  ///   - examples: The number of examples in this replica's step.
+  ///   - seconds: The seconds that the step took.
   /// - Throws: ``MPIError``.
   func endStep(examples: Int, seconds: Double) throws {
     steps += 1
@@ -112,8 +117,8 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if schedule.overlap == 0 { try finish(fragment) }
   }
 
-  /// Replicas meet now, wherever in a round they are: what each has learned since a fragment was last exchanged moves
-  /// the global weights, from which all continue. Collective over all ranks.
+  /// Synchronizes the replicas now, at any point of a round: what each replica has learned since a fragment was last
+  /// exchanged updates the global weights, from which all replicas continue. Collective over all ranks.
   ///
   /// - Throws: ``MPIError``.
   func meet() throws {
@@ -122,13 +127,14 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if steps > start { start = steps }
   }
 
-  /// The wishes of all replicas in the exchanges that have ended since the last call: known to all after the same step.
+  /// Returns the combined wish of all replicas in the exchanges completed since the last call, and resets it. All ranks
+  /// get the same wish after the same step.
   func takeWish() -> StepWish {
     defer { wish = .none }
     return wish.asOne
   }
 
-  /// Runs `body` while the network has the global weights. Collective over all ranks.
+  /// Runs `body` while the network has the global weights instead of this replica's own. Collective over all ranks.
   func withGlobalWeights<Result>(_ body: () throws -> Result) throws -> Result {
     try change()
     let result = try body()
@@ -151,13 +157,13 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Finds out, in the first steps, how often replicas can meet.
+  /// Measures, during the first steps, how often replicas can synchronize.
   private func measure(_ seconds: Double) throws {
     switch measurement.add(seconds) {
     case .goOn: return
     case .meet: try exchangeAll()
     case .meetAndMeasure(let stepSeconds):
-      // No rank is to wait for another that still computes.
+      // This all-reduce also waits for ranks that still compute, so that the measurement does not.
       var slowest = [stepSeconds, 0]
       try ranks.world.allReduce(&slowest, .maximum)
       let from = timer.now
@@ -173,7 +179,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: An exchange
 
-  /// Starts to add up the replicas' differences of a fragment.
+  /// Computes this replica's difference of a fragment, and starts the all-reduce that sums the replicas' differences.
   private func begin(_ number: Int) throws {
     try timing("differences of fragment", number) {
       let fragment = fragments[number]
@@ -197,12 +203,13 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The examples that count as 1: a power of two, so that dividing by it rounds nothing, that keeps weights near 1.
+  /// Returns the number of examples that has weight 1 in the mean: a power of two, so that dividing by it is exact,
+  /// that keeps weights near 1.
   private static func unit(steps: Int) -> Double {
     Double(sign: .plus, exponent: Double(32 * max(steps, 1)).exponent, significand: 1)
   }
 
-  /// Ends the exchange of a fragment, and takes the outer step.
+  /// Completes the exchange of a fragment, and takes the outer step.
   private func finish(_ number: Int, isAverage: Bool = false, mix: Double? = nil) throws {
     try timing("outer step of fragment", number) {
       let fragment = fragments[number]
@@ -223,20 +230,20 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Counts the cosine between the replicas' differences in what has arrived, once.
+  /// Adds the cosine between the replicas' differences in the completed exchange to ``cosines``, once per exchange.
   ///
-  /// - Parameter squares: Of the sum of the differences.
+  /// - Parameter squares: The sum of the squares of the summed differences.
   func countCosine(_ squares: Double) {
     if isCosineCounted || peers.size == 1 { return }
     isCosineCounted = true
-    // Of pairs of replicas the products of their differences over those of the lengths.
+    // The dot products of the differences, summed over all pairs of replicas, over the products of their lengths.
     let (length, own) = (figures.values[1], figures.values[2])
     let pairs = length * length - own
     cosines.sum += pairs > 0 && pairs.isFinite ? (squares - own) / pairs : 0
     cosines.count += 1
   }
 
-  /// Waits until a fragment's differences are added up.
+  /// Waits until the sum of the replicas' differences of a fragment has arrived.
   func settle(_ fragment: ReplicaFragment<Scalar>) throws {
     if hasArrived { return }
     hasArrived = true
@@ -245,7 +252,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     pending.reset()
   }
 
-  /// Moves what is under way, between pieces of the passes.
+  /// Makes progress on the exchange in flight; called between pieces of the forward and backward passes.
   func makeProgress() throws {
     guard let underWay, !hasArrived else { return }
     let before = clock.times.busySeconds
@@ -264,28 +271,28 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     for fragment in fragments { fragment.reduction.record(recorder) }
   }
 
-  // Not waiting: where an error is on its way to the user, others may never come.
+  // Releases the exchanges without waiting: after an error, other ranks may never take part in them.
   deinit {
     for fragment in fragments { fragment.reduction.letGo() }
     pending.letGo()
   }
 }
 
-/// The phase of the first steps, where replicas measure how often to meet.
+/// Measures, in the first steps, how often replicas can synchronize.
 struct IntervalMeasurement {
-  /// The action after a step.
+  /// What replicas do after a step.
   enum Action: Equatable {
     case goOn
-    /// To touch all memory and links once, which is slow the first time.
+    /// Synchronize once, to touch all memory and all links, which is slow the first time.
     case meet
-    /// To meet again, with the clock running; the mean seconds of a step.
+    /// Synchronize again and measure the time. `stepSeconds` is the mean number of seconds of a step.
     case meetAndMeasure(stepSeconds: Double)
   }
 
   private var steps = 0
   private var seconds = 0.0
 
-  /// Counts a step.
+  /// Counts a step, and returns what to do after it.
   mutating func add(_ stepSeconds: Double) -> Action {
     steps += 1
     if steps > StepTimes.warmUp { seconds += stepSeconds }

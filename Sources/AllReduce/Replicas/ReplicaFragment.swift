@@ -1,23 +1,24 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A range of the weights that is exchanged by itself, and this rank's part in it.
+/// A contiguous range of the weights that is exchanged by itself, and the part of it that this rank exchanges.
 ///
-/// The ranks of a replica that all have the same weights share the exchange: each carries a part across and takes the
-/// outer step for it. Then the others get its new weights, or find them in memory of the host.
+/// If all ranks of a replica have the same weights, they divide the exchange: each rank exchanges one part with its
+/// peers and takes the outer step for it. Then the other ranks of the replica receive the new weights of the part, or
+/// find them in memory that the ranks of the host share.
 final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
-  /// Elements of the network's flat memory.
+  /// The fragment's elements in the network's flat memory.
   let elements: Range<Int>
-  /// The elements that this rank exchanges.
+  /// The elements of the fragment that this rank exchanges.
   let own: Range<Int>
-  /// The exchange that adds up the differences of the replicas.
+  /// The exchange that sums the differences over the replicas.
   let reduction: BucketedReduction<Scalar>
-  /// The steps of the replica when its difference was last taken.
+  /// The number of steps that the replica had taken when its difference was last computed.
   var stepsTaken = 0
-  /// The examples that the replica had seen then.
+  /// The number of examples that the replica had trained on when its difference was last computed.
   var examplesTaken = 0
 
-  /// Prepares the exchange. Collective over the peers.
+  /// Prepares the exchange of a fragment. Collective over the peers.
   init(
     _ elements: Range<Int>, part: Int, of parts: Int, _ layout: ParameterLayout<Scalar>,
     _ memory: Arena<Scalar>, over peers: Communicator, _ transport: GradientTransport,
@@ -35,40 +36,41 @@ final class ReplicaFragment<Scalar: NetworkScalar & ReducibleScalar> {
   }
 }
 
-/// How the exchange is divided over the ranks of a replica that have the same weights.
+/// How an exchange is divided over the ranks of a replica that have the same weights.
 struct ReplicaSharing<Scalar: NetworkScalar & ReducibleScalar> {
-  /// The ranks that carry a part each; nil where each carries all that it has.
+  /// The ranks that exchange one part each; nil where this rank exchanges all weights that it has.
   private let group: Communicator?
-  /// Whether they have one copy of the weights.
+  /// Whether the ranks of the replica use one copy of the weights, in shared memory.
   private let isOneCopy: Bool
   private let local: ParameterMemory<Scalar>
   private let small = TensorMemory<Float>(count: 1)
 
-  /// The part that this rank exchanges.
+  /// The number of the part that this rank exchanges.
   var part: Int { group?.rank ?? 0 }
   /// The number of parts.
   var parts: Int { group?.size ?? 1 }
 
-  /// Finds out which ranks share with which.
+  /// Determines how the ranks of a replica divide an exchange.
   ///
   /// - Parameters:
-  ///   - own: The replica's ranks; of one host, if they have one copy of the weights.
-  ///   - isDataParallel: Whether they all have the same weights.
-  ///   - local: Where these lie.
+  ///   - own: The ranks of the replica; they are on one host if they use one copy of the weights.
+  ///   - isDataParallel: Whether all ranks of the replica have the same weights.
+  ///   - local: The memory of the weights.
   init(_ own: Communicator, isDataParallel: Bool, _ local: ParameterMemory<Scalar>) {
     self.local = local
     isOneCopy = local.weightArena?.sharing == .single
     group = own.size == 1 || !isDataParallel ? nil : own
   }
 
-  /// Returns on no rank of the replica that reads what this one writes before all of them have entered.
+  /// Where the ranks of a replica use one copy of the weights, returns only after all of them have entered: a barrier
+  /// between writing and reading the weights. Otherwise returns immediately.
   func wait() throws {
     guard isOneCopy, let group, group.size > 1 else { return }
     try group.allReduce(small.values, .sum, using: .sharedMemory)
   }
 
-  /// Gathers some elements of the weights on all ranks of the replica; before the call each has its part. Collective
-  /// over the replica.
+  /// Gathers a range of the weights on all ranks of the replica; before the call, each rank has the new weights of its
+  /// own part. Collective over the replica.
   func spread(_ elements: Range<Int>) throws {
     guard let group else { return }
     if isOneCopy { return try wait() }

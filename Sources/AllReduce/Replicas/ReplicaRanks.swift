@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 
-/// All ranks, divided into replicas: those of one train synchronously, and exchange with their peers, the ranks at the
-/// same place in the other replicas.
+/// All ranks, divided into replicas. The ranks of one replica train synchronously, and exchange weights with their
+/// peers: the ranks at the same place in the other replicas.
 ///
 /// ```
 ///                replica 0        replica 1
@@ -13,18 +13,19 @@ struct ReplicaRanks {
   let world: Communicator
   /// The ranks of this replica.
   let own: Communicator
-  /// The ranks at this place in all replicas; nil where all ranks train synchronously.
+  /// The ranks at this rank's place in all replicas; nil where all ranks train synchronously.
   let peers: Communicator?
   /// The number of this replica, from 0.
   let index: Int
-  /// The largest number of hosts of a replica.
+  /// The largest number of hosts that the ranks of one replica are on.
   let mostHosts: Int
-  /// The replicas.
+  /// The number of replicas.
   var count: Int { peers?.size ?? 1 }
 
-  /// Divides the ranks. Collective.
+  /// Divides the ranks into replicas. Collective.
   ///
-  /// - Throws: ``AgreedError`` of a ``PlanError`` on every rank if they cannot be divided so; ``MPIError``.
+  /// - Throws: ``AgreedError`` of a ``PlanError`` on every rank if the ranks cannot be divided as `meeting` requires;
+  ///   ``MPIError``.
   init(_ meeting: Meeting, over world: Communicator) throws {
     self.world = world
     let members = try world.agreeing { try ReplicaRanks.members(meeting, of: world) }
@@ -42,7 +43,7 @@ struct ReplicaRanks {
     peers = try world.split(color: place, key: index)
   }
 
-  /// The ranks of each replica; nil where all train synchronously.
+  /// Returns the ranks of each replica; nil where all ranks train synchronously.
   static func members(_ meeting: Meeting, of world: Communicator) throws -> [[Int]]? {
     try meeting.check()
     guard !meeting.isEveryStep else { return nil }

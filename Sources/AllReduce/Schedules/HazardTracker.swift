@@ -1,14 +1,15 @@
-/// The steps that last wrote and read each part of a buffer.
+/// Finds the steps that a step must wait for, from the steps that last wrote and read each part of a buffer.
 ///
-/// As a processor does for its registers: a step that reads a range waits for the last writer of
-/// every part of it; a step that writes one waits for the last writer and for all readers since.
+/// The rules are those by which a processor orders accesses to its registers: a step that reads a range waits for the
+/// last writer of every part of the range; a step that writes a range waits for the last writers and for all readers
+/// since.
 struct HazardTracker {
-  /// Interval i is `starts[i]..<starts[i + 1]`; the last one is endless.
+  /// Interval i is `starts[i]..<starts[i + 1]`; the last interval has no end.
   private var starts = [0]
   private var writers: [Int32?] = [nil]
   private var readers: [[Int32]] = [[]]
 
-  /// Notes that `step` reads `range`; adds the steps that it has to wait for to `dependencies`.
+  /// Notes that `step` reads `range`, and adds the steps that it has to wait for to `dependencies`.
   mutating func read(_ range: Range<Int>, by step: Int32, waitingFor dependencies: inout [Int32]) {
     for interval in intervals(covering: range) {
       if let writer = writers[interval] { dependencies.append(writer) }
@@ -16,7 +17,7 @@ struct HazardTracker {
     }
   }
 
-  /// Notes that `step` writes `range`; adds the steps that it has to wait for to `dependencies`.
+  /// Notes that `step` writes `range`, and adds the steps that it has to wait for to `dependencies`.
   mutating func write(_ range: Range<Int>, by step: Int32, waitingFor dependencies: inout [Int32]) {
     for interval in intervals(covering: range) {
       if let writer = writers[interval] { dependencies.append(writer) }

@@ -1,9 +1,9 @@
 internal import AllReduceMPI
 
-/// The schedules that a communicator has run, kept to run again.
+/// The schedules that a communicator has run, kept to be run again.
 ///
-/// The first call with a new combination of operation, algorithm, count, element size and wire
-/// format builds the schedule; later ones find it and allocate nothing.
+/// The first call with a new combination of operation, algorithm, count, element size and wire format builds the
+/// schedule. Later calls with the same combination reuse it and allocate nothing.
 final class MessageRuns {
   typealias Run = ScheduleRun<MessageSet>
 
@@ -14,7 +14,7 @@ final class MessageRuns {
     var segment: Int
     var stride: Int
     var wireFormat: WireFormat
-    /// Whether the carriers of the hosts run it, and not all ranks.
+    /// Whether only the hosts' carriers (``CarrierGroup``) run the schedule, and not all ranks.
     var isOfCarriers = false
 
     @inline(__always)
@@ -34,22 +34,24 @@ final class MessageRuns {
     }
   }
 
-  /// All runs of a schedule.
+  /// A schedule and all of its runs.
   private struct Family {
     let program: ScheduleProgram
     var runs: [Run] = []
   }
 
-  /// More combinations than this are unlikely to come back; the oldest idle ones are let go.
+  /// The maximum number of combinations that are kept; beyond it, the oldest idle one is dropped, as it is unlikely to
+  /// come back.
   private static let capacity = 256
 
   private var families: [Key: Family] = [:]
   private var order: [Key] = []
-  /// The run that was started last, in memory of its own: a class's properties would be checked at every access.
+  /// The run that was started last. It is allocated separately, since Swift checks every access to a class's
+  /// properties.
   private let last: UnsafeMutablePointer<(key: Key?, run: Run?)>
   private let pool = ScratchPool()
-  /// The carriers' runs allocate memory when their host is ready, and not in the order of the calls: they have
-  /// a pool of their own.
+  /// The scratch memory of the carriers' runs. It is a pool of its own, because these runs allocate when their host is
+  /// ready, and not in the order of the calls.
   private let carriersPool = ScratchPool()
 
   init() {
@@ -62,12 +64,12 @@ final class MessageRuns {
   /// Starts a collective on `buffer` and returns its run, which the caller waits for.
   ///
   /// - Parameters:
-  ///   - key: The collective that runs.
-  ///   - ticket: The call.
-  ///   - buffer: `key.count` elements.
-  ///   - kernel: How they are combined.
+  ///   - key: The collective, its algorithm and its sizes.
+  ///   - ticket: Identifies the call.
+  ///   - buffer: The buffer, of `key.count` elements.
+  ///   - kernel: Combines elements.
   ///   - communicator: All ranks.
-  ///   - carriers: The ranks that run it, where these are not all.
+  ///   - carriers: The ranks that run the schedule; nil if all ranks do.
   /// - Returns: The run.
   func start(
     _ key: Key, _ ticket: Ticket, on buffer: UnsafeMutableRawPointer, _ kernel: ReductionKernel,

@@ -2,67 +2,69 @@ package import AllReduceMPI
 
 /// The steps of one rank in a collective operation, and their dependencies.
 ///
-/// A schedule moves nothing itself. Executors run it over MPI (``ScheduleRun`` on messages), over
-/// threads, or with symbols for numbers (``ScheduleVerifier``). Its steps form a graph: a step may
-/// start when all that it waits for have ended, and steps that do not wait for each other overlap.
+/// A schedule does nothing by itself. Executors run it: ``ScheduleRun`` over MPI messages or between threads, and
+/// ``ScheduleVerifier`` with symbols instead of numbers. The steps form a graph: a step may start when all steps that
+/// it waits for have completed, and steps that do not wait for each other overlap.
 package struct Schedule: Sendable {
-  /// One action. Ranges are elements of the caller's buffer; scratch is memory of the executor, which
-  /// holds elements as they travel.
+  /// One action. A range counts elements of the caller's buffer or, in `receiveToScratch`, of scratch memory. `scratch`
+  /// is the number of the first element in scratch memory, which belongs to the executor and holds elements in the wire
+  /// format.
   ///
-  /// With a 16-bit wire format nothing is sent from the buffer or received into it: `encode`,
-  /// `sendEncoded` take the place of `send`, and `receiveToScratch`, `decode` that of `receive`. Where
-  /// elements travel as they are, `encode` and `decode` are copies.
+  /// With a 16-bit wire format nothing is sent from the buffer or received into it: `encode` and `sendEncoded` take the
+  /// place of `send`, and `receiveToScratch` and `decode` take the place of `receive`. If elements are sent as they
+  /// are, `encode` and `decode` are copies.
   package enum Step: Sendable, Equatable {
-    /// Sends a range. `message` numbers the messages from this rank to that one, from 0.
+    /// Sends a range of the buffer to rank `to`. `message` counts the messages between the two ranks in this direction,
+    /// from 0.
     case send(Range<Int>, to: Int, message: Int)
-    /// Receives into its final place.
+    /// Receives a message into a range of the buffer, its final place.
     case receive(Range<Int>, from: Int, message: Int)
-    /// Receives into scratch memory.
+    /// Receives a message into a range of scratch memory.
     case receiveToScratch(Range<Int>, from: Int, message: Int)
-    /// Combines scratch memory, from `scratch` on, into a range of the buffer. In an exchange, the
-    /// other rank combines the same values and must get the same bits.
+    /// Combines elements in scratch memory, from `scratch` on, into a range of the buffer. If `isExchange`, the peer
+    /// combines the same two values and must get the same bits.
     case reduce(Range<Int>, scratch: Int, isExchange: Bool)
-    /// The values of a range are complete: divides them for a mean.
+    /// Completes a range that contains all ranks' contributions: for a mean, divides it by the number of ranks.
     case finish(Range<Int>)
-    /// Narrows a range into scratch memory, from `scratch` on.
+    /// Narrows a range of the buffer to the wire format, into scratch memory from `scratch` on.
     case encode(Range<Int>, scratch: Int)
-    /// Sends what a range was narrowed to.
+    /// Sends the narrowed elements of a range from scratch memory, from `scratch` on, to rank `to`.
     case sendEncoded(Range<Int>, scratch: Int, to: Int, message: Int)
-    /// Widens scratch memory, from `scratch` on, into a range.
+    /// Widens elements in scratch memory, from `scratch` on, into a range of the buffer.
     case decode(Range<Int>, scratch: Int)
-    /// Makes the values of a range what a rank that they are sent to will have.
+    /// Rounds a range of the buffer to the wire format, so that this rank has the same values as the ranks that receive
+    /// them.
     case round(Range<Int>)
   }
 
-  /// This rank.
+  /// The rank that runs the schedule.
   package let rank: Int
   /// The number of ranks.
   package let size: Int
-  /// Elements of the buffer.
+  /// The number of elements in the buffer.
   package let count: Int
-  /// How elements travel.
+  /// The format in which elements are sent.
   package let wireFormat: WireFormat
-  /// Elements of scratch memory.
+  /// The number of elements in scratch memory.
   package let scratchCount: Int
-  /// The largest number of messages that are under way at once.
+  /// The maximum number of messages in flight at once.
   package let mostUnderWay: Int
-  /// The ranks that this one sends to, and those that it receives from.
+  /// The number of ranks that this rank sends to, plus the number of ranks that it receives from.
   package let channelCount: Int
-  /// The steps, in the order in which a rank that did one thing at a time would do them.
+  /// The steps, in an order in which a rank could do them one after the other.
   package let steps: [Step]
-  /// How many steps each step waits for.
+  /// The number of steps that each step waits for.
   package let dependencyCounts: [Int32]
   /// The steps that wait for step i are `successors[successorStarts[i]..<successorStarts[i + 1]]`.
   package let successorStarts: [Int32]
   package let successors: [Int32]
 
-  /// The steps that wait for `step`.
+  /// Returns the steps that wait for `step`.
   package func successors(of step: Int) -> ArraySlice<Int32> {
     successors[Int(successorStarts[step])..<Int(successorStarts[step + 1])]
   }
 
-  /// The steps that can start at once. Receives come first: a message that finds its receive posted
-  /// need not be kept aside.
+  /// The steps that can start at once, receives first: MPI need not buffer a message whose receive is already posted.
   package var stepsWithoutDependencies: [Int32] {
     let ready = steps.indices.filter { dependencyCounts[$0] == 0 }
     let receives = ready.filter {
@@ -74,7 +76,7 @@ package struct Schedule: Sendable {
     return (receives + Set(ready).subtracting(receives).sorted()).map { Int32($0) }
   }
 
-  /// Messages that this rank sends or receives.
+  /// The number of messages that this rank sends and receives.
   package var messageCount: Int {
     steps.count {
       switch $0 {
@@ -84,7 +86,7 @@ package struct Schedule: Sendable {
     }
   }
 
-  /// Elements that this rank sends.
+  /// The number of elements that this rank sends.
   package var elementsSent: Int {
     steps.reduce(0) { sum, step in
       switch step {
@@ -94,7 +96,7 @@ package struct Schedule: Sendable {
     }
   }
 
-  /// Elements that this rank combines.
+  /// The number of elements that this rank combines.
   package var elementsReduced: Int {
     steps.reduce(0) { sum, step in
       if case .reduce(let range, _, _) = step { sum + range.count } else { sum }

@@ -1,20 +1,21 @@
 extension ScheduleBuilder {
-  /// The messages to, or from, one other rank, and the scratch memory that they use.
+  /// The messages to one peer, or from one peer, and the slots of scratch memory that they use.
   struct Channel {
     private var messages: [Int32] = []
-    /// The slots of this channel, used in turn: which of the schedule's slots each is, and the step
-    /// that used it last.
+    /// The slots of this channel, which are used cyclically: the number of each in the schedule, and the step that used
+    /// it last (-1 if none has).
     private var slots: [(number: Int, lastUser: Int32)] = []
     private var nextSlot = 0
 
-    /// One segment of scratch memory.
+    /// A slot of scratch memory: room for one segment.
     struct Slot {
-      /// Its slot in the schedule.
+      /// The number of the slot in the schedule.
       let number: Int
       fileprivate let place: Int
     }
 
-    /// Numbers a message, and makes it wait for the one that is `window` before it.
+    /// Adds the message of `step`, and makes it wait for the message that is `window` before it. Returns the message's
+    /// number.
     mutating func add(
       _ step: Int32, _ window: Int, waitingFor dependencies: inout [Int32]
     ) -> Int {
@@ -23,8 +24,8 @@ extension ScheduleBuilder {
       return messages.count - 1
     }
 
-    /// A slot for the next message, which waits for the last user of it: a new one of the schedule's
-    /// `slotCount` until there are `window`.
+    /// Returns a slot for the next message, and makes the message wait for the step that used the slot last. The slots
+    /// are new ones of the schedule, counted in `slotCount`, until the channel has `window` of them.
     mutating func takeSlot(
       _ window: Int, _ slotCount: inout Int, waitingFor dependencies: inout [Int32]
     ) -> Slot {
@@ -39,10 +40,10 @@ extension ScheduleBuilder {
       return Slot(number: slots[place].number, place: place)
     }
 
-    /// The step after which the slot may be used again.
+    /// Returns the step after which the slot may be used again.
     func lastUser(of slot: Slot) -> Int32 { slots[slot.place].lastUser }
 
-    /// Notes the step after which the slot may be used again.
+    /// Sets the step after which the slot may be used again.
     mutating func note(_ step: Int32, asLastUserOf slot: Slot) {
       slots[slot.place].lastUser = step
     }

@@ -2,24 +2,25 @@ package import AllReduceMPI
 
 /// Turns an algorithm, given as one rank's sequence of sends and receives, into a ``Schedule``.
 ///
-/// The algorithm says only what moves, in the order of the textbook. The builder cuts every range
-/// into segments and finds out from the ranges which step has to wait for which. So a segment that
-/// has been received and added is sent to the next rank while the following one is still arriving:
-/// pipelining is not written anywhere, it follows. For a 16-bit wire format it also adds where values
-/// are narrowed, widened and rounded, so that algorithms know nothing of that.
+/// The algorithm only says what is sent and received, in textbook order. The builder cuts every range into segments,
+/// and derives from the ranges which step has to wait for which. So a segment that has been received and combined is
+/// sent to the next rank while the following segment is still arriving: algorithms are pipelined without any code for
+/// it. For a 16-bit wire format the builder also adds the steps that narrow, widen and round values, so that algorithms
+/// need not know about the format.
 package struct ScheduleBuilder {
   package let rank: Int
   package let size: Int
   package let count: Int
-  /// How elements travel.
+  /// The format in which elements are sent.
   package let wireFormat: WireFormat
-  /// Whether other ranks receive what this one computes: then it is rounded as theirs will be.
+  /// Whether other ranks receive this rank's results. If so, the results are rounded here too, so that all ranks have
+  /// the same values.
   package var sharesResults = false
 
-  /// The largest number of elements in a message.
+  /// The maximum number of elements in a message.
   private let segment: Int
-  /// How many messages may be under way to one rank, and from one rank; also how many segments of
-  /// scratch memory each of the two has.
+  /// The maximum number of messages in flight to each peer, and from each peer; also the maximum number of slots of
+  /// scratch memory for each peer and direction.
   private let window: Int
 
   private var steps: [Schedule.Step] = []
@@ -27,7 +28,7 @@ package struct ScheduleBuilder {
   private var buffer = HazardTracker()
   private var outgoing: [Int: Channel] = [:]
   private var incoming: [Int: Channel] = [:]
-  /// Slots for values of this rank's own.
+  /// The slots for copies of this rank's own values.
   private var aside = Channel()
   private var slotCount = 0
 
@@ -47,7 +48,7 @@ package struct ScheduleBuilder {
     self.window = window
   }
 
-  /// The whole buffer.
+  /// The range of the whole buffer.
   package var all: Range<Int> { 0..<count }
 
   /// Sends a range to another rank.
@@ -82,7 +83,7 @@ package struct ScheduleBuilder {
     outgoing[peer] = channel
   }
 
-  /// Receives a range from another rank into its place.
+  /// Receives a range from another rank into the same range of the buffer.
   package mutating func receive(_ range: Range<Int>, from peer: Int) {
     for part in segments(of: range) {
       if wireFormat == .full {
@@ -104,7 +105,8 @@ package struct ScheduleBuilder {
     }
   }
 
-  /// Receives a part into a slot of scratch memory; then the step that takes it from there writes it.
+  /// Receives a part into a slot of scratch memory, and adds the step `taking`, which writes the part from there to the
+  /// buffer.
   private mutating func receive(
     _ part: Range<Int>, from peer: Int, then taking: (_ scratch: Int) -> Schedule.Step
   ) {
@@ -124,8 +126,7 @@ package struct ScheduleBuilder {
     incoming[peer] = channel
   }
 
-  /// Sends a range to another rank, which sends its own, and combines the two: both ranks then hold
-  /// the same bits.
+  /// Exchanges a range with another rank, and combines the values of the two ranks. Both ranks then hold the same bits.
   package mutating func exchangeAndReduce(_ range: Range<Int>, with peer: Int) {
     round(range)
     send(range, to: peer)
@@ -134,11 +135,11 @@ package struct ScheduleBuilder {
     }
   }
 
-  /// Receives a part from every other rank and combines all ranks' values of it, this rank's own
-  /// among them, in rank order: so all ranks hold the same bits.
+  /// Receives a part from every other rank, and combines the values of all ranks, this one included, in rank order, so
+  /// that all ranks hold the same bits.
   package mutating func reduceInRankOrder(_ part: Range<Int>) {
-    // The sums of ranks 0 and 1 begin with their own values; elsewhere these have to wait for their
-    // turn.
+    // The sums of ranks 0 and 1 begin with their own values; on other ranks these are copied, and combined later, in
+    // rank order.
     let own = rank >= 2 ? putAside(part) : nil
     for peer in 0..<size {
       if peer != rank {
@@ -152,7 +153,7 @@ package struct ScheduleBuilder {
     }
   }
 
-  /// Copies a part into scratch memory.
+  /// Copies a part into a slot of scratch memory, and returns the slot.
   private mutating func putAside(_ part: Range<Int>) -> Channel.Slot {
     var waits: [Int32] = []
     let slot = aside.takeSlot(window, &slotCount, waitingFor: &waits)
@@ -162,7 +163,7 @@ package struct ScheduleBuilder {
     return slot
   }
 
-  /// Combines the copy of a part (``putAside(_:)``) into that part again.
+  /// Combines the copy that ``putAside(_:)`` made of a part into that part of the buffer.
   private mutating func takeBack(_ part: Range<Int>, _ slot: Channel.Slot) {
     var waits = [aside.lastUser(of: slot)]
     buffer.write(part, by: nextStep, waitingFor: &waits)
@@ -170,14 +171,14 @@ package struct ScheduleBuilder {
     append(.reduce(part, scratch: slot.number * segment, isExchange: true), waits)
   }
 
-  /// The values of a range are complete on this rank.
+  /// Completes a range that contains all ranks' contributions: a mean is divided here.
   package mutating func finish(_ range: Range<Int>) {
     for part in segments(of: range) { change(part, by: .finish(part)) }
     if sharesResults { round(range) }
   }
 
-  /// The values of a range become what other ranks will receive; nothing where elements travel as
-  /// they are, or not at all.
+  /// Rounds a range to the values that other ranks will receive. Does nothing if elements are sent as they are, or if
+  /// there is only one rank.
   package mutating func round(_ range: Range<Int>) {
     if wireFormat == .full || size == 1 { return }
     for part in segments(of: range) { change(part, by: .round(part)) }
@@ -189,7 +190,7 @@ package struct ScheduleBuilder {
     append(step, waits)
   }
 
-  /// The schedule of the calls so far.
+  /// Returns the schedule of the calls so far.
   package func build() -> Schedule {
     var counts = [Int32](repeating: 0, count: steps.count)
     var starts = [Int32](repeating: 0, count: steps.count + 1)
@@ -214,14 +215,14 @@ package struct ScheduleBuilder {
       dependencyCounts: counts, successorStarts: starts, successors: successors)
   }
 
-  /// A range in parts that a message can carry.
+  /// Cuts a range into parts that each fit into a message.
   package func segments(of range: Range<Int>) -> [Range<Int>] {
     stride(from: range.lowerBound, to: range.upperBound, by: segment).map {
       $0..<min($0 + segment, range.upperBound)
     }
   }
 
-  /// The number of the step that is appended next.
+  /// The number of the step that is appended next, from 0.
   private var nextStep: Int32 { Int32(steps.count) }
 
   private mutating func append(_ step: Schedule.Step, _ waits: [Int32]) {

@@ -1,5 +1,6 @@
 extension ScheduleCost {
-  /// Reduce-scatter or all-gather (one half) or both (two).
+  /// Returns the cost of a ring reduce-scatter or all-gather (`halves` is 1), or of a ring all-reduce, which does both
+  /// (2).
   static func ring(_ ranks: Ranks, halves: Double, _ segments: Int) -> ScheduleCost {
     let (p, k) = (ranks.p, Double(segments))
     let factor = halves == 2 ? "2" : ""
@@ -9,7 +10,7 @@ extension ScheduleCost {
       Formula(factor + "(p-1) N", halves * (p - 1)))
   }
 
-  /// All-to-all: half of the buffer leaves, but for the rank's own block.
+  /// Returns the cost of an all-to-all: each rank sends half of the buffer, except the rank's block for itself.
   static func pairwise(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
     ScheduleCost(
       Formula("p-1" + times(segments), (ranks.p - 1) * Double(segments)),
@@ -17,7 +18,7 @@ extension ScheduleCost {
       Formula("(p-1)/2 N", (ranks.p - 1) / 2))
   }
 
-  /// Broadcast and reduce by ring: once around.
+  /// Returns the cost of a broadcast or a reduce along the ring, once around.
   static func chain(_ ranks: Ranks, _ segments: Int) -> ScheduleCost {
     ScheduleCost(
       segments == 1
@@ -117,7 +118,7 @@ extension ScheduleCost {
       ranks.isPowerOfTwo ? Formula("(p-1) N", p - 1) : Formula("(p-1 + e/p) N", p - 1 + e / p))
   }
 
-  /// A scatter down the tree, then an all-gather.
+  /// Returns the cost of a broadcast that is a scatter down the tree, then an all-gather.
   static func halvingBroadcast(_ ranks: Ranks, _ root: Int, _ segments: Int) -> ScheduleCost {
     let (p, q, e) = (ranks.p, ranks.q, ranks.e)
     return ScheduleCost(
@@ -129,7 +130,7 @@ extension ScheduleCost {
         ? treeTotal(ranks) : Formula("(p-1 + (D+e)/p) N", p - 1 + (ranks.depths + e) / p))
   }
 
-  /// A reduce-scatter, then a gather up the tree.
+  /// Returns the cost of a reduce that is a reduce-scatter, then a gather up the tree.
   static func halvingReduce(_ ranks: Ranks, _ root: Int, _ segments: Int) -> ScheduleCost {
     let (p, q, e) = (ranks.p, ranks.q, ranks.e)
     return ScheduleCost(
@@ -147,8 +148,8 @@ extension ScheduleCost {
     Formula(times(segments) + "⌈log₂ p⌉", Double(segments) * ranks.ceiling)
   }
 
-  /// A whole vector over every edge of the tree one way, and over it the blocks of those below the
-  /// other way.
+  /// Returns the total that is sent if every edge of the tree carries a whole vector in one direction and, in the
+  /// other, the blocks of the ranks below the edge.
   private static func treeTotal(_ ranks: Ranks) -> Formula {
     Formula("(p-1 + D/p) N", ranks.p - 1 + ranks.depths / ranks.p)
   }
@@ -161,7 +162,8 @@ extension ScheduleCost {
       : Formula(factor + "⌊log₂ p⌋ + 2", halves * ranks.floor + 2)
   }
 
-  /// With another root than rank 0 the tree does not fit the halves: its ranges wrap around.
+  /// Returns the steps of a halving broadcast or reduce. With a root other than rank 0 the tree's ranges wrap around
+  /// and do not match the halves, so that the formula is only a bound.
   private static func halvingRootedSteps(_ ranks: Ranks, _ root: Int, _ segments: Int) -> Formula? {
     if segments > 1 { return nil }
     return ranks.isPowerOfTwo && root == 0

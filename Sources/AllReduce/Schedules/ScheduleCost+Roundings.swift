@@ -1,24 +1,24 @@
 extension ScheduleCost {
-  /// How often a rank's contribution is rounded at most on its way into a result, if elements travel
-  /// in 16 bits.
+  /// Returns the maximum number of times that a rank's contribution is rounded on its way into a result, if elements
+  /// are sent in 16 bits.
   ///
-  /// R roundings by a relative u each, and at most p operations in 32 bits, change a contribution by a
-  /// factor of at most (1 + u)^R (1 + 2^-24)^p. So a sum is off by no more than that factor less 1,
-  /// times the sum of the contributions' absolute values.
+  /// R roundings, each with a relative error of at most u, and at most p operations in 32 bits change a contribution by
+  /// a factor of at most (1 + u)^R * (1 + 2^-24)^p. So the error of a sum is at most this factor minus 1, times the sum
+  /// of the contributions' absolute values.
   ///
   /// - Parameters:
   ///   - collective: The collective.
-  ///   - algorithm: One that has a schedule.
+  ///   - algorithm: An algorithm that has a schedule.
   ///   - size: The number of ranks.
-  /// - Returns: R, in terms of p.
+  /// - Returns: R, in terms of p, the number of ranks.
   package static func roundings(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, size: Int
   ) -> Formula {
     let ranks = Ranks(size)
     if size == 1 { return Formula("0", 0) }
     let (p, f) = (ranks.p, ranks.floor)
-    // A rank that folds sends its vector first, and may get its part back; for some numbers of ranks
-    // no block travels all of these.
+    // If the number of ranks is not a power of two, a rank that folds first sends its vector, and may get its part
+    // back; for some numbers of ranks no block takes all of these hops.
     func folding(
       _ powerOfTwo: Double, _ otherwise: Double, isBound: Bool = false
     ) -> Formula {

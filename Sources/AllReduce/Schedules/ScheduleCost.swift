@@ -1,18 +1,17 @@
-/// Steps and elements sent by a schedule, as formulas.
+/// The number of steps and the elements sent by a schedule, as formulas.
 ///
-/// What `docs/algorithms.md` states, and what the tests hold against the schedules themselves. The
-/// formulas are those of vectors that the blocks divide evenly. Symbols: p ranks, N elements, k
-/// segments of the longest message; q the largest power of two that is at most p, e = p - q; m the
-/// ranks in the largest tree below the binomial tree's root; D the sum of the depths of all ranks in
-/// that tree.
+/// `docs/algorithms.md` states these formulas, and the tests compare them with the schedules. They hold for vectors
+/// that can be divided evenly into blocks. The symbols: p is the number of ranks; N the number of elements; k the
+/// number of segments of the longest message; q the largest power of two that is at most p; e = p - q; m the number of
+/// ranks in the largest subtree below the root of the binomial tree; D the sum of the depths of all ranks in that tree.
 package struct ScheduleCost: Equatable, Sendable {
   /// A formula and its value.
   package struct Formula: Equatable, Sendable, CustomStringConvertible {
     /// The formula, such as `2(p-1)`.
     package let text: String
-    /// Its value: steps, or multiples of the vector.
+    /// The value of the formula: a number of steps, or a multiple of the vector's length.
     package let value: Double
-    /// Whether the schedule may need less.
+    /// Whether the formula is an upper bound, so that the schedule may need less.
     package let isBound: Bool
 
     package var description: String { text }
@@ -24,19 +23,19 @@ package struct ScheduleCost: Equatable, Sendable {
     }
   }
 
-  /// Rounds in which every rank sends one message and receives one; nil where segments have no
-  /// formula.
+  /// The number of rounds, in which every rank sends one message and receives one; nil if there is no formula for this
+  /// number of segments.
   package let steps: Formula?
-  /// The most that one rank sends, in multiples of the vector.
+  /// The most that any rank sends, as a multiple of the vector's length.
   package let mostSent: Formula
-  /// The sum that all ranks send, in multiples of the vector.
+  /// The sum of what all ranks send, as a multiple of the vector's length.
   package let totalSent: Formula
 
-  /// The cost of a collective operation over `size` ranks.
+  /// Computes the cost of a collective operation over `size` ranks.
   ///
   /// - Parameters:
   ///   - collective: The collective.
-  ///   - algorithm: One that has a schedule.
+  ///   - algorithm: An algorithm that has a schedule.
   ///   - size: The number of ranks.
   ///   - segments: The number of messages that the longest message is cut into.
   package init(
@@ -76,25 +75,26 @@ package struct ScheduleCost: Equatable, Sendable {
     self.totalSent = totalSent
   }
 
-  /// The numbers that formulas are made of.
+  /// The quantities in the formulas that depend on the number of ranks.
   package struct Ranks: Sendable {
     /// The number of ranks.
     package let p: Double
     /// The largest power of two that is at most p.
     package let q: Double
-    /// p - q.
+    /// The number of ranks beyond the largest power of two: p - q.
     package let e: Double
-    /// The ranks in the largest subtree below the root.
+    /// The number of ranks in the largest subtree below the root of the binomial tree.
     package let m: Double
-    /// The sum of the depths of all ranks in the tree.
+    /// The sum of the depths of all ranks in the binomial tree.
     package let depths: Double
-    /// ⌊log₂ p⌋ and ⌈log₂ p⌉.
+    /// ⌊log₂ p⌋.
     let floor: Double
+    /// ⌈log₂ p⌉.
     let ceiling: Double
 
     var isPowerOfTwo: Bool { e == 0 }
 
-    /// The numbers of `size` ranks.
+    /// Computes the quantities for `size` ranks.
     package init(_ size: Int) {
       let power = Int.bitWidth - 1 - size.leadingZeroBitCount
       let active = 1 << power
@@ -102,7 +102,7 @@ package struct ScheduleCost: Equatable, Sendable {
       p = Double(size)
       q = Double(active)
       e = Double(size - active)
-      // The root's farthest child has what is left over; the next one has a full tree.
+      // The root's farthest child has the ranks that are left over; the next child has a full tree.
       let farthest = levels < 1 ? 0 : size - (1 << (levels - 1))
       m = Double(max(farthest, levels < 2 ? 0 : 1 << (levels - 2)))
       depths = Double((0..<size).reduce(0) { $0 + $1.nonzeroBitCount })

@@ -1,13 +1,14 @@
-/// A schedule in memory that runs read: made once, shared by all runs of it.
+/// A schedule in flat memory, created once and read by all runs of the schedule.
 package final class ScheduleProgram {
   package let schedule: Schedule
   let steps: UnsafeMutablePointer<Schedule.Step>
   let successorStarts: UnsafeMutablePointer<Int32>
   let successors: UnsafeMutablePointer<Int32>
-  /// How many steps each step waits for at the start.
+  /// The number of steps that each step waits for at the start of a run.
   let initialWaits: UnsafeMutablePointer<Int32>
-  /// The steps that wait for none.
+  /// The steps that wait for no other step.
   let initialQueue: UnsafeMutablePointer<Int32>
+  /// The number of steps that wait for no other step.
   let initiallyReady: Int
 
   package init(_ schedule: Schedule) {

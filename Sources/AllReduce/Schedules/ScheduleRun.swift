@@ -1,10 +1,10 @@
 package import AllReduceMPI
 
-/// The executor: runs one rank's schedule over a transport, as often as wanted.
+/// Runs one rank's schedule over a transport, any number of times.
 ///
-/// It keeps, for every step, how many others it still waits for. A finished step lowers that number
-/// at its successors; one that reaches zero is started at once: messages are posted, arithmetic is
-/// done. All memory is allocated when the run is made; running allocates nothing.
+/// For every step, the run keeps the number of steps that must still complete first. A step that completes lowers this
+/// number for each of its successors. A successor whose number reaches zero is started at once: a message is posted, or
+/// the arithmetic is done. All memory is allocated when the run is created, except scratch memory from a pool.
 package final class ScheduleRun<Messages: Transport>: InFlight {
   private let program: ScheduleProgram
   /// A description of the run, for errors.
@@ -12,9 +12,9 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   let messages: Messages
   private let pool: ScratchPool?
   private let stride: Int
-  /// Bytes of an element in scratch memory, in the wire format.
+  /// The bytes of an element in scratch memory, in the wire format.
   private let wireStride: Int
-  /// Converts elements to and from the wire format; nil where elements travel as they are.
+  /// Converts elements to and from the wire format; nil if elements are sent as they are.
   private let wire: WireKernel?
   private let size: Int
   private let stepCount: Int
@@ -22,11 +22,11 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private let steps: UnsafeMutablePointer<Schedule.Step>
   private let successorStarts: UnsafeMutablePointer<Int32>
   private let successors: UnsafeMutablePointer<Int32>
-  /// How many steps each step still waits for.
+  /// The number of steps that each step still waits for.
   private let waits: UnsafeMutablePointer<Int32>
-  /// Steps in the order in which they became ready.
+  /// The steps, in the order in which they became ready.
   private let queue: UnsafeMutablePointer<Int32>
-  /// In memory of its own: a class's properties would be checked at every access.
+  /// The state is allocated separately, since Swift checks every access to a class's properties.
   private let state: UnsafeMutablePointer<State>
   private var error: (any Error)?
   /// Whether the caller has yet to take this run's outcome.
@@ -34,9 +34,9 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
 
   private struct State {
     var isActive = false
-    /// Whether ``ScheduleRun/error`` ended it.
+    /// Whether the run ended with ``ScheduleRun/error``.
     var hasFailed = false
-    /// Whether it waits for scratch memory.
+    /// Whether the run waits for scratch memory.
     var isQueued = false
     var next = 0
     var ready = 0
@@ -46,14 +46,15 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     var scratch: UnsafeMutableRawPointer?
   }
 
-  /// Prepares to run a schedule on elements of `stride` bytes; with a 16-bit wire format, of `Float`.
+  /// Creates a run of a schedule, on elements of `stride` bytes; with a 16-bit wire format the elements are `Float`.
   ///
   /// - Parameters:
   ///   - program: The schedule.
-  ///   - stride: Bytes an element.
-  ///   - messages: The transport of its messages.
-  ///   - pool: Where it gets scratch memory when it runs; nil if it keeps memory of its own.
-  ///   - title: Its name, for errors.
+  ///   - stride: The bytes of an element.
+  ///   - messages: The transport of the schedule's messages.
+  ///   - pool: The pool from which the run takes scratch memory when it starts; nil to allocate scratch memory for this
+  ///     run.
+  ///   - title: A description of the run, for errors.
   package init(
     _ program: ScheduleProgram, stride: Int, over messages: Messages, pool: ScratchPool? = nil,
     title: String
@@ -102,15 +103,16 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   /// Whether the run has been started and has not ended.
   package var isActive: Bool { state.pointee.isActive }
 
-  /// Whether it may be started.
+  /// Whether the run may be started: it is not active, its outcome has been taken, and none of its messages is in
+  /// flight.
   package var isIdle: Bool { !isActive && !isHeld && messages.isIdle }
 
-  /// Starts the run. The buffer must stay until it has ended.
+  /// Starts the run. The buffer must stay allocated until the run has ended.
   ///
   /// - Parameters:
-  ///   - buffer: The schedule's count of elements.
-  ///   - kernel: How elements are combined.
-  ///   - ticket: The call; no other run that is under way on the transport has the same number.
+  ///   - buffer: The elements, in the number that the schedule is for.
+  ///   - kernel: Combines elements.
+  ///   - ticket: Identifies the call. No other run in flight on the transport has a ticket of the same number.
   package func start(
     on buffer: UnsafeMutableRawPointer, combining kernel: ReductionKernel, ticket: Ticket
   ) {
@@ -137,18 +139,18 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     attempt { try startReadySteps() }
   }
 
-  /// Starts a run that waited for scratch memory, if there is enough now.
+  /// Starts the run, which waited for scratch memory, if there is enough now.
   private func leaveQueue() {
     let pool = pool.unsafelyUnwrapped
-    // A call that has failed is found by the look at its messages.
+    // `advance()` finds out whether the call has failed when it looks for messages.
     guard let scratch = pool.takeInTurn(need, for: self) else { return }
     state.pointee.scratch = scratch
     state.pointee.isQueued = false
     attempt { try startReadySteps() }
   }
 
-  // The engine knows runs by a protocol only: without this it would run code for any transport, which
-  // shows in small messages.
+  // The engine calls runs through a protocol. Without this attribute it would call code for any transport, which slows
+  // down small messages.
   @_specialize(where Messages == MessageSet)
   package func advance() -> Bool {
     if !isActive { return true }
@@ -171,7 +173,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
   private func attempt(_ work: () throws -> Void) {
     do {
       try work()
-      // A ticket that was sent ahead belongs to no step.
+      // A ticket that was sent ahead belongs to no step, but must have been sent too.
       if state.pointee.ended == stepCount && messages.isIdle {
         state.pointee.isActive = false
         giveBackScratch()
@@ -184,13 +186,13 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
         state.pointee.isQueued = false
         pool?.forget(self)
       }
-      // Messages may still arrive in its scratch memory.
+      // Messages may still arrive in this run's scratch memory, so it is returned later.
       pool?.hasFailures = true
     }
   }
 
-  /// Returns a failed run's scratch memory to the pool once no message can arrive in it. Returns
-  /// whether the run still has some.
+  /// Returns a failed run's scratch memory to the pool, once no message can arrive there. The result is whether the run
+  /// still has scratch memory.
   func giveBackIfEnded() -> Bool {
     if isActive || state.pointee.scratch == nil || !isPooled { return false }
     if !messages.isIdle { return true }
@@ -206,7 +208,7 @@ package final class ScheduleRun<Messages: Transport>: InFlight {
     }
   }
 
-  /// Starts a step; returns whether it has also ended.
+  /// Starts a step. The result is whether the step has also completed.
   @inline(__always)
   private func start(_ label: Int32) throws -> Bool {
     let buffer = state.pointee.buffer.unsafelyUnwrapped

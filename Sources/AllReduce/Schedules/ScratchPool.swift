@@ -1,34 +1,33 @@
-/// Scratch memory for the runs of a communicator: taken when a run starts to move, returned when it
-/// has ended.
+/// Scratch memory for the runs of a communicator. A run takes memory when it starts, and returns it when it has ended.
 ///
-/// A run is charged for its scratch memory, or for what it sends before it hears from others, if that is
-/// more: leaves of trees need no scratch, and MPI keeps at the receiver what arrives early. The slots of its
-/// first messages are charged too. At most
-/// ``capacity`` bytes are charged at once; runs that find no room wait in the order in which they were
-/// started. All ranks start their calls in the same order, so the oldest call that is under way has its
-/// memory on every rank, and ends. A run that is charged more than the capacity runs alone.
+/// A run is charged for its scratch memory or, if this is more, for what it may send before it receives anything:
+/// leaves of trees need no scratch memory, but MPI buffers at the receiver what arrives early. The slots for the run's
+/// first messages are charged too. At most ``capacity`` bytes are charged at once; other runs wait in the order in
+/// which they were started. All ranks start their calls in the same order, so the oldest call in flight has its memory
+/// on every rank, and completes. A run that is charged more than the capacity runs alone.
 package final class ScratchPool {
-  /// The largest number of bytes charged at once, except for a single run that needs more.
+  /// The maximum number of bytes charged at once, except for a single run that needs more.
   static let capacity = 4 << 20
-  /// A run that is charged no more than this keeps its memory for itself.
+  /// The maximum charge, in bytes, of a run that keeps scratch memory of its own instead of using the pool.
   static let worthPooling = 4 << 10
-  /// The largest number of bytes that a run is charged for what it sends ahead, so that some large runs may be under
-  /// way at once.
+  /// The maximum number of bytes that a run is charged for what it sends ahead. It is limited so that several large
+  /// runs may be in flight at once.
   private static let mostSentAhead = 1 << 20
 
   private typealias Piece = (memory: UnsafeMutableRawPointer, bytes: Int)
 
   private var free: [Piece] = []
   private var waiting: [ObjectIdentifier] = []
-  /// In memory of its own: a class's properties would be checked at every access.
+  /// The state is allocated separately, since Swift checks every access to a class's properties.
   private let state: UnsafeMutablePointer<State>
 
   private struct State {
-    /// The piece that came back last, which most calls take again; it is not among those in ``free``.
+    /// The piece that was returned last, which most calls take again. It is not in ``ScratchPool/free``.
     var last: Piece?
     var freeBytes = 0
-    /// Scratch memory in use, and what the runs that use it are charged.
+    /// The bytes of scratch memory that runs use.
     var usedBytes = 0
+    /// The bytes that the runs with scratch memory are charged.
     var chargedBytes = 0
     var isAwaited = false
     var hasFailures = false
@@ -45,23 +44,25 @@ package final class ScratchPool {
     state.deallocate()
   }
 
-  /// Whether runs have failed that may still have memory of the pool.
+  /// Whether a run has failed that may still have memory of the pool.
   var hasFailures: Bool {
     get { state.pointee.hasFailures }
     set { state.pointee.hasFailures = newValue }
   }
 
-  /// The needs of a run.
+  /// The memory that a run needs.
   package struct Need {
-    /// Scratch memory, in bytes.
+    /// The size of the run's scratch memory, in bytes.
     let scratch: Int
-    /// Bytes charged while it is under way.
+    /// The bytes that are charged while the run is in flight.
     let charge: Int
 
+    /// Computes the needs of a run.
+    ///
     /// - Parameters:
-    ///   - scratch: Bytes of scratch memory.
-    ///   - values: Bytes of the values that are reduced.
-    ///   - slots: Bytes of the slots that first messages take, of a run that is not small.
+    ///   - scratch: The bytes of scratch memory.
+    ///   - values: The bytes of the values that are reduced.
+    ///   - slots: The bytes of the slots for first messages; charged unless the run is small.
     package init(scratch: Int, values: Int, slots: Int) {
       self.scratch = scratch <= ScratchPool.worthPooling ? scratch : ScratchPool.rounded(scratch)
       // Twice: two children may send ahead to one parent.
@@ -71,7 +72,7 @@ package final class ScratchPool {
     }
   }
 
-  /// Memory for a run; nil if it must wait.
+  /// Takes memory for a run; returns nil, and queues the run, if it must wait.
   package func take(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
     if !state.pointee.isAwaited, let memory = take(need) { return memory }
     waiting.append(ObjectIdentifier(run))
@@ -79,7 +80,8 @@ package final class ScratchPool {
     return nil
   }
 
-  /// Memory for a run that waits; nil if it is not its turn, or there is none yet.
+  /// Takes memory for a run that waits; returns nil if the run is not the first in the queue, or there is not enough
+  /// memory yet.
   package func takeInTurn(_ need: Need, for run: AnyObject) -> UnsafeMutableRawPointer? {
     guard waiting.first == ObjectIdentifier(run), let memory = take(need) else { return nil }
     waiting.removeFirst()
@@ -87,19 +89,20 @@ package final class ScratchPool {
     return memory
   }
 
-  /// The run no longer waits.
+  /// Removes a run from the queue, since it no longer waits.
   package func forget(_ run: AnyObject) {
     waiting.removeAll { $0 == ObjectIdentifier(run) }
     state.pointee.isAwaited = !waiting.isEmpty
   }
 
+  /// Returns a run's memory to the pool.
   package func giveBack(_ memory: UnsafeMutableRawPointer, _ need: Need) {
     state.pointee.chargedBytes -= need.charge
     state.pointee.usedBytes -= need.scratch
     state.pointee.freeBytes += need.scratch
     if let earlier = state.pointee.last { free.append(earlier) }
     state.pointee.last = (memory, need.scratch)
-    // Memory that many small runs left is freed in the end.
+    // Without this, the memory of many small runs would stay allocated.
     makeRoom()
   }
 
@@ -127,7 +130,8 @@ package final class ScratchPool {
     return .allocate(byteCount: max(need.scratch, 1), alignment: 64)
   }
 
-  /// Frees memory that no run uses, the oldest first, until all is within the capacity.
+  /// Frees memory that no run uses, the oldest pieces first, until used and unused memory together are within the
+  /// capacity.
   private func makeRoom() {
     while state.pointee.usedBytes + state.pointee.freeBytes > ScratchPool.capacity {
       let oldest: Piece
@@ -144,6 +148,6 @@ package final class ScratchPool {
     }
   }
 
-  /// Sizes that many runs have in common.
+  /// Rounds a size up to a multiple of 16 KiB, so that many runs need pieces of the same size.
   private static func rounded(_ bytes: Int) -> Int { (bytes + 0x3FFF) & ~0x3FFF }
 }

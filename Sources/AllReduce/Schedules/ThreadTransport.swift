@@ -1,17 +1,16 @@
 package import AllReduceMPI
 
-/// Messages between threads of one process: the same executor without MPI.
+/// Sends messages between threads of one process, so that schedules run on the same executor without MPI.
 ///
-/// For tests: any number of ranks in one process, also under the thread sanitizer. A
-/// message is copied once, from the sender's memory into the receiver's, by the receiver; until then
-/// the sender's label is not returned. So it is as strict as MPI may be: a send ends only when it
-/// has been received.
+/// It is for tests with any number of ranks in one process, also under the thread sanitizer. The receiver copies a
+/// message once, from the sender's memory into its own; until then the sender's label is not returned. So the transport
+/// is as strict as MPI is allowed to be: a send completes only when its message has been received.
 package final class ThreadTransport: Transport {
-  /// The memory that the ranks share.
+  /// The inboxes of all ranks, which the ranks share.
   package final class Hub: Sendable {
     fileprivate let inboxes: [Inbox]
 
-    /// Makes mailboxes for `size` ranks.
+    /// Creates an inbox for each of `size` ranks.
     package init(size: Int) { inboxes = (0..<size).map { _ in Inbox() } }
   }
 
@@ -20,9 +19,9 @@ package final class ThreadTransport: Transport {
   }
 
   fileprivate struct Content {
-    /// Messages on their way to this rank.
+    /// Messages that were sent to this rank, and that it has not looked at yet.
     var arriving: [Arriving] = []
-    /// Labels of this rank's sends that have been received.
+    /// The labels of this rank's sends whose messages have been received.
     var received: [Int32] = []
   }
 
@@ -45,13 +44,13 @@ package final class ThreadTransport: Transport {
   private let rank: Int32
   private let hub: Hub
   private var expected: [Expected] = []
-  /// Messages that came before this rank asked for them.
+  /// Messages that arrived before this rank posted their receives.
   private var arrived: [Arriving] = []
   private var sending: [Int32: Int32] = [:]
   private var finished: [Int32] = []
   private var firstTag: Int32 = 0
 
-  /// The end of rank `rank`, to be used by one thread.
+  /// Creates the transport of rank `rank`, to be used by one thread.
   package init(rank: Int, hub: Hub) {
     self.rank = Int32(rank)
     self.hub = hub

@@ -1,21 +1,21 @@
 import AllReduceMPI
 
-/// The ranks that carry the same slice of a vector between hosts, one a host.
+/// The ranks, one per host, that all-reduce the same slice of a vector between hosts.
 ///
-/// On each host the same number of ranks carry: the ranks of the smallest host. They send on the communicator of all
-/// ranks, in a lane of their own (``Ticket/lane``).
+/// Such ranks are called carriers. Each host has the same number of carriers: the number of ranks on the smallest host.
+/// Carriers send on the communicator of all ranks, in a lane of their own (``Ticket/lane``).
 struct CarrierGroup {
-  /// How many ranks of each host carry.
+  /// The number of carriers on each host.
   let carrierCount: Int
-  /// This rank's group, as ranks of the communicator, in the order of the hosts; empty on ranks that
-  /// carry nothing.
+  /// The ranks of this rank's group, as ranks of the communicator, in the order of the hosts; empty if this rank is not
+  /// a carrier.
   let ranks: [Int]
-  /// This rank's place in it.
+  /// The index of this rank in ``ranks``; 0 if this rank is not a carrier.
   let index: Int
-  /// The choices of `automatic` in the group.
+  /// The algorithms that `automatic` chooses within the group.
   let choices: Choices
 
-  /// Nil where there is one host. No messages.
+  /// Creates this rank's group; nil if there is only one host. Sends no messages.
   init?(of communicator: Communicator) {
     let hosts = communicator.hosts
     if hosts.count == 1 { return nil }

@@ -1,10 +1,10 @@
 internal import AllReduceMPI
 
 extension Communicator {
-  /// All-reduce across hosts of memory that only this process can reach.
+  /// All-reduces, across hosts, elements in memory that only this process can access.
   ///
-  /// Piece by piece through an arena of the library's own: while one piece is on the network, the
-  /// next is added up on the host.
+  /// The elements are copied piece by piece to an arena of the library's own and back: while one piece is on the
+  /// network, the next one is combined within the host.
   func reduceHierarchically(
     _ base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm, wireFormat: WireFormat
@@ -25,7 +25,8 @@ extension Communicator {
     let arena = try CollectiveState.of(self).pieces(of: Scalar.self, over: self)
     let half = arena.count / 2
     let pieces = (count + half - 1) / half
-    /// The elements of a piece, and where in the arena it is put: halves take turns.
+    /// Returns where the elements of a piece begin, and the range of the arena that they are copied to: the two halves
+    /// of the arena alternate.
     func place(_ index: Int) -> (start: Int, slice: Range<Int>) {
       let length = min(half, count - index * half)
       return (index * half, index % 2 * half..<index % 2 * half + length)

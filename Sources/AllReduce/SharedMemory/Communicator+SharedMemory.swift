@@ -1,7 +1,7 @@
 public import AllReduceMPI
 
 extension Communicator {
-  /// All-reduce of memory that only this process can reach, on one host.
+  /// All-reduces, on one host, elements in memory that only this process can access.
   func reduceInSharedMemory(
     _ base: UnsafeMutableRawPointer, count: Int, _ type: ScalarType,
     _ operation: ReductionOperation, _ words: Call
@@ -29,7 +29,7 @@ extension Communicator {
     try counter.end()
   }
 
-  /// A collective on an arena's slice, on one host.
+  /// Runs a collective on an arena's slice, on one host.
   @inline(never)
   private func runInArena(
     _ collective: Collective, _ memory: ArenaMemory, _ range: Range<Int>, _ type: ScalarType,
@@ -66,10 +66,10 @@ extension Communicator {
     try counter.end()
   }
 
-  /// All-reduce of a few elements of two ranks of a host, wherever they are.
+  /// All-reduces a few elements between the two ranks of a host, in an arena or not.
   ///
-  /// The same as what the general way does with them. In a function that does nothing else the compiler keeps
-  /// what is needed in registers: 40 of 270 ns.
+  /// Does the same as the general code. In a function that does nothing else, the compiler keeps what is needed in
+  /// registers, which saves 40 of 270 ns.
   @inline(__always)
   private func swapFew(
     _ path: UnsafeMutablePointer<HostPath>, _ values: UnsafeMutableRawPointer, count: Int,
@@ -90,14 +90,14 @@ extension Communicator {
     try counter.end()
   }
 
-  /// Whether ``swapFew(_:_:count:_:_:_:)`` does it.
+  /// Whether there are two ranks and few enough elements for ``swapFew(_:_:count:_:_:_:)``.
   @inline(__always)
   private func areFew(_ count: Int, _ type: ScalarType) -> Bool {
     size == 2 && count &* type.stride <= HostLines.inlineBytes
   }
 
-  /// All-reduce in shared memory of memory that only this process can reach, where it is small and nothing is
-  /// in its way. Returns whether it is done.
+  /// All-reduces, in shared memory, a few elements in memory that only this process can access. Returns false, and does
+  /// nothing, if there are too many elements, if another algorithm is chosen, or if other calls are in the way.
   @inline(__always)
   func reduceFewInSharedMemory(
     _ base: UnsafeMutableRawPointer?, count: Int, _ type: ScalarType,
@@ -116,7 +116,8 @@ extension Communicator {
     return true
   }
 
-  /// The free path, which knows the parts of this arena.
+  /// Returns this host's path, with the parts of an arena looked up; first waits until started collectives have
+  /// completed.
   @inline(__always)
   private func pathToArena(_ memory: ArenaMemory) throws -> UnsafeMutablePointer<HostPath> {
     let path = try freePath()
@@ -126,7 +127,8 @@ extension Communicator {
     return path
   }
 
-  /// Starts a collective on an arena's slice: an all-reduce on any number of hosts, others on one.
+  /// Starts a collective on an arena's slice: an all-reduce on any number of hosts, or any other collective on one
+  /// host.
   func startInArena(
     _ collective: Collective, _ memory: ArenaMemory, _ range: Range<Int>, _ type: ScalarType,
     _ operation: ReductionOperation, using algorithm: ReductionAlgorithm = .automatic,
@@ -142,7 +144,7 @@ extension Communicator {
         wireFormat: wireFormat, arena: memory.identity, name: name)
     }
     if range.isEmpty { return try startEmpty(words) }
-    // A small one that is waited for at once is exchanged in another way.
+    // A small blocking all-reduce exchanges its elements in another way: ranks that mix the two must throw.
     if isOnOneHost, case .allReduce = collective,
       range.count * type.stride <= WholeExchange.arenaLimit
     {
@@ -180,20 +182,20 @@ extension Communicator {
     return PendingReduction(hostRun: run, communicator: self)
   }
 
-  /// Combines every rank's slice of an arena and gives each the result, in place.
+  /// All-reduces every rank's slice of an arena in place: combines the slices, and gives every rank the result.
   ///
-  /// Collective, as `allReduce` of a buffer; the slices must have the same count, and may lie at
-  /// different places of the ranks' parts. On one host the elements are combined where they are, in
-  /// one pass over memory, without a copy; on several, hosts exchange their sums.
+  /// Collective, as `allReduce` of a buffer. The slices must have the same count, and may be at different places in the
+  /// ranks' parts of the arena. On one host, the elements are combined where they are, in one pass over memory, without
+  /// a copy; on several hosts, the hosts exchange their sums.
   ///
   /// - Parameters:
   ///   - slice: This rank's elements; afterwards the result.
-  ///   - operation: How they are combined; a mean needs floating-point elements.
-  ///   - algorithm: How they travel.
-  ///   - wireFormat: The format of `Float` elements between hosts, as in `allReduce` of a
-  ///     buffer; on one host nothing travels.
+  ///   - operation: How the elements are combined; a mean needs floating-point elements.
+  ///   - algorithm: The algorithm that sends and combines the elements.
+  ///   - wireFormat: The format of `Float` elements between hosts, as in `allReduce` of a buffer; on one host, no
+  ///     elements are sent.
   ///   - name: A name for the call, as in `allReduce` of a buffer.
-  /// - Throws: ``MPIError``, also where ranks disagree about the call.
+  /// - Throws: ``MPIError``, also if ranks make different calls.
   @inlinable
   public func allReduce<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation,
@@ -205,8 +207,8 @@ extension Communicator {
       wireFormat: wireFormat, name: CallName.hash(of: name))
   }
 
-  /// All-reduce of a range of an arena. Neither generic nor given anything to count references to: that took
-  /// a fifth of a small reduction's time.
+  /// All-reduces a range of an arena. This function is not generic, and its arguments need no reference counting, which
+  /// together took a fifth of a small reduction's time.
   @usableFromInline
   func allReduce(
     _ memory: ArenaMemory, _ range: Range<Int>, _ type: ScalarType, _ operation: ReductionOperation,
@@ -241,18 +243,18 @@ extension Communicator {
     }
   }
 
-  /// Starts an all-reduce on a slice of an arena and returns; ``PendingReduction/wait()`` ends it.
+  /// Starts a non-blocking all-reduce on a slice of an arena; ``PendingReduction/wait()`` completes it.
   ///
-  /// Collective; ranks must start them in the same order, and may end them in any. Up to eight move at
-  /// once on a communicator, others follow them. They move whenever this rank waits for anything, or
-  /// asks whether one is complete.
+  /// Collective: ranks must start their all-reduces in the same order, and may wait for them in any order. Up to eight
+  /// make progress at the same time on a communicator; others follow them. They make progress whenever this rank waits
+  /// for anything, or asks whether one of them is complete.
   ///
   /// - Parameters:
-  ///   - slice: This rank's elements, not to be touched until the wait is over.
-  ///   - operation: How they are combined; a mean needs floating-point elements.
-  ///   - algorithm: How they travel.
-  ///   - wireFormat: The format of `Float` elements between hosts, as in `allReduce` of a
-  ///     buffer; on one host nothing travels.
+  ///   - slice: This rank's elements, which the caller must not access until the wait is over.
+  ///   - operation: How the elements are combined; a mean needs floating-point elements.
+  ///   - algorithm: The algorithm that sends and combines the elements.
+  ///   - wireFormat: The format of `Float` elements between hosts, as in `allReduce` of a buffer; on one host, no
+  ///     elements are sent.
   ///   - name: A name for the call, as in `allReduce` of a buffer.
   /// - Returns: The handle to wait on.
   /// - Throws: ``MPIError``.
@@ -283,8 +285,8 @@ extension Communicator {
     }
   }
 
-  /// Starts to add up slices of all ranks on several hosts; the sum will be in the part of each host's
-  /// first rank, for the others of that host to read there.
+  /// Starts to sum the slices of all ranks on several hosts. The sum is left in the part of each host's first rank,
+  /// where the other ranks of that host read it.
   func startAllReduceOntoHosts<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, using algorithm: ReductionAlgorithm, wireFormat: WireFormat,
     named name: UInt64 = 0
@@ -294,11 +296,11 @@ extension Communicator {
       wireFormat: wireFormat, isCopied: false, name: name)
   }
 
-  /// Combines every rank's slice and leaves on each rank one block of the result, in place.
+  /// Reduce-scatters every rank's slice in place: combines the slices, and leaves one block of the result on each rank.
   ///
   /// Collective, as `reduceScatter` of a buffer, with the blocks of ``BlockPartition``.
   ///
-  /// - Returns: This rank's block, within the slice.
+  /// - Returns: The range of this rank's block, counted from the start of the slice.
   /// - Throws: ``MPIError``.
   public func reduceScatter<Scalar: ReducibleScalar>(
     _ slice: ArenaSlice<Scalar>, _ operation: ReductionOperation, name: String? = nil
@@ -312,7 +314,7 @@ extension Communicator {
     return try reduceScatter(slice.values, operation, name: name)
   }
 
-  /// Gathers all blocks of the slice on every rank, in place. Before the call each rank has its own block.
+  /// All-gathers a slice in place: each rank contributes its own block, and every rank gets all blocks.
   ///
   /// Collective, as `allGather` of a buffer.
   ///
@@ -329,7 +331,7 @@ extension Communicator {
     }
   }
 
-  /// Combines every rank's slice on the root; elsewhere it holds partial results afterwards. Collective, as
+  /// Combines every rank's slice on the root; on other ranks, the slice has partial results afterwards. Collective, as
   /// `reduce` of a buffer.
   ///
   /// - Throws: ``MPIError``.
@@ -345,7 +347,7 @@ extension Communicator {
     }
   }
 
-  /// Gives every rank the root's slice. Collective, as `broadcast` of a buffer.
+  /// Sends the root's slice to every rank. Collective, as `broadcast` of a buffer.
   ///
   /// - Throws: ``MPIError``.
   public func broadcast<Scalar: ReducibleScalar>(

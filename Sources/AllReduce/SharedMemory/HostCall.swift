@@ -2,18 +2,18 @@ package import AllReduceMPI
 
 /// One collective in shared memory, as the ranks of a host announce it to each other.
 ///
-/// A rank writes into its call line the hash over all its calls, and then the call's number. A rank
-/// that waits for the number compares the hash: ranks that disagree throw (``CallFailed``) before they
-/// touch each other's data.
+/// A rank writes the hash of all its calls into its call line, and then the number of the call. A rank that waits for
+/// this number then compares the hash, so that ranks that disagree throw (``CallFailed``) before they access each
+/// other's data.
 package struct HostCall {
-  /// The number of the call among the host's.
+  /// The number of the call, counted over all calls in shared memory on this host.
   package let number: UInt64
-  /// The hash over all calls up to this one: what ranks must agree on (``Ticket/running``).
+  /// The hash of all calls up to this one, which must be the same on all ranks (``Ticket/running``).
   package let signature: UInt64
   package let collective: Collective
   package let count: Int
-  /// Where hosts combine their results afterwards, the rank of this host in whose part the host's
-  /// result goes; nil if it goes to all.
+  /// If hosts combine their results afterwards, the rank of this host whose part gets the host's result; nil if all
+  /// ranks' parts get the result.
   package let leader: Int?
 
   @inline(__always)
@@ -27,7 +27,7 @@ package struct HostCall {
     self.leader = leader
   }
 
-  /// Announces the call: from here on the others may read this rank's elements.
+  /// Announces the call; from now on, the other ranks may read this rank's elements.
   @inline(__always)
   package func announce(_ lines: HostLines, place: Int = 0) {
     let line = lines.line(lines.rank, number)
@@ -36,7 +36,7 @@ package struct HostCall {
     lines.raise(line.number, to: number)
   }
 
-  /// Waits until a rank has announced the same call.
+  /// Waits until another rank has announced its call, and checks that it is the same as this one.
   @inline(__always)
   func await(_ owner: Int, _ lines: HostLines) throws(CallFailed) {
     let line = lines.line(owner, number)
@@ -44,7 +44,7 @@ package struct HostCall {
     try check(line)
   }
 
-  /// Compares this rank's call with another's.
+  /// Checks that another rank's call is the same as this one; throws ``CallFailed`` if not.
   @inline(__always)
   func check(_ line: HostLines.CallLine) throws(CallFailed) {
     if line.signature != signature { throw CallFailed() }

@@ -2,24 +2,23 @@ internal import AllReduceMPI
 
 /// The state that every collective of a communicator needs on one host.
 ///
-/// A value of addresses and numbers alone, in memory of its own, to which
-/// ``Communicator/shortcut`` points where all ranks are on one host: a small reduction takes less time
-/// than going through objects would.
+/// The value has only addresses and numbers, and is in memory of its own, to which ``Communicator/shortcut`` points if
+/// all ranks are on one host. A small reduction is faster with it than with objects.
 struct HostPath {
   let lines: HostLines
   let counter: CallCounter
   let kernels = ReductionKernels.current
-  /// The choices of `automatic`.
+  /// The algorithms that `automatic` chooses on this communicator.
   let choices: Choices
-  /// Whether collectives in arenas were started that may not have ended.
+  /// Whether arena collectives were started that may not have completed yet.
   var hasRuns = false
-  /// The arena whose parts are known.
+  /// The address of the arena whose parts are known; nil if there is none.
   var arena: UnsafeRawPointer?
-  /// Its ``ArenaMemory/identity``.
+  /// The ``ArenaMemory/identity`` of the arena whose parts are known.
   var arenaIdentity: UInt64 = 0
-  /// Where its parts begin, in the order of the host's ranks.
+  /// Where each rank's part of that arena begins, in the order of the host's ranks.
   let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
-  /// Room for one address for each rank.
+  /// Memory for one address per rank.
   let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
   init(_ lines: HostLines, _ counter: CallCounter, _ choices: Choices) {
@@ -37,13 +36,14 @@ struct HostPath {
 }
 
 extension Communicator {
-  /// The path on one host, if it has been made.
+  /// The path of this communicator, if all ranks are on one host and the path has been created; otherwise nil.
   @inline(__always)
   var hostPath: UnsafeMutablePointer<HostPath>? {
     shortcut.pointee?.assumingMemoryBound(to: HostPath.self)
   }
 
-  /// The path on one host, made at the first call; waits until started collectives have ended.
+  /// Returns the path of this communicator, whose ranks must be on one host; creates it at the first call. First waits
+  /// until started collectives have completed.
   @inline(__always)
   func freePath() throws -> UnsafeMutablePointer<HostPath> {
     if let hostPath, !hostPath.pointee.hasRuns { return hostPath }
@@ -64,6 +64,6 @@ extension Communicator {
     return path
   }
 
-  /// Whether all ranks can share memory.
+  /// Whether all ranks are on one host, and so can share memory.
   var isOnOneHost: Bool { hosts.count == 1 }
 }

@@ -1,14 +1,15 @@
 internal import AllReduceMPI
 
-/// A collective on an arena that is under way: on one host, or on several.
+/// A collective in flight on an arena, on one host or on several.
 ///
-/// On one host it is an ``InPlaceReduction``. On several hosts the host's sum goes into the first
-/// rank's part; c ranks of each host, where c is the size of the smallest host, each carry one c-th of it
-/// across the hosts, by a schedule over messages; when all have the result of theirs, every rank copies
-/// the result into its own part. So each host sends and receives as little as one rank alone would.
+/// On one host, the run is an ``InPlaceReduction``. On several hosts, the sum of a host is written to the part of its
+/// first rank. Then c ranks of each host, where c is the number of ranks on the smallest host, each all-reduce one c-th
+/// of that sum across the hosts, by a schedule over messages. When all of these ranks have their results, every rank
+/// copies the whole result into its own part. In this way, each host sends and receives only the bytes that a single
+/// rank would.
 ///
-/// Runs of a communicator advance in the order in which they were started: none enters a phase before
-/// the one in front has left it, so that the flags grow. They may be waited for in any order.
+/// The runs of a communicator advance in the order in which they were started: a run enters a phase only after the run
+/// before it has left that phase, so that the numbers in the flags only grow. Callers may wait for runs in any order.
 final class HostRun: InFlight {
   private enum Phase: Int {
     case queued, announced, reduced, gathered, carrying, carried, copied, ended
@@ -19,7 +20,7 @@ final class HostRun: InFlight {
   private unowned let communicator: Communicator
   private let runs: MessageRuns
   private let window: HostRunWindow
-  /// Where each rank's part of the arena begins; kept, since the next call may name a different arena.
+  /// Where each rank's part of the arena begins; a copy, because the next call may use a different arena.
   private let parts: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let worldRanks: [Int]
@@ -28,21 +29,21 @@ final class HostRun: InFlight {
   private var carrying: MessageRuns.Run?
   /// ``MessageEndpoint/status`` when the call began.
   private var status: UInt64 = 0
-  /// The number of the run among the communicator's.
+  /// The number of the run, counted over all runs of the communicator.
   private var index = 0
-  /// Counts the bytes that this run moves.
+  /// Counts the bytes that this run copies and sends.
   private var tally = TrafficTally.current
   private(set) var failure: (any Error)?
   /// Whether the caller has yet to take this run's outcome.
   var isHeld = false
 
-  /// The call to carry out.
+  /// The call that a run carries out.
   struct Task {
     let call: HostCall
     let ticket: Ticket
     let kernel: ReductionKernel
     let type: ScalarType
-    /// Where in this rank's part the elements begin, in bytes.
+    /// The offset, in bytes, of the elements in this rank's part of the arena.
     let place: Int
     /// How hosts combine their results; nil on one host.
     var network: Network?
@@ -52,10 +53,10 @@ final class HostRun: InFlight {
   struct Network {
     let carriers: CarrierGroup
     let algorithm: ReductionAlgorithm
-    /// How elements travel between hosts.
+    /// The format of elements in messages between hosts.
     let wireFormat: WireFormat
-    /// Whether every rank copies the result into its own part; otherwise all find it in the part of their
-    /// host's first rank.
+    /// Whether every rank copies the result into its own part; otherwise all ranks read it in the part of their host's
+    /// first rank.
     var isCopied = true
 
     var carries: Bool { !carriers.ranks.isEmpty }
@@ -79,7 +80,7 @@ final class HostRun: InFlight {
     begin(after: previous)
   }
 
-  /// Takes another call, after the one before has ended and its outcome was taken.
+  /// Starts another call with this run. The previous call must have completed, and its outcome must have been taken.
   func take(
     _ task: Task, parts: UnsafePointer<UnsafeMutableRawPointer>, after previous: HostRun?
   ) {
@@ -103,7 +104,7 @@ final class HostRun: InFlight {
     announceIfRoom()
   }
 
-  /// A call line must not be written again before all ranks have read it.
+  /// Announces the call if the window has room: a call line must not be overwritten before all ranks have read it.
   private func announceIfRoom() {
     guard window.hasRoom(for: index) else { return }
     task.call.announce(reduction.lines, place: task.place)
@@ -115,7 +116,7 @@ final class HostRun: InFlight {
     elements.deallocate()
   }
 
-  /// The run in front has ended, and may be reused.
+  /// Drops the reference to the run before this one, which has completed and may be reused.
   func forgetPrevious() { previous = nil }
 
   var isEnded: Bool { phase == .ended }
@@ -128,7 +129,7 @@ final class HostRun: InFlight {
     }
     if let previous, !previous.isEnded {
       _ = previous.advance()
-      // Never in front of the run that was started before.
+      // This run never overtakes the run that was started before it.
       while previous.phase.rawValue > phase.rawValue, step() {}
     } else {
       previous = nil
@@ -159,7 +160,7 @@ final class HostRun: InFlight {
     return (0..<lines.size).filter { flags($0).value < number }.map { worldRanks[$0] }
   }
 
-  /// Enters the next phase, if it may.
+  /// Enters the next phase if that is possible now, and returns whether it did.
   private func step() -> Bool {
     do {
       guard let next = try nextPhase() else { return false }
@@ -167,7 +168,7 @@ final class HostRun: InFlight {
       return true
     } catch {
       failure = error is CallFailed ? CallFailed(generation: status >> 1) : error
-      // Its own messages may have ended the generation already.
+      // The messages of this run may have ended the generation already.
       if error is CallFailed, communicator.agreement.status == status {
         communicator.agreement.fail(isTold: true)
       }
@@ -180,7 +181,7 @@ final class HostRun: InFlight {
     if phase == .ended { return }
     phase = .ended
     if let carrying {
-      // Where this call has failed, so has it.
+      // If this call has failed, the all-reduce across hosts has failed too.
       _ = carrying.advance()
       carrying.isHeld = false
     }
@@ -210,7 +211,7 @@ final class HostRun: InFlight {
         if let failure = carrying.failure { throw failure }
         finishSlice()
       }
-      // Also where the slice is empty: here, since a number must not be raised out of turn.
+      // Also if the slice is empty, and only here: the numbers in a flag must grow in the order of the runs.
       if task.network?.carries ?? false { lines.raise(lines.carried(lines.rank), to: call.number) }
       return .carried
     case .carried:
@@ -235,7 +236,7 @@ final class HostRun: InFlight {
     }
   }
 
-  /// The slice that this rank carries.
+  /// The slice that this rank all-reduces across hosts; empty if this rank is not a carrier.
   private var slice: Range<Int> {
     guard let network = task.network, network.carries else { return 0..<0 }
     return HostSlices(
@@ -263,7 +264,7 @@ final class HostRun: InFlight {
     return run
   }
 
-  /// Divides by the number of all ranks, for a mean.
+  /// For a mean, divides this rank's slice by the number of all ranks.
   private func finishSlice() {
     guard task.network != nil else { return }
     let kernel = reduction.kernel
@@ -272,12 +273,13 @@ final class HostRun: InFlight {
   }
 }
 
-/// How many arena collectives of a communicator may be under way: half the number of its call lines.
+/// Limits how many arena collectives of a communicator are announced at a time, to half the number of its call lines;
+/// others are queued.
 final class HostRunWindow {
   private var entered = 0
   private var left = 0
 
-  /// Counts a run; returns its number.
+  /// Counts a run that begins, and returns its number, from 0.
   func enter() -> Int {
     entered += 1
     return entered - 1

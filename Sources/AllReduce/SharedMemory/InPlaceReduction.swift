@@ -1,22 +1,22 @@
 package import AllReduceMPI
 
-/// All-reduce, and its kin, of elements that lie where all ranks of the host can reach them: one pass
-/// over memory.
+/// An all-reduce, or another collective, of elements in memory that all ranks of the host can access: one pass over
+/// memory.
 ///
-/// Every rank owns a slice. When all have announced that their elements are there, each reads its
-/// slice from all p parts and writes the result to all p; when all have finished, the call is over.
-/// Each element is read once and written once on every rank, which costs the same as p copies at once,
-/// and is the least possible.
+/// Every rank owns a slice of the vector. After all ranks have announced that their elements are ready, each rank reads
+/// its slice from all p parts and writes the result to all p parts; the call is over when all ranks have finished. Each
+/// element is read once and written once on every rank. This costs the same as p concurrent copies, and is the least
+/// possible.
 package struct InPlaceReduction {
   let lines: HostLines
   let kernel: ReductionKernel
   let call: HostCall
   /// Where each rank's part of the arena begins.
   let parts: UnsafePointer<UnsafeMutableRawPointer>
-  /// Where each rank's elements begin: known once it has announced its place.
+  /// Where each rank's elements begin; known after that rank has announced its call.
   let elements: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
-  /// The bytes of a block, which stays in the L1 cache while it is combined.
+  /// The size of a block in bytes; a block stays in the L1 cache while it is combined.
   private static let blockBytes = 8 << 10
 
   package init(
@@ -31,7 +31,7 @@ package struct InPlaceReduction {
     self.elements = elements
   }
 
-  /// Waits for all, does this rank's share, and waits until all have done theirs.
+  /// Waits until all ranks have announced the call, does this rank's share, and waits until all ranks have done theirs.
   package func run() throws(CallFailed) {
     for owner in 0..<lines.size where owner != lines.rank {
       try lines.wait(for: lines.line(owner, call.number).number, toReach: call.number, of: owner)
@@ -52,9 +52,9 @@ package struct InPlaceReduction {
     (0..<lines.size).allSatisfy { lines.finished($0).value >= call.number }
   }
 
-  /// Does this rank's share of the call, which all ranks have announced, and announces that it is done.
+  /// Does this rank's share of a call that all ranks have announced, and announces that the share is done.
   ///
-  /// - Throws: ``CallFailed`` if another rank called something else.
+  /// - Throws: ``CallFailed`` if another rank makes a different call.
   func doShare() throws(CallFailed) {
     for owner in 0..<lines.size {
       let line = lines.line(owner, call.number)
@@ -90,12 +90,13 @@ package struct InPlaceReduction {
     HostSlices(count: call.count, stride: kernel.stride, ranks: lines.size)[lines.rank]
   }
 
-  /// Combines a slice of all parts in this rank's own, and copies it to the parts of `targets`.
+  /// Combines a slice of all parts in this rank's own part, and copies the result to the parts of the ranks in
+  /// `targets`.
   private func reduce(_ slice: Range<Int>, writingTo targets: Range<Int>) {
     let (rank, size, stride) = (lines.rank, lines.size, kernel.stride)
     let own = elements[rank]
     let finish = call.leader == nil ? kernel.finish : nil
-    // Read from all others, and written to those of them that get the result.
+    // The slice is read from all other ranks, and written to those of them that get the result.
     let others = size &- 1 &+ targets.count &- (targets.contains(rank) ? 1 : 0)
     lines.traffic.pointee.addMemory(others &* slice.count &* stride)
     if size == 2, targets.count == 2 {
@@ -129,8 +130,8 @@ package struct InPlaceReduction {
   }
 }
 
-/// A vector cut into one slice a rank, at the borders of cache lines, so that no two ranks write to
-/// the same line.
+/// The division of a vector into one slice per rank, at cache-line boundaries, so that no two ranks write to the same
+/// line.
 struct HostSlices {
   private let lines: BlockPartition
   private let count: Int

@@ -1,21 +1,21 @@
 package import AllReduceMPI
 
-/// All-reduce of memory that only its own process can reach, through slots in shared memory that stay
-/// in the caches.
+/// An all-reduce of memory that only its own process can access, through slots in shared memory that stay in the
+/// caches.
 ///
-/// The vector is cut into pieces, and a piece into one slice a rank. A rank puts all slices of a piece
-/// but its own into its slot; adds up its own slice from its memory and the others' slots, and writes
-/// the result over what it read there; and takes the other slices' results from its own slot. While the
-/// others work on one piece it puts the next into a second slot, so that it seldom waits.
+/// The vector is divided into pieces, and each piece into one slice per rank. A rank copies all slices of a piece,
+/// except its own, into its slot. It then combines its own slice from its memory and the other ranks' slots, and
+/// overwrites the slices that it read there with the result. Last, it copies the results of the other slices from its
+/// own slot. While the other ranks work on one piece, it copies the next piece into a second slot, so that it seldom
+/// waits.
 ///
-/// So a slot's cache line goes to and fro between two cores, and each writes it after having read it.
-/// That is what makes this fast: to write a line that another core has read since costs 7 ns (AMD Zen 4),
-/// because that core must be asked to forget it, and such requests do not overlap as reads do; to take
-/// over a line that another core has written costs 1 ns. With results in slots of their own the same
-/// reduction took 4 times as long.
+/// In this way, a cache line of a slot alternates between two cores, and each core writes the line after it has read
+/// it. That is what makes this fast: to write a line that another core has read since costs 7 ns (AMD Zen 4), because
+/// that core must first invalidate its copy, and such requests do not overlap as reads do; to take over a line that
+/// another core has written costs 1 ns. With separate slots for results, the same reduction took 4 times as long.
 ///
-/// A slot is used again two pieces later: by then its owner has waited for the results of the piece, after
-/// which no rank touches it.
+/// A slot is reused two pieces later: by then its owner has waited for the results of the earlier piece, after which no
+/// rank accesses the slot for that piece.
 package struct StagedReduction {
   let lines: HostLines
   let kernel: ReductionKernel
@@ -27,8 +27,8 @@ package struct StagedReduction {
     self.call = call
   }
 
-  /// Bytes of a piece: small enough that the slots stay in the second-level caches, large enough that
-  /// waits are few (measured on 2 cores with 1 MiB each: 64 to 256 KiB are alike).
+  /// The size of a piece in bytes: small enough that the slots stay in the second-level caches, large enough that waits
+  /// are few (measured on 2 cores with 1 MiB each: 64 to 256 KiB are equally fast).
   package static let pieceBytes = 128 << 10
 
   package func allReduce(
@@ -37,7 +37,7 @@ package struct StagedReduction {
     let length = min(pieceBytes, HostLines.pieceBytes) / kernel.stride
     let pieces = (call.count + length - 1) / length
     let first = lines.piece &+ 1
-    // Now, not at the end: where ranks disagree, they continue after the last piece that any rank has touched.
+    // Set now, not at the end: after a disagreement, ranks continue after the last piece that any rank has touched.
     lines.piece = first &+ UInt64(pieces - 1)
     call.announce(lines)
     let piece = { (index: Int) in
@@ -69,7 +69,7 @@ package struct StagedReduction {
       slices = HostSlices(count: count, stride: stride, ranks: size)
     }
 
-    /// Offset and length of a rank's slice, in bytes.
+    /// Returns the offset and the length of a rank's slice, in bytes.
     @inline(__always)
     func bytes(of rank: Int) -> (offset: Int, count: Int) {
       let slice = slices[rank]
@@ -77,7 +77,7 @@ package struct StagedReduction {
     }
   }
 
-  /// Puts the slices that others own into this rank's slot.
+  /// Copies the slices that other ranks own into this rank's slot.
   private func stage(_ piece: Piece) {
     let slot = lines.stagedSlot(lines.rank, piece.number)
     for owner in 0..<lines.size where owner != lines.rank {
@@ -87,13 +87,13 @@ package struct StagedReduction {
     lines.raise(lines.staged(lines.rank), to: piece.number)
   }
 
-  /// Adds up this rank's slice and leaves the result where the others put their parts.
+  /// Combines this rank's slice, and writes the result to the other ranks' slots, where it read their elements.
   private func reduce(_ piece: Piece, isFirst: Bool) throws(CallFailed) {
     let (rank, size) = (lines.rank, lines.size)
     let (offset, bytes) = piece.bytes(of: rank)
     let count = bytes / kernel.stride
     let target = piece.start + offset
-    // Read from the others' slots, and written there.
+    // The slices are read from the other ranks' slots, and the result is written there.
     lines.traffic.pointee.addMemory(2 &* (size &- 1) &* bytes)
     var owner = rank
     for _ in 1..<size {
@@ -117,7 +117,7 @@ package struct StagedReduction {
     lines.raise(lines.reduced(rank), to: piece.number)
   }
 
-  /// Takes the others' results.
+  /// Copies the results of the other ranks' slices from this rank's slot.
   private func collect(_ piece: Piece) throws(CallFailed) {
     let slot = lines.stagedSlot(lines.rank, piece.number)
     var owner = lines.rank

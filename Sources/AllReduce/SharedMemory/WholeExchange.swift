@@ -1,13 +1,13 @@
 package import AllReduceMPI
 
-/// All-reduce of a small vector: every rank puts its elements where the others can read them, and
-/// adds up those of all ranks.
+/// An all-reduce of a small vector: every rank copies its elements to memory that the other ranks can read, and
+/// combines the elements of all ranks.
 ///
-/// One wait. A few elements travel in the cache line that carries the call's number; more in slots that
-/// take turns. Of two ranks each next writes the slot that it read last: taking over a line that another
-/// core has written is far cheaper than writing one that another core has read (``StagedReduction``).
-/// Among more a slot is free again two calls later: a rank that announces a call has read what the call
-/// before it brought.
+/// Ranks wait only for each other's elements, not for results. A few elements are stored in the cache line that has the
+/// call's number; more elements are stored in slots that alternate. With two ranks, each rank next writes the slot that
+/// it read last: taking over a line that another core has written is far cheaper than writing a line that another core
+/// has read (``StagedReduction``). With more ranks, a slot is free again two calls later: a rank that announces a call
+/// has read all elements of the call before it.
 package struct WholeExchange {
   let lines: HostLines
   let kernel: ReductionKernel
@@ -20,25 +20,26 @@ package struct WholeExchange {
     self.call = call
   }
 
-  /// The largest vector that goes this way from an array, in bytes.
+  /// Returns the size, in bytes, of the largest vector in an array that is all-reduced in this way.
   ///
-  /// Each of more than two ranks reads everything that all others wrote. (With 3 ranks on 2 cores 16 KiB took
-  /// 10 µs this way and 8 µs in pieces; 23 and 9 µs where the cores had no cache in common.)
+  /// With more than two ranks, each rank reads everything that all others wrote. (With 3 ranks on 2 cores, 16 KiB took
+  /// 10 µs this way and 8 µs in pieces; 23 and 9 µs if the cores did not share a cache.)
   @inline(__always)
   package static func limit(ranks: Int) -> Int { ranks == 2 ? HostLines.slotBytes : arenaLimit }
 
-  /// The largest vector that goes this way from an arena, where the other way needs no copy.
+  /// The size, in bytes, of the largest vector in an arena that is all-reduced in this way; a larger one is all-reduced
+  /// by ``InPlaceReduction``, which needs no copy.
   static var arenaLimit: Int { 4 << 10 }
 
-  /// The largest number of bytes that two ranks exchange in one piece.
+  /// The largest number of bytes that two ranks exchange as a whole and not in two halves.
   private static var undividedBytes: Int { 512 }
 
-  /// Combines the ranks' elements at `values`.
+  /// All-reduces the elements at `values`, in place.
   ///
   /// - Parameters:
   ///   - values: This rank's elements; afterwards the result.
-  ///   - note: Called once the others can see the call, and before this rank waits for them.
-  /// - Throws: ``CallFailed`` if another rank called something else.
+  ///   - note: Called after the other ranks can see the call, and before this rank waits for them.
+  /// - Throws: ``CallFailed`` if another rank makes a different call.
   @_transparent
   package func allReduce(
     _ values: UnsafeMutableRawPointer, noting note: () -> Void = {}
@@ -51,7 +52,7 @@ package struct WholeExchange {
     kernel.finish?(values, call.count, lines.size)
   }
 
-  /// Same as ``allReduce(_:noting:)``, of two ranks, whose elements fit into their call lines.
+  /// Same as ``allReduce(_:noting:)``, for two ranks whose elements fit into their call lines.
   @inline(__always)
   func swapLines(
     _ values: UnsafeMutableRawPointer, noting note: () -> Void
@@ -71,7 +72,7 @@ package struct WholeExchange {
     kernel.finish?(values, call.count, 2)
   }
 
-  /// One number is copied by a load and a store.
+  /// Copies bytes; a single number is copied by one load and one store.
   @inline(__always)
   private static func copy(
     _ source: UnsafeMutableRawPointer, to target: UnsafeMutableRawPointer, _ bytes: Int
@@ -93,7 +94,7 @@ package struct WholeExchange {
     call.announce(lines)
     note()
     lines.traffic.pointee.addMemory((lines.size &- 1) &* bytes)
-    // In rank order on every rank, so that all get the same bits.
+    // Combined in rank order on every rank, so that all ranks get the same bits.
     for owner in 0..<lines.size {
       if owner != lines.rank { try call.await(owner, lines) }
       let theirs = source(owner, bytes)
@@ -105,9 +106,10 @@ package struct WholeExchange {
     }
   }
 
-  /// In two halves, if large: while a rank writes its second half, its first one reaches the other. (4 KiB
-  /// took 0.33 instead of 0.36 µs, 16 KiB 0.88 instead of 0.92. A number in each cache line, so that data
-  /// need not wait for another line, made 1 KiB a tenth faster and 4 KiB a third slower.)
+  /// Exchanges a vector between two ranks, in two halves if it is large: while a rank writes its second half, the first
+  /// half reaches the other rank. (4 KiB took 0.33 µs instead of 0.36 µs, 16 KiB 0.88 µs instead of 0.92 µs. With a
+  /// number in each cache line, so that data need not wait for another line, 1 KiB was a tenth faster and 4 KiB a third
+  /// slower.)
   @inline(__always)
   private func exchangeWithOther(
     _ values: UnsafeMutableRawPointer, _ bytes: Int, noting note: () -> Void

@@ -1,15 +1,16 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// How far the clocks of hosts are from that of rank 0.
+/// The difference between each rank's clock and the clock of rank 0.
 ///
-/// Ranks of a host share a clock. Between hosts rank 0 asks one rank for the time 32 times; the fastest
-/// answer counts, taken as of the middle between question and answer. It is wrong by half its round trip
-/// at most: some 10 µs in a rack, some 100 µs through loaded links. Drift during a run is not followed.
+/// Ranks on one host share a clock. For every other host, rank 0 asks one of its ranks for the time, 32 times, and
+/// keeps the answer with the shortest round trip; it takes the answered time as that of the middle of the round trip.
+/// The error is at most half of the round trip: some 10 µs within a rack, some 100 µs over loaded links. Clock drift
+/// during a run is not corrected.
 struct HostClocks {
-  /// Nanoseconds that each rank's clock is ahead of rank 0's.
+  /// The number of nanoseconds by which each rank's clock is ahead of rank 0's.
   let offsets: [Int64]
-  /// The most that each offset may be wrong by, in nanoseconds.
+  /// The largest possible error of each rank's offset, in nanoseconds.
   let errors: [Int64]
 
   private static let questions = 32

@@ -1,6 +1,6 @@
 internal import AllReduceNN
 
-/// The names of the passes' spans.
+/// Records the spans of the forward and backward passes.
 struct PassSpans {
   private let recorder: SpanRecorder
   private let forward: SpanRecorder.Name
@@ -17,7 +17,7 @@ struct PassSpans {
   func endBackward(from start: Int64) { recorder.add(backward, from: start) }
 }
 
-/// When each bucket of a gradient was started, and the names of their spans.
+/// Records the span of each bucket's exchange, from ``begin(_:)`` to ``end(_:)``.
 struct BucketSpans {
   private let recorder: SpanRecorder
   private let names: [SpanRecorder.Name]

@@ -1,8 +1,8 @@
 internal import AllReduceNN
 
-/// The spans that one rank recorded, as events of Chrome's trace format.
+/// The spans that one rank recorded, as events in Chrome's trace format.
 package struct TraceEvents {
-  /// Spans as they are written: an own thread for what would overlap.
+  /// A span with the thread that it is drawn on: exchanges that overlap are on different threads.
   private struct Drawn {
     let name: String
     let track: SpanRecorder.Track
@@ -12,20 +12,20 @@ package struct TraceEvents {
     let detail: Int64
   }
 
-  /// When the first span began, by rank 0's clock; nil if there is none.
+  /// The time when the first span began, on rank 0's clock, in nanoseconds; nil if there are no spans.
   package let start: Int64?
   private let rank: Int
   private let size: Int
   private var drawn: [Drawn] = []
   private var threads = 1
 
-  /// Orders spans by their starts, the longer first, and finds a thread for each.
+  /// Sorts the spans by their start, the longer first, and assigns a thread to each.
   ///
   /// - Parameters:
   ///   - recorder: The rank's spans.
   ///   - rank: The rank.
   ///   - size: The number of ranks.
-  ///   - ahead: Nanoseconds that its clock is ahead.
+  ///   - ahead: The number of nanoseconds by which the rank's clock is ahead of rank 0's.
   package init(_ recorder: SpanRecorder, rank: Int, of size: Int = 1, ahead: Int64 = 0) {
     (self.rank, self.size) = (rank, size)
     var spans: [(name: String, span: SpanRecorder.Span)] = []
@@ -33,7 +33,7 @@ package struct TraceEvents {
     recorder.forEach { spans.append(($0, $1)) }
     spans.sort { ($0.span.start, $1.span.end) < ($1.span.start, $0.span.end) }
     start = spans.first.map { $0.span.start - ahead }
-    // The end of the last span on each thread of the exchange.
+    // For each thread of exchanges, the end of its last span.
     var ends: [Int64] = []
     for (name, span) in spans {
       var thread = 0
@@ -50,11 +50,11 @@ package struct TraceEvents {
     threads += ends.count
   }
 
-  /// The events, separated by commas, a line each.
+  /// Returns the events as text, separated by commas, one event per line.
   ///
   /// - Parameters:
-  ///   - origin: The time that is written as 0.
-  ///   - process: The rank's name, after its number.
+  ///   - origin: The time that is written as 0, in nanoseconds on rank 0's clock.
+  ///   - process: The rank's name, which follows its number.
   /// - Returns: The elements of a JSON list, without its brackets.
   package func text(since origin: Int64, process: String) -> String {
     func meta(_ name: String, thread: Int, _ value: (String, JSONValue)) -> String {
@@ -93,8 +93,8 @@ package struct TraceEvents {
     return text
   }
 
-  /// Arrows between the ranks' spans of one exchange, as a ring: from where this rank's begins to where the next rank's
-  /// ends, because no rank has the sum before all have begun.
+  /// Returns the events of the arrows between the ranks' spans of one exchange, drawn as a ring: from the start of this
+  /// rank's span to the end of the next rank's, because no rank has the sum before all ranks have begun.
   private func flows(of span: Drawn, _ number: Int, since origin: Int64) -> String {
     func event(_ kind: String, from sender: Int, at time: Int64) -> String {
       ",\n{\"name\": \"sum\", \"cat\": \"exchange\", \"ph\": \(kind), \"id\": "
@@ -105,7 +105,7 @@ package struct TraceEvents {
       + event("\"f\", \"bp\": \"e\"", from: (rank + size - 1) % size, at: span.end)
   }
 
-  /// Nanoseconds as microseconds with three decimals, exactly.
+  /// Formats nanoseconds as microseconds with three decimals, exactly.
   private func microseconds(_ nanoseconds: Int64) -> String {
     let (whole, rest) = (abs(nanoseconds) / 1000, abs(nanoseconds) % 1000)
     let decimals = rest < 10 ? "00\(rest)" : rest < 100 ? "0\(rest)" : "\(rest)"

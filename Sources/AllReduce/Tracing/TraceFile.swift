@@ -1,13 +1,13 @@
 public import AllReduceMPI
 public import AllReduceNN
 
-/// A timeline of all ranks in one file, in Chrome's trace format: open it in Perfetto (ui.perfetto.dev) or
+/// A timeline of all ranks in one file, in Chrome's trace format. Open it in Perfetto (ui.perfetto.dev) or
 /// `chrome://tracing`.
 ///
-/// Each rank is a process, "rank 0 on HOST", with a thread "computation" and a thread "exchange" for each
-/// bucket that was under way at the same time. Times are microseconds since the first span of any rank, by the clock of
-/// rank 0. Ranks of one host share a clock; those of others are aligned, and how exactly stands in
-/// `otherData.clock_error_us`.
+/// Each rank is a process, "rank 0 on HOST", with one thread "computation", and one thread "exchange N" for each of the
+/// exchanges that were in flight at the same time. Times are microseconds since the first span of any rank, on the
+/// clock of rank 0. Ranks on one host share a clock; the clocks of different hosts are aligned, and
+/// `otherData.clock_error_us` has the largest error for each rank.
 ///
 /// ```swift
 /// let trace = try TraceFile(path: "trace.json", over: world)
@@ -19,12 +19,12 @@ public final class TraceFile {
   private let file: OutputFile?
   private let communicator: Communicator
 
-  /// Begins a file on rank 0, so that a file that cannot be written is reported before the training.
+  /// Creates the file on rank 0 before the training, so that a file that cannot be written is reported then.
   /// Collective.
   ///
-  /// - Throws: ``AgreedError`` if it cannot be written.
+  /// - Throws: ``AgreedError`` if the file cannot be written.
   public init(path: String, over communicator: Communicator) throws {
-    // Messages of its own, whatever the user has under way.
+    // A communicator of its own, so that its messages do not match those that the user has in flight.
     self.communicator = try communicator.split(color: 0)
     file = try communicator.agreeing {
       guard communicator.isRoot else { return nil }
@@ -32,11 +32,11 @@ public final class TraceFile {
     }
   }
 
-  /// Gathers what all ranks recorded and writes it. Collective; once.
+  /// Gathers the spans of all ranks and writes the file. Collective; call it once.
   ///
   /// - Parameter recorder: This rank's spans.
-  /// - Returns: How many spans of all ranks were dropped because their memory was full.
-  /// - Throws: ``AgreedError`` if it cannot be written.
+  /// - Returns: The number of spans, over all ranks, that were dropped because the recorders' memory was full.
+  /// - Throws: ``AgreedError`` if the file cannot be written.
   @discardableResult
   public func write(_ recorder: SpanRecorder) throws -> Int {
     let clocks = try HostClocks(communicator)

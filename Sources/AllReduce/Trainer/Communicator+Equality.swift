@@ -1,17 +1,19 @@
 package import AllReduceMPI
 
-/// A value that must be equal on all ranks differs.
+/// The error that a value that must be equal on all ranks differs.
 private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
-  /// A sentence that names the ranks and what they have.
+  /// A message that names the ranks and their values.
   let description: String
   let exitCode: Int32
 
+  /// Creates the error and its message.
+  ///
   /// - Parameters:
   ///   - what: The name of the value.
-  ///   - others: The ranks that differ from rank 0.
+  ///   - others: The ranks whose value differs from rank 0's.
   ///   - mine: The value of rank 0.
-  ///   - theirs: The value of the first of the others.
-  ///   - more: Whether the others have different values too.
+  ///   - theirs: The value of the first of `others`.
+  ///   - more: Whether the values of `others` differ from each other too.
   ///   - exitCode: The exit code of the job.
   init(
     _ what: String, others: [Int], mine: String, theirs: String, more: Bool, exitCode: Int32
@@ -26,12 +28,12 @@ private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
 }
 
 extension Communicator {
-  /// Makes sure that a number is the same on all ranks. Collective.
+  /// Throws unless a number is the same on all ranks. Collective.
   ///
   /// - Parameters:
   ///   - value: This rank's number.
-  ///   - what: Its name, for messages: "numbers of the gradient".
-  ///   - text: How it is written.
+  ///   - what: The name of the number in messages: "numbers of the gradient".
+  ///   - text: Formats the number for messages.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming the ranks that differ from rank 0.
   package func requireEqual(
     _ value: Int, _ what: String, _ text: (Int) -> String = { "\($0)" }
@@ -45,23 +47,23 @@ extension Communicator {
     try agreeing { throw error }
   }
 
-  /// Same as ``requireEqual(_:_:_:)``, of a checksum of what is compared. Collective.
+  /// Same as ``requireEqual(_:_:_:)``, for a checksum of the value that is compared. Collective.
   func requireEqual(checksum: UInt64, _ what: String) throws {
     try requireEqual(Int(truncatingIfNeeded: checksum), what) {
       "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
     }
   }
 
-  /// Makes sure that a text is the same on all ranks, such as settings that each rank has read by itself.
-  /// Collective.
+  /// Throws unless a text is the same on all ranks, such as settings that each rank has read by itself. Collective.
   ///
-  /// Cost: one all-gather of a number; texts travel only where they differ.
+  /// Cost: one all-gather of a number. The texts are sent only if they differ.
   ///
   /// - Parameters:
-  ///   - text: This rank's text; of several lines, those that differ are named.
-  ///   - what: Its name, for messages: "options".
+  ///   - text: This rank's text. If it has several lines, the error shows only the lines that differ.
+  ///   - what: The name of the text in messages: "options".
   ///   - exitCode: The exit code of the error.
-  /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, and both texts.
+  /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, with rank 0's text and the text
+  ///   of the first of these ranks.
   package func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {
     let digest = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
     let all = try allGatherNatively(Int(truncatingIfNeeded: digest))
@@ -75,7 +77,7 @@ extension Communicator {
     try agreeing { throw error }
   }
 
-  /// The lines in which two texts differ, in quotation marks.
+  /// Returns the lines of each text that are missing in the other, in quotation marks.
   private static func differences(_ a: String, _ b: String) -> (String, String) {
     func lines(_ text: String, without other: String) -> String {
       let others = Set(other.split(separator: "\n"))

@@ -2,8 +2,8 @@ internal import AllReduceMPI
 public import AllReduceNN
 
 extension Trainer {
-  /// Tells the ranks of a model group of each other's examples, where a plan needs that, and gets ready for
-  /// gradients.
+  /// Begins a part of a batch: tells the ranks of a model group which examples the others have, if the plan needs that,
+  /// and prepares the gradients.
   func begin(_ part: Part, accumulates: Bool) throws {
     let rows = part.inputs.rows
     precondition(
@@ -18,10 +18,11 @@ extension Trainer {
     if row == nil { batch.enter(isOwn: true, network.pass) }
   }
 
-  /// Tells the batch which examples this rank has, and where the plan needs that, the other ranks of its group.
+  /// Tells the batch which examples this rank has and, if the plan needs that, which the other ranks of its model group
+  /// have.
   private func tell(_ part: Part, _ numbers: [Int]) throws {
     let rows = part.inputs.rows
-    // Not shared with the batch, which changes its numbers in place.
+    // The pass must not share the array with the batch, which changes its numbers in place.
     network.pass.examples = []
     if row == nil {
       batch.keep(rows, numbers)
@@ -36,7 +37,7 @@ extension Trainer {
     }
   }
 
-  /// The targets of the examples that the loss is computed of.
+  /// Returns the targets of the examples for which this rank computes the loss.
   func targets(of part: Part) throws -> Targets<Scalar> {
     if lossIsOwn == (inputLayout == .batchSharded) { return part.targets }
     switch part.targets {
@@ -61,11 +62,12 @@ extension Trainer {
   }
 
   /// Evaluates the network on test examples, in evaluation mode. Collective; the examples are divided over all ranks.
-  /// Replicas that do not meet in every step evaluate the global weights.
+  /// Replicas that do not synchronize in every step evaluate the global weights.
   ///
   /// - Parameters:
   ///   - data: The examples.
-  ///   - batchSize: The most that this rank takes at once; nil for the size of the largest batch so far.
+  ///   - batchSize: The maximum number of examples that this rank evaluates at once. Nil for 256 if the plan is
+  ///     data-parallel, otherwise for the size of this rank's largest batch so far.
   /// - Returns: The totals over all examples.
   /// - Throws: The errors of the loss and the layers; ``MPIError``.
   public func score(on data: any Dataset, batchSize: Int? = nil) throws -> BatchScore {
@@ -78,7 +80,7 @@ extension Trainer {
     let (own, size) = (blocks[share.index], batchSize ?? (row == nil ? 256 : max(largestBatch, 1)))
     let slot = BatchSlot<Scalar>()
     var score = BatchScore()
-    // As many batches on all ranks, which exchange activations; the last may be empty.
+    // All ranks evaluate the same number of batches, since they exchange activations; the last batch may be empty.
     for number in 0..<(blocks[0].count + size - 1) / size {
       let start = min(own.lowerBound + number * size, own.upperBound)
       let examples = Array(start..<min(start + size, own.upperBound))

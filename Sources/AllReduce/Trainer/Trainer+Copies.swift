@@ -1,15 +1,15 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Ranks that should hold the same bits of a parameter do not.
+/// The error that ranks that should hold the same bits of a parameter do not.
 package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
-  /// The first parameter in which they differ.
+  /// The name of the first parameter whose copies differ.
   package let parameter: String
-  /// The ranks whose bits differ from those of most ranks; all ranks, where no bits are those of most.
+  /// The ranks whose copy differs from that of the majority; without a majority, all ranks that hold a copy.
   package let ranks: [Int]
-  /// Whether the others agree.
+  /// Whether the copies of all other ranks are equal.
   package let othersAgree: Bool
-  /// After how many updates.
+  /// The number of updates after which the copies were compared.
   package let updates: Int
   package let exitCode: Int32 = 1
 
@@ -26,12 +26,13 @@ package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
 }
 
 extension Trainer {
-  /// Makes sure that ranks that hold the same weights have the same bits: of replicas within each. Collective.
+  /// Throws unless all ranks of a replica that hold the same weights have the same bits. Collective.
   ///
-  /// A pass over the weights, and a reduction of 16 bytes. Where the ranks of a host share one copy, only hosts are
-  /// compared.
+  /// Cost: a pass over the weights and an all-reduce of 16 bytes; if weights are sharded, another all-reduce of 16
+  /// bytes and an all-gather of a number. If the ranks of a host share one copy of the weights, this compares only the
+  /// copies of different hosts.
   ///
-  /// - Throws: ``AgreedError`` of a ``CopiesDiffer`` that names the parameter and the ranks; ``MPIError``.
+  /// - Throws: ``AgreedError`` with a ``CopiesDiffer`` that names the parameter and the ranks; ``MPIError``.
   package func checkCopies() throws {
     try finish()
     let isSharded = network.parameters.contains { $0.shard != nil }
@@ -39,11 +40,11 @@ extension Trainer {
     if isSharded {
       let ofShards = try self.difference(over: grid.data) { $0.shard != nil }
       difference = difference ?? ofShards
-      // Another group than this rank's may have found one.
+      // Another group than this rank's may have found a difference.
       let first = difference == nil ? Int.max : grid.world.rank
       let finder = try grid.world.allGatherNatively(first).min() ?? .max
       guard finder < .max else { return }
-      // Only the rank that found it throws by itself.
+      // Only the first rank that found a difference throws here; `agreeing` makes all ranks throw.
       try grid.world.agreeing {
         if grid.world.rank == finder, let difference { throw difference }
       }
@@ -52,7 +53,8 @@ extension Trainer {
     try grid.world.agreeing { throw difference }
   }
 
-  /// The difference within a group; the same on all its ranks. Collective over it.
+  /// Returns the first difference between copies in a group, the same on all its ranks; nil if there is none.
+  /// Collective over the group.
   private func difference(
     over group: Communicator, _ isMeant: (Parameter<Scalar>) -> Bool
   ) throws -> CopiesDiffer? {
@@ -64,7 +66,7 @@ extension Trainer {
           UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer($0.values.values))))
     }
     let all = Int64(bitPattern: sums.withUnsafeBytes { WeightChecksum.of($0) })
-    // The largest, and the complement of the smallest.
+    // The maximum gives the largest checksum, and the complement of the smallest.
     var ends = [all, ~all]
     try group.allReduce(&ends, .maximum)
     if ends[0] == ~ends[1] { return nil }

@@ -2,11 +2,11 @@ public import AllReduceMPI
 internal import AllReduceNN
 
 extension Trainer {
-  /// The algorithm that adds up the most at once.
+  /// The algorithm that reduces the largest bucket of the first gradient exchange.
   package var chosenAlgorithm: ReductionAlgorithm { exchange.chosenAlgorithm }
 
-  /// The exchanges of this rank in all steps and updates so far, by layer: activations and their gradients,
-  /// the loss, parameters' gradients; then, if there are any, new weights, statistics and norms.
+  /// The traffic of this rank in all steps and updates so far, by layer and kind of exchange: activations and their
+  /// gradients, the loss, parameters' gradients; then, if there is any, that of new weights, statistics and norms.
   package var exchanges: [(layer: String, kind: String, traffic: Traffic)] {
     let rest = otherTraffic
     if rest.payloadBytes == 0 { return named }
@@ -31,12 +31,12 @@ extension Trainer {
     return all
   }
 
-  /// The bytes that this rank moved in all steps and updates so far.
+  /// The bytes that this rank has sent, and exchanged through memory, in all steps and updates so far.
   public var traffic: Traffic { named.reduce(into: otherTraffic) { $0 += $1.traffic } }
 
-  /// The first parameter to which an update on this rank gave a weight that is NaN or infinite: by its gradient, or by
-  /// too long a step; nil where there is none. Cost: one comparison a parameter range, since updates check the weights
-  /// while these are in registers.
+  /// The name of the first parameter to which an update on this rank gave a weight that is NaN or infinite, because of
+  /// its gradient or of too long a step; nil if there is none. Cost: one comparison per range of parameters, since
+  /// updates check the weights while these are in registers.
   package var notFinite: String? {
     for update in exchange.updates where update.gaveNotFinite {
       for (parameter, elements) in zip(network.layout.parameters, network.layout.ranges) {
@@ -49,6 +49,6 @@ extension Trainer {
     return nil
   }
 
-  /// The times of exchanges.
+  /// How long this rank's exchanges took, in seconds, and how long it waited for them.
   public var exchangeTimes: ExchangeTimes { batch.clock.times }
 }

@@ -2,18 +2,19 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension Trainer {
-  /// The tensors that a ``Checkpoint`` keeps, with this rank's part of each: parameters and running averages,
-  /// and the optimizer's state.
+  /// The tensors that a ``Checkpoint`` contains, with this rank's part of each: parameters, running averages, and the
+  /// optimizer's state.
   ///
-  /// The names and shapes are those of the whole network, whatever the plan: a training run may be resumed with a
-  /// different one. Weights that a host has once are its first rank's. Call ``finish()`` first, and
-  /// `keepReplicas(epochScore:)`.
+  /// The names and shapes are those of the whole network under any plan, so that a training run can be resumed with a
+  /// different plan. If the ranks of a host share one copy of the weights, it belongs to the first of them. Call
+  /// ``finish()`` first, and `keepReplicas(epochScore:)`.
   public var state: [StateTensor<Scalar>] {
     tensors(
       ofReplicas: replicas.map { _ in replicaCount }, hasDifference: replicas?.underWay != nil)
   }
 
-  /// Those of a state with this many replicas; nil where all ranks trained synchronously.
+  /// Returns the tensors of a checkpoint with `count` replicas; nil if all ranks trained synchronously. `hasDifference`
+  /// is whether it contains an exchange in flight between the replicas.
   func tensors(ofReplicas count: Int?, hasDifference: Bool) -> [StateTensor<Scalar>] {
     let weights = network.parameters.map {
       $0.shard != nil || exchange.memory.answersForWeights
@@ -25,20 +26,20 @@ extension Trainer {
       ?? weights + inner
   }
 
-  /// Resumes from a state of a checkpoint, on any number of ranks, under any plan. Collective.
+  /// Resumes from a checkpoint, on any number of ranks and with any plan. Collective.
   ///
-  /// If the state has more or fewer replicas, replicas take the weights of those that it has, in turn.
+  /// If the checkpoint has a different number n of replicas, replica i takes the weights of its replica i modulo n.
   ///
   /// - Parameters:
-  ///   - state: Where the training stands (``Checkpoint/readState(over:)``).
-  ///   - checkpoint: The state's vectors.
-  /// - Throws: ``AgreedError`` if the checkpoint is damaged, of a different network or optimizer, or if replicas cannot
-  ///   resume their rounds from there; ``MPIError``.
+  ///   - state: The training state apart from its tensors (``Checkpoint/readState(over:)``).
+  ///   - checkpoint: The checkpoint, from which the tensors are read.
+  /// - Throws: ``AgreedError`` if the checkpoint is damaged, is of a different network or optimizer, or was written in
+  ///   the middle of a round that these replicas cannot resume; ``MPIError``.
   public func resume(_ state: TrainingState, from checkpoint: Checkpoint) throws {
     try resume(state) { try checkpoint.read(into: $0, over: world) }
   }
 
-  /// Same as ``resume(_:from:)``, with what reads vectors of the state.
+  /// Same as ``resume(_:from:)``, with a function that reads the tensors of the checkpoint.
   func resume(_ state: TrainingState, _ read: ([StateTensor<Scalar>]) throws -> Void) throws {
     try replicas?.arrive()
     if let kept = state.replicas { try world.agreeing { try replicas?.check(kept) } }
@@ -48,11 +49,11 @@ extension Trainer {
     (nextStep, updates) = (state.randomStep, state.steps)
   }
 
-  /// The checksum of all weights, of replicas the global ones, after making sure that ranks that hold the same have
-  /// the same bits. Collective.
+  /// Returns the checksum of all weights (the global weights, if replicas do not synchronize in every step); throws
+  /// unless all ranks that hold the same weights have the same bits. Collective.
   ///
-  /// - Returns: The same on all ranks; it depends on how many ranks the weights are sharded over.
-  /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming those that differ.
+  /// - Returns: The same on all ranks; it depends on the number of ranks that the weights are sharded over.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming the ranks that differ.
   package func checksum() throws -> UInt64 {
     try withGlobalWeights {
       let sum = try replicaChecksum()
@@ -83,8 +84,8 @@ extension Trainer {
     return sums.withUnsafeBytes { WeightChecksum.of($0) }
   }
 
-  /// Every parameter of the whole network, of replicas the global weights, in the order of the forward pass.
-  /// Collective; allocates memory for all weights.
+  /// Returns every parameter of the whole network, in the order of the forward pass; the global weights, if replicas do
+  /// not synchronize in every step. Collective; allocates memory for all weights.
   ///
   /// - Returns: Names, values and gradients, the same on all ranks.
   /// - Throws: ``MPIError``.
@@ -99,7 +100,7 @@ extension Trainer {
     }
   }
 
-  /// The sum of the squares of the whole gradient, each element counted once. Collective, after
+  /// Returns the sum of the squares of the whole gradient, each element counted once. Collective; call it after
   /// ``computeGradient(parts:_:)``.
   ///
   /// - Returns: The same on all ranks.
@@ -108,7 +109,8 @@ extension Trainer {
 }
 
 extension Network {
-  /// Tells networks apart whose parameters, each taken whole, or seeds are different.
+  /// A hash of the names and whole (unsharded) shapes of the parameters, the input shape and the seed, by which ranks
+  /// compare their networks.
   var wholeFingerprint: UInt64 {
     let text =
       parameters.map { "\($0.name) \($0.wholeShape)" }.joined(separator: "\n")

@@ -2,13 +2,14 @@ internal import AllReduceMPI
 public import AllReduceNN
 
 extension Trainer {
-  /// Takes a step: forward, backward, combine, update. Collective.
+  /// Takes a step: forward pass, backward pass, exchange of gradients, update. Collective.
   ///
   /// - Parameters:
   ///   - batch: This rank's ``share`` of a global batch; it may be empty.
   ///   - learningRate: The learning rate.
-  /// - Returns: The totals over all ranks; where replicas do not meet in every step, over those of this one
-  ///   (`total(_:)`). Where the loss is not finite, or with clipping the gradient is not, no weight has changed, and
+  /// - Returns: The totals over all ranks or, if replicas do not synchronize in every step, over the ranks of this
+  ///   replica (`total(_:)` sums them over the replicas). If the loss is not finite, or clipping finds a gradient that
+  ///   is not, no weight has changed (if weights are updated after each turn, those updated before stay so), and
   ///   ``skippedSteps`` is one more.
   /// - Throws: The errors of the loss and the layers; ``MPIError``.
   public func step(_ batch: Batch<Scalar>, learningRate: Double) throws -> BatchScore {
@@ -17,29 +18,30 @@ extension Trainer {
     }
   }
 
-  /// Same as ``step(_:learningRate:)``, with any inputs and targets.
+  /// Same as ``step(_:learningRate:)``, with inputs and targets as separate arguments.
   ///
   /// - Parameters:
-  ///   - inputs: `[batch, ...]`; may have no rows.
-  ///   - targets: One for each input.
-  ///   - examples: The data set's numbers of the examples, for dropout masks; empty to count from 0.
+  ///   - inputs: The inputs, `[batch, ...]`; the batch may be empty.
+  ///   - targets: One target for each input.
+  ///   - examples: The numbers of the examples in the data set, for dropout masks; empty to count from 0.
   ///   - learningRate: The learning rate.
-  /// - Returns: As ``step(_:learningRate:)``.
-  /// - Throws: As ``step(_:learningRate:)``.
+  /// - Returns: The same as ``step(_:learningRate:)``.
+  /// - Throws: The same as ``step(_:learningRate:)``.
   public func step(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, examples: [Int] = [], learningRate: Double
   ) throws -> BatchScore {
     try step(parts: 1, learningRate: learningRate) { _ in (inputs, targets, examples) }
   }
 
-  /// Same as ``step(_:learningRate:)``, of a batch in parts, whose gradients are added up before they are exchanged.
+  /// Same as ``step(_:learningRate:)``, for a batch in several parts, whose gradients are added up before they are
+  /// exchanged.
   ///
   /// - Parameters:
-  ///   - parts: The number of parts, equal on all ranks. With virtual shards, the number that this rank has of them.
+  ///   - parts: The number of parts, equal on all ranks. With virtual shards, the number of shards that this rank has.
   ///   - learningRate: The learning rate.
-  ///   - part: Makes a part: its inputs, targets and the examples' numbers.
-  /// - Returns: As ``step(_:learningRate:)``.
-  /// - Throws: As ``step(_:learningRate:)``.
+  ///   - part: Returns a part by its number: its inputs, targets and example numbers.
+  /// - Returns: The same as ``step(_:learningRate:)``.
+  /// - Throws: The same as ``step(_:learningRate:)``.
   package func step(
     parts: Int, learningRate: Double, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
@@ -52,13 +54,13 @@ extension Trainer {
       try replicas.endStep(
         examples: score.examples, seconds: (clock.now - from) / .seconds(1))
     }
-    // What all replicas want is known where they have met.
+    // The wishes of all replicas are known once these have synchronized.
     wish = replicas.takeWish()
     stepSeconds += (clock.now - from) / .seconds(1)
     return score
   }
 
-  /// The step of a replica.
+  /// Takes a step of this replica.
   private func takeStep(
     parts: Int, learningRate: Double, _ part: (Int) throws -> Part
   ) throws -> BatchScore {
@@ -76,18 +78,18 @@ extension Trainer {
     return total
   }
 
-  /// The inputs of a part of a batch, its targets, and the data set's numbers of its examples.
+  /// A part of a batch: its inputs, its targets, and the numbers of its examples in the data set.
   package typealias Part = (inputs: Tensor<Scalar>, targets: Targets<Scalar>, examples: [Int])
 
-  /// Computes the gradient of a global batch, the first half of a step. Collective.
+  /// Computes the gradient of a global batch: the first half of a step. Collective.
   ///
-  /// With the update `replicated` every rank then has the sum over all examples of each gradient that it holds,
-  /// in ``Parameter/gradient``; otherwise it is added up by the update.
+  /// With the update mode `replicated`, ``Parameter/gradient`` on every rank then is the sum over all examples, for
+  /// each parameter that the rank holds. In the other modes the update computes this sum.
   ///
   /// - Parameters:
   ///   - parts: The number of parts of the batch.
-  ///   - part: Makes a part.
-  /// - Returns: The totals over all ranks; what is called next is ``update(learningRate:)``.
+  ///   - part: Returns a part by its number.
+  /// - Returns: The totals over all ranks. Call ``update(learningRate:)`` next.
   /// - Throws: The errors of the loss and the layers; ``MPIError``.
   package func computeGradient(
     parts: Int = 1, _ part: (Int) throws -> Part
@@ -95,10 +97,10 @@ extension Trainer {
     try computeGradient(parts: parts, part, stepping: nil)
   }
 
-  /// Updates the weights with the gradient of the latest batch, the second half of a step. Collective.
+  /// Updates the weights with the gradient of the latest batch: the second half of a step. Collective.
   ///
-  /// - Parameter learningRate: How far to go.
-  /// - Returns: False if a gradient was not finite, which only clipping sees; no weight has changed then.
+  /// - Parameter learningRate: The learning rate.
+  /// - Returns: False if a gradient was not finite, which is checked only with clipping; then no weight has changed.
   /// - Throws: ``MPIError``.
   @discardableResult
   package func update(learningRate: Double) throws -> Bool {
@@ -114,7 +116,8 @@ extension Trainer {
     return isTaken
   }
 
-  /// The optimizer's step for some of the exchanges.
+  /// Takes the optimizer's step for the weights of some gradient exchanges; nil for all. Returns false if a gradient
+  /// was not finite.
   func apply(_ step: OptimizerStep, _ which: Range<Int>? = nil) throws -> Bool {
     let (from, start) = (clock.now, recorder.map { _ in SpanRecorder.now() })
     let isTaken = try tally.counting {
@@ -128,24 +131,24 @@ extension Trainer {
   private func computeGradient(
     parts: Int, _ part: (Int) throws -> Part, stepping: (number: Int, learningRate: Double)?
   ) throws -> BatchScore {
-    precondition(parts >= 1, "a batch has 1 or more parts, not \(parts)")
+    precondition(parts >= 1, "a batch must have 1 or more parts, not \(parts)")
     precondition(
       tree.map { $0.shards == parts } ?? true,
-      "a batch has a part for each of \(tree?.shards ?? 0) shards, not \(parts)")
+      "a batch must have \(tree?.shards ?? 0) parts, one for each virtual shard, not \(parts)")
     return try timingPasses {
       var own = BatchScore()
       for number in 0..<parts {
         let isLast = number == parts - 1
         let part = try part(number)
         try begin(part, accumulates: number > 0 && tree == nil)
-        // A gradient may be written in place of weights' only where it is that of all ranks and parts.
+        // The update may run within the backward pass only if the gradient is complete: that of all parts and ranks.
         let step = parts == 1 ? stepping : nil
         if let turns {
           own += try runTurns(part, turns, before: own, endsStep: isLast)
         } else {
           own += try runAtOnce(part, before: own, endsStep: isLast, stepping: step)
         }
-        // Not the totals in front: they are those of all shards.
+        // Leaves out the totals in front, which are those of all shards.
         tree?.add(
           number,
           UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
@@ -163,7 +166,7 @@ extension Trainer {
     let gradient = outputGradient.tensor(outputs.shape)
     let own = try evaluate(outputs, targets(of: part), gradient)
     if let start { spans?.endForward(from: start) }
-    // Where the forward pass was not the network's.
+    // For a forward pass that did not wait for the new weights.
     try exchange.finish()
     if row == nil { batch.enter(isOwn: true, network.pass) }
     if endsStep { beginExchange(before, own, stepping: stepping) }
@@ -173,13 +176,13 @@ extension Trainer {
     return own
   }
 
-  /// Lets gradients be exchanged as the next backward pass finishes them.
+  /// Starts the exchange of gradients: each is exchanged when the next backward pass has completed it.
   private func beginExchange(
     _ before: BatchScore, _ own: BatchScore, stepping: (number: Int, learningRate: Double)?
   ) {
     var total = before
     total += own
-    // The scale of the step is known before the totals are, if these are this rank's.
+    // If the totals are this rank's alone, the scale of the step is known already.
     let isKnown =
       (lossIsOwn ? grid.world.size : grid.data.size) == 1 && clipping == nil && total.loss.isFinite
     let step = stepping.flatMap {
@@ -191,18 +194,19 @@ extension Trainer {
     exchange.begin(counted(total), stepping: step, listens: tree == nil)
   }
 
-  /// The part of this rank's totals that counts in the sum over ranks.
+  /// Returns what this rank adds to the sum of totals over ranks: nothing, if another rank of its model group adds the
+  /// same totals.
   func counted(_ own: BatchScore) -> BatchScore {
     let isCountedByOthers = !lossIsOwn && totalsAreOfAllRanks && grid.modelIndex > 0
     return isCountedByOthers ? BatchScore() : own
   }
 
-  /// Whether the exchange that takes the totals along adds up over all ranks.
+  /// Whether the exchange that carries the totals sums over all ranks.
   private var totalsAreOfAllRanks: Bool {
     exchange.exchanges[0].groups.sum.size == grid.world.size
   }
 
-  /// Ends the exchanges of gradients that are still under way, and gives the totals over all ranks.
+  /// Waits for the exchanges of gradients that are in flight, and returns the totals over all ranks.
   private func finishExchange(_ own: BatchScore, _ which: Range<Int>?) throws -> BatchScore {
     wish = ownWish
     if let which, which.isEmpty {
@@ -217,22 +221,22 @@ extension Trainer {
       return total
     }
     if !totalsAreOfAllRanks { try agreeInModelGroup() }
-    // One group's need not be rounded.
+    // With a single group, its own totals are not rounded to the scalar type.
     return grid.data.size == 1 ? own : total
   }
 
-  /// Where the ranks of a model group know their totals without a message, wishes need one: of 4 bytes, and only where
-  /// a run has wishes.
+  /// Sums the wishes (``StepWish``) of the ranks of a model group, which know their totals without a message. Sends 4
+  /// bytes, and only if the run has wishes.
   private func agreeInModelGroup() throws {
     guard hasWishes, grid.model.size > 1 else { return }
     wish.sum = Int(try grid.model.allReduce(Int32(wish.sum), .sum))
   }
 
-  /// Runs passes, and counts their seconds and what they move.
+  /// Runs passes, waits for their exchanges of gradients, and counts their seconds and traffic.
   ///
   /// - Parameters:
-  ///   - which: The exchanges of gradients that end afterwards; nil for all.
-  ///   - body: Runs them, and returns this rank's totals.
+  ///   - which: The exchanges of gradients to wait for; nil for all.
+  ///   - body: Runs the passes, and returns this rank's totals.
   /// - Returns: The totals over all ranks.
   /// - Throws: The errors of `body`; ``MPIError``.
   func timingPasses(
@@ -254,7 +258,7 @@ extension Trainer {
 }
 
 extension Communicator {
-  /// Adds up what ranks found. Collective; counts are exact.
+  /// Returns the sum of the ranks' scores. Collective; counts are exact.
   func sum(_ own: BatchScore) throws -> BatchScore {
     var none = StepWish.none
     var total = try sum(own, &none)
@@ -262,7 +266,7 @@ extension Communicator {
     return total
   }
 
-  /// Same as ``sum(_:)``, with what ranks want at the end of a step, in the same numbers.
+  /// Same as ``sum(_:)``, and replaces `wish` with the sum of the ranks' wishes, in the same all-reduce.
   func sum(_ own: BatchScore, _ wish: inout StepWish) throws -> BatchScore {
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { numbers in
       numbers[0] = Double(own.examples)

@@ -2,19 +2,22 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension Trainer {
-  /// The exchange that runs in turns; nil if none does.
+  /// The exchange that gathers the model group's examples in turns, one part of them per turn; nil if the plan has
+  /// no turns.
   var turns: TurnExchange<Scalar>? {
     row.flatMap { row in row.cut.flatMap { row.items[$0].turns } }
   }
 
-  /// The elements of memory that it has for examples and their gradients.
+  /// The number of elements in the buffers for examples that are gathered in turns, and for their gradients; 0 if none
+  /// are.
   package var turnCapacity: Int { turns?.capacity ?? 0 }
 
-  /// The exchanges of parameters of the layers after the conversion.
+  /// The indices of the gradient exchanges of the layers after the conversion between layouts.
   private var back: Range<Int> { front.upperBound..<exchange.exchanges.count }
 
-  /// Computes a batch's gradient in turns: the layers before the conversion on this rank's own examples, those after it
-  /// on some of the group's at a time.
+  /// Computes a batch's gradient in turns. The layers before the conversion between layouts run on this rank's own
+  /// examples. The layers after it run once per turn, on the part of the model group's examples that is gathered in
+  /// this turn.
   func runTurns(
     _ part: Part, _ turns: TurnExchange<Scalar>, before: BatchScore, endsStep: Bool,
     afterTurn: ((BatchScore) throws -> Void)? = nil
@@ -68,7 +71,8 @@ extension Trainer {
     return own
   }
 
-  /// A step in which the weights of the layers after the conversion are updated after each turn.
+  /// Takes a step that updates the layers after the conversion between layouts once per turn. In each turn, one part of
+  /// the model group's examples is gathered.
   func stepByTurns(_ part: Part, number: Int, learningRate: Double) throws -> BatchScore {
     guard let turns else { return BatchScore() }
     let count = grid.model.size
@@ -80,14 +84,15 @@ extension Trainer {
         afterTurn: { [self] score in
           turn += 1
           guard score.examples > 0 else { return }
-          // A turn has fewer examples than a step by a factor; so must its rate be (Krizhevsky, 2014).
+          // A turn has 1/`count` of a step's examples, so its learning rate is divided by `count` too (Krizhevsky,
+          // 2014).
           let step = OptimizerStep(
             number: (number - 1) * count + turn, learningRate: learningRate / Double(count),
             gradientScale: score.gradientScale)
           isFinite = try isFinite && score.loss.isFinite && apply(step, back)
         })
     }
-    // The examples of a step in front of the conversion are those of all groups and turns.
+    // The layers before the conversion are updated once, with the examples of all groups and turns.
     if isFinite, total.loss.isFinite, !front.isEmpty {
       isFinite = try apply(
         OptimizerStep(
@@ -97,7 +102,7 @@ extension Trainer {
     return total
   }
 
-  /// Zeros the gradients of some exchanges.
+  /// Sets the gradients of some exchanges to zero.
   func clearGradients(_ which: Range<Int>) {
     for exchange in exchange.exchanges[which] {
       for range in exchange.reduction.ranges {

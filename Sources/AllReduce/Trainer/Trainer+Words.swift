@@ -1,12 +1,12 @@
 internal import AllReduceNN
 
-/// Descriptions of a trainer that ranks compare and states keep.
+/// Descriptions of a trainer that ranks compare and checkpoints contain.
 extension Trainer {
-  /// A description of the update rule and its settings, different for different methods: a state says by which
-  /// method it came about.
+  /// A description of the update rule, the clipping and the loss, with their settings. It differs for different
+  /// methods, and is stored in checkpoints.
   var method: String { method(of: rule) }
 
-  /// Same as ``method``, with another rule.
+  /// Returns the same description as ``method``, with another update rule.
   func method(of rule: any UpdateRule) -> String { Trainer.method(rule, loss, clipping) }
 
   static func method(
@@ -23,7 +23,7 @@ extension Trainer {
     return words
   }
 
-  /// The layers, and their children.
+  /// Returns a description of a layer and, recursively, of its children.
   static func outline(of layer: any Layer<Scalar>) -> String {
     let children = layer.children.map { "\($0.name) \(outline(of: $0.layer))" }
     return children.isEmpty

@@ -1,11 +1,12 @@
 public import AllReduceMPI
 public import AllReduceNN
 
-/// Trains a network on many ranks as a ``Plan`` says, and computes what one rank would with the whole batch.
+/// Trains a network on many ranks according to a ``Plan``; the result is what one rank would compute with the whole
+/// batch.
 ///
-/// The trainer owns the network's memory and the optimizer's state. A step takes this rank's share of a
-/// global batch (``share``), computes the gradient of the sum of losses, combines it with those of the other ranks,
-/// and updates the weights with the mean over all examples; a rank may have no example.
+/// The trainer owns the network's memory and the optimizer's state. A step takes this rank's share of a global batch
+/// (``share``), computes the gradient of the sum of losses, combines it with the gradients of the other ranks, and
+/// updates the weights with the mean gradient over all examples. A rank's share may be empty.
 ///
 /// ```swift
 /// let network = Sequential<Float>(Flatten(), Dense(64, 128), ReLU(), Dense(128, 10))
@@ -25,33 +26,35 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// All ranks.
   package let world: Communicator
   /// The grid of this rank's replica: which ranks hold shards of one copy of the weights, and which hold different
-  /// examples. The replica is all ranks where replicas meet in every step.
+  /// examples. If replicas synchronize in every step, the replica is all ranks.
   package let grid: Grid
-  /// How gradients become new weights that all ranks hold.
+  /// Which ranks sum the gradients, and which update which weights.
   package let update: UpdateMode
-  /// The number of shards that a global batch is cut into so that weights do not depend on the number of ranks; nil
-  /// where they may.
+  /// The number of shards that a global batch is cut into so that the weights do not depend on the number of ranks; nil
+  /// for no such shards.
   package let virtualShards: Int?
   /// Clips gradients to a global norm; nil for no clipping.
   package var clipping: GradientClipping?
-  /// The number of the next step, from 0; dropout masks depend on it. Set with the state of a checkpoint.
+  /// The number of the next step, from 0, on which dropout masks depend. Restored from a checkpoint.
   public var nextStep: UInt64 = 0
-  /// The updates so far; means of optimizers depend on it. Set with the state of a checkpoint.
+  /// The number of updates so far, on which the optimizers' running averages depend. Restored from a checkpoint.
   public var updates = 0
-  /// The steps whose loss or gradient was not finite: they changed no weight.
+  /// The number of steps that changed no weight, because their loss or gradient was not finite.
   public internal(set) var skippedSteps = 0
-  /// Seconds of forward and backward passes so far, exchange left out.
+  /// The seconds of forward and backward passes so far, without the exchanges.
   package internal(set) var computeSeconds = 0.0
-  /// Seconds of updates after passes so far.
+  /// The seconds of updates so far, except those that ran within passes.
   package internal(set) var updateSeconds = 0.0
-  /// Seconds of steps, meetings of replicas included; counted where these do not meet in every step.
+  /// The seconds of steps so far, including exchanges between replicas; counted only if replicas do not synchronize in
+  /// every step.
   var stepSeconds = 0.0
-  /// What this rank wants at the end of the next step; and what all ranks do, after it. Where replicas meet every few
-  /// steps, what all do is known at the end of a meeting.
+  /// This rank's wish for the end of the next step (to write a checkpoint, or to stop too), and after the step the sum
+  /// of all ranks' wishes. If replicas synchronize every few steps, the sum over all of them is known only after they
+  /// have done so.
   var (ownWish, wish) = (StepWish.none, StepWish.none)
-  /// Whether ranks agree about wishes where that takes a message of its own.
+  /// Whether ranks sum their wishes even if this needs a message of its own.
   var hasWishes = false
-  /// Records when passes, layers and exchanges began and ended; nil for no recording.
+  /// Records when passes, layers and exchanges begin and end; nil for no recording.
   public var recorder: SpanRecorder? {
     didSet {
       network.pass.recorder = recorder
@@ -64,31 +67,32 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
 
   let loss: any Loss<Scalar>
   let rule: any UpdateRule
-  /// The loss of outputs whose features are sharded, if they are.
+  /// The loss for outputs whose features are sharded; nil if they are not.
   let shardedLoss: ShardedSoftmaxCrossEntropy<Scalar>?
-  /// The layout that the loss is computed in: batchSharded, replicated or featureSharded.
+  /// The layout of the outputs in which the loss is computed: `batchSharded`, `replicated` or `featureSharded`.
   let lossLayout: Layout
   let inputLayout: Layout
-  /// The layers of the whole network, for people.
+  /// A readable summary of the layers of the whole network.
   let layers: String
-  /// The root, where the plan does not run the user's own.
+  /// The root layer that the plan runs instead of the user's; nil if the plan runs the user's own.
   let row: PlannedRow<Scalar>?
-  /// The exchanges between the layers, by layer.
+  /// The exchanges between the layers, each with the name of its layer.
   let between: [(layer: String, exchange: LayerExchange)]
   let batch: GroupBatch
   let exchange: NetworkExchange<Scalar>
-  /// The exchanges of parameters that all ranks hold and have different examples for.
+  /// The indices of the gradient exchanges of parameters that all ranks hold, and for which all ranks have different
+  /// examples.
   let front: Range<Int>
   let tree: GradientTree<Scalar>?
-  /// Where replicas meet; nil where they do in every step.
+  /// Synchronizes replicas every few steps; nil if they synchronize in every step.
   let replicas: ReplicaExchange<Scalar>?
   let ranks: ReplicaRanks
-  /// Counts what steps move other than what exchanges count themselves.
+  /// Counts the traffic of steps, except what the exchanges count themselves.
   let tally = TrafficTally()
   var totals = BatchScore()
-  /// The largest number of examples in a rank's batch so far.
+  /// The largest number of examples in a batch, or part of a batch, of this rank so far.
   var largestBatch = 0
-  /// The largest number of examples in a turn so far.
+  /// The largest number of examples in a turn so far. In each turn, one part of a model group's examples is gathered.
   package internal(set) var largestTurn = 0
   var spans: PassSpans?
   var outputGradient = Scratch<Scalar>()
@@ -96,24 +100,25 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   var targetExchange: ConversionExchange<Scalar>?
   let clock = ContinuousClock()
 
-  /// Prepares to train a network. Collective.
+  /// Creates a trainer: places the network's layers on the ranks, and allocates weights and gradients. Collective.
   ///
   /// - Parameters:
-  ///   - root: The network's layers, whole and without memory. Layers that the plan shards are replaced.
+  ///   - root: The network's layers, whole and not yet bound to memory. Layers that the plan shards are replaced.
   ///   - input: The shape of one example's input.
   ///   - plan: The plan, which says how layers are placed and weights are updated.
   ///   - world: All ranks.
   ///   - optimizer: The update rule.
-  ///   - loss: The loss to minimise. Softmax cross-entropy can be computed of outputs whose features are sharded;
-  ///     for other losses these are gathered.
+  ///   - loss: The loss to minimise. Softmax cross-entropy can be computed from outputs whose features are sharded; for
+  ///     other losses the outputs are gathered.
   ///   - clipping: Clips gradients to a global norm; nil for no clipping.
-  ///   - algorithm: How gradients travel.
-  ///   - virtualShards: Cuts every global batch into this many shards, whose gradients are added up along one
-  ///     binary tree: the weights then have the same bits on any number of ranks that divides it. A power of two; only
-  ///     for plans in which every layer is placed by data, on one host or with the update `replicated`.
+  ///   - algorithm: The algorithm by which gradients are summed over the ranks.
+  ///   - virtualShards: The number of shards that every global batch is cut into, whose gradients are added up along
+  ///     one binary tree: the weights then have the same bits on any number of ranks that divides it. A power of two;
+  ///     only for plans in which every layer is placed by data, on one host or with the update `replicated`. Nil for
+  ///     none.
   ///   - seed: The seed of initial weights and dropout masks.
-  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out (exit code 64), if ranks have
-  ///   different networks or plans, or one cannot get the memory; ``ShapeError``; ``MPIError``.
+  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out (exit code 64), if ranks have different
+  ///   networks or plans, or if a rank cannot allocate the memory; ``ShapeError``; ``MPIError``.
   public init(
     _ root: any Layer<Scalar>, input: Shape, plan: Plan = .dataParallel, over world: Communicator,
     optimizer: any UpdateRule, loss: any Loss<Scalar>, clipping: GradientClipping? = nil,
@@ -166,14 +171,14 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension Trainer {
-  /// The share of a global batch that this rank passes to a step: its index, and the number of shares. Where the first
+  /// The share of a global batch that this rank passes to a step: its index, and the number of shares. If the first
   /// layers need the examples of a whole model group, all ranks of a group pass the same share.
   public var share: (index: Int, count: Int) {
     let group = inputLayout == .batchSharded ? grid.world : grid.data
     return (ranks.index * group.size + group.rank, ranks.count * group.size)
   }
 
-  /// The learned numbers, each counted once, however many ranks hold it.
+  /// The number of parameters of the whole network, each counted once, even if several ranks hold it.
   package var parameterCount: Int {
     network.parameters.reduce(0) { $0 + $1.wholeShape.count }
   }
@@ -183,9 +188,9 @@ extension Trainer {
   /// - Throws: ``MPIError``.
   public func finish() throws { try tally.counting { try exchange.finish() } }
 
-  /// The optimizers of this rank's pieces of the weights, ascending, with their state.
+  /// The optimizers of the ranges of weights that this rank updates, ascending, with their state.
   package var optimizers: [Optimizer<Scalar>] { exchange.updates }
 
-  /// Whether the loss is computed on this rank's own examples, not on the model group's.
+  /// Whether the loss is computed on this rank's own examples, rather than on those of its model group.
   var lossIsOwn: Bool { lossLayout == .batchSharded }
 }

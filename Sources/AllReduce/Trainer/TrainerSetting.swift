@@ -1,27 +1,28 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// How a trainer carries out a plan on its ranks: which ranks update, how gradients travel, and which ranges of the
-/// memory have which groups of ranks.
+/// How a trainer carries out a plan: which ranks update which weights, how gradients are exchanged, and which group of
+/// ranks exchanges each range of the memory.
 struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
   let resolved: ResolvedPlan<Scalar>
-  /// The plan, with what was left to choose.
+  /// The plan, including the choices that it left open.
   let plan: Plan
   let update: UpdateMode
   let transport: GradientTransport
 
-  /// Works out a plan for a network, chooses what it leaves open, and refuses what cannot be. Collective.
+  /// Resolves a plan for a network, chooses what the plan leaves open, and refuses what cannot be carried out.
+  /// Collective.
   ///
   /// - Parameters:
   ///   - plan: The plan.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
-  ///   - ranks: All ranks, by replicas.
-  ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
-  ///   - usesNorms: Whether the trainer clips, or its rule uses norms.
-  ///   - algorithm: How gradients travel.
-  ///   - virtualShards: As in ``Trainer``'s initializer.
-  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out, or ranks have other ones.
+  ///   - ranks: All ranks, divided into replicas.
+  ///   - lossTakesShards: Whether the loss can be computed from outputs whose features are sharded.
+  ///   - usesNorms: Whether the trainer clips gradients, or its update rule uses norms.
+  ///   - algorithm: The algorithm by which gradients are summed over the ranks.
+  ///   - virtualShards: The same as in ``Trainer``'s initializer.
+  /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out, or if ranks have different plans.
   init(
     _ plan: Plan, for root: any Layer<Scalar>, input: Shape, _ ranks: ReplicaRanks,
     lossTakesShards: Bool, usesNorms: Bool, algorithm: ReductionAlgorithm, virtualShards: Int?
@@ -57,7 +58,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
         "Virtual shards give the same weights at any number of ranks; replicas that meet every few steps "
           + "do not: choose one of both.")
     }
-    // On one host nothing is sent that could be made smaller: it is for what replicas exchange.
+    // On one host no message is sent that compression could make smaller; only exchanges between replicas are
+    // compressed.
     let isOneHost = hosts == 1
     let isLocal = !plan.meeting.isEveryStep && isOneHost
     let compression: any GradientCompression = isLocal ? .none : plan.compression
@@ -112,20 +114,20 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       bucketBytes: plan.bucketBytes)
   }
 
-  /// How the differences of replicas travel.
+  /// How the replicas' weight changes are exchanged.
   var differences: GradientTransport {
     GradientTransport(
       algorithm: transport.algorithm, compression: plan.compression, bucketBytes: plan.bucketBytes)
   }
 
-  /// Makes sure that all hosts have the memory for gradients, weights and the optimizer's state, which
-  /// is allocated at the first touch. Collective.
+  /// Throws unless all hosts have enough memory for gradients, weights and the optimizer's state; the system provides
+  /// this memory only at the first touch. Collective.
   func requireMemory(
     for layout: ParameterLayout<Scalar>, _ optimizer: any UpdateRule, over world: Communicator
   ) throws {
     let one = layout.count * MemoryLayout<Scalar>.stride
-    // The least that every mode needs: a host's ranks may have one copy of the weights, and the optimizer's state
-    // may be sharded over all ranks.
+    // The minimum over the modes: a host's ranks may share one copy of the weights, and the optimizer's state may be
+    // sharded over all ranks.
     let weights = update == .shared ? one / world.hostRanks.count : one
     let remembered = optimizer.vectorCount * one
     try world.requireMemory(
@@ -133,8 +135,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       for: "the training of \(layout.count) numbers")
   }
 
-  /// The ranges of the memory by their groups of ranks, in order; those of parameters that all ranks hold and have
-  /// different examples for come first.
+  /// Returns the ranges of the memory with their groups of ranks, in order. The parameters that all ranks hold, and for
+  /// which all ranks have different examples, come first.
   func parts(
     _ layout: ParameterLayout<Scalar>, _ grid: Grid,
     _ group: (Parameter<Scalar>) -> ParameterGroups.Kind
@@ -153,7 +155,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
 }
 
 extension Layer {
-  /// Whether this layer or one below it computes with statistics of the batch.
+  /// Whether this layer, or a layer below it, computes statistics of the batch.
   fileprivate var hasBatchStatistics: Bool {
     self is BatchNorm<Scalar> || children.contains { $0.layer.hasBatchStatistics }
   }

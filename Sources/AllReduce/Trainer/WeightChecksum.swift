@@ -1,11 +1,11 @@
 package import AllReduceNN
 
-/// A checksum of 64 bits over the bits of a network's weights.
+/// A 64-bit checksum of the bits of a network's weights.
 ///
-/// Equal bits give equal checksums; one changed bit gives another (each word goes through steps that
-/// can be undone). Not meant to withstand deliberate forgery. Costs one pass over the weights.
+/// Equal bits give equal checksums, and a single changed bit always gives a different one, since every operation on a
+/// word is invertible. It is not meant to detect deliberate forgery. Cost: one pass over the weights.
 package enum WeightChecksum {
-  /// The checksum of a network's parameters: their values, without the room between them.
+  /// Returns the checksum of the values of a network's parameters, without the padding between them.
   package static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {
     var sum = Running()
     for parameter in network.layout.parameters {
@@ -14,22 +14,23 @@ package enum WeightChecksum {
     return sum.value
   }
 
-  /// The checksum of bytes.
+  /// Returns the checksum of bytes.
   package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var sum = Running()
     sum.add(bytes)
     return sum.value
   }
 
-  /// Sixteen digits.
+  /// Returns a checksum as sixteen hexadecimal digits.
   package static func text(_ checksum: UInt64) -> String {
     let digits = String(checksum, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  /// A checksum of bytes that come one after the other, all but the last ones a multiple of 64.
+  /// A checksum of consecutive bytes that are added piece by piece. Every piece but the last must be a multiple of 64
+  /// bytes for the result to be that of the whole.
   ///
-  /// Eight sums that take turns, so that the processor need not wait for a multiplication.
+  /// It has eight independent lanes, so that the processor need not wait for one multiplication before the next.
   struct Running {
     private var lanes = SIMD8<UInt64>(repeating: 0x9E37_79B9_7F4A_7C15)
 

@@ -1,10 +1,10 @@
 package import AllReduceNN
 
 extension Dataset {
-  /// A text that distinguishes data sets: "1437 examples of [8, 8, 1] in 10 classes, checksum 0123456789abcdef".
+  /// A description that tells data sets apart: "1437 examples of [8, 8, 1] in 10 classes, checksum 0123456789abcdef".
   ///
-  /// The checksum is of 256 examples at equal distances, the first and the last among them, or of all where
-  /// there are fewer: it costs a few milliseconds, whatever the size.
+  /// The checksum covers 256 evenly spaced examples, including the first and the last, or all examples if there are
+  /// fewer. It takes a few milliseconds for a data set of any size.
   package var digest: String {
     var checksum: UInt64 = 0
     let sampled = min(count, 256)

@@ -9,38 +9,38 @@ internal import AllReduceNN
 
 /// A file of scalars that TensorBoard reads.
 ///
-/// Records in the form of TensorFlow's TFRecord files: a length, its checksum, an `Event` message of protocol buffers,
-/// and the checksum of that; checksums are CRC-32C, masked.
+/// The file has the format of TensorFlow's TFRecord files: each record is a length, the length's checksum, an `Event`
+/// message in protocol buffer encoding, and the message's checksum. Checksums are masked CRC-32C.
 package final class EventFile {
   private let file: OutputFile
   private var bytes: [UInt8] = []
 
-  /// Begins a file in a folder, which is made if it is not there.
+  /// Creates an event file in a folder, and the folder itself if it does not exist.
   ///
   /// - Parameters:
   ///   - folder: The folder for `tensorboard --logdir`.
-  ///   - step: The step that a run resumes at: TensorBoard then drops what earlier files have of later steps.
-  /// - Throws: ``TrainingError`` if it cannot be written.
+  ///   - step: The step after which the run resumes: TensorBoard drops later steps of earlier files. 0 for a new run.
+  /// - Throws: ``TrainingError`` if the file cannot be created; ``OutputError`` if it cannot be written.
   package init(folder: String, afterStep step: Int) throws {
     let now = secondsSince1970()
     let path = "\(folder)/events.out.tfevents.\(Int(now)).\(Int(now * 1e6) % 1_000_000).allreduce"
     do {
-      // If it exists already, or cannot be made, opening the file shows it.
+      // An error of mkdir is ignored: if the folder does not exist, opening the file fails.
       mkdir(folder, 0o777)
       file = try OutputFile(path: path)
     } catch {
       throw TrainingError.settings(
         "TensorBoard's file \(path) cannot be written: found \(error.found); \(error.advice).")
     }
-    // file_version, as the first event must have it.
+    // The first event must contain file_version.
     add(step: 0, field(3, Array("brain.Event:2".utf8)))
-    // session_log of status START: purges the steps after it.
+    // A session_log with status START: TensorBoard discards earlier events from this step on.
     if step > 0 { add(step: step + 1, field(7, varint(1 << 3) + varint(1))) }
     try flush()
     try file.publish()
   }
 
-  /// Adds a value.
+  /// Adds a scalar to the buffer, and writes the buffer to the file once it exceeds 16 KiB.
   ///
   /// - Throws: ``OutputError``.
   package func add(_ tag: String, _ value: Double, step: Int) throws {
@@ -50,7 +50,7 @@ package final class EventFile {
     if bytes.count > 16384 { try flush() }
   }
 
-  /// Writes what has gathered.
+  /// Writes the buffered events to the file.
   ///
   /// - Throws: ``OutputError``.
   func flush() throws {
@@ -58,7 +58,7 @@ package final class EventFile {
     bytes.removeAll(keepingCapacity: true)
   }
 
-  /// Writes what has gathered, and brings it to the disk.
+  /// Writes the buffered events, syncs the file to the disk and closes it.
   ///
   /// - Throws: ``OutputError``.
   package func finish() throws {
@@ -66,7 +66,7 @@ package final class EventFile {
     try file.finish()
   }
 
-  /// Gathers an event: the time, the step, and what it says.
+  /// Appends an event to the buffer: the time, the step, and the encoded field `content`.
   private func add(step: Int, _ content: [UInt8]) {
     let now = withUnsafeBytes(of: secondsSince1970().bitPattern.littleEndian, Array.init)
     let event = varint(1 << 3 | 1) + now + varint(2 << 3) + varint(UInt64(step)) + content
@@ -74,12 +74,12 @@ package final class EventFile {
     bytes += length + EventFile.checksum(length) + event + EventFile.checksum(event)
   }
 
-  /// A field that is a text or a message.
+  /// Encodes a field that is a string or a message.
   private func field(_ number: UInt64, _ content: [UInt8]) -> [UInt8] {
     varint(number << 3 | 2) + varint(UInt64(content.count)) + content
   }
 
-  /// Seven bits a byte, the lowest first.
+  /// Encodes an integer in 7 bits per byte, the lowest bits first.
   private func varint(_ value: UInt64) -> [UInt8] {
     var (value, bytes) = (value, [UInt8]())
     while value > 0x7F {
@@ -95,7 +95,7 @@ package final class EventFile {
     return withUnsafeBytes(of: masked.littleEndian, Array.init)
   }
 
-  /// CRC-32C (Castagnoli) of each byte.
+  /// The lookup table of CRC-32C (Castagnoli): the checksum of each byte value.
   private static let table: [UInt32] = (0..<256).map { byte in
     (0..<8).reduce(UInt32(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0x82F6_3B78 : crc >> 1 }
   }

@@ -1,20 +1,22 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Writes a line of JSON for each step and evaluation, on the root, and the same numbers for TensorBoard.
+/// Writes a line of JSON for each step and each evaluation to a log, and the same numbers to a TensorBoard file. Only
+/// the root writes.
 final class MetricsLog {
   private let file: OutputFile?
   private let events: EventFile?
   private var lines = ""
 
-  /// Begins the file.
+  /// Opens the log and the TensorBoard file, on the root.
   ///
   /// - Parameters:
-  ///   - path: The file; nil for none.
-  ///   - tensorBoard: The folder of TensorBoard's events; nil for none.
+  ///   - path: The path of the log; nil for no log.
+  ///   - tensorBoard: The folder for TensorBoard's event file; nil for none.
   ///   - isRoot: Whether this rank writes.
-  ///   - kept: The lines of steps up to this one stay, where a run is resumed.
-  /// - Throws: ``TrainingError`` or ``OutputError`` if it cannot be written.
+  ///   - kept: The step after which the run resumes: the existing log's lines up to this step are kept. 0 for a new
+  ///     log.
+  /// - Throws: ``TrainingError`` or ``OutputError`` if a file cannot be written.
   init(path: String?, tensorBoard: String? = nil, isRoot: Bool, keepingSteps kept: Int = 0) throws {
     events = isRoot ? try tensorBoard.map { try EventFile(folder: $0, afterStep: kept) } : nil
     guard let path, isRoot else {
@@ -30,7 +32,7 @@ final class MetricsLog {
         "The log \(path) cannot be written: found \(error.found); \(error.advice).")
     }
     try opened.write(kept)
-    // Readers follow what is written from here on.
+    // From here on, readers of the log see new lines as they are written.
     try opened.publish()
     file = opened
   }
@@ -39,13 +41,13 @@ final class MetricsLog {
     guard step > 0, let text = try? FileBytes.text(of: path) else { return "" }
     let begin = "{\"step\": "
     return text.split(separator: "\n").filter { line in
-      // A run that was killed may have left half a line.
+      // A run that was killed may have left an incomplete line.
       line.hasPrefix(begin) && line.hasSuffix("}")
         && Int(line.dropFirst(begin.count).prefix { $0 != "," }).map { $0 <= step } ?? false
     }.map { $0 + "\n" }.joined()
   }
 
-  /// Writes the line of a step, or of an evaluation after it; costs nothing without a file.
+  /// Adds the line of a step, or of an evaluation after the step. Does nothing if no file is open.
   ///
   /// - Throws: ``OutputError``.
   func add(
@@ -66,11 +68,11 @@ final class MetricsLog {
         ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: test?.accuracy)),
         ("test_loss", .number(orNull: test?.meanLoss)),
       ]).encodedOnOneLine() + "\n"
-    // A reader wants to see the present, but not at the price of a system call a step.
+    // Lines are buffered, since a system call per step would cost too much; evaluations are written at once.
     if lines.utf8.count > 4096 || test != nil { try flush() }
   }
 
-  /// Writes what has gathered.
+  /// Writes the buffered lines to the log.
   ///
   /// - Throws: ``OutputError``.
   func flush() throws {
@@ -79,7 +81,7 @@ final class MetricsLog {
     lines = ""
   }
 
-  /// Writes what has gathered, and brings it to the disk.
+  /// Writes everything that is buffered, syncs the files to the disk and closes them.
   ///
   /// - Throws: ``OutputError``.
   func finish() throws {

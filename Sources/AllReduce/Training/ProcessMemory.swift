@@ -8,11 +8,11 @@ internal import AllReduceNN
 
 /// The memory that this process uses.
 package enum ProcessMemory {
-  /// The most memory that this process has had in use, in bytes (`getrusage`).
+  /// The peak resident memory of this process, in bytes (`getrusage`).
   package static var peakResidentBytes: Int {
     var usage = rusage()
     #if canImport(Glibc)
-      // In kilobytes.
+      // Linux reports kilobytes.
       getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
       return Int(usage.ru_maxrss) << 10
     #else
@@ -21,8 +21,8 @@ package enum ProcessMemory {
     #endif
   }
 
-  /// The memory that this process has in use now, in bytes, where n processes share a page each 1/n of it
-  /// (proportional set size, `/proc/self/smaps_rollup`); nil where the system does not report it.
+  /// The proportional set size of this process, in bytes (`/proc/self/smaps_rollup`): a page that n processes share
+  /// counts 1/n. Nil where the system does not report it.
   package static var proportionalBytes: Int? {
     guard let text = try? FileBytes.text(of: "/proc/self/smaps_rollup"),
       let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Pss:") }),

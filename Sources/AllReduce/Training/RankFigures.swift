@@ -1,30 +1,32 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// What each rank has sent, and how much memory it uses: a number a rank.
+/// The bytes that each rank has sent, its memory use, and its number of parameters. Each array has one element per
+/// rank.
 package struct RankFigures: Sendable {
-  /// Payload that each sent to other hosts, or as messages on its own.
+  /// The bytes of data that each rank sent as messages to other hosts.
   package let networkBytes: [Int]
-  /// The bytes that each sent so that ranks agree about calls.
+  /// The bytes of messages without data that each rank sent to other hosts, such as those by which ranks agree about a
+  /// call.
   package let agreementBytes: [Int]
-  /// The bytes that each moved from and to memory of other ranks of its host.
+  /// The bytes that each rank exchanged with other ranks of its host, through shared memory or as messages.
   package let memoryBytes: [Int]
-  /// The most memory that each had in use.
+  /// The peak resident memory of each rank's process, in bytes.
   package let peakBytes: [Int]
-  /// The memory in use as proportional set size: of a page that n processes share, each counts 1/n; -1 where the system
-  /// does not report it.
+  /// The proportional set size of each rank's process, in bytes: a page that n processes share counts 1/n. -1 where the
+  /// system does not report it.
   package let proportionalBytes: [Int]
-  /// The learned numbers that each holds.
+  /// The number of parameters that each rank holds.
   package let parameters: [Int]
 
-  /// Gathers them. Collective.
+  /// Gathers the figures of all ranks of a trainer. Collective.
   ///
   /// - Throws: ``MPIError``.
   package init<Scalar: NetworkScalar & ReducibleScalar>(of trainer: Trainer<Scalar>) throws {
     try self.init(trainer.traffic, trainer.network.parameterCount, over: trainer.world)
   }
 
-  /// Gathers those of workers and servers. Collective.
+  /// Gathers the figures of all workers and servers of a training run with parameter servers. Collective.
   ///
   /// - Throws: ``MPIError``.
   package init<Scalar: NetworkScalar & ReducibleScalar>(

@@ -1,39 +1,41 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Where the seconds of a training run went, over all attempts at it: on rank 0.
+/// Counts how the time of a training run was spent, over all attempts at the run, in seconds; on rank 0.
 ///
-/// A file in the folder of the states keeps the sums, so that an attempt knows what the ones before it have lost:
-/// seconds of steps after the last state, and those from the last sign of life to the first new step.
+/// The sums are kept in a file in the checkpoint folder. From this file a new attempt learns how much time the attempt
+/// before it lost: the steps after its last checkpoint, and the time from its last write of the file to the first new
+/// step.
 final class RunLedger {
   private(set) var seconds = WorkProgress.Seconds()
-  /// Failures so far: attempts that neither ended nor were asked to stop.
+  /// The number of attempts so far that failed: they neither ended nor were asked to stop.
   private(set) var failures = 0
-  /// Seconds that a writing of the state holds training up, on average; nil before there was one.
+  /// The mean time for which writing a checkpoint stops training, in seconds; nil before the first checkpoint.
   private(set) var secondsASave: Double?
 
   private let path: String?
-  /// Seconds of steps since the last state: useful ones, and waiting.
+  /// The seconds of steps since the last completed checkpoint: useful ones, and ones spent waiting.
   private var unsaved = (useful: 0.0, waiting: 0.0)
-  /// Those of them that the state has which is being written.
+  /// The part of `unsaved` that the checkpoint being written contains.
   private var copied = (useful: 0.0, waiting: 0.0)
-  /// The seconds that the last writing of a state took while the training continued.
+  /// How long the last checkpoint was written in the background, in seconds; 0 if training waited for it.
   private var secondsOfWriting = 0.0
   private var isNew = true
-  /// The wall clock when this attempt's time begins: at the last sign of life of the one that failed, or now.
+  /// The time at which this attempt's time begins, in seconds since 1970: when the failed attempt before it last wrote
+  /// the file, or when this object was created.
   private var since: Double
   private var nextWrite: ContinuousClock.Instant
-  /// When a state was written last, or the attempt began.
+  /// When the last checkpoint was taken or, before the first one, when this attempt began.
   private(set) var savedAt: ContinuousClock.Instant
   private var saves = 0
 
   private static let period = Duration.seconds(2)
 
-  /// Goes on from what attempts before have left.
+  /// Creates a ledger. If the run resumes, it continues from the sums in the folder's file.
   ///
   /// - Parameters:
-  ///   - folder: The folder of the states; nil to keep nothing.
-  ///   - resumes: Whether this is another attempt; else what is there is forgotten.
+  ///   - folder: The checkpoint folder; nil to write no file.
+  ///   - resumes: Whether this is another attempt at the same run; otherwise an existing file is ignored.
   init(folder: String?, resumes: Bool) {
     path = folder.map { "\($0)/goodput.json" }
     since = secondsSince1970()
@@ -49,7 +51,7 @@ final class RunLedger {
     failures = (try? fields.count("failures")) ?? 0
     if (try? fields.boolean("has_ended")) == true { return }
     failures += 1
-    // Steps after the state are repeated.
+    // Steps after the last checkpoint are repeated.
     let lost = (
       useful: min(number("unsaved_useful_seconds"), seconds.useful),
       waiting: min(number("unsaved_waiting_seconds"), seconds.waiting)
@@ -61,18 +63,18 @@ final class RunLedger {
     if latest > 0, latest < since { since = latest }
   }
 
-  /// A step begins.
+  /// Notes that a step begins. Before the first step, counts the time so far as restarting.
   func beginStep() {
     guard isNew else { return }
     isNew = false
     seconds.restarting += max(0, secondsSince1970() - since)
   }
 
-  /// A step, or an evaluation, has been done.
+  /// Adds the time of a step or an evaluation.
   ///
   /// - Parameters:
-  ///   - all: Its seconds.
-  ///   - waiting: The seconds of these in which this rank waited for other ranks.
+  ///   - all: The duration of the step or evaluation, in seconds.
+  ///   - waiting: The part of this duration for which this rank waited for other ranks, in seconds.
   func add(_ all: Double, waiting: Double = 0) {
     let waiting = max(0, min(waiting, all))
     seconds.waiting += waiting
@@ -81,31 +83,33 @@ final class RunLedger {
     unsaved.waiting += waiting
   }
 
-  /// The state was written, or copied to be written; training stood still for it.
+  /// Adds the seconds for which training stopped to write a checkpoint, or to copy the state for a write in the
+  /// background.
   func addSave(_ all: Double) {
     seconds.saving += all
     secondsASave = ((secondsASave ?? 0) * Double(saves) + all) / Double(saves + 1)
     (saves, savedAt) = (saves + 1, .now)
   }
 
-  /// A state has been taken that has all steps so far; it is not on the disk yet.
+  /// Notes that the next checkpoint contains all steps so far; it is not on the disk yet.
   func didCopy() { copied = unsaved }
 
-  /// That state is on the disk.
+  /// Notes that the checkpoint of the last ``didCopy()`` is on the disk.
   ///
-  /// - Parameter seconds: How long the writing took.
+  /// - Parameter seconds: How long the checkpoint was written in the background; 0 if training waited for it.
   func didSave(in seconds: Double = 0) {
     unsaved.useful -= copied.useful
     unsaved.waiting -= copied.waiting
     (copied, secondsOfWriting) = ((0, 0), seconds)
   }
 
-  /// The seconds from one state to the next.
+  /// The best time from one checkpoint to the next, in seconds; 2 before the first checkpoint.
   ///
-  /// The least is lost by the root of twice the seconds of a writing times the mean time between failures (Young,
-  /// 1974), for which four hours are taken where there was no failure yet. Where states cost little they come sooner,
-  /// since someone waits for the steps that a failure loses: as often as training stands still for at most one
-  /// hundredth of the time, and a state is being written for at most a quarter of it.
+  /// Let w be the mean time for which a checkpoint stops training, and m the mean time between failures, or four hours
+  /// before the first failure. The interval that loses the least time is the square root of 2 * w * m (Young, 1974).
+  /// Where checkpoints are cheap they are more frequent, so that a failure loses fewer steps: training is stopped for
+  /// at most 1/100 of the time, and a checkpoint is being written for at most 1/4 of it. The interval is at least 10 *
+  /// w and 1 second, and at most one hour.
   var bestInterval: Double {
     guard let secondsASave else { return 2 }
     let betweenFailures = failures > 0 ? seconds.total / Double(failures) : 4 * 3600
@@ -114,16 +118,16 @@ final class RunLedger {
     return min(max(min(leastLost, cheap), 10 * secondsASave, 1), 3600)
   }
 
-  /// Writes what is known, now and then.
+  /// Writes the sums to the file, at most every two seconds.
   func keepNowAndThen(_ now: ContinuousClock.Instant) {
     guard now >= nextWrite else { return }
     nextWrite = now + RunLedger.period
     keep()
   }
 
-  /// Writes what is known; where that cannot be, an attempt after a failure counts less than was lost.
+  /// Writes the sums to the file. If this fails, the attempt after a failure counts less time as lost than really was.
   ///
-  /// - Parameter hasEnded: Whether no failure is to be counted if nothing comes after.
+  /// - Parameter hasEnded: Whether the run has ended or was stopped, so that the next attempt does not count a failure.
   func keep(hasEnded: Bool = false) {
     guard let path else { return }
     let text = JSONValue.object(
@@ -138,7 +142,7 @@ final class RunLedger {
     try? file.finish()
   }
 
-  /// The sums as members of a JSON object.
+  /// Returns the sums as members of a JSON object.
   static func members(_ seconds: WorkProgress.Seconds) -> [(String, JSONValue)] {
     [
       ("useful_seconds", .number(seconds.useful)), ("repeated_seconds", .number(seconds.repeated)),
@@ -149,7 +153,7 @@ final class RunLedger {
 }
 
 extension WorkProgress.Seconds {
-  /// A JSON object, as in reports.
+  /// The sums and the goodput as a JSON object, as in reports.
   package var json: JSONValue {
     .object(RunLedger.members(self) + [("goodput", .number(orNull: goodput))])
   }

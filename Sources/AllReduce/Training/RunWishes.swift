@@ -6,26 +6,27 @@ internal import CKernels
   import Darwin
 #endif
 
-/// Requests to this rank during a run: by a signal to its process, or, at rank 0, by a file in
-/// the folder of the states.
+/// Listens for requests to write a checkpoint or to stop: signals to this rank's process or, on rank 0, files in the
+/// checkpoint folder.
 ///
-/// SIGTERM and SIGUSR1 ask for a state and the end; a second one ends the process. So does a file `stop`; a file `save`
-/// asks for a state alone. Files are removed when they are read, whatever is in them. A process has one at a time.
+/// SIGTERM and SIGUSR1 ask for a checkpoint and the end of the run; a second signal ends the process. A file `stop`
+/// also asks for a checkpoint and the end, a file `save` for a checkpoint only. A file is removed as soon as it is
+/// seen, whatever its content. A process has at most one `RunWishes` at a time.
 final class RunWishes {
   private let folder: String?
-  /// Whether a state is due, on rank 0.
+  /// Returns whether this rank wants a checkpoint by itself; true only on rank 0.
   private let isDue: (ContinuousClock.Instant) -> Bool
   private var files = StepWish.none
   private var nextLook: ContinuousClock.Instant
 
-  /// Seconds between two looks at the folder: a step need not pay for one.
+  /// The time between two checks for files: not every step needs to pay for one.
   private static let period = Duration.milliseconds(200)
 
-  /// Begins to listen.
+  /// Starts to listen for signals and files.
   ///
   /// - Parameters:
-  ///   - folder: Where rank 0 looks for files; nil for no files.
-  ///   - isDue: Whether this rank wants a state for a reason of its own.
+  ///   - folder: The folder in which rank 0 looks for files; nil to look for none.
+  ///   - isDue: Returns whether this rank wants a checkpoint without having been asked for one.
   init(folder: String?, isDue: @escaping (ContinuousClock.Instant) -> Bool = { _ in false }) {
     (self.folder, self.isDue, nextLook) = (folder, isDue, .now)
     ck_catch_signals()
@@ -33,7 +34,7 @@ final class RunWishes {
 
   deinit { ck_release_signals() }
 
-  /// This rank's wish at the end of a step. A load, and now and then a check of two file names.
+  /// Returns this rank's wish at the end of a step. Costs one load and, every 200 ms, a check for two files.
   func now(_ now: ContinuousClock.Instant) -> StepWish {
     if let folder, now >= nextLook {
       nextLook = now + RunWishes.period
@@ -44,12 +45,12 @@ final class RunWishes {
     return files == .none && isDue(now) ? .save : files
   }
 
-  /// The state has been written.
+  /// Notes that a checkpoint was taken: a request by a file `save` has been met.
   func didSave() {
     if files == .save { files = .none }
   }
 
-  /// Removes a file, and returns whether it existed. Anything that is not a file stays.
+  /// Removes a file, and returns whether it existed. Anything that is not a regular file stays.
   private static func take(_ path: String) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }

@@ -1,12 +1,12 @@
-/// How long steps took. The first ones do not count: in them memory is touched for the first time.
+/// Measures the duration of steps. The first steps are not counted, since they touch memory for the first time.
 package struct StepTimes: Sendable {
-  /// How many steps do not count.
+  /// The number of first steps that are not counted.
   package static let warmUp = 5
 
   private var seconds: [Double] = []
   private var examples = 0
-  /// The seconds of those that count. Ranks that rarely wait for each other differ in it, and a job takes as long as its
-  /// slowest rank.
+  /// The duration of all counted steps, in seconds. It differs between ranks that rarely wait for each other; a job
+  /// takes as long as its slowest rank.
   var total = 0.0
   private var seen = 0
 
@@ -18,10 +18,10 @@ package struct StepTimes: Sendable {
     total += step
   }
 
-  /// Examples of all ranks a second; nil before any step counts.
+  /// The number of examples per second, over all ranks; nil before the first counted step.
   package var examplesPerSecond: Double? { total > 0 ? Double(examples) / total : nil }
 
-  /// The median of a step's seconds; nil before any step counts.
+  /// The median duration of a counted step, in seconds; nil before the first one.
   package var median: Double? {
     guard !seconds.isEmpty else { return nil }
     let sorted = seconds.sorted()

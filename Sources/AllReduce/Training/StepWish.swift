@@ -1,49 +1,50 @@
 internal import AllReduceNN
 
-/// The wishes of ranks at the end of a step, as a number that is added up over them.
+/// What a rank asks for at the end of a step (a checkpoint, or a checkpoint and the end of the run), encoded as a
+/// number that is summed over the ranks.
 ///
-/// It is in the cache line of a step's totals, which travels anyway: agreeing costs no message. Up to 4,095 ranks
-/// may have the same wish; the sum is exact in a `Float`.
+/// The number is in the same cache line as a step's totals, which ranks exchange anyway, so it needs no message of its
+/// own. Up to 4,095 ranks may have the same wish; the sum is exact in a `Float`.
 struct StepWish: Equatable, Sendable {
-  /// The sum of the ranks' wishes.
+  /// The encoded wish or, after the exchange, the sum of the ranks' wishes.
   var sum: Int
 
   /// No wish.
   static let none = StepWish(sum: 0)
-  /// The state is to be written.
+  /// The wish to write a checkpoint.
   static let save = StepWish(sum: 1)
-  /// The state is to be written, and the run to end.
+  /// The wish to write a checkpoint and end the run.
   static let stop = StepWish(sum: 1 << 12)
 
-  /// The factor of a wish where it shares a `Double` with the right answers of a step: larger than their number, so
-  /// that both are exact.
+  /// The factor of the wishes where they are summed in one `Double` with a step's number of correct answers. It is
+  /// larger than that number, so both sums are exact.
   static let unit = 1 << 28
 
-  /// Whether a rank wants the state to be written.
+  /// Whether a rank wants a checkpoint.
   var saves: Bool { sum > 0 }
   /// Whether a rank wants the run to end.
   var stops: Bool { sum >= StepWish.stop.sum }
 
-  /// The wish as one rank's, for a rank that knows the sum of several.
+  /// The sum of several ranks' wishes, encoded as the wish of one rank.
   var asOne: StepWish { stops ? .stop : saves ? .save : .none }
 
-  /// The combined wish of both.
+  /// Returns the sum of two wishes.
   static func + (a: StepWish, b: StepWish) -> StepWish { StepWish(sum: a.sum + b.sum) }
 }
 
-/// In the place after a step's totals.
+/// The place of a wish in the exchange: the element after a step's totals.
 extension StepWish {
   private static var place: Int { BatchScore.totalsCount - 1 }
 
-  /// Writes this rank's wish, to be added up over the ranks.
+  /// Writes this rank's wish after the totals, to be summed over the ranks.
   func write<Scalar: BinaryFloatingPoint>(to totals: UnsafeMutableBufferPointer<Scalar>) {
     totals[StepWish.place] = Scalar(sum)
   }
 
-  /// Reads the sum.
+  /// Reads the sum of the ranks' wishes from the element after the totals.
   init<Scalar: BinaryFloatingPoint>(totals: UnsafeMutableBufferPointer<Scalar>) {
     let found = totals[StepWish.place]
-    // More than a sum of wishes is none.
+    // NaN, or a number that cannot be a sum of wishes, counts as no wish.
     self.init(sum: found >= 0 && found < Scalar(1 << 25) ? Int(found) : 0)
   }
 }

@@ -1,24 +1,24 @@
 internal import AllReduceMPI
 
-/// A rank that is slowed down, to try what that does to the others.
+/// A rank that is slowed down on purpose, to test the effect on the other ranks.
 ///
-/// After each step it sleeps `factor` - 1 times as long as it has computed.
+/// After each step the rank sleeps for (`factor` - 1) times as long as it has computed.
 package struct Straggler: Hashable, Sendable {
-  /// The rank of all ranks.
+  /// The rank that is slowed down.
   package var rank: Int
-  /// How many times longer it takes than it would; 1 or more.
+  /// The factor by which the rank's computing time is extended; 1 or more.
   package var factor: Double
 
-  /// Names a rank and how slow it is.
+  /// Creates a straggler from its rank and its factor.
   ///
   /// - Precondition: The factor is 1 or more.
   package init(rank: Int, factor: Double) {
     precondition(
-      factor >= 1 && factor.isFinite, "a straggler takes 1 or more times as long, not \(factor)")
+      factor >= 1 && factor.isFinite, "the factor of a straggler must be 1 or more, not \(factor)")
     (self.rank, self.factor) = (rank, factor)
   }
 
-  /// Sleeps, on the rank that is meant, after it has computed for so long.
+  /// Sleeps if `rank` is the straggler, which has computed for `seconds`.
   package func sleep(rank: Int, afterSeconds seconds: Double) {
     if rank == self.rank, seconds > 0 { sleepThread(seconds: (factor - 1) * seconds) }
   }

@@ -1,7 +1,7 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The steps of a run, and the evaluations and states between them.
+/// The steps of a run, and the evaluations and checkpoints between them.
 extension Training {
   func runEpoch(_ epoch: Int, _ state: inout TrainingState, _ run: inout Run) throws {
     let last = run.course.stepsPerEpoch
@@ -25,7 +25,7 @@ extension Training {
       }
     }
     try requireFinite(epoch, last - 1, over: trainer.world)
-    // The last round may be shorter than others.
+    // Replicas synchronize at the end of the run, even if their last round is shorter than the others.
     if epoch + 1 == run.course.epochs { try trainer.meet() }
     trainLoss.append(try trainer.total(total).meanLoss)
     checksum = try trainer.checksum()
@@ -38,7 +38,7 @@ extension Training {
     if trainer.wish.stops, !ends { try stop(run) }
   }
 
-  /// The state is written: the run ends here.
+  /// Ends the run, whose checkpoint has been written.
   private func stop(_ run: Run) throws {
     isStopped = true
     checksum = try trainer.checksum()
@@ -48,7 +48,7 @@ extension Training {
     )
   }
 
-  /// Shows how far the run is, and keeps where its seconds went.
+  /// Shows the progress of the run, and writes its ledger at most every two seconds; on the root.
   private func show(_ total: BatchScore, _ run: Run) {
     guard trainer.world.isRoot, let ledger = run.records.ledger else { return }
     run.records.look(of: Scalar.self)
@@ -79,7 +79,7 @@ extension Training {
     if trainer.skippedSteps == skipped {
       skippedInARow = 0
     } else {
-      // The same on all ranks, since it comes of the loss of all.
+      // All ranks of the replica are here, since they have the same total loss.
       try requireFinite(epoch, step, over: trainer.grid.world)
       skippedInARow += 1
       guard skipsNonFinite, skippedInARow < 100 else {
@@ -90,7 +90,7 @@ extension Training {
       progress?(
         "warning: The loss of step \(steps + 1) is not a finite number: this step's update is skipped."
       )
-      // It counts, so that a run that is resumed counts alike.
+      // A skipped step counts as an update too, so that a resumed run counts in the same way.
       trainer.updates += 1
       score = BatchScore()
     }
@@ -119,7 +119,7 @@ extension Training {
     return score
   }
 
-  /// Counts a step, and says after some how well it was predicted.
+  /// Adds the time of a step and, after ``PredictionCheck/steps`` steps, reports how well it was predicted.
   private func compareWithPrediction(_ seconds: Double) {
     guard let prediction else { return }
     let done = steps - firstStep
@@ -137,14 +137,16 @@ extension Training {
     }
   }
 
-  /// Makes sure that no update gave weights that are NaN or infinite. Collective. A step notes it at no cost, and the
-  /// next one finds its loss to be so; it is asked for before weights are kept or evaluated, too.
+  /// Throws if an update gave weights that are NaN or infinite. Collective.
+  ///
+  /// Updates note such weights at no cost. They are looked for here after a step whose loss is not finite, at the end
+  /// of an epoch, and before a checkpoint.
   ///
   /// - Parameters:
   ///   - epoch: The epoch of the latest step, from 0.
-  ///   - step: The latest one of the epoch, from 0.
+  ///   - step: The latest step of the epoch, from 0.
   ///   - world: All ranks that train together.
-  /// - Throws: ``AgreedError`` of a ``TrainingError`` that names the parameter and the rank.
+  /// - Throws: ``AgreedError`` with a ``TrainingError`` that names the parameter and the rank.
   private func requireFinite(_ epoch: Int, _ step: Int, over world: Communicator) throws {
     try world.agreeing {
       guard let parameter = trainer.notFinite else { return }
@@ -192,7 +194,7 @@ extension Training {
     var state = state
     (state.steps, state.randomStep) = (steps, trainer.nextStep)
     (state.trainLoss, state.testAccuracy, state.testLoss) = (trainLoss, testAccuracy, testLoss)
-    // A run that resumes finds the lines of all steps up to the state's.
+    // A resumed run keeps the log's lines of all steps up to the checkpoint.
     try run.log.flush()
     try trainer.finish()
     state.replicas = try trainer.keepReplicas(epochScore: state.epochScore)

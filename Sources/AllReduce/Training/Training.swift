@@ -1,10 +1,10 @@
 public import AllReduceMPI
 public import AllReduceNN
 
-/// Trains a network for some epochs: the loop around a ``Trainer``'s steps.
+/// Trains a network for a number of epochs: the loop around a ``Trainer``'s steps.
 ///
-/// It makes each rank's batches, sets the learning rate, evaluates after every epoch on the test examples, and writes
-/// what it is asked to: a log, a state to resume from, a timeline.
+/// It makes each rank's batches, sets the learning rate, and evaluates the test examples after every epoch. If asked
+/// to, it writes a log, checkpoints to resume from, and a timeline.
 ///
 /// ```swift
 /// let training = Training(trainer, data, globalBatchSize: 60)
@@ -23,93 +23,96 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
-  /// The learning rate over the steps. A run that is resumed keeps the schedule that it had.
+  /// The learning rate as a function of the step. A resumed run keeps the schedule of its checkpoint.
   public var schedule: LearningRateSchedule = .constant(0.05)
   /// Gradient accumulation: the number of micro-batches that each rank splits its batch into. Gradients are exchanged
-  /// once, after the last.
+  /// once, after the last micro-batch.
   public var accumulation = 1
-  /// The largest number of steps of an epoch; nil for all.
+  /// The maximum number of steps per epoch; nil for all.
   public var stepsPerEpoch: Int?
-  /// Also evaluates whenever the number of steps is a multiple of this; nil for only at the end of epochs.
+  /// Also evaluates within an epoch, whenever the number of steps is a multiple of this; nil to evaluate only at the
+  /// end of each epoch.
   public var evaluatesEverySteps: Int?
-  /// Ends the run when the test accuracy no longer grows, or where targets are numbers the test loss no longer falls.
+  /// Ends the run when the test accuracy (or the test loss, if the targets are numbers) has stopped improving; nil to
+  /// run all epochs.
   public var earlyStopping: EarlyStopping?
-  /// Where the state is kept, and whether to resume from it.
+  /// Where and how often checkpoints are written, and whether to resume from one; nil for no checkpoints.
   public var checkpoints: Checkpoints?
-  /// A rank that is slowed down; nil for none.
+  /// A rank that is slowed down on purpose; nil for none.
   package var straggler: Straggler?
-  /// Compares what ranks hold in common, bit for bit, whenever this many steps are done (``Trainer/checkCopies()``);
-  /// nil for at the end of epochs alone.
+  /// The number of steps between bitwise comparisons of the ranks' copies of the same weights
+  /// (``Trainer/checkCopies()``); nil to compare them only at the end of each epoch.
   package var checksCopiesEvery: Int?
-  /// Skips the update of a step whose loss is NaN or infinite, instead of ending the run; a hundred of them in a row
-  /// end it.
+  /// Whether a step whose loss is NaN or infinite is skipped, without an update, instead of ending the run. A hundred
+  /// such steps in a row end the run.
   package var skipsNonFinite = false
-  /// Called with the state that a run is resumed from, before any of it is used; throws to refuse it.
-  /// What the state and this run both have, such as the seed, is compared in any case.
+  /// Called with the training state that a run resumes from, before any of it is used; throws to refuse it. Settings
+  /// that are stored in the checkpoint, such as the seed, are compared in any case.
   package var checkResumed: ((TrainingState) throws -> Void)?
-  /// The layers as the programs' option `--layers` describes them; the state keeps the description, so that other
-  /// programs can construct the network.
+  /// The layers in the form of the programs' option `--layers`. It is stored in checkpoints, so that other programs can
+  /// construct the network.
   package var layerWords: String?
-  /// A file with a line of JSON for each step (`docs/schemas.md`).
+  /// The path of a log with a line of JSON for each step (`docs/schemas.md`); nil for no log.
   public var log: String?
-  /// A folder for a file of scalars that TensorBoard reads.
+  /// The folder for a file of scalars that TensorBoard reads; nil for none.
   package var tensorBoard: String?
-  /// A file for a timeline of all ranks (``TraceFile``).
+  /// The path for a timeline of all ranks (``TraceFile``); nil for none.
   public var trace: String?
-  /// The predicted time of a step: after ``PredictionCheck/steps`` steps it is compared with the measured one. Nil for
-  /// no comparison.
+  /// The predicted time of a step, which is compared with the measured time after ``PredictionCheck/steps`` steps; nil
+  /// for no comparison.
   package var prediction: StepPrediction?
   /// Called after each step.
   package var afterStep: (() throws -> Void)?
-  /// Called with a line of progress every few seconds, on rank 0.
+  /// Called with a line of progress every few seconds, on rank 0, and with warnings and notes, on every rank.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
   }
-  /// Where lines of progress go.
+  /// The functions that receive lines of progress.
   package var writers = ProgressWriters()
 
   // MARK: Results
 
-  /// The mean loss of each epoch.
+  /// The mean training loss of each epoch.
   public internal(set) var trainLoss: [Double] = []
   /// The accuracy on the test examples after each epoch.
   public internal(set) var testAccuracy: [Double] = []
-  /// Whether the run has written its state and ended before its last step, as a signal to one of its processes or a
-  /// file `stop` in the folder of its states asked: resume it.
+  /// Whether the run stopped before its last step, after writing a checkpoint to resume from. It does so if one of its
+  /// processes gets a signal, or if a file `stop` is put into the checkpoint folder.
   public internal(set) var isStopped = false
   /// The mean loss on the test examples after each epoch.
   public internal(set) var testLoss: [Double] = []
-  /// Steps done, by earlier runs too.
+  /// The number of steps done, including those of earlier runs that this one resumes.
   package internal(set) var steps = 0
-  /// The steps of earlier runs.
+  /// The number of steps done by earlier runs.
   package internal(set) var firstStep = 0
-  /// How long steps took.
+  /// The durations of this run's steps.
   package internal(set) var times = StepTimes()
-  /// Where the seconds of all attempts at this training went, on rank 0.
+  /// How the time of all attempts at this run was spent, in seconds; on rank 0.
   package internal(set) var secondsSpent = WorkProgress.Seconds()
   /// The checksum of the weights, equal on all ranks (``Trainer/checksum()``).
   package internal(set) var checksum: UInt64 = 0
-  /// The examples of all ranks a step.
+  /// The number of examples per step, over all ranks.
   package internal(set) var globalBatchSize: Int
 
-  /// Below this mean cosine between what replicas learned, a note advises to meet more often: the mean of two is then
-  /// little longer than it would be at right angles, by chance.
+  /// The mean cosine between two replicas' weight changes below which a note advises to synchronize replicas more
+  /// often. The mean of two such changes is hardly longer than that of two unrelated, orthogonal ones.
   private static var leastCosine: Double { 0.1 }
 
   var skippedInARow = 0
-  /// The seconds of passes and of updates when the steps that are compared began.
+  /// Where the comparison with the prediction begins: the number of steps before it, the seconds of steps since then,
+  /// and the trainer's seconds of passes and of updates before it.
   var comparesFrom: (steps: Int, seconds: Double, compute: Double, update: Double)?
   private let asksForBatch: Bool
   private let seed: UInt64
   let clock = ContinuousClock()
 
-  /// Joins a trainer and data. Nothing is read yet.
+  /// Creates a training loop from a trainer and data. Nothing is read yet.
   ///
   /// - Parameters:
   ///   - trainer: The trainer that takes the steps.
   ///   - data: The training and the test examples, of the shape of the trainer's input.
-  ///   - globalBatchSize: The examples of all ranks in a step.
+  ///   - globalBatchSize: The number of examples per step, over all ranks.
   ///   - seed: The seed of the order of the examples.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, globalBatchSize: Int, seed: UInt64 = 1
@@ -120,8 +123,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     asksForBatch = true
   }
 
-  /// Same as ``init(_:_:globalBatchSize:seed:)``, with a batch that grows with the ranks: `batchSize` examples of each
-  /// rank in a step. A run that is resumed keeps the global batch that it had.
+  /// Same as ``init(_:_:globalBatchSize:seed:)``, with `batchSize` examples per rank and step, so that the global batch
+  /// grows with the number of ranks. A resumed run keeps the global batch size of its checkpoint.
   public init(
     _ trainer: Trainer<Scalar>, _ data: TrainingData, batchSize: Int = 64, seed: UInt64 = 1
   ) {
@@ -130,17 +133,17 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     asksForBatch = false
   }
 
-  /// The steps of a number of epochs, for a schedule over all of them.
+  /// Returns the number of steps in `epochs` epochs, for a learning rate schedule over all of them.
   package func stepCount(epochs: Int) -> Int {
     let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
     return min(stepsPerEpoch ?? all, all) * epochs
   }
 
-  /// Runs all epochs, or those that are left of a run that is resumed. Collective.
+  /// Runs all epochs or, if the run is resumed, the remaining ones. Collective.
   ///
-  /// - Parameter epochs: Passes over the data.
-  /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; the
-  ///   errors of ``Trainer/step(_:learningRate:)``.
+  /// - Parameter epochs: The number of passes over the data, including those of earlier runs.
+  /// - Throws: ``AgreedError`` with a `TrainingError`, or if a file cannot be read or written; the errors of
+  ///   ``Trainer/step(_:learningRate:)``.
   public func run(epochs: Int) throws {
     let world = trainer.world
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
@@ -160,7 +163,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     (state.layers, state.layerWords) = (trainer.layers, layerWords ?? state.layerWords)
     state.plan = trainer.plan.json
     state.examples = data.keptFormat ?? state.examples
-    // The log of the run is touched only now, after all checks of the state.
+    // An existing log is changed only now, after all checks of the checkpoint.
     let log = try world.agreeing {
       try MetricsLog(
         path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep)
@@ -194,16 +197,17 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
 
-  /// The state of a run.
+  /// The objects and settings of one call of ``run(epochs:)``.
   struct Run {
     let course: TrainingCourse
     let records: TrainingRecords
     let log: MetricsLog
-    /// One a shard that this rank computes one after the other.
+    /// One loader for each shard of the batch that this rank computes, one after the other; only one without virtual
+    /// shards.
     let input: [BatchLoader<Scalar>]
     var progress: Progress
     let start: ContinuousClock.Instant
-    /// Nil where no state is kept.
+    /// The requests to save or stop; nil if no checkpoints are written.
     let wishes: RunWishes?
   }
 
@@ -248,7 +252,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       BatchLoader(
         data.training, course.partSampler, rank: share.index * shards + $0,
         of: share.count * shards,
-        // The disk is waited for while the step before is computed.
+        // Reads from the disk while the previous step is computed.
         prefetches: data.training is MappedDataset)
     }
   }

@@ -1,34 +1,34 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// How many examples a step has, and how many steps there are: the same on all ranks.
+/// The number of examples per step and of steps per epoch; the same on all ranks.
 struct TrainingCourse {
-  /// Examples of all ranks a step.
+  /// The number of examples per step, over all ranks.
   let globalBatchSize: Int
-  /// Parts of a step whose gradients are added up before they are exchanged.
+  /// The number of micro-batches per step, whose gradients are accumulated before they are exchanged.
   let parts: Int
   /// The assignment of examples to micro-batches: a batch of this sampler is one micro-batch of a step.
   let partSampler: EpochSampler
   /// The assignment of examples to steps.
   let sampler: EpochSampler
-  /// Steps an epoch.
+  /// The number of steps per epoch.
   let stepsPerEpoch: Int
   let epochs: Int
 
-  /// All steps.
+  /// The number of steps in all epochs.
   var steps: Int { stepsPerEpoch * epochs }
 
-  /// Plans a training run.
+  /// Works out the steps of a training run.
   ///
   /// - Parameters:
   ///   - data: The training examples.
-  ///   - globalBatchSize: Examples of all ranks a step.
-  ///   - words: The beginning of the message that refuses the number.
-  ///   - parts: The number of micro-batches of a step.
-  ///   - most: The largest number of steps of an epoch; nil for all.
-  ///   - epochs: Passes over the data.
-  ///   - seed: The seed of the order of examples.
-  /// - Throws: ``TrainingError`` if that cannot be.
+  ///   - globalBatchSize: The number of examples per step, over all ranks.
+  ///   - words: The beginning of the error message if the batch is larger than the data.
+  ///   - parts: The number of micro-batches per step.
+  ///   - most: The maximum number of steps per epoch; nil for all.
+  ///   - epochs: The number of passes over the data.
+  ///   - seed: The seed of the order of the examples.
+  /// - Throws: ``TrainingError`` if the batch is larger than the data, or cannot be cut into equal micro-batches.
   init(
     _ data: any Dataset, globalBatchSize: Int, _ words: String, parts: Int, most: Int?, epochs: Int,
     seed: UInt64
@@ -52,7 +52,8 @@ struct TrainingCourse {
     self.epochs = epochs
   }
 
-  /// Makes sure that a run resumes from a state with the same examples and the same method.
+  /// Throws unless the run has the batch size, seed, number of examples and update method of the run that wrote the
+  /// state.
   func check(_ state: TrainingState, _ data: any Dataset, method: String) throws {
     let kept = state.sampler
     try TrainingState.require(globalBatchSize, kept.globalBatchSize, "The global batch size is")
@@ -61,14 +62,16 @@ struct TrainingCourse {
     try TrainingState.require(method, state.optimizer, "The update is")
   }
 
-  /// The part sampler's batches that make a step; fewer than ``parts`` where an epoch ends.
+  /// Returns the batches of ``partSampler`` that make up a step; the last step of an epoch may have fewer than
+  /// ``parts``.
   func batches(ofStep step: Int) -> Range<Int> {
     step * parts..<min((step + 1) * parts, partSampler.stepsPerEpoch)
   }
 }
 
 extension TrainingState {
-  /// Makes sure that examples are read as in the run that the state is of; where either does not say how, nothing.
+  /// Throws unless examples are read in the same way as in the run that wrote the checkpoint. Does nothing if either
+  /// format is not known.
   static func requireEqual(
     _ now: ExampleFormat?, _ before: ExampleFormat?, _ name: String
   ) throws {
@@ -82,9 +85,9 @@ extension TrainingState {
     )
   }
 
-  /// Makes sure that a run that resumes from a state has the settings of the state's own run.
+  /// Throws unless a run that resumes has the same value of a setting as the run that wrote the checkpoint.
   ///
-  /// - Throws: ``TrainingError`` that names both.
+  /// - Throws: ``TrainingError`` that names both values.
   package static func require<Value: Equatable>(
     _ now: Value, _ before: Value, _ words: String
   ) throws {

@@ -1,17 +1,17 @@
 internal import AllReduceMPI
 
-/// Why a training run cannot begin or continue. The same on all ranks.
+/// Why a training run cannot begin or continue; the same on all ranks.
 package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
-  /// The settings do not fit each other, the data, or the state to resume from.
+  /// The settings do not fit each other, the data, or the checkpoint to resume from.
   case settings(String)
-  /// The loss or the gradient of a step is NaN or infinite, or a step gave a parameter such weights, on a rank. Epoch
-  /// and step count from 1.
+  /// The loss or the gradient of a step is NaN or infinite, or the update gave `parameter` such weights on `rank`.
+  /// `epoch` and `step` count from 1.
   case diverged(
     epoch: Int, step: Int, learningRate: Double, parameter: String? = nil, rank: Int? = nil)
-  /// A tensor of a state that was to be written has NaN or infinite elements.
+  /// A tensor that was to be written to a checkpoint has elements that are NaN or infinite.
   case notFinite(tensor: String)
 
-  /// 64, wrong usage, or 65.
+  /// 64 (wrong usage) for settings; otherwise 65 (bad data).
   package var exitCode: Int32 {
     switch self {
     case .settings: 64
@@ -19,7 +19,7 @@ package enum TrainingError: ExitCoded, CustomStringConvertible, Equatable {
     }
   }
 
-  /// A sentence that says what is wrong, and advice.
+  /// A message that says what is wrong and what to do.
   package var description: String {
     switch self {
     case .settings(let text): text

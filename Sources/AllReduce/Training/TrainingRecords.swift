@@ -1,33 +1,33 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// What a training run writes in addition to its results: its state, from which another run resumes, and a timeline.
+/// Writes a training run's checkpoints, from which another run can resume, and its timeline.
 final class TrainingRecords {
-  /// The state that the training resumes from; nil if it begins.
+  /// The training state that the run resumes from; nil for a new run.
   let resumed: TrainingState?
-  /// The recorder of spans; nil without a timeline.
+  /// The recorder of the timeline's spans; nil without a timeline.
   let recorder: SpanRecorder?
 
   private let checkpoint: Checkpoint?
   private let reader: CheckpointReader?
-  /// On rank 0, until the training ends.
+  /// The lock on the checkpoint folder; on rank 0, until the training ends.
   private let lock: CheckpointLock?
   private let every: Int?
   private let isAutomatic: Bool
-  /// Whether the best state is kept too.
+  /// Whether the best checkpoint is kept in addition to the newest ones.
   let keepsBest: Bool
   private let trace: TraceFile?
-  /// On rank 0: where the seconds go.
+  /// Counts how the time of the run is spent; on rank 0.
   let ledger: RunLedger?
-  /// On rank 0, a ``StateCopy``, once there was one.
+  /// The ``StateCopy`` from which checkpoints are written in the background; on rank 0, once it has been allocated.
   private var copy: AnyObject?
-  /// Gets a sentence, on rank 0.
+  /// Called with messages for the user, on rank 0.
   private let note: (String) -> Void
   private let clock = ContinuousClock()
 
-  /// Reads the state to resume from, and checks that everything can be written. Collective.
+  /// Reads the training state to resume from, and checks that checkpoints and the timeline can be written. Collective.
   ///
-  /// - Throws: ``AgreedError`` if not.
+  /// - Throws: ``AgreedError`` if a file cannot be read or written.
   init(
     _ checkpoints: Checkpoints?, trace path: String?, over world: Communicator,
     note: @escaping (String) -> Void
@@ -55,11 +55,11 @@ final class TrainingRecords {
     recorder = trace.map { _ in SpanRecorder() }
   }
 
-  /// Takes the folder for this job alone.
+  /// Locks the checkpoint folder for this job; creates the folder for a new run.
   private static func open(
     _ checkpoint: Checkpoint, resumes: Bool, host: String
   ) throws -> CheckpointLock {
-    // A folder that is named by mistake is not made.
+    // A folder that was named by mistake must not be created.
     if resumes, !checkpoint.exists { throw CheckpointReader.missing(checkpoint) }
     try checkpoint.makeFolder()
     let lock = try CheckpointLock(folder: checkpoint.directory, host: host)
@@ -72,24 +72,24 @@ final class TrainingRecords {
     return lock
   }
 
-  /// Whether the state is to be written after a step.
+  /// Returns whether a checkpoint is to be written after a step.
   func isDue(afterSteps steps: Int, endsEpoch: Bool, endsRun: Bool) -> Bool {
     guard checkpoint != nil else { return false }
     return endsRun || every.map { steps % $0 == 0 } ?? (endsEpoch && !isAutomatic)
   }
 
-  /// Whether enough time has passed since the last state for another to be worth its cost; on rank 0, which sends it to
-  /// the others.
+  /// Returns whether enough time has passed since the last checkpoint for another to be worth its cost. True only on
+  /// rank 0; the other ranks learn of it through its ``StepWish``.
   func isWorthSaving(_ now: ContinuousClock.Instant) -> Bool {
     guard isAutomatic, let ledger else { return false }
     return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval
   }
 
-  /// Lets a trainer resume from the state, if there is one. Collective.
+  /// Restores a trainer from the checkpoint, if the run resumes from one. Collective.
   ///
   /// - Parameter trainer: The trainer that resumes.
-  /// - Returns: Remarks on the state's file for the user, on rank 0.
-  /// - Throws: ``AgreedError`` if the state belongs to a different network; then nothing has changed.
+  /// - Returns: Remarks on the checkpoint's file for the user, on rank 0.
+  /// - Throws: ``AgreedError`` if the checkpoint belongs to a different network; the trainer is then unchanged.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
     _ trainer: Trainer<Scalar>
   ) throws -> [String] {
@@ -98,13 +98,13 @@ final class TrainingRecords {
     return reader.notes
   }
 
-  /// Gives ranks the vectors of the state, if there is one. Collective.
+  /// Reads the checkpoint's values into tensors, if the run resumes from a checkpoint. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: The part of the vectors that this rank holds.
-  ///   - layers: The network's layers.
-  /// - Returns: As ``restore(_:)``.
-  /// - Throws: As ``restore(_:)``.
+  ///   - tensors: The tensors to fill: the part of each that this rank holds.
+  ///   - layers: The network's layers, which must be those of the checkpoint.
+  /// - Returns: The same as ``restore(_:)``.
+  /// - Throws: The same as ``restore(_:)``.
   func restore<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: @autoclosure () -> [StateTensor<Scalar>], layers: String
   ) throws -> [String] {
@@ -121,17 +121,18 @@ final class TrainingRecords {
         try TrainingState.require(layers, kept, "The network is")
       }
     }
-    // Else the next writing would keep it in the place of the state that was used.
+    // Otherwise the next write would keep the damaged file in place of the checkpoint that was read.
     for path in reader.damaged { checkpoint?.putAside(path) }
   }
 
   // MARK: Writing
 
-  /// Takes the memory for copies of the state, if several states are to be written. Local.
+  /// Allocates the copy from which checkpoints are written in the background, on rank 0, if the run may write several.
+  /// Not collective.
   ///
   /// - Parameters:
-  ///   - tensors: Those of the state.
-  ///   - epochs: How many are left.
+  ///   - tensors: The tensors of the training state.
+  ///   - epochs: The number of epochs left.
   func prepareCopy<Scalar: NetworkScalar>(
     of tensors: @autoclosure () -> [StateTensor<Scalar>], epochs: Int
   ) {
@@ -141,26 +142,27 @@ final class TrainingRecords {
     copy = made
   }
 
-  /// How a state is written.
+  /// How a checkpoint is written.
   private enum Way: Int {
-    /// By a thread, from a copy.
+    /// By a thread, from a copy of the state.
     case inBackground = 1
-    /// Training waits, since there is no memory for a copy.
+    /// At once, while training waits, since there is no memory for a copy.
     case atOnce
   }
 
-  /// Writes the state: as the newest, as the best so far, or as both. Collective.
+  /// Writes a checkpoint: as the newest, as the best so far, or as both. Collective.
   ///
-  /// Training stands still for a copy alone, where there is memory for one, and for the end of the writing before. What
-  /// goes wrong with the file is a warning then: the states before stand, and the training goes on.
+  /// If there is memory for a copy of the state, training waits only for the previous write to complete and for the
+  /// copy; a thread writes the file. Except for the last checkpoint, an error of the file is only a warning: the
+  /// checkpoints before stay, and training continues.
   ///
   /// - Parameters:
-  ///   - tensors: The tensors, or parts of them, that each rank holds.
-  ///   - state: Where the training stands.
-  ///   - use: Whether it is the newest state, the best, or both.
+  ///   - tensors: The tensors of the training state: the part of each that this rank holds.
+  ///   - state: The training state apart from its tensors.
+  ///   - use: Whether the checkpoint is the newest, the best, or both.
   ///   - world: All ranks.
-  ///   - isLast: Whether nothing comes after it: then it is written when this returns.
-  /// - Throws: ``AgreedError`` if the last one cannot be written, or the training has diverged; ``MPIError``.
+  ///   - isLast: Whether this is the run's last checkpoint; it is then on the disk when this returns.
+  /// - Throws: ``AgreedError`` if the last checkpoint cannot be written, or the training has diverged; ``MPIError``.
   func write<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>], _ state: TrainingState, as use: StateUse,
     over world: Communicator, isLast: Bool
@@ -199,7 +201,7 @@ final class TrainingRecords {
     ledger?.keep()
   }
 
-  /// Waits for the writing before, and reports how it ended. Collective.
+  /// Waits for the previous write to complete, and reports its outcome. Collective.
   private func wait<Scalar: NetworkScalar>(
     of type: Scalar.Type, over world: Communicator
   ) throws {
@@ -212,11 +214,11 @@ final class TrainingRecords {
     }
   }
 
-  /// Tells how a writing has ended, if it has: between steps.
+  /// Reports the outcome of a write in the background, if it has completed. Called between steps; does not wait.
   func look<Scalar: NetworkScalar>(of type: Scalar.Type) {
     guard let copy = copy as? StateCopy<Scalar>, !copy.isRunning else { return }
     let outcome = copy.takeOutcome()
-    // All ranks hear of that together, at the next state.
+    // All ranks throw this error together, at the next checkpoint.
     if case .diverged = outcome { return copy.putBack(outcome) }
     tell(outcome, type)
   }
@@ -234,21 +236,21 @@ final class TrainingRecords {
     }
   }
 
-  /// The run has ended, or was stopped: waits for the last writing.
+  /// Waits for the last write, and notes in the ledger that the run has ended or was stopped. Collective.
   func finish<Scalar: NetworkScalar>(of type: Scalar.Type, over world: Communicator) throws {
     try wait(of: type, over: world)
     ledger?.keep(hasEnded: true)
   }
 
-  /// Writes the timeline. Collective.
+  /// Writes the timeline, if there is one. Collective.
   ///
-  /// - Returns: How many spans of all ranks were dropped because their memory was full.
+  /// - Returns: The number of spans, over all ranks, that were dropped because their memory was full.
   func finishTrace() throws -> Int {
     guard let trace, let recorder else { return 0 }
     return try trace.write(recorder)
   }
 
-  /// Runs `body`, and records when it began and ended if there is a timeline.
+  /// Runs `body` and, if there is a timeline, records when it began and ended.
   func span<Result>(
     _ name: String, _ number: Int = -1, _ body: () throws -> Result
   ) rethrows -> Result {

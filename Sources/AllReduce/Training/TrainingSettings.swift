@@ -1,26 +1,29 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A folder that keeps a training run's latest states (``Checkpoint``), of one job at a time.
+/// Where and how often a training run writes checkpoints (``Checkpoint``), and whether it resumes from one. Only one
+/// job at a time can use the folder.
 public struct Checkpoints: Sendable {
-  /// The folder; made if its parent is there.
+  /// The folder for the checkpoints. It is created if it does not exist; its parent must exist.
   package var folder: String
-  /// The steps from one writing of the state to the next; it is also written at the end. Nil: after every epoch.
+  /// The number of steps from one checkpoint to the next; nil to write one after every epoch. A checkpoint is also
+  /// written at the end.
   package var everySteps: Int?
-  /// Chooses the time from one writing to the next by what a writing costs and how often the training has failed,
-  /// instead of ``everySteps`` and after every epoch.
+  /// Whether the time between checkpoints is chosen from the cost of writing one and the frequency of failures, instead
+  /// of a checkpoint after every epoch or every ``everySteps``.
   package var isAutomatic = false
-  /// Resumes from the state in the folder, on any number of ranks, with any plan. Otherwise a folder that has a
-  /// state is refused.
+  /// Whether to resume from the checkpoint in the folder, on any number of ranks and with any plan. Otherwise a folder
+  /// that contains a checkpoint is refused.
   package var resumes: Bool
 
-  /// How many states are kept, 1 to 100: the newest, and those before it, for when the newest is damaged.
+  /// The number of checkpoints that are kept, 1 to 100: the newest, and the ones before it in case the newest is
+  /// damaged.
   public var generations: Int
-  /// Whether the best state of all epochs by the test is kept too, as `best.safetensors`: that of the largest accuracy,
-  /// or where targets are numbers of the smallest loss, and among equals the first.
+  /// Whether the checkpoint of the best epoch is kept too, as `best.safetensors`: the epoch with the largest test
+  /// accuracy or, if the targets are numbers, with the smallest test loss. Of equal epochs it is the first.
   public var keepsBest = false
 
-  /// Names the folder.
+  /// Creates the settings; each parameter sets the property of the same name.
   public init(
     folder: String, everySteps: Int? = nil, resumes: Bool = false, generations: Int = 2
   ) {
@@ -29,21 +32,22 @@ public struct Checkpoints: Sendable {
   }
 }
 
-/// Ends a training run when the test accuracy has not grown for some epochs, or where targets are numbers the test
-/// loss has not fallen.
+/// Ends a training run when the test accuracy (or the test loss, if the targets are numbers) has not improved for a
+/// number of epochs.
 public struct EarlyStopping: Sendable {
-  /// The epochs without growth after which it ends.
+  /// The number of epochs without improvement after which the run ends.
   package var patience: Int
-  /// The least change that counts as an improvement.
+  /// The change that an improvement must exceed to count.
   package var leastGain: Double
 
-  /// Sets the number of epochs to wait for an improvement, and the least improvement that counts.
+  /// Creates the rule from the number of epochs to wait for an improvement, and the change that an improvement must
+  /// exceed.
   public init(patience: Int, leastGain: Double = 0) {
-    precondition(patience >= 1, "patience is 1 epoch or more, not \(patience)")
+    precondition(patience >= 1, "patience must be 1 epoch or more, not \(patience)")
     (self.patience, self.leastGain) = (patience, leastGain)
   }
 
-  /// Whether it ends after epochs with these accuracies.
+  /// Returns whether the run ends after epochs with these accuracies (or negative losses).
   func ends(after accuracies: [Double]) -> Bool {
     guard let first = accuracies.first else { return false }
     var (best, since) = (first, 0)
@@ -56,33 +60,34 @@ public struct EarlyStopping: Sendable {
 
 /// How a run reports its progress.
 package struct ProgressWriters {
-  /// Gets a line now and then; nil for none.
+  /// Called with warnings and, unless ``live`` is set, with a line of progress every ``interval``; nil for none.
   package var write: ((String) -> Void)?
-  /// Called ten times a second with a line that replaces the one before, and the share that is done.
+  /// Called at most ten times per second with a line of progress that replaces the one before, and the fraction of the
+  /// work that is done; nil for none.
   package var live: ((_ text: String, _ share: Double) -> Void)?
-  /// The time between lines that stay.
+  /// The time between lines of progress that are passed to ``write``.
   package var interval: Duration = .seconds(2)
-  /// Whether there are lines about steps; warnings are written in any case.
+  /// Whether lines of progress about steps are written; warnings are written in any case.
   package var tellsOfSteps = true
 
-  /// Where lines go.
+  /// Creates writers that pass lines to `write`.
   package init(write: ((String) -> Void)? = nil) { self.write = write }
 }
 
 extension TrainingData {
-  /// How good each epoch's weights are: the accuracy, or where targets are numbers the negative loss.
+  /// Returns how good each epoch's weights are: the accuracy or, if the targets are numbers, the negative loss.
   func goodness(_ accuracies: [Double], losses: [Double]) -> [Double] {
     training.targetShape == nil ? accuracies : losses.map { -$0 }
   }
 
-  /// How examples are read, with their shape, as a state keeps it.
+  /// How examples are read, with their shape, as stored in checkpoints; nil if this is not known.
   var keptFormat: ExampleFormat? {
     var format = format
     format?.shape = training.exampleShape.sizes
     return format
   }
 
-  /// Whether the latest epoch's weights are better than all before.
+  /// Returns whether the latest epoch's weights are better than those of all epochs before.
   func isBest(after accuracies: [Double], losses: [Double]) -> Bool {
     let goodness = goodness(accuracies, losses: losses)
     guard let latest = goodness.last else { return false }
@@ -90,7 +95,7 @@ extension TrainingData {
   }
 }
 
-/// Progress lines of long work, every two seconds. Work that ends sooner writes none.
+/// Writes lines of progress during long work, every two seconds by default. Work that ends sooner writes none.
 struct Progress {
   private let writers: ProgressWriters?
   private let start: ContinuousClock.Instant
@@ -100,7 +105,7 @@ struct Progress {
     (self.writers, self.start, last) = (writers, start, start)
   }
 
-  /// Writes a line if it is time for one; `text` is given the time passed.
+  /// Writes a line if one is due; `text` is called with the time since the start.
   mutating func update(
     _ now: ContinuousClock.Instant, share: Double, _ text: (Duration) -> String
   ) {
@@ -115,14 +120,14 @@ struct Progress {
     }
   }
 
-  /// "1:05 left".
+  /// Returns an estimate of the remaining time, such as "1:05 left".
   static func left(_ passed: Duration, done: Int, of all: Int) -> String {
     let seconds = Int(passed / .seconds(1) / Double(max(done, 1)) * Double(all - done))
     let rest = seconds % 60
     return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest) left"
   }
 
-  /// A loss, with four digits after the point.
+  /// Returns a loss with four digits after the decimal point.
   static func text(_ loss: Double) -> String {
     guard loss.isFinite, abs(loss) < 1e12 else { return "\(loss)" }
     let scaled = Int((abs(loss) * 10_000).rounded())

@@ -2,24 +2,25 @@ package import AllReduceMPI
 public import AllReduceNN
 
 extension Network {
-  /// Reads weights from a file, by their paths ("0.weight"): a state that a ``Checkpoint`` wrote, or a file that
-  /// another program wrote in the safetensors format, such as PyTorch's `state_dict`.
+  /// Reads weights by their paths ("0.weight") from a file: a checkpoint that a ``Checkpoint`` wrote, or a safetensors
+  /// file of another program, such as PyTorch's `state_dict`.
   ///
-  /// Parameters and running averages are read, of F32, F64, F16 or BF16; the state of an optimizer or of replicas is
-  /// left out. PyTorch has channels before height and width: its convolutions, and the dense layer after ``Flatten``,
-  /// are turned around. Which order a file has is what its metadata say (`"layout": "channelsFirst"` or
-  /// `"channelsLast"`), else what the shapes of convolutions show, else PyTorch's where the metadata say `"format":
-  /// "pt"`; where nothing tells, the file is refused. Not collective, for networks that compute on their own. Where
-  /// ranks cannot all read the file, ``Checkpoint/read(into:over:)`` reads a state on rank 0.
+  /// Reads parameters and running averages of type F32, F64, F16 or BF16, and ignores the state of an optimizer or of
+  /// replicas. PyTorch puts channels before height and width; the weights of its convolutions, and of the dense layer
+  /// after ``Flatten``, are transposed. The file's metadata states the order (`"layout": "channelsFirst"` or
+  /// `"channelsLast"`). If it does not, the shapes of convolutions decide. If they do not either, `"format": "pt"` in
+  /// the metadata means PyTorch's order. A file is refused if its order matters and remains unknown. Not collective:
+  /// for networks that compute on their own. If not all ranks can read the file, ``Checkpoint/read(into:over:)`` reads
+  /// a checkpoint on rank 0.
   ///
   /// - Parameters:
-  ///   - path: The file.
-  ///   - names: The file's names for paths here, whole or their first parts: `["0": "features.0"]`. Other names are as
-  ///     here, or as `torch.nn.Sequential` gives them: "1.running_mean".
-  ///   - channelsFirst: Whether channels come first; nil to read it from the file.
-  /// - Throws: ``DataError`` if it cannot be read, belongs to a different network, with the names that are nearest,
-  ///   does not say or show how its weights lie, or is a state whose checksums say that it is damaged; then nothing has
-  ///   changed.
+  ///   - path: The path of the file.
+  ///   - names: The file's names for paths of this network, whole or their leading parts: `["0": "features.0"]`. Other
+  ///     tensors have their path as name, or the name that `torch.nn.Sequential` gives them: "1.running_mean".
+  ///   - channelsFirst: Whether the file has channels before height and width; nil to take the order from the file.
+  /// - Throws: ``DataError`` if the file cannot be read, belongs to a different network (the text gives the nearest
+  ///   names), does not tell the order of its weights, or is a checkpoint that its checksums show to be damaged; the
+  ///   network is then unchanged.
   public func load(
     weights path: String, names: [String: String] = [:], channelsFirst: Bool? = nil
   ) throws(DataError) {
@@ -34,13 +35,14 @@ extension Network {
     }
   }
 
-  /// Writes parameters and running averages as PyTorch's `load_state_dict(strict=True)` takes them: its names, and
-  /// channels before height and width. Not collective.
+  /// Writes the parameters and running averages in the form that PyTorch's `load_state_dict(strict=True)` takes: with
+  /// PyTorch's names, and with channels before height and width. Not collective.
   ///
   /// - Parameters:
-  ///   - path: The file, in the safetensors format.
-  ///   - names: As in ``load(weights:names:channelsFirst:)``.
-  /// - Throws: ``DataError`` if a layer's order in PyTorch is not known, or the file cannot be made; ``OutputError``.
+  ///   - path: The path of the file to write, in the safetensors format.
+  ///   - names: The names to write for paths of this network; same as in ``load(weights:names:channelsFirst:)``.
+  /// - Throws: ``DataError`` if PyTorch's order of a layer's elements is not known, or the file cannot be created;
+  ///   ``OutputError`` if a write fails.
   package func export(weights path: String, names: [String: String] = [:]) throws {
     let list = WeightList(root, input: inputShape)
     if let doubt = list.doubt {
@@ -81,7 +83,7 @@ extension Network {
 }
 
 extension StateTensor {
-  /// Takes over what this rank holds of some elements, the first of which has a place in the whole tensor.
+  /// Stores those of `values` that this rank holds; `first` is the index of the first value in the whole tensor.
   func take(_ values: UnsafeMutableBufferPointer<Scalar>, from first: Int) {
     for (piece, target) in parts {
       piece.forEachRun(within: first..<first + values.count) { element, place, count in
@@ -94,11 +96,12 @@ extension StateTensor {
 }
 
 extension Communicator {
-  /// Gives all ranks what they hold of tensors that rank 0 reads. Collective.
+  /// Distributes tensors that rank 0 reads: each rank stores the elements that it holds. Collective.
   ///
   /// - Parameters:
-  ///   - tensors: The same names and shapes on all ranks, each rank with what it holds.
-  ///   - read: Called on rank 0: reads some elements of a tensor.
+  ///   - tensors: The tensors to fill: the same names and shapes on all ranks, each with the parts that this rank
+  ///     holds.
+  ///   - read: Called on rank 0 with the index of a tensor, a range of its elements, and the memory to read them into.
   /// - Throws: ``MPIError``.
   func spread<Scalar: NetworkScalar & ReducibleScalar>(
     _ tensors: [StateTensor<Scalar>],
@@ -116,21 +119,22 @@ extension Communicator {
         tensor.take(values, from: range.lowerBound)
       }
     }
-    // Ranks may read what others hold, in memory that they share.
+    // Where ranks share memory, a rank may read elements that another rank stores.
     try barrier()
   }
 
-  /// Gives all ranks what they hold of a network's weights in a file that rank 0 reads. Collective.
+  /// Distributes a network's weights from a file that rank 0 reads: each rank stores the elements that it holds.
+  /// Collective.
   ///
   /// - Parameters:
-  ///   - tensors: The parts of the whole network's parameters and buffers that each rank holds.
-  ///   - open: Opens the file, on rank 0.
-  /// - Throws: ``AgreedError`` of what `open` throws; then nothing has changed. ``MPIError``.
+  ///   - tensors: The parameters and buffers of the whole network, each with the parts that this rank holds.
+  ///   - open: Opens the file on rank 0.
+  /// - Throws: ``AgreedError`` with what `open` throws; the tensors are then unchanged. ``MPIError``.
   package func loadWeights<Scalar: NetworkScalar & ReducibleScalar>(
     into tensors: [StateTensor<Scalar>], _ open: () throws -> WeightFile<Scalar>
   ) throws {
     let file = try agreeing { isRoot ? try open() : nil }
-    // Rank 0 holds a tensor at a time.
+    // Rank 0 holds one whole tensor at a time.
     var whole: (number: Int, memory: TensorMemory<Scalar>)?
     try spread(tensors) { number, range, values in
       if whole?.number != number {
@@ -145,10 +149,10 @@ extension Communicator {
 }
 
 extension Trainer {
-  /// Begins with the weights of a file, before the first step. Collective.
+  /// Replaces the initial weights by those of a file, before the first step. Collective.
   ///
-  /// - Parameter open: Opens the file, on rank 0, for the layers of the whole network.
-  /// - Throws: ``AgreedError`` of what `open` throws; then nothing has changed. ``MPIError``.
+  /// - Parameter open: Opens the file on rank 0, for the layers of the whole network.
+  /// - Throws: ``AgreedError`` with what `open` throws; the weights are then unchanged. ``MPIError``.
   package func load(_ open: () throws -> WeightFile<Scalar>) throws {
     try replicas?.arrive()
     let tensors = tensors(ofReplicas: nil, hasDifference: false).filter {

@@ -1,12 +1,12 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Elements of weight files as numbers of a network.
+/// Conversion of the elements of weight files to a network's scalar type.
 enum WeightElements {
-  /// Whether elements of a type are read.
+  /// Whether elements of this safetensors type can be read.
   static func isKnown(_ type: String) -> Bool { ["F32", "F64", "F16", "BF16"].contains(type) }
 
-  /// Reads as many elements of a tensor as there is room for, from one on.
+  /// Reads elements of a tensor, starting at index `first`, until `values` is full.
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   static func read<Scalar: NetworkScalar>(
@@ -40,7 +40,7 @@ enum WeightElements {
     guard let kernel = WireKernel.of(format) else {
       preconditionFailure("\(format) has full width: there is nothing to widen")
     }
-    // A file's numbers need not be aligned.
+    // The elements of a file need not be aligned.
     let most = 4096
     let (narrow, wide) = (TensorMemory<Float>(count: most / 2), TensorMemory<Float>(count: most))
     let halves = UnsafeMutableRawBufferPointer(narrow.values)

@@ -1,20 +1,20 @@
 package import AllReduceNN
 
-/// A file of weights for a network: a state, or what another program wrote, with where each tensor is and how it lies.
+/// A file of a network's weights (a checkpoint, or from another program), with each tensor's place and element order.
 package struct WeightFile<Scalar: NetworkScalar> {
   private let file: SafetensorsFile
   private let sources: [String: (entry: SafetensorsEntry, order: ChannelOrder?)]
 
-  /// Opens a file, finds the tensors of a network in it, and decides how they lie.
+  /// Opens a file, finds the tensors of a network in it, and determines the order of their elements.
   ///
   /// - Parameters:
-  ///   - path: The file.
+  ///   - path: The path of the file.
   ///   - root: The layers of the whole network.
   ///   - input: The shape of an example's input.
   ///   - names: The file's names for paths of the network.
-  ///   - channelsFirst: Whether channels come before height and width; nil to decide it from the file.
-  /// - Throws: ``DataError`` if it cannot be read or is damaged; if a tensor is missing, with the nearest names; if one
-  ///   has a different shape; or if it cannot be told how they lie.
+  ///   - channelsFirst: Whether channels come before height and width; nil to take the order from the file.
+  /// - Throws: ``DataError`` if the file cannot be read or is damaged; if a tensor is missing (the text gives the
+  ///   nearest names) or has a different shape; or if the order of the elements cannot be determined.
   package init(
     _ path: String, for root: any Layer<Scalar>, input: Shape, names: [String: String] = [:],
     channelsFirst: Bool? = nil
@@ -53,9 +53,9 @@ package struct WeightFile<Scalar: NetworkScalar> {
     self.sources = sources
   }
 
-  /// Reads a file of names: a JSON object, `{"0": "features.0"}`.
+  /// Reads a file of names: a JSON object such as `{"0": "features.0"}`, from paths of the network to names in a file.
   ///
-  /// - Throws: ``DataError``.
+  /// - Throws: ``DataError`` if the file cannot be read or has other contents.
   package static func names(in path: String) throws(DataError) -> [String: String] {
     try WeightNames(file: path).names
   }
@@ -100,11 +100,11 @@ package struct WeightFile<Scalar: NetworkScalar> {
     return found
   }
 
-  /// Reads a tensor, whole and in this library's order.
+  /// Reads a whole tensor, and puts its elements into this library's order.
   ///
   /// - Parameters:
-  ///   - name: Its path in the network.
-  ///   - values: Room for it.
+  ///   - name: The tensor's path in the network.
+  ///   - values: Memory for the tensor's elements.
   package func read(_ name: String, into values: UnsafeMutableBufferPointer<Scalar>) {
     guard let (entry, order) = sources[name] else {
       preconditionFailure("no tensor \(name) was looked for in \(file.path)")

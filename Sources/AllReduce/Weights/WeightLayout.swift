@@ -1,20 +1,20 @@
 internal import AllReduceNN
 
-/// How a file of weights says, or shows, in which order their elements lie.
+/// How a file of weights states, or its shapes show, the order of the weights' elements.
 ///
-/// Shapes do not always show it: a convolution of 3 channels by 3 x 3 windows has the shape [8, 3, 3, 3] in either
-/// order, and a dense layer takes the elements of an image in either. Weights in the wrong order would compute wrong
-/// numbers without a word.
+/// Shapes do not always show the order: a convolution of 3 channels by 3 x 3 windows has the shape [8, 3, 3, 3] in
+/// either order, and a dense layer takes the elements of an image in either order. Weights in the wrong order would
+/// silently compute wrong numbers.
 enum WeightLayout {
-  /// This library's order, [outputs, height, width, channels].
+  /// The name of this library's order, [outputs, height, width, channels].
   static let name = "channelsLast"
-  /// PyTorch's, [outputs, channels, height, width].
+  /// The name of PyTorch's order, [outputs, channels, height, width].
   static let foreignName = "channelsFirst"
 
-  /// Makes sure that a file's weights lie as this library's networks have them: it says so, or is a state of
-  /// a version of this library that did not say it yet.
+  /// Makes sure that a file's weights are in this library's order: the metadata states it, or the file is a checkpoint
+  /// of a version of this library that did not state the order yet.
   ///
-  /// - Throws: ``DataError`` that says what to do.
+  /// - Throws: ``DataError`` that says what to do otherwise.
   static func require(in file: SafetensorsFile) throws(DataError) {
     let said = file.metadata["layout"]
     let format = file.metadata["format"]
@@ -32,10 +32,11 @@ enum WeightLayout {
   ///
   /// - Parameters:
   ///   - tensors: The network's tensors, each with the shape that it has in the file.
-  ///   - file: The file, whose metadata has precedence.
-  ///   - given: The order that the caller gives; nil for none.
-  /// - Returns: True for PyTorch's order. False also where both orders are one.
-  /// - Throws: ``DataError`` where the order cannot be determined, or metadata and shapes contradict each other.
+  ///   - file: The file; its metadata takes precedence over its shapes.
+  ///   - given: The order that the caller states; nil if the caller states none.
+  /// - Returns: True for PyTorch's order; false for this library's, and if both orders are the same.
+  /// - Throws: ``DataError`` if the order cannot be determined, if the metadata contradicts `given`, or if two
+  ///   convolutions' shapes contradict each other.
   static func isChannelsFirst(
     _ tensors: [(item: WeightItem, shape: Shape)], _ file: SafetensorsFile, _ given: Bool?
   ) throws(DataError) -> Bool {
@@ -43,7 +44,7 @@ enum WeightLayout {
       DataError(
         file: file.path, expected: expected, found: found,
         advice:
-          "say which it is: \"layout\": \"\(foreignName)\" (PyTorch's) or \"\(name)\" in the metadata, or "
+          "set \"layout\" in the metadata to \"\(foreignName)\" (PyTorch's order) or \"\(name)\", or pass "
           + "--weights-layout")
     }
     let format = file.metadata["format"]
@@ -62,7 +63,7 @@ enum WeightLayout {
         "\"\(said ? foreignName : name)\" in the metadata")
     }
     if let known = said ?? given { return known }
-    // What a convolution's shape shows holds for the whole file.
+    // The order that a convolution's shape shows is that of the whole file.
     let shown = tensors.filter { $0.item.isConvolution && $0.item.shape != $0.item.foreignShape }
     let first = shown.first { $0.shape == $0.item.foreignShape }
     let last = shown.first { $0.shape == $0.item.shape }

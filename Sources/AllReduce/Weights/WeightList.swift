@@ -1,49 +1,49 @@
 internal import AllReduceNN
 
-/// A tensor of a network's weights, as this library has it and as PyTorch does.
+/// A tensor of a network's weights: its name, shape and order of elements in this library and in PyTorch.
 struct WeightItem {
-  /// Its path here: "1.runningMean".
+  /// The tensor's path in this library: "1.runningMean".
   let name: String
-  /// The same with PyTorch's word: "1.running_mean".
+  /// The same path with PyTorch's name of the tensor: "1.running_mean".
   let foreignName: String
-  /// Its shape here.
+  /// The tensor's shape in this library.
   let shape: Shape
-  /// Its shape there.
+  /// The tensor's shape in PyTorch.
   let foreignShape: Shape
-  /// How its elements lie there; nil for as here.
+  /// The order of the tensor's elements in PyTorch; nil if it is the same as in this library.
   let order: ChannelOrder?
-  /// Why it is not known how they lie there; nil where it is.
+  /// Why the order of the tensor's elements in PyTorch is not known; nil if it is known.
   let doubt: String?
-  /// Whether it is a convolution's weight, whose shape shows the order of its dimensions.
+  /// Whether the tensor is a convolution's weight, whose shape shows the order of its dimensions.
   var isConvolution = false
 }
 
 /// All tensors of a network's weights, found by following an example's shape through its layers.
 ///
-/// What a layer flattens, or computes of flattened pixels one by one, is in the order of pixels and channels until a
-/// dense layer mixes it.
+/// The elements of a flattened image keep the order of pixels and channels, also through layers that compute element by
+/// element, until a dense layer mixes them.
 struct WeightList<Scalar: NetworkScalar> {
-  /// Parameters and buffers.
+  /// The parameters and buffers of all layers.
   private(set) var items: [WeightItem] = []
-  /// The paths of the batch norms, each of which counts its batches in PyTorch.
+  /// The paths of the batch norms. In PyTorch, each of these layers also has a count of its batches.
   private(set) var batchNorms: [String] = []
 
-  /// The order of the elements that reach a layer.
+  /// The shape of the elements that reach a layer, and their order if they were flattened.
   private struct Flow {
-    /// Nil where it is not known.
+    /// The shape of one example; nil if it is not known.
     var shape: Shape?
-    /// The pixels and channels that were flattened, whose order still matters.
+    /// The numbers of pixels and channels that were flattened, if their order still matters.
     var flattened: (positions: Int, channels: Int)?
-    /// Why their order is not known.
+    /// Why the order of flattened elements is not known; nil if it is known.
     var doubt: String?
   }
 
-  /// Follows an example of a shape.
+  /// Creates the list by following an example of shape `input` through the layers of `root`.
   init(_ root: any Layer<Scalar>, input: Shape) {
     _ = visit(root, "", Flow(shape: input))
   }
 
-  /// Why it is not known how some tensor lies in other programs' files.
+  /// The first tensor whose order in other programs' files is not known, and why; nil if all orders are known.
   var doubt: (name: String, why: String)? {
     items.lazy.compactMap { item in item.doubt.map { (item.name, $0) } }.first
   }
@@ -113,7 +113,7 @@ struct WeightList<Scalar: NetworkScalar> {
     }
   }
 
-  /// A layer without parameters, or one of a user's own.
+  /// Adds the tensors of a layer of any other type: one without parameters, or a user's own.
   private mutating func visitOther(
     _ layer: any Layer<Scalar>, _ path: String, _ flow: Flow, _ output: Flow
   ) -> Flow {
@@ -147,7 +147,7 @@ struct WeightList<Scalar: NetworkScalar> {
     _ parameter: Parameter<Scalar>, _ path: String, _ order: ChannelOrder?, _ doubt: String?,
     isConvolution: Bool = false
   ) {
-    // The network has put the path in front.
+    // In a network, the name of a parameter begins with its path.
     let name = parameter.name.split(separator: ".").last.map(String.init) ?? parameter.name
     add(name, path, parameter.wholeShape, order, doubt, isConvolution: isConvolution)
   }
@@ -163,7 +163,7 @@ struct WeightList<Scalar: NetworkScalar> {
         foreignShape: foreign, order: order, doubt: doubt, isConvolution: isConvolution))
   }
 
-  /// PyTorch's names of buffers.
+  /// PyTorch's names for this library's buffers.
   private static var words: [String: String] {
     ["runningMean": "running_mean", "runningVariance": "running_var"]
   }

@@ -1,16 +1,17 @@
 internal import AllReduceNN
 
-/// How another program calls a network's tensors: its names for paths here, whole or the first parts of them.
+/// The names that another program uses for a network's tensors, given for whole paths or for their leading parts.
 ///
-/// `["0": "features.0", "15.weight": "head.kernel"]`: 0.weight is features.0.weight there. The longest path wins.
+/// With `["0": "features.0", "15.weight": "head.kernel"]`, the tensor 0.weight is features.0.weight in that program.
+/// The longest matching path wins.
 struct WeightNames {
   let names: [String: String]
 
   init(_ names: [String: String]) { self.names = names }
 
-  /// Reads a file: a JSON object.
+  /// Creates names from a file that holds a JSON object of strings.
   ///
-  /// - Throws: ``DataError``.
+  /// - Throws: ``DataError`` if the file cannot be read or has other contents.
   init(file path: String) throws(DataError) {
     func wrong(_ line: Int?, _ found: String) -> DataError {
       DataError(
@@ -33,7 +34,7 @@ struct WeightNames {
     self.init(names)
   }
 
-  /// The name there of a path here.
+  /// Returns the other program's name for a path of the network.
   func name(of path: String) -> String {
     var front = Substring(path)
     while true {
@@ -43,7 +44,7 @@ struct WeightNames {
     }
   }
 
-  /// Those of some names that are most like one, and of its shape if there are any.
+  /// Returns up to three entries with the names most like `name`, preferably with one of the given shapes.
   static func nearest(
     to name: String, _ shapes: [Shape], among entries: [SafetensorsEntry]
   ) -> [SafetensorsEntry] {
@@ -51,7 +52,7 @@ struct WeightNames {
       .sorted { $0.0 < $1.0 }.prefix(3).map(\.1)
   }
 
-  /// How many characters are to be changed, put in or left out (Levenshtein, 1966).
+  /// Returns the number of bytes to replace, insert or delete to turn `a` into `b` (Levenshtein, 1966).
   private static func distance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a.utf8), Array(b.utf8))
     var row = Array(0...b.count)

@@ -1,24 +1,23 @@
 /// Checks that the ranks of a communicator make the same calls.
 ///
-/// Every call has a number and a hash over all calls so far. The hash travels with the first message
-/// of each channel (``MessageSet``) or stands in the line of shared memory that announces the call
-/// (``HostLines``); a rank that receives a hash that differs from its own has found a disagreement. Calls whose
-/// messages never meet are found by doubts: a rank that has waited 10 ms tells those it waits for what
-/// it called (``ControlChannel``).
+/// Every call has a number and a hash over all calls so far. The hash is sent with the first message of each channel
+/// (``MessageSet``), or is written in the line of shared memory that announces the call (``HostLines``). A rank that
+/// receives a hash different from its own has found a disagreement. Calls whose messages never match are found by
+/// doubts: a rank that has waited 10 ms tells the ranks that it waits for which call it made (``ControlChannel``).
 ///
-/// A disagreement ends the communicator's present generation: every rank stops what is under way on
-/// it, tells all others what it called and how many messages it sent them, receives what is still on
-/// its way, and throws (``Closing``). After that the ranks begin a new generation and may continue.
+/// A disagreement ends the communicator's present generation (its calls since the last failure): every rank stops its
+/// calls in flight, tells all others which calls it made and how many messages it sent them, receives the messages that
+/// are still in flight, and throws (``Closing``). After that the ranks begin a new generation and may continue.
 @usableFromInline
 package final class Agreement {
-  /// The state that every call reads and writes, in memory of its own.
+  /// The numbers that every call reads and writes, in separate memory.
   @usableFromInline
   package struct State {
-    /// Calls made.
+    /// The number of calls made so far.
     @usableFromInline package var number: UInt64 = 0
-    /// The hash over them.
+    /// The hash over all calls made so far.
     @usableFromInline package var running: UInt64
-    /// Reasons why the next call must not simply go ahead; 0 for none.
+    /// The reasons why the next call must not simply be made, as bits (``Obstacle``); 0 for none.
     @usableFromInline package var obstacles: UInt8 = 0
     @usableFromInline package let id: UInt64
     @usableFromInline package let owner: Unmanaged<Agreement>
@@ -27,54 +26,56 @@ package final class Agreement {
   private enum Obstacle {
     /// The present generation has failed.
     static let failed: UInt8 = 1
-    /// The next ``deadCalls`` calls have failed on other ranks already.
+    /// The next ``deadCalls`` calls of this rank have already failed on other ranks.
     static let dead: UInt8 = 2
-    /// Ranks have told what they called before this rank has called it.
+    /// Other ranks have reported a call that this rank has not made yet.
     static let doubted: UInt8 = 4
-    /// A call that this rank had finished was found to have failed.
+    /// A call that this rank had finished was found to have failed, and its error has not been thrown yet.
     static let owed: UInt8 = 8
-    /// The next call is a part of one of the program's.
+    /// The next call is part of a call of the program that makes several calls.
     static let inner: UInt8 = 16
   }
 
-  /// The same on all ranks of the communicator, and different from other communicators'.
+  /// A number that is the same on all ranks of the communicator and that no other communicator has.
   package let id: UInt64
-  /// Counts the calls.
+  /// Counts this communicator's calls.
   package let counter: CallCounter
-  /// This rank, and all, as ranks of the job.
+  /// This rank's number in the communicator.
   let rank: Int
+  /// The communicator's ranks, as ranks of the job.
   let worldRanks: [Int]
   let endpoint: MessageEndpoint
   let engine: ProgressEngine
 
   private let state: UnsafeMutablePointer<State>
-  /// How often the ranks have disagreed.
+  /// The number of generations that have failed so far.
   private(set) var generation: UInt64 = 0
-  /// The number of the last call of the generation before.
+  /// The number of the last call of the previous generation.
   private(set) var startNumber: UInt64 = 0
-  /// How many calls of the program other ranks have made before the generation ended, and this one has not.
+  /// The number of the program's next calls that fail at once: other ranks made them before the generation ended, and
+  /// this rank had not.
   private var deadCalls: UInt64 = 0
-  /// The number of calls that the program did not make itself, as parts of one of its calls. Arithmetic wraps, because
-  /// some calls of the program never became a call here.
+  /// The difference between ``number`` and ``position``: calls that the program did not make itself, as parts of one of
+  /// its calls. Arithmetic wraps, because some calls of the program never became a call here.
   private var uncounted: UInt64 = 0
-  /// ``position`` during a call of the program that makes several.
+  /// The value of ``position`` during a call of the program that makes several calls; nil otherwise.
   private var innerPosition: UInt64?
-  /// The generation in which the program's call began that is under way; for calls within it.
+  /// The generation in which the program's call that is under way began, for the calls within it.
   private var innerGeneration: UInt64 = 0
-  /// Messages of calls that are in flight from before this number have ended.
+  /// The latest group of 1,024 calls (a call's number / 1,024) at which ``endOldCalls()`` has waited.
   private var endedUntil: UInt64 = 0
   private var closing: Closing?
-  /// The errors of failed calls, by generation.
+  /// The errors that calls of failed generations throw, by generation.
   private var errors: [UInt64: MPIError] = [:]
   private var owed: MPIError?
   private var doubts: [Doubt] = []
   private var laterNotices: [Notice] = []
-  /// Memory that must outlive messages that may still arrive.
+  /// Objects whose memory must outlive messages that may still arrive.
   private var kept: [AnyObject] = []
-  /// The counters of shared memory, if ranks share any.
+  /// This rank's counters of its calls in shared memory; nil if the communicator has one rank.
   var hostCounters: UnsafeMutablePointer<HostLines.Counters>?
 
-  /// A call that another rank reports.
+  /// Another rank's report of a call that it made, to be compared with this rank's call of the same number.
   struct Doubt {
     let number: UInt64
     let running: UInt64
@@ -101,14 +102,15 @@ package final class Agreement {
   @inline(__always)
   package var hasFailed: Bool { state.pointee.obstacles & Obstacle.failed != 0 }
 
-  /// ``MessageEndpoint/status``: a different number in each generation, and once this one has failed.
+  /// The status of the present generation (``MessageEndpoint/status``), which differs between generations and changes
+  /// when this one fails.
   @inline(__always)
   package var status: UInt64 { endpoint.status.pointee }
 
-  /// Calls made by this rank.
+  /// The number of calls made by this rank.
   var number: UInt64 { state.pointee.number }
 
-  /// Calls made by the program.
+  /// The number of calls made by the program.
   var position: UInt64 { innerPosition ?? (number &- uncounted) }
 
   /// The last call of this rank.
@@ -118,7 +120,8 @@ package final class Agreement {
 
   // MARK: - Before and after a call
 
-  /// Clears the way for a call, or throws what stands in it.
+  /// Prepares for a call: waits until a failed generation is cleaned up, and throws its error if this call must fail
+  /// with it.
   func clear() throws {
     let isInner = state.pointee.obstacles & Obstacle.inner != 0
     if let closing {
@@ -134,8 +137,8 @@ package final class Agreement {
     }
   }
 
-  /// Runs a call of the program that makes several calls: they fail together, and what this rank owes is
-  /// thrown after all of them.
+  /// Runs a call of the program that makes several calls. These fail together, and an error that this rank still owes
+  /// for an earlier call is thrown after all of them.
   func asOneCall<Result>(_ body: () throws -> Result) throws -> Result {
     if state.pointee.obstacles & Obstacle.inner != 0 { return try body() }
     if state.pointee.obstacles != 0 { try clear() }
@@ -156,9 +159,9 @@ package final class Agreement {
     return result
   }
 
-  /// Compares a call that was just counted with what other ranks told of it before.
+  /// Compares the call that was just counted with what other ranks have already reported about it.
   ///
-  /// - Throws: ``MPIError`` if one of them called something else.
+  /// - Throws: ``MPIError`` if one of these ranks made a different call.
   func compareWithDoubts() throws {
     if state.pointee.obstacles & Obstacle.doubted == 0 { return }
     let due = doubts.filter { $0.number <= number }
@@ -169,8 +172,8 @@ package final class Agreement {
     if status != before { throw settle() }
   }
 
-  /// Before a call whose messages are told apart by its number modulo 2,048: waits for those that are
-  /// under way since a thousand calls or more.
+  /// Waits for all calls in flight that were made 1,024 or more calls ago. Needed before a call whose messages are
+  /// distinguished by its number modulo 2,048.
   package func endOldCalls() {
     let epoch = number >> 10
     guard epoch > endedUntil else { return }
@@ -178,8 +181,7 @@ package final class Agreement {
     engine.waitForCalls(of: self, before: (epoch - 1) << 10)
   }
 
-  /// Throws the error of an earlier call that this rank had finished before it was found to have
-  /// failed.
+  /// Throws the error of an earlier call that this rank had finished before the call was found to have failed.
   func throwOwed() throws {
     guard let owed, state.pointee.obstacles & Obstacle.inner == 0 else { return }
     self.owed = nil
@@ -187,10 +189,10 @@ package final class Agreement {
     throw owed
   }
 
-  /// Whether this rank has yet to throw.
+  /// Whether this rank still has to throw the error of an earlier call.
   var owes: Bool { owed != nil }
 
-  /// The error of a call that failed: waits until all ranks have stopped.
+  /// Waits until all ranks have stopped, and returns the error of a call that failed.
   package func settle(_ failed: CallFailed = CallFailed()) -> MPIError {
     if failed.generation < generation { return error(of: failed.generation) }
     if let closing {
@@ -204,12 +206,13 @@ package final class Agreement {
     errors[generation] ?? MPIError(operation: "a call on this communicator", message: "has failed")
   }
 
-  /// Waits until all ranks have stopped, on behalf of no call.
+  /// Waits until all ranks have stopped, outside of any call, so that no call throws the error here.
   func settleQuietly() {
     if let closing { engine.settle(closing) }
   }
 
-  /// The error of a call that finds in shared memory that it must not continue.
+  /// Ends the generation for a call that found in shared memory that it must not continue, waits until all ranks have
+  /// stopped, and returns the call's error.
   package func failure() -> MPIError {
     fail(isTold: true)
     return settle()
@@ -217,11 +220,11 @@ package final class Agreement {
 
   // MARK: - Failing
 
-  /// Ends the generation. Every rank of the communicator will throw.
+  /// Ends the present generation. A call on every rank of the communicator will throw.
   ///
   /// - Parameters:
-  ///   - reason: Why; nil where ranks called different things, which all of them find out.
-  ///   - isTold: Whether a call of this rank throws for it.
+  ///   - reason: The reason; nil if ranks made different calls, which all of them find out.
+  ///   - isTold: Whether a call of this rank throws the error.
   package func fail(_ reason: String? = nil, isTold: Bool = false) {
     if hasFailed { return }
     state.pointee.obstacles |= Obstacle.failed
@@ -234,7 +237,7 @@ package final class Agreement {
     closing.begin()
   }
 
-  /// Takes another rank's word that the generation has failed.
+  /// Handles another rank's notice that the generation has failed.
   func take(_ notice: Notice) {
     if notice.generation > generation {
       // The other rank has settled this generation already.
@@ -245,12 +248,12 @@ package final class Agreement {
     }
   }
 
-  /// Keeps an object for as long as a message of this generation can arrive.
+  /// Keeps an object alive while messages of this generation, if it has failed, can still arrive.
   func keepUntilSettled(_ object: AnyObject) {
     if hasFailed { kept.append(object) }
   }
 
-  /// All ranks have stopped, and nothing is on its way: the next generation begins.
+  /// Begins the next generation, once all ranks have stopped and no message is in flight.
   func reopen(_ closing: Closing, _ notices: [Notice]) {
     let error = notices.error
     var host = HostLines.Counters()
@@ -271,7 +274,7 @@ package final class Agreement {
     engine.patience = ProgressEngine.usualPatience
     doubts.removeAll()
     kept.removeAll()
-    // No call is under way here that throws: what failed is one that this rank had finished.
+    // If no call under way here throws, the failed call is one that this rank had finished.
     owed = closing.isTold || deadCalls > 0 ? nil : error
     state.pointee.obstacles =
       state.pointee.obstacles & Obstacle.inner | (deadCalls > 0 ? Obstacle.dead : 0)
@@ -283,7 +286,7 @@ package final class Agreement {
 
   // MARK: - Doubts
 
-  /// Takes what another rank says it called: compared now, or once this rank has made that call.
+  /// Handles another rank's report of a call: compares it now, or once this rank has made the call of that number.
   func take(_ doubt: Doubt) {
     if doubt.number <= number {
       compare(doubt)

@@ -1,4 +1,4 @@
-/// How a collective moves its data, as a number that ranks can compare.
+/// The algorithm of a collective, as a number that ranks can compare.
 @usableFromInline
 package enum AlgorithmKind: UInt8, Sendable, CaseIterable {
   case automatic, ring, tree, flatTree, doubleTree, recursiveDoubling, halvingDoubling,

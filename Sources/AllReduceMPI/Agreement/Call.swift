@@ -1,7 +1,7 @@
-/// A call of a rank on a communicator: everything that its ranks must agree on.
+/// A call on a communicator, described by everything on which its ranks must agree.
 ///
-/// Five words. Ranks compare a hash of them (``hash``), and send the words themselves only to say how
-/// two calls differ.
+/// It has five words. Ranks compare a hash of the words (``hash``), and send the words themselves only for reports,
+/// such as how two calls differ.
 @usableFromInline
 package struct Call: Equatable {
   /// The kind of the call.
@@ -22,14 +22,15 @@ package struct Call: Equatable {
     }
   }
 
-  /// Kind, operation, type, algorithm, wire format and memory, and the root: from the lowest bits
-  /// on 8, 4, 4, 8, 4, 4 and 32 bits.
+  /// The call's kind, operation, type, algorithm, wire format, flags (in an arena, started) and root, from the lowest
+  /// bits on in 8, 4, 4, 8, 4, 4 and 32 bits.
   @usableFromInline package var head: UInt64
-  /// Elements; -1 where ranks may have different counts.
+  /// The number of elements; -1 where ranks may have different counts.
   @usableFromInline package var count: UInt64
-  /// The largest number of bytes that a message carries; 0 for the algorithm's own choice.
+  /// The largest number of bytes per message, or 0 for the algorithm's own choice; in MPI's gather and scatter, a hash
+  /// of the ranks' counts.
   @usableFromInline package var segment: UInt64
-  /// The number of the arena; 0 for none.
+  /// The arena's number (``ArenaMemory/identity``); 0 for none.
   @usableFromInline package var arena: UInt64
   /// The hash of the call's name (``CallName``); 0 for none.
   @usableFromInline package var name: UInt64
@@ -62,26 +63,27 @@ package struct Call: Equatable {
     self.name = name
   }
 
-  /// No call.
+  /// The value that stands for no call.
   @usableFromInline package static var none: Call {
     Call(head: 0, count: 0, segment: 0, arena: 0, name: 0)
   }
 
-  /// Folds a 128-bit product: each bit of the result depends on most bits of both factors.
+  /// Returns the upper half of the 128-bit product `a * b` XOR the lower half: each bit of the result depends on most
+  /// bits of both factors.
   @inlinable @inline(__always)
   package static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
   }
 
-  /// Whether the call was started and is waited for later, where ranks move their data in another way
-  /// then.
+  /// Whether the call was started to be waited for later, in calls whose ranks then exchange their data in a different
+  /// way.
   package var isStarted: Bool {
     get { head >> 29 & 1 == 1 }
     set { head = head & ~(1 << 29) | (newValue ? 1 << 29 : 0) }
   }
 
-  /// A 64-bit hash: calls that differ almost surely have different ones.
+  /// A 64-bit hash of the call; calls that differ almost surely have different hashes.
   @inlinable @inline(__always)
   package var hash: UInt64 {
     let one = Call.fold(head ^ 0x9E37_79B9_7F4A_7C15, count ^ 0xC2B2_AE3D_27D4_EB4F)
@@ -90,7 +92,7 @@ package struct Call: Equatable {
     return one ^ other
   }
 
-  /// The hash over all calls so far, after this one.
+  /// Returns the hash over all calls up to this one, given the hash over the calls before it.
   @inlinable @inline(__always)
   package func running(after earlier: UInt64) -> UInt64 {
     Call.fold(earlier ^ hash, 0xD6E8_FEB8_6659_FD93) &+ 1
@@ -98,19 +100,20 @@ package struct Call: Equatable {
 
   private var kind: Kind? { Kind(rawValue: UInt8(truncatingIfNeeded: head)) }
 
-  /// A description of the call, without its figures.
+  /// The kind of the call in words, without its numbers.
   var kindName: String { kind?.name ?? "an unknown call" }
 }
 
 extension Call: CustomStringConvertible {
-  /// Such as "allReduce (sum) of 1000 float by ring".
+  /// A description of the call, such as "allReduce (sum) of 1000 float by ring".
   @usableFromInline
   package var description: String { description(named: CallName.text(of: name)) }
 
-  /// Same as ``description``, of another process's call, or on another thread: texts of names are not known there.
+  /// Same as ``description``, for a call of another process, or on another thread, where only the names of buckets are
+  /// known.
   var descriptionOfOthers: String { description(named: CallName.bucketText(of: name)) }
 
-  /// Same as ``description``, with the call's name as its rank knows it.
+  /// Returns the same as ``description``, with `text` as the call's name; nil shows the hash of the name.
   func description(named text: String?) -> String {
     let operation = ReductionOperation(rawValue: UInt8(head >> 8 & 15))
     let type = ScalarType(rawValue: UInt8(head >> 12 & 15))

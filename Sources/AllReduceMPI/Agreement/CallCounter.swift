@@ -1,6 +1,6 @@
-/// Counts the calls on a communicator: what is done at every call.
+/// Counts the calls on a communicator: the work that every call does.
 ///
-/// It holds addresses alone, so that a small reduction counts no references.
+/// It consists of addresses only, so that a small reduction counts no references.
 @usableFromInline
 package struct CallCounter {
   @usableFromInline package let state: UnsafeMutablePointer<Agreement.State>
@@ -14,7 +14,7 @@ package struct CallCounter {
 
   /// Counts a call and notes it in the record.
   ///
-  /// - Returns: The ticket that its messages carry.
+  /// - Returns: The ticket that the call's messages carry.
   /// - Throws: ``MPIError``, if the communicator's calls failed before and this one must fail too.
   @inlinable @inline(__always)
   package func begin(_ call: Call) throws -> Ticket {
@@ -24,12 +24,12 @@ package struct CallCounter {
     return ticket
   }
 
-  /// The first half of ``begin(_:)``: what the call's messages carry. ``note(_:_:)`` must follow before this
-  /// rank waits.
+  /// Returns the ticket that the call's messages carry: the first half of ``begin(_:)``. Call ``note(_:_:)`` after it,
+  /// before this rank waits.
   ///
-  /// In shared memory all that can be done after the call has been announced is done there, while this
-  /// rank waits: until the line of the announcement has come from the other core, no later store ends, and
-  /// no earlier one may stand before it.
+  /// In shared memory, all work that can be done after the call has been announced is done then, while this rank waits.
+  /// Until the cache line of the announcement has arrived from the other core, no later store completes, and earlier
+  /// stores would delay the announcement.
   @inlinable @inline(__always)
   package func count(_ call: Call) throws -> Ticket {
     if state.pointee.obstacles != 0 { try clearAway() }
@@ -37,7 +37,7 @@ package struct CallCounter {
       number: state.pointee.number &+ 1, running: call.running(after: state.pointee.running))
   }
 
-  /// The second half: counts the call, and notes it in the record.
+  /// Counts the call and notes it in the record: the second half of ``begin(_:)``.
   @inlinable @inline(__always)
   package func note(_ call: Call, _ ticket: Ticket) {
     state.pointee.number = ticket.number
@@ -46,11 +46,11 @@ package struct CallCounter {
       call, communicator: state.pointee.id, number: ticket.number, running: ticket.running)
   }
 
-  /// Whether something stands in the way of this call or the next; then ``begin(_:)`` is to be used.
+  /// Whether this call or the next must not simply be made; in that case use ``begin(_:)``.
   @inlinable @inline(__always)
   package var hasObstacles: Bool { state.pointee.obstacles != 0 }
 
-  /// After a call that went well: throws the error of an earlier one, if this rank owes it.
+  /// Ends a call that succeeded: throws the error of an earlier call, if this rank still owes one.
   @inlinable @inline(__always)
   package func end() throws {
     if state.pointee.obstacles != 0 { try throwOwed() }

@@ -1,18 +1,18 @@
-/// The last calls of this rank on all its communicators, in memory that is allocated once: after the rank's
-/// ``WatchRecord``, where other processes of this user can read them.
+/// The last calls of this rank on all its communicators, in memory that is allocated once. The memory follows the
+/// rank's ``WatchRecord``, where other processes of this user can read it.
 ///
-/// A store of one cache line a call. Doubts of other ranks are answered from it, and errors say from
-/// it what a rank called.
+/// To note a call, one cache line is written. The record serves to check what other ranks report, and to say in errors
+/// which calls a rank made.
 @usableFromInline
 package struct CallRecord {
-  /// One call.
+  /// A call in the record.
   @usableFromInline
   package struct Entry {
-    /// The communicator (``Agreement/id``).
+    /// The communicator's number (``Agreement/id``).
     @usableFromInline package var communicator: UInt64
-    /// The number of the call on it, from 1.
+    /// The number of the call on its communicator, from 1.
     @usableFromInline package var number: UInt64
-    /// The hash over all calls on it, this one included.
+    /// The hash over all calls on the communicator up to this one.
     @usableFromInline package var running: UInt64
     @usableFromInline package var call: Call
 
@@ -25,14 +25,14 @@ package struct CallRecord {
     }
   }
 
-  /// How many calls are kept.
+  /// The number of calls that are kept.
   @inlinable package static var capacity: Int { 1024 }
 
   @usableFromInline package let entries: UnsafeMutablePointer<Entry>
   /// The number of calls noted so far.
   @usableFromInline package let noted: UnsafeMutablePointer<Int>
 
-  /// The record of this process; used by the thread that owns MPI alone.
+  /// The record of this process; used only by the thread that calls MPI.
   nonisolated(unsafe) static let ofProcess = CallRecord()
 
   private init() {
@@ -43,7 +43,7 @@ package struct CallRecord {
       count: CallRecord.capacity)
   }
 
-  /// Notes a call; the oldest one is forgotten.
+  /// Notes a call, and overwrites the oldest one when the record is full.
   @inlinable @inline(__always)
   package func note(_ call: Call, communicator: UInt64, number: UInt64, running: UInt64) {
     let place = noted.pointee
@@ -60,12 +60,12 @@ package struct CallRecord {
     if entry.pointee.call.name != call.name { entry.pointee.call.name = call.name }
   }
 
-  /// The call of some number on a communicator, if it is still kept.
+  /// Returns the call with a number on a communicator, if it is still kept.
   func find(communicator: UInt64, number: UInt64) -> Entry? {
     latest(of: communicator) { $0.number == number ? $0 : nil }
   }
 
-  /// The last `count` calls on a communicator, the latest first.
+  /// Returns the last `count` calls on a communicator, the latest first.
   func recent(of communicator: UInt64, count: Int) -> [Entry] {
     var found: [Entry] = []
     _ = latest(of: communicator) { entry -> Entry? in

@@ -1,11 +1,10 @@
 internal import CMPI
 
-/// The end of a generation of a communicator on this rank.
+/// The clean-up on this rank after a generation of a communicator has failed.
 ///
-/// Once no message can arrive in memory of the failed calls, the rank tells all others that
-/// it stopped. Then it waits for their notices, receives every message that they had sent it before they
-/// stopped, and lets its own sends end. Then nothing of the generation is on its way to this rank, on
-/// any network.
+/// Once no message can arrive in memory of the failed calls, the rank tells all others that it has stopped. It then
+/// waits for their notices, receives every message that they sent to it before they stopped, and waits for its own
+/// sends to complete. After that, no message of the generation is in flight to this rank, on any network.
 final class Closing: InFlight {
   private let agreement: Agreement
   private let own: Notice
@@ -16,7 +15,7 @@ final class Closing: InFlight {
   /// Whether some call of this rank will throw the error.
   var isTold = false
 
-  /// A message that came after its receive was cancelled.
+  /// A message that arrives with no receive posted for it, such as after its receive was cancelled.
   private final class Message {
     var request: MPI_Request?
     let bytes: UnsafeMutableRawPointer
@@ -36,8 +35,9 @@ final class Closing: InFlight {
     notices = [own]
   }
 
-  /// Cancels the receives that can be cancelled now, and tells the others if none is left. Never ends the
-  /// generation: calls that are still on this rank's stack must find that it has failed.
+  /// Completes the cancelled receives as far as possible now, and tells the other ranks that this one has stopped if no
+  /// receive is left. Never ends the generation: calls that are still on this rank's stack must find that it has
+  /// failed.
   func begin() {
     _ = agreement.endpoint.advanceClosing()
     if agreement.endpoint.isDeaf { tellAll() }
@@ -62,7 +62,7 @@ final class Closing: InFlight {
   }
 
   let failure: (any Error)? = nil
-  /// A call that no rank makes before it has settled.
+  /// The call after the last one: no rank makes it before the clean-up has ended.
   var call: (agreement: Agreement, number: UInt64)? { (agreement, agreement.number + 1) }
   let summary = "clearing up after ranks made different calls"
 
@@ -90,7 +90,8 @@ final class Closing: InFlight {
     return true
   }
 
-  /// Receives a message of a rank for which no receive was posted. Returns whether there are no more.
+  /// Receives the messages of the notice's sender for which no receive was posted. Returns whether all have been
+  /// received.
   private func drain(_ notice: Notice) -> Bool {
     guard let rank = agreement.worldRanks.firstIndex(of: notice.sender) else { return true }
     let endpoint = agreement.endpoint
@@ -103,8 +104,8 @@ final class Closing: InFlight {
         endpoint.received[rank] += 1
         continue
       }
-      // Not MPI_Improbe: over libfabric's net provider MPI_Imrecv fails for all senders but the first.
-      // One thread receives here, so what is probed is what is received.
+      // Not MPI_Improbe: over libfabric's net provider MPI_Imrecv fails for all senders but the first. Only this thread
+      // receives, so the message that was probed is the one that is received.
       var isThere: Int32 = 0
       var status = MPI_Status()
       MPI_Iprobe(Int32(rank), MPI_ANY_TAG, endpoint.handle, &isThere, &status)

@@ -1,24 +1,24 @@
 internal import CMPI
 
-/// The channel by which ranks tell each other which calls they made and which they wait in: one communicator of
-/// all ranks of the job, apart from all other messages, with receives that are always posted.
+/// The channel on which ranks tell each other which calls they made and in which calls they wait: one communicator of
+/// all ranks of the job, separate from all other messages, with receives that are always posted.
 ///
-/// It is looked at only in waits that have become slow, so a call that goes well pays nothing for it.
-/// A rank that does not look, as it computes or waits inside MPI, has one question of each other rank to
-/// read at most, and a receive for it: over some networks (libfabric's tcp) a message that no
-/// receive waits for holds up all that its sender sent after it.
+/// It is polled only in waits that have become slow, so a call that goes well pays nothing for it. A rank that does not
+/// poll, because it computes or waits inside MPI, has at most one unread question from each other rank. Receives are
+/// posted in advance, up to 32, because over some networks (libfabric's tcp) a message without a posted receive holds
+/// up all later messages of its sender.
 final class ControlChannel {
   private let handle: MPI_Comm
   private let rank: Int
-  /// Receives, in the order in which they were posted from ``next`` on.
+  /// The posted receives; they were posted in this order, beginning at index ``next``.
   private var incoming: [Transfer] = []
   private var next = 0
   private var outgoing: [Transfer] = []
   private var spare: [Transfer] = []
-  /// World ranks that owe an answer, each with the questions to ask it afterwards.
+  /// The world ranks that have not answered yet, each with the questions to ask next.
   private var unanswered: [Int: [Question]] = [:]
   private var agreements: [UInt64: Agreement] = [:]
-  /// Doubts of other ranks about communicators that this rank has not made yet.
+  /// Other ranks' reports of calls on communicators that this rank has not made yet.
   private var early: [(communicator: UInt64, doubt: Agreement.Doubt)] = []
   private var earlyNotices: [(communicator: UInt64, notice: Notice)] = []
   private unowned let engine: ProgressEngine
@@ -31,7 +31,8 @@ final class ControlChannel {
     deinit { message.words.deallocate() }
   }
 
-  /// Collective over all ranks of the job, whose duplicated communicator it takes.
+  /// Creates the channel on a duplicate of the communicator of all ranks, which it then owns. Collective over all ranks
+  /// of the job.
   ///
   /// - Parameters:
   ///   - handle: The duplicate.
@@ -45,7 +46,7 @@ final class ControlChannel {
     self.rank = rank
     meter = TrafficMeter(isFar: hosts.map { $0 != hosts[rank] })
     MPI_Comm_set_errhandler(handle, cmpi_errors_return())
-    // A question, an answer and a notice of each other rank.
+    // A question, an answer and a notice from each other rank.
     for _ in 0..<min(3 * (hosts.count - 1), ControlChannel.mostReceives) {
       let transfer = Transfer()
       try post(transfer)
@@ -53,7 +54,7 @@ final class ControlChannel {
     }
   }
 
-  /// Networks look through receives from any rank at each message that arrives.
+  /// The most receives that are posted: networks search all receives from any source at each message that arrives.
   private static let mostReceives = 32
 
   deinit {
@@ -67,14 +68,14 @@ final class ControlChannel {
         handle, &transfer.request), "MPI_Irecv")
   }
 
-  /// Gives the communicator and the receives back to MPI. Local; MPI may still hold messages.
+  /// Cancels the receives and frees the communicator. Local; MPI may still hold messages.
   func end() {
     for one in incoming where one.request != nil && one.request != cmpi_request_null() {
       MPI_Cancel(&one.request)
       MPI_Wait(&one.request, cmpi_status_ignore())
     }
     forgetSent()
-    // MPI may read those that have not left until MPI_Finalize.
+    // MPI may read messages that have not left until MPI_Finalize.
     for one in outgoing { _ = Unmanaged.passRetained(one) }
     var handle: MPI_Comm? = handle
     MPI_Comm_free(&handle)
@@ -94,20 +95,20 @@ final class ControlChannel {
 
   func agreement(_ id: UInt64) -> Agreement? { agreements[id] }
 
-  /// At the end of the job: waits until what has failed is settled.
+  /// Waits, at the end of the job, until all failed generations are cleaned up.
   func settleAll() {
     look()
     for agreement in agreements.values where agreement.hasFailed { agreement.settleQuietly() }
   }
 
-  /// At the end of the job: throws what this rank still owes.
+  /// Throws, at the end of the job, an error that this rank still owes.
   func throwOwed() throws {
     for agreement in agreements.values { try agreement.throwOwed() }
   }
 
   // MARK: - Messages
 
-  /// Asks a rank, once it has answered what it was asked before.
+  /// Asks a rank a question, once the rank has answered the previous one.
   func ask(_ question: Question, of worldRank: Int) {
     if unanswered[worldRank] == nil {
       unanswered[worldRank] = []
@@ -117,7 +118,7 @@ final class ControlChannel {
     }
   }
 
-  /// A wait has ended: what has not been asked about it need not be.
+  /// Drops the questions that have not been sent, because the wait that they were about has ended.
   func dropQuestions() {
     for rank in unanswered.keys { unanswered[rank] = [] }
   }
@@ -145,7 +146,7 @@ final class ControlChannel {
     outgoing.append(out)
   }
 
-  /// Takes what has arrived and forgets what has left. Never waits.
+  /// Handles the messages that have arrived, and reuses the memory of those that have been sent. Never waits.
   func look() {
     if isLooking { return }
     isLooking = true
@@ -172,7 +173,7 @@ final class ControlChannel {
     }
   }
 
-  /// Whether all messages have left.
+  /// Whether all sends have completed.
   var isQuiet: Bool { outgoing.isEmpty }
 
   private func take(_ message: ControlMessage) {

@@ -1,13 +1,13 @@
-/// A message between ranks that disagree, or may: a fixed layout of 64-bit words.
+/// A message between ranks that disagree, or may disagree: a fixed layout of 64-bit words.
 ///
-/// All of one size, so that one receive for any of them can always be posted.
+/// All are of one size, so that a receive that fits any of them can always be posted.
 struct ControlMessage {
   enum Kind: UInt64 {
-    /// The sender's call, in which it waits; the receiver compares and answers.
+    /// The call in which the sender waits; the receiver compares it with its own call and answers.
     case question = 1
-    /// Whether the receiver of a question has made that call, and what it waits for itself.
+    /// Whether the sender has made the call that a question was about, and what it waits for itself.
     case answer
-    /// The sender's generation of a communicator has failed.
+    /// A generation of a communicator has failed on the sender.
     case notice
   }
 
@@ -20,7 +20,7 @@ struct ControlMessage {
     get { Kind(rawValue: words[0]) }
     nonmutating set { words[0] = newValue?.rawValue ?? 0 }
   }
-  /// ``Agreement/id``.
+  /// The communicator's number (``Agreement/id``).
   var communicator: UInt64 {
     get { words[1] }
     nonmutating set { words[1] = newValue }
@@ -34,7 +34,7 @@ struct ControlMessage {
     get { Int(truncatingIfNeeded: words[3]) }
     nonmutating set { words[3] = UInt64(newValue) }
   }
-  /// The number of the call that the message is about; of a notice, of the sender's last call.
+  /// The number of the call that the message is about; in a notice, the number of the sender's last call.
   var number: UInt64 {
     get { words[4] }
     nonmutating set { words[4] = newValue }
@@ -54,7 +54,7 @@ struct ControlMessage {
     words[place + 4] = call.name
   }
 
-  /// A list of ranks: how many, then up to 16 of them.
+  /// Returns a list of ranks: a word with their number, then up to 16 ranks.
   func ranks(at place: Int) -> [Int] {
     (0..<Int(min(words[place], 16))).map { Int(truncatingIfNeeded: words[place + 1 + $0]) }
   }
@@ -64,7 +64,7 @@ struct ControlMessage {
     for (index, rank) in ranks.prefix(16).enumerated() { words[place + 1 + index] = UInt64(rank) }
   }
 
-  /// Text: how many bytes of UTF-8, then these.
+  /// Returns a text: a word with the number of bytes of UTF-8, then the bytes.
   func text(at place: Int) -> String {
     let bytes = UnsafeRawBufferPointer(
       start: words + place + 1, count: Int(min(words[place], UInt64(byteLimit(place)))))

@@ -1,12 +1,12 @@
-/// Finds out what a long wait is for: ranks that called something else, the rank at the root of a
-/// chain of waiting, and cycles across communicators.
+/// Finds out what a long wait is for: ranks that made a different call, the rank at the root of a chain of waits, and
+/// cycles across communicators.
 ///
-/// A rank that has waited 10 ms in a call tells those it waits for what it called; each compares. From
-/// 200 ms on it also asks, every 200 ms, from rank to rank: has this rank made the call that the other
-/// waits in, and if not, which call does it wait in? Two rounds that find the same cycle, in the same
-/// waits, prove a deadlock.
+/// A rank that has waited 10 ms in a call reports the call to the ranks that it waits for, and each of them compares it
+/// with its own. From 200 ms on it also follows the chain of waits, every 200 ms, and asks from rank to rank: has this
+/// rank made the call in which the other waits, and if not, in which call does it wait? Two rounds that find the same
+/// cycle, in the same waits, prove a deadlock.
 final class Detective {
-  /// A call that ranks wait in, at one rank.
+  /// A rank that is waited for, and the call in which the others wait for it.
   private struct Node: Hashable {
     let rank: Int
     let communicator: UInt64
@@ -23,15 +23,15 @@ final class Detective {
     }
   }
 
-  /// How a node was reached.
+  /// How the search reached a node: from which node, through which call.
   private struct Step {
     let from: Node?
-    /// The call that the rank before waits in.
+    /// The call in which the previous rank waits.
     let call: Call
     let serial: UInt64
   }
 
-  /// One more rank of a cycle: it waits in a call for the next one.
+  /// A rank of a cycle: it waits in a call for the rank of the next link.
   private struct Link: Equatable {
     let rank: Int
     let call: Call
@@ -48,12 +48,12 @@ final class Detective {
   private var steps: [Node: Step] = [:]
   private var answered: [Node: Answer] = [:]
   private var lastCycle: [Link]?
-  /// Ranks at the ends of chains, as the last whole round found them.
+  /// The ranks at the ends of chains of waits, as the last complete round found them.
   private var lastRoots: [Int] = []
 
   init(_ engine: ProgressEngine) { self.engine = engine }
 
-  /// A wait has ended.
+  /// Forgets the wait that was examined, because it has ended.
   func forget() {
     engine.control?.dropQuestions()
     wait = nil
@@ -65,7 +65,7 @@ final class Detective {
     lastRoots.removeAll()
   }
 
-  /// Goes on finding out about a wait that has lasted `waited` nanoseconds.
+  /// Continues to examine a wait that has lasted `waited` nanoseconds.
   func look(at blocked: BlockedCall, waited: UInt64, now: UInt64) {
     if blocked.serial != wait?.serial { forget() }
     wait = blocked
@@ -84,7 +84,7 @@ final class Detective {
     }
   }
 
-  /// The world ranks at the root of a wait, through all chains of waiting; nil while they are not known.
+  /// The world ranks at the roots of the present wait, found along all chains of waits; nil while they are not known.
   var roots: [Int]? {
     // A rank that was asked just now has had no time to answer.
     if monotonicNanoseconds() &- roundStart > Detective.period / 2 { endRound() }
@@ -119,7 +119,7 @@ final class Detective {
     ask(node)
   }
 
-  /// Takes an answer and asks on.
+  /// Handles an answer, and asks the ranks that it names.
   func take(_ answer: Answer) {
     let node = Node(
       rank: answer.sender, communicator: answer.communicator, number: answer.number)
@@ -128,7 +128,7 @@ final class Detective {
     switch answer.standing {
     case .finished: break
     case .underWay where !step.call.isRooted:
-      // What it waits for in the same call keeps this rank waiting too.
+      // The ranks that it waits for in the same call keep this rank waiting too.
       for rank in answer.awaited {
         visit(
           Node(rank: rank, communicator: node.communicator, number: node.number),
@@ -148,7 +148,8 @@ final class Detective {
     }
   }
 
-  /// The last rank of a path waits for this one, which has not made that call.
+  /// Handles a cycle: the last rank of a path waits for this rank, which has not made that call. Ends the job if two
+  /// rounds found the same cycle.
   private func closeCycle(at end: Node, _ blocked: BlockedCall) {
     guard let wait, wait.call.isCollective, blocked.call.isCollective else { return }
     if let own = engine.control?.agreement(blocked.communicator), own.number >= blocked.number {
@@ -188,8 +189,8 @@ final class Detective {
     var roots: Set<Int> = []
     for node in steps.keys {
       let answer = answered[node]
-      // No answer: it computes, or is stopped, or gone. Not called and in no collective: it waits for
-      // something else.
+      // A rank that has not answered computes, is stopped, or is gone. A rank that has not made the call and waits in
+      // no call waits for something else.
       if answer == nil || (answer?.standing == .notCalled && answer?.blocked == nil) {
         roots.insert(node.rank)
       }
@@ -199,7 +200,7 @@ final class Detective {
 
   // MARK: - Answering
 
-  /// Answers another rank.
+  /// Answers a question of another rank.
   func answer(_ question: Question, about agreement: Agreement?) {
     var standing = Answer.Standing.notCalled
     var awaited: [Int] = []
@@ -218,10 +219,11 @@ final class Detective {
 }
 
 extension Call {
-  /// Whether it is a call of all ranks of a communicator. Of others, a message may be on its way.
+  /// Whether the call is a collective of all ranks of a communicator. Otherwise it is a wait for a message, which may
+  /// be in flight.
   var isCollective: Bool { Kind(rawValue: UInt8(truncatingIfNeeded: head)) != .message }
 
-  /// Whether some ranks may finish before others have begun.
+  /// Whether some ranks may finish the call before others have begun it.
   var isRooted: Bool {
     switch Kind(rawValue: UInt8(truncatingIfNeeded: head)) {
     case .broadcast, .reduce, .gather, .scatter: true

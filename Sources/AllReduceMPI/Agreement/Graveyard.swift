@@ -1,9 +1,9 @@
 internal import CMPI
 
-/// MPI communicators that this rank has released.
+/// The MPI communicators that this rank has released.
 ///
-/// To free one is collective, and ranks release objects at different times. So it is freed where all its
-/// ranks meet anyway: when a communicator of all of them makes another one, or when the job ends.
+/// Freeing a communicator is collective, and ranks release their objects at different times. So it is freed where all
+/// its ranks synchronize anyway: when a communicator that contains all of them makes another one, or when the job ends.
 final class Graveyard {
   private struct Dead {
     let agreement: Agreement
@@ -12,18 +12,18 @@ final class Graveyard {
   }
 
   private var dead: [Dead] = []
-  /// Burials over fewer are not worth their all-gather.
+  /// The number of released communicators below which nothing is freed, if no rank has more.
   private static let fewest = 8
-  /// The most that one burial looks at.
+  /// The most communicators of a rank that one call of ``bury(over:)`` considers.
   private static let most = 32
 
   func add(_ agreement: Agreement, _ handle: MPI_Comm, _ internalHandle: MPI_Comm) {
     dead.append(Dead(agreement: agreement, handle: handle, internalHandle: internalHandle))
   }
 
-  /// Frees those that all their ranks have released, if all of these belong to `communicator`.
+  /// Frees the communicators that all their ranks have released, among those whose ranks all belong to `communicator`.
   ///
-  /// Collective over `communicator`, which has just met.
+  /// Collective over `communicator`, whose ranks have just synchronized.
   func bury(over communicator: Communicator) throws {
     if communicator.size == 1 { return }
     let ranks = Set(communicator.worldRanks)
@@ -47,7 +47,7 @@ final class Graveyard {
     for agreement in free.sorted(by: { $0.id < $1.id }) { self.free(agreement.id) }
   }
 
-  /// Frees all. Collective over the ranks of the job, at its end.
+  /// Frees all released communicators. Collective over the ranks of the job, at its end.
   func buryAll() {
     for id in dead.map(\.agreement.id).sorted() { free(id) }
   }

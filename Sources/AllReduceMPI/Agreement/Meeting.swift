@@ -1,8 +1,8 @@
-/// All ranks of a communicator find out that they make the same call, and that all have come.
+/// A barrier in which all ranks of a communicator check that they make the same call.
 ///
-/// A dissemination barrier whose messages carry tickets: in round k a rank sends to the rank 2^k after
-/// it and receives from the rank 2^k before it. Moves whenever this rank waits for anything. Cost:
-/// ⌈log₂ p⌉ messages of 32 bytes a rank.
+/// It is a dissemination barrier whose messages carry tickets: in round k a rank sends to the rank 2^k after it and
+/// receives from the rank 2^k before it. It advances whenever this rank waits for anything. Cost: ⌈log₂ p⌉ messages of
+/// 32 bytes per rank.
 ///
 /// Hensgen, Finkel and Manber, "Two algorithms for barrier synchronization", 1988.
 final class Meeting: InFlight {
@@ -15,7 +15,7 @@ final class Meeting: InFlight {
   private var underWay = 0
   private var isActive = false
   private(set) var failure: (any Error)?
-  /// The call that is agreed on, for errors.
+  /// A description of the call that the ranks check, for errors.
   private(set) var summary = "a meeting"
   private var nothing: UInt8 = 0
 
@@ -29,7 +29,7 @@ final class Meeting: InFlight {
   var call: (agreement: Agreement, number: UInt64)? { (agreement, ticket.number) }
   var awaitedRanks: [Int] { messages.awaitedRanks }
 
-  /// Begins the meeting for a call.
+  /// Begins the barrier for a call.
   func start(_ ticket: Ticket, _ summary: String) {
     self.ticket = ticket
     self.summary = summary

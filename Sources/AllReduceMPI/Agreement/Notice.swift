@@ -1,7 +1,7 @@
-/// A rank's message to all others when a generation of a communicator has failed: what it called last,
-/// how many messages it sent them, and how far its shared memory has come.
+/// A rank's message to all others when a generation of a communicator has failed: its last calls, the number of
+/// messages that it sent to them, and its counters in shared memory.
 struct Notice {
-  /// A call with its name's text.
+  /// A call of the sender, with the text of its name.
   struct RecentCall {
     let number: UInt64
     let running: UInt64
@@ -14,12 +14,12 @@ struct Notice {
   let generation: UInt64
   /// The number of the sender's last call.
   let lastNumber: UInt64
-  /// How many calls the sender's program has made.
+  /// The number of calls that the sender's program has made.
   let position: UInt64
-  /// Messages that the sender sent to the receiver of the notice.
+  /// The number of messages that the sender sent to the receiver of the notice.
   let messagesSent: UInt64
   let host: HostLines.Counters
-  /// Why the sender failed, if not for a disagreement.
+  /// Why the sender failed; nil if ranks made different calls, or if it learned of the failure from another rank.
   let reason: String?
   /// The sender's last calls of the generation, the latest first.
   let recent: [RecentCall]
@@ -35,12 +35,12 @@ struct Notice {
   private static let wordsOfRecent = 11
   private static let mostRecent = 16
 
-  /// The part of a name that a notice has room for.
+  /// Returns the part of a name that fits in a notice.
   private static func cut(_ name: String) -> String {
     String(decoding: Array(name.utf8.prefix(24)), as: UTF8.self)
   }
 
-  /// The notice of a rank about itself; `messagesSent` differs for each receiver.
+  /// Creates the notice of a rank, in which `messagesSent` is 0: that number differs for each receiver.
   init(
     sender: Int, generation: UInt64, lastNumber: UInt64, position: UInt64,
     host: HostLines.Counters, reason: String?, recent: [CallRecord.Entry]
@@ -106,7 +106,7 @@ struct Notice {
 }
 
 extension [Notice] {
-  /// The error that every rank throws, made of all notices: the same text on all ranks.
+  /// The error that every rank throws, made from all notices: the same text on all ranks.
   var error: MPIError {
     let notices = sorted { $0.sender < $1.sender }
     if let (number, calls) = notices.firstDisagreement {
@@ -131,7 +131,7 @@ extension [Notice] {
         + "calls in the same order")
   }
 
-  /// The first call that differs between ranks, and the calls that the ranks made.
+  /// The first call that differs between ranks, with the ranks that made each variant of it.
   private var firstDisagreement: (number: UInt64, calls: [(text: String, ranks: [Int])])? {
     let numbers = Set(flatMap { $0.recent.map(\.number) }).sorted()
     for number in numbers {

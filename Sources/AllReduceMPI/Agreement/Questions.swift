@@ -1,4 +1,4 @@
-/// A question of a waiting rank to another: has it made this call, and what does it wait for itself?
+/// A question of a waiting rank to another rank: has that rank made this call, and what does it wait for itself?
 struct Question: Equatable {
   let sender: Int
   let communicator: UInt64
@@ -29,25 +29,25 @@ struct Question: Equatable {
   }
 }
 
-/// A call that a rank waits in, and for which ranks.
+/// A call in which a rank waits, and the ranks that it waits for.
 struct BlockedCall: Equatable {
   let communicator: UInt64
   let number: UInt64
   let call: Call
-  /// World ranks, up to 16.
+  /// The world ranks that the rank waits for, up to 16.
   let awaited: [Int]
-  /// A number that grows with each wait of the rank.
+  /// The number of the rank's wait, which grows with each wait.
   let serial: UInt64
 }
 
 /// A rank's answer to a ``Question``.
 struct Answer {
   enum Standing: UInt64 {
-    /// It has not made that call.
+    /// The rank has not made the call.
     case notCalled = 1
-    /// It has, and waits for ``Answer/awaited`` in it.
+    /// The rank has made the call and waits in it for the ranks ``Answer/awaited``.
     case underWay
-    /// It has finished it.
+    /// The rank has finished the call.
     case finished
   }
 
@@ -56,7 +56,7 @@ struct Answer {
   let number: UInt64
   let standing: Standing
   let awaited: [Int]
-  /// The collective that it waits in now; nil where it waits for something else.
+  /// The call in which the rank waits now; nil if it is in no long wait.
   let blocked: BlockedCall?
 
   init(

@@ -1,11 +1,11 @@
-/// Identifies a call in its messages, so that their receiver can check that it made the same call.
+/// Identifies the call that a message belongs to, so that the message's receiver can check that it made the same call.
 @usableFromInline
 package struct Ticket: Equatable, Sendable {
   /// The number of the call on its communicator, from 1.
   @usableFromInline package var number: UInt64
   /// The hash over all calls on the communicator, this one included.
   @usableFromInline package var running: UInt64
-  /// 0 for messages among all ranks, 1 for those among the hosts' carriers (``CarrierGroup``).
+  /// 0 for messages among all ranks, 1 for messages among the ranks that exchange data between hosts (`CarrierGroup`).
   @usableFromInline package var lane: Int32 = 0
 
   @inlinable
@@ -16,12 +16,12 @@ package struct Ticket: Equatable, Sendable {
   }
 }
 
-/// The ranks of a communicator no longer agree, or one of them gave a call up.
+/// A call cannot continue, because the ranks of its communicator disagree or one of them gave up a call.
 ///
-/// Thrown through the code that runs a call; ``Agreement/settle()`` gives the error for the caller.
+/// It is thrown through the code that runs a call; ``Agreement/settle(_:)`` returns the error for the caller.
 @usableFromInline
 package struct CallFailed: Error {
-  /// The generation of the communicator's calls that has failed; `max` for the present one.
+  /// The generation of the communicator's calls that has failed; `max` for the present generation.
   @usableFromInline package var generation: UInt64
 
   @inlinable

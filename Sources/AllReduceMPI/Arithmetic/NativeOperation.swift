@@ -1,9 +1,9 @@
 internal import CMPI
 
-/// MPI's handle of each operation.
+/// MPI's handles for the reduction operations.
 ///
-/// `MPI_MIN` and `MPI_MAX` may lose a NaN, depending on where in the vector it stands and on which
-/// rank. For floating-point numbers our own kernel takes their place (`MPI_Op_create`).
+/// `MPI_MIN` and `MPI_MAX` may lose a NaN, depending on where in the vector it stands and on which rank. For
+/// floating-point numbers our own kernels take their place (`MPI_Op_create`).
 enum NativeOperation {
   static func handle(
     for operation: ReductionOperation, _ type: ScalarType
@@ -38,7 +38,8 @@ enum NativeOperation {
       UnsafeMutablePointer<MPI_Datatype?>?
     ) -> Void
 
-  /// Made at first use and kept until MPI ends; used by the thread that owns MPI alone.
+  /// The operations made by `MPI_Op_create`, each at its first use and kept until MPI ends; used only by the thread
+  /// that calls MPI.
   nonisolated(unsafe) private static var operations: [MPI_Op?] = [nil, nil, nil, nil]
 
   private static func created(_ slot: Int, _ function: Function) throws(MPIError) -> MPI_Op {
@@ -56,7 +57,7 @@ enum NativeOperation {
   }
 }
 
-/// The function that MPI calls: elements of `source` go into `destination`.
+/// Combines `count` elements of `source` into `destination`: the function that MPI calls.
 private func combine(
   _ operation: ReductionOperation, _ type: ScalarType, _ source: UnsafeMutableRawPointer?,
   _ destination: UnsafeMutableRawPointer?, _ count: UnsafeMutablePointer<Int32>?

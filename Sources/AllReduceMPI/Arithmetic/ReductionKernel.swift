@@ -2,11 +2,11 @@ internal import CKernels
 
 /// The arithmetic of one operation on one element type, over whole ranges: see `reductions.h`.
 ///
-/// Loops over elements are C functions, as wide as the processor can, that are called once a chunk;
-/// everything above them moves bytes and knows nothing of types. No other thread may use the memory
-/// during a call; ranges do not overlap.
+/// Loops over elements are C functions with the widest vectors of the processor, called once per chunk; all code above
+/// them handles bytes and does not depend on the element type. No other thread may use the memory during a call, and
+/// ranges must not overlap.
 ///
-/// A value of one address: no references to it are counted.
+/// It consists of one address, so that using it counts no references.
 @usableFromInline
 package struct ReductionKernel: @unchecked Sendable {
   @usableFromInline package typealias Combine =
@@ -25,7 +25,7 @@ package struct ReductionKernel: @unchecked Sendable {
   @usableFromInline package typealias Finish =
     @convention(c) (_ values: UnsafeMutableRawPointer, _ count: Int, _ ranks: Int) -> Void
 
-  /// In a table that is never freed (``ReductionKernels``).
+  /// The kernel's functions, in a table that is never freed (``ReductionKernels``).
   @usableFromInline let entry: UnsafePointer<Entry>
 
   @usableFromInline
@@ -38,7 +38,7 @@ package struct ReductionKernel: @unchecked Sendable {
     @usableFromInline let combineBoth: Both
     @usableFromInline let finish: Finish?
 
-    /// `level` is one that this processor has.
+    /// Creates the entry of an operation on a type. `level` is one that this processor has.
     init(_ operation: ReductionOperation, _ type: ScalarType, _ level: ProcessorLevel) {
       let functions =
         ck_reductions_at(level, Int32(type.rawValue)).unsafelyUnwrapped + Int(operation.rawValue)
@@ -55,28 +55,29 @@ package struct ReductionKernel: @unchecked Sendable {
   @inlinable @inline(__always)
   init(_ entry: UnsafePointer<Entry>) { self.entry = entry }
 
-  /// The kernel of `operation` on `type`, at the highest level of this processor.
+  /// Returns the kernel of `operation` on `type`, at the highest level of this processor.
   package static func of(_ operation: ReductionOperation, _ type: ScalarType) -> ReductionKernel {
     ReductionKernels.current[operation, type]
   }
 }
 
 extension ReductionKernel {
-  /// Bytes an element.
+  /// The number of bytes per element.
   @inlinable @inline(__always) package var stride: Int { entry.pointee.stride }
-  /// Whether elements are added up: a sum, or a mean before the division.
+  /// Whether elements are added: for a sum, and for a mean before the division.
   @inlinable @inline(__always) package var isSum: Bool { entry.pointee.isSum }
-  /// `destination[i] = destination[i] (op) source[i]`.
+  /// Combines a range into another: `destination[i] = destination[i] (op) source[i]`.
   @inlinable @inline(__always) package var combine: Combine { entry.pointee.combine }
-  /// Same as `combine`, with a result whose bits do not depend on which side is which. The two partners
-  /// of an exchange, who combine the same numbers in mirrored order, need that: otherwise each could
-  /// keep the payload of its own NaN.
+  /// Same as ``combine``, with a result whose bits do not depend on which operand is which. The two partners of an
+  /// exchange, which combine the same numbers in mirrored order, need this: otherwise each could keep the payload of
+  /// its own NaN.
   @inlinable @inline(__always)
   package var combineSymmetrically: Combine { entry.pointee.combineSymmetrically }
-  /// `destination[i] = first[i] (op) second[i]`.
+  /// Combines two ranges into a third: `destination[i] = first[i] (op) second[i]`.
   @inlinable @inline(__always) package var combineApart: Apart { entry.pointee.combineApart }
-  /// The complete result of two ranks, for a mean too, in both places.
+  /// `first[i] = second[i] = first[i] (op) second[i]`: the complete result of two ranks, divided by 2 already for a
+  /// mean.
   @inlinable @inline(__always) package var combineBoth: Both { entry.pointee.combineBoth }
-  /// The last touch of a value that is complete: divides by the number of ranks. Nil but for a mean.
+  /// Divides complete values by the number of ranks. Nil except for a mean.
   @inlinable @inline(__always) package var finish: Finish? { entry.pointee.finish }
 }

@@ -1,18 +1,18 @@
 package import CKernels
 
-/// The kernels of a processor level, by operation and type.
+/// The reduction kernels for one processor level, by operation and type.
 ///
-/// A value of an address and a number. What asks for many kernels keeps it: it need not find out each time whether
-/// they are there.
+/// It consists of an address and a number. Code that needs many kernels keeps a copy, and so avoids the check at each
+/// use of ``current`` whether the table exists.
 @usableFromInline
 package struct ReductionKernels: @unchecked Sendable {
   @usableFromInline let table: UnsafePointer<ReductionKernel.Entry>
   @usableFromInline let operationCount = ReductionOperation.allCases.count
 
-  /// The kernels of the highest level of this processor.
+  /// The kernels for the highest level of this processor.
   package static let current = ReductionKernels(.current)
 
-  /// The kernels of a level that this processor has. Their table is never freed.
+  /// Creates the kernels for a level that this processor has. Their table is never freed.
   package init(_ level: ProcessorLevel) {
     let entries = ScalarType.allCases.flatMap { type in
       ReductionOperation.allCases.map { operation in

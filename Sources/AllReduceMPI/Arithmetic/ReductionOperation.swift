@@ -1,6 +1,6 @@
 internal import CMPI
 
-/// How a reduction combines the ranks' elements.
+/// The operation by which a reduction combines the ranks' elements.
 public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   /// The sum; integers wrap.
   case sum
@@ -24,11 +24,11 @@ public enum ReductionOperation: UInt8, Sendable, CaseIterable, CustomStringConve
     }
   }
 
-  /// Whether the operation is defined for elements of `type`.
+  /// Returns whether the operation is defined for elements of `type`.
   @inlinable
   package func isDefined(for type: ScalarType) -> Bool { self != .mean || type.isFloatingPoint }
 
-  /// A mean of integers is the caller's mistake.
+  /// Checks that the operation is defined for elements of `type`: a mean of integers is a programming error.
   @inlinable @inline(__always)
   package func checkIsDefined(for type: ScalarType) {
     precondition(

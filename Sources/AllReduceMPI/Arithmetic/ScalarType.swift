@@ -4,7 +4,7 @@ internal import CMPI
 public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   case float, double, int32, int64
 
-  /// Bytes an element.
+  /// The number of bytes per element.
   @inlinable
   package var stride: Int {
     switch self {
@@ -37,7 +37,7 @@ public enum ScalarType: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   }
 }
 
-/// A number that the collectives can combine and move: `Float`, `Double`, `Int32`, `Int64`.
+/// A number type that the collectives can reduce and send: `Float`, `Double`, `Int32`, `Int64`.
 ///
 /// The set is closed: conforming another type is not supported.
 public protocol ReducibleScalar: BitwiseCopyable, Sendable, Comparable, SignedNumeric {
@@ -46,25 +46,25 @@ public protocol ReducibleScalar: BitwiseCopyable, Sendable, Comparable, SignedNu
 }
 
 extension Float: ReducibleScalar {
-  /// ``ScalarType/float``.
+  /// The scalar type ``ScalarType/float``.
   @inlinable
   public static var scalarType: ScalarType { .float }
 }
 
 extension Double: ReducibleScalar {
-  /// ``ScalarType/double``.
+  /// The scalar type ``ScalarType/double``.
   @inlinable
   public static var scalarType: ScalarType { .double }
 }
 
 extension Int32: ReducibleScalar {
-  /// ``ScalarType/int32``.
+  /// The scalar type ``ScalarType/int32``.
   @inlinable
   public static var scalarType: ScalarType { .int32 }
 }
 
 extension Int64: ReducibleScalar {
-  /// ``ScalarType/int64``.
+  /// The scalar type ``ScalarType/int64``.
   @inlinable
   public static var scalarType: ScalarType { .int64 }
 }

@@ -1,21 +1,19 @@
-/// The format of `Float` elements in messages.
+/// The format in which `Float` elements are sent.
 ///
-/// Two bytes an element instead of four, where the network is what a collective waits for. Arithmetic
-/// stays in 32 bits: a message is narrowed to be sent and widened before it is added. It is the
-/// caller's choice, for each call, and never the library's: numbers lose precision. Elements that
-/// ranks reach in shared memory do not travel and are never narrowed. All ranks must name the same
-/// format, and all end with the same bits.
+/// The 16-bit formats take two bytes per element instead of four, which helps where a collective is limited by the
+/// network. Arithmetic stays in 32 bits: elements are narrowed to be sent, and widened before they are combined. The
+/// caller chooses the format for each call, and the library never does, because numbers lose precision. Elements that
+/// ranks access in shared memory are not sent, and are never narrowed. All ranks must name the same format, and all get
+/// bitwise the same result.
 ///
-/// The error bounds of a result, by algorithm and number of ranks: `docs/algorithms.md`, "Wire
-/// formats".
+/// The error bounds of a result, by algorithm and number of ranks: `docs/algorithms.md`, "Wire formats".
 public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
-  /// Elements as they are.
+  /// 32 bits: elements are sent unchanged.
   case full
-  /// The upper half of a `Float`: its range, with 8 significant bits. Integers up to 256 are exact.
+  /// The upper half of a `Float`: the same range, with 8 significant bits. Integers up to 256 are exact.
   case bfloat16
-  /// IEEE 754 binary16: 11 significant bits, but nothing above 65504, which becomes infinite, partial
-  /// sums included; a mean is a sum first. Below 6e-5 the precision fades, below 3e-8 to zero.
-  /// Integers up to 2048 are exact.
+  /// IEEE 754 binary16: 11 significant bits. Numbers above 65504 become infinite, partial sums included (a mean is a
+  /// sum first). Precision decreases below 6e-5, and numbers below 3e-8 become zero. Integers up to 2048 are exact.
   case float16
 
   /// The name used in options and output.
@@ -27,7 +25,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     }
   }
 
-  /// The most that narrowing a number of the format's normal range changes it by, relative to it.
+  /// The largest relative error from narrowing a number in the format's normal range.
   package var unitRoundoff: Double {
     switch self {
     case .full: 0
@@ -36,7 +34,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     }
   }
 
-  /// The most that narrowing a number below the format's normal range changes it by.
+  /// The largest absolute error from narrowing a number below the format's normal range.
   package var smallestStepRoundoff: Double {
     switch self {
     case .full: 0
@@ -45,7 +43,7 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     }
   }
 
-  /// Bytes that an element of `type` takes in a message.
+  /// Returns the number of bytes that an element of `type` takes in a message.
   ///
   /// - Precondition: The format can carry `type`.
   @inlinable @inline(__always)
@@ -55,7 +53,8 @@ public enum WireFormat: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     return 2
   }
 
-  /// Only a `Float` has a 16-bit form here; other elements are the caller's mistake.
+  /// Checks that the format can carry elements of `type`: a 16-bit format with elements other than `Float` is a
+  /// programming error.
   @inlinable @inline(__always)
   package func checkCarries(_ type: ScalarType) {
     precondition(

@@ -1,9 +1,9 @@
 package import CKernels
 
-/// The conversions of a 16-bit wire format, over whole ranges: see `wire.h`.
+/// The conversions to and from a 16-bit wire format, over whole ranges: see `wire.h`.
 ///
-/// No other thread may use the memory during a call; ranges do not overlap. 16-bit memory is raw, as
-/// messages are.
+/// No other thread may use the memory during a call, and ranges must not overlap. 16-bit memory is raw, as messages
+/// are.
 package struct WireKernel: Sendable {
   private typealias Table = (
     encode: @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?, Int) -> Void,
@@ -14,7 +14,7 @@ package struct WireKernel: Sendable {
 
   private let table: Table
 
-  /// The conversions at a level; nil for the format `full`, and if this processor does not have the level.
+  /// Creates the conversions at a level; nil for the format `full`, and if this processor does not have the level.
   package init?(_ format: WireFormat, _ level: ProcessorLevel) {
     let number: Int
     switch format {
@@ -31,7 +31,7 @@ package struct WireKernel: Sendable {
   private static let bfloat16 = WireKernel(.bfloat16, .current)
   private static let float16 = WireKernel(.float16, .current)
 
-  /// The conversions at the highest level of this processor; nil for the format `full`.
+  /// Returns the conversions at the highest level of this processor; nil for the format `full`.
   package static func of(_ format: WireFormat) -> WireKernel? {
     switch format {
     case .full: nil
@@ -40,7 +40,7 @@ package struct WireKernel: Sendable {
     }
   }
 
-  /// `destination[i] = source[i]`, from 32 bits to 16.
+  /// Narrows elements from 32 bits to 16: `destination[i] = source[i]`.
   package func encode(
     _ source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer, count: Int
   ) {
@@ -49,7 +49,7 @@ package struct WireKernel: Sendable {
       destination.assumingMemoryBound(to: UInt16.self), count)
   }
 
-  /// `destination[i] = source[i]`, from 16 bits to 32.
+  /// Widens elements from 16 bits to 32: `destination[i] = source[i]`.
   package func decode(
     _ source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer, count: Int
   ) {
@@ -58,16 +58,16 @@ package struct WireKernel: Sendable {
       destination.assumingMemoryBound(to: Float.self), count)
   }
 
-  /// Makes each value what a receiver would make of it.
+  /// Rounds each value to the value that a receiver would get.
   package func round(_ values: UnsafeMutableRawPointer, count: Int) {
     table.round(values.assumingMemoryBound(to: Float.self), count)
   }
 
-  /// `destination[i] = destination[i] (op) source[i]`, with 16-bit numbers in the source and
-  /// arithmetic in 32 bits.
+  /// Combines 16-bit elements of the source with 32-bit elements, in 32-bit arithmetic: `destination[i] =
+  /// destination[i] (op) source[i]`.
   ///
-  /// The two partners of an exchange get the same bits. A sum takes one pass; other operations
-  /// widen a few numbers at a time first.
+  /// The two partners of an exchange get the same bits. A sum takes one pass; other operations first widen a few
+  /// elements at a time.
   package func combine(
     _ destination: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, count: Int,
     by kernel: ReductionKernel
@@ -78,7 +78,7 @@ package struct WireKernel: Sendable {
         source.assumingMemoryBound(to: UInt16.self), count)
       return
     }
-    // Few numbers, on the stack: nothing is allocated.
+    // A few elements, on the stack: nothing is allocated.
     let most = 256
     withUnsafeTemporaryAllocation(byteCount: 4 * most, alignment: 16) { wide in
       let wide = wide.baseAddress.unsafelyUnwrapped

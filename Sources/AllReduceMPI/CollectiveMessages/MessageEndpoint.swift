@@ -1,33 +1,36 @@
 internal import CMPI
 
-/// A communicator's own end of all messages that schedules send: how many went each way, and what is
-/// under way.
+/// The messages that schedules exchange on one communicator: the number sent to and received from each rank, and the
+/// messages in flight.
 ///
-/// The numbers let ranks that disagree clean up: each tells the others how many messages it sent
-/// them, and receives as many as it was sent (``Closing``).
+/// The numbers let ranks that disagree clean up: each rank tells every other rank how many messages it sent to it, and
+/// receives all messages that were sent to itself (``Closing``).
 package final class MessageEndpoint {
   let handle: MPI_Comm
   let worldRanks: [Int]
   /// Whether tags have 31 bits, the upper 16 of which distinguish calls.
   let hasWideTags: Bool
-  /// Slots for the first messages that this rank and each other exchange.
+  /// The pools of slots for the first messages that this rank exchanges with each other rank.
   let pools: UnsafeMutablePointer<SlotPool>
-  /// The bytes of the largest slot that a first message may take.
+  /// The number of bytes of the largest slot for a first message.
   let slotBytes: Int
-  /// Messages sent to, and received from, each rank in the present generation.
+  /// The number of messages sent to each rank in the present generation.
   let sent: UnsafeMutablePointer<UInt64>
+  /// The number of messages received from each rank in the present generation.
   let received: UnsafeMutablePointer<UInt64>
-  /// Twice the generation, and one more once it has failed: what a call's messages must find as it was
-  /// when they began.
+  /// Twice the number of the generation, plus one once it has failed. A call's messages must find it unchanged since
+  /// they began.
   package let status: UnsafeMutablePointer<UInt64>
   private var sets: [Unmanaged<MessageSet>] = []
-  /// Sets that had messages under way when the generation failed.
+  /// The sets that had messages in flight when the generation failed.
   private var closingSets: [MessageSet] = []
 
+  /// Creates the endpoint of a communicator, with nothing sent or received.
+  ///
   /// - Parameters:
   ///   - handle: The MPI communicator of the messages.
-  ///   - worldRanks: Its ranks, as ranks of the job.
-  ///   - isFar: Whether each of them is on another host.
+  ///   - worldRanks: The communicator's ranks, as ranks of the job.
+  ///   - isFar: Whether each of these ranks is on another host.
   init(_ handle: MPI_Comm, worldRanks: [Int], isFar: [Bool]) {
     self.handle = handle
     self.worldRanks = worldRanks
@@ -62,22 +65,23 @@ package final class MessageEndpoint {
     }
   }
 
-  /// Cancels all receives whose messages have not begun to arrive; nothing more is posted.
+  /// Cancels all receives whose messages have not begun to arrive, and marks the generation as failed, so that nothing
+  /// more is posted.
   func close() {
     status.pointee |= 1
     closingSets = sets.map { $0.takeUnretainedValue() }.filter { $0.close() }
   }
 
-  /// Moves what is still under way. Returns whether nothing is.
+  /// Advances the messages still in flight after ``close()``. Returns whether none is in flight.
   func advanceClosing() -> Bool {
     closingSets.removeAll { $0.advanceClosing() }
     return closingSets.isEmpty
   }
 
-  /// Whether no message can still arrive in memory of failed calls.
+  /// Whether no message can still arrive in the memory of failed calls.
   var isDeaf: Bool { closingSets.allSatisfy { !$0.isReceiving } }
 
-  /// A new generation begins.
+  /// Begins a new generation, with nothing sent or received.
   func reopen() {
     status.pointee += 1
     sent.update(repeating: 0, count: worldRanks.count)

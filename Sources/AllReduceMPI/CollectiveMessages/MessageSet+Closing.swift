@@ -1,9 +1,8 @@
 internal import CMPI
 
-/// How messages under way end when their generation of calls fails.
+/// How messages in flight end when their generation of calls fails.
 extension MessageSet {
-  /// Cancels receives whose messages have not begun to arrive. Returns whether any message is under
-  /// way.
+  /// Cancels the receives whose messages have not begun to arrive. Returns whether any message is in flight.
   func close() -> Bool {
     state.pointee.held = 0
     for place in 0..<state.pointee.active {
@@ -15,14 +14,14 @@ extension MessageSet {
     return state.pointee.active > 0
   }
 
-  /// Whether a message may still arrive here.
+  /// Whether a message may still arrive for a receive of this set.
   var isReceiving: Bool {
     (0..<state.pointee.active).contains {
       entries[$0].role == .receive || entries[$0].role == .first
     }
   }
 
-  /// Moves what is under way after ``close()``. Returns whether nothing is.
+  /// Advances the messages in flight after ``close()``. Returns whether none is in flight.
   func advanceClosing() -> Bool {
     guard state.pointee.active > 0 else { return true }
     var count: Int32 = 0

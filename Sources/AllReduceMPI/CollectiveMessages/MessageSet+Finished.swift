@@ -1,11 +1,11 @@
 internal import CMPI
 
-/// Which messages have ended: asks MPI, compares first messages, and posts what waited for one.
+/// Which messages have completed: asks MPI, checks first messages, and posts the receives that waited for one.
 extension MessageSet {
-  /// The label of a message that has ended, or nil if none has ended by now. Never blocks.
+  /// Returns the label of a message that has completed, or nil if there is none now. Never blocks.
   ///
-  /// - Throws: ``CallFailed``, if another rank's first message belongs to a different call, or the
-  ///   communicator's calls have failed otherwise; ``MPIError``, if MPI failed.
+  /// - Throws: ``CallFailed``, if another rank's first message belongs to a different call, or the communicator's calls
+  ///   have failed otherwise; ``MPIError``, if MPI failed.
   package func nextFinished() throws -> Int32? {
     while true {
       try checkGoesOn()
@@ -20,7 +20,7 @@ extension MessageSet {
     }
   }
 
-  /// Asks MPI what has ended and closes the gaps.
+  /// Asks MPI which messages have completed, and removes them from the messages in flight.
   private func collect() throws {
     state.pointee.finished = 0
     state.pointee.taken = 0
@@ -42,7 +42,7 @@ extension MessageSet {
         let (isSame, follows) = compare(entry, bytes(of: statuses + position))
         if !isSame { isMismatch = true }
         if isSame && follows {
-          // Its label comes with the payload.
+          // The label is reported once the payload has arrived.
           entries[place].role = .receive
           entries[place].slot = nil
           try postReceive(entry, at: place)
@@ -55,7 +55,7 @@ extension MessageSet {
     state.pointee.finished = ended
     closeGaps()
     if isMismatch {
-      // Messages that ended at the same time start nothing more.
+      // Messages that completed at the same time start nothing more.
       state.pointee.finished = 0
       agreement.fail(isTold: true)
       throw CallFailed(generation: state.pointee.status >> 1)
@@ -63,7 +63,8 @@ extension MessageSet {
     if state.pointee.held > 0 { try postHeld() }
   }
 
-  /// Takes a first message out of its slot, if its ticket is this call's.
+  /// Checks the ticket of a first message, and copies its payload out of its slot. Returns whether the ticket is this
+  /// call's, and whether the payload follows as a separate message.
   private func compare(_ entry: Entry, _ bytes: Int) -> (isSame: Bool, follows: Bool) {
     guard let slot = entry.slot else { return (false, false) }
     let pool = endpoint.pools[Int(entry.peer)]
@@ -80,7 +81,7 @@ extension MessageSet {
     return (true, false)
   }
 
-  /// Posts the receives that waited for a first message, in their order.
+  /// Posts the receives that waited for their rank's first message, in their order.
   private func postHeld() throws {
     var kept = 0
     let count = state.pointee.held
@@ -104,8 +105,8 @@ extension MessageSet {
     return count
   }
 
-  /// Same as ``testSome()``, for a single message: a small vector's last one. MPI looks at it again after
-  /// it has moved the messages, and not only before, so it is seen one call earlier.
+  /// Same as ``testSome()``, for a single message, such as the last one of a small vector. `MPI_Test` checks the
+  /// message again after MPI has made progress, and not only before, so its completion is seen one call earlier.
   private func testOne() throws -> Int32 {
     var hasEnded: Int32 = 0
     let code = MPI_Test(requests, &hasEnded, statuses)
@@ -138,7 +139,7 @@ extension MessageSet {
 
   private func failure(_ code: Int32, _ count: Int32) -> MPIError {
     var error = MPIError("MPI_Testsome", code: code)
-    // The code of each message stands in its status (MPI_ERR_IN_STATUS).
+    // The error code of each message is in its status (MPI_ERR_IN_STATUS).
     for position in 0..<max(0, Int(count)) {
       let one = statuses[position].MPI_ERROR
       guard one != MPI_SUCCESS, one != Int32(MPI_ERR_PENDING) else { continue }

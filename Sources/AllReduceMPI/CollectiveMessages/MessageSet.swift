@@ -1,23 +1,23 @@
 internal import CMPI
 
-/// Messages of a collective that are under way at once, each known by a label.
+/// The messages of a collective that are in flight at once, each known by a label.
 ///
-/// Schedules run on it. No message of a different call may reach the caller's memory, so each rank's first
-/// message identifies the call that it belongs to. It holds room for a fixed number of messages and allocates
-/// nothing after it was made. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
+/// Schedules run on it. No message of a different call may reach the caller's memory, so each rank's first message
+/// identifies the call that it belongs to. The set has room for a fixed number of messages and allocates nothing after
+/// it was created. `MPI_Isend`, `MPI_Irecv`, `MPI_Testsome`, `MPI_Test`.
 ///
-/// - A small first message travels with the call's ``Ticket``. It is received into a slot that holds the
-///   largest such message, and compared, before anything else from that rank is received.
-/// - A larger one has 16 bits of a hash over the ticket and its size in its tag, where tags have 31 bits
-///   (``MessageEndpoint/hasWideTags``): it costs nothing, and MPI itself never brings messages of different
-///   calls together. Of 65,536 disagreements that no other message shows, one passes unseen; it is found by the
-///   next small first message, because a ticket covers all calls so far.
-/// - Where tags are shorter, first messages up to 60 KiB between hosts go through slots too. The ticket of a
-///   larger one goes ahead as a message of its own, and the payload follows immediately.
+/// - A small first message is sent together with the call's ``Ticket``. It is received into a slot that fits the
+///   largest such message, and its ticket is compared before anything else from that rank is received.
+/// - A larger first message has 16 bits of a hash over the ticket and its size in its tag, where tags have 31 bits
+///   (``MessageEndpoint/hasWideTags``): this costs nothing, and MPI itself never matches messages of different calls.
+///   Of 65,536 disagreements that no other message shows, one goes unnoticed; the next small first message reveals it,
+///   because a ticket covers all calls so far.
+/// - Where tags are shorter, first messages of up to 60 KiB between hosts go through slots too. The ticket of a larger
+///   first message is sent ahead as a separate message, and the payload follows immediately.
 package final class MessageSet {
   enum Role: UInt8 {
     case send
-    /// A ticket that was sent ahead; it has no label.
+    /// A ticket that is sent ahead of its payload; it has no label.
     case ticket
     case receive
     /// A first message, which is received into a slot.
@@ -27,10 +27,10 @@ package final class MessageSet {
   struct Entry {
     var role: Role
     var label: Int32
-    /// The other end, as a rank of the communicator.
+    /// The rank at the other end, as a rank of the communicator.
     var peer: Int32
     var tag: Int32
-    /// Bytes expected.
+    /// The expected number of bytes.
     var expected: Int
     var target: UnsafeMutableRawPointer?
     var slot: UnsafeMutableRawPointer?
@@ -39,7 +39,7 @@ package final class MessageSet {
   let agreement: Agreement
   let endpoint: MessageEndpoint
   private let handle: MPI_Comm
-  /// The communicator's rank of each peer; nil where they are the same.
+  /// The communicator's rank of each peer; nil where peers are numbered as its ranks.
   private let group: [Int32]?
   private let meter: TrafficMeter
   private let watchdog: Watchdog
@@ -49,14 +49,14 @@ package final class MessageSet {
   let indices: UnsafeMutablePointer<Int32>
   let statuses: UnsafeMutablePointer<MPI_Status>
   let finished: UnsafeMutablePointer<Int32>
-  /// Receives that wait for the first message of their rank to be compared.
+  /// Receives that are not posted before their rank's first message has been compared.
   let held: UnsafeMutablePointer<Entry>
-  /// The number of the last call in which each rank's first message has been compared; 0 for none. Numbers never
-  /// repeat, after a failure neither (``Agreement/reopen(_:_:)``).
+  /// The number of the last call in which each rank's first message was compared; 0 for none. The numbers never repeat,
+  /// not even after a failure (``Agreement/reopen(_:_:)``).
   let comparedIn: UnsafeMutablePointer<UInt64>
-  /// Keeps the numbers at ``State/tallied`` allocated.
+  /// Keeps the memory at ``State/tallied`` allocated.
   private var tally = TrafficTally.current
-  /// Counters in memory of their own: a class's properties would be checked at every access.
+  /// The counters, in separate memory, because accesses to a class's properties are checked each time.
   let state: UnsafeMutablePointer<State>
 
   struct State {
@@ -66,18 +66,18 @@ package final class MessageSet {
     var held = 0
     var ticket = Ticket(number: 0, running: 0)
     var tags = MessageTags(Ticket(number: 0, running: 0), areWide: false)
-    /// ``MessageEndpoint/status`` when the call began.
+    /// The value of ``MessageEndpoint/status`` when the call began.
     var status: UInt64 = 0
-    /// Counts what is sent.
+    /// Where the bytes that are sent are counted.
     var tallied = TrafficCounters.ofProcess.pointee.tallied
   }
 
-  /// Room for `capacity` messages on the library's side of `communicator`.
+  /// Creates a set with room for `capacity` messages, on the library's internal MPI communicator of `communicator`.
   ///
   /// - Parameters:
   ///   - communicator: The communicator of the messages.
-  ///   - capacity: The largest number of messages under way at once; tickets need no room of their own.
-  ///   - group: The communicator's rank of each peer; nil where peers are its ranks.
+  ///   - capacity: The largest number of messages in flight at once; tickets need no room of their own.
+  ///   - group: The communicator's rank of each peer; nil where peers are numbered as its ranks.
   package init(on communicator: Communicator, capacity: Int, group: [Int]? = nil) {
     agreement = communicator.agreement
     endpoint = agreement.endpoint
@@ -115,7 +115,8 @@ package final class MessageSet {
     state.deallocate()
   }
 
-  /// Counts what is sent from now on in the tally in use now, also when it is sent later.
+  /// Counts all bytes that this set sends from now on in the tally that is in use now, even if they are sent when it no
+  /// longer is.
   package func useCurrentTally() {
     let tallied = TrafficCounters.ofProcess.pointee.tallied
     if state.pointee.tallied == tallied { return }
@@ -123,7 +124,7 @@ package final class MessageSet {
     tally = .current
   }
 
-  /// Begins a call's messages; none is under way.
+  /// Begins the messages of a call. No message of the set may be in flight.
   package func begin(_ ticket: Ticket) {
     state.pointee.active = 0
     state.pointee.finished = 0
@@ -134,10 +135,10 @@ package final class MessageSet {
     state.pointee.status = endpoint.status.pointee & ~1
   }
 
-  /// The bytes of the largest slot that a first message may take.
+  /// The number of bytes of the largest slot for a first message.
   package var slotBytes: Int { endpoint.slotBytes }
 
-  /// Whether nothing is under way.
+  /// Whether no message is in flight.
   package var isIdle: Bool { state.pointee.active == 0 }
 
   /// The call that the messages belong to.
@@ -145,14 +146,14 @@ package final class MessageSet {
     (agreement, state.pointee.ticket.number)
   }
 
-  /// Posts a send. The memory must stay as it is until the label comes back from ``nextFinished()``.
+  /// Posts a send. The memory must not change until ``nextFinished()`` has returned the label.
   ///
   /// - Parameters:
   ///   - bytes: The data to send.
-  ///   - count: How many bytes.
+  ///   - count: The number of bytes.
   ///   - peer: The receiver.
   ///   - message: The number of the message on its channel, from 0.
-  ///   - label: The label that ``nextFinished()`` returns once the message has left.
+  ///   - label: The label that ``nextFinished()`` returns once the message has been sent.
   /// - Throws: ``CallFailed``; ``MPIError``.
   package func send(
     _ bytes: UnsafeRawPointer, count: Int, to peer: Int32, message: Int32, label: Int32
@@ -183,7 +184,7 @@ package final class MessageSet {
     }
   }
 
-  /// Whether the tag of a first message of `count` bytes identifies its call.
+  /// Returns whether the tag of a first message of `count` bytes identifies its call, so that it needs no ticket.
   @inline(__always)
   private func isToldByTag(_ count: Int, _ pool: SlotPool) -> Bool {
     endpoint.hasWideTags && count > pool.largestPayload
@@ -203,7 +204,8 @@ package final class MessageSet {
     endpoint.sent[Int(peer)] &+= 1
   }
 
-  /// Receives exactly `count` bytes, as soon as the first message of the channel has been compared.
+  /// Receives exactly `count` bytes. The receive is posted once the channel's first message has been compared, or at
+  /// once if it is for that message.
   package func receive(
     into bytes: UnsafeMutableRawPointer, count: Int, from peer: Int32, message: Int32, label: Int32
   ) throws {
@@ -241,7 +243,8 @@ package final class MessageSet {
         requests + place), "MPI_Irecv")
   }
 
-  /// An error of MPI ends the generation: what else is posted must not arrive after it was thrown.
+  /// Throws an error of MPI, and ends the generation first, because messages that are still posted must not arrive
+  /// after the error was thrown.
   @inline(__always)
   func check(_ code: Int32, _ operation: StaticString) throws {
     if code != MPI_SUCCESS { throw fail(MPIError("\(operation)", code: code)) }
@@ -252,7 +255,7 @@ package final class MessageSet {
     return error
   }
 
-  /// Throws once the generation in which the call began has failed: after that nothing is posted.
+  /// Throws if the generation in which the call began has failed, since nothing may be posted after that.
   @inline(__always)
   func checkGoesOn() throws(CallFailed) {
     if endpoint.status.pointee != state.pointee.status {
@@ -260,7 +263,7 @@ package final class MessageSet {
     }
   }
 
-  /// The world ranks at the other ends of the messages under way, ascending.
+  /// The world ranks of the peers of the messages in flight, ascending.
   package var awaitedRanks: [Int] {
     Set((0..<state.pointee.active).map { endpoint.worldRanks[Int(entries[$0].peer)] }).sorted()
   }
@@ -268,7 +271,7 @@ package final class MessageSet {
   @inline(__always)
   private func rank(of peer: Int32) -> Int32 { group.map { $0[Int(peer)] } ?? peer }
 
-  /// Whether the first message that a rank of the communicator sent for this call has been compared.
+  /// Returns whether the first message that a rank of the communicator sent for this call has been compared.
   @inline(__always)
   func isCompared(_ peer: Int32) -> Bool {
     comparedIn[Int(peer)] == state.pointee.ticket.number

@@ -1,29 +1,29 @@
 /// The tags of one call's messages.
 ///
-/// 15 bits, which every MPI guarantees, distinguish the messages of calls that are under way: lane, number of
-/// the call, number of the message. Where tags have 31 bits, the other 16 are a hash over all calls so far and
-/// the size of the message, so that MPI never brings messages of different calls together.
+/// 15 bits, which every MPI guarantees, distinguish the messages of calls in flight: lane, number of the call, number
+/// of the message. Where tags have 31 bits, the other 16 are a hash over all calls so far and the size of the message,
+/// so that MPI never matches messages of different calls.
 struct MessageTags {
   /// The tag of a first message that carries its ticket.
   let first: Int32
-  /// The ticket that is hashed with a size; nil where tags are short.
+  /// The hash over all calls so far, which is hashed again with a message's size; nil where tags are short.
   private let running: UInt64?
 
-  /// The largest tag that wide tags take (`MPI_TAG_UB`).
+  /// The largest tag that wide tags need (`MPI_TAG_UB`).
   static let largest = Int(Int32.max)
 
   init(_ ticket: Ticket, areWide: Bool) {
-    // A message waits for the one four before it on its channel, so eight numbers distinguish messages;
-    // 2,048 calls may be under way.
+    // A message waits for the message four before it on its channel, so eight numbers distinguish messages; 2,048 calls
+    // may be in flight.
     first = ticket.lane << 14 | Int32(truncatingIfNeeded: ticket.number & 2047) << 3
     running = areWide ? ticket.running : nil
   }
 
-  /// The tag of a message that travels without a ticket.
+  /// Returns the tag of a message that is sent without a ticket.
   ///
   /// - Parameters:
-  ///   - message: Its number on its channel, from 0.
-  ///   - bytes: Its size.
+  ///   - message: The number of the message on its channel, from 0.
+  ///   - bytes: The size of the message.
   /// - Returns: The tag.
   @inline(__always)
   func tag(of message: Int32, bytes: Int) -> Int32 {

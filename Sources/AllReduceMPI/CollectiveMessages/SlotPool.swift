@@ -1,22 +1,24 @@
-/// Memory for messages that are received before it is known what they are: tickets, and payloads up to
-/// ``largestPayload`` after them.
+/// Memory slots for messages whose content is not known before they arrive: tickets, each with a payload of up to
+/// ``largestPayload`` bytes.
 ///
-/// Two pools a process, used by the thread that owns MPI alone. They grow with the messages that are
-/// under way and keep what they have. An address and a size, so that a small message counts no references.
+/// There are two pools per process, used only by the thread that calls MPI. They grow with the number of messages in
+/// flight and never shrink. A pool consists of addresses and a size, so that a small message counts no references.
 struct SlotPool {
-  /// Bytes of a ticket on the wire: number of the call, hash, bytes that follow, lane.
+  /// The number of bytes of a ticket in a message: the number of the call, the hash, the number of payload bytes, and
+  /// the lane.
   static let ticketBytes = 32
 
-  /// Between ranks of a host, and between all where tags distinguish calls: above 4 KiB, two copies through slots cost
-  /// more than a ticket sent ahead, and a tag costs nothing.
+  /// The pool for messages within a host, and for all messages where tags distinguish calls. For payloads above 4 KiB,
+  /// two copies through slots cost more than a ticket sent ahead, and a tag costs nothing.
   nonisolated(unsafe) static let small = SlotPool(largestPayload: 4096)
-  /// Between hosts where tags are short: one more message would cost more than these copies. 60 KiB is what a
-  /// schedule sends in one message there (docs/algorithms.md), and below Open MPI's eager limit over TCP, 64 KiB.
+  /// The pool for messages between hosts where tags are short: a separate message for the ticket would cost more than
+  /// the copies. 60 KiB is what a schedule sends in one message there (docs/algorithms.md), and is below Open MPI's
+  /// eager limit over TCP, 64 KiB.
   nonisolated(unsafe) static let large = SlotPool(largestPayload: 61440)
 
-  /// The largest payload that travels in the same message as its ticket.
+  /// The largest payload, in bytes, that is sent in the same message as its ticket.
   let largestPayload: Int
-  /// The first free slot; each one begins with the address of the next.
+  /// The address of the first free slot; each free slot begins with the address of the next.
   private let free: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private static let slotsTogether = 8
 
@@ -26,7 +28,7 @@ struct SlotPool {
     free.initialize(to: nil)
   }
 
-  /// Bytes of a slot.
+  /// The number of bytes of a slot.
   var bytes: Int { SlotPool.ticketBytes + largestPayload }
 
   @inline(__always)

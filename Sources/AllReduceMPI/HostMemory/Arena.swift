@@ -1,46 +1,46 @@
-/// Shared memory of a host that holds the ranks' numbers, so that a reduction need not copy them.
+/// Shared memory of a host that holds the ranks' elements, so that a reduction need not copy them.
 ///
-/// An arena gives each rank a part of its own, which the other ranks of the host can read
-/// and write during a reduction: an all-reduce is then one pass over memory, without a copy. Ranks on one machine that
-/// cannot share memory, such as ranks in separate containers, count as ranks of different hosts. The memory is freed
-/// when the last rank releases it. It has no name in the file system, so a job that dies leaves nothing behind.
+/// An arena gives each rank a part of its own, which the other ranks of the host can read and write during a reduction:
+/// an all-reduce is then one pass over memory, without a copy. Ranks on one machine that cannot share memory, such as
+/// ranks in separate containers, count as ranks of different hosts. The memory is freed when the last rank releases it.
+/// It has no name in the file system, so a job that dies leaves nothing behind.
 ///
-/// One arena serves any group of its ranks: a reduction names the communicator.
+/// Any group of the arena's ranks can reduce in it: each reduction names its communicator.
 public final class Arena<Scalar: ReducibleScalar> {
-  /// How the memory is divided.
+  /// How an arena's memory is divided among a host's ranks.
   package enum Sharing: Sendable {
-    /// A part for each rank.
+    /// A separate part for each rank.
     case symmetric
     /// One part for all ranks of a host.
     case single
   }
 
-  /// Elements of a part.
+  /// The number of elements in a part.
   public let count: Int
-  /// How the memory is divided.
+  /// How the memory is divided among a host's ranks.
   package var sharing: Sharing { memory.isSingle ? .single : .symmetric }
   /// This rank's part: `count` elements, zero at first.
   public let values: UnsafeMutableBufferPointer<Scalar>
 
   @usableFromInline package let memory: ArenaMemory
 
-  /// Makes an arena with a part for each rank.
+  /// Creates an arena with a part for each rank.
   ///
-  /// Collective: all ranks must call it with the same count and type, which are compared before anything is
-  /// made. Allocates `count` elements of memory a rank, touched now, and costs three all-gathers of a few numbers
-  /// a rank.
+  /// Collective: all ranks must call it with the same count and type, which are compared before anything is allocated.
+  /// Allocates `count` elements per rank, touches all of this memory now, and costs three all-gathers of a few numbers
+  /// per rank.
   ///
   /// - Parameters:
-  ///   - count: Elements of a part.
-  ///   - communicator: The ranks that get one.
-  /// - Throws: ``AgreedError`` if ranks ask for different arenas, or a host has not enough memory (it says
-  ///   how much is needed and how much is free); ``MPIError``.
+  ///   - count: The number of elements in a part.
+  ///   - communicator: The ranks that get a part.
+  /// - Throws: ``AgreedError`` if ranks ask for different arenas, or if a host does not have enough memory (the error
+  ///   says how much is needed and how much is free); ``MPIError``.
   public convenience init(count: Int, over communicator: Communicator) throws {
     try self.init(count: count, over: communicator, sharing: .symmetric)
   }
 
-  /// Makes an arena with a part for each rank, or one part for all ranks of a host. Collective, as the public
-  /// initializer.
+  /// Creates an arena with a part for each rank, or with one part for all ranks of a host. Collective, like
+  /// ``init(count:over:)``.
   package init(
     count: Int, over communicator: Communicator, sharing: Sharing, ways: [HostMemoryWay]? = nil
   ) throws {
@@ -53,7 +53,7 @@ public final class Arena<Scalar: ReducibleScalar> {
       start: memory.own.bindMemory(to: Scalar.self, capacity: Swift.max(count, 1)), count: count)
   }
 
-  /// A range of this rank's part, to be reduced.
+  /// A range of this rank's part, as a slice to be reduced.
   @inlinable
   public subscript(range: Range<Int>) -> ArenaSlice<Scalar> {
     precondition(
@@ -62,7 +62,7 @@ public final class Arena<Scalar: ReducibleScalar> {
     return ArenaSlice(arena: self, range: range)
   }
 
-  /// All of this rank's part.
+  /// The whole of this rank's part, as a slice to be reduced.
   @inlinable
   public var all: ArenaSlice<Scalar> { self[0..<count] }
 
@@ -76,9 +76,9 @@ public final class Arena<Scalar: ReducibleScalar> {
 
 /// A range of a rank's part of an ``Arena``.
 public struct ArenaSlice<Scalar: ReducibleScalar> {
-  /// The memory it is in.
+  /// The arena that the elements are in.
   public let arena: Arena<Scalar>
-  /// The elements of the part.
+  /// The range of the elements in the rank's part.
   public let range: Range<Int>
 
   @inlinable
@@ -87,7 +87,7 @@ public struct ArenaSlice<Scalar: ReducibleScalar> {
     self.range = range
   }
 
-  /// This rank's elements.
+  /// This rank's elements in the range.
   package var values: UnsafeMutableBufferPointer<Scalar> {
     UnsafeMutableBufferPointer(rebasing: arena.values[range])
   }

@@ -1,27 +1,26 @@
-/// The memory of an ``Arena``, whatever its elements are: what reductions need of it.
+/// The memory of an ``Arena``, whatever the type of its elements, as reductions use it.
 @usableFromInline
 package final class ArenaMemory {
   /// Whether all ranks of a host share one part.
   package let isSingle: Bool
-  /// This rank's part; in a single arena all ranks' part.
+  /// The start of this rank's part, or of the one part that all ranks of the host share.
   package let own: UnsafeMutableRawPointer
-  /// The same on all ranks that made the arena together, and different for every other arena.
+  /// A number that is the same on all ranks that made the arena together, and that no other arena has.
   package let identity: UInt64
 
   private let segment: HostSegment
-  /// The host's ranks as world ranks, one a part.
+  /// The world ranks of the host's ranks, in the order of their parts.
   private let owners: [Int]
 
-  /// Makes the memory. Collective.
+  /// Creates the memory. Collective.
   ///
   /// - Parameters:
-  ///   - count: Elements of a part, zero at first.
+  ///   - count: The number of elements in a part, zero at first.
   ///   - type: The type of the elements.
-  ///   - communicator: The ranks that get one.
-  ///   - isSingle: Whether a host has one part, or each of its ranks.
-  ///   - ways: The ways to share it, in order; nil for those that work.
-  /// - Throws: ``AgreedError`` if ranks ask for different arenas, or one cannot get the memory;
-  ///   ``MPIError``.
+  ///   - communicator: The ranks that get a part.
+  ///   - isSingle: Whether a host has one part; otherwise each of its ranks has one.
+  ///   - ways: The ways to share memory, in the order in which to try them; nil for the ways that work.
+  /// - Throws: ``AgreedError`` if ranks ask for different arenas, or a rank cannot get the memory; ``MPIError``.
   init(
     count: Int, of type: ScalarType, over communicator: Communicator, isSingle: Bool,
     ways: [HostMemoryWay]?
@@ -38,13 +37,13 @@ package final class ArenaMemory {
     own = segment.parts[isSingle ? 0 : communicator.hostIndex]
   }
 
-  /// A number that identifies it while it lives.
+  /// The address of this object, which identifies the memory while the object lives.
   @inlinable @inline(__always)
   package var address: UnsafeRawPointer {
     UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
   }
 
-  /// The part of a rank of this host, by its rank in the world; nil if it has none.
+  /// Returns the part of a rank of this host, given its world rank; nil if the rank has no part.
   package func part(ofWorldRank rank: Int) -> UnsafeMutableRawPointer? {
     owners.firstIndex(of: rank).map { segment.parts[isSingle ? 0 : $0] }
   }

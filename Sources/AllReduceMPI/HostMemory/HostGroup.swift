@@ -1,14 +1,14 @@
-/// The ranks of a communicator that share this host, and their lines.
+/// The ranks of a communicator that are on this host, and the shared memory lines in which they announce their calls.
 ///
-/// Made with the communicator, so that no call has to make it while another rank waits elsewhere.
+/// Created with the communicator, so that no call has to create it while another rank waits elsewhere.
 package final class HostGroup {
   package let layout: HostLayout
   package let lines: HostLines
-  /// World ranks of this host's ranks, in the order of the host group.
+  /// The world ranks of the communicator's ranks on this host, in rank order.
   package let worldRanks: [Int]
   private let segment: HostSegment
 
-  /// Collective over `communicator`.
+  /// Creates the group and its shared memory. Collective over `communicator`.
   package init(of communicator: Communicator) throws {
     layout = try HostLayout(of: communicator)
     let host = communicator.hostRanks
@@ -19,8 +19,8 @@ package final class HostGroup {
     if layout.isOversubscribed { communicator.engine.givesWay = true }
     let (engine, names) = (communicator.engine, worldRanks)
     let agreement = communicator.agreement
-    // Where ranks outnumber processors, looking on keeps the rank from running that is waited for: with 64
-    // looks 3, 4 and 5 ranks on 2 cores took twice as long.
+    // Where ranks outnumber processors, polling keeps the awaited rank from running: with 64 polls, 3, 4 and 5 ranks on
+    // 2 cores took twice as long.
     lines = HostLines(
       rank: communicator.hostIndex, areas: segment.parts,
       patience: layout.isOversubscribed ? 1 : 4000

@@ -1,11 +1,11 @@
 internal import CKernels
 
-/// This host's processors, and which ranks of a communicator use them.
+/// Whether the ranks of a communicator on this host have enough processors.
 package struct HostLayout {
-  /// Whether this host has fewer processors for its ranks than ranks, as far as is known.
+  /// Whether the ranks on this host outnumber its processors that they may use, as far as is known.
   package let isOversubscribed: Bool
 
-  /// Gathers the layout from all ranks. Collective. Cost: one all-gather of 16 numbers a rank.
+  /// Gathers from all ranks which processors they may use. Collective. Cost: one all-gather of 16 numbers per rank.
   package init(of communicator: Communicator) throws {
     var bits = [UInt64](repeating: 0, count: 16)
     ck_usable_processors(&bits)
@@ -14,7 +14,7 @@ package struct HostLayout {
     let processors = bits.indices.reduce(0) { sum, word in
       sum + host.reduce(0) { $0 | UInt(bitPattern: all[$1][word]) }.nonzeroBitCount
     }
-    // Others may need the processors too: mpirun was told, or found out, that ranks must give way.
+    // Other processes may need the processors too: mpirun was told, or found out, that ranks must yield.
     let mustGiveWay = ["OMPI_MCA_mpi_yield_when_idle", "OMPI_MCA_mpi_oversubscribe"].contains {
       ["1", "true"].contains(environmentVariable($0))
     }

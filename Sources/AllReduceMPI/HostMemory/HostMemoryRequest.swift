@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// A request of ranks that make host memory together.
+/// A request for host memory that ranks make together.
 package struct HostMemoryRequest: Equatable {
   /// The purpose of the memory.
   package enum Purpose: Equatable {
@@ -11,9 +11,9 @@ package struct HostMemoryRequest: Equatable {
   }
 
   package let purpose: Purpose
-  /// Bytes of a part.
+  /// The number of bytes in a part.
   package let bytes: Int
-  /// Whether a host has one part, owned by its first rank, or each of its ranks one.
+  /// Whether a host has one part, which its first rank owns; otherwise each of its ranks has one.
   package let isSingle: Bool
 
   package init(_ purpose: Purpose, bytes: Int, isSingle: Bool) {
@@ -43,12 +43,13 @@ package struct HostMemoryRequest: Equatable {
     isSingle = words[4] == 1
   }
 
-  /// Compares what all ranks ask for with the free memory, before anything is allocated. Collective.
+  /// Checks that all ranks make the same request, and that there is enough free memory, before anything is allocated.
+  /// Collective.
   ///
-  /// Cost: one all-gather of twelve numbers a rank.
+  /// Cost: one all-gather of twelve numbers per rank.
   ///
   /// - Returns: A random number, the same on all ranks.
-  /// - Throws: ``AgreedError`` if ranks ask for different things, or a host has not enough memory.
+  /// - Throws: ``AgreedError`` if ranks make different requests, or a host does not have enough memory.
   func agree(over communicator: Communicator) throws -> UInt64 {
     let host = communicator.hostRanks
     let owners = isSingle ? 1 : host.count

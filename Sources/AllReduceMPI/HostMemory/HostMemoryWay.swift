@@ -1,17 +1,16 @@
-/// How the ranks of a host come to map the same memory.
+/// A way in which the ranks of a host map the same memory.
 ///
-/// Neither leaves anything behind, whenever a rank dies, and neither is limited by the size of /dev/shm.
-/// Which of them works is tried at the start (``HostProbe``); where neither does, ranks exchange
-/// messages.
+/// Neither way leaves anything behind, whenever a rank dies, and neither is limited by the size of /dev/shm. Which of
+/// them works is tested at the start (``HostProbe``); where neither does, ranks exchange messages.
 package enum HostMemoryWay: Int, CaseIterable, Sendable {
-  /// A nameless file in memory, which the others open through its owner's process: needs a common
-  /// namespace of processes and /proc. `memfd_create`, `/proc/PID/fd/N`
+  /// A nameless file in memory, which the other ranks open through its owner's process. It needs a common PID namespace
+  /// and /proc. `memfd_create`, `/proc/PID/fd/N`
   case memoryFile
-  /// A segment of System V, removed as soon as its owner has attached it, which Linux lets others attach
-  /// until the owner ends: needs a common namespace of IPC. `shmget`, `shmat`
+  /// A System V segment, which is removed as soon as its owner has attached it; Linux lets other ranks attach it until
+  /// the owner ends. It needs a common IPC namespace. `shmget`, `shmat`
   case systemV
 
-  /// Its name in the environment variable ``variable``.
+  /// The way's name in the environment variable ``variable``.
   var name: String {
     switch self {
     case .memoryFile: "memfd"
@@ -19,10 +18,11 @@ package enum HostMemoryWay: Int, CaseIterable, Sendable {
     }
   }
 
-  /// The environment variable that allows one way only, or `none`.
+  /// The environment variable that names the one way allowed, or `none`.
   static let variable = "ALLREDUCE_HOST_MEMORY"
 
-  /// The ways that ``variable`` allows on this rank: all if it is not set, or set to an unknown one.
+  /// Returns the ways that ``variable`` allows on this rank: all, if it is not set or its value is unknown. An unknown
+  /// value is reported if `warning` is true.
   static func allowed(warning: Bool) -> [HostMemoryWay] {
     guard let text = environmentVariable(variable) else { return allCases }
     if text == "none" { return [] }

@@ -1,16 +1,16 @@
 internal import CKernels
 
-/// A part of host memory as its owner has made it, and as the others reach it.
+/// A part of host memory, as its owner makes it and as the other ranks reach it.
 ///
-/// Process numbers and file numbers differ between namespaces. So the owner announces what identifies the
-/// memory (device, inode, size), and writes a random word into a page after the part: a rank that has read that word
-/// also sees all that the owner wrote before it.
+/// Process ids and file numbers differ between namespaces. So the owner announces what identifies the memory (device,
+/// inode, size), and writes a random word into a page after the part: a rank that has read that word also sees
+/// everything that the owner wrote before it.
 struct HostPart {
   /// Why a rank could not make or reach a part.
   struct Failure: Error, CustomStringConvertible {
-    /// The system call, or what was compared.
+    /// The system call that failed, or what was compared.
     let step: String
-    /// The system's number of the error.
+    /// The system's error number.
     let code: Int32
 
     init(_ step: String, code: Int32 = ck_errno()) {
@@ -18,7 +18,7 @@ struct HostPart {
       self.code = code
     }
 
-    /// Whether there is not enough memory; another way would find no more.
+    /// Whether there is not enough memory; another way to share it would find no more.
     var isShortage: Bool { isShortageOfMemory(code) }
 
     var description: String {
@@ -28,10 +28,10 @@ struct HostPart {
   }
 
   let way: HostMemoryWay
-  /// Bytes with the page of the word.
+  /// The number of bytes, including the page of the word.
   let bytes: Int
   private let process: Int64
-  /// The file or segment, by its number in the owner's process or system.
+  /// The number of the file in the owner's process, or of the segment in the system.
   private let number: Int32
   private let identity: ck_identity
   private let word: UInt64
@@ -40,14 +40,14 @@ struct HostPart {
   static var pageOfWord: Int { ck_page_size() }
   private var placeOfWord: Int { bytes - HostPart.pageOfWord }
 
-  /// Makes a part and maps it.
+  /// Creates a part and maps it.
   ///
   /// - Parameters:
-  ///   - way: How it is shared.
-  ///   - size: Bytes of the part, a multiple of the page size.
-  ///   - address: Where to map it: addresses that were set aside, and ``pageOfWord`` bytes more.
-  ///   - populate: Whether to take all pages now.
-  /// - Throws: ``Failure``; then only mapped memory is left.
+  ///   - way: The way to share the part.
+  ///   - size: The number of bytes in the part, a multiple of the page size.
+  ///   - address: Where to map the part: reserved addresses, with ``pageOfWord`` bytes more than the part.
+  ///   - populate: Whether to allocate all pages now.
+  /// - Throws: ``Failure``; then nothing but mapped memory is left.
   init(
     by way: HostMemoryWay, bytes size: Int, at address: UnsafeMutableRawPointer, populate: Bool
   ) throws(Failure) {
@@ -79,7 +79,7 @@ struct HostPart {
       if populate && ck_populate(address, bytes, -1) != 0 { throw Failure("taking pages") }
     }
     self.identity = identity
-    // The word's page too must be there before it is touched.
+    // The page of the word must be allocated, too, before it is touched.
     if !populate && ck_populate(address + placeOfWord, HostPart.pageOfWord, -1) != 0 {
       throw HostPart.closing(way == .memoryFile ? number : -1, Failure("taking pages"))
     }
@@ -91,10 +91,10 @@ struct HostPart {
     return failure
   }
 
-  /// The number of words that describe a part.
+  /// The number of words in the announcement of a part.
   static let wordCount = 7
 
-  /// The part as a rank has announced it.
+  /// Creates the description of a part from the words that its owner announced.
   init(words: some Sequence<Int>) {
     let words = Array(words)
     way = HostMemoryWay(rawValue: words[0]) ?? .memoryFile
@@ -107,7 +107,7 @@ struct HostPart {
     word = UInt64(bitPattern: Int64(words[6]))
   }
 
-  /// The words that the owner announces.
+  /// The words in which the owner announces the part.
   var words: [Int] {
     [
       way.rawValue, bytes, Int(process), Int(number), Int(truncatingIfNeeded: identity.device),
@@ -115,8 +115,8 @@ struct HostPart {
     ]
   }
 
-  /// Proves that another rank's part can be reached, and maps it if an address is given. Collective in
-  /// nothing; the owner must keep its part until all have come back.
+  /// Checks that another rank's part can be reached, and maps it if an address is given. Not collective; the owner must
+  /// keep its part until all ranks have returned.
   ///
   /// - Throws: ``Failure``; then nothing of the other rank has been changed.
   func reach(mappingAt address: UnsafeMutableRawPointer? = nil) throws(Failure) {
@@ -138,7 +138,7 @@ struct HostPart {
     }
   }
 
-  /// Closes the owner's file or segment; mapped memory stays.
+  /// Closes the owner's file, if the part is a file; mapped memory stays mapped.
   func close() {
     if way == .memoryFile { ck_close(number) }
   }

@@ -3,14 +3,14 @@ internal import CMPI
 
 /// Finds out at the start which ranks can share memory, and how.
 ///
-/// MPI says which ranks are on one machine. Where these are in containers of their own, process numbers
-/// and segments mean other things for each. So every rank makes a page of memory and tests whether it can
-/// reach the others' (``HostPart``). Ranks that reach each other's are a host; the way that makes fewer
-/// hosts is used.
+/// MPI reports which ranks are on one machine. If they are in separate containers, process ids and segment numbers mean
+/// different things in each container. So every rank makes a page of memory, and tests whether it can reach the other
+/// ranks' pages (``HostPart``). Ranks that reach each other's pages form a host; the way that yields fewer hosts is
+/// used.
 struct HostProbe {
-  /// The host of each world rank, as the lowest world rank there.
+  /// The host of each world rank, given as the lowest world rank on that host.
   let hostOfWorldRank: [Int]
-  /// The ways to share memory, the first one to be tried first.
+  /// The ways to share memory, in the order in which to try them.
   let ways: [HostMemoryWay]
 
   private init(hostOfWorldRank: [Int], ways: [HostMemoryWay]) {
@@ -20,7 +20,8 @@ struct HostProbe {
 
   /// Runs the probe. Collective over all ranks, right after MPI was initialised.
   ///
-  /// Cost: a page and an open file for each pair of ranks of a machine, and four all-gathers.
+  /// Cost: on each machine a page per rank, which every other rank opens once; two all-gathers, and three more for each
+  /// way that is tried.
   ///
   /// `MPI_Comm_split_type(MPI_COMM_TYPE_SHARED)`, `MPI_Allgather`
   static func run(
@@ -37,7 +38,7 @@ struct HostProbe {
     }
     let members = try gather([rank], node).map { $0[0] }
 
-    // All ranks must take the same way: one that is forbidden on some rank is not taken.
+    // All ranks must use the same way, so a way that is forbidden on some rank is not used.
     let mine = HostMemoryWay.allowed(warning: rank == 0)
     let allowed = try gather(HostMemoryWay.allCases.map { mine.contains($0) ? 1 : 0 }, base)
     let ways = HostMemoryWay.allCases.filter { way in
@@ -63,7 +64,8 @@ struct HostProbe {
       hostOfWorldRank: best.hosts, ways: [best.way] + ways.filter { $0 != best.way })
   }
 
-  /// The lowest of those ranks of a machine that can share memory with this one. Collective over `node`.
+  /// Returns the lowest rank of this rank's group: ranks of the machine that can all share memory with each other.
+  /// Collective over `node`.
   private static func lowestSharer(
     of rank: Int, _ members: [Int], by way: HostMemoryWay, _ node: MPI_Comm,
     _ failure: inout HostPart.Failure?
@@ -95,7 +97,7 @@ struct HostProbe {
         reached[index] = 0
       }
     }
-    // After it no rank reads another's page.
+    // After this no rank reads another rank's page.
     let all = try gather(reached, node)
     var groups: [[Int]] = []
     for index in members.indices {
@@ -127,7 +129,7 @@ struct HostProbe {
     }
   }
 
-  /// Numbers of each rank, a row a rank.
+  /// All-gathers numbers, and returns one row per rank.
   private static func gather(_ words: [Int], _ handle: MPI_Comm) throws(MPIError) -> [[Int]] {
     let own = words.map { Int64($0) }
     let (size, count) = (Communicator.size(of: handle), words.count)

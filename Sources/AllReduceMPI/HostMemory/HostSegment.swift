@@ -2,29 +2,31 @@ internal import CKernels
 
 /// Memory of a host that several of its ranks map.
 ///
-/// Every part is proven to be its owner's before it is used (``HostPart``). Where one way to share does
-/// not work for some rank, all ranks of the communicator take the next one. Nothing has a name, so nothing is
+/// Each part is checked to be its owner's before it is used (``HostPart``). If one way to share memory does not work
+/// for some rank, all ranks of the communicator try the next way. Nothing has a name in the file system, so nothing is
 /// left behind whatever happens. A rank that is alone on its host has private memory.
 package final class HostSegment {
-  /// Where the parts are mapped: one a rank of the host, in rank order; or the one that all share.
+  /// The addresses at which the parts are mapped: one per rank of the host, in rank order, or the one part that all
+  /// share.
   package let parts: [UnsafeMutableRawPointer]
-  /// Random; the same on all ranks that made the segment together.
+  /// A random number, the same on all ranks that made the segment together.
   package let identity: UInt64
 
-  /// The addresses that were set aside for the parts, and how many.
+  /// The start of the addresses that were reserved for the parts.
   private let region: UnsafeMutableRawPointer
+  /// The number of bytes of addresses that were reserved for the parts.
   private let regionBytes: Int
 
-  /// Maps memory, zero at first. Collective over `communicator`.
+  /// Creates the segment and maps its memory, which is zero at first. Collective over `communicator`.
   ///
-  /// Cost: three all-gathers of a few numbers a rank, and the time to take the pages.
+  /// Cost: three all-gathers of a few numbers per rank, and the time to allocate the pages.
   ///
   /// - Parameters:
   ///   - request: The request; the same on all ranks.
-  ///   - communicator: The ranks that map it; those of each host share its parts.
-  ///   - ways: The ways to try, in order; nil for those that were found to work at the start.
-  ///   - populate: Whether to take all pages now.
-  /// - Throws: ``AgreedError`` if ranks ask for different things, or a rank cannot get the memory.
+  ///   - communicator: The ranks that map the memory; the ranks of each host share its parts.
+  ///   - ways: The ways to share memory, in the order in which to try them; nil for the ways that worked at the start.
+  ///   - populate: Whether to allocate all pages now.
+  /// - Throws: ``AgreedError`` if ranks make different requests, or a rank cannot get the memory.
   package init(
     _ request: HostMemoryRequest, over communicator: Communicator, ways: [HostMemoryWay]? = nil,
     populate: Bool = true
@@ -33,7 +35,7 @@ package final class HostSegment {
     let plan = Plan(request, communicator, populate: populate)
     var failure: HostPart.Failure?
     let ways = ways ?? MPI.current.hostMemoryWays
-    // Without a way every rank is alone on its host.
+    // Without a way to share memory, every rank is alone on its host.
     for way in ways.isEmpty ? [.memoryFile] : ways {
       let outcome = try plan.map(by: way, &failure)
       if case .mapped(let region) = outcome {
@@ -51,22 +53,22 @@ package final class HostSegment {
 
   private enum Outcome {
     case mapped(UnsafeMutableRawPointer)
-    /// Some rank can't reach another's part.
+    /// Some rank cannot reach another rank's part.
     case unreachable
-    /// Some rank gets no memory.
+    /// Some rank cannot get enough memory.
     case shortage
   }
 
-  /// How the parts lie in a rank's addresses.
+  /// The layout of the parts in a rank's address space.
   private struct Plan {
     let request: HostMemoryRequest
     let communicator: Communicator
     let populate: Bool
-    /// The host's ranks that own a part.
+    /// The ranks of the host that own a part.
     let owners: [Int]
-    /// Bytes of a part, whole pages.
+    /// The number of bytes in a part, a multiple of the page size.
     let partBytes: Int
-    /// From one part to the next.
+    /// The number of bytes from the start of one part to the start of the next.
     let distance: Int
     let regionBytes: Int
 
@@ -85,14 +87,14 @@ package final class HostSegment {
       regionBytes = distance * owners.count
     }
 
-    /// This rank shares its part with no other.
+    /// Whether this rank shares its part with no other rank.
     var isAlone: Bool { communicator.hostRanks.count == 1 }
 
     func addresses(in region: UnsafeMutableRawPointer) -> [UnsafeMutableRawPointer] {
       owners.indices.map { region + $0 * distance }
     }
 
-    /// Makes, proves and maps all parts, or none on any rank. Collective.
+    /// Makes, checks and maps all parts, or none of them on any rank. Collective.
     func map(by way: HostMemoryWay, _ failure: inout HostPart.Failure?) throws -> Outcome {
       let region = ck_reserve(regionBytes)
       let code = ck_errno()
@@ -114,7 +116,7 @@ package final class HostSegment {
             try HostPart(words: rows[owner].dropFirst()).reach(mappingAt: region + index * distance)
           }
         } catch { mine = error }
-        // After it all parts are mapped, and none is opened.
+        // After this all parts are mapped, and no rank opens one.
         rows = try communicator.allGatherBare([kind(of: mine)])
         if rows.allSatisfy({ $0[0] == 0 }) {
           if populate {
@@ -130,12 +132,12 @@ package final class HostSegment {
       return rows.contains { $0[0] == 2 } ? .shortage : .unreachable
     }
 
-    /// 0 for none, 2 for a shortage of memory, 1 for any other.
+    /// Returns 0 for no failure, 2 for a shortage of memory, 1 for any other failure.
     private func kind(of failure: HostPart.Failure?) -> Int {
       failure.map { $0.isShortage ? 2 : 1 } ?? 0
     }
 
-    /// This rank's part, if it owns one that others are to reach.
+    /// Makes and maps this rank's part, if it owns one. Returns the part if other ranks have to reach it.
     private func make(
       by way: HostMemoryWay, in region: UnsafeMutableRawPointer
     ) throws(HostPart.Failure) -> HostPart? {
@@ -151,7 +153,7 @@ package final class HostSegment {
       return nil
     }
 
-    /// The error that this rank throws for its failure.
+    /// Returns the error that this rank throws for a failure.
     func error(_ failure: HostPart.Failure) -> MPIError {
       let host = communicator.hostRanks
       let needed = partBytes * owners.count

@@ -1,23 +1,27 @@
 internal import CKernels
 
-/// Memory that a rank is about to allocate, and the free memory that it sees.
+/// The memory that a rank is about to allocate, and the free memory that it sees.
 ///
-/// A host's ranks allocate memory at the same time, so the free memory is compared with what they allocate
-/// together: those of a host with the system's memory, those of a control group (a container, a job of a
-/// batch system) with what the group's limit leaves. Address space is each rank's own.
+/// A host's ranks allocate memory at the same time, so the free memory is compared with what they allocate together:
+/// what all ranks of a host allocate with the system's free memory, and what the ranks of a control group (a container,
+/// or a job of a batch system) allocate with what the group's limit leaves. Address space is compared for each rank by
+/// itself.
 struct MemoryNeed {
-  /// Bytes that this rank allocates.
+  /// The number of bytes that this rank allocates, with the system's tables for the mapped pages.
   let bytes: Int
-  /// Bytes that it maps, its own and others'.
+  /// The number of bytes that this rank maps, its own and those of other ranks.
   let mapped: Int
   private let room: ck_memory_room
 
-  /// Smaller requests are not checked: asking how much memory is free takes half a millisecond.
+  /// The number of mapped bytes below which nothing is checked: asking how much memory is free takes half a
+  /// millisecond.
   private static let least = 1 << 20
 
+  /// Creates the need of this rank, and asks the system how much memory is free.
+  ///
   /// - Parameters:
-  ///   - bytes: The bytes that this rank allocates.
-  ///   - mapped: The bytes that it maps; the system needs a word a page to find them.
+  ///   - bytes: The number of bytes that this rank allocates.
+  ///   - mapped: The number of bytes that this rank maps; the system needs one word per page to find them.
   init(_ bytes: Int, mapped: Int) {
     let (sum, isTooMuch) = bytes.addingReportingOverflow(mapped / (ck_page_size() / 8))
     self.bytes = isTooMuch ? Int.max : sum
@@ -45,15 +49,15 @@ struct MemoryNeed {
     ]
   }
 
-  /// Ranks that together ask for more memory than is free.
+  /// The ranks that together ask for more memory than is free, and the numbers of bytes.
   struct Shortage: Equatable {
     let ranks: [Int]
     let needed: Int
     let available: Int
-    /// Whether address space is short, not memory.
+    /// Whether address space is short, rather than memory.
     let isOfAddresses: Bool
 
-    /// "48.1 GB, but only 23.3 GB are available".
+    /// A description of the shortage, such as "48.1 GB, but only 23.3 GB are available".
     var text: String {
       isOfAddresses
         ? "\(byteText(needed)) of address space, but ulimit -v leaves only \(byteText(available))"
@@ -61,10 +65,10 @@ struct MemoryNeed {
     }
   }
 
-  /// The first shortage on a host, if there is one.
+  /// Returns the first shortage on a host, if there is one.
   ///
   /// - Parameters:
-  ///   - needs: One a rank of the communicator.
+  ///   - needs: The need of each rank of the communicator.
   ///   - hosts: The ranks of each host.
   /// - Returns: The shortage, or nil.
   static func shortage(_ needs: [MemoryNeed], hosts: [[Int]]) -> Shortage? {
@@ -101,14 +105,14 @@ struct MemoryNeed {
 }
 
 extension Communicator {
-  /// Makes sure that all hosts have the memory that their ranks are about to take.
+  /// Checks that all hosts have the memory that their ranks are about to allocate.
   ///
-  /// Collective. Memory that is allocated page by page, as private memory is, is found missing only when it is touched,
-  /// and then the system ends some process. Cost: one all-gather of six numbers a rank, and half a millisecond from 1
-  /// MiB on.
+  /// Collective. Memory that is allocated page by page, such as private memory, turns out to be missing only when it is
+  /// touched, and then the system ends some process. Cost: one all-gather of six numbers per rank, and half a
+  /// millisecond from 1 MiB on.
   ///
   /// - Parameters:
-  ///   - bytes: The bytes that this rank is about to allocate.
+  ///   - bytes: The number of bytes that this rank is about to allocate.
   ///   - purpose: The purpose, as the subject of "needs": "the training of 5000 parameters".
   /// - Throws: ``AgreedError`` that says how much is needed and how much is free.
   package func requireMemory(_ bytes: Int, for purpose: @autoclosure () -> String) throws {
@@ -117,7 +121,8 @@ extension Communicator {
     try require(rows.map { MemoryNeed(words: $0) }, purpose())
   }
 
-  /// Compares what all ranks need with the free memory. All ranks compare the same rows, so all throw or none does.
+  /// Compares what all ranks need with the free memory. All ranks compare the same rows, so either all throw or none
+  /// does.
   func require(_ needs: [MemoryNeed], _ purpose: @autoclosure () -> String) throws {
     guard let shortage = MemoryNeed.shortage(needs, hosts: hosts) else { return }
     try agreeing {
@@ -132,7 +137,7 @@ extension Communicator {
   }
 }
 
-/// A number of bytes as people read it: "24.0 GB".
+/// Returns a number of bytes in readable form: "24.0 GB".
 func byteText(_ bytes: Int) -> String {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) {
     ck_byte_text(Int64(bytes), $0.baseAddress!)

@@ -1,10 +1,9 @@
 /// Messages between two ranks.
 ///
-/// A receive names the message's size, and a message of a different size is an error that overruns
-/// nothing. Only sizes are compared: four `Float` received as four `Int32` pass unnoticed. A message
-/// may have any size.
+/// A receive states the size of its message. A message of a different size is an error, and no memory is overrun. Only
+/// sizes are compared: four `Float` received as four `Int32` go unnoticed. A message may have any size.
 extension Communicator {
-  /// Sends elements to a rank, which must receive the same number of the same type.
+  /// Sends elements to a rank, which must receive the same number of elements of the same type.
   ///
   /// Returns when `values` may be reused, which may be before the message has arrived.
   ///
@@ -19,7 +18,7 @@ extension Communicator {
         UnsafeRawBufferPointer(values), copies: false, to: destination, tag: tag, on: self))
   }
 
-  /// Same as `send` of a buffer.
+  /// Same as `send` of a buffer, for an array.
   public func send<Scalar: BitwiseCopyable>(
     _ values: [Scalar], to destination: Int, tag: Int = 0
   ) throws {
@@ -29,12 +28,12 @@ extension Communicator {
   /// Receives a message of exactly `values.count` elements.
   ///
   /// - Parameters:
-  ///   - values: Where the elements go.
+  ///   - values: The buffer that the elements are received into.
   ///   - source: The sender's rank; nil for any.
   ///   - tag: The message's tag; nil for any.
-  /// - Returns: The rank that sent it, and the tag.
-  /// - Throws: ``MPIError``. If the message has a different size, the error names both sizes, `values` is as
-  ///   it was, the message is gone, and the communicator stays usable.
+  /// - Returns: The sender, tag and size of the message.
+  /// - Throws: ``MPIError``. If the message has a different size, the error names both sizes, `values` is unchanged,
+  ///   the message is discarded, and the communicator stays usable.
   ///
   /// `MPI_Iprobe`, `MPI_Irecv` and a wait.
   @discardableResult
@@ -48,7 +47,7 @@ extension Communicator {
     return request.info!
   }
 
-  /// Same as `receive` into a buffer; the array's count says how many elements are expected.
+  /// Same as `receive` into a buffer, for an array, whose count is the number of elements expected.
   @discardableResult
   public func receive<Scalar: BitwiseCopyable>(
     into values: inout [Scalar], from source: Int? = nil, tag: Int? = nil
@@ -56,7 +55,7 @@ extension Communicator {
     try values.withUnsafeMutableBufferPointer { try receive(into: $0, from: source, tag: tag) }
   }
 
-  /// Starts to send elements; the handle keeps its own copy of them.
+  /// Starts a non-blocking send of elements; the handle keeps its own copy of them.
   ///
   /// - Throws: ``MPIError``.
   ///
@@ -70,17 +69,18 @@ extension Communicator {
     return PendingSend(request, in: engine)
   }
 
-  /// Starts to receive exactly `count` elements; the handle owns their memory until they are there.
+  /// Starts a non-blocking receive of exactly `count` elements; the handle owns their memory until the message has
+  /// arrived.
   ///
-  /// A message goes to the receive that was started first, of those that ask for its source and tag.
-  /// It comes in while this rank waits for anything, or makes progress.
+  /// A message goes to the receive that was started first, among the receives that match its source and tag. It is
+  /// received while this rank waits for anything or makes progress.
   ///
   /// - Parameters:
-  ///   - type: The elements' type.
-  ///   - count: How many elements the message has.
+  ///   - type: The type of the elements.
+  ///   - count: The number of elements in the message.
   ///   - source: The sender's rank; nil for any.
   ///   - tag: The message's tag; nil for any.
-  /// - Returns: The handle to wait for the message with.
+  /// - Returns: The handle with which to wait for the message.
   /// - Throws: ``MPIError``.
   ///
   /// `MPI_Iprobe`, `MPI_Irecv`
@@ -90,7 +90,7 @@ extension Communicator {
     let (byteCount, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Scalar>.stride)
     precondition(
       count >= 0 && !overflows,
-      "A message has 0 elements or more, and fewer than memory has bytes, not \(count).")
+      "The number of elements of a message must be 0 or more, and fit the memory, not \(count).")
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
     let request = ReceiveRequest(
       into: bytes, ownsBuffer: true, count: count, of: type, from: source, tag: tag, on: self)

@@ -11,14 +11,15 @@ extension Communicator {
   /// - Returns: The message's sender, tag and size.
   /// - Throws: ``MPIError``.
   ///
-  /// `MPI_Iprobe`, while everything in flight is moved.
+  /// `MPI_Iprobe`, while everything in flight makes progress.
   public func probe(from source: Int? = nil, tag: Int? = nil) throws -> MessageInfo {
     let probe = Probe(self, source: source, tag: tag)
     try engine.wait(for: probe)
     return probe.found!
   }
 
-  /// A message that could be received now, if there is one that no started receive takes.
+  /// Returns the description of a message that could be received now, or nil if there is none. Messages that a started
+  /// receive takes are not found.
   ///
   /// - Throws: ``MPIError``.
   ///
@@ -39,7 +40,7 @@ extension Communicator {
     private let source: Int32
     private let tag: Int32
     private(set) var found: MessageInfo?
-    /// Whether the last look found a message that a started receive takes when it is moved next.
+    /// Whether the last probe found a message that a started receive takes when it advances next.
     private(set) var foundClaimed = false
     private(set) var failure: (any Error)?
 

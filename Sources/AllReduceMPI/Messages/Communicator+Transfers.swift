@@ -1,6 +1,6 @@
-/// Messages between memory that the caller keeps, for code that does other work until they have ended.
+/// Messages from and to memory that the caller owns, for code that does other work until they have been transferred.
 extension Communicator {
-  /// Starts to send bytes, which must stay as they are until the transfer has ended.
+  /// Starts to send bytes, which must not change until the transfer has ended.
   ///
   /// - Throws: ``MPIError``.
   ///
@@ -13,7 +13,8 @@ extension Communicator {
     return request
   }
 
-  /// Starts to receive a message of exactly this many bytes, whose memory must stay until the transfer has ended.
+  /// Starts to receive a message of exactly `bytes.count` bytes. The memory must stay valid until the transfer has
+  /// ended.
   ///
   /// `MPI_Iprobe`, `MPI_Irecv`
   package func startTransfer(

@@ -1,12 +1,12 @@
 internal import CMPI
 
-/// Where a message came from and how large it is.
+/// The sender, tag and size of a message.
 public struct MessageInfo: Sendable, Equatable {
   /// The sender's rank in the communicator.
   public let source: Int
-  /// The tag that it was sent with.
+  /// The tag with which the message was sent.
   public let tag: Int
-  /// Its size in bytes.
+  /// The message's size in bytes.
   public let bytes: Int
 
   package init(source: Int, tag: Int, bytes: Int) {
@@ -15,7 +15,7 @@ public struct MessageInfo: Sendable, Equatable {
     self.bytes = bytes
   }
 
-  /// The information that MPI has on a message that it found (`MPI_Get_elements_x`, which counts beyond 32 bits).
+  /// Creates the description of a message from its MPI status (`MPI_Get_elements_x`, which counts beyond 32 bits).
   init(_ status: MPI_Status) {
     var status = status
     var bytes: MPI_Count = 0
@@ -23,7 +23,7 @@ public struct MessageInfo: Sendable, Equatable {
     self.init(source: Int(status.MPI_SOURCE), tag: Int(status.MPI_TAG), bytes: Int(bytes))
   }
 
-  /// Its size in elements of `type`.
+  /// Returns the message's size in elements of `type`.
   public func count<Scalar: BitwiseCopyable>(of type: Scalar.Type) -> Int {
     bytes / MemoryLayout<Scalar>.stride
   }

@@ -1,7 +1,7 @@
 internal import CMPI
 
-/// The MPI type and count of a message: a number of bytes, or, above what it may count, one
-/// element of a type of that size.
+/// The MPI datatype and count of a message: a number of bytes, or, above the largest count, one element of a datatype
+/// of the message's size.
 ///
 /// So a message of any size is one message: it is probed, compared and received as a whole.
 struct MessageType: ~Copyable {
@@ -9,9 +9,11 @@ struct MessageType: ~Copyable {
   let datatype: MPI_Datatype
   private let isMade: Bool
 
+  /// Creates the datatype for a message.
+  ///
   /// - Parameters:
   ///   - bytes: The size of the message.
-  ///   - largestCount: The most that MPI may count.
+  ///   - largestCount: The largest count that MPI is given.
   /// - Throws: ``MPIError``.
   ///
   /// `MPI_Type_contiguous`, `MPI_Type_create_struct`

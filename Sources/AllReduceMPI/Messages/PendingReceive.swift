@@ -1,8 +1,8 @@
-/// A message being received. Ends by ``wait()``.
+/// A handle for a message being received; ``wait()`` completes the receive.
 ///
-/// Releasing it without a wait, as a thrown error does, does not wait. If its message has not come by
-/// then, the receive is cancelled and the message goes to the next receive that asks for it. If it is
-/// coming in, it is received and dropped, whenever this rank waits or makes progress.
+/// Releasing the handle without a wait, such as when an error is thrown, does not block. If the message has not begun
+/// to arrive by then, the receive is cancelled, and the message goes to the next receive that matches it. Otherwise the
+/// message is received and dropped, while this rank waits or makes progress.
 public struct PendingReceive<Scalar: BitwiseCopyable>: ~Copyable {
   private let request: ReceiveRequest
   private let engine: ProgressEngine
@@ -24,10 +24,9 @@ public struct PendingReceive<Scalar: BitwiseCopyable>: ~Copyable {
     return request.advance()
   }
 
-  /// Waits for the message and returns its elements, moving everything in flight meanwhile
-  /// (`MPI_Wait`).
+  /// Waits for the message and returns its elements, and advances everything in flight meanwhile (`MPI_Wait`).
   ///
-  /// - Throws: ``MPIError``; if the message has a different size than was expected, it names both.
+  /// - Throws: ``MPIError``; if the message has a different size than expected, the error names both sizes.
   public consuming func wait() throws -> [Scalar] {
     try engine.wait(for: request)
     return Array(request.buffer.bindMemory(to: Scalar.self))

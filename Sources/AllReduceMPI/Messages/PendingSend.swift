@@ -1,8 +1,8 @@
-/// A message being sent. Ends by ``wait()``.
+/// A handle for a message being sent; ``wait()`` completes the send.
 ///
-/// Releasing it without a wait, as a thrown error does, does not wait: the message is still sent,
-/// whenever this rank waits or makes progress, and its memory is freed when it has left. A
-/// message that no rank receives keeps its memory until the process ends.
+/// Releasing the handle without a wait, such as when an error is thrown, does not block: the message is still sent,
+/// while this rank waits or makes progress, and its memory is freed once it has been sent. A message that no rank
+/// receives keeps its memory until the process ends.
 public struct PendingSend: ~Copyable {
   private let request: SendRequest
   private let engine: ProgressEngine
@@ -15,13 +15,13 @@ public struct PendingSend: ~Copyable {
 
   deinit { engine.abandon(request) }
 
-  /// Whether the message has left. Makes progress on everything in flight once and never waits (`MPI_Test`).
+  /// Whether the message has been sent. Makes progress on everything in flight once and never waits (`MPI_Test`).
   public var isComplete: Bool {
     engine.poll()
     return request.advance()
   }
 
-  /// Waits until the message has left, moving everything in flight meanwhile (`MPI_Wait`).
+  /// Waits until the message has been sent, and advances everything in flight meanwhile (`MPI_Wait`).
   ///
   /// - Throws: ``MPIError``.
   public consuming func wait() throws { try engine.wait(for: request) }

@@ -1,12 +1,13 @@
-/// The receives of one communicator that have not met their message yet, as they were posted.
+/// The receives of one communicator whose messages have not begun to arrive, in the order in which they were started.
 ///
-/// MPI keeps the order of the receives that it knows. It does not know these: they are posted only
-/// once a message of the right size is there. So the order is kept here: a message goes to the first
-/// receive that names its source and tag.
+/// MPI keeps the order of the receives that it knows, but it does not know these: a receive is posted to MPI only once
+/// its message is there. So the order is kept here: a message goes to the first receive that matches its source and
+/// tag.
 final class ReceiveQueue {
   private var receives: [ReceiveRequest] = []
 
-  /// Adds a receive, and reports to it how many of those before it may match the same message.
+  /// Adds a receive, and sets its ``ReceiveRequest/rivals`` to the number of earlier receives that may match the same
+  /// message.
   func append(_ receive: ReceiveRequest) {
     receive.rivals = receives.count { $0.mayWantTheSame(as: receive) }
     receives.append(receive)
@@ -19,7 +20,7 @@ final class ReceiveQueue {
     for later in receives[index...] where later.mayWantTheSame(as: receive) { later.rivals -= 1 }
   }
 
-  /// Whether a message goes to one of the receives, or to one of those before `receive`.
+  /// Returns whether a message goes to one of the receives, or, if `receive` is given, to a receive before it.
   func claims(_ message: MessageInfo, before receive: ReceiveRequest? = nil) -> Bool {
     for earlier in receives {
       if earlier === receive { return false }

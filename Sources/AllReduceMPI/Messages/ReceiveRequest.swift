@@ -6,15 +6,15 @@ internal import CMPI
   internal import Darwin
 #endif
 
-/// A message on its way in.
+/// A receive in flight.
 ///
-/// It is posted only when its message is there and has the size of the buffer: MPI writes a longer
-/// message past the end of a buffer before it says so. A message of a different size is received
-/// elsewhere, so that its sender can continue, and reported.
+/// It is posted to MPI only when its message is there. Only a message of the buffer's size is received into the buffer,
+/// because MPI writes a longer message past the end of a buffer before it reports the error. A message of a different
+/// size is received into other memory, so that its sender can continue, and is reported as an error.
 ///
-/// One thread receives, by this class alone, so the message that was probed is the one that is
-/// received. (`MPI_Improbe` and `MPI_Imrecv` would say so to MPI, but over libfabric's `net` provider
-/// MPI_Imrecv fails for every sender but the first.)
+/// Only one thread receives, and only through this class, so the message that was probed is the one that is received.
+/// (`MPI_Improbe` and `MPI_Imrecv` would guarantee this, but over libfabric's `net` provider MPI_Imrecv fails for all
+/// senders but the first.)
 ///
 /// `MPI_Iprobe`, `MPI_Irecv`, `MPI_Test`
 final class ReceiveRequest: InFlight {
@@ -22,7 +22,7 @@ final class ReceiveRequest: InFlight {
   private let source: Int32
   /// The message's tag, or `MPI_ANY_TAG`.
   private let tag: Int32
-  /// How many receives before this one in the queue may want the same message.
+  /// The number of receives before this one in the queue that may match the same message.
   var rivals = 0
 
   let buffer: UnsafeMutableRawBufferPointer
@@ -35,19 +35,19 @@ final class ReceiveRequest: InFlight {
   private var stage = Stage.waiting
   private var request: MPI_Request?
   private var type: MessageType?
-  /// Where a message of a different size goes.
+  /// The memory that a message of a different size is received into.
   private var scratch: UnsafeMutableRawPointer?
-  /// The message, once it is known.
+  /// The sender, tag and size of the message, once known.
   private(set) var info: MessageInfo?
   private(set) var failure: (any Error)?
 
-  /// A receive into memory that must stay until the end.
+  /// Creates a receive and adds it to the communicator's queue. The memory must stay valid until the receive has ended.
   ///
   /// - Parameters:
   ///   - buffer: A buffer of exactly the message's size.
-  ///   - ownsBuffer: Whether to free it when the receive is done.
-  ///   - count: The number of elements, for people.
-  ///   - element: Their type, for people.
+  ///   - ownsBuffer: Whether to free the buffer when this object is released.
+  ///   - count: The number of elements, for error messages.
+  ///   - element: The type of the elements, for error messages.
   ///   - source: The sender's rank; nil for any.
   ///   - tag: The message's tag; nil for any.
   ///   - communicator: The communicator of the ranks.
@@ -69,19 +69,19 @@ final class ReceiveRequest: InFlight {
 
   // MARK: - Its place in the queue
 
-  /// Whether it asks for a message of this source and tag.
+  /// Returns whether this receive matches a message's source and tag.
   func wants(_ message: MessageInfo) -> Bool {
     (Int(source) == message.source || source == MPI_ANY_SOURCE)
       && (Int(tag) == message.tag || tag == MPI_ANY_TAG)
   }
 
-  /// Whether both may ask for the same message.
+  /// Returns whether both receives may match the same message.
   func mayWantTheSame(as other: ReceiveRequest) -> Bool {
     (source == other.source || source == MPI_ANY_SOURCE || other.source == MPI_ANY_SOURCE)
       && (tag == other.tag || tag == MPI_ANY_TAG || other.tag == MPI_ANY_TAG)
   }
 
-  /// Cancels the receive, unless its message has begun to arrive: then it completes.
+  /// Cancels the receive, unless its message has begun to arrive; in that case the receive completes.
   func giveUp() {
     guard stage == .waiting else { return }
     communicator.receives.remove(self)
@@ -104,7 +104,7 @@ final class ReceiveRequest: InFlight {
   }
 
   private func takeMessage() {
-    // Without a wildcard, every message for this receive is one for an earlier one too.
+    // Without a wildcard, every message for this receive also matches an earlier one.
     if rivals > 0 && source != MPI_ANY_SOURCE && tag != MPI_ANY_TAG { return }
     var flag: Int32 = 0
     var status = MPI_Status()

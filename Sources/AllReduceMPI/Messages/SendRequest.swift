@@ -1,26 +1,26 @@
 internal import CMPI
 
-/// A message on its way out.
+/// A send in flight.
 ///
-/// It holds its communicator, so that MPI gives that one's context to no other while the message is
-/// under way. A message that is never received stays, with its memory, until the process ends: the
-/// engine holds it, and it holds the engine through its communicator. MPI may touch it to the last.
+/// It keeps its communicator alive, so that MPI does not give the communicator's context to another one while the
+/// message is in flight. A message that is never received stays, with its memory, until the process ends: the engine
+/// holds this object, which holds the engine through its communicator. MPI may read the memory until the end.
 final class SendRequest: InFlight {
   private let communicator: Communicator
   private let destination: Int
   private let tag: Int
   private let bytes: UnsafeRawBufferPointer
-  /// The memory of `bytes`, where it belongs to this object.
+  /// The copy that `bytes` points to, if this object made one.
   private let copy: UnsafeMutableRawBufferPointer?
   private let type: MessageType
   private var request: MPI_Request?
   private var hasEnded = false
   private(set) var failure: (any Error)?
 
-  /// Starts to send.
+  /// Creates the request and starts to send.
   ///
   /// - Parameters:
-  ///   - values: The message. Unless it is copied, it must stay as it is until the end.
+  ///   - values: The message. Unless it is copied, it must not change until the send has ended.
   ///   - copies: Whether to send a copy, so that the caller's memory is free at once.
   ///   - destination: The receiver's rank.
   ///   - tag: The message's tag.

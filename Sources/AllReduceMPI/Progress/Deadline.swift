@@ -1,9 +1,9 @@
-/// How long a rank waits for others before it reports that and ends the job: in any one wait, from before
-/// `MPI_Init_thread` to after `MPI_Finalize`.
+/// How long a rank waits for other ranks, in any one wait, before it reports the wait and ends the job. It holds from
+/// before `MPI_Init_thread` to after `MPI_Finalize`.
 ///
-/// Set by `ALLREDUCE_DEADLINE`, in seconds; 300 if unset, none if 0.
+/// Set by `ALLREDUCE_DEADLINE`, in seconds: 300 if unset, no deadline if 0.
 package enum Deadline {
-  /// Seconds, or nil for none.
+  /// The deadline in seconds, or nil for no deadline.
   package static let seconds: Double? = {
     guard let text = environmentVariable("ALLREDUCE_DEADLINE") else { return 300 }
     guard let value = Double(text), value >= 0, value.isFinite else {
@@ -14,7 +14,8 @@ package enum Deadline {
     return value == 0 ? nil : value
   }()
 
-  /// The sentence a rank ends the job with: which operation waits, for which ranks, and how long it has waited.
+  /// Returns the message with which a rank ends the job: which operation waits, for which ranks, and how long it has
+  /// waited.
   static func message(
     _ operation: String, awaiting: String, waited: Double, who: String
   ) -> String {
@@ -33,12 +34,12 @@ extension Double {
   }
 }
 
-/// Words for a set of ranks: "rank 3", "ranks 0, 2 and 5".
+/// Returns ranks in words: "rank 3", "ranks 0, 2 and 5".
 package func describeRanks(_ ranks: [Int]) -> String {
   describeRanks(ranks, joinedBy: "and") { String($0) }
 }
 
-/// Same as ``describeRanks(_:)``, with the caller's description of each rank.
+/// Same as ``describeRanks(_:)``, with the caller's word before the last rank and description of each rank.
 func describeRanks(
   _ ranks: [Int], joinedBy word: String, _ describe: (Int) -> String
 ) -> String {

@@ -1,37 +1,37 @@
 internal import CKernels
 
-/// A wait that may rightly be long: a rank looks for messages again and again, and sleeps in between.
+/// A wait that may rightly be long: a rank polls for messages repeatedly, and sleeps in between.
 ///
-/// The deadline counts from the last sign of life of the awaited ranks, not from the beginning of the wait: a
-/// server without work, or a worker that waits for a slower one, is no hang as long as that one lives.
+/// The deadline counts from the last sign of life of the awaited ranks, not from the beginning of the wait: a server
+/// without work, or a worker that waits for a slower one, does not hang as long as the awaited rank is alive.
 package struct PatientWait {
   private let communicator: Communicator
   private var looks = 0
   private var since: UInt64 = 0
   private var hasLookedAround = false
 
-  /// Nanoseconds without sleep, so that a rank that answers soon is not kept waiting.
+  /// The nanoseconds at the beginning of a wait without sleep, so that a rank that answers soon is not kept waiting.
   private static let wakeful: UInt64 = 200_000
-  /// The longest sleep, in seconds; and while messages are under way.
+  /// The longest sleep, in seconds, while no message is in flight, and while messages are in flight.
   private static let (longestNap, shortNap) = (0.0005, 0.00005)
 
-  /// Waits for messages of a communicator's ranks.
+  /// Creates a wait for messages of a communicator's ranks.
   package init(on communicator: Communicator) { self.communicator = communicator }
 
-  /// A look has found something.
+  /// Ends the pauses, because a poll has found something.
   package mutating func wake() {
     looks = 0
     if hasLookedAround { communicator.makeProgress() }
     hasLookedAround = false
   }
 
-  /// A look has found nothing: waits a moment. Ends the job if the last sign of life is longer ago than the
-  /// deadline.
+  /// Pauses for a moment, because a poll has found nothing. Ends the job if the last sign of life is longer ago than
+  /// the deadline.
   ///
   /// - Parameters:
-  ///   - heard: When there was the last sign of life, by the monotonic clock.
+  ///   - heard: The time of the last sign of life, by the monotonic clock.
   ///   - ranks: The ranks of the communicator that are waited for.
-  ///   - summary: The waiting operation, for messages.
+  ///   - summary: A description of the waiting operation, for messages.
   package mutating func rest(
     heard: UInt64, of ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
   ) {
@@ -47,7 +47,7 @@ package struct PatientWait {
       nil, 0, since: hasLookedAround ? min(heard, now) : 0, now: now,
       awaiting: ranks().map { communicator.worldRanks[$0] }, summary())
     hasLookedAround = true
-    // A message that is under way moves only when it is looked at.
+    // A message in flight advances only when it is polled.
     let longest = engine.isMoving ? PatientWait.shortNap : PatientWait.longestNap
     sleepThread(seconds: min(Double(waited) / 4e9, longest))
   }

@@ -1,18 +1,19 @@
 /// An operation that advances only when it is polled: a message, a running schedule.
 package protocol InFlight: AnyObject {
-  /// Moves what can be moved now, without waiting. Returns whether the operation has ended.
+  /// Advances the operation as far as possible now, without waiting. Returns whether the operation has ended.
   ///
-  /// An error is kept, and thrown by the wait for this operation, also where another wait moved it.
+  /// An error is kept, and is thrown by the wait for this operation, even if another wait advanced it.
   func advance() -> Bool
   /// The error that ended the operation, if one did.
   var failure: (any Error)? { get }
   /// A description for errors: "allReduce of 4096 float by ring".
   var summary: String { get }
-  /// The world ranks that it still waits for.
+  /// The world ranks that the operation still waits for.
   var awaitedRanks: [Int] { get }
-  /// Whether polling advances it, as with messages; false if it only waits for others' memory.
+  /// Whether polling advances the operation, as it does with messages; false if the operation only waits for other
+  /// ranks to write to memory.
   var isMovedByLooking: Bool { get }
-  /// The agreement of its communicator, and the number of the call; nil for messages between two ranks.
+  /// The agreement of the operation's communicator, and the number of the call; nil for messages between two ranks.
   var call: (agreement: Agreement, number: UInt64)? { get }
 }
 
@@ -21,34 +22,35 @@ extension InFlight {
   package var call: (agreement: Agreement, number: UInt64)? { nil }
 }
 
-/// Makes progress on everything that this rank has in flight, whichever of it is being waited for.
+/// Makes progress on everything that this rank has in flight, whichever operation is being waited for.
 ///
-/// A rank that only moved what it waits for could be the very rank that another waits for. There
-/// is one engine a process, used by the one thread that calls MPI.
+/// If a rank advanced only the operation that it waits for, it could itself be the rank that another one waits for.
+/// There is one engine per process, used by the one thread that calls MPI.
 package final class ProgressEngine {
   private var inFlight: [any InFlight] = []
   /// Operations that no call waits for; they are removed when they end.
   private var unattended: [any InFlight] = []
-  /// Whether there are neither, in memory of its own: a class's properties would be checked at every access.
+  /// Whether no operation is in flight; in separate memory, because accesses to a class's properties are checked each
+  /// time.
   private let isIdle: UnsafeMutablePointer<Bool>
   private let who: String
   let worldRank: Int
-  /// Whether ranks outnumber processors: then a rank that looks on keeps the one from running that it
-  /// waits for. (MPI gives way by itself, but not every operation asks MPI.)
+  /// Whether ranks outnumber processors. If so, a rank that only polled would keep the rank that it waits for from
+  /// running, so it yields. (MPI yields by itself, but not every operation calls MPI.)
   package var givesWay = false
   /// How long to wait for an operation that was released without a wait, in nanoseconds.
   var patience = usualPatience
   static let usualPatience: UInt64 = 1_000_000_000
 
-  /// Messages about calls; nil before the job's ranks have made it.
+  /// The channel for messages about calls; nil before it is made, and in a job of one rank.
   var control: ControlChannel?
   private(set) lazy var detective = Detective(self)
-  /// The call that this rank waits in, once a wait has become long.
+  /// The call in which this rank waits; nil until a wait has become long.
   private(set) var blockedCall: BlockedCall?
   private var glances = 0
   private var serial: UInt64 = 0
   private var nextReport: UInt64 = 0
-  /// The wait under way, by its beginning; when it was looked at last, and for how long it was not.
+  /// The wait under way: when it began, when it was last polled, and for how long the process was stopped meanwhile.
   private var pause: (since: UInt64, looked: UInt64, nanoseconds: UInt64) = (0, 0, 0)
   private var longWait = LongWait()
 
@@ -69,7 +71,7 @@ package final class ProgressEngine {
     isIdle.pointee = false
   }
 
-  /// Keeps an operation and moves it until it has ended; its outcome is dropped.
+  /// Keeps an operation and advances it until it has ended; its outcome is ignored.
   package func abandon(_ operation: any InFlight) {
     remove(operation)
     unattended.append(operation)
@@ -77,7 +79,7 @@ package final class ProgressEngine {
     noteIdleness()
   }
 
-  /// Makes progress on everything once.
+  /// Advances every operation once.
   package func poll() {
     for operation in inFlight { _ = operation.advance() }
     if unattended.isEmpty { return }
@@ -85,13 +87,13 @@ package final class ProgressEngine {
     noteIdleness()
   }
 
-  /// Same as ``glance()``, between pieces of a computation.
+  /// Same as ``glance()``, between pieces of a computation, when this rank is in no wait.
   func pollWhileComputing() {
     endWait()
     glance()
   }
 
-  /// Moves one operation once, and says whether it has ended; if so, the engine forgets it.
+  /// Advances everything once, and returns whether the operation has ended; if it has, the engine forgets it.
   package func test<Operation: InFlight>(_ operation: Operation) throws -> Bool {
     MPI.requireOwnThread()
     poll()
@@ -101,7 +103,7 @@ package final class ProgressEngine {
     return true
   }
 
-  /// Waits until the operation has ended, moving everything else meanwhile.
+  /// Waits until the operation has ended, and advances everything else meanwhile.
   ///
   /// - Throws: The error of the operation.
   package func wait<Operation: InFlight>(for operation: Operation) throws {
@@ -111,8 +113,8 @@ package final class ProgressEngine {
     while !operation.advance() {
       if !isIdle.pointee { poll() }
       polls &+= 1
-      // The clock costs as much as a poll, so it is read every 256 polls. A rank that gives way reads it whenever it
-      // does: each time, others may keep the core for long.
+      // The clock costs as much as a poll, so it is read every 256 polls. A rank that yields reads it each time it does
+      // so, because other processes may keep the core for long.
       if polls & (givesWay ? 0xF : 0xFF) != 0 { continue }
       if givesWay { yieldCore() }
       since = waitLonger(for: operation, since: since)
@@ -122,10 +124,10 @@ package final class ProgressEngine {
     if let failure = operation.failure { throw failure }
   }
 
-  /// Waits until a failed generation of calls has been cleared up.
+  /// Waits until a failed generation of calls is cleaned up.
   func settle(_ closing: Closing) { try? wait(for: closing) }
 
-  /// Waits for an operation for a short while. Returns whether it has ended.
+  /// Waits for an operation for a limited time. Returns whether it has ended.
   func wait<Operation: InFlight>(for operation: Operation, atMost nanoseconds: UInt64) -> Bool {
     let end = monotonicNanoseconds() + nanoseconds
     while !operation.advance() {
@@ -146,7 +148,7 @@ package final class ProgressEngine {
     noteIdleness()
   }
 
-  /// Lets calls of these ranks find that they have failed. Returns whether any does so.
+  /// Advances the calls of a communicator, so that they find that they have failed. Returns whether any of them does.
   func failCalls(of agreement: Agreement) -> Bool {
     var hasFailed = false
     for operation in inFlight where operation.call?.agreement === agreement {
@@ -157,7 +159,7 @@ package final class ProgressEngine {
     return hasFailed
   }
 
-  /// Waits for the calls of a communicator up to a number; others may still ask for their outcome.
+  /// Waits for all calls of a communicator before a number. Their outcomes can still be asked for.
   func waitForCalls(of agreement: Agreement, before number: UInt64) {
     for operation in inFlight {
       guard let call = operation.call, call.agreement === agreement, call.number < number else {
@@ -167,8 +169,8 @@ package final class ProgressEngine {
     }
   }
 
-  /// Makes progress on everything once, and now and then reads messages of other ranks: for callers that ask again and
-  /// again whether something has ended.
+  /// Makes progress on everything once, and every 256th time also reads control messages of other ranks. For callers
+  /// that test repeatedly whether something has ended.
   package func glance() {
     poll()
     glances &+= 1
@@ -178,7 +180,7 @@ package final class ProgressEngine {
   /// Forgets an operation that has ended without being waited for.
   func forget(_ operation: any InFlight) { remove(operation) }
 
-  /// The world ranks that a call under way waits for; nil if it is not under way.
+  /// Returns the world ranks that a call in flight waits for; nil if the call is not in flight.
   func awaitedRanks(of agreement: Agreement, number: UInt64) -> [Int]? {
     if let blockedCall, blockedCall.communicator == agreement.id, blockedCall.number == number {
       return blockedCall.awaited
@@ -191,8 +193,8 @@ package final class ProgressEngine {
 
   // MARK: - Slow waits
 
-  /// Looks around in a wait that has become slow, and rests if it lasts long. Returns since when it
-  /// lasts.
+  /// Does the extra work of a slow wait, and sleeps if the wait lasts long. Returns the time since which the wait has
+  /// been slow.
   private func waitLonger(for operation: some InFlight, since: UInt64) -> UInt64 {
     let now = monotonicNanoseconds()
     let call = operation.call
@@ -200,23 +202,23 @@ package final class ProgressEngine {
       call?.agreement, call?.number ?? 0, since: since, now: now,
       awaiting: operation.awaitedRanks, operation.summary)
     if since == 0 { return now }
-    // Its flags are several ranks': it cannot sleep on one.
+    // Its flags belong to several ranks, so it cannot sleep on one of them.
     if !operation.isMovedByLooking && maySleep(since: since, now: now) {
       sleepThread(seconds: 20e-6)
     }
     return since
   }
 
-  /// What a rank does in a slow wait in addition to moving messages: hears what others say of their calls,
-  /// finds out what a long wait is for, and ends the job at the deadline.
+  /// Does what a rank does in a slow wait in addition to advancing messages: reads what other ranks report of their
+  /// calls, finds out what a long wait is for, and ends the job at the deadline.
   ///
   /// - Parameters:
   ///   - agreement: The agreement of the waiting call; nil for a message between two ranks.
   ///   - number: The call's number.
   ///   - since: When the wait began, by the monotonic clock; 0 at the first look.
-  ///   - now: The clock.
-  ///   - ranks: The world ranks that it waits for.
-  ///   - summary: Its description, for messages.
+  ///   - now: The present time, by the monotonic clock.
+  ///   - ranks: The world ranks that are waited for.
+  ///   - summary: A description of the waiting operation, for messages.
   func lookAround(
     _ agreement: Agreement?, _ number: UInt64, since: UInt64, now: UInt64,
     awaiting ranks: @autoclosure () -> [Int], _ summary: @autoclosure () -> String
@@ -249,7 +251,8 @@ package final class ProgressEngine {
     endJobIfOverdue(summary(), awaiting: ranks(), since: since, now: now)
   }
 
-  /// A waiting rank looks much more often than this, in nanoseconds.
+  /// The longest time between two polls of a waiting rank, in nanoseconds; after a longer time the process must have
+  /// been stopped.
   private static let longestGap: UInt64 = 2_000_000_000
 
   private func endWait() {
@@ -260,24 +263,25 @@ package final class ProgressEngine {
     detective.forget()
   }
 
-  /// After this many nanoseconds the rank that is waited for has most likely lost its core.
+  /// The nanoseconds after which the rank that is waited for has most likely been descheduled.
   private static let impatience: UInt64 = 300_000
 
-  /// Whether a wait lasts so long that the rank should sleep: no message is in flight that must be looked at.
+  /// Returns whether a wait has lasted so long that the rank should sleep, and no message is in flight that must be
+  /// polled.
   ///
-  /// Another process that shares the host's cores then runs now, and the rank that waits for one takes none
-  /// from it. (Beside two busy processes, two ranks on two cores trained 1.2 times as fast as with
-  /// looking on all the time; giving way by `sched_yield` made them slower.)
+  /// Another process that shares the host's cores most likely runs now, and the waiting rank takes no core from it
+  /// while it sleeps. (Beside two busy processes, two ranks on two cores trained 1.2 times as fast as with constant
+  /// polling; yielding by `sched_yield` made them slower.)
   ///
   /// - Parameters:
   ///   - since: When the wait began, by the monotonic clock.
-  ///   - now: The clock.
+  ///   - now: The present time, by the monotonic clock.
   /// - Returns: Whether to sleep.
   package func maySleep(since: UInt64, now: UInt64) -> Bool {
     now - since > ProgressEngine.impatience && !isMoving
   }
 
-  /// Whether a message is in flight that must be looked at.
+  /// Whether a message is in flight that must be polled.
   var isMoving: Bool { inFlight.contains(where: \.isMovedByLooking) || !unattended.isEmpty }
 
   /// Ends the job, with the reason on standard error, if a wait has lasted longer than the deadline.
@@ -287,19 +291,19 @@ package final class ProgressEngine {
   ) {
     Watchdog.shared.noteLook(operation(), since: since, now: now)
     guard let deadline = Deadline.seconds else { return }
-    // While the whole process was stopped, as when a job is suspended, it waited for no one.
+    // While the whole process was stopped, as when a job is suspended, it did not wait for other ranks.
     if pause.since != since { pause = (since, now, 0) }
     let gap = now - min(now, pause.looked)
     if gap > ProgressEngine.longestGap { pause.nanoseconds += gap }
     pause.looked = now
     let waited = Double(now - since - min(now - since, pause.nanoseconds)) / 1e9
     if waited <= deadline { return }
-    // The root of a chain of waiting, not its members.
+    // Names the ranks at the root of a chain of waits, not those in between.
     JobEnd.endAtDeadline(
       operation(), awaiting: detective.roots ?? ranks(), waited: waited, mayCallMPI: true)
   }
 
-  /// Ends the job for a reason that waiting cannot mend.
+  /// Ends the job for a reason that no waiting can remove.
   func endJob(_ reason: String) -> Never {
     JobEnd.end(words: "error: \(who): \(reason). The job ends here.\n", exitCode: 70, within: 2)
   }

@@ -1,20 +1,20 @@
-/// Where a process counts the bytes that it moves.
+/// The counters of the bytes that a process exchanges with other ranks.
 ///
-/// In memory of their own, so that counting is plain additions. Only the thread that calls MPI counts, so
-/// nothing is locked. A test with threads for ranks gives each thread counters of its own.
+/// They are in separate memory, so that counting is plain additions. Only the thread that calls MPI counts, so nothing
+/// is locked. A test with threads for ranks gives each thread its own counters.
 @usableFromInline
 package struct TrafficCounters {
-  /// Everything that was moved.
+  /// All bytes that were exchanged.
   @usableFromInline package var total = Traffic()
-  /// The numbers of ``tally``.
+  /// The counts of ``tally``.
   @usableFromInline package var tallied: UnsafeMutablePointer<Traffic>
-  /// Counts too what is moved at present; see ``TrafficTally/counting(_:)``.
+  /// The tally in use, which counts the bytes exchanged at present too; see ``TrafficTally/counting(_:)``.
   var tally: TrafficTally
 
   /// The counters of this process.
   package nonisolated(unsafe) static let ofProcess = allocate()
 
-  /// Makes counters in memory of their own.
+  /// Allocates counters in separate memory, all zero.
   package static func allocate() -> UnsafeMutablePointer<TrafficCounters> {
     let spare = TrafficTally()
     let counters = UnsafeMutablePointer<TrafficCounters>.allocate(capacity: 1)
@@ -22,7 +22,7 @@ package struct TrafficCounters {
     return counters
   }
 
-  /// Counts what this rank read from or wrote to memory of other ranks.
+  /// Counts bytes that this rank read from or wrote to memory of other ranks.
   @inlinable @inline(__always)
   package mutating func addMemory(_ bytes: Int) {
     total.memoryBytesExchanged &+= bytes
@@ -30,15 +30,15 @@ package struct TrafficCounters {
   }
 }
 
-/// Counts what a rank sends to the ranks of a communicator.
+/// Counts the bytes that a rank sends to the ranks of a communicator.
 package struct TrafficMeter {
   private let counters = TrafficCounters.ofProcess
-  /// Which ranks are on other hosts.
+  /// Whether each rank is on another host.
   private let isFar: UnsafeMutablePointer<Bool>
 
-  /// Takes memory for a flag a rank.
+  /// Creates a meter, with one flag per rank.
   ///
-  /// - Parameter isFar: Which ranks are on other hosts than this one.
+  /// - Parameter isFar: Whether each rank is on another host than this rank.
   init(isFar: [Bool]) {
     self.isFar = .allocate(capacity: isFar.count)
     self.isFar.initialize(from: isFar, count: isFar.count)
@@ -46,13 +46,13 @@ package struct TrafficMeter {
 
   func deallocate() { isFar.deallocate() }
 
-  /// Counts data that is sent to a rank.
+  /// Counts bytes of data that are sent to a rank.
   @inline(__always)
   func count(_ bytes: Int, to rank: Int) {
     count(bytes, to: rank, tallied: counters.pointee.tallied)
   }
 
-  /// Counts data that is sent to a rank on behalf of a tally, whose numbers are given.
+  /// Counts bytes of data that are sent to a rank, in `tallied` as the counts of the tally.
   @inline(__always)
   func count(_ bytes: Int, to rank: Int, tallied: UnsafeMutablePointer<Traffic>) {
     if isFar[rank] {
@@ -64,14 +64,14 @@ package struct TrafficMeter {
     }
   }
 
-  /// Counts a message without data of the user: a ticket, a question, an answer. Messages within the host
-  /// are not counted.
+  /// Counts a message that carries no data of the user: a ticket, a question, an answer. Messages within the host are
+  /// not counted.
   @inline(__always)
   func countAgreement(_ bytes: Int, to rank: Int) {
     countAgreement(bytes, to: rank, tallied: counters.pointee.tallied)
   }
 
-  /// Same as ``countAgreement(_:to:)``, on behalf of a tally.
+  /// Same as ``countAgreement(_:to:)``, with `tallied` as the counts of the tally.
   @inline(__always)
   func countAgreement(_ bytes: Int, to rank: Int, tallied: UnsafeMutablePointer<Traffic>) {
     guard isFar[rank] else { return }

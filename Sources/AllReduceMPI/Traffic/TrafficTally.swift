@@ -1,11 +1,11 @@
-/// The bytes that some operations move, even if they move them late, counted apart from all others.
+/// The bytes that some operations exchange, even late, counted separately from those of all other operations.
 ///
-/// An operation that is started keeps the tally that was in use, and counts there whenever it advances,
-/// also while the rank waits for something else.
+/// A started operation keeps the tally that was in use at its start, and counts there whenever it advances, even while
+/// the rank waits for something else.
 package final class TrafficTally {
   let counts: UnsafeMutablePointer<Traffic>
 
-  /// Begins with nothing.
+  /// Creates a tally of zero bytes.
   package init() {
     counts = .allocate(capacity: 1)
     counts.initialize(to: Traffic())
@@ -13,15 +13,16 @@ package final class TrafficTally {
 
   deinit { counts.deallocate() }
 
-  /// The bytes that the operations have moved so far.
+  /// The bytes that the operations have exchanged so far.
   package var traffic: Traffic { counts.pointee }
 
   /// The tally in use.
   package static var current: TrafficTally { TrafficCounters.ofProcess.pointee.tally }
 
-  /// Counts here what `body` moves, and what the operations that it starts will move.
+  /// Runs `body`, and counts in this tally the bytes that it exchanges and those that the operations it starts will
+  /// exchange.
   ///
-  /// A tally that is used within `body` counts its part instead of this one.
+  /// A tally that is used within `body` counts its part instead of this tally.
   package func counting<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -1,15 +1,15 @@
-/// Finds the ranks that keep a wait from ending, once it has lasted longer than the deadline.
+/// Finds the ranks that keep a wait from ending, once the wait has lasted too long.
 ///
-/// It reads the processes of this host and their records, and sends no messages. Ranks that are themselves
-/// waiting are not named where another rank keeps them waiting.
+/// It reads the processes of this host and their records, and sends no messages. A rank that is itself waiting is not
+/// named where another rank keeps it waiting.
 struct Culprits {
-  /// The world rank that waits.
+  /// This rank, which waits, as a world rank.
   let me: Int
-  /// How far it has come.
+  /// How far this rank has come.
   let stage: Stage
-  /// The call that it waits in.
+  /// The call in which this rank waits.
   let operation: String
-  /// The world ranks that it waits for; nil for all others.
+  /// The world ranks that this rank waits for; nil for all others.
   let awaited: [Int]?
   /// The number of ranks in the job, if known.
   let size: Int?
@@ -19,24 +19,24 @@ struct Culprits {
   let sizeOnHost: Int?
   /// This host's name.
   let host: String
-  /// The ranks of this host, as far as they can be seen.
+  /// The ranks of this host whose processes can be seen, by world rank.
   let here: [Int: HostRank]
   /// The ranks that were stopped at half the deadline.
   let wereStopped: [HostRank]
-  /// The ranks that waited then for other ranks.
+  /// The ranks that were waiting for other ranks at half the deadline.
   let wereWaiting: [HostRank]
-  /// Whether this rank has a record that others can read: if not, it expects none of others.
+  /// Whether this rank has a record that other processes can read; if not, it does not expect other ranks to have one.
   let isShowing: Bool
-  /// The monotonic clock.
+  /// The present time, by the monotonic clock.
   let now: UInt64
 
-  /// A description of the ranks that it waits for.
+  /// A description of the ranks that keep this rank waiting.
   var words: String {
     let isAwaited = roots.map { ranks in { ranks.contains($0) } } ?? { _ in true }
     let others = here.values.filter { $0.rank != me }.sorted { $0.rank < $1.rank }
     let awaitedHere = others.filter { isAwaited($0.rank) }
 
-    // A rank that does not run keeps all others waiting, also those that this rank waits for.
+    // A rank that does not run keeps all other ranks waiting, including those that this rank waits for.
     for dead in [stopped, others.filter { hasEnded($0) && !hasGivenUp($0) }] where !dead.isEmpty {
       let nearest = dead.filter { isAwaited($0.rank) }
       return named(nearest.isEmpty ? dead : nearest) { rank in
@@ -51,13 +51,14 @@ struct Culprits {
     return named(apart.isEmpty ? awaitedHere : apart) { waitOf($0) ?? "has no readable state" }
   }
 
-  /// Whether a rank has ended that itself waited at half the deadline: so it has come to its own deadline.
+  /// Returns whether a rank has ended that was itself waiting at half the deadline, which means that it has reached its
+  /// own deadline.
   private func hasGivenUp(_ rank: HostRank) -> Bool {
     hasEnded(rank) && wereWaiting.contains { $0.rank == rank.rank }
   }
 
-  /// The ranks that it waits for; in the place of one of this host that waits too, or has given up, those that this one
-  /// waits for. Where they wait for each other it is the ranks as they are.
+  /// The ranks that this rank waits for. Ranks of this host that wait too, or have given up, are replaced by the ranks
+  /// that they wait for. If this leaves no rank, because they wait for each other, the ranks are not replaced.
   private var roots: [Int]? {
     guard let awaited else { return nil }
     var (roots, seen, open) = ([Int](), Set([me]), awaited)
@@ -68,27 +69,28 @@ struct Culprits {
     return roots.isEmpty ? awaited : roots.sorted()
   }
 
-  /// The world ranks that a rank of this host waits for, or waited for when it gave up; nil if they are not known.
+  /// Returns the world ranks that a rank of this host waits for, or waited for when it gave up; nil if they are not
+  /// known.
   private func ranksAwaited(by rank: Int) -> [Int]? {
     guard let found = here[rank], !found.isStopped else { return nil }
     if hasGivenUp(found), let record = wereWaiting.first(where: { $0.rank == rank })?.record {
       return record.awaited ?? (0..<(size ?? 0)).filter { $0 != rank }
     }
     guard let record = found.record, record[.waitSince] != 0, record.wait(now: now) != nil,
-      // A send is the one guarded call within a wait: it may block until its receiver takes up the connection. Before
-      // any other the wait has ended, and its note is old.
+      // A send is the only guarded call within a wait: it may block until its receiver accepts the connection. Before
+      // any other guarded call the wait has ended, and its note is old.
       record[.callSince] == 0 || record.text(.call) == "MPI_Isend"
     else { return nil }
     return record.awaited
   }
 
-  /// Whether this rank is the one of its host that speaks: the lowest that waits.
+  /// Whether this rank prints the warning for its host: the lowest rank that waits does so.
   var speaks: Bool {
     !here.values.contains { $0.rank < me && $0.state != nil && !$0.isStopped && waitOf($0) != nil }
   }
 
-  /// Ranks of this host, each with its process and a remark: "rank 2 (process 4711 on node1, which is
-  /// stopped)".
+  /// Returns a description of ranks of this host, each with its process and a remark: "rank 2 (process 4711 on node1,
+  /// which is stopped)".
   private func named(_ ranks: [HostRank], _ remark: (HostRank) -> String) -> String {
     if ranks.isEmpty {
       return awaited.map(describePeers) ?? "the launcher: no other rank is missing"
@@ -101,25 +103,25 @@ struct Culprits {
     }
   }
 
-  /// The ranks that are stopped, or were when this rank looked at half the deadline.
+  /// The ranks that are stopped, or were stopped at half the deadline.
   private var stopped: [HostRank] {
     let are = here.values.filter { $0.rank != me && $0.isStopped }
     let were = wereStopped.filter { here[$0.rank]?.isStopped != true }
     return (are + were).sorted { $0.rank < $1.rank }
   }
 
-  /// Whether a rank's process has ended. At the job's end that is expected.
+  /// Returns whether a rank's process has ended unexpectedly, which is before the job's end.
   private func hasEnded(_ rank: HostRank) -> Bool { rank.state == nil && stage < .finishing }
 
-  /// Whether a rank of this host has ended and none is stopped: then the job is being ended, and those
-  /// ranks that saw the reason have reported it.
+  /// Whether a rank of this host has ended and none is stopped. If so, the job is being ended, and the ranks that saw
+  /// the reason have reported it.
   var isJobEnding: Bool {
     if !stopped.isEmpty { return false }
     if peers == nil, let sizeOnHost, here.count < sizeOnHost { return true }
     return here.values.contains(where: hasEnded)
   }
 
-  /// Why a rank is not where this one waits for it; nil if it waits too.
+  /// Returns why a rank has not come to where this rank waits for it; nil if it waits too, or its process has ended.
   private func lateRemark(_ rank: HostRank) -> String? {
     guard rank.state != nil else { return nil }
     guard rank.record != nil else {
@@ -131,7 +133,8 @@ struct Culprits {
 
   private func waitOf(_ rank: HostRank) -> String? { rank.record?.wait(now: now) }
 
-  /// A description of the ranks whose processes are not seen: it must be one of them. Nil if all are seen.
+  /// Returns a description of the awaited ranks whose processes cannot be seen, one of which must be the cause; nil if
+  /// all can be seen.
   private func unseenRanks(_ isAwaited: (Int) -> Bool) -> String? {
     guard let size else { return "a rank whose process cannot be seen from here" }
     let unseen = (0..<size).filter { $0 != me && here[$0] == nil && isAwaited($0) }

@@ -6,14 +6,15 @@ struct HostRank: Sendable {
   let rank: Int
   /// The process's id, as this process sees it.
   let process: Int
-  /// When it began, in clock ticks since the host did.
+  /// When the process began, in clock ticks since the host booted.
   let start: UInt64
-  /// Its state, as the letter of /proc/PID/stat; nil if the process has ended.
+  /// The process's state, as the letter of /proc/PID/stat; nil if the process has ended.
   let state: Character?
-  /// Its record; nil before it came to ``MPI/run(threading:_:)``.
+  /// The rank's record; nil before the rank has called ``MPI/run(over:threading:_:)``.
   let record: WatchRecord?
 
-  /// Looks at a process that began at a time.
+  /// Creates the description of a rank's process as it is now. If the process that has this id began at another time,
+  /// the rank's process has ended.
   init(rank: Int, process: Int, start: UInt64) {
     self.rank = rank
     self.process = process
@@ -24,11 +25,11 @@ struct HostRank: Sendable {
     let isThere = found == start && !["\0", "Z", "X"].contains(state)
     self.state = isThere ? state : nil
     let records = isThere ? WatchRecord.read(process: process) : []
-    // A program that the rank has started and not yet replaced shows the rank's own.
+    // A child of the rank that has not begun its own program yet shows the rank's record.
     record = records.first { $0[.process] == UInt64(process) } ?? records.first
   }
 
-  /// A description of the last call that it has made; nil if none can be seen.
+  /// A description of the last call that the rank has made; nil if it cannot be seen.
   var lastCall: String? {
     guard state != nil, record != nil else { return nil }
     let whole = WatchRecord.read(process: process, isWhole: true)
@@ -37,20 +38,20 @@ struct HostRank: Sendable {
     }
   }
 
-  /// Whether it has been stopped, by a signal or a debugger.
+  /// Whether the process has been stopped, by a signal or a debugger.
   var isStopped: Bool { state == "T" || state == "t" }
 
-  /// A description of what keeps its process from running; nil if nothing does.
+  /// A description of what keeps the process from running; nil if nothing does.
   var condition: String? {
     if state == nil { return "has ended" }
     return isStopped ? "is stopped" : nil
   }
 
-  /// The ranks of the job that have a process on this host, this one included, by the launcher's
+  /// Returns the ranks of the job that have a process on this host, this rank included, found by the launcher's
   /// variables in /proc/PID/environ.
   ///
-  /// Those that have not come to ``MPI/run(threading:_:)`` are found too. None where the launcher has
-  /// not named the job. It takes some milliseconds for a thousand processes.
+  /// Ranks that have not called ``MPI/run(over:threading:_:)`` are found too. Returns no ranks if the launcher has not
+  /// named the job. It takes some milliseconds for a thousand processes.
   static func all(of launch: Launch) -> [Int: HostRank] {
     var candidates: [Int: [HostRank]] = [:]
     let me = effectiveUser()
@@ -58,7 +59,7 @@ struct HostRank: Sendable {
       guard let process = Int(name), owner(ofFile: "/proc/\(name)")?.user == me,
         let environment = bytes(ofFile: "/proc/\(name)/environ"),
         let rank = launch.rank(inEnvironment: environment),
-        // A process of this library that only ends others holds no file.
+        // A process of this library that only ends other processes has no open file.
         names(inFolder: "/proc/\(name)/fd").contains(where: { $0.first != "." })
       else { continue }
       var start: UInt64 = 0
@@ -68,8 +69,8 @@ struct HostRank: Sendable {
     return candidates.compactMapValues(program)
   }
 
-  /// The rank's program among processes with the rank's variables: it may have been started by a shell
-  /// that has them too, and may have started others.
+  /// Returns the rank's program among the processes that have the rank's variables: a shell that has them too may have
+  /// started the program, and the program may have started other processes.
   private static func program(among processes: [HostRank]) -> HostRank? {
     let shown = processes.filter { $0.record != nil }
     if let own = shown.first(where: { $0.record?[.process] == UInt64($0.process) }) { return own }

@@ -3,10 +3,10 @@ internal import CMPI
 
 /// How a rank ends the job: it prints its error first, and ends within a few seconds, even if something hangs.
 enum JobEnd {
-  /// An exit code that a shell sees as it is: 1...255, the nearest.
+  /// Returns the nearest exit code that a shell reports unchanged: 1...255.
   static func exitCode(_ code: Int32) -> Int32 { max(1, min(255, code)) }
 
-  /// Ends this process with a code after `seconds`, whatever it does until then.
+  /// Ends this process with an exit code after `seconds`, whatever it does until then; calls `before` first.
   static func limit(
     _ seconds: Double, exitCode: Int32, _ before: @escaping @Sendable () -> Void = {}
   ) {
@@ -22,10 +22,9 @@ enum JobEnd {
     }
   }
 
-  /// Prints an error and ends the job with its code within `seconds`, though `MPI_Abort` may
-  /// hang.
+  /// Prints an error and ends the job with its exit code within `seconds`, even if `MPI_Abort` hangs.
   ///
-  /// Only the thread that calls MPI may call it.
+  /// Only the thread that calls MPI may call this.
   static func end(words: String, exitCode code: Int32, within seconds: Double) -> Never {
     let code = JobEnd.exitCode(code)
     Watchdog.shared.stage = .ending
@@ -36,19 +35,19 @@ enum JobEnd {
     endProcess(code)
   }
 
-  /// Says that a wait has lasted longer than the deadline, and ends the job with 70.
+  /// Reports that a wait has lasted longer than the deadline, and ends the job with exit code 70.
   ///
   /// - Parameters:
   ///   - operation: The waiting operation.
-  ///   - awaited: The world ranks that it waits for; nil for all others.
-  ///   - waited: Seconds.
-  ///   - mayCallMPI: Whether this is the thread that calls MPI, outside of it.
+  ///   - awaited: The world ranks that the operation waits for; nil for all others.
+  ///   - waited: How long the operation has waited, in seconds.
+  ///   - mayCallMPI: Whether this is the thread that calls MPI, outside of an MPI call.
   static func endAtDeadline(
     _ operation: String, awaiting awaited: [Int]?, waited: Double, mayCallMPI: Bool
   ) -> Never {
     let watchdog = Watchdog.shared
     let isSaid = Locked(false)
-    // Should the look at other processes hang, as it can where the system is in trouble.
+    // The look at other processes may hang when the system is in trouble.
     limit(4, exitCode: 70) {
       if isSaid.withLock({ $0 }) { return }
       writeToStandardError(

@@ -1,30 +1,29 @@
 /// This process's place in the job according to the launcher's environment, before MPI starts.
 ///
-/// Known are Open MPI's variables, those of PMIx and PMI, and Slurm's.
+/// It knows the variables of Open MPI, of PMIx and PMI, and of Slurm.
 struct Launch: Sendable {
-  /// The world rank.
+  /// This process's world rank.
   let rank: Int
   /// The number of ranks, if the launcher says so.
   let size: Int?
-  /// The variable that holds it.
+  /// The name of the variable that holds the number of ranks.
   private let sizeVariable: String?
   /// The number of ranks on this host, if the launcher says so.
   let sizeOnHost: Int?
-  /// The variable that holds the rank.
+  /// The name of the variable that holds the rank.
   let rankVariable: String
-  /// Variables, as `NAME=value`, that all processes of this job on this host share and no other
-  /// process has.
+  /// The variables, as `NAME=value`, that all processes of this job on this host share and no other process has.
   let marks: [String]
 
-  /// The launcher's name of the job; nil if it has not named it.
+  /// The launcher's name for the job; nil if the launcher has not named it.
   let job: String?
 
-  /// Nil if the process was started without a launcher.
+  /// The place of this process; nil if the process was started without a launcher.
   static let current = Launch(variable: environmentVariable)
 
-  /// Reads an environment.
+  /// Reads the place from an environment; nil if the environment names no rank.
   ///
-  /// - Parameter variable: The value of a variable, or nil.
+  /// - Parameter variable: Returns the value of a variable, or nil.
   init?(variable: @escaping (String) -> String?) {
     func number(_ names: [String]) -> Int? {
       names.lazy.compactMap { variable($0).flatMap { Int($0) } }.first { $0 >= 0 }
@@ -50,7 +49,8 @@ struct Launch: Sendable {
       } : []
   }
 
-  /// Reads the environment of another process: `NAME=value`, each ended by a zero byte, as in /proc/PID/environ.
+  /// Reads the place from the environment of another process: `NAME=value`, each ended by a zero byte, as in
+  /// /proc/PID/environ.
   init?(environment: [UInt8]) {
     var values: [String: String] = [:]
     for entry in environment.split(separator: 0) {
@@ -64,30 +64,30 @@ struct Launch: Sendable {
 
   private static let rankVariables = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]
 
-  /// Variables that name a job; without one of them its processes cannot be told from others.
+  /// The variables that name a job; without one of them, its processes cannot be told from those of other jobs.
   private static let jobVariables = [
     "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "PMI_JOBID", "SLURM_STEP_ID",
   ]
 
-  /// Variables that distinguish one host's processes of a job from another's: a launcher has one daemon a
-  /// host.
+  /// The variables that distinguish the processes of a job on one host from those on another: a launcher has one daemon
+  /// per host.
   private static let hostVariables = [
     "SLURM_JOB_ID", "SLURM_NODEID", "PMIX_HOSTNAME", "PMIX_SERVER_URI41", "PMIX_SERVER_URI4",
     "PMIX_SERVER_URI3", "PMIX_SERVER_URI21", "PMIX_SERVER_URI2",
   ]
 
-  /// What is wrong where the launcher has started several ranks and MPI knows of one: it belongs to another
-  /// MPI, and each of its processes would be a job of its own.
+  /// Returns an error if the launcher has started several ranks but MPI finds only one. The launcher then belongs to
+  /// another MPI, and each of its processes would be a job of its own.
   ///
   /// - Parameter worldSize: The size of MPI_COMM_WORLD.
-  /// - Returns: The error; nil where nothing is wrong.
+  /// - Returns: The error; nil if nothing is wrong.
   func mistake(worldSize: Int) -> MPIError? {
     guard worldSize == 1, let size, size > 1 else { return nil }
     return mistake("Open MPI finds 1 rank")
   }
 
-  /// Same as ``mistake(worldSize:)``, where it is plain before MPI starts, which would end the process with words
-  /// of its own: a step of Slurm whose tasks have no way to reach each other.
+  /// The same error as ``mistake(worldSize:)``, where it is certain before MPI starts, because MPI would end the
+  /// process with a message of its own: a step of Slurm whose tasks have no way to reach each other.
   var mistakeBeforeStart: MPIError? {
     guard rankVariable == "SLURM_PROCID", let size, size > 1 else { return nil }
     return mistake("Slurm gives Open MPI no way to find the others")
@@ -110,10 +110,11 @@ struct Launch: Sendable {
       exitCode: 64)
   }
 
-  /// The rank that another process's environment gives it, if it is of the same job on this host.
+  /// Returns the rank that another process has according to its environment, if it is a process of the same job on this
+  /// host.
   ///
   /// - Parameter environment: `NAME=value`, each ended by a zero byte, as in /proc/PID/environ.
-  /// - Returns: Its rank, or nil.
+  /// - Returns: The rank, or nil.
   func rank(inEnvironment environment: [UInt8]) -> Int? {
     if marks.isEmpty { return nil }
     var missing = Set(marks)

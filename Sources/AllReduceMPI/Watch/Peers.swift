@@ -1,24 +1,24 @@
 internal import CKernels
 internal import CMPI
 
-/// Where the ranks of the job run: their hosts and processes, by world rank.
+/// Where the ranks of the job run: the host and process of each rank, by world rank.
 ///
 /// Gathered once, when MPI has started.
 package struct Peers: Sendable {
-  /// The names of their hosts (`MPI_Get_processor_name`).
+  /// The name of each rank's host (`MPI_Get_processor_name`).
   package let hosts: [String]
-  /// Their process ids, as they see themselves.
+  /// The id of each rank's process, as the process itself sees it.
   package let processes: [Int]
   /// This process's world rank.
   package let me: Int
-  /// When the processes began, in clock ticks since their hosts did.
+  /// When each rank's process began, in clock ticks since its host booted.
   private let starts: [UInt64]
-  /// The spaces that their process ids belong to, by number; 0 if not known.
+  /// The PID namespace of each rank's process, by number; 0 if not known.
   private let spaces: [UInt64]
-  /// The host of each, as the lowest world rank there.
+  /// The host of each rank, given as the lowest world rank on that host.
   private let hostOf: [Int]
 
-  /// Gathers what every rank says of itself. Collective over all ranks of the job. `MPI_Allgather`
+  /// Gathers the host and process of every rank. Collective over all ranks of the job. `MPI_Allgather`
   init(
     over base: MPI_Comm, me: Int, hostOf: [Int], host: String
   ) throws(MPIError) {
@@ -68,10 +68,10 @@ package struct Peers: Sendable {
     self.hostOf = hostOf
   }
 
-  /// Whether a rank is on this host.
+  /// Returns whether a rank is on this host.
   func isHere(_ rank: Int) -> Bool { hostOf[rank] == hostOf[me] }
 
-  /// The process of a rank of this host; nil if it is on another one or its process cannot be seen.
+  /// Returns the process of a rank of this host; nil if the rank is on another host or its process cannot be seen.
   func look(at rank: Int) -> HostRank? {
     guard isHere(rank), spaces[rank] == spaces[me], spaces[me] != 0, starts[rank] != 0 else {
       return nil
@@ -80,15 +80,14 @@ package struct Peers: Sendable {
   }
 }
 
-/// Words for world ranks with their processes and hosts: "rank 3 (process 4711 on node2)", "ranks 1
-/// (process 4709 on node1, which is stopped) and 3 (process 4711 on node2)".
+/// Returns world ranks in words, with their processes and hosts: "rank 3 (process 4711 on node2)", "ranks 1 (process
+/// 4709 on node1, which is stopped) and 3 (process 4711 on node2)".
 ///
-/// Processes of this host that are stopped or have ended are said to be so. It reads /proc, and does
-/// not talk to other ranks. Where nothing is known of the ranks, as before MPI has started, their
-/// numbers alone.
+/// It says which processes of this host are stopped or have ended. It reads /proc, and sends nothing to other ranks.
+/// Where nothing is known of the ranks, such as before MPI has started, it returns only their numbers.
 package func describePeers(_ ranks: [Int]) -> String { describePeers(ranks, joinedBy: "and") }
 
-/// Same as ``describePeers(_:)``, with another word before the last.
+/// Same as ``describePeers(_:)``, with another word before the last rank.
 func describePeers(_ ranks: [Int], joinedBy word: String) -> String {
   guard let peers = Watchdog.shared.peers else {
     return describeRanks(ranks, joinedBy: word) { String($0) }

@@ -1,60 +1,61 @@
 internal import CKernels
 
-/// The state of a rank of a running job, as another process of its user on its host sees it.
+/// The status of a rank of a running job, as another process of the same user on the same host sees it.
 package struct RankStatus {
   /// The condition of a rank.
   package enum Condition: String, Sendable {
-    /// Before or in `MPI_Init_thread`, or setting up.
+    /// The rank is before or in `MPI_Init_thread`, or sets up the library.
     case starting
     case running
-    /// In a call, for other ranks.
+    /// The rank waits in a call for other ranks.
     case waiting
-    /// By a signal or a debugger.
+    /// The process is stopped by a signal or a debugger.
     case stopped
-    /// In `MPI_Finalize`, or after it.
+    /// The rank is in `MPI_Finalize`, or after it.
     case finishing
-    /// It has found a reason to end the job.
+    /// The rank has found a reason to end the job.
     case ending
   }
 
-  /// The launcher's name of the job, or the process where there was no launcher.
+  /// The launcher's name for the job, or the process's id if there was no launcher.
   package let job: String
   package let host: String
   package let rank: Int
-  /// The ranks of the job; 0 before it is known.
+  /// The number of ranks in the job; 0 before it is known.
   package let size: Int
-  /// The process's id in its own PID namespace.
+  /// The id of the rank's process in the process's own PID namespace.
   package let process: Int
   package let condition: Condition
   /// How many seconds the rank has waited; where it does not wait, how many seconds ago it was last seen to make a
   /// call. Nil if not known.
   package let seconds: Double?
-  /// The last call, and its number on its communicator; nil before the first.
+  /// The rank's last call, and the call's number on its communicator; nil before the first call.
   package let lastCall: (words: String, number: Int)?
-  /// Whether it has come to ``MPI/run(threading:_:)``; else it is known only from the launcher's variables.
+  /// Whether the rank has called ``MPI/run(over:threading:_:)``; otherwise it is known only from the launcher's
+  /// variables.
   package let hasCome: Bool
-  /// The call that it waits in, or waited in when it was stopped.
+  /// The call in which the rank waits, or waited when it was stopped; nil if it does not wait.
   package let wait: (words: String, communicator: UInt64, number: UInt64)?
-  /// The ranks that it waits for, up to 16; nil for all others.
+  /// The ranks that the rank waits for, up to 16; nil for all others.
   package let awaited: [Int]?
-  /// The seconds after which such a wait counts as long.
+  /// The number of seconds after which the rank's wait counts as long.
   package let limit: Double?
-  /// How far its work has come, and how many seconds ago the latest step ended.
+  /// How far the rank's work has come, and how many seconds ago the latest step ended.
   package let progress: (work: WorkProgress, seconds: Double)?
-  /// The last calls, the latest first.
+  /// The rank's last calls, the latest first.
   let calls: [CallRecord.Entry]
   private let record: WatchRecord?
 
-  /// Where another rank of the job runs; nil before it is known.
+  /// Returns where another rank of the job runs; nil before it is known.
   package func place(ofRank rank: Int) -> (process: Int, host: String)? {
     record?.place(ofRank: rank)
   }
 
-  /// All ranks of this user's jobs whose processes can be seen from here, by job and rank, those included that have
-  /// been launched and have not come to ``MPI/run(threading:_:)``.
+  /// Returns all ranks of this user's jobs whose processes can be seen from here, ordered by job and rank. Includes
+  /// ranks that have been launched and have not called ``MPI/run(over:threading:_:)``.
   ///
-  /// It reads /proc, sends nothing to them, and takes some 40 milliseconds: a rank that waits is told from one that has
-  /// waited by looking twice.
+  /// It reads /proc, sends nothing to the ranks, and takes some 40 milliseconds: it looks twice, to tell a rank that
+  /// waits from a rank that has waited.
   package static func all() -> [RankStatus] {
     let user = effectiveUser()
     let processes = names(inFolder: "/proc").compactMap { Int($0) }.filter {
@@ -69,7 +70,7 @@ package struct RankStatus {
     var found: [RankStatus] = []
     for (process, before) in first.sorted(by: { $0.key < $1.key }) {
       let records = WatchRecord.read(process: process, isWhole: true)
-      // A program that the rank has started and not yet replaced shows the rank's own.
+      // A child of the rank that has not begun its own program yet shows the rank's record.
       guard let record = records.first(where: { $0[.process] == UInt64(process) }) ?? records.first
       else { continue }
       let own = before.first { $0[.process] == record[.process] } ?? record
@@ -85,7 +86,7 @@ package struct RankStatus {
       .filter { seen.insert("\($0.job) \($0.rank) \($0.process) \($0.host)").inserted }
   }
 
-  /// The ranks that launchers have started among processes, by their variables.
+  /// Returns the ranks that launchers have started among processes, found by the launchers' variables.
   private static func launched(_ processes: [Int]) -> [RankStatus] {
     var found: [String: RankStatus] = [:]
     for process in processes.sorted() {
@@ -95,7 +96,7 @@ package struct RankStatus {
         names(inFolder: "/proc/\(process)/fd").contains(where: { $0.first != "." })
       else { continue }
       let status = RankStatus(launch, job, process)
-      // A shell that has started the program is another process than it, and the older one.
+      // A shell that has started the program is a different process, and an older one.
       if found["\(job) \(launch.rank)"]?.condition != .stopped {
         found["\(job) \(launch.rank)"] = status
       }

@@ -1,14 +1,14 @@
-/// How far a rank has come.
+/// How far a rank has come in the job.
 enum Stage: UInt64, Comparable, Sendable {
-  /// Before or in `MPI_Init_thread`.
+  /// The rank is before or in `MPI_Init_thread`.
   case starting = 1
-  /// MPI is there; the library makes what it needs.
+  /// MPI is initialised, and the library sets itself up.
   case settingUp
   /// The program runs.
   case running
-  /// In `MPI_Finalize`.
+  /// The rank is in `MPI_Finalize`.
   case finishing
-  /// After `MPI_Finalize`.
+  /// `MPI_Finalize` has returned.
   case done
   /// The rank has found a reason to end the job.
   case ending

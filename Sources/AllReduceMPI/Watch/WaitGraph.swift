@@ -1,13 +1,13 @@
-/// Which ranks wait for which, of those of a job, across communicators.
+/// Which ranks of a job wait for which other ranks, across communicators.
 package struct WaitGraph: Sendable {
-  /// A rank, what it does, and for which ranks it waits.
+  /// A rank, the call in which it waits, and the ranks that it waits for.
   package struct Node: Sendable {
     package let rank: Int
-    /// The call that it waits in; nil if it does not wait.
+    /// The call in which the rank waits; nil if it does not wait.
     package let wait: String?
-    /// Nil for all others.
+    /// The ranks that the rank waits for; nil for all others.
     package let awaited: [Int]?
-    /// A remark for messages about ranks that wait for it: "is stopped"; nil for none.
+    /// A remark about the rank, for messages about ranks that wait for it: "is stopped"; nil for none.
     package let remark: String?
 
     package init(rank: Int, wait: String?, awaited: [Int]?, remark: String?) {
@@ -17,18 +17,18 @@ package struct WaitGraph: Sendable {
 
   private let nodes: [Int: Node]
 
-  /// Joins ranks. One that is missing is waited for as one that does not wait.
+  /// Creates the graph of some ranks. A rank that is missing counts as one that does not wait.
   package init(_ nodes: [Node]) {
     self.nodes = Dictionary(nodes.map { ($0.rank, $0) }) { first, _ in first }
   }
 
-  /// The ranks that a rank waits for, those left out that wait in the same call where others are known.
+  /// Returns the ranks that a rank waits for; none if it does not wait.
   private func next(_ rank: Int) -> [Int] {
     guard let node = nodes[rank], node.wait != nil else { return [] }
     return node.awaited ?? nodes.keys.filter { $0 != rank }.sorted()
   }
 
-  /// All ranks that can be reached from one by waits, itself left out unless it is in a cycle.
+  /// Returns all ranks that can be reached from a rank along waits, without the rank itself unless it is in a cycle.
   private func reached(from rank: Int) -> Set<Int> {
     var (seen, open): (Set<Int>, [Int]) = ([], next(rank))
     while let one = open.popLast() {
@@ -39,7 +39,7 @@ package struct WaitGraph: Sendable {
 
   private func waits(_ rank: Int) -> Bool { nodes[rank]?.wait != nil }
 
-  /// Sentences about what the waits are for: the roots of chains, and ranks that wait for each other.
+  /// Sentences that say what the waits are for: the roots of chains, and ranks that wait for each other.
   package var sentences: [String] {
     var byRoots: [[Int]: [Int]] = [:]
     var inCycles: Set<Int> = []
@@ -72,10 +72,10 @@ package struct WaitGraph: Sendable {
   }
 }
 
-/// The calls of ranks on the communicators that they share.
+/// Compares the calls of ranks on the communicators that they share.
 package enum CallComparison {
-  /// Sentences about the communicators on which ranks are at different calls, or have made different ones; none where
-  /// all are alike. The last 1,024 calls of each rank are known.
+  /// Returns sentences about the communicators on which ranks are at different calls, or have made different calls;
+  /// none if there are no differences. The last 1,024 calls of each rank are known.
   package static func sentences(_ ranks: [RankStatus]) -> [String] {
     var latest: [UInt64: [Int: CallRecord.Entry]] = [:]
     for rank in ranks {
@@ -101,7 +101,7 @@ package enum CallComparison {
     }
   }
 
-  /// The first call at which ranks differ, as far back as all know.
+  /// Returns a sentence about the first call at which ranks differ, as far back as calls are known.
   private static func firstDifference(
     _ ranks: [RankStatus], _ id: UInt64, upTo last: UInt64
   ) -> String? {

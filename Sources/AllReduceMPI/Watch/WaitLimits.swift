@@ -1,24 +1,25 @@
-/// After how long a wait is longer than such waits take: learned from the waits of this process, by what waits.
+/// The durations above which waits count as long, learned from this process's earlier waits, by the kind of operation
+/// that waits.
 ///
-/// A limit is the median of the latest waits of that kind plus eight times their median deviation from it, and 2
-/// seconds at least. Waits below 10 milliseconds are not among them: they would hide that some, as for an evaluation,
-/// rightly take long. Before five are known it is 2 seconds too, or 10 in a process that has hardly begun: memory is
-/// touched and files are read then.
+/// A limit is the median of the latest waits of a kind plus eight times their median deviation from it, and 2 seconds
+/// at least. Waits below 10 milliseconds are left out: they would hide that some waits, such as for an evaluation,
+/// rightly take long. Until five waits are known, the limit is 2 seconds too, or 10 in a process that has hardly begun,
+/// when memory is first touched and files are read.
 package struct WaitLimits {
-  /// Nanoseconds.
+  /// The smallest limit, and the limit in a process that has hardly begun, in nanoseconds.
   private static let (least, early): (UInt64, UInt64) = (2_000_000_000, 10_000_000_000)
-  /// Shorter waits are not learned from.
+  /// The shortest wait that is learned from, in nanoseconds.
   private static let shortest: UInt64 = 10_000_000
-  /// How many waits of a kind are kept.
+  /// The number of waits of each kind that are kept.
   private static let most = 64
 
   private var waits: [String: [UInt64]] = [:]
   private var next = 0
 
-  /// Knows no waits.
+  /// Creates limits that have learned from no waits.
   package init() {}
 
-  /// Learns from a wait that has ended.
+  /// Learns the duration of a wait that has ended.
   package mutating func add(_ kind: String, nanoseconds: UInt64) {
     guard nanoseconds >= WaitLimits.shortest else { return }
     // In place: a copy would allocate memory in every long wait.
@@ -30,12 +31,12 @@ package struct WaitLimits {
     }
   }
 
-  /// The limit of a kind, in nanoseconds.
+  /// Returns the duration above which waits of a kind count as long.
   ///
   /// - Parameters:
   ///   - kind: The kind of the waiting operation.
   ///   - hasBegun: Whether the process has made many calls.
-  /// - Returns: Nanoseconds.
+  /// - Returns: The limit in nanoseconds.
   package func limit(_ kind: String, hasBegun: Bool) -> UInt64 {
     guard let known = waits[kind], known.count >= 5 else {
       return hasBegun ? WaitLimits.least : WaitLimits.early
@@ -48,29 +49,29 @@ package struct WaitLimits {
   private static func median(_ numbers: [UInt64]) -> UInt64 { numbers.sorted()[numbers.count / 2] }
 }
 
-/// Says that a wait is longer than such waits take, once, and that it has ended.
+/// Warns, once per wait, that a wait takes longer than such waits usually do, and learns from waits that have ended.
 ///
 /// Used by one thread.
 struct LongWait {
   private var limits = WaitLimits()
-  /// The wait that was looked at last: when it began, and when it was looked at.
+  /// The last wait: when it began, and when it was last looked at.
   private var (since, seen): (UInt64, UInt64) = (0, 0)
   private var kind = ""
   private var isSaid = false
 
-  /// Nanoseconds after which a wait of a kind counts as long.
+  /// Returns the nanoseconds after which a wait of a kind counts as long.
   func limit(_ kind: String) -> UInt64 {
     limits.limit(kind, hasBegun: OwnRecord.ofProcess[.calls] >= 64)
   }
 
-  /// A wait continues.
+  /// Notes that a wait continues, and prints a warning once the wait counts as long.
   ///
   /// - Parameters:
-  ///   - kind: The kind of the waiting operation, without its figures.
+  ///   - kind: The kind of the waiting operation, without its numbers.
   ///   - operation: The waiting operation.
-  ///   - awaited: The world ranks that it waits for; nil for all others.
-  ///   - since: When it began, by the monotonic clock.
-  ///   - now: The clock.
+  ///   - awaited: The world ranks that the operation waits for; nil for all others.
+  ///   - since: When the wait began, by the monotonic clock.
+  ///   - now: The present time, by the monotonic clock.
   mutating func look(
     _ kind: @autoclosure () -> String, _ operation: @autoclosure () -> String,
     awaiting awaited: @autoclosure () -> [Int]?, since: UInt64, now: UInt64
@@ -85,7 +86,7 @@ struct LongWait {
     guard !isSaid, now &- since > 2_000_000_000, now &- since > limit(self.kind) else { return }
     isSaid = true
     let (operation, awaited, waited) = (operation(), awaited(), Double(now - since) / 1e9)
-    // On a thread of its own: where the system is in trouble, a look at another process can hang.
+    // On a separate thread: where the system is in trouble, a look at another process can hang.
     startDetachedThread { LongWait.warn(operation, awaited, waited) }
   }
 
@@ -99,7 +100,7 @@ struct LongWait {
         + "such waits take; \(end).\n")
   }
 
-  /// The wait has ended, at the latest look.
+  /// Ends the wait, and learns its duration up to the latest look.
   mutating func end() {
     if since != 0, seen > since { limits.add(kind, nanoseconds: seen - since) }
     (since, isSaid) = (0, false)

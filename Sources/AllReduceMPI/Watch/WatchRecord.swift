@@ -1,64 +1,66 @@
 internal import CKernels
 
-/// The state of a rank that the other ranks of its host, and `allreduce-status`, read: its stage, the call that it
-/// waits in, how far its work has come, and its last calls.
+/// The fields of a rank's record, which the other ranks of its host and `allreduce-status` read: the rank's stage, the
+/// call in which it waits, how far its work has come, and its last calls.
 ///
-/// Numbers in a nameless file in memory that the rank keeps open (memfd). Others find it in /proc/PID/fd, which the
-/// system shows to this user's processes alone, and only when somebody asks: at the deadline, or for the status. So it
-/// can be read while the rank is stopped, no file is left behind, whatever ends the rank, and no thread has to answer.
-/// Numbers that are read while they change may be torn: they are used in texts alone.
+/// The record consists of numbers in a nameless file in memory that the rank keeps open (memfd). Other processes find
+/// it in /proc/PID/fd, which the system shows only to this user's processes, and read it only when needed, such as at
+/// the deadline or for the status. So it can be read while the rank is stopped, no file is left behind, whatever ends
+/// the rank, and no thread has to answer. Numbers that are read while they change may be torn: they are used only in
+/// texts.
 enum WatchField: Int {
-  /// ``WatchRecord/magic``, first.
+  /// The number ``WatchRecord/magic``, which marks a record.
   case magic
-  /// The process's id, as it sees itself.
+  /// The process's id, as the process itself sees it.
   case process
-  /// A ``Stage``.
+  /// The rank's ``Stage``, as a number.
   case stage
   /// When the watch thread looked last, by the monotonic clock, which a host's processes share.
   case watched
   /// When the rank entered the guarded call that it is in; 0 if it is in none.
   case callSince
-  /// When the rank, waiting outside MPI, looked last.
+  /// When the rank last polled in a wait outside MPI.
   case looked
-  /// The number of calls that the rank has made: the last of them are after ``WatchField/count``.
+  /// The number of calls that the rank has made; the last of them are stored behind the record's ``WatchField/count``
+  /// numbers.
   case calls
-  /// When the watch thread last saw that number grow.
+  /// When the watch thread last saw the number of calls grow.
   case calledAt
-  /// The guarded call's name, 64 bytes.
+  /// The name of the guarded call that the rank is in, 64 bytes.
   case call = 8
-  /// The call that the rank waits in outside MPI, 64 bytes.
+  /// The call in which the rank waits outside MPI, 64 bytes.
   case wait = 16
-  /// When that wait began; 0 if the rank does not wait, or not for long.
+  /// When the rank's wait outside MPI began; 0 if the rank does not wait, or has not waited for long.
   case waitSince = 24
-  /// The communicator and number of the call that it waits in; 0 for messages.
+  /// The communicator and number of the call in which the rank waits; 0 for messages.
   case waitCommunicator, waitNumber
-  /// How many ranks it waits for, of which up to 16 follow; -1 for all others.
+  /// The number of ranks that the rank waits for, up to 16 of which follow; -1 for all others.
   case awaitedCount
   case awaited
-  /// After how many nanoseconds a wait as this one counts as long.
+  /// The nanoseconds after which the rank's wait counts as long.
   case limit = 44
-  /// The world rank, and the ranks of the job; 0 ranks before it is known.
+  /// The world rank, and the number of ranks in the job; 0 ranks before it is known.
   case rank, size
-  /// The launcher's name of the job, 64 bytes.
+  /// The launcher's name for the job, 64 bytes.
   case job = 48
   /// The host's name, 64 bytes.
   case host = 56
-  /// Steps of the work that are done, and all of them; 0 of all for none.
+  /// The number of steps of the work that are done, and of all its steps; the latter is 0 if there is no work.
   case stepsDone = 64
   case steps
-  /// Its measure of quality, and the examples per second: bits of a `Double`.
+  /// The value of the work's measure of quality, and the examples per second: bits of a `Double`.
   case figure, rate
-  /// When a step ended last, and when the work began.
+  /// When the latest step ended, and when the work began.
   case steppedAt, workSince
-  /// Seconds that went into steps that last, into steps done twice, writing states, waiting, and starting again: bits
-  /// of a `Double`.
+  /// The seconds spent in steps that were not lost, in steps that were lost, in writing checkpoints, in waiting, and in
+  /// starting again: bits of a `Double`.
   case useful, repeated, saving, waiting, restarting
-  /// The name of the figure, 64 bytes.
+  /// The name of the work's measure of quality, 64 bytes.
   case figureName = 80
 
-  /// Bytes of a text.
+  /// The number of bytes of a text field.
   static let textBytes = 64
-  /// Numbers in all, in front of the calls.
+  /// The number of numbers in the record, in front of the calls.
   static let count = 128
 }
 
@@ -68,13 +70,13 @@ enum WatchField: Int {
 /// others by the thread that calls MPI.
 struct OwnRecord: @unchecked Sendable {
   private let numbers: UnsafeMutablePointer<UInt64>
-  /// Whether others can see it; where the system does not let them it is memory like any other.
+  /// Whether other processes can read the record; where the system does not allow that, the record is ordinary memory.
   let isVisible: Bool
 
-  /// The one of the process.
+  /// The record of this process.
   static let ofProcess = OwnRecord()
 
-  /// Makes the record, which lasts as long as the process.
+  /// Creates the record, which lasts as long as the process.
   private init() {
     let bytes = WatchRecord.byteCount
     let shared = ck_visible_memory(WatchRecord.fileName, bytes)
@@ -99,7 +101,7 @@ struct OwnRecord: @unchecked Sendable {
     nonmutating set { numbers[field.rawValue] = newValue }
   }
 
-  /// Where the calls are noted, and their number.
+  /// The memory in which calls are noted, and the number of calls.
   var calls: (entries: UnsafeMutablePointer<CallRecord.Entry>, noted: UnsafeMutablePointer<Int>) {
     let entries = UnsafeMutableRawPointer(numbers + WatchField.count)
     let noted = UnsafeMutableRawPointer(numbers + WatchField.calls.rawValue)
@@ -109,7 +111,7 @@ struct OwnRecord: @unchecked Sendable {
     )
   }
 
-  /// Writes a text, cut to its field.
+  /// Writes a text, cut to the size of its field.
   func write(_ text: String, to field: WatchField) {
     let bytes = UnsafeMutableRawBufferPointer(
       start: numbers + field.rawValue, count: WatchField.textBytes)
@@ -117,7 +119,7 @@ struct OwnRecord: @unchecked Sendable {
     bytes.copyBytes(from: end)
   }
 
-  /// Writes ranks that are waited for; nil for all others.
+  /// Writes the ranks that this rank waits for; nil for all others.
   func write(awaited ranks: [Int]?) {
     guard let ranks else {
       self[.awaitedCount] = .max
@@ -129,7 +131,7 @@ struct OwnRecord: @unchecked Sendable {
     self[.awaitedCount] = UInt64(ranks.count)
   }
 
-  /// Writes where all ranks run.
+  /// Writes the process and host of every rank.
   func write(_ peers: Peers) {
     let start = UnsafeMutableRawPointer(numbers) + WatchRecord.peersStart
     for rank in peers.hosts.indices.prefix(WatchRecord.mostPeers) {
@@ -147,7 +149,7 @@ struct OwnRecord: @unchecked Sendable {
 package struct WatchRecord: Sendable {
   static let magic: UInt64 = 0x616c_6c72_6564_7502
   static let fileName = "allreduce-watch"
-  /// The ranks that a wait names at most, and those whose places the record has room for.
+  /// The most ranks that a wait names, and the most ranks whose process and host the record has room for.
   static let (mostAwaited, mostPeers) = (16, 4096)
   static let peerBytes = 64
   static let peersStart = (WatchField.count + CallRecord.capacity * 8) * 8
@@ -163,12 +165,13 @@ package struct WatchRecord: Sendable {
     if self[.magic] != WatchRecord.magic { return nil }
   }
 
-  /// The records of a process of this host: one, or none before it came to ``MPI/run(threading:_:)``.
+  /// Returns the records of a process of this host: one, or none before the process has called
+  /// ``MPI/run(over:threading:_:)``.
   ///
   /// - Parameters:
-  ///   - process: Its id.
-  ///   - isWhole: Whether with its calls and the places of all ranks.
-  /// - Returns: Those that can be read.
+  ///   - process: The process's id.
+  ///   - isWhole: Whether to read the calls and the places of all ranks too.
+  /// - Returns: The records that can be read.
   static func read(process: Int, isWhole: Bool = false) -> [WatchRecord] {
     let folder = "/proc/\(process)/fd"
     return names(inFolder: folder).compactMap { file in
@@ -193,7 +196,7 @@ package struct WatchRecord: Sendable {
 
   func number(_ field: WatchField) -> Double { Double(bitPattern: self[field]) }
 
-  /// The ranks that it waits for, up to 16; nil for all others.
+  /// The ranks that the rank waits for, up to 16; nil for all others.
   var awaited: [Int]? {
     let count = self[.awaitedCount]
     if count == .max { return nil }
@@ -203,7 +206,7 @@ package struct WatchRecord: Sendable {
     }
   }
 
-  /// The last calls, the latest first, where the record was read whole.
+  /// The rank's last calls, the latest first; none unless the record was read whole.
   var calls: [CallRecord.Entry] {
     guard numbers.count * 8 >= WatchRecord.peersStart else { return [] }
     let noted = Int(truncatingIfNeeded: self[.calls])
@@ -217,7 +220,7 @@ package struct WatchRecord: Sendable {
     }
   }
 
-  /// Where a rank runs, where the record was read whole.
+  /// Returns where a rank runs; nil if that is not known, or the record was not read whole.
   func place(ofRank rank: Int) -> (process: Int, host: String)? {
     let place = (WatchRecord.peersStart + rank * WatchRecord.peerBytes) / 8
     guard (0..<WatchRecord.mostPeers).contains(rank), place + 8 <= numbers.count,
@@ -228,10 +231,10 @@ package struct WatchRecord: Sendable {
     )
   }
 
-  /// Why the rank is not running: it waits too, or has ended.
+  /// Returns why the rank is not at work: it waits too, or has ended.
   ///
-  /// - Parameter now: The monotonic clock.
-  /// - Returns: Words that follow "which"; nil if it runs.
+  /// - Parameter now: The present time, by the monotonic clock.
+  /// - Returns: Words that follow "which"; nil if the rank does not wait.
   func wait(now: UInt64) -> String? {
     switch Stage(rawValue: self[.stage]) {
     case .starting: return "waits in MPI_Init_thread"
@@ -239,7 +242,7 @@ package struct WatchRecord: Sendable {
     case .done, .ending: return "has ended"
     default: break
     }
-    // A process that does not run has no recent look.
+    // A process that does not run has not polled recently.
     if self[.callSince] != 0 && now < self[.watched] + WatchRecord.recent {
       return "waits in \(text(.call))"
     }
@@ -250,7 +253,7 @@ package struct WatchRecord: Sendable {
     return nil
   }
 
-  /// Nanoseconds within which a waiting rank has looked: its watch looks ten times a deadline or more
-  /// often.
+  /// The nanoseconds within which a waiting rank has polled at least once. Its watch thread looks ten or more times per
+  /// deadline.
   private static let recent = UInt64(max(0.25, min(4, (Deadline.seconds ?? 0) / 4)) * 1e9)
 }

@@ -2,31 +2,32 @@ internal import Synchronization
 
 /// Watches calls that block inside MPI, where the rank itself cannot read a clock.
 ///
-/// A thread of its own that never calls MPI, from before `MPI_Init_thread` to after `MPI_Finalize`. It
-/// notices that one call has lasted longer than the deadline, says which call it is and which ranks it waits for, and
-/// ends the process; the launcher then ends the job. A guarded call costs three stores and no clock.
+/// It is a thread that never calls MPI and runs from before `MPI_Init_thread` to after `MPI_Finalize`. It notices when
+/// a call has lasted longer than the deadline, reports which call it is and which ranks it waits for, and ends the
+/// process; the launcher then ends the job. A guarded call costs three stores, and reads no clock.
 package final class Watchdog: @unchecked Sendable {
   /// The one watchdog of the process.
   static let shared = Watchdog()
 
-  /// Odd while a guarded call is under way; it grows by one at each end of one.
+  /// Odd while a guarded call is under way; it grows by one at the beginning and at the end of each guarded call.
   private let edge = Atomic<UInt64>(0)
-  /// The name of the call under way: the address and length of a static string.
+  /// The name of the guarded call under way, as the address of a static string.
   private let name = Atomic<UInt>(0)
-  /// The world rank that the call under way sends to; -1 for none.
+  /// The world rank that the guarded call under way sends to; -1 for none.
   private let receiver = Atomic<Int>(-1)
   /// This rank's record, which the other ranks of its host read.
   private let record = OwnRecord.ofProcess
-  /// Odd while a thread watches; it grows by one whenever one starts or is told to end.
+  /// Odd while a thread watches; it grows by one whenever a thread starts or is told to end.
   private let watches = Atomic<UInt64>(0)
   private let known: Locked<Known>
 
   private struct Known {
     var who: String
     var peers: Peers?
-    /// The world ranks of the guarded call under way; nil for all.
+    /// The world ranks that the guarded call under way waits for; nil for all others.
     var group: [Int]?
-    /// The wait that was looked into at half the deadline, by its beginning, and the ranks of this host then.
+    /// The wait that was examined at half the deadline, given by its beginning, and the ranks of this host at that
+    /// time.
     var halfway: (since: UInt64, ranks: [HostRank]) = (0, [])
   }
 
@@ -38,7 +39,7 @@ package final class Watchdog: @unchecked Sendable {
     known = Locked(Known(who: "rank \(rank) on \(hostName())", peers: nil))
   }
 
-  /// "rank 2 on node1".
+  /// This rank and its host, such as "rank 2 on node1".
   var who: String { known.withLock { $0.who } }
 
   /// Where the ranks run; nil before MPI has started.
@@ -50,13 +51,13 @@ package final class Watchdog: @unchecked Sendable {
     set { record[.stage] = newValue.rawValue }
   }
 
-  /// Sets the ranks, once MPI knows them.
+  /// Sets this rank's description and where the ranks run, once MPI has started.
   func know(_ peers: Peers, who: String) {
     known.withLock { $0 = Known(who: who, peers: peers) }
     record.write(peers)
   }
 
-  /// Starts the thread, if there are others to wait for and a deadline, and it does not run yet.
+  /// Starts the watch thread, if there are other ranks to wait for and a deadline, and the thread does not run yet.
   ///
   /// - Parameter size: The number of ranks, if it is known.
   func start(size: Int?) {
@@ -70,7 +71,7 @@ package final class Watchdog: @unchecked Sendable {
     }
   }
 
-  /// Ends the thread, within a second.
+  /// Ends the watch thread, within a second.
   func stop() {
     let watch = watches.load(ordering: .acquiring)
     if watch % 2 == 1 { watches.store(watch + 1, ordering: .releasing) }
@@ -88,7 +89,7 @@ package final class Watchdog: @unchecked Sendable {
       let now = monotonicNanoseconds()
       record[.watched] = now
       if record[.calls] != calls { (calls, record[.calledAt]) = (record[.calls], now) }
-      // While the whole process was stopped, it waited for no one.
+      // While the whole process was stopped, the call did not wait for other ranks.
       if now - last > UInt64((period + 2) * 1e9) { since += now - last }
       last = now
       if edge != seen || edge % 2 == 0 {
@@ -118,19 +119,20 @@ package final class Watchdog: @unchecked Sendable {
     return address.map { String(cString: $0) } ?? "a call of MPI"
   }
 
-  /// The world ranks that the call under way waits for; nil for all.
+  /// The world ranks that the guarded call under way waits for; nil for all others.
   private var awaited: [Int]? {
     let rank = receiver.load(ordering: .relaxed)
     return rank < 0 ? known.withLock { $0.group } : [rank]
   }
 
-  /// Runs a call that may block inside MPI. A call inside of another belongs to the outer one.
+  /// Runs a call that may block inside MPI, while the watchdog watches. A guarded call inside another one counts as
+  /// part of the outer call.
   @discardableResult @inline(__always)
   func guarding<Result, Failure: Error>(
     _ operation: StaticString, _ call: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     MPI.requireOwnThread()
-    // No other thread writes it: a load and a store are an addition.
+    // Only this thread writes `edge`, so a load and a store are enough to add to it.
     let before = edge.load(ordering: .relaxed)
     if before % 2 == 1 { return try call() }
     name.store(UInt(bitPattern: operation.utf8Start), ordering: .relaxed)
@@ -139,13 +141,13 @@ package final class Watchdog: @unchecked Sendable {
     return try call()
   }
 
-  /// Same as ``guarding(_:_:)``, for a send: over some networks it blocks until its receiver takes up the connection.
+  /// Same as ``guarding(_:_:)``, for a send, which blocks over some networks until its receiver accepts the connection.
   ///
   /// - Parameters:
-  ///   - operation: Its name.
+  ///   - operation: The name of the MPI function.
   ///   - rank: The receiver's world rank, for reports.
   ///   - call: The send.
-  /// - Returns: What it returns.
+  /// - Returns: The result of `call`.
   @discardableResult @inline(__always)
   func guarding<Result>(_ operation: StaticString, to rank: Int, _ call: () -> Result) -> Result {
     receiver.store(rank, ordering: .relaxed)
@@ -153,7 +155,8 @@ package final class Watchdog: @unchecked Sendable {
     return guarding(operation, call)
   }
 
-  /// Same as ``guarding(_:_:)``, for a call that is not hot: a report looks among these world ranks only.
+  /// Same as ``guarding(_:_:)``, for a call that is not performance-critical: a report looks only among these world
+  /// ranks.
   @discardableResult
   func guarding<Result, Failure: Error>(
     _ operation: StaticString, among ranks: [Int], _ call: () throws(Failure) -> Result
@@ -166,7 +169,7 @@ package final class Watchdog: @unchecked Sendable {
     return try guarding(operation, call)
   }
 
-  /// Notes for the status which call a long wait is in, and for which ranks.
+  /// Notes in this rank's record which call a long wait is in, and which ranks it waits for.
   func noteWait(_ blocked: BlockedCall, isCall: Bool, since: UInt64, limit: UInt64) {
     record[.waitCommunicator] = isCall ? blocked.communicator : 0
     record[.waitNumber] = isCall ? blocked.number : 0
@@ -174,19 +177,19 @@ package final class Watchdog: @unchecked Sendable {
     (record[.limit], record[.waitSince]) = (limit, since)
   }
 
-  /// The wait has ended.
+  /// Notes in this rank's record that the wait has ended.
   func noteEndOfWait() { record[.waitSince] = 0 }
 
-  /// Notes for the other ranks of this host that this one waits outside MPI, and looks.
+  /// Notes in this rank's record, for the other ranks of its host, that it waits outside MPI and has polled now.
   ///
   /// - Parameters:
   ///   - operation: The waiting operation; evaluated once, when the wait has become long.
   ///   - since: When the wait began, by the monotonic clock.
-  ///   - now: The clock.
+  ///   - now: The present time, by the monotonic clock.
   func noteLook(_ operation: @autoclosure () -> String, since: UInt64, now: UInt64) {
     let before = record[.looked]
     record[.looked] = now
-    // At the step past a tenth of a second; a wait that is looked at seldom may miss it by one look.
+    // Once, when the wait passes a tenth of a second; a wait that is polled seldom may do so one poll late.
     let long: UInt64 = 100_000_000
     if now - since > long && (before < since || before - since <= long) {
       record.write(operation(), to: .wait)
@@ -194,9 +197,9 @@ package final class Watchdog: @unchecked Sendable {
     lookHalfway(since: since, now: now)
   }
 
-  /// Records at half the deadline which ranks are stopped or wait: when a rank ends the job at the deadline, the
-  /// launcher lets those that are stopped run before it ends them, and a rank whose deadline is a moment later would
-  /// see neither them, nor that the rank that has ended the job had waited too.
+  /// Records, at half the deadline, which ranks are stopped and which wait. When a rank ends the job at its deadline,
+  /// the launcher lets stopped ranks run before it ends them. A rank whose deadline is a moment later would then see
+  /// neither which ranks were stopped, nor that the rank that ended the job had waited too.
   private func lookHalfway(since: UInt64, now: UInt64) {
     if now - since < half { return }
     let isNew = known.withLock { known in
@@ -211,7 +214,7 @@ package final class Watchdog: @unchecked Sendable {
     }
   }
 
-  /// The ranks of this host whose processes can be seen, others' at least.
+  /// Returns the ranks of this host whose processes can be seen; this rank itself may be left out.
   private func ranksHere() -> [Int: HostRank] {
     guard let peers else { return Launch.current.map { HostRank.all(of: $0) } ?? [:] }
     let others = (0..<peers.hosts.count).filter { $0 != peers.me }
@@ -219,7 +222,7 @@ package final class Watchdog: @unchecked Sendable {
       uniqueKeysWithValues: others.compactMap { rank in peers.look(at: rank).map { (rank, $0) } })
   }
 
-  /// Finds the ranks that a call which has lasted too long waits for.
+  /// Gathers what is needed to name the ranks that keep a call waiting, when it has lasted too long.
   func findCulprits(_ operation: String, awaiting awaited: [Int]?) -> Culprits {
     let launch = Launch.current
     let (peers, halfway) = known.withLock { ($0.peers, $0.halfway.ranks) }

@@ -1,32 +1,33 @@
-/// How far the work of a rank has come, for `allreduce-status`.
+/// The progress of a rank's work, such as a training, for `allreduce-status`.
 package struct WorkProgress: Equatable, Sendable {
-  /// Where the seconds of a work went that may be begun again after a failure.
+  /// Where the time of a work went, in seconds; after a failure the work may be started again.
   package struct Seconds: Equatable, Sendable {
-    /// Steps that last, without the waiting in them.
+    /// The seconds spent in steps that were not lost, without waiting in them.
     package var useful = 0.0
-    /// Steps that were lost, and are done again.
+    /// The seconds spent in steps that were lost and had to be repeated, waiting included.
     package var repeated = 0.0
-    /// Writing states, as far as steps stood still for it.
+    /// The seconds for which steps stood still while checkpoints were written.
     package var saving = 0.0
-    /// Waiting for other ranks in steps that last.
+    /// The seconds spent waiting for other ranks in steps that were not lost.
     package var waiting = 0.0
-    /// From a failure, or the beginning, to the next new step.
+    /// The seconds from a failure, or from the beginning, to the next new step.
     package var restarting = 0.0
 
-    /// Nothing yet.
+    /// Creates a record of zero seconds.
     package init() {}
 
-    /// All of them.
+    /// The sum of all seconds.
     package var total: Double { useful + repeated + saving + waiting + restarting }
-    /// The part that became steps that last, 0...1; nil before there is any.
+    /// The fraction of the seconds spent in steps that were not lost, waiting included, 0...1; nil if there are no
+    /// seconds yet.
     package var goodput: Double? { total > 0 ? (useful + waiting) / total : nil }
   }
 
-  /// Steps that are done, and all of them.
+  /// The number of steps that are done, and of all steps.
   package var (done, steps): (Int, Int)
-  /// Its measure of quality, and the name of the measure: "loss".
+  /// The name and value of the work's measure of quality, such as "loss".
   package var figure: (name: String, value: Double)
-  /// Examples a second; 0 if not known yet.
+  /// The number of examples per second; 0 if not known yet.
   package var rate: Double
   package var seconds: Seconds
 
@@ -42,7 +43,7 @@ package struct WorkProgress: Equatable, Sendable {
       && a.seconds == b.seconds
   }
 
-  /// Shows it, in this rank's record: some stores to memory.
+  /// Writes the progress to this rank's record, which costs some stores to memory.
   package func show() {
     let record = OwnRecord.ofProcess
     let now = monotonicNanoseconds()
@@ -61,14 +62,14 @@ package struct WorkProgress: Equatable, Sendable {
     record[.restarting] = seconds.restarting.bitPattern
   }
 
-  /// The work has ended.
+  /// Removes the progress from this rank's record, because the work has ended.
   package static func hide() {
     (OwnRecord.ofProcess[.steps], OwnRecord.ofProcess[.workSince]) = (0, 0)
   }
 }
 
 extension WatchRecord {
-  /// How far the rank's work has come; nil if it has none.
+  /// The progress of the rank's work; nil if it has none.
   var progress: WorkProgress? {
     guard self[.steps] > 0 else { return nil }
     var seconds = WorkProgress.Seconds()

@@ -4,13 +4,14 @@
   import Darwin
 #endif
 
-/// A thread that does one job at a time for one other thread.
+/// A background thread that runs jobs for one other thread, one job at a time.
 final class BackgroundWorker {
-  /// What the two threads share; it outlives the worker until the thread has ended.
+  /// The state that the worker's owner and the background thread share. It lives until the thread has ended, which may
+  /// be after the worker is released.
   private final class Desk: @unchecked Sendable {
     let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    // Both only under the mutex.
+    // Both variables are accessed only while the mutex is locked.
     var job: (@Sendable () -> Void)?
     var hasEnded = false
 
@@ -26,7 +27,7 @@ final class BackgroundWorker {
       mutex.deallocate()
     }
 
-    /// The loop of the thread: it ends when the worker is released.
+    /// Runs the loop of the background thread, which executes jobs until the worker is released.
     func serve() {
       pthread_mutex_lock(mutex)
       while !hasEnded {
@@ -46,7 +47,7 @@ final class BackgroundWorker {
 
   private let desk = Desk()
 
-  /// Starts the thread; nil if the system gives none.
+  /// Starts the thread; nil if the system cannot create one.
   init?() {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
@@ -78,7 +79,7 @@ final class BackgroundWorker {
     pthread_mutex_unlock(desk.mutex)
   }
 
-  /// Hands over a job, once the one before has been done.
+  /// Hands a job to the thread, after waiting until the previous job has completed.
   func start(_ job: @escaping @Sendable () -> Void) {
     pthread_mutex_lock(desk.mutex)
     while desk.job != nil { pthread_cond_wait(desk.changed, desk.mutex) }
@@ -87,7 +88,7 @@ final class BackgroundWorker {
     pthread_mutex_unlock(desk.mutex)
   }
 
-  /// Waits until the job has been done.
+  /// Waits until the current job, if there is one, has completed.
   func wait() {
     pthread_mutex_lock(desk.mutex)
     while desk.job != nil { pthread_cond_wait(desk.changed, desk.mutex) }

@@ -1,19 +1,20 @@
-/// Some examples, ready for a network: a rank's part of a global batch.
+/// The examples of one training or test step that one rank processes: its part of a global batch.
 public struct Batch<Scalar: NetworkScalar> {
-  /// `[examples.count]` and then an example's shape.
+  /// The inputs of the examples, `[examples.count]` followed by the shape of an example.
   public let inputs: Tensor<Scalar>
-  /// The class of each example; zeros where targets are numbers.
+  /// The class of each example; zeros if the targets are numbers.
   public let labels: [Int32]
-  /// The numbers that each example has for a target; nil where targets are classes.
+  /// The target numbers of the examples, `[examples.count]` followed by the shape of a target; nil if the targets are
+  /// classes.
   let values: Tensor<Scalar>?
-  /// The data set's numbers of the examples: for ``Pass/examples``.
+  /// The number of each example in the data set, for ``Pass/examples``.
   public let examples: [Int]
-  /// The examples of the global batch, all ranks' parts together.
+  /// The number of examples in the global batch, over all ranks.
   public let globalCount: Int
 
   /// The expected outputs: classes, or numbers as `[examples.count, width]`.
   public var targets: Targets<Scalar> { values.map { .values($0) } ?? .classes(labels) }
 
-  /// The examples of this part; 0 for an empty one.
+  /// The number of examples in this rank's part, which may be 0.
   package var count: Int { examples.count }
 }

@@ -1,10 +1,10 @@
-/// Makes a rank's batches, step by step.
+/// Makes the batches of one rank, one per step.
 ///
-/// Any step may be asked for at any time. With `prefetches` a thread of its own makes the batch that
-/// follows while the network trains on the present one; it pays where examples are costly to make
-/// (`SyntheticImages`) and a core is spare. Without it nothing is done ahead.
+/// Steps may be requested in any order. With `prefetches`, a background thread makes the batch of the next step while
+/// the network trains on the current one. This pays off where examples are costly to make (`SyntheticImages`) and a
+/// core is free. Without `prefetches`, each batch is made when it is requested.
 public final class BatchLoader<Scalar: NetworkScalar> {
-  /// Where examples come from.
+  /// The data set that the examples come from.
   package let data: any Dataset
   /// The assignment of examples to batches.
   package let sampler: EpochSampler
@@ -14,7 +14,7 @@ public final class BatchLoader<Scalar: NetworkScalar> {
   private let worker: BackgroundWorker?
   private var ahead = Ahead()
 
-  /// The batch that the worker makes; read only while the worker waits.
+  /// The batch that the background thread makes; accessed by the owner only while that thread is idle.
   private final class Ahead: @unchecked Sendable {
     let slot: BatchSlot<Scalar>
     var place: (epoch: Int, step: Int)?
@@ -23,14 +23,14 @@ public final class BatchLoader<Scalar: NetworkScalar> {
     init(_ slot: BatchSlot<Scalar> = BatchSlot()) { self.slot = slot }
   }
 
-  /// Prepares to make a rank's batches.
+  /// Creates a loader for the batches of one rank.
   ///
   /// - Parameters:
   ///   - data: The data set.
   ///   - sampler: The assignment of examples to batches.
-  ///   - rank: The rank whose part is made, from 0.
+  ///   - rank: The rank whose part of each batch is made, from 0.
   ///   - ranks: The number of ranks that the global batch is divided over.
-  ///   - prefetches: Whether a thread makes the next batch ahead.
+  ///   - prefetches: Whether a background thread makes the next batch ahead of time.
   public init(
     _ data: any Dataset, _ sampler: EpochSampler, rank: Int = 0, of ranks: Int = 1,
     prefetches: Bool = false
@@ -46,12 +46,12 @@ public final class BatchLoader<Scalar: NetworkScalar> {
     worker = prefetches ? BackgroundWorker() : nil
   }
 
-  /// The rank's part of a step's batch; its memory is used again by the next call.
+  /// Returns the rank's part of the batch of a step. The next call reuses the memory of the returned batch.
   ///
   /// - Parameters:
-  ///   - epoch: From 0.
-  ///   - step: Within its epoch, from 0.
-  /// - Returns: The part, which is empty where there are more ranks than examples.
+  ///   - epoch: The epoch, from 0.
+  ///   - step: The step within the epoch, from 0.
+  /// - Returns: The rank's part, which is empty for some ranks if there are more ranks than examples in the batch.
   public func batch(epoch: Int, step: Int) -> Batch<Scalar> {
     guard let worker else { return make(epoch, step, present) }
     worker.wait()

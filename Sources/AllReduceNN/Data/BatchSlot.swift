@@ -1,15 +1,15 @@
-/// Memory for one batch, kept from step to step; used by one thread at a time.
+/// Memory for one batch, reused from step to step; used by one thread at a time.
 package final class BatchSlot<Scalar: NetworkScalar>: @unchecked Sendable {
   private var inputs = Scratch<Scalar>()
   private var numbers = Scratch<Float>()
   private var values = Scratch<Scalar>()
-  /// Filled in place, unless the batch before still has it.
+  /// The labels of the batch. Overwritten in place, unless the previous batch still refers to the same array.
   private var labels: [Int32] = []
 
-  /// Makes a slot without memory.
+  /// Creates a slot that has no memory allocated yet.
   package init() {}
 
-  /// Fills the memory with examples.
+  /// Makes a batch of examples in the memory of this slot.
   package func make(_ data: any Dataset, _ examples: [Int], globalCount: Int) -> Batch<Scalar> {
     let shape = data.exampleShape.batch(of: examples.count)
     let tensor = inputs.tensor(shape)

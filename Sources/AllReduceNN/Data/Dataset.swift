@@ -1,7 +1,7 @@
-/// Numbered examples, each with a class or with numbers: what a network learns from or is tested on.
+/// Numbered examples that a network is trained or tested on. Each example has a class, or numbers, as its target.
 ///
-/// A data set hands out what a batch asks for and makes it ready then: what is kept may be smaller
-/// (bytes), or nothing at all. It may be read by several threads at once.
+/// A data set makes the inputs of a batch when the batch is requested. What it stores may be smaller than the inputs
+/// (such as bytes), or nothing at all. Several threads may read a data set at the same time.
 public protocol Dataset: Sendable {
   /// A name for messages.
   var name: String { get }
@@ -12,22 +12,23 @@ public protocol Dataset: Sendable {
   /// The shape of an example's input, such as `[28, 28, 1]`.
   var exampleShape: Shape { get }
 
-  /// The number of classes; labels are from 0 up to it. 0 where targets are numbers.
+  /// The number of classes: labels are in `0..<classCount`. 0 if the targets are numbers.
   var classCount: Int { get }
 
   /// Writes the inputs and labels of some examples.
   ///
   /// - Parameters:
-  ///   - examples: Their numbers, in any order.
-  ///   - inputs: `[examples.count]` and then ``exampleShape``.
-  ///   - labels: One each.
-  /// - Precondition: Every number is within 0..<``count``.
+  ///   - examples: The numbers of the examples, in any order.
+  ///   - inputs: The tensor to write the inputs to, `[examples.count]` followed by ``exampleShape``.
+  ///   - labels: The memory to write the labels to, one per example.
+  /// - Precondition: The number of each example is within 0..<``count``.
   func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>)
 }
 
 extension Dataset {
-  /// Checks what ``fill(_:inputs:labels:)`` was given.
+  /// Checks the arguments of ``fill(_:inputs:labels:)``: the shape of the inputs, the number of labels, and the
+  /// examples' numbers.
   func checkFill<Scalar: NetworkScalar>(
     _ examples: [Int], _ inputs: Tensor<Scalar>, _ labels: UnsafeMutableBufferPointer<Int32>
   ) {

@@ -1,44 +1,45 @@
-/// Assigns examples to batches: every example once an epoch, in a different order in each epoch.
+/// Assigns examples to batches: every example once per epoch, in a different order in each epoch.
 ///
-/// The order is a function of the seed and the epoch, and is computed where it is asked for
-/// (`RandomPermutation`): no rank needs memory for it, nor messages. The global batches are the same on
-/// any number of ranks; a rank's part is contiguous in its global batch. Parts differ by one example at
-/// most; the last batch of an epoch may be short, and a part empty.
+/// The order is a function of the seed and the epoch, and is computed on demand (`RandomPermutation`), so that no rank
+/// needs memory or messages for it. The global batches are the same on any number of ranks. Each rank's part of a
+/// global batch is contiguous, and the sizes of the parts differ by at most one example. The last batch of an epoch may
+/// be smaller, and a rank's part may be empty.
 public struct EpochSampler: Hashable, Sendable {
-  /// The examples of the data set.
+  /// The number of examples in the data set.
   package let count: Int
-  /// The examples of a step, over all ranks.
+  /// The number of examples per step, over all ranks.
   package let globalBatchSize: Int
-  /// The seed of the orders.
+  /// The seed from which the order of each epoch is computed.
   package let seed: UInt64
-  /// Whether examples are shuffled; otherwise they come as they are numbered.
+  /// Whether examples are shuffled; otherwise they are in the order of their numbers.
   package let shuffles: Bool
 
-  /// Divides examples into batches.
+  /// Creates a sampler that divides `count` examples into batches.
   ///
   /// - Parameters:
-  ///   - count: The examples of the data set.
-  ///   - globalBatchSize: The examples of a step, over all ranks.
-  ///   - seed: Orders of different seeds are different.
+  ///   - count: The number of examples in the data set.
+  ///   - globalBatchSize: The number of examples per step, over all ranks.
+  ///   - seed: The seed of the orders; different seeds give different orders.
   ///   - shuffles: Whether examples are shuffled.
-  /// - Precondition: The count is not negative, the batch not empty.
+  /// - Precondition: `count` is at least 0, and `globalBatchSize` at least 1.
   package init(count: Int, globalBatchSize: Int, seed: UInt64 = 0, shuffles: Bool = true) {
-    precondition(count >= 0, "a data set has 0 or more examples, not \(count)")
-    precondition(globalBatchSize >= 1, "a batch has 1 or more examples, not \(globalBatchSize)")
+    precondition(count >= 0, "the number of examples must be 0 or more, not \(count)")
+    precondition(
+      globalBatchSize >= 1, "the global batch size must be 1 or more, not \(globalBatchSize)")
     self.count = count
     self.globalBatchSize = globalBatchSize
     self.seed = seed
     self.shuffles = shuffles
   }
 
-  /// Divides a data set into batches that are not larger than it.
+  /// Creates a sampler that divides a data set into batches, which must not be larger than the data set.
   ///
   /// - Parameters:
   ///   - data: The data set.
-  ///   - globalBatchSize: The examples of a step, over all ranks.
-  ///   - seed: Orders of different seeds are different.
+  ///   - globalBatchSize: The number of examples per step, over all ranks.
+  ///   - seed: The seed of the orders; different seeds give different orders.
   ///   - shuffles: Whether examples are shuffled.
-  /// - Throws: ``DataError`` if the batch is larger than the data.
+  /// - Throws: ``DataError`` if a global batch has more examples than the data set.
   public init(
     _ data: any Dataset, globalBatchSize: Int, seed: UInt64 = 0, shuffles: Bool = true
   ) throws(DataError) {
@@ -51,27 +52,27 @@ public struct EpochSampler: Hashable, Sendable {
       count: data.count, globalBatchSize: globalBatchSize, seed: seed, shuffles: shuffles)
   }
 
-  /// The steps until every example was there once.
+  /// The number of steps in an epoch, in which every example occurs once.
   public var stepsPerEpoch: Int { (count + globalBatchSize - 1) / globalBatchSize }
 
-  /// The examples of a step, over all ranks.
+  /// Returns the number of examples in a step, over all ranks.
   ///
-  /// - Parameter step: Within its epoch, from 0.
-  /// - Returns: The global batch size, or less in the last step.
+  /// - Parameter step: The step within its epoch, from 0.
+  /// - Returns: The global batch size; in the last step of an epoch, the number of examples that are left.
   package func batchSize(step: Int) -> Int {
     precondition(
       step >= 0 && step < stepsPerEpoch, "step \(step) is outside 0..<\(stepsPerEpoch)")
     return min(globalBatchSize, count - step * globalBatchSize)
   }
 
-  /// A rank's examples of a step.
+  /// Returns the examples that a rank processes in a step.
   ///
   /// - Parameters:
-  ///   - epoch: From 0.
-  ///   - step: Within its epoch, from 0.
-  ///   - rank: Whose, from 0.
+  ///   - epoch: The epoch, from 0.
+  ///   - step: The step within the epoch, from 0.
+  ///   - rank: The rank, from 0.
   ///   - ranks: The number of ranks that the global batch is divided over.
-  /// - Returns: The examples' numbers, in the order of the batch; none where there are more ranks
+  /// - Returns: The numbers of the examples, in the order of the batch; empty for some ranks if there are more ranks
   ///   than examples.
   package func examples(epoch: Int, step: Int, rank: Int = 0, of ranks: Int = 1) -> [Int] {
     precondition(rank >= 0 && rank < ranks, "rank \(rank) is not one of \(ranks)")
@@ -80,7 +81,7 @@ public struct EpochSampler: Hashable, Sendable {
     let start = step * globalBatchSize + rank * each + min(rank, more)
     let places = start..<start + each + (rank < more ? 1 : 0)
     guard shuffles else { return Array(places) }
-    // Either way round a permutation is a random order: here a place is mapped to its example.
+    // A permutation and its inverse are equally random: here a place in the epoch is mapped to an example.
     let order = RandomPermutation(count: count, seed: seed, stream: UInt64(epoch))
     return places.map { order.place(of: $0) }
   }

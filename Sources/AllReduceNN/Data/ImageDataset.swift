@@ -1,30 +1,30 @@
 internal import CKernels
 
-/// Images of bytes with their labels, in memory or in mapped files; bytes until a batch is made.
+/// Labeled images, in memory or in mapped files. Pixels are stored as bytes and converted when a batch is made.
 package struct ImageDataset: Dataset {
-  /// A name for messages: a path.
+  /// A name for messages, such as the path of the file.
   package let name: String
   /// The number of images.
   package let count: Int
-  /// `[height, width, channels]`.
+  /// The shape of an image, `[height, width, channels]`.
   package let exampleShape: Shape
   /// The number of classes.
   package let classCount: Int
   private let pixels: SharedBytes
   private let labels: [UInt8]
-  // An input is byte * scale + offset.
+  // The input for a byte is byte * scale + offset.
   private let scale: Float
   private let offset: Float
 
-  /// Takes images and labels.
+  /// Creates a data set from images and labels. The pixels are copied.
   ///
   /// - Parameters:
-  ///   - name: A name for messages: a path.
+  ///   - name: A name for messages, such as the path of the file.
   ///   - shape: The shape of an image, `[height, width, channels]`.
-  ///   - pixels: Image by image, row by row.
-  ///   - labels: One an image, below `classCount`.
+  ///   - pixels: The pixels of all images, image by image and row by row.
+  ///   - labels: The labels of the images, one per image, each below `classCount`.
   ///   - classCount: The number of classes.
-  ///   - whitest: The byte that becomes 1; 0 becomes 0.
+  ///   - whitest: The byte that becomes 1; the byte 0 becomes 0.
   /// - Precondition: Each image has a label, and every label is below the number of classes.
   package init(
     name: String, shape: Shape, pixels: [UInt8], labels: [UInt8], classCount: Int,
@@ -63,13 +63,13 @@ package struct ImageDataset: Dataset {
     self.offset = offset
   }
 
-  /// The same images, with a mean taken from the inputs and the rest divided by a deviation.
+  /// Returns the same images with normalized inputs, (input - mean) / deviation.
   ///
   /// - Parameters:
-  ///   - mean: The mean of inputs from 0 to 1; 0.2860 for Fashion-MNIST.
-  ///   - deviation: The standard deviation of the same; 0.3530 for Fashion-MNIST.
+  ///   - mean: The mean of the inputs, which are from 0 to 1; 0.2860 for Fashion-MNIST.
+  ///   - deviation: The standard deviation of the inputs; 0.3530 for Fashion-MNIST.
   /// - Returns: A data set that shares the bytes of this one.
-  /// - Precondition: The deviation is more than 0.
+  /// - Precondition: The deviation is greater than 0.
   package func normalized(mean: Float, deviation: Float) -> ImageDataset {
     precondition(deviation > 0, "the deviation must be more than 0, not \(deviation)")
     return ImageDataset(
@@ -77,7 +77,7 @@ package struct ImageDataset: Dataset {
       labels: labels, scale: scale / deviation, offset: (offset - mean) / deviation)
   }
 
-  /// Writes the inputs, bytes turned into numbers, and the labels of some examples.
+  /// Writes the inputs, converted from bytes, and the labels of some examples.
   package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
@@ -86,7 +86,7 @@ package struct ImageDataset: Dataset {
     let size = exampleShape.count
     for (place, example) in examples.enumerated() {
       labels[place] = Int32(self.labels[example])
-      // Shuffled images come from all over memory; the processor cannot prefetch the next.
+      // Shuffled images are scattered over memory, so the processor cannot prefetch the next one by itself.
       let ahead = place + 3
       if ahead < examples.count { ck_prefetch(pixels.start + examples[ahead] * size, size) }
       ImageDataset.convert(

@@ -1,14 +1,14 @@
-/// Images that no file holds: a pattern for each class under noise, computed where they are asked for.
+/// Images that are computed on demand and not read from a file: for each class, a pattern under random noise.
 ///
-/// An image is a function of the seed and its number, so a rank makes only its own, and data sets of any
-/// size use no memory except for the patterns. Pixels are from 0 to 1, a quarter of each the pattern's, the
-/// rest noise; a linear classifier learns to distinguish them.
+/// An image is a function of the seed and its number, so that each rank computes only its own images, and a data set of
+/// any size needs memory only for the patterns. Pixels are from 0 to 1; the pattern makes up a quarter of each pixel,
+/// and noise the rest. A linear classifier can learn to distinguish the classes.
 package struct SyntheticImages: Dataset {
-  /// A name for messages.
+  /// The name of the data set, for messages.
   package var name: String { "synthetic images" }
   /// The number of images.
   package let count: Int
-  /// `[height, width, channels]`.
+  /// The shape of an image, `[height, width, channels]`.
   package let exampleShape: Shape
   /// The number of classes.
   package let classCount: Int
@@ -16,21 +16,21 @@ package struct SyntheticImages: Dataset {
   private let random: Philox
   private let patterns: [UInt8]
 
-  /// Describes a set of images.
+  /// Creates a set of images, and computes the patterns of the classes.
   ///
   /// - Parameters:
   ///   - count: The number of images.
   ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
-  ///   - seed: The seed of patterns and noise.
-  ///   - first: Where the set begins in the endless row of images of a seed: sets for training and for
-  ///     testing have the same patterns and different images.
+  ///   - seed: The seed of the patterns and the noise.
+  ///   - first: The number of the set's first image in the endless sequence of images of a seed. With the same seed,
+  ///     sets for training and for testing have the same patterns; with different numbers, they have different images.
   package init(
     count: Int, shape: Shape = [28, 28, 1], classCount: Int = 10, seed: UInt64 = 0, first: Int = 0
   ) {
     precondition(
       count >= 0 && first >= 0, "there cannot be \(count) images, numbered from \(first) on")
-    precondition(classCount >= 1, "images have 1 or more classes, not \(classCount)")
+    precondition(classCount >= 1, "there must be 1 or more classes, not \(classCount)")
     self.count = count
     exampleShape = shape
     self.classCount = classCount
@@ -49,7 +49,7 @@ package struct SyntheticImages: Dataset {
     self.patterns = patterns
   }
 
-  /// Makes the images and labels of some numbers.
+  /// Computes the images and labels of some examples.
   package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
@@ -58,7 +58,7 @@ package struct SyntheticImages: Dataset {
     patterns.withUnsafeBufferPointer { patterns in
       for (place, example) in examples.enumerated() {
         let number = first + example
-        // A stream of its own, past the ones that images use.
+        // Labels use a stream of their own, after the streams of the images.
         let label = Int(random.block(at: UInt64(number), stream: 1 << 63).x) % classCount
         labels[place] = Int32(label)
         guard size > 0 else { continue }
@@ -69,7 +69,7 @@ package struct SyntheticImages: Dataset {
     }
   }
 
-  /// A pattern under the noise of a stream.
+  /// Writes one image: a pattern under the noise of a random stream.
   private static func draw(
     _ pattern: UnsafePointer<UInt8>, _ pixels: UnsafeMutablePointer<Float>, count: Int,
     _ random: Philox, stream: UInt64
@@ -79,7 +79,7 @@ package struct SyntheticImages: Dataset {
     }
   }
 
-  /// Calls `body` with random bytes of a stream, 16 from each block.
+  /// Calls `use` with the index and the value of each of `count` random bytes of a stream; a block has 16 bytes.
   @inline(__always)
   private static func forEachByte(
     of count: Int, _ random: Philox, stream: UInt64, _ use: (Int, UInt8) -> Void
@@ -100,15 +100,15 @@ package struct SyntheticImages: Dataset {
 }
 
 extension TrainingData {
-  /// Synthetic images (`SyntheticImages`), different ones for testing than for training.
+  /// Creates synthetic images (`SyntheticImages`), different ones for training and for testing.
   ///
   /// - Parameters:
-  ///   - count: The images for training.
-  ///   - testCount: The number of examples for testing.
+  ///   - count: The number of images for training.
+  ///   - testCount: The number of images for testing.
   ///   - shape: The shape of an image, `[height, width, channels]`.
   ///   - classCount: The number of classes.
-  ///   - seed: The seed of patterns and noise.
-  /// - Returns: Both sets.
+  ///   - seed: The seed of the patterns and the noise.
+  /// - Returns: The training set and the test set.
   public static func synthetic(
     count: Int = 60_000, testCount: Int = 10_000, shape: Shape = [28, 28, 1],
     classCount: Int = 10, seed: UInt64 = 0

@@ -1,9 +1,9 @@
 extension TrainingData {
-  /// Reads the handwritten digits that travel with the project: 8 x 8 pixels from 0 to 16, and the label,
-  /// a line each. The last 297 are for testing.
+  /// Reads the handwritten digits that come with the project. Each line of the file has 8 x 8 pixels from 0 to 16, and
+  /// the label. The last 297 digits are for testing.
   ///
-  /// - Parameter path: `data/digits.csv.gz`, or a file like it.
-  /// - Throws: ``DataError`` with the line and the column of what is wrong.
+  /// - Parameter path: `data/digits.csv.gz`, or a file in the same format.
+  /// - Throws: ``DataError`` with the line and the column of the error.
   public init(digits path: String) throws {
     let table = try NumericTable(csv: path, part: 0, of: 1)
     let (rows, size, testing) = (table.values.rows, 64, 297)

@@ -5,21 +5,21 @@
 #endif
 
 extension TrainingData {
-  /// Where Debian's package dataset-fashion-mnist puts its files.
+  /// The folder in which Debian's package dataset-fashion-mnist installs its files.
   package static let fashionMNISTDirectory = "/usr/share/datasets/fashion-mnist"
 
-  /// Whether a folder has the images to learn from; the other files may still be missing.
+  /// Whether a folder has the file of the training images; the other files may still be missing.
   package static func hasIDX(directory: String) -> Bool {
     existing("train-images-idx3-ubyte", in: directory) != nil
   }
 
-  /// Reads MNIST, or a collection with the same names: train-images-idx3-ubyte,
-  /// train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each alone or with .gz, and
-  /// with a point or a hyphen in front of idx.
+  /// Reads MNIST, or a collection whose files have the same names: train-images-idx3-ubyte, train-labels-idx1-ubyte,
+  /// t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte. Each name may end with .gz, and may have a period instead of
+  /// the hyphen before idx.
   ///
   /// - Parameters:
-  ///   - directory: The folder that holds the four files.
-  ///   - classCount: The number of classes; nil for 10, or as many as the labels need.
+  ///   - directory: The folder that has the four files.
+  ///   - classCount: The number of classes; nil for 10, or for more if the labels need more.
   /// - Throws: ``DataError`` that names the file and what is wrong with it.
   public init(idx directory: String, classCount: Int? = nil) throws {
     typealias Part = (pixels: IDXFile, labels: [UInt8], path: String)
@@ -66,7 +66,7 @@ extension TrainingData {
   }
 
   private static func existing(_ name: String, in directory: String) -> String? {
-    // As MNIST's own packed files, and as they are called when others have unpacked them.
+    // The names of MNIST's own packed files, and the names that some unpacked copies have.
     let names = [name, name.split(separator: "-idx").joined(separator: ".idx")]
     return names.flatMap { [$0, $0 + ".gz"] }.lazy.map { "\(directory)/\($0)" }
       .first { access($0, F_OK) == 0 }

@@ -1,21 +1,21 @@
 extension TrainingData {
-  /// Reads a table of which one column is to be predicted: a class, or a number.
+  /// Reads a table in which one column is to be predicted: a class, or a number.
   ///
-  /// Rows are drawn for the test by a seed, or come from another file. Inputs are scaled to mean 0 and deviation 1 over
-  /// the rows that are learned from, and so are targets that are numbers: a loss of 1 is then what their mean, as the
-  /// only prediction, has. Classes are whole numbers from 0 on, or words, which are numbered in the order of their
-  /// characters. Each process keeps the whole table, as `Scalar`s.
+  /// The test rows are drawn at random, or come from another file. Inputs are scaled to mean 0 and standard deviation 1
+  /// over the training rows, and so are targets that are numbers: a loss of 1 is then the loss of always predicting
+  /// their mean. Classes are whole numbers from 0 on, or words, which are numbered in the order of their characters.
+  /// Each process keeps the whole table in memory, as `Scalar`s.
   ///
   /// - Parameters:
-  ///   - path: A CSV file with numbers in all columns that are inputs. A first column without a name that counts the
-  ///     rows, or has words, is ignored.
-  ///   - target: The column to be predicted: its name, or its number from 1.
+  ///   - path: A CSV file with numbers in all input columns. A first column without a name that counts the rows, or has
+  ///     words, is ignored.
+  ///   - target: The column to predict: its name, or its number from 1.
   ///   - predictsNumbers: Whether the target is a number and not a class.
-  ///   - test: A file with the same columns to test on; nil to draw rows.
+  ///   - test: A file of test rows with the same columns; nil to draw the test rows from `path`.
   ///   - testShare: The share of the rows that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
-  ///   - type: The type in which numbers are kept.
-  /// - Throws: ``DataError`` with the line and the column.
+  ///   - type: The type in which numbers are stored.
+  /// - Throws: ``DataError`` with the line and the column of the error.
   public init<Scalar: NetworkScalar>(
     csv path: String, target: String, predictsNumbers: Bool = false, test: String? = nil,
     testShare: Double = 0.2, seed: UInt64 = 1, as type: Scalar.Type = Float.self
@@ -32,21 +32,23 @@ extension TrainingData {
       }, testShare: test == nil ? testShare : 0, seed: seed)
   }
 
-  /// Reads a pair of NumPy's files: inputs, an example a row, and targets.
+  /// Reads two NPY files of NumPy: one with the inputs, one example per row, and one with the targets.
   ///
-  /// Bytes are divided by 255, rows of numbers are scaled as a table's columns are, and images of other numbers stay as
-  /// they are. Numbers of any type are read. Each process keeps all of them, as `Scalar`s.
+  /// Bytes are divided by 255. Rows of other numbers are scaled as the columns of a table are, to mean 0 and standard
+  /// deviation 1 over the training rows; images of other numbers are not scaled. Files may have any little-endian
+  /// integer type, booleans, `f4` or `f8`. Each process keeps all numbers in memory, as `Scalar`s.
   ///
   /// - Parameters:
-  ///   - path: The inputs: `[count, width]`, or images, `[count, height, width, channels]`.
-  ///   - targets: Numbers of classes from 0 on, `[count]`, or numbers to be predicted, `[count]` or `[count, width]`.
+  ///   - path: The file of the inputs: `[count, width]`, or images, `[count, height, width, channels]`.
+  ///   - targets: The file of the targets: numbers of classes from 0 on, `[count]`, or numbers to predict, `[count]` or
+  ///     `[count, width]`.
   ///   - predictsNumbers: Whether targets are numbers and not classes.
   ///   - testShare: The share of the examples that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
-  ///   - fromDisk: Whether inputs are read from the disk as batches ask for them, so that they need not fit into
+  ///   - fromDisk: Whether inputs are read from the disk when a batch needs them, so that they need not fit into
   ///     memory.
-  ///   - type: The type in which numbers are kept.
-  /// - Throws: ``DataError`` that names the file, and for a number that is not finite its row.
+  ///   - type: The type in which numbers are stored.
+  /// - Throws: ``DataError`` that names the file and, for a number that is not finite, its row.
   public init<Scalar: NetworkScalar>(
     npy path: String, targets: String, predictsNumbers: Bool = false, testShare: Double = 0.2,
     seed: UInt64 = 1, fromDisk: Bool = false, as type: Scalar.Type = Float.self
@@ -61,14 +63,14 @@ extension TrainingData {
     self = try table.datasets(testShare: testShare, seed: seed)
   }
 
-  /// Takes examples that are in memory, as they are.
+  /// Creates a training set and a test set from examples in memory, which are not scaled.
   ///
   /// - Parameters:
-  ///   - inputs: `[count, ...]`; copied.
-  ///   - targets: A class from 0 on, or numbers, `[count, ...]`, for each.
+  ///   - inputs: The inputs, `[count, ...]`; copied.
+  ///   - targets: The target of each example: a class from 0 on, or numbers, `[count, ...]`.
   ///   - testShare: The share of the examples that is drawn for the test, above 0 and below 1.
   ///   - seed: The seed of the random draw.
-  /// - Throws: ``DataError`` if there are not two or more examples, or a class is below 0.
+  /// - Throws: ``DataError`` if there are fewer than two examples, or if a class is below 0.
   public init<Scalar: NetworkScalar>(
     _ inputs: Tensor<Scalar>, _ targets: Targets<Scalar>, testShare: Double = 0.2,
     seed: UInt64 = 1
@@ -78,7 +80,7 @@ extension TrainingData {
     self = try table.datasets(testShare: testShare, seed: seed)
   }
 
-  /// Same as ``init(npy:targets:predictsNumbers:testShare:seed:fromDisk:as:)``, with inputs that stay in their file.
+  /// Same as ``init(npy:targets:predictsNumbers:testShare:seed:fromDisk:as:)``, but the inputs stay in their file.
   package init(
     mapping path: String, targets: String, _ kind: ColumnChoice.Kind, testShare: Double,
     seed: UInt64, limit: Int? = nil
@@ -94,7 +96,7 @@ extension TrainingData {
     if file.isBytes {
       format.inputs = .divided(by: 255)
     } else {
-      // One pass over the file, which also finds what is not finite.
+      // One pass over the file, which also finds numbers that are not finite.
       let scaling = try file.scaling(path, counting: counts)
       if file.exampleShape.rank == 1 { format.inputs = scaling }
     }
@@ -126,7 +128,7 @@ extension TrainingData {
 }
 
 extension ExampleTable {
-  /// Takes what is in memory.
+  /// Creates a table from examples in memory.
   init(_ inputs: Tensor<Element>, _ targets: AllReduceNN.Targets<Element>) throws(DataError) {
     file = "examples in memory"
     (count, shape, notes, origins) = (inputs.rows, inputs.shape.example, [], nil)

@@ -1,18 +1,17 @@
-/// Two sets of examples of the same kind: one to learn from, one to be tested on. Each example has a class, or numbers
-/// to be predicted.
+/// A training set and a test set of examples of the same kind. Each example has a class, or numbers to predict.
 public struct TrainingData: Sendable {
   /// The examples to learn from.
   public let training: any Dataset
   /// The examples to test on.
   public let test: any Dataset
-  /// How they were read, for predictions; nil where that was the caller's own way.
+  /// How the examples were read, which predictions need; nil if the caller made the data sets.
   package var format: ExampleFormat?
-  /// Remarks for the user on how they were read.
+  /// Remarks for the user on how the examples were read.
   package internal(set) var notes: [String] = []
 
-  /// Joins two sets.
+  /// Creates a pair of a training set and a test set.
   ///
-  /// - Throws: ``DataError`` if their examples have different sizes.
+  /// - Throws: ``DataError`` if the examples of the two sets have different shapes.
   public init(training: any Dataset, test: any Dataset) throws(DataError) {
     guard training.exampleShape == test.exampleShape else {
       throw DataError(
@@ -22,7 +21,7 @@ public struct TrainingData: Sendable {
     self.init(alike: training, test)
   }
 
-  /// Joins two sets whose examples have one size.
+  /// Creates a pair of a training set and a test set whose examples have the same shape.
   init(alike training: any Dataset, _ test: any Dataset) {
     self.training = training
     self.test = test

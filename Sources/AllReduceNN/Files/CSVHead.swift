@@ -4,27 +4,28 @@
   import Darwin
 #endif
 
-/// The first line of a file of comma-separated values that is not blank, and what it says of the columns.
+/// The first line of a CSV file that is not blank, and what it says about the columns.
 ///
-/// It is a header if every field is a name: a text that is not a number, or one in quotes. It is a row if every
-/// field is a number. What has both is neither: a row with a word in it, taken as a header, would be lost.
+/// The line is a header if every field is a name: a text that is not a number, or a text in quotes. It is a row if
+/// every field is a number. A line with both is refused, because a row that has a word in it would be lost if it were
+/// taken as a header.
 struct CSVHead {
-  /// A name for each column; "column 1" and so on where the line gives none.
+  /// The name of each column; "column 1" and so on where the line gives none.
   let names: [String]
   let hasHeader: Bool
-  /// Whether the header gives the first column no name, or the one that pandas gives a column without.
+  /// Whether the header gives the first column no name, or the name that pandas gives a column that has none.
   let firstIsUnnamed: Bool
   /// The first byte of the first row.
   let rows: UnsafePointer<UInt8>
 
-  /// Finds the line.
+  /// Reads the first line that is not blank.
   ///
   /// - Parameters:
   ///   - bytes: The whole file.
-  ///   - path: Its name, for messages.
-  ///   - wordColumns: The columns, from 0, that may have words in rows: a line of numbers and of words only there
-  ///     is a row.
-  /// - Throws: ``DataError`` if there is none, or it is neither a header nor a row.
+  ///   - path: The path of the file, for messages.
+  ///   - wordColumns: The columns, from 0, that may have words in rows. A line that has numbers, and words only in
+  ///     these columns, is a row.
+  /// - Throws: ``DataError`` if there is no such line, or if it is neither a header nor a row.
   init(
     _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, words wordColumns: Set<Int> = []
   ) throws(DataError) {

@@ -4,21 +4,21 @@
   import Darwin
 #endif
 
-/// One line of a file of comma-separated values, as bytes without its line end.
+/// One line of a CSV file, as bytes, without the line end.
 struct CSVLine {
-  /// The field between two commas.
+  /// A field of the line: the text between two commas.
   struct Field {
     let text: String
     let isQuoted: Bool
 
-    /// The number that it is, which must be finite.
+    /// The text as a number; nil if it is not a finite number.
     var number: Double? { CSVLine.number(text) }
   }
 
   let start: UnsafePointer<UInt8>
   let end: UnsafePointer<UInt8>
 
-  /// The line that starts at a byte, and the start of the next one.
+  /// Returns the line that starts at a byte, and the start of the next line.
   static func line(
     at start: UnsafePointer<UInt8>, limit: UnsafePointer<UInt8>
   ) -> (line: CSVLine, next: UnsafePointer<UInt8>) {
@@ -29,19 +29,20 @@ struct CSVLine {
     return (CSVLine(start: start, end: end), lineEnd == limit ? limit : lineEnd + 1)
   }
 
-  /// Whether there is nothing on the line but spaces.
+  /// Whether the line is empty or has only spaces and tabs.
   var isBlank: Bool {
     var at = start
     while at < end, CSVLine.isSpace(at.pointee) { at += 1 }
     return at == end
   }
 
-  /// Reads plain numbers separated by commas, the usual case.
+  /// Reads plain numbers separated by commas, which is the usual case.
   ///
   /// - Parameters:
-  ///   - output: Room for the numbers.
+  ///   - output: The memory to write the numbers to.
   ///   - count: The expected number of fields.
-  /// - Returns: False if the line is anything else, which may still be right: see ``fields()``.
+  /// - Returns: Whether the line has `count` plain numbers. If it has anything else, it may still be valid: see
+  ///   ``fields()``.
   func readNumbers(into output: UnsafeMutablePointer<Double>, count: Int) -> Bool {
     var at = start
     for column in 0..<count {
@@ -58,11 +59,11 @@ struct CSVLine {
     return at == end
   }
 
-  /// The texts between the commas, without the spaces and quotes around them.
+  /// Splits the line at its commas, and removes the spaces and quotes around each text.
   ///
-  /// Within quotes a comma is part of the text, and two quotes stand for one.
+  /// Within quotes, a comma is part of the text, and two quotes stand for one.
   ///
-  /// - Returns: The texts, or nil if a quote does not end on this line or text follows one.
+  /// - Returns: The fields, or nil if a quoted text does not end on this line or is followed by more text.
   func fields() -> [Field]? {
     var fields: [Field] = []
     var at = start

@@ -1,19 +1,19 @@
-/// Reads rows of numbers from a range of bytes.
+/// Reads rows of numbers from a range of the bytes of a CSV file.
 struct CSVReader {
   let path: String
   let columns: [String]
   let hasHeader: Bool
 
-  /// The numbers of all rows, row by row.
+  /// Reads the numbers of all rows, row by row.
   ///
   /// - Parameters:
-  ///   - from: The beginning of a line.
+  ///   - from: The start of a line.
   ///   - to: The end of the last line.
   ///   - linesBefore: The number of lines skipped before `from`, for messages.
-  ///   - rows: At least the number of rows in the file.
-  ///   - file: The file of the bytes; nil for bytes that are not of a file.
+  ///   - rows: An upper bound on the number of rows, for which memory is allocated.
+  ///   - file: The file that the bytes belong to; nil for bytes that are not in a file.
   /// - Returns: A number for each column of each row.
-  /// - Throws: ``DataError`` for the first line that is wrong.
+  /// - Throws: ``DataError`` for the first line that is not valid.
   func readRows(
     from: UnsafePointer<UInt8>, to: UnsafePointer<UInt8>, linesBefore: Int, atMost rows: Int,
     of file: FileBytes? = nil
@@ -52,7 +52,8 @@ struct CSVReader {
     return elements
   }
 
-  /// The numbers on a line that is not plain: quoted ones, or an error that says what is wrong.
+  /// Reads the numbers on a line that is not plain, such as one with quotes. Throws an error that says what is wrong
+  /// with an invalid line.
   private func numbers(on line: CSVLine, _ lineNumber: Int) throws(DataError) -> [Double] {
     guard let fields = line.fields() else {
       throw CSVHead.unclosedQuote(path, line: lineNumber)

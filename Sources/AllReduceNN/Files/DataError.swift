@@ -4,11 +4,11 @@
 public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The path of the file, or the name of the data.
   package let file: String
-  /// The line, from 1; nil if the whole file is meant.
+  /// The line, from 1; nil if the error is about the whole file.
   package var line: Int?
-  /// The column, from 1; nil if the whole line is meant.
+  /// The column, from 1; nil if the error is about the whole line.
   package let column: Int?
-  /// The name of the column if the file has a header.
+  /// The name of the column; nil if it is not known.
   package let columnName: String?
   /// The expected content.
   package let expected: String
@@ -40,7 +40,7 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
     self.advice = advice
   }
 
-  /// The place, what was expected, what was found, and what to do.
+  /// The file, the place in it, what was expected, what was found, and what to do next.
   public var description: String {
     var text = file
     if let line { text += ", line \(line)" }
@@ -53,25 +53,25 @@ public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {
     return text + ": expected \(expected), found \(found); \(advice)"
   }
 
-  /// The same error with line numbers of the whole file, where a part of it was read.
+  /// Returns the same error with the line number in the whole file, after only a part of the file was read.
   ///
-  /// - Parameter count: How many lines stand before the part that was read.
-  /// - Returns: The error with the line's number in the whole file.
+  /// - Parameter count: The number of lines before the part that was read.
+  /// - Returns: The error with the line number in the whole file.
   package func shifted(byLines count: Int) -> DataError {
     var shifted = self
     if let line { shifted.line = line + count }
     return shifted
   }
 
-  /// The same error about what has another name for people.
+  /// Returns the same error with a different name for the file.
   package func renamed(_ file: String) -> DataError {
     DataError(
       file: file, line: line, column: column, columnName: columnName, expected: expected,
       found: found, advice: advice)
   }
 
-  /// A text on one line, with a length that fits a message. What would not be seen, such as a space that is
-  /// none of the keyboard's, is written as its number: `3<U+00A0>`.
+  /// Returns a text on one line, cut to 40 characters, for a message. Invisible characters, such as a no-break space,
+  /// are written as their code points: `3<U+00A0>`.
   package static func legible(_ text: some StringProtocol) -> String {
     var clean = ""
     for scalar in text.unicodeScalars.prefix(40) {

@@ -4,25 +4,26 @@
   import Darwin
 #endif
 
-/// The bytes of a file: the one way in which the library and its programs read files. A file is mapped into
-/// memory; what comes from a pipe is read, where pipes are allowed; what gzip has packed is unpacked.
+/// The bytes of a file; the library and its programs read all files through this type. A regular file is mapped into
+/// memory; a pipe, where allowed, is read; a file compressed with gzip is unpacked.
 ///
-/// Mapping reads only the pages that are touched, so a process that reads a part of the file reads only that part.
+/// Of a mapped file, only the pages that are accessed are read from the disk, so that a process that needs a part of
+/// the file reads only that part.
 package final class FileBytes: @unchecked Sendable {
   private let memory: UnsafeMutableRawPointer?
   private let count: Int
   private let isMapped: Bool
 
-  /// All bytes; valid while this object lives.
+  /// All bytes of the file; valid while this object lives.
   package var bytes: UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: memory?.assumingMemoryBound(to: UInt8.self), count: count)
   }
 
-  /// The text of a file, which is read as it is, without unpacking.
+  /// Reads the text of a file as it is, without unpacking it.
   ///
-  /// - Parameter path: The file; what is not UTF-8 in it becomes U+FFFD.
-  /// - Returns: A copy.
-  /// - Throws: ``DataError`` if it cannot be read.
+  /// - Parameter path: The file; bytes that are not UTF-8 become U+FFFD.
+  /// - Returns: A copy of the text.
+  /// - Throws: ``DataError`` if the file cannot be read.
   package static func text(of path: String) throws(DataError) -> String {
     let file = try FileBytes(path: path, unpacks: false)
     return withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
@@ -32,14 +33,14 @@ package final class FileBytes: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - unpacks: Whether what gzip has packed is unpacked.
-  ///   - allowsPipes: Whether it need not be a regular file. Only where one rank alone reads it, once and from
-  ///     its start to its end: several readers would each get a part of what a pipe gives.
-  /// - Throws: ``DataError`` if it cannot be read.
+  ///   - unpacks: Whether a file compressed with gzip is unpacked.
+  ///   - allowsPipes: Whether the file may also be a pipe or a device. Only for a file that one rank alone reads, once
+  ///     and from start to end: if several ranks read a pipe, each gets only a part of the data.
+  /// - Throws: ``DataError`` if the file cannot be read.
   package init(
     path: String, unpacks: Bool = true, allowsPipes: Bool = false
   ) throws(DataError) {
-    // Opening a pipe without a writer would wait.
+    // Without O_NONBLOCK, opening a pipe that has no writer would block.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | (allowsPipes ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else { throw FileBytes.unreadable(path, errno) }
     defer { close(descriptor) }
@@ -75,7 +76,7 @@ package final class FileBytes: @unchecked Sendable {
     }
   }
 
-  /// A copy of bytes that do not come from a file.
+  /// Creates an object that has a copy of bytes that do not come from a file.
   init(copying bytes: [UInt8]) {
     (memory, count, isMapped) = (malloc(max(1, bytes.count)), bytes.count, false)
     bytes.withUnsafeBytes { from in
@@ -84,9 +85,10 @@ package final class FileBytes: @unchecked Sendable {
     }
   }
 
-  /// Gives the memory of a mapped file's bytes back; bytes that are read again come from the file again.
+  /// Releases the memory of a range of a mapped file. If these bytes are accessed again, they are read from the file
+  /// again.
   ///
-  /// - Parameter range: Places in ``bytes``.
+  /// - Parameter range: A range of indices of ``bytes``.
   fileprivate func drop(_ range: Range<Int>) {
     guard isMapped, let memory else { return }
     let page = Int(getpagesize())
@@ -94,15 +96,16 @@ package final class FileBytes: @unchecked Sendable {
     if start < end { madvise(memory + start, end - start, MADV_DONTNEED) }
   }
 
-  /// Tells the system that bytes are read here and there: it then reads no others ahead.
+  /// Tells the system that bytes will be read in random order, so that it does not read ahead.
   func expectSingleRows() {
     guard isMapped, let memory else { return }
     madvise(memory, count, MADV_RANDOM)
   }
 
-  /// Tells the system that bytes will be read soon: it starts to read those that it does not have, without waiting.
+  /// Tells the system that bytes will be read soon, so that it starts to read the missing ones from the disk. Does not
+  /// wait.
   ///
-  /// - Parameter range: Places in ``bytes``.
+  /// - Parameter range: A range of indices of ``bytes``.
   func willRead(_ range: Range<Int>) {
     guard isMapped, let memory else { return }
     let start = range.lowerBound / Int(getpagesize()) * Int(getpagesize())
@@ -150,23 +153,25 @@ package final class FileBytes: @unchecked Sendable {
   }
 }
 
-/// Releases the memory of a file's bytes once a reader that goes from start to end has passed them, so that a file
-/// takes little memory however large it is.
+/// Releases the memory of a file's bytes after a sequential reader has passed them, so that even a large file takes
+/// little memory.
 struct ReadBytes {
   private static let most = 2 << 20
   private let file: FileBytes?
   private var done: UnsafePointer<UInt8>
-  /// Behind this byte it is time to give some back.
+  /// When the reader is past this byte, memory is released.
   private var next: UnsafePointer<UInt8>
 
+  /// Creates an object that follows one sequential reader of a file.
+  ///
   /// - Parameters:
-  ///   - file: The file; nil gives nothing back.
+  ///   - file: The file; nil to release nothing.
   ///   - start: The first byte that is read.
   init(of file: FileBytes?, from start: UnsafePointer<UInt8>) {
     (self.file, done, next) = (file, start, start + ReadBytes.most)
   }
 
-  /// The reader has come to a byte.
+  /// Notes that the reader has reached a byte. About every 2 MiB, releases the memory of the bytes before it.
   @inline(__always)
   mutating func reach(_ place: UnsafePointer<UInt8>) {
     if place > next { drop(to: place) }

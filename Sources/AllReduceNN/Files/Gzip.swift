@@ -6,9 +6,9 @@ internal import CZlib
   import Darwin
 #endif
 
-/// Unpacks what gzip has packed (RFC 1952), by zlib.
+/// Unpacks data that gzip compressed (RFC 1952), with zlib.
 enum Gzip {
-  /// Whether bytes begin as gzip's do.
+  /// Whether bytes begin with the two bytes that mark gzip data.
   static func isPacked(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.count >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B
   }
@@ -16,10 +16,10 @@ enum Gzip {
   /// Unpacks all members of a file, one after the other.
   ///
   /// - Parameters:
-  ///   - packed: The file's bytes.
-  ///   - path: The file's name, for messages.
-  /// - Returns: Memory of `malloc`, the caller's to free, and how many bytes of it are used.
-  /// - Throws: ``DataError`` if the bytes are damaged or end too early. `inflate`
+  ///   - packed: The bytes of the file.
+  ///   - path: The path of the file, for messages.
+  /// - Returns: Memory from `malloc`, which the caller must free, and the number of bytes used in it.
+  /// - Throws: ``DataError`` if the data is damaged, ends too early, or does not fit into memory. `inflate`
   static func unpack(
     _ packed: UnsafeRawBufferPointer, _ path: String
   ) throws(DataError) -> (UnsafeMutableRawPointer?, Int) {
@@ -28,11 +28,11 @@ enum Gzip {
       throw MemoryShortage.tooLarge(path, "unpacked", after: 0)
     }
     defer { inflateEnd(&stream) }
-    // zlib counts in 32 bits, so both sides are handed over in parts.
+    // zlib counts in 32 bits, so input and output are passed in parts.
     let most = 1 << 30
     var capacity = max(1 << 16, 4 * packed.count)
     var (memory, count, read) = (allocate(capacity), 0, 0)
-    // Where the last member that is whole ends.
+    // The end of the last complete member.
     var whole = 0
     guard memory != nil else { throw MemoryShortage.tooLarge(path, "unpacked", after: 0) }
     while true {
@@ -76,8 +76,8 @@ enum Gzip {
     }
   }
 
-  /// Makes sure that nothing but zeros, which tapes and disks leave, follows the last member, and that what
-  /// was unpacked is not packed itself.
+  /// Checks that only zeros, which tapes and disks leave, follow the last member, and that the unpacked data is not
+  /// gzip data again.
   private static func check(
     _ rest: UnsafeRawBufferPointer, _ unpacked: UnsafeRawBufferPointer, _ path: String
   ) throws(DataError) {
@@ -94,8 +94,8 @@ enum Gzip {
     }
   }
 
-  /// Memory in large pages, if it is much: batches are made of examples from all over it, and with
-  /// small pages the processor would look up a page for each.
+  /// Allocates memory, in huge pages if it is large. Batches are made of examples from all over this memory; with small
+  /// pages the processor would look up a page for each example.
   private static func allocate(_ count: Int) -> UnsafeMutableRawPointer? {
     guard MemoryShortage.allows(count) else { return nil }
     var memory: UnsafeMutableRawPointer?

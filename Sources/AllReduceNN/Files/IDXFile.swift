@@ -1,19 +1,19 @@
 /// A file of bytes with dimensions: the format of MNIST and of data sets that replace it.
 ///
-/// Two zero bytes, the type (8 for unsigned bytes, the only one read here), the number of dimensions,
-/// each size as four bytes, the largest first; then the elements, row by row. The file may be compressed
-/// by gzip.
+/// The file has two zero bytes, the type (8 for unsigned bytes, the only type that is read here), the number of
+/// dimensions, each size as four bytes, big-endian, and then the elements, row by row. The file may be compressed with
+/// gzip.
 package struct IDXFile {
   let path: String
   let sizes: [Int]
   let elements: SharedBytes
 
-  /// Reads a file.
+  /// Reads an IDX file.
   ///
   /// - Parameters:
   ///   - path: The file.
   ///   - dimensions: The expected number of dimensions.
-  /// - Throws: ``DataError`` if it is another kind of file, or not whole.
+  /// - Throws: ``DataError`` if the file is of a different kind, or incomplete.
   package init(path: String, dimensions: Int) throws(DataError) {
     let file = try FileBytes(path: path)
     let bytes = file.bytes

@@ -1,21 +1,21 @@
-/// Reads decimal numbers from bytes, correctly rounded, without making strings.
+/// Parses decimal numbers from bytes, correctly rounded, without creating strings.
 enum NumberParser {
-  /// Reads the longest number at the start of the bytes.
+  /// Parses the longest number at the start of the bytes.
   ///
-  /// A number is digits with an optional sign, decimal point and exponent. Words such as nan and
-  /// inf, hexadecimal digits and thousands separators are refused.
+  /// A number is digits with an optional sign, decimal point and exponent. Words such as nan and inf, hexadecimal
+  /// digits and thousands separators are refused.
   ///
   /// - Parameters:
   ///   - start: The first byte.
   ///   - end: The byte after the last one that may be read.
   ///   - value: Set to the number; infinite if it is too large for a `Double`.
-  /// - Returns: The byte after the number, or nil if there is none.
+  /// - Returns: The byte after the number, or nil if there is no number.
   @inline(__always)
   static func parse(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, into value: inout Double
   ) -> UnsafePointer<UInt8>? {
     var at = start
-    // No branch on the sign: it changes from number to number, and would be predicted wrongly.
+    // No branch on the sign, which varies from number to number: such a branch would often be mispredicted.
     let sign = at < end ? at.pointee : 0
     let isNegative = sign == minus
     at += isNegative || sign == plus ? 1 : 0
@@ -26,8 +26,7 @@ enum NumberParser {
       at += 1
     }
     var seenCount = at - first
-    // Zeros in front say nothing: where there is nothing else, they are not counted. (From 20 digits on, what is 0 may
-    // have wrapped around.)
+    // Leading zeros are not counted as digits. (From 20 digits on, a 0 may be the result of an overflow.)
     var digitCount = digits == 0 && seenCount < 20 ? 0 : seenCount
     var exponent = 0
     if at < end, at.pointee == point {
@@ -58,7 +57,7 @@ enum NumberParser {
     // (Clinger, "How to read floating point numbers accurately", 1990).
     if digitCount <= 18, digits < 1 << 53, exponent >= -22, exponent <= 22 {
       let scale = powersOfTen[abs(exponent)]
-      // Below 2^53 it is the same as of a signed number, whose conversion is one instruction.
+      // Below 2^53, the conversion from a signed integer gives the same result, and takes one instruction.
       let whole = Double(Int64(truncatingIfNeeded: digits))
       let magnitude = exponent < 0 ? whole / scale : whole * scale
       value = Double(bitPattern: magnitude.bitPattern | (isNegative ? 1 << 63 : 0))
@@ -68,7 +67,7 @@ enum NumberParser {
     return at
   }
 
-  // Not stored: who reads one for the first time would have to be found out at every reading.
+  // Computed, not stored: each access to a stored constant would check whether it is initialized.
   private static var plus: UInt8 { 0x2B }
   private static var minus: UInt8 { 0x2D }
   private static var point: UInt8 { 0x2E }
@@ -84,13 +83,13 @@ enum NumberParser {
     1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000,
   ]
 
-  /// Eight bytes, the digits at whose start are read at once: in pairs, fours, and all eight.
+  /// Eight bytes, whose leading digits are converted together: first in pairs, then in fours, then all eight.
   ///
   /// (Lemire, "Number parsing at a gigabyte per second", 2021.)
   private struct EightBytes {
-    /// Each byte less that of the digit 0, the first one lowest.
+    /// Each byte XOR the byte of the digit 0; the first byte is the least significant one.
     private let distances: UInt64
-    /// How many digits there are before anything else.
+    /// The number of digits before the first byte that is not a digit.
     let digitCount: Int
 
     @inline(__always)
@@ -104,14 +103,14 @@ enum NumberParser {
       digitCount = others.trailingZeroBitCount >> 3
     }
 
-    /// How many of them are zeros before any other digit.
+    /// The number of zeros at the start of the digits.
     @inline(__always)
     var zeroCount: Int { min(digitCount, distances.trailingZeroBitCount >> 3) }
 
-    /// The number that they are.
+    /// The number that the digits form.
     @inline(__always)
     var number: UInt64 {
-      // The digits last, and zeros in front of them.
+      // The digits move to the end, with zeros before them.
       var value = distances << UInt64(64 - 8 * digitCount)
       value = (value &* 10 &+ (value >> 8)) & 0x00FF_00FF_00FF_00FF
       value = (value &* 100 &+ (value >> 16)) & 0x0000_FFFF_0000_FFFF
@@ -137,8 +136,8 @@ enum NumberParser {
     return (isNegative ? -power : power, at)
   }
 
-  /// Swift's reading of bytes that are known to be a decimal number. The C library's would take the point for
-  /// none where the process's locale writes a comma.
+  /// Parses, with Swift's own parser, bytes that are known to be a decimal number. The C library's parser would not
+  /// accept the decimal point in a locale that uses a comma.
   private static func slowly(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
   ) -> Double {

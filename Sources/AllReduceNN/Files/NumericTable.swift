@@ -1,21 +1,21 @@
 /// A table of numbers with named columns.
 package struct NumericTable: Sendable {
-  /// Where the table comes from, for messages.
+  /// The origin of the table, for messages.
   package let file: String
-  /// A name for each column.
+  /// The name of each column.
   package let columnNames: [String]
-  /// Whether the names stand in the file; otherwise they are "column 1" and so on.
+  /// Whether the names come from the file; otherwise they are "column 1" and so on.
   package let hasHeader: Bool
-  /// The numbers, [rows, columns].
+  /// The numbers, `[rows, columns]`.
   package let values: Matrix<Double>
-  /// How many lines of text this table, or this part of one, was read from.
+  /// The number of lines of text from which this table, or this part of a table, was read.
   package let lineCount: Int
 
-  /// The place, from 0, of the column with a name, or else with a number, from 1.
+  /// Returns the index, from 0, of the column with a name or, if no column has it, with a number from 1.
   ///
   /// - Parameter nameOrNumber: A column's name in the header, or its number. A name takes precedence.
   /// - Returns: An index into ``columnNames``.
-  /// - Throws: ``DataError`` if there is no such column, or several of that name.
+  /// - Throws: ``DataError`` if there is no such column, or if several columns have that name.
   package func columnIndex(_ nameOrNumber: String) throws(DataError) -> Int {
     let matches = columnNames.indices.filter { columnNames[$0] == nameOrNumber }
     if matches.count == 1 || (matches.count > 1 && !hasHeader) { return matches[0] }
@@ -40,9 +40,9 @@ package struct NumericTable: Sendable {
           + "remove it, because it counts as a row")
   }
 
-  /// The error of a file that has a header and no rows.
+  /// Creates the error for a file that has a header and no rows.
   ///
-  /// A part of a file may have no rows; a reader of parts throws this if no part has any.
+  /// A part of a file may have no rows; a reader of parts throws this error if none of the parts has any.
   ///
   /// - Returns: The error to throw.
   package func withoutRows() -> DataError {

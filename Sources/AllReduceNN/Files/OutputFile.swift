@@ -4,41 +4,40 @@
   import Darwin
 #endif
 
-/// A file to write: the one way in which the library and its programs write files.
+/// A file that is written; the library and its programs write all files through this type.
 ///
-/// A regular file is replaced whole: it is written under another name beside the old one, brought to the disk
-/// and renamed, so that a reader of the name sees the old file or the new one, after a crash too. What is no
-/// regular file, such as a device or a pipe, is written through, and so is the file that standard output or
-/// standard error goes to.
+/// A regular file is replaced as a whole: the data is written to a second file next to it, flushed to the disk, and
+/// renamed, so that readers see either the old file or the new one, even after a crash. A file that is not regular,
+/// such as a device or a pipe, is written directly, and so is the file that standard output or standard error goes to.
 ///
-/// The other name is fixed, so that what a crash leaves behind does not pile up. It is locked: two processes
-/// that write the same file do not mix.
+/// The name of the second file is fixed, so that repeated crashes leave only one such file. The file is locked, so that
+/// two processes that write the same file do not mix their data.
 package final class OutputFile {
-  /// Whether the user or the program chose the name.
+  /// Who chose the name of the file.
   package enum Name {
-    /// A user's: links are followed.
+    /// The user chose the name: symbolic links are followed.
     case named
-    /// The library's own, in a folder that it keeps: whatever has the name is replaced.
+    /// The library chose the name, in a folder of its own: any file that has the name is replaced.
     case own
   }
 
   private enum Way {
-    /// Bytes are visible as soon as they are written.
+    /// Written directly: bytes are visible as soon as they are written.
     case through
     case replacing(target: String, aside: String)
   }
 
-  /// The name that the file has.
+  /// The path of the file.
   package let path: String
   private var way: Way
   private var descriptor: Int32
 
-  /// Begins a file.
+  /// Opens a file for writing.
   ///
   /// - Parameters:
-  ///   - path: Its name; its folder must be there.
-  ///   - name: Whether the user or the program chose the name.
-  /// - Throws: ``DataError`` with the system's reason if it cannot be written.
+  ///   - path: The path of the file, whose folder must exist.
+  ///   - name: Who chose the name, the user or the library.
+  /// - Throws: ``DataError`` with the system's reason if the file cannot be written.
   package init(path: String, _ name: Name = .named) throws(DataError) {
     self.path = path
     (way, descriptor) = try OutputFile.open(path, name)
@@ -50,12 +49,12 @@ package final class OutputFile {
     close(descriptor)
   }
 
-  /// Appends bytes.
+  /// Appends bytes to the file.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
     try write(bytes) { Libc.write(descriptor, $0, $1) }
   }
 
-  /// Appends a text.
+  /// Appends a text to the file, as UTF-8.
   package func write(_ text: String) throws(OutputError) {
     let bytes = Array(text.utf8)
     do {
@@ -67,7 +66,7 @@ package final class OutputFile {
     }
   }
 
-  /// Writes bytes in place of the first ones, in a file that is replaced.
+  /// Overwrites the first bytes of a file that is to replace an old one.
   package func replaceStart(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
     var place: off_t = 0
     try write(bytes) {
@@ -92,13 +91,13 @@ package final class OutputFile {
     }
   }
 
-  /// Makes sure that all is on the disk, and takes the place of the old file. What is written afterwards is
-  /// seen at once.
+  /// Flushes the file to the disk and puts it in place of the old file. Data written afterwards is visible at once.
   ///
-  /// - Parameter beforehand: Called when all is on the disk, and before the old file is replaced.
-  /// - Throws: ``OutputError`` if it is not.
+  /// - Parameter beforehand: Called after the file is on the disk and before it replaces the old file; not called for a
+  ///   file that is written directly.
+  /// - Throws: ``OutputError`` if the file cannot be flushed or cannot replace the old file.
   package func publish(_ beforehand: () -> Void = {}) throws(OutputError) {
-    // A device or a pipe has no disk.
+    // A device or a pipe cannot be flushed to a disk.
     guard fsync(descriptor) == 0 || [EINVAL, EROFS, ENOTSUP].contains(errno) else {
       throw OutputError(file: path, code: errno)
     }
@@ -109,7 +108,7 @@ package final class OutputFile {
     OutputFile.sync(folder: OutputFile.folder(of: target))
   }
 
-  /// Same as ``publish(_:)``; nothing can be written afterwards.
+  /// Same as ``publish(_:)``, but also closes the file: nothing can be written afterwards.
   package func finish(_ beforehand: () -> Void = {}) throws(OutputError) {
     try publish(beforehand)
     let code = close(descriptor) == 0 ? 0 : errno
@@ -135,13 +134,13 @@ extension OutputFile {
     if isThere, access(target, W_OK) != 0 { throw unwritable(path, errno) }
     let aside = "\(folder(of: target))/.\(target.split(separator: "/").last ?? "").new"
     let descriptor = try make(aside, for: path)
-    // The owner's permissions stay.
+    // The new file gets the permissions of the old one.
     if isThere, status.isOf(S_IFREG) { fchmod(descriptor, status.st_mode & 0o777) }
     return (.replacing(target: target, aside: aside), descriptor)
   }
 
-  /// Opens what is not replaced: what is no regular file, what this process's own output goes to, and what no
-  /// name leads to (`/proc/self/fd/3`). Nil for others.
+  /// Opens a file that is written directly: one that is not regular, one that this process's own output goes to, or one
+  /// that no name leads to (`/proc/self/fd/3`). Returns nil for any other file.
   private static func through(
     _ path: String, _ status: stat, _ target: String
   ) throws(DataError) -> Int32? {
@@ -161,7 +160,7 @@ extension OutputFile {
     return descriptor
   }
 
-  /// The name that links lead to, which need not be there.
+  /// Returns the path that symbolic links lead to; there need not be a file.
   private static func followed(_ path: String) throws(DataError) -> String {
     var path = path
     for _ in 0..<40 {
@@ -180,8 +179,8 @@ extension OutputFile {
     }
   }
 
-  /// Makes a new file and locks it. One that a crash left is removed, whatever it is: nothing is written
-  /// into it.
+  /// Creates a new file and locks it. A file of this name that a crash left behind is removed, whatever it is, and not
+  /// written to.
   private static func make(_ aside: String, for path: String) throws(DataError) -> Int32 {
     for _ in 0..<10 {
       let descriptor = Libc.open(
@@ -204,7 +203,8 @@ extension OutputFile {
     throw unwritable(path, EBUSY)
   }
 
-  /// Whether no other process has the lock, which ends with the process. True too where the file system has none.
+  /// Tries to lock a file, and returns whether no other process holds the lock. The lock ends with the process. Also
+  /// returns true if the file system has no locks.
   private static func lock(_ descriptor: Int32) -> Bool {
     flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
   }
@@ -214,7 +214,7 @@ extension OutputFile {
     return fstat(descriptor, &own) == 0 && lstat(path, &named) == 0 && own.isSame(as: named)
   }
 
-  /// Brings a folder's names to the disk. Some file systems cannot do that; then there is no more to be done.
+  /// Flushes the entries of a folder to the disk, if its file system can do that.
   package static func sync(folder: String) {
     let descriptor = Libc.open(folder, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
@@ -227,7 +227,7 @@ extension OutputFile {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// The error for a file that cannot be written.
+  /// Creates the error for a file that cannot be written.
   package static func unwritable(_ path: String, _ code: Int32) -> DataError {
     DataError(
       file: path, expected: "a file that can be written",
@@ -244,7 +244,7 @@ extension stat {
   }
 }
 
-/// The system's calls whose names are also methods here.
+/// The system calls whose names are also names of methods in this file.
 private enum Libc {
   static func open(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 {
     #if canImport(Glibc)

@@ -4,21 +4,21 @@ struct SharedBytes: @unchecked Sendable {
   let start: UnsafePointer<UInt8>
   let count: Int
 
-  /// The bytes of a file from an offset on.
+  /// Creates a part that has the bytes of a file from an offset to the end.
   init(_ file: FileBytes, from offset: Int = 0) {
     owner = file
-    // Of an empty file nothing is read.
+    // No bytes are read from an empty file.
     start = (file.bytes.baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped) + offset
     count = file.bytes.count - offset
   }
 
-  /// Releases memory once a reader that goes from start to end has passed it.
+  /// Returns an object that releases the memory of these bytes after a sequential reader has passed them.
   func readOnce() -> ReadBytes { ReadBytes(of: owner, from: start) }
 
-  /// Lets the system read no more than what is asked for.
+  /// Tells the system to read only the bytes that are accessed, and not to read ahead.
   func expectSingleRows() { owner.expectSingleRows() }
 
-  /// Same as ``FileBytes/willRead(_:)``; places count from ``start``.
+  /// Same as ``FileBytes/willRead(_:)``, but indices count from ``start``.
   func willRead(_ range: Range<Int>) {
     guard let base = owner.bytes.baseAddress else { return }
     let first = start - base

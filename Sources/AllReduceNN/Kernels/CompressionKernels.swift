@@ -1,19 +1,20 @@
 package import CKernels
 
-/// The loops that make gradients smaller, for one type of number: see `compression.h`.
+/// The C loops of gradient compression, for one scalar type: see `compression.h`.
 package struct CompressionKernels: @unchecked Sendable {
-  /// The functions; constant memory.
+  /// The table of C functions, in constant memory.
   private let table: UnsafePointer<ck_compression>
 
-  /// The loops at a level that this processor has.
+  /// Creates the loops for `Double` or `Float` at a processor level, which this processor must have.
   package init(ofDouble: Bool, _ level: ProcessorLevel = .current) {
     table = ck_compression_at(level, Int32(ofDouble ? CK_DOUBLE : CK_FLOAT))!
   }
 
-  /// The largest number of columns of a narrow matrix.
+  /// The largest number of columns of a narrow matrix: the largest `rank`.
   package static var mostColumns: Int { Int(CK_MOST_COLUMNS) }
 
-  /// A matrix in memory, `[rows, columns]`, and how many columns the narrow ones have.
+  /// The sizes of a matrix, `[rows, columns]`, and the number of columns, `rank`, of the narrow matrices that it is
+  /// multiplied by.
   package struct Sizes: Sendable {
     package var rows: Int
     package var columns: Int
@@ -24,7 +25,7 @@ package struct CompressionKernels: @unchecked Sendable {
     }
   }
 
-  /// matrix += gradient, then p = matrix qᵀ, transposed: `[rank, rows]`, from `[rank, columns]`.
+  /// Adds `gradient` to `matrix`, then computes p = (matrix * qᵀ)ᵀ: `[rank, rows]`, from q, `[rank, columns]`.
   package func project(
     _ matrix: UnsafeMutableRawPointer, adding gradient: UnsafeRawPointer, _ sizes: Sizes,
     _ q: UnsafeRawPointer, to p: UnsafeMutableRawPointer
@@ -32,7 +33,7 @@ package struct CompressionKernels: @unchecked Sendable {
     table.pointee.project(matrix, gradient, sizes.rows, sizes.columns, sizes.rank, q, p)
   }
 
-  /// q = p matrix.
+  /// Computes q = p * matrix: `[rank, columns]`, from p, `[rank, rows]`.
   package func projectBack(
     _ matrix: UnsafeRawPointer, _ sizes: Sizes, _ p: UnsafeRawPointer,
     to q: UnsafeMutableRawPointer
@@ -40,7 +41,8 @@ package struct CompressionKernels: @unchecked Sendable {
     table.pointee.project_back(matrix, sizes.rows, sizes.columns, sizes.rank, p, q)
   }
 
-  /// gradient = pᵀ q, and matrix -= pᵀ own: the same bits on every processor.
+  /// Computes gradient = pᵀ * q, and subtracts pᵀ * own from `matrix`, where `own` is this rank's part of the sum q.
+  /// Every processor gives the same bits.
   package func reconstruct(
     _ matrix: UnsafeMutableRawPointer, _ gradient: UnsafeMutableRawPointer, _ sizes: Sizes,
     _ p: UnsafeRawPointer, own: UnsafeRawPointer, _ q: UnsafeRawPointer
@@ -49,20 +51,23 @@ package struct CompressionKernels: @unchecked Sendable {
       matrix, gradient, sizes.rows, sizes.columns, sizes.rank, p, own, q)
   }
 
-  /// Makes `rank` vectors of `count` numbers orthonormal; one that depends on those before it becomes
-  /// zero. The same bits on every processor.
+  /// Makes `rank` vectors of `count` numbers orthonormal. A vector that depends linearly on those before it becomes
+  /// zero. Every processor gives the same bits.
   package func orthonormalize(_ vectors: UnsafeMutableRawPointer, count: Int, rank: Int) {
     table.pointee.orthonormalize(vectors, count, rank)
   }
 
-  /// Makes each of `rank` vectors of `count` numbers that of `q`, with length 1, unless that is zero.
+  /// Sets each of the `rank` vectors of `guess`, of `count` numbers, to the corresponding vector of `q` scaled to
+  /// length 1. A vector of `guess` is unchanged where that of `q` is zero or has a NaN.
   package func normalize(
     _ guess: UnsafeMutableRawPointer, from q: UnsafeRawPointer, count: Int, rank: Int
   ) {
     table.pointee.normalize(guess, q, count, rank)
   }
 
-  /// values += gradient, then takes the `wanted` greatest magnitudes out of `values`.
+  /// Adds `gradient` to `values`, then moves the `wanted` elements of largest magnitude out of `values`: writes their
+  /// indices to `places` and their values to `numbers`, and leaves zeros. NaN counts as largest. `scratch` has `count`
+  /// words.
   package func takeLargest(
     _ values: UnsafeMutableRawPointer, adding gradient: UnsafeRawPointer, count: Int, wanted: Int,
     places: UnsafeMutablePointer<UInt32>, numbers: UnsafeMutableRawPointer,
@@ -71,7 +76,7 @@ package struct CompressionKernels: @unchecked Sendable {
     table.pointee.take_largest(values, gradient, count, wanted, places, numbers, scratch)
   }
 
-  /// values[places[i]] += numbers[i].
+  /// Adds numbers to the elements at some indices: values[places[i]] += numbers[i].
   package func add(
     _ numbers: UnsafeRawPointer, to values: UnsafeMutableRawPointer,
     at places: UnsafePointer<UInt32>, count: Int

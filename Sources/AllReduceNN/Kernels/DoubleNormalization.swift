@@ -1,4 +1,4 @@
-/// Plain loops, for checks and small problems.
+/// Normalization of `Double` numbers by plain loops, for checks and small problems.
 package struct DoubleNormalization: NormalizationFunctions {
   package init() {}
 

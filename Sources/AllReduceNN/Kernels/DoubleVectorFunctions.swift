@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-/// Plain loops over the system's functions, for checks and small problems.
+/// Vector functions of `Double` numbers: plain loops that call the system's functions, for checks and small problems.
 package struct DoubleVectorFunctions: VectorFunctions {
   package init() {}
 
@@ -55,7 +55,7 @@ package struct DoubleVectorFunctions: VectorFunctions {
     _ x: UnsafePointer<Double>, _ g: UnsafeMutablePointer<Double>, count: Int, approximate: Bool
   ) {
     for index in 0..<count {
-      // Far out the slope is 0 or 1, and infinity times zero would not be.
+      // Beyond 100 the derivative is 0 or 1; without the limit, infinity times zero would give NaN.
       let x = max(-100, min(x[index], 100))
       if approximate {
         let below = logistic(2 * inner(x))
@@ -149,20 +149,20 @@ package struct DoubleVectorFunctions: VectorFunctions {
     }
   }
 
-  /// 1 / (1 + exp(-x)), without overflow.
+  /// Computes 1 / (1 + exp(-x)) without overflow.
   private func logistic(_ x: Double) -> Double {
     let small = exp(-abs(x))
     return (x < 0 ? small : 1) / (1 + small)
   }
 
-  /// The probability that a normal number is below x.
+  /// Returns the probability that a standard normal variable is below x.
   private func normal(_ x: Double) -> Double { erfc(-x * 0.5.squareRoot()) / 2 }
 
   private func inner(_ x: Double) -> Double {
     (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)
   }
 
-  /// The system's function: the method of its name hides it.
+  /// Calls the system's `tanh`, which the method of the same name hides.
   private func hyperbolicTangent(_ x: Double) -> Double {
     #if canImport(Glibc)
       Glibc.tanh(x)

@@ -1,11 +1,11 @@
 package import CKernels
 
-/// The C kernels at one processor level: see `activations.h`.
+/// Normalization of `Float` numbers by the C kernels of one processor level: see `activations.h`.
 package struct FloatNormalization: NormalizationFunctions, @unchecked Sendable {
-  /// Constant tables in the program.
+  /// The table of C functions, in constant memory.
   private let table: UnsafePointer<ck_normalization>
 
-  /// The functions at a level that this processor has.
+  /// Creates the functions for a processor level, which this processor must have.
   package init(_ level: ProcessorLevel = .current) { table = ck_normalization_at(level)! }
 
   package func columnSums(

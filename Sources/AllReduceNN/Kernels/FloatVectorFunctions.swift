@@ -1,11 +1,11 @@
 package import CKernels
 
-/// The C kernels at one processor level: see `activations.h`.
+/// Vector functions of `Float` numbers by the C kernels of one processor level: see `activations.h`.
 package struct FloatVectorFunctions: VectorFunctions, @unchecked Sendable {
-  /// Constant tables in the program.
+  /// The table of C functions, in constant memory.
   private let table: UnsafePointer<ck_activations>
 
-  /// The functions at a level that this processor has.
+  /// Creates the functions for a processor level, which this processor must have.
   package init(_ level: ProcessorLevel = .current) { table = ck_activations_at(level)! }
 
   package func exponential(

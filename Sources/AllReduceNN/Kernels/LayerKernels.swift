@@ -1,28 +1,29 @@
 package import CKernels
 
-/// The loops of layers for one type of number: see `layers.h`.
+/// The C loops of layers, for one scalar type: see `layers.h`.
 package struct LayerKernels: @unchecked Sendable {
-  /// The functions; constant memory.
+  /// The table of C functions, in constant memory.
   let table: UnsafePointer<ck_layers>
-  /// The level that they were compiled for.
+  /// The processor level that the loops were compiled for.
   package let level: ProcessorLevel
 
-  /// The loops at a level that this processor has.
+  /// Creates the loops for `Double` or `Float` at a processor level, which this processor must have.
   package init(ofDouble: Bool, _ level: ProcessorLevel = .current) {
     table = ck_layers_at(level, Int32(ofDouble ? CK_DOUBLE : CK_FLOAT))!
     self.level = level
   }
 
-  /// Whether a product and its addition are rounded once; those that do so give equal bits.
+  /// Whether the loops use fused multiply-add, which rounds once. All levels that use it give equal bits.
   package var isFused: Bool { table.pointee.fused != 0 }
 
-  /// The batches for which products are faster than the library's.
+  /// The batch sizes for which the products of these loops are faster than those of BLAS.
   static let batches = 8...256
 
-  /// The elements that a product needs.
+  /// The number of elements of scratch memory that a product needs.
   static var scratch: Int { Int(CK_SCRATCH) }
 
-  /// The length of a row of this many columns in panels and start values.
+  /// Returns the row length of panels and start values for this number of columns: rounded up to a multiple of
+  /// `CK_COLUMNS`.
   static func rounded(_ columns: Int) -> Int {
     let step = Int(CK_COLUMNS)
     return (columns + step - 1) / step * step

@@ -1,23 +1,23 @@
-/// A number that networks compute with: `Float`, and `Double` for checks and small problems.
+/// A number type that networks compute with: `Float`, and `Double` for checks and small problems.
 public protocol NetworkScalar: BinaryFloatingPoint, Sendable {
-  /// The loops that the library's layers, losses and rules run over memory.
+  /// The loops over memory that the library's layers, losses and rules run.
   static var kernels: NetworkKernels<Self> { get }
 }
 
 extension Float: NetworkScalar {
-  /// C loops in 32 bits, the fastest that this processor has.
+  /// C loops on 32-bit numbers, the fastest that this processor has.
   public static let kernels = NetworkKernels<Float>(
     FloatVectorFunctions(), FloatNormalization(), LayerKernels(ofDouble: false))
 }
 
 extension Double: NetworkScalar {
-  /// Loops in 64 bits.
+  /// Loops on 64-bit numbers.
   public static let kernels = NetworkKernels<Double>(
     DoubleVectorFunctions(), DoubleNormalization(), LayerKernels(ofDouble: true))
 }
 
-/// Loops over memory for one type of number and this processor. The library's own: they check nothing, and
-/// each is called once for many elements. Layers check shapes and call them.
+/// Loops over memory for one scalar type on this processor. They are internal to the library and check nothing; layers
+/// check shapes and then call a loop once for many elements.
 public final class NetworkKernels<Scalar>: Sendable {
   typealias MatrixProduct =
     @Sendable (
@@ -46,14 +46,14 @@ public final class NetworkKernels<Scalar>: Sendable {
 }
 
 extension NetworkScalar {
-  /// Activations, losses and masks.
+  /// The loops of activations, losses and dropout masks.
   package static var vectorFunctions: any VectorFunctions<Self> { kernels.vectorFunctions }
-  /// Normalization.
+  /// The loops of normalization.
   package static var normalization: any NormalizationFunctions<Self> { kernels.normalization }
-  /// Convolution, pooling and small products.
+  /// The loops of convolution, pooling and small products.
   package static var layerLoops: LayerKernels { kernels.layerLoops }
 
-  /// C = A B + keep C, where A is `[rows, inner]` and B is `[inner, columns]` after the transposes asked for.
+  /// Computes C = A * B + keep * C, where, after any transposition, A is `[rows, inner]` and B is `[inner, columns]`.
   static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
     _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, keep: Self,

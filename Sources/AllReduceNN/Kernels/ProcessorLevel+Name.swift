@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// The vector instructions that kernels take on this processor, as output calls them.
+/// The name, as printed by the programs, of the vector instructions that the kernels use on this processor.
 package var processorLevelName: String {
   switch ProcessorLevel.current {
   case .scalar: "scalar"

@@ -1,7 +1,7 @@
 import CKernels
 
 extension NetworkScalar {
-  /// Makes every row of a matrix a copy of one.
+  /// Copies a row to every row of a matrix.
   static func fill(_ matrix: Tensor<Self>, withRow row: Tensor<Self>) {
     for start in stride(from: 0, to: matrix.count, by: row.count) {
       (matrix.base + start).update(from: row.base, count: row.count)
@@ -16,7 +16,8 @@ extension NetworkScalar {
     }
   }
 
-  /// sums = keep sums + the sum of a matrix's rows.
+  /// Computes, for each column, the sum of a matrix's rows, and adds it to `sums`; sets `sums` to zero first unless
+  /// `keep` is true.
   static func addRows(of matrix: Tensor<Self>, keep: Bool, to sums: Tensor<Self>) {
     if !keep { sums.values.setToZero() }
     guard matrix.rows > 0 else { return }

@@ -1,39 +1,39 @@
 /// A layer that can write its output over its input.
 ///
-/// ``Sequential`` sets it for a layer that follows one whose output may be overwritten
-/// (``LayerHints/outputMayBeOverwritten``): that saves memory and its traffic. Elsewhere it is safe only if
-/// nothing else reads the input.
+/// ``Sequential`` sets ``worksInPlace`` for a layer that follows one whose output may be overwritten
+/// (``LayerHints/outputMayBeOverwritten``), which saves memory and memory traffic. Elsewhere, working in place is safe
+/// only if nothing else reads the input.
 package protocol InPlaceLayer<Scalar>: Layer {
-  /// Whether the output takes the input's place; false at first.
+  /// Whether the layer writes its output over its input; false at first.
   var worksInPlace: Bool { get set }
 }
 
-/// What ``ReLU``, ``LeakyReLU``, ``Tanh`` and ``Sigmoid`` share: a function of single elements whose
-/// gradient follows from its result. Any shape; the gradient is computed in place.
+/// The base class of ``ReLU``, ``LeakyReLU``, ``Tanh`` and ``Sigmoid``: applies to each element a function whose
+/// derivative follows from its result. Takes any shape; computes the gradient in place.
 public class ActivationLayer<Scalar: NetworkScalar>: Layer, InPlaceLayer {
-  /// Whether the output takes the input's place.
+  /// Whether the layer writes its output over its input.
   package final var worksInPlace = false
 
   private var scratch = Scratch<Scalar>()
   private var output: Tensor<Scalar>?
 
-  /// Only the layers named above are made.
+  /// Creates the layer; internal, so that no other module can subclass it.
   init() {}
 
-  /// The function's name.
+  /// The name of the class.
   public var summary: String { "\(Self.self)" }
 
-  /// y = f(x).
+  /// Computes y = f(x) for each element.
   func apply(_ x: UnsafePointer<Scalar>, _ y: UnsafeMutablePointer<Scalar>, count: Int) {
     preconditionFailure("\(summary) has no function")
   }
 
-  /// g = g f'(x), from y = f(x).
+  /// Multiplies the gradient in place by the derivative: g = g * f'(x), computed from y = f(x).
   func multiply(_ g: UnsafeMutablePointer<Scalar>, _ y: UnsafePointer<Scalar>, count: Int) {
     preconditionFailure("\(summary) has no gradient")
   }
 
-  /// The input's shape.
+  /// Returns the input's shape.
   public final func outputShape(for input: Shape) -> Shape { input }
 
   /// Applies the function to every element.
@@ -44,7 +44,7 @@ public class ActivationLayer<Scalar: NetworkScalar>: Layer, InPlaceLayer {
     return output
   }
 
-  /// Multiplies the gradient by the function's slope, in place.
+  /// Multiplies the gradient by the function's derivative, in place.
   public final func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) -> Tensor<Scalar>? {

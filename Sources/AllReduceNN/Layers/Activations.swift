@@ -1,9 +1,9 @@
-/// max(x, 0), element by element; the slope at 0 is 0.
+/// Rectified linear unit: max(x, 0), element by element; the derivative at 0 is 0.
 public final class ReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   /// Creates the layer.
   public override init() {}
 
-  /// "ReLU".
+  /// The name of the layer, "ReLU".
   public override var summary: String { "ReLU" }
 
   override func apply(_ x: UnsafePointer<Scalar>, _ y: UnsafeMutablePointer<Scalar>, count: Int) {
@@ -16,20 +16,20 @@ public final class ReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   }
 }
 
-/// x, or a small slope times x where x is negative. Maas, Hannun and Ng, 2013.
+/// Leaky rectified linear unit: x, or slope * x where x is negative, element by element. Maas, Hannun and Ng, 2013.
 public final class LeakyReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   /// The slope below 0.
   package let slope: Scalar
 
   /// Creates the layer.
   ///
-  /// - Precondition: The slope is not negative: the sign of the output gives that of the input.
+  /// - Precondition: The slope is not negative, since `backward` takes the sign of the input from that of the output.
   public init(slope: Scalar = 0.01) {
-    precondition(slope >= 0, "the slope of LeakyReLU is 0 or more, not \(slope)")
+    precondition(slope >= 0, "the slope of LeakyReLU must be 0 or more, not \(slope)")
     self.slope = slope
   }
 
-  /// "LeakyReLU 0.01".
+  /// The name and slope of the layer, such as "LeakyReLU 0.01".
   public override var summary: String { "LeakyReLU \(slope)" }
 
   override func apply(_ x: UnsafePointer<Scalar>, _ y: UnsafeMutablePointer<Scalar>, count: Int) {
@@ -42,12 +42,12 @@ public final class LeakyReLU<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   }
 }
 
-/// tanh(x), element by element.
+/// Hyperbolic tangent: tanh(x), element by element.
 public final class Tanh<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   /// Creates the layer.
   public override init() {}
 
-  /// "Tanh".
+  /// The name of the layer, "Tanh".
   public override var summary: String { "Tanh" }
 
   override func apply(_ x: UnsafePointer<Scalar>, _ y: UnsafeMutablePointer<Scalar>, count: Int) {
@@ -60,12 +60,12 @@ public final class Tanh<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   }
 }
 
-/// 1 / (1 + exp(-x)), element by element.
+/// Logistic sigmoid: 1 / (1 + exp(-x)), element by element.
 public final class Sigmoid<Scalar: NetworkScalar>: ActivationLayer<Scalar> {
   /// Creates the layer.
   public override init() {}
 
-  /// "Sigmoid".
+  /// The name of the layer, "Sigmoid".
   public override var summary: String { "Sigmoid" }
 
   override func apply(_ x: UnsafePointer<Scalar>, _ y: UnsafeMutablePointer<Scalar>, count: Int) {

@@ -1,26 +1,27 @@
-/// Normalizes each channel, the last dimension, to mean 0 and variance 1 over the global batch, then
-/// scales and shifts it: y = (x - mean) / √(variance + epsilon) · weight + bias.
+/// Normalizes each channel (an index of the last dimension) to mean 0 and variance 1 over the global batch, then scales
+/// and shifts it: y = (x - mean) / √(variance + epsilon) * weight + bias.
 ///
-/// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width,
-/// channels]` are normalized alike. Where ranks share the batch (`GradientSink.combine(_:for:)`), all must call both
-/// passes, even a rank without rows. `forward` all-reduces 2 · channels + 1 numbers, `backward` 2 · channels; the
-/// results equal those of one rank with the whole batch, up to rounding.
+/// Ioffe and Szegedy, "Batch normalization", 2015. `[batch, features]` and `[batch, height, width, channels]` are
+/// normalized alike. If the batch is distributed over ranks (`GradientSink.combine(_:for:)`), all of them must call
+/// both passes, even a rank without rows. `forward` all-reduces 2 * channels + 1 numbers, `backward` 2 * channels. Up
+/// to rounding, the results equal those of one rank with the whole batch.
 ///
-/// Sums are taken of differences from the running mean. If that is too far from the batch's mean for an accurate
-/// variance, mostly in the first steps, `forward` sums again around the batch's mean; all ranks decide alike.
+/// `forward` sums differences from the running mean. If the running mean is too far from the batch's mean for an
+/// accurate variance, mostly in the first steps, `forward` sums and all-reduces again, with differences from the
+/// batch's mean. All ranks make the same decision.
 ///
-/// Evaluation uses the running averages. They are buffers, equal on all ranks: in each training step they
-/// move by the momentum towards the batch's mean and unbiased variance.
+/// Evaluation uses the running averages. They are buffers, equal on all ranks. Each training step moves them towards
+/// the batch's mean and unbiased variance by the fraction `momentum`.
 public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// The scale of each channel; 1 at first.
+  /// The scale of each channel; initially 1.
   package let weight: Parameter<Scalar>
-  /// The bias of each channel; 0 at first.
+  /// The bias of each channel; initially 0.
   package let bias: Parameter<Scalar>
-  /// The mean of each channel for evaluation; 0 at first.
+  /// The running mean of each channel, used in evaluation; initially 0.
   package let runningMean: Tensor<Scalar>
-  /// The variance of each channel for evaluation; 1 at first.
+  /// The running variance of each channel, used in evaluation; initially 1.
   package let runningVariance: Tensor<Scalar>
-  /// The weight of a batch in the running averages, from 0 to 1.
+  /// The weight of the newest batch in the running averages, from 0 to 1.
   package let momentum: Double
   /// A number added to variances.
   package let epsilon: Double
@@ -29,17 +30,17 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   private var scratch = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
   private var statistics: ChannelStatistics<Scalar>
-  /// The rows of the global batch in the latest forward pass; 0 if the running averages were used.
+  /// The number of rows of the global batch in the latest forward pass; 0 if that pass used the running averages.
   private var total = 0.0
 
-  /// Creates the layer for this many channels.
+  /// Creates the layer for a number of channels.
   ///
   /// - Parameters:
   ///   - channels: The size of the last dimension.
-  ///   - momentum: The weight of a batch in the running averages, from 0 to 1.
+  ///   - momentum: The weight of the newest batch in the running averages, from 0 to 1.
   ///   - epsilon: A number added to variances.
   public convenience init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) {
-    precondition(channels > 0, "BatchNorm takes 1 or more channels, not \(channels)")
+    precondition(channels > 0, "BatchNorm must have 1 or more channels, not \(channels)")
     self.init(
       weight: Parameter("weight", shape: [channels], initialization: .constant(1), decays: false),
       bias: Parameter("bias", shape: [channels], initialization: .constant(0), decays: false),
@@ -47,13 +48,13 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
       momentum: momentum, epsilon: epsilon)
   }
 
-  /// Creates the layer of its parameters and running averages, which may be those of some channels of a larger one.
+  /// Creates the layer from its parameters and running averages, which may be those of some channels of a larger layer.
   package init(
     weight: Parameter<Scalar>, bias: Parameter<Scalar>, mean: Tensor<Scalar>,
     variance: Tensor<Scalar>, momentum: Double, epsilon: Double
   ) {
     precondition(
-      momentum >= 0 && momentum <= 1, "the momentum of BatchNorm is from 0 to 1, not \(momentum)")
+      momentum >= 0 && momentum <= 1, "the momentum of BatchNorm must be 0 to 1, not \(momentum)")
     (self.weight, self.bias) = (weight, bias)
     (runningMean, runningVariance) = (mean, variance)
     (self.momentum, self.epsilon) = (momentum, epsilon)
@@ -61,30 +62,30 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
     statistics = ChannelStatistics(channels)
   }
 
-  /// "BatchNorm 64".
+  /// The name and size of the layer, such as "BatchNorm 64".
   public var summary: String { "BatchNorm \(channels)" }
 
-  /// Weight and bias.
+  /// The weight and the bias.
   public var parameters: [Parameter<Scalar>] { [weight, bias] }
 
-  /// The running averages, "runningMean" and "runningVariance".
+  /// The running averages, named "runningMean" and "runningVariance".
   public var buffers: [(name: String, tensor: Tensor<Scalar>)] {
     [("runningMean", runningMean), ("runningVariance", runningVariance)]
   }
 
-  /// True: the gradient is computed from the input.
+  /// True: the gradient is computed from the input, not the output.
   package var outputMayBeOverwritten: Bool { true }
 
-  /// The input's shape.
+  /// Returns the input's shape.
   ///
   /// - Throws: ``ShapeError`` if the last dimension has a different size.
   public func outputShape(for input: Shape) throws -> Shape {
     try Normalization.check(input, channels, summary)
   }
 
-  /// Normalizes channels; in training all ranks that share the batch must call it.
+  /// Normalizes the channels. In training, all ranks that have a part of the batch must call it.
   ///
-  /// - Throws: The errors of the exchange.
+  /// - Throws: The errors of the exchange between ranks.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     if pass.isTraining {
@@ -103,11 +104,12 @@ public final class BatchNorm<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Computes the gradients of bias and weight, of this rank's rows, and in place that of the input.
+  /// Computes the gradients of the bias and the weight from this rank's rows, then the gradient of the input, in place.
   ///
-  /// After a forward pass in training all ranks that share the batch must call it alike.
+  /// After a forward pass in training, all ranks that have a part of the batch must call it with the same
+  /// `needsInputGradient`.
   ///
-  /// - Throws: The errors of the exchange.
+  /// - Throws: The errors of the exchange between ranks.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

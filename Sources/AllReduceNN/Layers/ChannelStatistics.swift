@@ -1,21 +1,22 @@
-/// The figures of batch norm's channels in one pass, and their exchange between ranks.
+/// The statistics of each channel in one pass of batch norm, and their exchange between ranks.
 struct ChannelStatistics<Scalar: NetworkScalar> {
   /// The mean of each channel over the global batch.
   let mean: Tensor<Scalar>
-  /// The variance of each, with the number of rows as the divisor.
+  /// The variance of each channel over the global batch, with the number of rows as the divisor.
   private(set) var variance: [Double]
-  /// weight / √(variance + epsilon).
+  /// The factor of each channel: weight / √(variance + epsilon).
   let scale: Tensor<Scalar>
-  /// The number subtracted from the input's gradient everywhere, and the factor of the distance from the mean.
+  /// The constant in the correction of each channel's input gradient, which subtracts offset + slope * (x - mean).
   let offset: Tensor<Scalar>
+  /// The factor of x - mean in the correction of each channel's input gradient.
   let slope: Tensor<Scalar>
 
   private let channels: Int
-  /// 1 / √(variance + epsilon).
+  /// 1 / √(variance + epsilon) for each channel.
   private var inverse: [Double]
   private var sums: [Double]
   private var products: [Double]
-  /// The numbers that ranks exchange.
+  /// The buffer of the numbers that the ranks exchange.
   private let exchanged: Tensor<Scalar>
 
   init(_ channels: Int) {
@@ -31,15 +32,15 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     products = variance
   }
 
-  /// Finds mean and variance over the ranks that share the batch of a parameter; returns the number of rows,
-  /// 0 if there are none.
+  /// Computes the mean and variance of each channel over the ranks that have a part of the parameter's batch. Returns
+  /// their number of rows, which may be 0.
   mutating func measure(
     _ input: Tensor<Scalar>, around center: Tensor<Scalar>,
     _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws -> Double {
     var total = try add(input, around: center, pass, parameter)
     if total > 0, isFar(total) {
-      // The sums are relative to the center, which they now move to the mean.
+      // The sums are of differences from the center; the next sums are of differences from the mean.
       for channel in 0..<channels {
         mean[channel] = Scalar(Double(center[channel]) + sums[channel] / total)
       }
@@ -51,7 +52,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     return total
   }
 
-  /// Stores given figures.
+  /// Stores a given mean and variance of each channel.
   mutating func adopt(mean: Tensor<Scalar>, variance: Tensor<Scalar>) {
     _ = self.mean.values.update(fromContentsOf: mean.values)
     for channel in 0..<channels { self.variance[channel] = Double(variance[channel]) }
@@ -64,7 +65,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     }
   }
 
-  /// Sums of this rank's gradient, and of its products with the distances from the mean.
+  /// Computes, for each channel, the sums over this rank's rows of the gradient and of gradient * (x - mean).
   mutating func addProducts(of gradient: Tensor<Scalar>, _ input: Tensor<Scalar>) {
     clear()
     guard input.count > 0 else { return }
@@ -77,7 +78,8 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     (products[channel] * inverse[channel], sums[channel])
   }
 
-  /// The correction of the input's gradient, as mean and variance depend on all rows.
+  /// Sums the products of ``addProducts(of:_:)`` over the ranks, and computes from them the correction of the input's
+  /// gradient that is due because mean and variance depend on all rows.
   mutating func combineProducts(
     over total: Double, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {
@@ -89,7 +91,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     }
   }
 
-  /// The figures do not depend on the rows: nothing is corrected.
+  /// Sets the correction to zero, for a mean and variance that do not depend on the rows.
   func clearProducts() {
     offset.values.setToZero()
     slope.values.setToZero()
@@ -99,7 +101,8 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     for channel in 0..<channels { (sums[channel], products[channel]) = (0, 0) }
   }
 
-  /// Sums over all ranks of the distances from a center and of their squares; returns the rows.
+  /// Computes, for each channel, the sums over all ranks of the differences from a center and of their squares. Returns
+  /// the number of rows on all ranks.
   private mutating func add(
     _ input: Tensor<Scalar>, around center: Tensor<Scalar>,
     _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
@@ -115,7 +118,7 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     return Double(exchanged[2 * channels])
   }
 
-  /// Adds the sums and products of all ranks, and the other exchanged numbers.
+  /// Sums over the ranks the first `count` of the exchanged numbers, which include `sums` and `products`.
   private mutating func exchange(
     _ count: Int, _ pass: Pass<Scalar>, _ parameter: Parameter<Scalar>
   ) throws {
@@ -132,8 +135,8 @@ struct ChannelStatistics<Scalar: NetworkScalar> {
     }
   }
 
-  /// Whether some mean is so far from the center that the difference which gives the variance loses more
-  /// than 6 bits. A variance that is small beside any useful epsilon need not be exact.
+  /// Whether the mean of some channel is so far from the center that the subtraction which gives the variance loses
+  /// more than 6 bits. A variance that is small compared with any useful epsilon need not be exact.
   private func isFar(_ total: Double) -> Bool {
     (0..<channels).contains { channel in
       let distance = sums[channel] / total

@@ -1,22 +1,21 @@
-/// A fully connected layer: every output is a weighted sum of all inputs, and a bias.
+/// A fully connected layer: every output is a weighted sum of all inputs, plus a bias.
 ///
-/// Batches of `[inputs]` give batches of `[outputs]`. A forward pass costs 2 · inputs · outputs
-/// operations per example, a backward pass twice that. Parameters: "weight", `[outputs, inputs]`, and
-/// "bias", `[outputs]`.
+/// Batches of `[inputs]` give batches of `[outputs]`. A forward pass costs 2 * inputs * outputs operations per example,
+/// a backward pass twice that number. The parameters are "weight", `[outputs, inputs]`, and "bias", `[outputs]`.
 ///
-/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and
-/// all batches on processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`.
+/// Batches of 8 to 256 examples are multiplied by the library's own loops, which read large weights once. Other
+/// batches, and all batches on processors without wide vectors, are multiplied by `cblas_sgemm` and `cblas_dgemm`.
 public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// The numbers of an example's input.
+  /// The number of elements in an example's input.
   package let inputs: Int
-  /// The numbers of an example's output.
+  /// The number of elements in an example's output.
   package let outputs: Int
-  /// A row an output.
+  /// The weights, `[outputs, inputs]`: one row per output.
   public let weight: Parameter<Scalar>
-  /// The bias added to the outputs; nil for none.
+  /// The bias of each output; nil for a layer without bias.
   public let bias: Parameter<Scalar>?
 
-  /// The loops, for tests to replace.
+  /// The C loops that the layer runs; tests replace them.
   package var loops: LayerKernels {
     get { products.loops }
     set { products.loops = newValue }
@@ -29,9 +28,9 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
   /// Creates a layer.
   ///
   /// - Parameters:
-  ///   - inputs: The numbers of an example's input.
-  ///   - outputs: The numbers of an example's output.
-  ///   - bias: Whether a learned number is added to each output; it is zero at first.
+  ///   - inputs: The number of elements in an example's input.
+  ///   - outputs: The number of elements in an example's output.
+  ///   - bias: Whether a learned bias, initially zero, is added to each output.
   ///   - initialization: The initialization of the weights; nil means He's.
   public init(
     inputs: Int, outputs: Int, bias: Bool = true, initialization: Initialization? = nil
@@ -53,18 +52,18 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
     self.init(inputs: inputs, outputs: outputs)
   }
 
-  /// "Dense 784 -> 512".
+  /// The name and sizes of the layer, such as "Dense 784 -> 512".
   public var summary: String { "Dense \(inputs) -> \(outputs)" }
 
-  /// "weight" and "bias", if there is one.
+  /// The weight, and the bias if the layer has one.
   public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
 
-  /// True: a large weight is used in pieces, each as soon as it is there.
+  /// True: the layer uses a large weight in pieces, each as soon as it has arrived.
   package var announcesUse: Bool { true }
 
-  /// The shape of an example's output, `[outputs]`.
+  /// Returns the shape of an example's output, `[outputs]`.
   ///
-  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  /// - Throws: ``ShapeError`` if the layer does not accept this input.
   public func outputShape(for input: Shape) throws -> Shape {
     guard input == [inputs] else {
       throw ShapeError("\(summary) takes examples of \(Shape([inputs])), not of \(input)")
@@ -72,7 +71,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
     return [outputs]
   }
 
-  /// Computes the weighted sums, `[batch, outputs]`, of `[batch, inputs]`.
+  /// Computes the outputs, `[batch, outputs]`, of inputs `[batch, inputs]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     self.input = input
     let output = output.tensor([input.rows, outputs])
@@ -80,7 +79,7 @@ public final class Dense<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// The gradients of the parameters, then of the input, `[batch, inputs]`.
+  /// Computes the gradients of the parameters, then that of the input, `[batch, inputs]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

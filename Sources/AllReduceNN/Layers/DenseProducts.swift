@@ -1,21 +1,24 @@
 import CKernels
 
-/// The three products of a dense layer, whole or a shard of one, with the memory they need.
+/// The three matrix products of a dense layer, or of a shard of one, with the memory that they need.
 ///
-/// Batches of 8 to 256 examples are multiplied by loops that read large weights once; others, and
-/// all batches on processors without wide vectors, by `cblas_sgemm` and `cblas_dgemm`. A weight is `[outputs, inputs]`.
+/// Batches of 8 to 256 examples are multiplied by the library's own loops, which read large weights once. Other
+/// batches, and all batches on processors without wide vectors, are multiplied by `cblas_sgemm` and `cblas_dgemm`. A
+/// weight is `[outputs, inputs]`.
 package struct DenseProducts<Scalar: NetworkScalar> {
-  /// The loops, for tests to replace.
+  /// The C loops that the products run; tests replace them.
   package var loops = Scalar.layerLoops
-  /// Rows of a weight that the loops take together; pieces of a multiple of it lose no speed.
+  /// The number of weight rows that the loops process together. A piece whose number of rows is a multiple of this
+  /// loses no speed.
   private let panelRows = 64
   private var scratch = Scratch<Scalar>()
   private var columns = Scratch<Scalar>()
 
-  /// Prepares nothing yet.
+  /// Creates the products; memory is allocated at first use.
   package init() {}
 
-  /// output = start + input x weight transposed: `[batch, outputs]`, from `[batch, inputs]`.
+  /// Computes output = start + input * weightᵀ: `[batch, outputs]`, from `[batch, inputs]`. Without `start`, output =
+  /// input * weightᵀ.
   package mutating func multiply(
     _ input: Tensor<Scalar>, _ weight: Tensor<Scalar>, from start: Tensor<Scalar>?,
     to output: Tensor<Scalar>
@@ -34,8 +37,8 @@ package struct DenseProducts<Scalar: NetworkScalar> {
       inner: Int32(inputs), input.base, weight.base, keep: start == nil ? 0 : 1, output.base)
   }
 
-  /// Same as ``multiply(_:_:from:to:)``, of a weight and a bias that may still be on their way from other ranks: of
-  /// a large one in pieces, each as soon as it is there.
+  /// Computes the same as ``multiply(_:_:from:to:)``, with a weight and a bias that may still be arriving from other
+  /// ranks. A large weight is used in pieces, each as soon as it has arrived.
   ///
   /// - Throws: The errors of ``GradientSink/willUse(_:_:)``.
   package mutating func multiply(
@@ -61,13 +64,13 @@ package struct DenseProducts<Scalar: NetworkScalar> {
           from: part.base + row * rows.count, count: rows.count)
       }
     }
-    // The bias comes last: it lies in front of the weight.
+    // The bias comes last: it lies in front of the weight in memory, so it arrives last.
     guard let start else { return }
     try sink.willUse(start, 0..<start.shape.count)
     Scalar.add(start.values, toRowsOf: output)
   }
 
-  /// result = gradient transposed x input, plus what is there if `keep`: the gradient of the weight.
+  /// Computes the gradient of the weight: result = gradientᵀ * input, plus the old result if `keep` is true.
   package mutating func setWeightGradient(
     of input: Tensor<Scalar>, _ gradient: Tensor<Scalar>, keep: Bool, to result: Tensor<Scalar>
   ) {
@@ -85,7 +88,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     }
   }
 
-  /// result = gradient x weight: the gradient of the input, `[batch, inputs]`.
+  /// Computes the gradient of the input, `[batch, inputs]`: result = gradient * weight.
   package mutating func multiplyBack(
     _ gradient: Tensor<Scalar>, _ weight: Tensor<Scalar>, to result: Tensor<Scalar>
   ) {
@@ -102,15 +105,17 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     }
   }
 
-  /// The gradients of a layer's parameters, each reported when it is complete, of a large weight in parts.
+  /// Computes the gradients of a layer's parameters and reports each when it is complete; that of a large weight in
+  /// pieces.
   ///
   /// - Parameters:
-  ///   - weight: `[outputs, inputs]`.
-  ///   - bias: `[outputs]`; nil for none.
-  ///   - input: The batch's.
+  ///   - weight: The weight, `[outputs, inputs]`.
+  ///   - bias: The bias, `[outputs]`; nil for none.
+  ///   - input: The input of the batch.
   ///   - gradient: The gradient of the outputs.
-  ///   - pass: Its sink may give the optimizer's step for the weight instead (``GradientSink/weightStep(for:)``).
-  ///   - isLast: Whether the weight is no longer read in this pass, so that it may change.
+  ///   - pass: The pass, whose sink may provide the optimizer's step for the weight
+  ///     (``GradientSink/weightStep(for:)``); then the weight is updated, and its gradient is not stored.
+  ///   - isLast: Whether the weight is not read again in this pass, so that it may be updated.
   /// - Throws: The errors of ``GradientSink/isReady(_:_:)``.
   package mutating func learn(
     _ weight: Parameter<Scalar>, _ bias: Parameter<Scalar>?, from input: Tensor<Scalar>,
@@ -133,7 +138,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
       sink.didUpdate(weight)
       return
     }
-    // Rows whose exchange can start while the next are computed.
+    // Compute some rows at a time, so that their exchange can start while the next rows are computed.
     let most = sink?.pieceElements.map { max($0 / inputs, 1) } ?? outputs
     for start in stride(from: 0, to: outputs, by: most) {
       let rows = start..<min(start + most, outputs)
@@ -145,7 +150,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     }
   }
 
-  /// Some columns of a gradient of outputs, as a matrix of their own, which is what the products take.
+  /// Copies some columns of the outputs' gradient to a contiguous matrix, as the products require.
   private mutating func columns(
     _ columns: Range<Int>, of gradient: Tensor<Scalar>
   ) -> Tensor<Scalar> {
@@ -164,8 +169,8 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     scratch.tensor([batch * (outputs + LayerKernels.rounded(inputs))]).base
   }
 
-  /// Whether our loops are faster than the library's, which rearranges the weights for more rows than
-  /// such batches have.
+  /// Whether the library's own loops are faster than BLAS. For small batches they are, since BLAS rearranges the
+  /// weights, which pays only for more rows.
   private func usesLoops(_ batch: Int) -> Bool {
     loops.level != .scalar && LayerKernels.batches.contains(batch)
   }

@@ -1,34 +1,35 @@
-/// A layer that draws random numbers in its passes. The network numbers such layers in the order of the
-/// forward pass, so that each has numbers of its own.
+/// A layer that draws random numbers in its passes.
+///
+/// The network numbers its random layers in the order of the forward pass, so that each has its own random numbers.
 package protocol RandomLayer<Scalar>: Layer {
-  /// The place among the network's random layers, from 0.
+  /// The layer's index among the network's random layers, from 0.
   var number: Int { get set }
 }
 
-/// Sets each element to 0 with a probability, and scales the others so that the mean stays.
+/// Sets each element to 0 with a given probability, and scales the other elements so that the mean stays the same.
 ///
-/// Srivastava et al., 2014, in the inverted form: in evaluation the input passes unchanged. The mask of an
-/// example depends on the pass's seed and step, the layer's `number` and the example's number in
-/// ``Pass/examples`` only, so it is the same on any number of ranks (`DropoutMask`). It is computed again
-/// in the backward pass rather than kept. Any shape, up to 2³¹ elements an example.
+/// Srivastava et al., 2014, in the inverted form: in evaluation the input is returned unchanged. An example's mask
+/// depends only on the pass's seed and step, the layer's `number` and the example's number in ``Pass/examples``, so it
+/// is the same for any number of ranks (`DropoutMask`). The backward pass computes the mask again instead of storing
+/// it. Takes any shape of up to 2³¹ elements per example.
 public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLayer, LayerHints {
   /// The probability that an element is dropped, to the nearest 1/65536.
   package let rate: Double
-  /// Whether the output takes the input's place.
+  /// Whether the layer writes its output over its input.
   package var worksInPlace = false
-  /// The place among the network's random layers.
+  /// The layer's index among the network's random layers.
   package var number = 0
 
-  /// Where in an example the input's first element stands: not 0 on a process that has only some elements
-  /// of each example, and drops those that the whole layer would.
+  /// The index in an example of the input's first element. Not 0 on a process that has only some elements of each
+  /// example, so that it drops the same ones as the whole layer would.
   package let firstElement: Int
 
-  /// How many of 65,536 elements are kept.
+  /// The number of elements, out of every 65,536, that are kept on average.
   private let kept: Int
   private var scratch = Scratch<Scalar>()
-  /// A row from the last place before ``firstElement`` where a mask may start.
+  /// One row, starting at the last element before ``firstElement`` where a mask may start.
   private var row = Scratch<Scalar>()
-  /// The mask and the examples of the latest forward pass; nil if nothing was dropped.
+  /// The mask and the example numbers of the latest forward pass; nil if it dropped nothing.
   private var latest: (mask: DropoutMask, examples: [Int])?
 
   /// Creates the layer.
@@ -45,18 +46,18 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
     self.rate = rate
   }
 
-  /// "Dropout 0.5".
+  /// The name and rate of the layer, such as "Dropout 0.5".
   public var summary: String { "Dropout \(rate)" }
 
-  /// If the input may be: in evaluation that is the output.
+  /// Whether the output may be overwritten: only if the input may, since in evaluation the output is the input.
   package var outputMayBeOverwritten: Bool { worksInPlace }
 
-  /// The input's shape.
+  /// Returns the input's shape.
   public func outputShape(for input: Shape) -> Shape { input }
 
-  /// Drops elements in training; gives the input back in evaluation.
+  /// Drops elements in training; returns the input itself in evaluation.
   ///
-  /// - Precondition: The pass has a number for each example, or none.
+  /// - Precondition: ``Pass/examples`` has one number per example, or is empty.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) -> Tensor<Scalar> {
     latest = nil
     guard pass.isTraining, kept < 65536 else { return input }
@@ -72,7 +73,7 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
     return output
   }
 
-  /// Drops the same elements of the gradient, in place.
+  /// Drops and scales the same elements of the gradient, in place.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) -> Tensor<Scalar>? {
@@ -86,7 +87,8 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
   ) {
     guard input.count > 0 else { return }
     let (width, scale) = (input.count / input.rows, Scalar(65536 / Double(kept)))
-    precondition(width <= 1 << 31, "dropout masks have up to 2^31 elements, not \(width)")
+    precondition(
+      width <= 1 << 31, "a dropout mask can have at most 2^31 elements per example, not \(width)")
     let before = firstElement % DropoutMask.step
     for index in 0..<input.rows {
       let example = examples.isEmpty ? index : examples[index]

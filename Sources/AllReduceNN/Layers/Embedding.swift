@@ -1,10 +1,11 @@
 /// A learned vector for each of a number of classes, such as words.
 ///
-/// The input holds the numbers of classes, from 0, stored as `Scalar`s (exact up to 2²⁴ in `Float`), in any
-/// shape; the output has one more dimension, the vector. There is no input gradient: it is 0 where a layer
-/// before asks for one. The gradient of the whole table is exchanged, rows that no example used included.
+/// The input holds class numbers, from 0, stored as `Scalar`s (exact up to 2²⁴ in `Float`), in any shape. The output
+/// has one more dimension, that of the vector. A class number has no gradient: if a layer before this one needs an
+/// input gradient, it gets zeros. The gradient of the whole table is exchanged, including the rows that no example
+/// used.
 public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// The vectors, `[classes, width]`; normal with deviation 1 at first.
+  /// The vectors, `[classes, width]`; initially drawn from the normal distribution with standard deviation 1.
   package let weight: Parameter<Scalar>
 
   private let classes: Int
@@ -13,9 +14,9 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
   private var inputGradient = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Creates the layer, for a number of classes and vectors of `width` elements.
+  /// Creates the layer for a number of classes, with vectors of `width` elements.
   ///
-  /// - Precondition: `Scalar` can represent each class's number exactly.
+  /// - Precondition: `Scalar` represents each class number exactly.
   public init(_ classes: Int, _ width: Int) {
     precondition(
       classes > 0 && width > 0 && classes <= 1 << (Scalar.significandBitCount + 1),
@@ -26,21 +27,21 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
       "weight", shape: [classes, width], initialization: .normal(deviation: 1), decays: true)
   }
 
-  /// "Embedding 10000 -> 64".
+  /// The name and sizes of the layer, such as "Embedding 10000 -> 64".
   public var summary: String { "Embedding \(classes) -> \(width)" }
 
-  /// The vectors.
+  /// The table of vectors.
   public var parameters: [Parameter<Scalar>] { [weight] }
 
-  /// True: the gradient is computed from the numbers of classes.
+  /// True: the gradient is computed from the class numbers, not from the output.
   package var outputMayBeOverwritten: Bool { true }
 
-  /// The input's shape with one more dimension.
+  /// Returns the input's shape with one more dimension, of size `width`.
   public func outputShape(for input: Shape) -> Shape { Shape(input.sizes + [width]) }
 
-  /// Copies the vectors of the classes.
+  /// Copies the vector of each class in the input to the output.
   ///
-  /// - Throws: ``DataError`` if an element is not the number of a class.
+  /// - Throws: ``DataError`` if an element is not a class number.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     let output = scratch.tensor(outputShape(for: input.shape))
     for (place, number) in input.values.enumerated() {
@@ -57,8 +58,8 @@ public final class Embedding<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Adds the gradient of each output vector to that of the embedding vector that it is a copy of, in the order of
-  /// the batch.
+  /// Adds the gradient of each output vector to the gradient of the class's vector in the table, in the order of the
+  /// batch.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

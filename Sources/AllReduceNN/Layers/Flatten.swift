@@ -1,16 +1,16 @@
-/// Views each example as one row of numbers: `[height, width, channels]` as `[height width channels]`.
+/// Views each example as one row of numbers: `[height, width, channels]` as `[height * width * channels]`.
 ///
-/// It costs nothing.
+/// It copies nothing.
 public final class Flatten<Scalar: NetworkScalar>: Layer {
   private var shape: Shape?
 
   /// Creates a layer.
   public init() {}
 
-  /// "Flatten".
+  /// The name of the layer, "Flatten".
   public var summary: String { "Flatten" }
 
-  /// The shape of an example's output, `[count]`.
+  /// Returns the shape of an example's output, `[count]`.
   public func outputShape(for input: Shape) throws -> Shape { [input.count] }
 
   /// Views a batch as `[batch, count]`.
@@ -19,7 +19,7 @@ public final class Flatten<Scalar: NetworkScalar>: Layer {
     return input.reshaped([input.rows, input.shape.example.count])
   }
 
-  /// The same gradient in the shape of the input.
+  /// Returns the same gradient, viewed in the shape of the input.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

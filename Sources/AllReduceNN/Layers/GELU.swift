@@ -1,13 +1,14 @@
-/// x P(x), element by element, where P is the probability that a standard normal variable is below x.
+/// Gaussian error linear unit: x * P(x), element by element, where P(x) is the probability that a standard normal
+/// variable is below x.
 ///
-/// Hendrycks and Gimpel, "Gaussian error linear units", 2016. Any shape; the input is kept for the
-/// gradient, so the layer does not work in place, but its output may be overwritten.
+/// Hendrycks and Gimpel, "Gaussian error linear units", 2016. Takes any shape. The layer keeps its input for the
+/// gradient, so it does not work in place, but its output may be overwritten.
 public final class GELU<Scalar: NetworkScalar>: Layer, LayerHints {
   /// How P is computed.
   public enum Form: Hashable, Sendable {
-    /// By the error function, P = (1 + erf(x / √2)) / 2: what most libraries compute by default.
+    /// By the error function: P(x) = (1 + erf(x / √2)) / 2, the default of most libraries.
     case exact
-    /// By tanh: P = (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, for models that were trained so.
+    /// By tanh: P(x) = (1 + tanh(√(2/π) * (x + 0.044715 * x³))) / 2, for models that were trained with this form.
     case tanh
   }
 
@@ -19,13 +20,13 @@ public final class GELU<Scalar: NetworkScalar>: Layer, LayerHints {
   /// Creates the layer.
   public init(_ form: Form = .exact) { self.form = form }
 
-  /// "GELU", or "GELU by tanh".
+  /// The name and form of the layer: "GELU" or "GELU by tanh".
   public var summary: String { form == .exact ? "GELU" : "GELU by tanh" }
 
-  /// True: the gradient is computed from the input.
+  /// True: the gradient is computed from the input, not the output.
   package var outputMayBeOverwritten: Bool { true }
 
-  /// The input's shape.
+  /// Returns the input's shape.
   public func outputShape(for input: Shape) -> Shape { input }
 
   /// Applies the function to every element.
@@ -39,7 +40,7 @@ public final class GELU<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Multiplies the gradient by the function's slope, in place.
+  /// Multiplies the gradient by the function's derivative, in place.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) -> Tensor<Scalar>? {

@@ -1,12 +1,12 @@
-/// Normalizes each row of the last dimension to mean 0 and variance 1, then scales and shifts each
-/// column: y = (x - mean) / √(variance + epsilon) · weight + bias.
+/// Normalizes each row of the last dimension to mean 0 and variance 1, then scales and shifts each column: y = (x -
+/// mean) / √(variance + epsilon) * weight + bias.
 ///
-/// Ba, Kiros and Hinton, "Layer normalization", 2016. The input is kept until `backward`; the gradient is
-/// computed in place. The same in training and evaluation.
+/// Ba, Kiros and Hinton, "Layer normalization", 2016. The layer keeps its input until `backward`, and computes the
+/// gradient in place. It does the same in training and evaluation.
 public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// The scale of each column; 1 at first.
+  /// The scale of each column; initially 1.
   package let weight: Parameter<Scalar>
-  /// The bias of each column; 0 at first.
+  /// The bias of each column; initially 0.
   package let bias: Parameter<Scalar>
   /// A number added to variances.
   package let epsilon: Double
@@ -16,32 +16,32 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
   private var statistics = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Creates the layer for rows of this many elements.
+  /// Creates the layer for rows of `width` elements.
   public init(_ width: Int, epsilon: Double = 1e-5) {
-    precondition(width > 0, "LayerNorm takes rows of 1 or more elements, not \(width)")
+    precondition(width > 0, "LayerNorm must have rows of 1 or more elements, not \(width)")
     self.width = width
     self.epsilon = epsilon
     weight = Parameter("weight", shape: [width], initialization: .constant(1), decays: false)
     bias = Parameter("bias", shape: [width], initialization: .constant(0), decays: false)
   }
 
-  /// "LayerNorm 512".
+  /// The name and size of the layer, such as "LayerNorm 512".
   public var summary: String { "LayerNorm \(width)" }
 
-  /// Weight and bias.
+  /// The weight and the bias.
   public var parameters: [Parameter<Scalar>] { [weight, bias] }
 
-  /// True: the gradient is computed from the input.
+  /// True: the gradient is computed from the input, not the output.
   package var outputMayBeOverwritten: Bool { true }
 
-  /// The input's shape.
+  /// Returns the input's shape.
   ///
   /// - Throws: ``ShapeError`` if the last dimension has a different size.
   public func outputShape(for input: Shape) throws -> Shape {
     try Normalization.check(input, width, summary)
   }
 
-  /// Normalizes rows.
+  /// Normalizes, scales and shifts each row.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) -> Tensor<Scalar> {
     let output = scratch.tensor(input.shape)
     let rows = input.count / width
@@ -55,7 +55,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Computes the gradients of bias and weight, and in place that of the input.
+  /// Computes the gradients of the bias and the weight, then the gradient of the input, in place.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -87,7 +87,7 @@ public final class LayerNorm<Scalar: NetworkScalar>: Layer, LayerHints {
 }
 
 enum Normalization {
-  /// The input's shape, if its last dimension has the size that the layer was made for.
+  /// Returns the input's shape if its last dimension has size `width`; throws ``ShapeError`` otherwise.
   static func check(_ input: Shape, _ width: Int, _ summary: String) throws -> Shape {
     guard input.rank > 0, input[-1] == width else {
       throw ShapeError(

@@ -1,40 +1,39 @@
 /// The sum of a body's output and its input: y = body(x) + x, or body(x) + shortcut(x).
 ///
-/// He, Zhang, Ren and Sun, "Deep residual learning", 2015. Where the body changes the shape, the shortcut
-/// is a layer too, such as a 1 x 1 convolution with the body's stride. The backward pass computes the gradients of the
-/// shortcut first, then those of the body: this is their parameters' order in memory. It copies the output gradient
-/// once.
+/// He, Zhang, Ren and Sun, "Deep residual learning", 2015. Where the body changes the shape, the shortcut is a layer
+/// too, such as a 1 x 1 convolution with the body's stride. The backward pass computes the gradients of the shortcut,
+/// then those of the body, and their parameters lie in memory in this order. It copies the output gradient once.
 public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
-  /// The layer whose output is added to the shortcut.
+  /// The layer whose output is added to that of the shortcut.
   package let body: any Layer<Scalar>
-  /// The layer of the shortcut; nil where the input is added as it is.
+  /// The layer of the shortcut; nil if the input itself is added.
   package let shortcut: (any Layer<Scalar>)?
 
   private var scratch = Scratch<Scalar>()
   private var copy = Scratch<Scalar>()
 
-  /// Puts a shortcut around a body.
+  /// Creates the sum of a body and a shortcut; without a shortcut, the input itself is added.
   public init(_ body: any Layer<Scalar>, shortcut: (any Layer<Scalar>)? = nil) {
     self.body = body
     self.shortcut = shortcut
   }
 
-  /// "Residual (Dense 8 -> 8, ReLU)", and the shortcut after "beside".
+  /// The summaries of the body and, after "beside", of the shortcut if there is one: "Residual (Dense 8 -> 8, ReLU)".
   public var summary: String {
     "Residual (\(body.summary)" + (shortcut.map { " beside \($0.summary)" } ?? "") + ")"
   }
 
-  /// "body", and "shortcut" if there is one.
+  /// The body, named "body", and the shortcut, if there is one, named "shortcut".
   public var children: [(name: String, layer: any Layer<Scalar>)] {
     [("body", body)] + (shortcut.map { [("shortcut", $0)] } ?? [])
   }
 
-  /// True: it is memory of this layer, which no gradient needs.
+  /// True: the output is in this layer's own memory, and no gradient is computed from it.
   package var outputMayBeOverwritten: Bool { true }
 
-  /// The body's output shape.
+  /// Returns the body's output shape.
   ///
-  /// - Throws: ``ShapeError`` if that is not the shortcut's.
+  /// - Throws: ``ShapeError`` if the shortcut's output has a different shape.
   public func outputShape(for input: Shape) throws -> Shape {
     let output = try body.outputShape(for: input)
     let beside = try shortcut?.outputShape(for: input) ?? input
@@ -56,11 +55,12 @@ public final class Residual<Scalar: NetworkScalar>: Layer, LayerHints {
     return output
   }
 
-  /// Computes the gradients of the shortcut, then those of the body.
+  /// Computes the gradients of the shortcut's parameters, then those of the body's, and the input's gradient as the sum
+  /// of both.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    // Both ways need the gradient, and each may overwrite what it is given.
+    // Body and shortcut both need the gradient, and each may overwrite its copy.
     let copy = copy.tensor(gradient.shape)
     _ = copy.values.update(fromContentsOf: gradient.values)
     let beside =

@@ -1,10 +1,10 @@
-/// Layers one after the other.
+/// A sequence of layers; each takes the output of the one before.
 public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
   /// The layers, in the order of the forward pass.
   package let layers: [any Layer<Scalar>]
 
-  /// Puts layers in a row, and lets layers that can work in place do so, except the first, whose input may have
-  /// other readers.
+  /// Creates a sequence of layers. A layer that can work in place does so if the layer before allows its output to be
+  /// overwritten. The first layer never does, since its input may have other readers.
   public init(_ layers: [any Layer<Scalar>]) {
     self.layers = layers
     for (before, layer) in zip(layers, layers.dropFirst()) where before.givesOutputAway {
@@ -12,26 +12,26 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
     }
   }
 
-  /// Puts layers in a row.
+  /// Creates a sequence of layers.
   public convenience init(_ layers: any Layer<Scalar>...) { self.init(layers) }
 
-  /// The layers' summaries, with commas.
+  /// The layers' summaries, separated by commas.
   public var summary: String { layers.map(\.summary).joined(separator: ", ") }
 
-  /// The layers, named by their places: "0", "1".
+  /// The layers, named by their indices: "0", "1".
   public var children: [(name: String, layer: any Layer<Scalar>)] {
     layers.enumerated().map { (String($0.offset), $0.element) }
   }
 
-  /// If the last layer's may be.
+  /// Whether the last layer's output may be overwritten.
   package var outputMayBeOverwritten: Bool { layers.last?.givesOutputAway ?? false }
 
-  /// True: it announces each layer's parameters when it gets to the layer.
+  /// True: it announces each layer's parameters just before that layer's forward pass.
   package var announcesUse: Bool { true }
 
-  /// The last layer's output shape.
+  /// Returns the last layer's output shape.
   ///
-  /// - Throws: ``ShapeError`` if a layer does not take what the one before gives.
+  /// - Throws: ``ShapeError`` if a layer does not accept the output of the layer before it.
   public func outputShape(for input: Shape) throws -> Shape {
     try layers.reduce(input) { try $1.outputShape(for: $0) }
   }
@@ -48,11 +48,12 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
     return values
   }
 
-  /// Runs the layers in the reverse order, as far down as gradients are needed.
+  /// Runs the layers' backward passes in the reverse order. If the input's gradient is not needed, stops at the first
+  /// layer with parameters.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
-    // What lies before the first parameter needs no gradient when the input needs none.
+    // Layers before the first parameter need no backward pass if the input's gradient is not needed.
     let first = needsInputGradient ? 0 : firstLearning
     var gradient = gradient
     for index in layers.indices.reversed() where index >= first {
@@ -66,21 +67,21 @@ public final class Sequential<Scalar: NetworkScalar>: Layer, LayerHints {
     return needsInputGradient ? gradient : nil
   }
 
-  /// The parameters to announce before a layer computes, for each layer.
+  /// For each layer, the parameters to announce before its forward pass.
   private lazy var announced = layers.map { $0.unannouncedParameters }
 
-  /// The first layer that learns anything.
+  /// The index of the first layer with parameters; the number of layers if there are none.
   private lazy var firstLearning =
     layers.firstIndex { !$0.allParameters.isEmpty } ?? layers.count
 }
 
 extension Layer {
-  /// The parameters of this layer and of all below it, in the order of the forward pass.
+  /// The parameters of this layer and of all its descendants, in the order of the forward pass.
   package var allParameters: [Parameter<Scalar>] {
     parameters + children.flatMap { $0.layer.allParameters }
   }
 
-  /// The buffers of this layer and of all below it, with their paths, such as "1.runningMean".
+  /// The buffers of this layer and of all its descendants, with their paths, such as "1.runningMean".
   package var allBuffers: [(name: String, tensor: Tensor<Scalar>)] {
     buffers
       + children.flatMap { child in

@@ -6,12 +6,12 @@ import CBLAS
   import Darwin
 #endif
 
-/// Settings of the linear algebra library of this process.
+/// Settings of the BLAS library that this process uses.
 package enum BLAS {
-  /// How many threads a matrix product uses.
+  /// The number of threads that a matrix product uses.
   ///
-  /// One unless it is set here or in the environment by `OPENBLAS_NUM_THREADS`: a training job has
-  /// a process a core, and their threads would fight for the cores.
+  /// The default is 1, unless the environment variable `OPENBLAS_NUM_THREADS` is set: a training job runs one process
+  /// per core, and more threads would compete for the cores.
   ///
   /// `openblas_set_num_threads`, `openblas_get_num_threads`
   package static var threadCount: Int {
@@ -26,7 +26,7 @@ package enum BLAS {
     }
   }
 
-  /// The library's name and version and the processor that it computes for, such as "OpenBLAS 0.3.21 for
+  /// The name and version of the BLAS library and the processor for which it computes, such as "OpenBLAS 0.3.21 for
   /// Haswell".
   ///
   /// `openblas_get_config`, `openblas_get_corename`

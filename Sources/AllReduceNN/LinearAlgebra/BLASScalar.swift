@@ -1,28 +1,28 @@
 import CBLAS
 
-/// A number that the linear algebra library computes with: `Float` or `Double`.
+/// A number type that the BLAS library computes with: `Float` or `Double`.
 ///
-/// The requirements work on memory and check nothing; ``Matrix`` checks shapes and calls them.
+/// The requirements take pointers and check nothing; ``Matrix`` checks shapes and calls them.
 package protocol BLASScalar: BinaryFloatingPoint, Sendable {
-  /// y = scale op(A) x + keep y, where A is [rows, columns] and op is A or its transpose.
+  /// Computes y = scale * op(A) * x + keep * y, where A is [rows, columns] and op(A) is A or its transpose.
   static func matrixVector(
     transposed: Bool, rows: Int32, columns: Int32, scale: Self, _ a: UnsafePointer<Self>,
     _ x: UnsafePointer<Self>, keep: Self, _ y: UnsafeMutablePointer<Self>)
 
-  /// C = A B + keep C, where A is [rows, inner] and B is [inner, columns] after the transposes asked for.
+  /// Computes C = A * B + keep * C, where, after any transposition, A is [rows, inner] and B is [inner, columns].
   static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
     _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, keep: Self,
     _ c: UnsafeMutablePointer<Self>)
 
-  /// The sum of x_i y_i.
+  /// Returns the dot product of x and y.
   static func dotProduct(
     count: Int32, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>
   ) -> Self
 }
 
 extension Double: BLASScalar {
-  /// y = scale op(A) x + keep y, by `cblas_dgemv`.
+  /// Computes y = scale * op(A) * x + keep * y, by `cblas_dgemv`.
   package static func matrixVector(
     transposed: Bool, rows: Int32, columns: Int32, scale: Double, _ a: UnsafePointer<Double>,
     _ x: UnsafePointer<Double>, keep: Double, _ y: UnsafeMutablePointer<Double>
@@ -33,7 +33,7 @@ extension Double: BLASScalar {
       max(1, columns), x, 1, keep, y, 1)
   }
 
-  /// C = A B + keep C, by `cblas_dgemm`.
+  /// Computes C = A * B + keep * C, by `cblas_dgemm`.
   package static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, keep: Double,
@@ -47,7 +47,7 @@ extension Double: BLASScalar {
       max(1, columns))
   }
 
-  /// The sum of x_i y_i, by `cblas_ddot`.
+  /// Returns the dot product of x and y, by `cblas_ddot`.
   package static func dotProduct(
     count: Int32, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
   ) -> Double {
@@ -57,7 +57,7 @@ extension Double: BLASScalar {
 }
 
 extension Float: BLASScalar {
-  /// y = scale op(A) x + keep y, by `cblas_sgemv`.
+  /// Computes y = scale * op(A) * x + keep * y, by `cblas_sgemv`.
   package static func matrixVector(
     transposed: Bool, rows: Int32, columns: Int32, scale: Float, _ a: UnsafePointer<Float>,
     _ x: UnsafePointer<Float>, keep: Float, _ y: UnsafeMutablePointer<Float>
@@ -68,7 +68,7 @@ extension Float: BLASScalar {
       max(1, columns), x, 1, keep, y, 1)
   }
 
-  /// C = A B + keep C, by `cblas_sgemm`.
+  /// Computes C = A * B + keep * C, by `cblas_sgemm`.
   package static func matrixMatrix(
     transposeA: Bool, transposeB: Bool, rows: Int32, columns: Int32, inner: Int32,
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, keep: Float,
@@ -82,7 +82,7 @@ extension Float: BLASScalar {
       max(1, columns))
   }
 
-  /// The sum of x_i y_i, by `cblas_sdot`.
+  /// Returns the dot product of x and y, by `cblas_sdot`.
   package static func dotProduct(
     count: Int32, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>
   ) -> Float {

@@ -1,28 +1,27 @@
 internal import CBLAS
 
-/// The exact solution of a linear least-squares problem.
+/// Solves linear least-squares problems directly, by QR factorization.
 ///
-/// LAPACK's `dgeqrf` turns the rows into a triangle, a block of rows at a time (the triangle
-/// so far on top of the next block), so that the work stays in the cache and the memory needed is
-/// that of a block. It costs 2 m n^2 operations for m rows of n columns. Golub and Van Loan,
-/// "Matrix Computations", section 5.3; Demmel, Grigori, Hoemmen and Langou, "Communication-optimal
-/// parallel and sequential QR and LU factorizations" (2012). `dgeqrf`, LAPACK.
+/// LAPACK's `dgeqrf` reduces the rows to a triangle, one block of rows at a time (the triangle so far on top of the
+/// next block). So the work stays in the cache, and only memory for one block is needed. The cost is 2 * m * n²
+/// operations for m rows of n columns. Golub and Van Loan, "Matrix Computations", section 5.3; Demmel, Grigori, Hoemmen
+/// and Langou, "Communication-optimal parallel and sequential QR and LU factorizations" (2012). `dgeqrf`, LAPACK.
 package enum LeastSquares {
-  /// The x for which the sum of squares of design x - targets is smallest.
+  /// Finds the x that minimises the sum of the squares of design * x - targets.
   ///
   /// - Parameters:
-  ///   - design: [m, n], a row an equation.
-  ///   - targets: m numbers.
-  /// - Returns: n numbers, or nil if the columns depend on each other to rounding, as they do when
-  ///   there are fewer rows than columns.
-  /// - Precondition: There is a target for each row.
+  ///   - design: The matrix [m, n], one row per equation.
+  ///   - targets: The m right-hand sides, one per equation.
+  /// - Returns: The n numbers of x; nil if the columns are linearly dependent up to rounding, as they are when there
+  ///   are fewer rows than columns.
+  /// - Precondition: There is one target per row.
   package static func solve(design: Matrix<Double>, targets: [Double]) -> [Double]? {
     let (m, n) = (design.rows, design.columns)
     precondition(targets.count == m, "[\(m), \(n)] needs \(m) targets, not \(targets.count)")
     guard n > 0 else { return [] }
     guard m >= n else { return nil }
 
-    // Columns of one size make the test for dependence the same for all of them.
+    // Columns are scaled to the same size, so that one test for dependence fits all of them.
     var scales = [Double](repeating: 0, count: n)
     for row in 0..<m {
       for column in 0..<n { scales[column] = max(scales[column], abs(design[row, column])) }
@@ -35,13 +34,13 @@ package enum LeastSquares {
     }
   }
 
-  /// The triangle R and, as its last column, Q^T y: [n, n + 1].
+  /// Returns the triangle R and, as its last column, Qᵀ * targets: [n, n + 1].
   private static func triangle(
     of design: Matrix<Double>, targets: [Double], scales: [Double]
   ) -> Matrix<Double> {
     let (m, n) = (design.rows, design.columns)
     let height = n + max(64, 2 * n)
-    // Column by column, the targets last.
+    // Stored column by column, with the targets as the last column.
     var work = [Double](repeating: 0, count: height * (n + 1))
     // LAPACK works on 32 columns at once if it has room for them.
     var space = [Double](repeating: 0, count: 32 * (n + 1))
@@ -72,7 +71,7 @@ package enum LeastSquares {
     return triangle
   }
 
-  /// Replaces a matrix by its triangle R, and below it by the reflections whose product is Q.
+  /// Replaces a matrix by its triangle R, with the reflections whose product is Q below R.
   private static func factor(
     _ matrix: inout [Double], rows: Int, height: Int, _ reflections: inout [Double],
     _ space: inout [Double]
@@ -90,7 +89,7 @@ package enum LeastSquares {
     let n = triangle.rows
     var solution = [Double](repeating: 0, count: n)
     for row in stride(from: n - 1, through: 0, by: -1) {
-      // What is left of a column that the earlier ones do not explain, against its whole length.
+      // Compare the part of a column that the earlier columns do not explain with the column's whole length.
       var squares = 0.0
       for above in 0...row { squares += triangle[above, row] * triangle[above, row] }
       let diagonal = abs(triangle[row, row])

@@ -1,13 +1,13 @@
 extension Matrix {
-  /// Multiplies some rows by a vector: result = rows x vector + keeping x result.
+  /// Multiplies some rows by a vector: result = rows * vector + keeping * result.
   ///
   /// Allocates nothing. `cblas_dgemv`, `cblas_sgemv`.
   ///
   /// - Parameters:
-  ///   - vector: A number for each column of the matrix.
+  ///   - vector: One number per column of the matrix.
   ///   - range: The rows to use; nil means all.
-  ///   - keeping: The factor of the old result: 0 replaces it, -1 subtracts it.
-  ///   - result: One number a row; those beyond the number of rows are left alone.
+  ///   - keeping: The factor of the old result: 0 replaces it, -1 subtracts it from the product.
+  ///   - result: One number per row of the range; elements after these are left unchanged.
   /// - Precondition: The shapes fit.
   package func multiply(
     _ vector: [Scalar], rows range: Range<Int>? = nil, keeping: Scalar = 0,
@@ -34,14 +34,15 @@ extension Matrix {
     }
   }
 
-  /// Multiplies the transpose of some rows by a vector: the sum of each row times its number.
+  /// Multiplies the transpose of some rows by a vector: result = the sum, over the rows, of each row times its element
+  /// of the vector.
   ///
   /// Allocates nothing. Without rows the sum is zero. `cblas_dgemv`, `cblas_sgemv`.
   ///
   /// - Parameters:
-  ///   - vector: A number a row; those beyond the number of rows are not used.
+  ///   - vector: One number per row of the range; elements after these are not used.
   ///   - range: The rows to use; nil means all.
-  ///   - result: A number a column, replaced; those beyond the number of columns are left alone.
+  ///   - result: One number per column, replaced; elements after these are left unchanged.
   /// - Precondition: The shapes fit.
   package func multiplyTransposed(
     _ vector: [Scalar], rows range: Range<Int>? = nil, into result: inout [Scalar]
@@ -52,7 +53,7 @@ extension Matrix {
       "[\(columns), \(range.count)] x [\(vector.count)] -> [\(result.count)] does not fit")
     guard columns > 0 else { return }
     guard !range.isEmpty else {
-      // The library returns at once and would leave the old numbers.
+      // BLAS would return at once and leave the old numbers.
       for column in 0..<columns { result[column] = 0 }
       return
     }
@@ -68,9 +69,9 @@ extension Matrix {
     }
   }
 
-  /// The product with another matrix, either transposed first if asked for.
+  /// Returns the product with another matrix, with either factor transposed on request.
   ///
-  /// [rows, inner] x [inner, columns] gives [rows, columns]. `cblas_dgemm`, `cblas_sgemm`.
+  /// [rows, inner] * [inner, columns] gives [rows, columns]. `cblas_dgemm`, `cblas_sgemm`.
   ///
   /// - Parameters:
   ///   - other: The right factor.
@@ -111,15 +112,15 @@ extension Matrix {
 }
 
 extension BLASScalar {
-  /// The sum of the products of the first `count` numbers of two vectors.
+  /// Returns the dot product of the first `count` numbers of two vectors.
   ///
   /// `cblas_ddot`, `cblas_sdot`.
   ///
   /// - Parameters:
   ///   - x: A vector.
   ///   - y: Another vector, which may be the same one.
-  ///   - count: How many numbers of each are used.
-  /// - Returns: 0 where `count` is 0.
+  ///   - count: The number of elements of each vector that are used.
+  /// - Returns: The dot product; 0 if `count` is 0.
   /// - Precondition: Both vectors have at least `count` numbers.
   package static func dot(_ x: [Self], _ y: [Self], count: Int) -> Self {
     precondition(

@@ -1,4 +1,4 @@
-/// A matrix of [rows, columns], stored row by row.
+/// A matrix of [rows, columns], stored in row-major order.
 package struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   /// The number of rows.
   package let rows: Int
@@ -7,12 +7,12 @@ package struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
   /// All elements: row 0, then row 1, and so on.
   package private(set) var elements: [Scalar]
 
-  /// Creates a matrix of [rows, columns] from its elements, row by row.
+  /// Creates a matrix of [rows, columns] from its elements in row-major order.
   ///
   /// - Parameters:
   ///   - rows: The number of rows.
   ///   - columns: The number of columns.
-  ///   - elements: Row 0, then row 1, and so on.
+  ///   - elements: The elements of row 0, then of row 1, and so on.
   /// - Precondition: There are rows times columns elements, and neither number exceeds `Int32.max`.
   package init(rows: Int, columns: Int, elements: [Scalar]) {
     precondition(
@@ -26,13 +26,13 @@ package struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
     self.elements = elements
   }
 
-  /// Creates a matrix of [rows, columns] that holds one value everywhere.
+  /// Creates a matrix of [rows, columns] whose elements all have one value.
   package init(rows: Int, columns: Int, repeating value: Scalar = 0) {
     self.init(
       rows: rows, columns: columns, elements: [Scalar](repeating: value, count: rows * columns))
   }
 
-  /// The element in a row and a column.
+  /// The element at a row and a column.
   package subscript(row: Int, column: Int) -> Scalar {
     get {
       check(row, column)
@@ -44,15 +44,15 @@ package struct Matrix<Scalar: BLASScalar>: Equatable, Sendable {
     }
   }
 
-  /// One row, as a part of ``elements``.
+  /// One row, as a slice of ``elements``.
   package subscript(row row: Int) -> ArraySlice<Scalar> {
     check(row, 0)
     return elements[row * columns..<(row + 1) * columns]
   }
 
-  /// Calls a function with the memory of all elements, row by row.
+  /// Calls a function with the memory of all elements, in row-major order.
   ///
-  /// - Parameter body: A function that must not let the memory escape.
+  /// - Parameter body: The function, which must not let the pointer escape.
   /// - Returns: The result of the function.
   /// - Throws: The errors of the function.
   package mutating func withUnsafeMutableElements<Result>(

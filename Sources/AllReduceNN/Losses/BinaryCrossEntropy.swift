@@ -1,16 +1,17 @@
-/// The cross-entropy of independent yes-or-no answers, from logits.
+/// The cross-entropy of independent yes-or-no answers, computed from logits.
 ///
-/// Targets are values from 0 (no) to 1 (yes). An output x stands for the probability 1 / (1 + exp(-x)); its
-/// loss, log(1 + exp(x)) - target x, is computed without overflow for any x. The mean is taken over the
-/// elements of an example; over the examples losses are added up.
+/// Targets are values from 0 (no) to 1 (yes). An output x stands for the probability 1 / (1 + exp(-x)). The loss of x,
+/// which is log(1 + exp(x)) - target * x, is computed without overflow for any x. An example's loss is the mean over
+/// its elements; the losses of the examples are summed.
 ///
-/// An example is correct if all its outputs are on their targets' side: above 0 where the target is above
-/// 0.5, not above elsewhere.
+/// An example is correct if all its outputs are on the same side as their targets: above 0 where the target is above
+/// 0.5, and not above 0 elsewhere.
 public struct BinaryCrossEntropy<Scalar: NetworkScalar>: Loss {
   /// Creates the loss.
   public init() {}
 
-  /// Computes the losses and the gradient of their sum: (sigmoid(output) - target) / elements an example.
+  /// Computes the losses and the gradient of their sum: (sigmoid(output) - target) / the number of elements per
+  /// example.
   ///
   /// - Throws: ``DataError`` for a target outside 0...1.
   public func evaluate(

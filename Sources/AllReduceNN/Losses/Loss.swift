@@ -1,12 +1,13 @@
 /// The expected outputs of a batch.
 public enum Targets<Scalar: NetworkScalar> {
-  /// The number of the right class, from 0, of every example.
+  /// The index of the correct class, from 0, of each example.
   case classes([Int32])
-  /// The right numbers, in the shape of the outputs.
+  /// The expected values, in the shape of the outputs.
   case values(Tensor<Scalar>)
 }
 
-/// The score of a batch's outputs against their targets: sums, so that batches and ranks can be added up.
+/// The score of a batch's outputs against their targets: sums over examples, so that the scores of batches and ranks
+/// can be added.
 public struct BatchScore: Equatable, Sendable {
   /// The number of examples.
   public var examples: Int
@@ -15,7 +16,7 @@ public struct BatchScore: Equatable, Sendable {
   /// The number of examples that were classified correctly; 0 for losses that do not classify.
   public var correct: Int
 
-  /// Creates a score; by default, one of no examples.
+  /// Creates a score; by default that of no examples.
   public init(examples: Int = 0, loss: Double = 0, correct: Int = 0) {
     self.examples = examples
     self.loss = loss
@@ -30,7 +31,8 @@ public struct BatchScore: Equatable, Sendable {
   }
 }
 
-/// The function to minimise: how far outputs are from their targets, and the gradient of the outputs.
+/// The function that training minimises: measures how far outputs are from their targets, and computes the outputs'
+/// gradient.
 public protocol Loss<Scalar> {
   associatedtype Scalar: NetworkScalar
 
@@ -38,19 +40,19 @@ public protocol Loss<Scalar> {
   ///
   /// - Parameters:
   ///   - output: The network's output, `[batch, ...]`.
-  ///   - targets: The expected output.
-  ///   - gradient: Receives the gradient of the sum of the losses, in the shape of the output; nil if only
-  ///     the score is wanted. It may be the output's own memory if the network's backward pass does not
-  ///     read that (`LayerHints.outputMayBeOverwritten`).
-  /// - Returns: Sums over the batch.
-  /// - Throws: ``DataError`` for targets that cannot be.
+  ///   - targets: The expected outputs.
+  ///   - gradient: Receives the gradient of the sum of the losses, in the shape of the output; nil if only the score is
+  ///     wanted. It may share the output's memory if the network's backward pass does not read the output
+  ///     (`LayerHints.outputMayBeOverwritten`).
+  /// - Returns: The sums over the batch.
+  /// - Throws: ``DataError`` for impossible targets, such as a class that does not exist.
   func evaluate(
     _ output: Tensor<Scalar>, _ targets: Targets<Scalar>, gradient: Tensor<Scalar>?
   ) throws -> BatchScore
 }
 
 extension Loss {
-  /// Where the gradient of the elements from `index` on goes; nil if it is not wanted.
+  /// Returns the address of the gradient's first element; nil if no gradient is wanted.
   ///
   /// - Precondition: The gradient has the output's shape.
   func start(
@@ -63,9 +65,9 @@ extension Loss {
     return gradient.values.baseAddress
   }
 
-  /// The targets' values.
+  /// Returns the tensor of target values.
   ///
-  /// - Precondition: They are values, in the output's shape.
+  /// - Precondition: The targets are values, in the output's shape.
   func values(of targets: Targets<Scalar>, like output: Tensor<Scalar>) -> Tensor<Scalar> {
     guard case .values(let values) = targets else {
       preconditionFailure(

@@ -1,12 +1,12 @@
 /// The mean of the squared differences between an example's outputs and its targets.
 ///
-/// Targets are values. The mean is taken over the elements of an example; over the examples losses are
-/// added up, as in all losses. The score counts no example as correct.
+/// Targets are values. An example's loss is the mean over its elements; the losses of the examples are summed, as in
+/// all losses. The score counts no example as correct.
 public struct MeanSquaredError<Scalar: NetworkScalar>: Loss {
   /// Creates the loss.
   public init() {}
 
-  /// Computes the losses and the gradient of their sum: 2 (output - target) / elements an example.
+  /// Computes the losses and the gradient of their sum: 2 * (output - target) / the number of elements per example.
   public func evaluate(
     _ output: Tensor<Scalar>, _ targets: Targets<Scalar>, gradient: Tensor<Scalar>?
   ) throws -> BatchScore {

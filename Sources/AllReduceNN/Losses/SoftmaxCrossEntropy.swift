@@ -4,19 +4,19 @@
   import Darwin
 #endif
 
-/// The loss of a classifier: minus the logarithm of the probability that its outputs, through softmax,
-/// give the right class.
+/// The loss of a classifier: minus the logarithm of the softmax probability of the correct class.
 ///
-/// Outputs are `[batch, ..., classes]`, any real numbers (logits), and there is a target class for every
-/// row of the last dimension; each row counts as an example. The largest logit is subtracted first, so
-/// logits of any finite size give finite losses.
+/// Outputs are `[batch, ..., classes]`, any real numbers (logits). There is a target class for every row of the last
+/// dimension, and each row counts as an example. The largest logit is subtracted first, so logits of any finite size
+/// give finite losses.
 ///
-/// With a label smoothing of e, the target of the right class is 1 - e + e / classes and that of every
-/// other one e / classes: Szegedy et al., "Rethinking the Inception architecture", 2016.
+/// With label smoothing e, the target of the correct class is 1 - e + e / classes, and the target of every other class
+/// is e / classes: Szegedy et al., "Rethinking the Inception architecture", 2016.
 ///
-/// An example is correct if the right class has the largest logit, and among equals the lowest number.
+/// An example is correct if the correct class has the largest logit; among classes with equal logits, the lowest index
+/// wins.
 public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
-  /// How much of the target is spread evenly over all classes, from 0 to 1.
+  /// The fraction of the target that is spread evenly over all classes, from 0 to 1.
   package let labelSmoothing: Double
 
   /// Creates the loss.
@@ -25,13 +25,13 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
   public init(labelSmoothing: Double = 0) {
     precondition(
       labelSmoothing >= 0 && labelSmoothing <= 1,
-      "label smoothing is from 0 to 1, not \(labelSmoothing)")
+      "label smoothing must be 0 to 1, not \(labelSmoothing)")
     self.labelSmoothing = labelSmoothing
   }
 
   /// Computes the losses and the gradient of their sum: the probabilities minus the targets.
   ///
-  /// - Throws: ``DataError`` for a class that the outputs do not have.
+  /// - Throws: ``DataError`` for a class that has no output.
   public func evaluate(
     _ output: Tensor<Scalar>, _ targets: Targets<Scalar>, gradient: Tensor<Scalar>?
   ) throws -> BatchScore {
@@ -58,7 +58,7 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
     _ logits: UnsafePointer<Scalar>, _ target: Int, _ width: Int,
     _ gradient: UnsafeMutablePointer<Scalar>?, _ correct: inout Int
   ) -> Double {
-    // The gradient may take the logits' place, so what is needed of these comes first.
+    // The gradient may share the logits' memory, so read what is needed from the logits first.
     let right = logits[target]
     let functions = Scalar.vectorFunctions
     let largest = functions.largest(logits, count: width)
@@ -77,7 +77,7 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
     return loss
   }
 
-  /// Refuses classes that there are not.
+  /// Throws ``DataError`` unless every class is from 0 to `width` - 1.
   package static func check(_ classes: [Int32], below width: Int) throws {
     if let example = classes.firstIndex(where: { $0 < 0 || $0 >= width }) {
       throw DataError(

@@ -1,61 +1,64 @@
-/// Receives the gradients of a network's passes and provides their weights: the one way from a layer to what
-/// exchanges both with other ranks.
+/// Receives gradients from a network's layers and provides their weights: the only interface between the layers and the
+/// code that exchanges gradients and weights with other ranks.
 ///
-/// A ``Pass`` holds one weakly (``Pass/sink``): the latest that was set. Layers call it during their passes, on
-/// the thread of the pass. A range is of a parameter's own elements; ``Parameter/place`` says where these begin
-/// in the network's flat memory.
+/// A ``Pass`` has a weak reference to the sink that was set last (``Pass/sink``). Layers call the sink during their
+/// passes, on the thread of the pass. Element ranges are relative to a parameter's first element; ``Parameter/place``
+/// is the index of that element in the network's flat memory.
 ///
-/// Calls come often and should cost microseconds when there is nothing to do.
+/// The calls are frequent. A call with nothing to do should cost microseconds at most.
 package protocol GradientSink<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// About how many elements of a large parameter a layer computes, or waits for, at once, where it can do so
-  /// in pieces; nil for all at once, which is a little faster.
+  /// About how many elements of a large parameter a layer computes, or waits for, at a time, if it can work in pieces;
+  /// nil for all at once, which is a little faster.
   var pieceElements: Int? { get }
 
-  /// A layer is about to read these values in a forward pass: returns when they are there.
+  /// Called by a layer that is about to read these values in a forward pass; returns when the values have arrived.
   ///
-  /// Said from the last elements of a network's memory to the first, since those arrive first.
+  /// Layers call it from the last elements of the network's memory to the first, since the last elements arrive first.
   func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws
 
-  /// These elements of a gradient are complete; only the sink touches them until the next pass.
+  /// Called by a layer when these elements of a gradient are complete. Only the sink reads or writes them until the
+  /// next pass.
   ///
-  /// Said in the order of the network's memory, in the same order on all ranks.
+  /// Layers call it in the order of the network's memory, so the order is the same on all ranks.
   func isReady(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws
 
-  /// The optimizer's step for a weight, if the layer may take it in place of computing the gradient, as soon as
-  /// the weight is not read again in this pass. A layer that takes it says ``didUpdate(_:)``, not
-  /// ``isReady(_:_:)``. Nil: it may not.
+  /// Returns the optimizer's step for a weight if the layer may update the weight itself, instead of storing its
+  /// gradient; nil if not.
+  ///
+  /// The layer takes the step when the weight is not read again in this pass, and then calls ``didUpdate(_:)`` instead
+  /// of ``isReady(_:_:)``.
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>?
 
-  /// A layer has taken the step that ``weightStep(for:)`` gave for this weight.
+  /// Called by a layer that has taken the step that ``weightStep(for:)`` returned for this weight.
   func didUpdate(_ parameter: Parameter<Scalar>)
 
-  /// Adds up numbers, in place, over the ranks that have different examples for a parameter: statistics of the whole
+  /// Sums numbers in place over the ranks that compute different examples for a parameter, for statistics of the whole
   /// batch. All of these ranks must call it.
   ///
-  /// - Returns: False where this rank has the whole batch; the numbers are then as they were.
+  /// - Returns: False, with the numbers unchanged, if this rank has the whole batch.
   func combine(
     _ numbers: UnsafeMutableBufferPointer<Scalar>, for parameter: Parameter<Scalar>
   ) throws -> Bool
 
-  /// Moves what is under way; called many times during long computations, as after each image of a convolution.
+  /// Makes progress on exchanges in flight. Long computations call it often, such as after each image of a convolution.
   func makeProgress() throws
 }
 
 extension GradientSink {
   /// Nil: gradients are computed all at once.
   package var pieceElements: Int? { nil }
-  /// Returns: weights are always there.
+  /// Returns at once: the weights are always present.
   package func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) {}
-  /// Nil: weights change after the backward pass.
+  /// Nil: weights are updated after the backward pass.
   package func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? { nil }
-  /// Not called where ``weightStep(for:)`` gives none.
+  /// Does nothing: it is not called where ``weightStep(for:)`` returns nil.
   package func didUpdate(_ parameter: Parameter<Scalar>) {}
-  /// False: this rank has the whole batch.
+  /// Returns false: this rank has the whole batch.
   package func combine(
     _ numbers: UnsafeMutableBufferPointer<Scalar>, for parameter: Parameter<Scalar>
   ) -> Bool { false }
-  /// Nothing is under way.
+  /// Does nothing: no exchange is in flight.
   package func makeProgress() {}
 }

@@ -1,18 +1,18 @@
-/// How a parameter's first values are drawn.
+/// How a parameter's initial values are drawn.
 ///
-/// Every element has a random number of its own, by its place (`Philox`), so the values do not depend on
-/// which process draws them or in how many pieces.
+/// Each element's random number is computed from the element's index (`Philox`), so the values do not depend on which
+/// process draws them, or in how many pieces.
 public enum Initialization: Hashable, Sendable {
-  /// One value everywhere.
+  /// The same value for every element.
   case constant(Double)
-  /// He, normal with deviation √(2 / fanIn): before rectifiers. He, Zhang, Ren and Sun, 2015.
+  /// He: normal with standard deviation √(2 / fanIn), for layers before rectifiers. He, Zhang, Ren and Sun, 2015.
   case he(fanIn: Int)
-  /// Glorot, uniform within ±√(6 / (fanIn + fanOut)): before saturating units. Glorot and Bengio, 2010.
+  /// Glorot: uniform within ±√(6 / (fanIn + fanOut)), for layers before saturating units. Glorot and Bengio, 2010.
   case glorot(fanIn: Int, fanOut: Int)
-  /// Normal with a deviation.
+  /// Normal with mean 0 and this standard deviation.
   case normal(deviation: Double)
 
-  /// The value of an element of the parameter whose numbers come from `stream`.
+  /// Returns the initial value of one element of a parameter. `stream` is the parameter's stream of random numbers.
   package func value(at index: Int, random: Philox, stream: UInt64) -> Double {
     switch self {
     case .constant(let value): value
@@ -26,7 +26,7 @@ public enum Initialization: Hashable, Sendable {
     }
   }
 
-  /// Draws the values of neighbouring elements, the first of which is element `start`.
+  /// Draws the initial values of contiguous elements; the first has index `start` in the whole parameter.
   func fill<Scalar: NetworkScalar>(
     _ values: UnsafeMutableBufferPointer<Scalar>, from start: Int, random: Philox, stream: UInt64
   ) {

@@ -1,23 +1,24 @@
-/// Hints of the library's layers to the row that runs them, which save memory and time.
+/// Hints from a layer to the code that runs it, such as ``Sequential``, which save memory and time.
 package protocol LayerHints<Scalar>: Layer {
-  /// Whether the next layer may overwrite the output: it lies in memory of this layer, and `backward`
-  /// does not read it. The next layer can then work in place.
+  /// Whether the next layer may overwrite this layer's output and so work in place: the output is in this layer's own
+  /// memory, and `backward` does not read it.
   var outputMayBeOverwritten: Bool { get }
 
-  /// Whether the layer itself announces to the pass's sink which parameters it is about to use, its own and its
-  /// children's (``GradientSink/willUse(_:_:)``). For all others, the caller of their `forward` does.
+  /// Whether the layer itself announces to the pass's sink (``GradientSink/willUse(_:_:)``) which of its own and its
+  /// children's parameters it is about to use. For any other layer, the caller of `forward` announces them.
   var announcesUse: Bool { get }
 }
 
 extension LayerHints {
   /// False, which is always safe.
   package var outputMayBeOverwritten: Bool { false }
-  /// False: all parameters are there when `forward` is called.
+  /// False: all parameters have arrived when `forward` is called.
   package var announcesUse: Bool { false }
 }
 
 extension Layer {
-  /// ``LayerHints/outputMayBeOverwritten``; false for a layer that gives no hints.
+  /// Whether the layer's output may be overwritten (``LayerHints/outputMayBeOverwritten``); false for a layer without
+  /// hints.
   package var givesOutputAway: Bool {
     (self as? any LayerHints<Scalar>)?.outputMayBeOverwritten ?? false
   }

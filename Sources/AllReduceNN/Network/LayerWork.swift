@@ -1,46 +1,49 @@
-/// The work of a layer for one example, from which its time can be predicted.
+/// The amount of work that a layer does for one example, from which its time can be predicted.
 package struct LayerWork: Equatable, Sendable {
-  /// Multiplications and additions of the forward pass; backward, each of the two gradients takes the same number.
+  /// The number of multiplications and additions in the forward pass. In the backward pass, each of the two gradients
+  /// (of the weights and of the input) takes the same number.
   package var operations = 0.0
-  /// Numbers read and written in memory by the forward pass, weights left out.
+  /// The number of elements that the forward pass reads and writes in memory, without the weights.
   package var forwardElements = 0.0
-  /// The same for the backward pass.
+  /// The number of elements that the backward pass reads and writes in memory, without the weights.
   package var backwardElements = 0.0
-  /// Numbers that the layer keeps from the forward pass to the next one: its output, if that is memory of its own, the
-  /// gradient of its input, and other results for the backward pass.
+  /// The number of elements that the layer keeps from one forward pass to the next: its output, if that is memory of
+  /// its own, the gradient of its input, and other results for the backward pass.
   package var keptElements = 0.0
 
-  /// Nothing to do.
+  /// Creates the work of a layer that does nothing.
   package init() {}
 
-  /// The work of a layer that passes over its elements once each way, and takes them in place.
+  /// Creates the work of an in-place layer that passes over this many elements once in each direction.
   package init(elements: Int) {
     forwardElements = 2 * Double(elements)
     backwardElements = 3 * Double(elements)
   }
 }
 
-/// A layer that reports its work.
+/// A layer that reports its own ``LayerWork``.
 package protocol MeasurableLayer<Scalar>: Layer {
-  /// The work for an example's input, which fits the layer.
+  /// Returns the work for one example with this input shape, which must fit the layer.
   func work(for input: Shape) throws -> LayerWork
 }
 
 extension Layer {
-  /// The work for one example; of a layer that does not report it, that of a pass over its input and output.
+  /// Returns the work for one example. If the layer does not report its work, this is that of one pass over its input
+  /// and output.
   package func work(for input: Shape) throws -> LayerWork {
     if let layer = self as? any MeasurableLayer<Scalar> { return try layer.work(for: input) }
     if !children.isEmpty { return try workOfChildren(for: input) }
     let output = try outputShape(for: input)
     var work = LayerWork(elements: max(input.count, output.count))
-    // Memory of its own, unless it hands on what it was given.
+    // Assume that the layer has its own memory for results, unless it works in place.
     if parameters.isEmpty, output == input { return work }
     if self is Flatten<Scalar> { return LayerWork() }
     work.keptElements = Double(input.count + output.count)
     return work
   }
 
-  /// The work of a layer with children: the sum of theirs, as far as these follow each other.
+  /// Returns the work of a layer with children: the sum of its children's work, over those children that accept the
+  /// output shape of the one before.
   private func workOfChildren(for input: Shape) throws -> LayerWork {
     var (total, shape) = (LayerWork(), input)
     for (_, child) in children {
@@ -92,7 +95,8 @@ extension AveragePool2D: MeasurableLayer {
 }
 
 extension LayerWork {
-  /// The work of a pooling layer: the forward pass reads every window, and the backward pass writes every input.
+  /// Creates the work of a pooling layer: the forward pass reads every window, and the backward pass writes every
+  /// input.
   fileprivate init(pooling input: Shape, to output: Shape, window: Int, notes: Double) {
     forwardElements = Double(output.count * (window + 1))
     backwardElements = Double(2 * input.count + output.count)

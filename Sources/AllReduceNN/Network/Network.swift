@@ -1,8 +1,7 @@
-/// A layer (mostly a ``Sequential``) with the memory of its parameters, to be trained.
+/// A layer (usually a ``Sequential``) together with the memory of its parameters, for training.
 ///
-/// A network first has private memory, or none. The trainer binds it to other memory
-/// (`bind(values:gradients:owner:adopting:)`); a network that had none until then never takes its place
-/// twice.
+/// A network starts with private memory, or with none. The trainer binds it to other memory
+/// (`bind(values:gradients:owner:adopting:)`). A network without memory until then never occupies its memory twice.
 public final class Network<Scalar: NetworkScalar> {
   /// The root layer.
   package let root: any Layer<Scalar>
@@ -12,11 +11,11 @@ public final class Network<Scalar: NetworkScalar> {
   package let outputShape: Shape
   /// All parameters, in the order of the forward pass.
   public let parameters: [Parameter<Scalar>]
-  /// Where they lie in ``values`` and ``gradients``.
+  /// Where the parameters are in ``values`` and ``gradients``.
   package let layout: ParameterLayout<Scalar>
-  /// All values; gaps are zero.
+  /// The values of all parameters in flat memory, in the order of ``layout``; gaps are zero.
   package private(set) var values: UnsafeMutableBufferPointer<Scalar>
-  /// All gradients, of the sum over the batch; in front of them ``ParameterLayout/reserved`` numbers.
+  /// The gradients of all parameters, of the sum over the batch; ``ParameterLayout/reserved`` numbers lie in front.
   package private(set) var gradients: UnsafeMutableBufferPointer<Scalar>
   /// The settings and buffers that all layers share in the next pass.
   public let pass = Pass<Scalar>()
@@ -25,7 +24,7 @@ public final class Network<Scalar: NetworkScalar> {
   /// The parameters that the network announces to the pass's sink before it computes.
   private let announced: [Parameter<Scalar>]
 
-  /// Makes a network and draws its initial weights.
+  /// Creates a network and draws its initial weights.
   ///
   /// - Parameters:
   ///   - root: The layers.
@@ -36,15 +35,15 @@ public final class Network<Scalar: NetworkScalar> {
     try self.init(root, input: input, seed: seed, takesMemory: true)
   }
 
-  /// Same as ``init(_:input:seed:)``, for a trainer that gives the network its memory.
+  /// Creates a network, like ``init(_:input:seed:)``, for a trainer that provides the network's memory.
   ///
   /// - Parameters:
   ///   - root: The layers.
   ///   - input: The shape of one example's input.
   ///   - seed: The seed of initial weights and dropout masks.
-  ///   - reserved: Numbers wanted in front of the gradients.
-  ///   - takesMemory: False for a network that has no values, and does nothing, before it is bound to
-  ///     memory; then they are drawn there.
+  ///   - reserved: The number of elements wanted in front of the gradients.
+  ///   - takesMemory: Whether the network allocates its own memory. If false, it has no values and cannot compute until
+  ///     it is bound to memory; its initial values are drawn then.
   /// - Throws: ``ShapeError`` if the layers do not fit each other or the input.
   package convenience init(
     _ root: any Layer<Scalar>, input: Shape, seed: UInt64 = 0, reserved: Int = 16,
@@ -55,7 +54,7 @@ public final class Network<Scalar: NetworkScalar> {
     }
   }
 
-  /// A network whose values all come from a file: nothing is drawn, and values are zero until then.
+  /// Creates a network whose values will all be loaded from a file: none are drawn, and all are zero until loaded.
   ///
   /// - Parameters:
   ///   - root: The layers.
@@ -66,7 +65,8 @@ public final class Network<Scalar: NetworkScalar> {
     takeMemory(adopting: true)
   }
 
-  /// With parameters of one group side by side in memory, the lowest group in front.
+  /// Creates a network whose parameters lie in memory by group: those of one group are contiguous, the lowest group
+  /// first.
   package init(
     _ root: any Layer<Scalar>, input: Shape, seed: UInt64, reserved: Int = 16, takesMemory: Bool,
     group: (Parameter<Scalar>) -> Int
@@ -78,7 +78,7 @@ public final class Network<Scalar: NetworkScalar> {
     Network.name(root, "", &randomLayers)
     parameters = root.allParameters
     announced = root.unannouncedParameters
-    // A layout has the last one first.
+    // A layout puts the last parameter first.
     let groups = Dictionary(grouping: parameters, by: group)
     layout = ParameterLayout(
       groups.keys.sorted(by: >).flatMap { groups[$0] ?? [] }, reserved: reserved)
@@ -100,11 +100,11 @@ public final class Network<Scalar: NetworkScalar> {
   /// Whether the network has memory, and so values.
   package var hasMemory: Bool { owner != nil }
 
-  /// The number of learned numbers.
+  /// The number of elements of all parameters.
   package var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
 
-  /// Draws the first values: the same on every rank for the same seed. Of a part of a parameter only its
-  /// own are drawn.
+  /// Draws the initial values, which are the same on every rank for the same seed. For a shard of a parameter, only the
+  /// shard's elements are drawn.
   package func initialize(seed: UInt64) {
     let random = Philox(seed: seed)
     for (number, parameter) in parameters.enumerated() {
@@ -121,15 +121,16 @@ public final class Network<Scalar: NetworkScalar> {
     }
   }
 
-  /// Moves the parameters to other memory, values and all.
+  /// Moves the parameters, with their values, to other memory.
   ///
-  /// A network without memory draws its first values there.
+  /// A network that had no memory draws its initial values there.
   ///
   /// - Parameters:
-  ///   - values: ``ParameterLayout/count`` elements, gaps zero; replaced by the present values.
-  ///   - gradients: The same number of elements; left as they are.
+  ///   - values: Memory of ``ParameterLayout/count`` elements, with zeros in the gaps; overwritten with the network's
+  ///     values.
+  ///   - gradients: Memory of the same number of elements; left unchanged.
   ///   - owner: An object that keeps both alive.
-  ///   - adopting: Whether what is in `values` becomes the network's instead, and nothing is written there.
+  ///   - adopting: Whether the network takes over the values that are already in `values`, instead of overwriting them.
   package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,
     owner: AnyObject, adopting: Bool = false
@@ -148,12 +149,13 @@ public final class Network<Scalar: NetworkScalar> {
     precondition(hasMemory, "the network has to be bound to memory before it computes anything")
     precondition(
       input.shape.example == inputShape,
-      "the network takes \(inputShape) an example, not \(input.shape.example)")
+      "each example must be \(inputShape), the network's input, not \(input.shape.example)")
     try pass.willUse(announced)
     return try root.forward(input, pass)
   }
 
-  /// Same as ``forward(_:)``, in evaluation mode: dropout drops nothing, batch norm uses its running averages.
+  /// Computes the outputs of a batch in evaluation mode: dropout drops nothing, batch norm uses its running averages.
+  /// Otherwise the same as ``forward(_:)``.
   public func predict(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
     let wasTraining = pass.isTraining
     pass.isTraining = false
@@ -161,15 +163,15 @@ public final class Network<Scalar: NetworkScalar> {
     return try forward(input)
   }
 
-  /// Computes all parameters' gradients from that of the outputs of the latest forward pass.
+  /// Computes the gradients of all parameters from the gradient of the latest forward pass's outputs.
   ///
-  /// - Parameter gradient: `[batch, ...]`; may be overwritten.
-  /// - Throws: The errors of exchanges between ranks, in layers that have some.
+  /// - Parameter gradient: The gradient of the outputs, `[batch, ...]`; may be overwritten.
+  /// - Throws: The errors of exchanges between ranks, in layers that exchange data.
   public func backward(_ gradient: Tensor<Scalar>) throws {
     _ = try root.backward(gradient, pass, needsInputGradient: false)
   }
 
-  /// Completes the names of the parameters: "0.weight", "3.shortcut.bias"; and numbers random layers.
+  /// Prefixes the parameters' names with their paths ("0.weight", "3.shortcut.bias"), and numbers the random layers.
   private static func name(_ layer: any Layer<Scalar>, _ path: String, _ randomLayers: inout Int) {
     for parameter in layer.parameters { parameter.name = path + parameter.name }
     if let layer = layer as? any RandomLayer<Scalar> {

@@ -1,22 +1,22 @@
-/// A learned tensor and its gradient: views of a network's flat memory.
+/// A learned tensor and its gradient, which are views of a network's flat memory.
 public final class Parameter<Scalar: NetworkScalar> {
-  /// Its path in the network, such as "0.weight"; the network completes it.
+  /// The parameter's path in the network, such as "0.weight". The layer gives the last part; the network adds the rest.
   public internal(set) var name: String
-  /// Its sizes.
+  /// The shape of the parameter, or of this shard of it.
   public let shape: Shape
-  /// How its first values are drawn.
+  /// How the initial values are drawn.
   package let initialization: Initialization
-  /// Whether weight decay applies; not to biases and norms.
+  /// Whether weight decay applies to the parameter; false for biases and the parameters of norms.
   package let decays: Bool
-  /// The shard of a larger parameter that this is; nil for a whole one, which every process has.
+  /// The range of a larger parameter that this parameter is a shard of; nil if every process has the whole parameter.
   package let shard: ParameterShard?
-  /// The whole parameter's values to begin with, instead of drawn ones.
+  /// The whole parameter's initial values; nil to draw them by ``initialization``.
   let source: Tensor<Scalar>?
-  /// Where its elements begin in the network's flat memory.
+  /// The index of the parameter's first element in the network's flat memory.
   package internal(set) var place = 0
-  /// The values; bound by the trainer or the network.
+  /// The values; a view of memory that the trainer or the network binds.
   public internal(set) var values: Tensor<Scalar>
-  /// The gradient of the sum of the batch's losses.
+  /// The gradient of the sum of the batch's losses with respect to the values.
   public internal(set) var gradient: Tensor<Scalar>
 
   /// Creates a parameter that has no memory yet.
@@ -26,21 +26,21 @@ public final class Parameter<Scalar: NetworkScalar> {
     self.init(name, shape: shape, shard: nil, initialization: initialization, decays: decays)
   }
 
-  /// Creates a parameter that has no memory yet, and begins as another does: with its values, if it has
-  /// memory.
+  /// Creates a parameter that has no memory yet, with the settings of another. Its initial values are the other's
+  /// values, if that one is not a shard and has memory; otherwise they are drawn.
   package convenience init(like other: Parameter) {
     self.init(
       other.name, shape: other.shape, shard: other.shard, initialization: other.initialization,
       decays: other.decays, source: other.values)
   }
 
-  /// Creates a part of a parameter, whose first values are those of the same elements of the whole one.
+  /// Creates a shard of a larger parameter. Its initial values are those of the same elements of the whole parameter.
   ///
   /// - Parameters:
-  ///   - name: Its name within its layer.
-  ///   - shard: The shard.
-  ///   - initialization: How the whole one's first values are drawn.
-  ///   - source: The whole one's values, to begin with these instead; nil or empty to draw.
+  ///   - name: The name within the layer.
+  ///   - shard: The range of the whole parameter that this shard holds.
+  ///   - initialization: How the whole parameter's initial values are drawn.
+  ///   - source: The whole parameter's initial values; nil, or an empty tensor, to draw them.
   ///   - decays: Whether weight decay applies.
   package convenience init(
     _ name: String, shard: ParameterShard, initialization: Initialization,
@@ -53,12 +53,12 @@ public final class Parameter<Scalar: NetworkScalar> {
 
   /// Sets the gradient to zero, unless the pass accumulates gradients.
   ///
-  /// A layer's `backward` calls this before it adds to the gradient. Setting it to zero costs a pass over it.
+  /// A layer's `backward` calls this before it adds to the gradient. Zeroing costs one pass over the gradient's memory.
   public func startGradient(in pass: Pass<Scalar>) {
     if !pass.accumulatesGradients { gradient.values.setToZero() }
   }
 
-  /// The sizes of the whole parameter.
+  /// The shape of the whole parameter, also for a shard.
   package var wholeShape: Shape { shard?.whole ?? shape }
 
   private init(

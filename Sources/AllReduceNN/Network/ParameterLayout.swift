@@ -1,23 +1,23 @@
-/// Where a network's parameters lie in its flat memory: the one order of values and gradients.
+/// Where a network's parameters are in its flat memory; values and gradients have the same layout.
 ///
-/// In the order in which a backward pass finishes them, last layer first, so that what is ready forms a
-/// growing front of the memory. Every parameter begins at a cache line. In front is room for a few
-/// numbers that travel with the gradients (counts, losses).
+/// Parameters are in the order in which a backward pass finishes them, last layer first, so that the finished gradients
+/// form a growing prefix of the memory. Every parameter begins at a cache line. In front of the first there is room for
+/// a few numbers that are sent with the gradients (counts, losses).
 package struct ParameterLayout<Scalar: NetworkScalar> {
   /// The parameters in the order of the memory.
   package let parameters: [Parameter<Scalar>]
-  /// The elements of each, gaps left out.
+  /// The range of elements of each parameter, without the gaps between them.
   package let ranges: [Range<Int>]
-  /// Elements in front of the first parameter.
+  /// The number of elements in front of the first parameter.
   package let reserved: Int
-  /// All elements, the reserved and the gaps included.
+  /// The number of all elements, including those in front and those in the gaps.
   package let count: Int
 
-  /// Lays out parameters.
+  /// Creates a layout of parameters.
   ///
   /// - Parameters:
-  ///   - parameters: In the order of the forward pass.
-  ///   - reserved: Numbers wanted in front; rounded up to whole cache lines.
+  ///   - parameters: The parameters in the order of the forward pass.
+  ///   - reserved: The number of elements wanted in front; rounded up to whole cache lines.
   package init(_ parameters: [Parameter<Scalar>], reserved: Int = 0) {
     let perLine = 64 / MemoryLayout<Scalar>.stride
     func rounded(_ count: Int) -> Int { (count + perLine - 1) / perLine * perLine }
@@ -33,11 +33,11 @@ package struct ParameterLayout<Scalar: NetworkScalar> {
     count = next
   }
 
-  /// Makes the parameters views of memory.
+  /// Binds the parameters to memory: makes their values and gradients views of it.
   ///
   /// - Parameters:
-  ///   - values: `count` elements, for the values.
-  ///   - gradients: Memory of the same size for the gradients.
+  ///   - values: Memory of `count` elements for the values.
+  ///   - gradients: Memory of `count` elements for the gradients.
   ///   - owner: An object that keeps both alive.
   package func bind(
     values: UnsafeMutableBufferPointer<Scalar>, gradients: UnsafeMutableBufferPointer<Scalar>,

@@ -1,13 +1,13 @@
-/// The shard of a larger parameter that a process holds: a range of one of its dimensions.
+/// The shard of a larger parameter that a process holds: a range of one of the parameter's dimensions.
 package struct ParameterShard: Hashable, Sendable {
-  /// The sizes of the parameter whose part this is.
+  /// The shape of the whole parameter.
   package let whole: Shape
-  /// The dimension that is divided: 0 for rows, 1 for columns.
+  /// The dimension that is sharded: 0 for rows, 1 for columns.
   package let dimension: Int
-  /// The range that is held.
+  /// The range of ``dimension`` that this shard holds.
   package let range: Range<Int>
 
-  /// Describes a part.
+  /// Creates the description of a shard: a range of one dimension of a parameter of shape `whole`.
   ///
   /// - Precondition: The range is within the dimension.
   package init(of whole: Shape, dimension: Int, range: Range<Int>) {
@@ -20,16 +20,17 @@ package struct ParameterShard: Hashable, Sendable {
     self.range = range
   }
 
-  /// The sizes of the part.
+  /// The shape of the shard.
   package var shape: Shape {
     var sizes = whole.sizes
     sizes[dimension] = range.count
     return Shape(sizes)
   }
 
-  /// Calls `body` for every run of elements that are neighbours in the part and in the whole.
+  /// Calls `body` for every run of elements that are contiguous both in the shard and in the whole parameter.
   ///
-  /// - Parameter body: Gets the elements of the part, and where in the whole the first of them is.
+  /// - Parameter body: Receives the run's range of elements in the shard, and the index of its first element in the
+  ///   whole parameter.
   package func forEachRun(_ body: (_ part: Range<Int>, _ start: Int) throws -> Void) rethrows {
     let inner = whole.sizes[(dimension + 1)...].reduce(1, *)
     let outer = whole.sizes[..<dimension].reduce(1, *)

@@ -1,7 +1,7 @@
-/// Adagrad: each weight's rate falls with the squares of its gradients so far.
+/// Adagrad: each weight's learning rate falls as the squares of its gradients add up.
 ///
-/// s += g²; w -= rate g / (√s + epsilon). Weight decay is L2. Duchi, Hazan and Singer, "Adaptive
-/// subgradient methods for online learning and stochastic optimization", 2011.
+/// s += g²; w -= rate * g / (√s + epsilon). Weight decay is L2. Duchi, Hazan and Singer, "Adaptive subgradient methods
+/// for online learning and stochastic optimization", 2011.
 public struct Adagrad: UpdateRule {
   /// A number added to the divisor.
   package let epsilon: Double
@@ -19,9 +19,9 @@ public struct Adagrad: UpdateRule {
     self.weightDecay = weightDecay
   }
 
-  /// "adagrad".
+  /// The name of the rule, "adagrad".
   public var description: String { "adagrad" }
-  /// The sum of squares.
+  /// One vector, "squares": the sum of squared gradients.
   public var stateNames: [String] { ["squares"] }
 }
 

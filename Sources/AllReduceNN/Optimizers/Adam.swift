@@ -4,20 +4,20 @@
   import Darwin
 #endif
 
-/// Adam: steps along a running mean of gradients, divided by the root of a running mean of squares.
+/// Adam: moves weights along a running mean of gradients, divided by the root of a running mean of their squares.
 ///
-/// m = β₁ m + (1 - β₁) g; s = β₂ s + (1 - β₂) g²; w -= rate m̂ / (√ŝ + epsilon), where m̂ and ŝ are
-/// m and s over 1 - βᵗ, since both start at zero. Kingma and Ba, "Adam: a method for stochastic
-/// optimization", 2015. Weight decay is L2, or with `decoupled` it is AdamW's: w *= 1 - rate decay, which
-/// bypasses the division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+/// m = β₁ * m + (1 - β₁) * g; s = β₂ * s + (1 - β₂) * g²; w -= rate * m̂ / (√ŝ + epsilon), where m̂ = m / (1 - β₁ᵗ) and
+/// ŝ = s / (1 - β₂ᵗ) at step t, since both means start at zero. Kingma and Ba, "Adam: a method for stochastic
+/// optimization", 2015. Weight decay is L2. With `decoupled` it is AdamW's, w *= 1 - rate * decay, which bypasses the
+/// division; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
 public struct Adam: UpdateRule {
-  /// The decay rates of the running mean of gradients, β₁, and of that of squares, β₂.
+  /// The decay rates of the two running means: β₁ for gradients, β₂ for their squares.
   package let betas: (Double, Double)
   /// A number added to the divisor.
   package let epsilon: Double
   /// The weight decay coefficient.
   public let weightDecay: Double
-  /// Whether weight decay is AdamW's.
+  /// Whether weight decay is decoupled, as in AdamW.
   package let isDecoupled: Bool
 
   /// Creates the rule.
@@ -26,7 +26,7 @@ public struct Adam: UpdateRule {
   ///   - betas: The decay rates of the two running means, β₁ and β₂, each at least 0 and less than 1.
   ///   - epsilon: A number added to the divisor, more than 0.
   ///   - weightDecay: The weight decay coefficient.
-  ///   - decoupled: Whether decay bypasses the division, as in AdamW.
+  ///   - decoupled: Whether weight decay bypasses the division, as in AdamW.
   public init(
     betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0,
     decoupled: Bool = false
@@ -41,9 +41,9 @@ public struct Adam: UpdateRule {
     isDecoupled = decoupled
   }
 
-  /// "adam" or "adamw".
+  /// The name of the rule, "adam" or "adamw".
   public var description: String { isDecoupled ? "adamw" : "adam" }
-  /// The running means of gradients and of their squares.
+  /// Two vectors: "mean", the running mean of gradients, and "squares", that of their squares.
   public var stateNames: [String] { ["mean", "squares"] }
 }
 
@@ -66,10 +66,10 @@ extension Adam: FusedRule {
 }
 
 extension Adam {
-  /// AdamW: Adam with decoupled weight decay.
+  /// Creates AdamW: Adam with decoupled weight decay.
   ///
   /// - Parameter weightDecay: The weight decay coefficient.
-  /// - Returns: The rule.
+  /// - Returns: The rule, with the default betas and epsilon.
   public static func decoupled(weightDecay: Double = 0.01) -> Adam {
     Adam(weightDecay: weightDecay, decoupled: true)
   }

@@ -1,24 +1,25 @@
-/// Clips gradients to a global norm: scales the whole gradient down where its norm is larger.
+/// Clips gradients by global norm: scales the whole gradient down if its norm exceeds a maximum.
 ///
-/// The norm is that of the whole gradient, as one vector, of the mean over the global batch. Pascanu,
+/// The norm is the Euclidean norm of the whole gradient, as one vector, of the mean over the global batch. Pascanu,
 /// Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 public struct GradientClipping: Hashable, Sendable {
-  /// The longest norm that is left as it is.
+  /// The largest norm that is not clipped.
   package let maximumNorm: Double
 
-  /// Clips gradients to this global norm.
+  /// Creates a setting that clips gradients to this global norm.
   public init(maximumNorm: Double) {
     precondition(maximumNorm > 0, "the largest norm must be more than 0, not \(maximumNorm)")
     self.maximumNorm = maximumNorm
   }
 
-  /// The scale of a step with the clipping in it.
+  /// Computes the gradient scale of a step, clipping included.
   ///
   /// - Parameters:
-  ///   - sumOfSquares: The sum of squares of all gradients, which are of the sum over the batch; parts' sums add up.
-  ///   - gradientScale: The scale without clipping, 1 over the examples.
-  /// - Returns: The value for ``OptimizerStep/gradientScale``; nil if the gradient has elements that
-  ///   are not finite: such a step is better skipped.
+  ///   - sumOfSquares: The sum of the squares of all gradients, which are of the sum over the global batch. Sums over
+  ///     parts of the gradient can be added up to get it.
+  ///   - gradientScale: The scale without clipping: 1 / the number of examples.
+  /// - Returns: The value for ``OptimizerStep/gradientScale``; nil if the gradient's norm is NaN or infinite, in which
+  ///   case the step is better skipped.
   package func scale(sumOfSquares: Double, gradientScale: Double) -> Double? {
     let norm = sumOfSquares.squareRoot() * gradientScale
     guard norm.isFinite else { return nil }

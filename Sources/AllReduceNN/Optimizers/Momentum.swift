@@ -1,12 +1,12 @@
-/// Gradient descent with momentum: v = momentum v + g; w -= rate v.
+/// Gradient descent with momentum: v = momentum * v + g; w -= rate * v.
 ///
-/// Nesterov's form looks ahead: w -= rate (g + momentum v). The learning rate stands outside the
-/// velocity, so that a schedule also scales what earlier steps added to it. Weight decay is L2. Sutskever,
-/// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
+/// Nesterov's form looks ahead: w -= rate * (g + momentum * v). The learning rate is not part of the velocity, so a
+/// schedule also scales what earlier steps added to the velocity. Weight decay is L2. Sutskever, Martens, Dahl and
+/// Hinton, "On the importance of initialization and momentum in deep learning", 2013.
 public struct Momentum: UpdateRule {
-  /// The momentum coefficient: how much of the velocity stays from step to step.
+  /// The momentum coefficient: the factor of the velocity from one step to the next.
   package let momentum: Double
-  /// Whether it is Nesterov's form.
+  /// Whether the rule uses Nesterov's form.
   package let isNesterov: Bool
   /// The weight decay coefficient.
   public let weightDecay: Double
@@ -23,9 +23,9 @@ public struct Momentum: UpdateRule {
     self.weightDecay = weightDecay
   }
 
-  /// "momentum 0.9" or "nesterov 0.9".
+  /// The name and momentum of the rule, such as "momentum 0.9" or "nesterov 0.9".
   public var description: String { "\(isNesterov ? "nesterov" : "momentum") \(momentum)" }
-  /// The velocity.
+  /// One vector, "momentum": the velocity.
   public var stateNames: [String] { ["momentum"] }
 }
 

@@ -1,14 +1,14 @@
 extension Optimizer {
-  /// How many sums of squares ``addSquares(of:weights:gradient:to:)`` makes: two a parameter.
+  /// The number of sums of squares that ``addSquares(of:weights:gradient:to:)`` computes: two per parameter.
   package var squareCount: Int { 2 * layout.parameters.count }
 
-  /// Adds up the squares of the gradients in a piece, gaps left out: for clipping by the global norm
-  /// (``GradientClipping``). Ranks that update parts add their sums up.
+  /// Computes the sum of the squares of the gradients in a piece, without the gaps between parameters, for clipping by
+  /// the global norm (``GradientClipping``). Ranks that update shards must add up their sums.
   ///
   /// - Parameters:
-  ///   - piece: Elements of the flat memory.
-  ///   - gradient: Where the piece's gradients are.
-  /// - Returns: The sum, of gradients as they are.
+  ///   - piece: A range of elements of the flat memory.
+  ///   - gradient: The gradients of the piece.
+  /// - Returns: The sum, of unscaled gradients.
   package func gradientSquares(of piece: Range<Int>, _ gradient: UnsafePointer<Scalar>) -> Double {
     let kernel = OptimizerKernel.of(Scalar.self)
     var sum = 0.0
@@ -24,22 +24,24 @@ extension Optimizer {
     !skipsWhole || layout.parameters[parameter].shard != nil
   }
 
-  /// The first pass of a rule that ``UpdateRule/usesNorms``: adds up squares in a piece.
+  /// Adds the squares of a piece's weights and gradients to the sums of their parameters: the first pass of a rule with
+  /// ``UpdateRule/usesNorms``.
   ///
-  /// Ranks that update parts add theirs up, element by element, before ``useNorms(_:gradientScale:)``.
+  /// Ranks that update shards must add up their sums, element by element, before ``useNorms(_:gradientScale:)``.
   ///
   /// - Parameters:
-  ///   - piece: Elements of the flat memory.
-  ///   - weights: Where the piece's weights are.
-  ///   - gradient: Where its gradients are.
-  ///   - squares: ``squareCount`` sums that are added to: of each parameter's weights, then of its
-  ///     gradients, in the order of the layout.
+  ///   - piece: A range of elements of the flat memory.
+  ///   - weights: The weights of the piece.
+  ///   - gradient: The gradients of the piece.
+  ///   - squares: The ``squareCount`` sums to add to: for each parameter, in the order of the layout, the sum over its
+  ///     weights and then the sum over its gradient.
   package func addSquares(
     of piece: Range<Int>, weights: UnsafePointer<Scalar>, gradient: UnsafePointer<Scalar>,
     to squares: UnsafeMutableBufferPointer<Double>
   ) {
     precondition(
-      squares.count == squareCount, "there are \(squareCount) sums, not \(squares.count)")
+      squares.count == squareCount,
+      "there must be \(squareCount) sums of squares, not \(squares.count)")
     let kernel = OptimizerKernel.of(Scalar.self)
     for (number, elements) in layout.ranges.enumerated()
     where elements.overlaps(piece) && counts(number) {
@@ -50,14 +52,15 @@ extension Optimizer {
     }
   }
 
-  /// Sets the rates of the parameters from their norms, for the updates of the next step.
+  /// Computes the rate factor of each parameter from its norms, for the updates of the next step.
   ///
   /// - Parameters:
-  ///   - squares: The sums of ``addSquares(of:weights:gradient:to:)`` over all of the parameters.
-  ///   - gradientScale: The step's.
+  ///   - squares: The sums of ``addSquares(of:weights:gradient:to:)``, complete for every parameter.
+  ///   - gradientScale: The ``OptimizerStep/gradientScale`` of the step.
   package func useNorms(_ squares: UnsafeBufferPointer<Double>, gradientScale: Double) {
     precondition(
-      squares.count == squareCount, "there are \(squareCount) sums, not \(squares.count)")
+      squares.count == squareCount,
+      "there must be \(squareCount) sums of squares, not \(squares.count)")
     for (number, parameter) in layout.parameters.enumerated() where parameter.decays {
       rateFactors[number] = rule.rateFactor(
         weightNorm: squares[2 * number].squareRoot(),
@@ -65,19 +68,20 @@ extension Optimizer {
     }
   }
 
-  /// Updates all parameters in a network's own memory: one pass, or two if the rule
+  /// Updates all parameters in a network's own memory, in one pass, or in two for rules with
   /// ``UpdateRule/usesNorms``.
   ///
   /// - Parameters:
-  ///   - network: The network that this was made for; its gradients are of the sum over the global batch.
-  ///   - step: The step's settings.
+  ///   - network: The network whose layout this optimizer has; its gradients are of the sum over the global batch.
+  ///   - step: The settings of the step.
   /// - Precondition: ``range`` holds all parameters.
   package func update(_ network: Network<Scalar>, _ step: OptimizerStep) {
     let whole = layout.reserved..<layout.count
     precondition(range == whole, "only elements \(range) of \(whole) are updated here")
     precondition(
       network.values.count == layout.count,
-      "the network has \(network.values.count) elements, not \(layout.count)")
+      "the optimizer was made for a network of \(layout.count) elements, not \(network.values.count)"
+    )
     guard let values = network.values.baseAddress, let gradients = network.gradients.baseAddress
     else { return }
     let (weights, gradient) = (values + range.lowerBound, gradients + range.lowerBound)

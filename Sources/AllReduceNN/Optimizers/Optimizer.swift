@@ -1,41 +1,41 @@
 /// Updates a range of a network's flat memory by a rule, and keeps the rule's state.
 ///
-/// The range is all parameters, or on a rank that updates a part, that part: memory is kept for it
-/// alone. It may be updated in pieces, as gradients arrive. Parameters that lie side by side and are
-/// treated alike are one pass. Nothing is allocated after the creation.
+/// The range covers all parameters, or only this rank's shard where each rank updates a shard; state is allocated for
+/// the range only. The range may be updated in pieces, as gradients arrive. Adjacent parameters with the same settings
+/// are updated in one pass. Nothing is allocated after initialization.
 ///
-/// Weight decay applies where ``Parameter/decays`` says so: not to biases and the scales of norms, which
-/// it only harms (PyTorch's optimizers decay whatever they are given).
+/// Weight decay applies to the parameters whose ``Parameter/decays`` is true: not to biases and the scales of norms,
+/// which it only harms (PyTorch's optimizers apply it to every parameter that they are given).
 package final class Optimizer<Scalar: NetworkScalar> {
-  /// The rule.
+  /// The update rule.
   package let rule: any UpdateRule
-  /// The elements of the flat memory that are updated here.
+  /// The elements of the flat memory that this optimizer updates.
   package let range: Range<Int>
-  /// Whether sums of squares leave out parameters that are whole on every rank, since other ranks count these.
+  /// Whether sums of squares leave out the parameters that every rank has whole, since another rank counts those.
   package var skipsWhole = false
   package let layout: ParameterLayout<Scalar>
-  /// The rule, if its step can be taken by a product that computes a gradient.
+  /// The rule, if it is one of the passes of ``OptimizerKernel``; nil otherwise.
   let fused: (any FusedRule)?
   private let runs: [Run]
   private let memory: TensorMemory<Scalar>
   private let notFinite = TensorMemory<Int32>(count: 1)
   var rateFactors: [Double]
 
-  /// Neighbouring elements that are updated alike.
+  /// Contiguous elements that are updated with the same settings.
   private struct Run {
     var elements: Range<Int>
     let decays: Bool
-    /// In the layout, for a run that is one parameter.
+    /// The index in the layout of the run's first parameter, which is its only one if the rule uses norms.
     let parameter: Int
   }
 
-  /// Prepares updates; the rule's state is zero.
+  /// Creates an optimizer; the rule's state is zero.
   ///
   /// - Parameters:
-  ///   - rule: How weights change.
-  ///   - layout: Where the parameters lie.
-  ///   - range: The elements of the flat memory that are updated here; nil for all parameters.
-  /// - Precondition: The range is within the parameters' part of the memory.
+  ///   - rule: The update rule.
+  ///   - layout: Where the parameters are in the flat memory.
+  ///   - range: The elements of the flat memory that this optimizer updates; nil for all parameters.
+  /// - Precondition: The range lies within the parameters' part of the flat memory.
   package init(
     _ rule: any UpdateRule, layout: ParameterLayout<Scalar>, range: Range<Int>? = nil
   ) {
@@ -59,7 +59,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
         !rule.usesNorms
         && (rule.weightDecay == 0 || runs.last?.decays == decays)
       if isAlike, !runs.isEmpty {
-        // The gap between is updated too: its zeros stay zeros.
+        // The run includes the gap between two parameters: the gap's zeros stay zeros.
         runs[runs.count - 1].elements =
           runs[runs.count - 1].elements.lowerBound..<elements.upperBound
       } else {
@@ -69,7 +69,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
     self.runs = runs
   }
 
-  /// The optimizer's state for ``range``, by name; for checkpoints.
+  /// The rule's state vectors for ``range``, with their names; for checkpoints.
   package var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
     rule.stateNames.enumerated().map { number, name in
       let start = number * range.count
@@ -79,15 +79,15 @@ package final class Optimizer<Scalar: NetworkScalar> {
     }
   }
 
-  /// Updates a piece of the range.
+  /// Updates the weights of a piece of ``range``.
   ///
-  /// If the rule ``UpdateRule/usesNorms``, ``useNorms(_:gradientScale:)`` comes first in every step.
+  /// If the rule's ``UpdateRule/usesNorms`` is true, call ``useNorms(_:gradientScale:)`` first in every step.
   ///
   /// - Parameters:
-  ///   - piece: Elements of the flat memory.
-  ///   - weights: Where the piece's weights are; changed in place.
-  ///   - gradient: Where its gradients are, of the sum over the global batch.
-  ///   - step: The step's settings; those that vary from parameter to parameter are filled in.
+  ///   - piece: A range of elements of the flat memory.
+  ///   - weights: The weights of the piece; changed in place.
+  ///   - gradient: The gradients of the piece, of the sum over the global batch.
+  ///   - step: The settings of the step; the optimizer sets those that differ between parameters.
   /// - Precondition: The piece is within ``range``.
   package func update(
     _ piece: Range<Int>, weights: UnsafeMutablePointer<Scalar>, gradient: UnsafePointer<Scalar>,
@@ -112,17 +112,18 @@ package final class Optimizer<Scalar: NetworkScalar> {
     }
   }
 
-  /// Whether an update so far gave a weight that is NaN or infinite: by its gradient, or by too long a step.
+  /// Whether any update since the optimizer was created gave a weight that is NaN or infinite, because of its gradient
+  /// or of too large a step.
   package var gaveNotFinite: Bool { notFinite.values[0] != 0 }
 
-  /// A step whose passes note that.
+  /// Returns the step with the address of this optimizer's flag for weights that are NaN or infinite.
   func noting(_ step: OptimizerStep) -> OptimizerStep {
     var step = step
     step.notFinite = UInt(bitPattern: notFinite.values.baseAddress)
     return step
   }
 
-  /// The optimizer's state, from an element of the flat memory on.
+  /// Returns the rule's state vectors, starting at an element of the flat memory.
   func vectors(from element: Int) -> StateVectors<Scalar> {
     StateVectors(
       first: memory.values.baseAddress.unsafelyUnwrapped + (element - range.lowerBound),

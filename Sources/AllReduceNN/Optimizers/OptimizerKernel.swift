@@ -1,12 +1,12 @@
 package import CKernels
 
-/// The fused passes of the optimizers for one type of numbers: see `optimizers.h`.
+/// The passes over memory that apply update rules to weights of one scalar type: see `optimizers.h`.
 package struct OptimizerKernel: @unchecked Sendable {
-  /// The pass.
+  /// The update rule that a pass applies.
   package enum Rule: Sendable, CaseIterable {
     case sgd, momentum, nesterov, adagrad, adam
 
-    /// How many vectors it keeps between steps.
+    /// The number of state vectors that the rule keeps between steps.
     var vectors: Int {
       switch self {
       case .sgd: 0
@@ -16,7 +16,7 @@ package struct OptimizerKernel: @unchecked Sendable {
     }
   }
 
-  /// The numbers of a pass; see `ck_update`.
+  /// The coefficients of a pass; see `ck_update`.
   package struct Coefficients: Sendable {
     package var scale: Double
     package var decay = 0.0
@@ -28,10 +28,10 @@ package struct OptimizerKernel: @unchecked Sendable {
     package var rate: Double
     package var root = 1.0
     package var epsilon = 0.0
-    /// Whether new weights are stored past the caches; see `ck_stream`.
+    /// Whether new weights are written by stores that bypass the caches; see `ck_stream`.
     package var streams = false
-    /// Where it is noted that a new weight is NaN or infinite; 0 for nowhere. An address, which any thread may
-    /// have.
+    /// The address of a flag that is set to 1 if a new weight is NaN or infinite; 0 for no flag. It is an integer, not
+    /// a pointer, so that the type is `Sendable`.
     package var notFinite: UInt = 0
 
     package init(scale: Double, rate: Double) {
@@ -46,7 +46,7 @@ package struct OptimizerKernel: @unchecked Sendable {
         streams: streams ? 1 : 0, not_finite: UnsafeMutablePointer(bitPattern: notFinite))
     }
 
-    /// The numbers of a step, with weight decay where it applies.
+    /// Creates the coefficients of a step, with weight decay if it applies.
     init(_ step: OptimizerStep, weightDecay: Double) {
       self.init(scale: step.gradientScale, rate: step.learningRate)
       if step.decays { decay = weightDecay }
@@ -60,13 +60,13 @@ package struct OptimizerKernel: @unchecked Sendable {
       UnsafeMutableRawPointer?, UnsafePointer<ck_block>?, UnsafePointer<ck_update>?
     ) -> Void
 
-  /// A rule with its numbers.
+  /// A rule with the coefficients of a pass.
   package typealias Pass = (rule: Rule, numbers: Coefficients)
 
-  /// Constant memory.
+  /// The table of C functions, in constant memory.
   private let table: UnsafePointer<ck_optimizers>
 
-  /// The passes over numbers of a type at a level that this processor has.
+  /// Creates the passes for a scalar type at a processor level, which this processor must have.
   package init<Scalar: NetworkScalar>(_ type: Scalar.Type, _ level: ProcessorLevel) {
     table = ck_optimizers_at(level, Int32(type == Float.self ? CK_FLOAT : CK_DOUBLE))!
   }
@@ -84,14 +84,15 @@ package struct OptimizerKernel: @unchecked Sendable {
     }
   }
 
-  /// The passes over numbers of a type, at the highest level of this processor.
+  /// Returns the passes for a scalar type at the highest level of this processor.
   package static func of<Scalar: NetworkScalar>(_ type: Scalar.Type) -> OptimizerKernel {
     precondition(
       type == Float.self || type == Double.self, "no optimizer pass exists for \(type)")
     return type == Float.self ? float : double
   }
 
-  /// One pass of a rule; no other thread may use the memory during it, and ranges do not overlap.
+  /// Applies a rule to `count` weights in one pass. No other thread may use the memory meanwhile; the ranges must not
+  /// overlap.
   package func update(
     _ rule: Rule, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
     first: UnsafeMutableRawPointer? = nil, second: UnsafeMutableRawPointer? = nil, count: Int,
@@ -102,7 +103,7 @@ package struct OptimizerKernel: @unchecked Sendable {
     function(rule)(weights, gradient, first, second, &block, &how)
   }
 
-  /// A pass over a matrix of weights for loops that compute its gradient.
+  /// Returns the description of a pass over a matrix of weights, for the C loops that compute the matrix's gradient.
   func step(
     _ pass: Pass, weights: UnsafeMutableRawPointer, first: UnsafeMutableRawPointer?,
     second: UnsafeMutableRawPointer?
@@ -112,15 +113,15 @@ package struct OptimizerKernel: @unchecked Sendable {
       first: first, second: second)
   }
 
-  /// The sum of squares of a range, added up in Double.
+  /// Returns the sum of the squares of `count` values, added up in Double.
   package func sumOfSquares(_ values: UnsafeRawPointer, count: Int) -> Double {
     table.pointee.sum_of_squares(values, count)
   }
 }
 
-/// A rule that is one of the kernel's passes: all of the library's own.
+/// An update rule that is one of the passes of ``OptimizerKernel``, as all of the library's own rules are.
 package protocol FusedRule: UpdateRule {
-  /// The pass of a step.
+  /// Returns the kernel's rule and coefficients for a step.
   func pass(_ step: OptimizerStep) -> OptimizerKernel.Pass
 }
 

@@ -1,6 +1,6 @@
-/// Stochastic gradient descent: w -= rate g.
+/// Stochastic gradient descent: w -= rate * g.
 ///
-/// Weight decay is L2: it is added to the gradient, g + decay w.
+/// Weight decay is L2: decay * w is added to the gradient g.
 public struct SGD: UpdateRule {
   /// The weight decay coefficient.
   public let weightDecay: Double
@@ -10,9 +10,9 @@ public struct SGD: UpdateRule {
   /// - Parameter weightDecay: The weight decay coefficient.
   public init(weightDecay: Double = 0) { self.weightDecay = weightDecay }
 
-  /// "sgd".
+  /// The name of the rule, "sgd".
   public var description: String { "sgd" }
-  /// Empty: nothing is kept between steps.
+  /// Empty: the rule keeps no state between steps.
   public var stateNames: [String] { [] }
 }
 

@@ -1,19 +1,20 @@
 internal import CKernels
 
-/// An optimizer's step for one weight, for the product that computes its gradient: weights change tile by
-/// tile, and the gradient is never written to memory.
+/// An optimizer's step for one weight, which the matrix product that computes the weight's gradient applies: the weight
+/// is updated tile by tile, and the gradient is never written to memory.
 package struct WeightStep<Scalar: NetworkScalar> {
   let kernel: ck_step
 }
 
 extension Optimizer {
-  /// The step for one parameter, for the product that computes its gradient; the same bits as an update after it.
+  /// Returns a parameter's step for the matrix product that computes its gradient. The new weights have the same bits
+  /// as after a separate update.
   ///
   /// - Parameters:
-  ///   - parameter: One of the layout's, with memory.
-  ///   - step: The step's settings; its scale has to be known before the gradient is.
-  /// - Returns: Nil if the rule needs more than the gradient of an element, such as norms, or the
-  ///   parameter is not all updated here.
+  ///   - parameter: A parameter of the layout, bound to memory.
+  ///   - step: The settings of the step; its gradient scale must be known before the gradient is.
+  /// - Returns: The step; nil if the rule needs more than an element's own gradient, such as norms, or if this
+  ///   optimizer does not update the whole parameter.
   package func weightStep(
     _ parameter: Parameter<Scalar>, _ step: OptimizerStep
   ) -> WeightStep<Scalar>? {

@@ -4,24 +4,24 @@
   import Darwin
 #endif
 
-/// A counter-based random number generator: any number of a sequence by its index, in one step.
+/// A counter-based random number generator: computes any number of a sequence directly from its index.
 ///
-/// There is no state to step through, so a process computes the numbers of its own examples, and
-/// the same example gets the same numbers on any number of processes. A sequence is named by the
-/// seed and a stream; numbers of different streams are independent. The functions are pure.
+/// It has no internal state, so a process computes just the numbers of its own examples, and an example gets the same
+/// numbers whatever the number of processes. The seed and a stream select a sequence; the sequences of different
+/// streams are independent. The functions are pure.
 ///
 /// This is Philox4x32 with ten rounds, of Salmon, Moraes, Dror and Shaw, "Parallel random numbers:
 /// as easy as 1, 2, 3" (SC 2011). A block costs about 20 integer multiplications.
 package struct Philox: Hashable, Sendable {
-  /// The key of the generator.
+  /// The seed, which is the cipher's key.
   package let seed: UInt64
 
-  /// Creates the generator of a seed.
+  /// Creates the generator for a seed.
   package init(seed: UInt64) {
     self.seed = seed
   }
 
-  /// The 128 random bits that belong to an index of a stream.
+  /// Returns the 128 random bits at an index of a stream.
   package func block(at index: UInt64, stream: UInt64 = 0) -> SIMD4<UInt32> {
     Philox.encrypt(
       SIMD4(
@@ -30,21 +30,21 @@ package struct Philox: Hashable, Sendable {
       key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)))
   }
 
-  /// A number drawn evenly from 0 up to, not including, 1, with 53 random bits.
+  /// Returns a number drawn uniformly from 0 up to, but not including, 1, with 53 random bits.
   package func uniform(at index: UInt64, stream: UInt64 = 0) -> Double {
     let bits = block(at: index, stream: stream)
     return Double(Philox.joined(bits.x, bits.y) >> 11) * 0x1p-53
   }
 
-  /// A number drawn from the normal distribution of mean 0 and deviation 1.
+  /// Returns a number drawn from the normal distribution with mean 0 and standard deviation 1.
   ///
-  /// It uses the same bits as ``uniform(at:stream:)``: take another stream where both are needed.
-  /// Box and Muller's method, one of the two numbers of a pair.
+  /// It uses the same bits as ``uniform(at:stream:)``: use different streams where both are needed. The method is Box
+  /// and Muller's; only one number of each pair is used.
   ///
   /// - Parameters:
-  ///   - index: The place in the sequence.
-  ///   - stream: The sequence.
-  /// - Returns: The same number for the same seed, stream and index.
+  ///   - index: The index in the sequence.
+  ///   - stream: The stream that selects the sequence.
+  /// - Returns: The number, which is always the same for the same seed, stream and index.
   package func gaussian(at index: UInt64, stream: UInt64 = 0) -> Double {
     let bits = block(at: index, stream: stream)
     // One is added so that the logarithm never sees zero.
@@ -53,7 +53,7 @@ package struct Philox: Hashable, Sendable {
     return (-2 * log(radius)).squareRoot() * cos(2 * Double.pi * turn)
   }
 
-  /// Ten rounds of the cipher, as the paper names them: counter and key to 128 random bits.
+  /// Computes 128 random bits from a counter and a key, with ten rounds of the cipher.
   package static func encrypt(_ counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
     var (a, b, c, d) = (counter.x, counter.y, counter.z, counter.w)
     var (low, high) = (key.x, key.y)

@@ -1,25 +1,25 @@
-/// A random order of `count` things that is computed, not stored.
+/// A random permutation of `count` elements that is computed, not stored.
 ///
-/// Where an example stands in an epoch's order is a function of the seed, the epoch and the
-/// example, so each process finds the places of its own examples alone, without memory for the
-/// others' and without messages. A place costs four rounds of a Feistel network, on average at most
-/// four times (the network permutes a power of four; places beyond the count are walked past).
+/// An example's place in an epoch's order is a function of the seed, the epoch and the example, so each process finds
+/// the places of its own examples alone, without memory for other processes' examples and without messages. A place
+/// costs a Feistel network of four rounds, which permutes the numbers below a power of four. The network is applied
+/// again while its result is `count` or more: at most four times on average, if `count` is 16 or more.
 package struct RandomPermutation: Sendable {
-  /// How many things are put in order.
+  /// The number of elements in the permutation.
   package let count: Int
 
   private let halfBits: UInt64
   private let keys: SIMD4<UInt64>
 
-  /// Creates the order that belongs to a seed and a stream, such as an epoch.
+  /// Creates the permutation for a seed and a stream, such as an epoch.
   ///
   /// - Parameters:
-  ///   - count: How many things are put in order.
+  ///   - count: The number of elements to permute.
   ///   - seed: The seed of the run.
-  ///   - stream: Orders of different streams are independent.
-  /// - Precondition: The count is not negative.
+  ///   - stream: The stream; the permutations of different streams are independent.
+  /// - Precondition: `count` is not negative.
   package init(count: Int, seed: UInt64, stream: UInt64) {
-    precondition(count >= 0, "a permutation has 0 or more elements, not \(count)")
+    precondition(count >= 0, "the number of elements must be 0 or more, not \(count)")
     self.count = count
     // At least 64 places: on fewer a Feistel network reaches only a part of all orders.
     var bits: UInt64 = 3
@@ -28,7 +28,7 @@ package struct RandomPermutation: Sendable {
     let generator = Philox(seed: seed)
     var keys = SIMD4<UInt64>()
     for half in 0..<2 {
-      // Far away from the indices that examples use.
+      // These indices are far from those that examples use.
       let block = generator.block(at: .max - UInt64(half), stream: stream)
       keys[2 * half] = (UInt64(block.x) << 32) | UInt64(block.y)
       keys[2 * half + 1] = (UInt64(block.z) << 32) | UInt64(block.w)
@@ -36,10 +36,10 @@ package struct RandomPermutation: Sendable {
     self.keys = keys
   }
 
-  /// The place, from 0, at which a thing stands in the order.
+  /// Returns an element's place in the permutation, from 0.
   ///
-  /// - Parameter index: The thing, from 0.
-  /// - Returns: A place below ``count``; no two things have the same.
+  /// - Parameter index: The index of the element, from 0.
+  /// - Returns: A place below ``count``; no two elements have the same place.
   /// - Precondition: The index is within 0..<``count``.
   package func place(of index: Int) -> Int {
     precondition(index >= 0 && index < count, "index \(index) is outside 0..<\(count)")
@@ -58,7 +58,7 @@ package struct RandomPermutation: Sendable {
     return (left << halfBits) | right
   }
 
-  /// Spreads every bit over the word, by multiplication and shifts.
+  /// Spreads the influence of every bit over the word, by multiplication and shifts.
   private func mixed(_ value: UInt64) -> UInt64 {
     let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
     let folded = product.high ^ product.low

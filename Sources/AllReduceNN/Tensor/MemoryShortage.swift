@@ -6,26 +6,26 @@ internal import CKernels
   internal import Darwin
 #endif
 
-/// What a process does when memory is short: it ends where its own numbers need more, and throws where a file does.
+/// What happens when memory is short: the process ends if its own tensors need more; reading a file throws instead.
 enum MemoryShortage {
-  /// Smaller requests are not checked: a check takes half a millisecond.
+  /// Requests smaller than this number of bytes are not checked, since a check takes half a millisecond.
   private static let least = 64 << 20
 
-  /// Ends the process if more memory is asked for than the machine has left. Linux allocates a page when it is first
-  /// touched, and would then kill some process without a message.
+  /// Ends the process if a request exceeds the memory that the machine has left. Linux allocates a page when it is
+  /// first touched, and would kill some process at that time without a message.
   static func check(_ bytes: Int) {
     if !allows(bytes) { end(needing: bytes) }
   }
 
-  /// Whether this many bytes are free.
+  /// Whether this number of bytes is available; true for small requests, which are not checked.
   static func allows(_ bytes: Int) -> Bool {
     if bytes < least { return true }
     let room = ck_memory_room()
     return bytes <= Swift.min(room.system, room.group, room.addresses)
   }
 
-  /// Enlarges memory of `malloc` and keeps its contents: to twice the size, or by a quarter where no more is free.
-  /// Nil, and the old memory as it was, where neither is.
+  /// Enlarges a block from `malloc` and keeps its contents: to twice the size, or by a quarter if twice is not
+  /// available. If neither is, returns nil and leaves the old block unchanged.
   static func grown(
     _ memory: UnsafeMutableRawPointer?, from capacity: Int
   ) -> (memory: UnsafeMutableRawPointer?, capacity: Int) {
@@ -36,7 +36,7 @@ enum MemoryShortage {
     return (nil, capacity)
   }
 
-  /// The error for a file that holds more than fits into memory.
+  /// Returns the error for a file whose contents do not fit into memory.
   static func tooLarge(_ path: String, _ what: String, after bytes: Int) -> DataError {
     DataError(
       file: path, expected: "no more than fits into memory",
@@ -44,7 +44,7 @@ enum MemoryShortage {
       advice: "read a smaller file, or read it where there is more memory")
   }
 
-  /// Says how much is needed and how much there is, and ends the process with exit code 70.
+  /// Prints how much memory is needed and how much is available, and ends the process with exit code 70.
   static func end(needing bytes: Int) -> Never {
     let room = ck_memory_room()
     let memory = Swift.min(room.system, room.group)

@@ -1,14 +1,14 @@
 /// The sizes of a tensor's dimensions, outermost first, such as `[64, 28, 28, 1]`.
 ///
-/// Images are `[height, width, channels]`; a batch has one more dimension in front. A shape holds its sizes
-/// itself, so that making one allocates nothing.
+/// Images are `[height, width, channels]`; a batch has one more dimension in front. The sizes are stored inline, so
+/// creating a shape allocates nothing.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
   /// The largest number of dimensions.
   @inlinable public static var mostDimensions: Int { 6 }
 
   /// The number of dimensions.
   public let rank: Int
-  /// The number of elements: the product of the sizes, 1 for no dimensions.
+  /// The number of elements: the product of the sizes; 1 for a shape without dimensions.
   public let count: Int
   @usableFromInline let stored: Stored
 
@@ -41,8 +41,8 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     }
   }
 
-  /// Whether sizes, as a file has them, are those of a shape: none is negative, there are at most ``mostDimensions``,
-  /// and those above 0 multiply to an `Int`.
+  /// Whether sizes, for example from a file, form a valid shape: none is negative, there are at most
+  /// ``mostDimensions``, and the product of those above 0 fits an `Int`.
   package static func fits(_ sizes: [Int]) -> Bool {
     guard sizes.count <= mostDimensions, sizes.allSatisfy({ $0 >= 0 }) else { return false }
     var product = 1
@@ -54,14 +54,14 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     return true
   }
 
-  /// Creates a shape.
+  /// Creates a shape from the sizes of its dimensions.
   ///
-  /// - Precondition: No size is negative, there are at most ``mostDimensions``, and the product fits an `Int`.
+  /// - Precondition: No size is negative, there are at most ``mostDimensions`` sizes, and their product fits an `Int`.
   @inlinable @inline(__always)
   public init(_ sizes: some Collection<Int>) {
     precondition(
       sizes.count <= Shape.mostDimensions,
-      "a shape has at most \(Shape.mostDimensions) dimensions, not \(sizes.count)")
+      "a shape can have at most \(Shape.mostDimensions) dimensions, not \(sizes.count)")
     var (stored, count) = (Stored(), 1)
     for (dimension, size) in sizes.enumerated() {
       precondition(size >= 0, "a shape cannot have a negative size: \(size)")
@@ -73,21 +73,21 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     rank = sizes.count
   }
 
-  /// Creates a shape.
+  /// Creates a shape from a literal, such as `[28, 28, 1]`.
   @inlinable @inline(__always)
   public init(arrayLiteral sizes: Int...) { self.init(sizes) }
 
-  /// One size a dimension, in a new array.
+  /// The sizes of the dimensions, in a new array.
   public var sizes: [Int] { (0..<rank).map { stored[$0] } }
 
-  /// The size of a dimension; negative ones count from the last, -1.
+  /// The size of a dimension. Negative indices count from the end: -1 is the last dimension.
   public subscript(dimension: Int) -> Int {
     let place = dimension < 0 ? rank + dimension : dimension
     precondition(place >= 0 && place < rank, "\(self) has no dimension \(dimension)")
     return stored[place]
   }
 
-  /// The shape of a batch of these: `[count]` and then this shape's sizes.
+  /// Returns the shape of a batch of `count` examples of this shape: `[count]` and then this shape's sizes.
   package func batch(of count: Int) -> Shape {
     precondition(
       rank < Shape.mostDimensions, "a batch of \(self) has more than \(rank) dimensions")
@@ -97,7 +97,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     return Shape(moved, rank: rank + 1, count: self.count * count)
   }
 
-  /// The shape without its first dimension.
+  /// The shape of one example of a batch: this shape without its first dimension.
   package var example: Shape {
     guard rank > 0 else { return self }
     var (moved, count) = (Stored(), 1)
@@ -108,7 +108,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     return Shape(moved, rank: rank - 1, count: count)
   }
 
-  /// `[rows, columns]`, of a matrix.
+  /// Creates the shape of a matrix, `[rows, columns]`.
   package init(rows: Int, columns: Int) {
     precondition(rows >= 0 && columns >= 0, "there is no matrix of \(rows) x \(columns)")
     var stored = Stored()
@@ -120,6 +120,6 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     (self.stored, self.rank, self.count) = (stored, rank, count)
   }
 
-  /// As it is written in Swift: `[28, 28, 1]`.
+  /// The shape as a Swift literal: `[28, 28, 1]`.
   public var description: String { "[" + sizes.map(String.init).joined(separator: ", ") + "]" }
 }

@@ -1,4 +1,4 @@
-/// An impossible network: a layer's input does not have a shape that it takes.
+/// The error for a network that cannot be built: a layer's input does not have a shape that the layer accepts.
 public struct ShapeError: Error, CustomStringConvertible, Sendable {
   /// A sentence that names the layer and both shapes.
   public let description: String

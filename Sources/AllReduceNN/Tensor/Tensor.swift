@@ -1,19 +1,18 @@
-/// Numbers in memory with a shape, row by row: the last dimension is contiguous.
+/// A view of numbers in memory with a shape. Storage is row-major: the last dimension is contiguous.
 ///
-/// A tensor is a view: copies of it, its slices and reshaped forms see the same memory, which lives as
-/// long as one of them does. Parameters and gradients are views of a network's flat memory, whatever
-/// allocated that.
+/// Copies of a tensor, its slices and its reshaped forms view the same memory, which lives as long as any of them.
+/// Parameters and gradients are views of a network's flat memory, whatever allocated it.
 public struct Tensor<Scalar: NetworkScalar> {
-  /// The sizes of its dimensions.
+  /// The sizes of the tensor's dimensions.
   public let shape: Shape
-  /// The elements, row by row: only as long as the tensor, or another view of its memory, lives.
+  /// The elements in row-major order; valid only while this tensor, or another view of its memory, is alive.
   package let values: UnsafeMutableBufferPointer<Scalar>
   /// The object that keeps the memory alive.
   private let owner: AnyObject?
 
-  /// Views memory that `owner` keeps alive.
+  /// Creates a view of memory that `owner` keeps alive.
   ///
-  /// - Precondition: The count of values is that of the shape.
+  /// - Precondition: The number of values is `shape.count`.
   package init(_ values: UnsafeMutableBufferPointer<Scalar>, shape: Shape, owner: AnyObject?) {
     precondition(
       values.count == shape.count,
@@ -23,17 +22,17 @@ public struct Tensor<Scalar: NetworkScalar> {
     self.owner = owner
   }
 
-  /// Allocates a tensor that holds one value everywhere.
+  /// Allocates a tensor whose elements all have one value.
   public init(repeating value: Scalar = 0, shape: Shape) {
     let memory = TensorMemory<Scalar>(count: shape.count)
-    // Memory is zero at first, and large memory takes none before it is touched.
+    // New memory is zero, and a large block uses no physical memory before it is touched.
     if value != 0 || value.sign == .minus { memory.values.update(repeating: value) }
     self.init(memory.values, shape: shape, owner: memory)
   }
 
-  /// Allocates a tensor with these elements.
+  /// Allocates a tensor with these elements, in row-major order.
   ///
-  /// - Precondition: The count of elements is that of the shape.
+  /// - Precondition: The number of elements is `shape.count`.
   public init(_ elements: [Scalar], shape: Shape) {
     precondition(
       elements.count == shape.count,
@@ -45,23 +44,23 @@ public struct Tensor<Scalar: NetworkScalar> {
   /// The number of elements.
   public var count: Int { values.count }
 
-  /// The first dimension: examples of a batch, rows of a matrix.
+  /// The size of the first dimension: the number of examples in a batch, or of rows in a matrix.
   public var rows: Int { shape[0] }
 
   /// A copy of the elements.
   public var elements: [Scalar] { withExtendedLifetime(owner) { Array(values) } }
 
-  /// Lets `body` read and write the elements, row by row, where they are; the pointer is valid in `body`
-  /// alone.
+  /// Calls `body` with the tensor's memory, in row-major order, to read and write the elements in place. The pointer is
+  /// valid only inside `body`.
   public func withValues<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
     try withExtendedLifetime(owner) { try body(values) }
   }
 
-  /// Where the elements are.
+  /// The address of the first element.
   ///
-  /// - Precondition: There is an element.
+  /// - Precondition: The tensor is not empty.
   package var base: UnsafeMutablePointer<Scalar> {
     guard let base = values.baseAddress else {
       preconditionFailure("a tensor of \(shape) has no memory")
@@ -69,13 +68,13 @@ public struct Tensor<Scalar: NetworkScalar> {
     return base
   }
 
-  /// One element, by its place, counted row by row. For many elements ``withValues(_:)`` is faster.
+  /// The element at an index in row-major order. For many elements ``withValues(_:)`` is faster.
   public subscript(index: Int) -> Scalar {
     get { withExtendedLifetime(owner) { values[index] } }
     nonmutating set { withExtendedLifetime(owner) { values[index] = newValue } }
   }
 
-  /// The same elements with other dimensions.
+  /// Returns a view of the same elements with a different shape.
   ///
   /// - Precondition: The new shape has the same number of elements.
   public func reshaped(_ shape: Shape) -> Tensor {
@@ -84,9 +83,9 @@ public struct Tensor<Scalar: NetworkScalar> {
     return Tensor(values, shape: shape, owner: owner)
   }
 
-  /// A view of some rows, that is of a range of the first dimension.
+  /// Returns a view of a range of rows, that is, of the first dimension.
   ///
-  /// - Precondition: The range is within the tensor.
+  /// - Precondition: The range lies within the first dimension.
   package func rows(_ range: Range<Int>) -> Tensor {
     precondition(
       shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= rows,

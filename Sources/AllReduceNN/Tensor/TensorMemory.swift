@@ -1,23 +1,23 @@
 import CKernels
 
-/// Memory of this process for numbers, aligned to cache lines; freed with its last user.
+/// Private memory of this process for numbers, aligned to cache lines; freed with its last reference.
 package final class TensorMemory<Scalar> {
-  /// The memory; zero at first.
+  /// The numbers; initially zero.
   package let values: UnsafeMutableBufferPointer<Scalar>
 
-  /// The bytes of large memory, which is the system's own; nil for small.
+  /// The size in bytes of a large block, which is mapped from the system; nil for a small block.
   private let mappedBytes: Int?
 
-  /// Allocates memory for `count` numbers. Large memory takes none before it is touched.
+  /// Allocates memory for `count` numbers. A large block uses no physical memory before it is touched.
   ///
-  /// Where there is not enough, a sentence says how much is needed and how much there is, and the process
-  /// ends with exit code 70.
+  /// If there is not enough memory, prints how much is needed and how much is available, and ends the process with exit
+  /// code 70.
   package init(count: Int) {
     precondition(count >= 0, "memory is allocated for 0 numbers or more, not for \(count)")
     let (bytes, isTooMuch) = Swift.max(count, 1).multipliedReportingOverflow(
       by: MemoryLayout<Scalar>.stride)
     if isTooMuch { MemoryShortage.end(needing: .max) }
-    // Products run through large weights a stretch of a row at a time: with small pages each is another.
+    // Products read a stretch of each row of a large weight in turn: with small pages, each stretch is on another page.
     let largePage = 2 << 20
     let raw: UnsafeMutableRawPointer
     if bytes >= 2 * largePage {
@@ -44,8 +44,8 @@ package final class TensorMemory<Scalar> {
 
 /// A layer's own memory for results, kept from batch to batch.
 ///
-/// It grows to the largest batch seen; a smaller one uses the front of it, so nothing is allocated once
-/// the largest was there.
+/// It grows to the largest batch seen. Smaller batches use the front of the memory, so nothing is allocated after the
+/// largest batch has been seen.
 package struct Scratch<Scalar: NetworkScalar> {
   private var memory: TensorMemory<Scalar>?
   private var last: Tensor<Scalar>?
@@ -53,7 +53,7 @@ package struct Scratch<Scalar: NetworkScalar> {
   /// Creates scratch memory that is empty at first.
   package init() {}
 
-  /// A tensor of a shape, whose values are whatever was there.
+  /// Returns a tensor of this shape in the scratch memory. Its values are whatever the memory held before.
   package mutating func tensor(_ shape: Shape) -> Tensor<Scalar> {
     if let last, last.shape == shape { return last }
     if memory == nil || memory!.values.count < shape.count {

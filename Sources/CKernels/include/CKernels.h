@@ -1,5 +1,5 @@
-// Vector loops, and what Swift cannot say of the system: memory that processes share, their states and
-// their end, and the processor's hint that a loop only waits.
+// Vector kernels, and the system calls and processor instructions that Swift cannot express: memory shared by
+// processes, the state and the end of processes, signals, and hints for loops that wait.
 #ifndef ALLREDUCE_CKERNELS_H
 #define ALLREDUCE_CKERNELS_H
 
@@ -15,7 +15,7 @@
 #include "reductions.h"
 #include "wire.h"
 
-/// Tells the processor that the loop around it waits for another one.
+/// Tells the processor that the caller is in a spin-wait loop (`pause` on x86, `yield` on aarch64).
 static inline void ck_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -24,102 +24,114 @@ static inline void ck_pause(void) {
 #endif
 }
 
-/// Asks for bytes that will be read soon, while other work goes on.
+/// Prefetches `bytes` bytes from `start` into the caches without blocking, for data that will be read soon.
 static inline void ck_prefetch(const void *start, size_t bytes) {
   for (size_t offset = 0; offset < bytes; offset += 64)
     __builtin_prefetch((const char *)start + offset);
 }
 
-/// Copies bytes by stores that go to memory rather than into this processor's caches.
+/// Copies bytes with non-temporal stores, which go to memory and bypass this processor's caches.
 ///
-/// To write a cache line that another processor holds, this one must first have that copy dropped. An
-/// ordinary store waits for it, and keeps the stores behind it waiting: measured at 7 ns a line where both
-/// share a cache, 30 ns where they do not. Lines written here in full wait for nothing: 4 ns.
-/// The bytes are there for other processors after `ck_end_streams`. Ranges must not overlap.
+/// Before an ordinary store to a cache line that another processor's cache holds, that copy must be invalidated. The
+/// store waits for this and delays the stores behind it: measured at 7 ns per line where the two processors share a
+/// cache, 30 ns where they do not. A line written here in full waits for nothing: 4 ns. Other processors see the bytes
+/// after `ck_end_streams`. The ranges must not overlap.
 void ck_stream(void *to, const void *from, size_t bytes);
 
-/// Puts all that was streamed before in front of all that is stored after: once at the end of a pass.
+/// Store fence: makes all bytes that `ck_stream` has written visible before any later store. Call it once, at the end
+/// of a pass.
 void ck_end_streams(void);
 
-/// Bytes of a page of memory.
+/// Returns the size of a page of memory, in bytes.
 size_t ck_page_size(void);
 
-/// A random number that no other process has; -1 and errno on failure.
+/// Sets `*word` to a random number that no other process draws; returns 0, or -1 and sets errno on failure.
 int ck_random_word(uint64_t *word);
 
-/// A nameless file of `bytes` bytes in memory, all zero; -1 and errno on failure (EFBIG above RLIMIT_FSIZE).
+/// Creates a nameless file in memory (memfd) of `bytes` bytes, all zero, and returns its descriptor; returns -1 and
+/// sets errno on failure (EFBIG above RLIMIT_FSIZE).
 int ck_memory_file(size_t bytes);
 
-/// What tells a file from all others of this system.
+/// What distinguishes a file from all other files of this system.
 struct ck_identity {
   uint64_t device;
   uint64_t inode;
   int64_t bytes;
 };
 
-/// Finds out a file's identity; -1 and errno on failure.
+/// Sets `*identity` to the identity of an open file; returns 0, or -1 and sets errno on failure.
 int ck_identify(int file, struct ck_identity *identity);
 
-/// Opens a file of another process of this user by its number there, if it is the one that is expected; -1 and
-/// errno on failure (ESTALE if it is another file). Nothing but that file is ever opened.
+/// Opens the file that another process of this user has open as descriptor `file`, if its identity is `expected`.
+/// Returns a descriptor of this process; returns -1 and sets errno on failure (ESTALE if it is another file). The
+/// identity is checked before and after opening, so no other file is ever used.
 int ck_open_of(int64_t process, int file, struct ck_identity expected);
 
-/// Whether a file has a word at an offset: 0, or -1 and errno (ESTALE).
+/// Checks that a file contains `word` at byte `offset`: returns 0 if it does, otherwise -1 and sets errno (ESTALE).
 int ck_file_holds(int file, size_t offset, uint64_t word);
 
-/// A segment of System V shared memory, all zero; -1 and errno on failure.
+/// Creates a segment of System V shared memory of `bytes` bytes, all zero, and returns its identifier; returns -1 and
+/// sets errno on failure.
 int ck_system_v_make(size_t bytes);
 
-/// Lets the system free a segment when the last process that has attached it ends; until then others can attach it.
+/// Marks a segment for removal: the system frees it when the last process that has attached it ends. Until then other
+/// processes can still attach it.
 void ck_system_v_remove(int segment);
 
-/// Whether a segment has a size, and a word at an offset: 0, or -1 and errno (ESTALE). Changes nothing in it.
+/// Checks that a segment has `bytes` bytes and contains `word` at byte `offset`: returns 0 if so, otherwise -1 and sets
+/// errno (ESTALE). Does not change the segment.
 int ck_system_v_holds(int segment, size_t bytes, size_t offset, uint64_t word);
 
-/// Maps a segment for reading and writing at an address that was set aside; NULL and errno on failure.
+/// Maps a segment for reading and writing at an address that `ck_reserve` has reserved; returns NULL and sets errno on
+/// failure.
 void *ck_system_v_map(void *address, int segment, size_t bytes);
 
-/// Sets addresses aside, without memory; NULL and errno on failure.
+/// Reserves a range of addresses without memory and returns its start; returns NULL and sets errno on failure.
 void *ck_reserve(size_t bytes);
 
-/// Maps all of a file for reading and writing, shared, at an address that was set
-/// aside; NULL and errno on failure.
+/// Maps the first `bytes` bytes of a file for reading and writing, shared with other processes, at an address that
+/// `ck_reserve` has reserved; returns NULL and sets errno on failure.
 void *ck_map_shared(void *address, int file, size_t bytes);
 
-/// Maps memory of this process alone, zero, at an address that was set aside; NULL and errno on failure.
+/// Maps zeroed memory, private to this process, at an address that `ck_reserve` has reserved; returns NULL and sets
+/// errno on failure.
 void *ck_map_private(void *address, size_t bytes);
 
-/// Memory of this process alone that is zero, in large pages where they are to be had, and takes none before
-/// it is touched; NULL on failure. Whole pages at a multiple of `alignment`, a power of two; `ck_unmap` ends it.
+/// Allocates zeroed memory that is private to this process, in large pages where they are available; returns NULL on
+/// failure. It takes no physical memory before it is touched. `bytes` is a number of whole pages; the address is a
+/// multiple of `alignment`, a power of two. Free the memory with `ck_unmap`.
 void *ck_zeros(size_t bytes, size_t alignment);
 
-/// Asks for large pages for a range that begins at one: fewer addresses to translate. A system without them,
-/// or whose policy is "never", keeps to small ones.
+/// Asks the system for large pages for a range that begins at a page boundary, so that fewer addresses have to be
+/// translated. A system without large pages, or whose policy is "never", keeps small pages.
 void ck_prefer_large_pages(void *start, size_t bytes);
 
-/// Takes the pages of a range, which begins at one, now rather than at the first touch; -1 and errno if there
-/// are none. `file` is what is mapped there from its beginning, or -1. No other process may be writing there.
+/// Allocates the physical pages of a range now rather than at the first touch; returns 0, or -1 and sets errno if there
+/// are none. The range begins at a page boundary. `file` is the descriptor of the file that is mapped there from its
+/// beginning, or -1. No other process may be writing to the range.
 int ck_populate(void *start, size_t bytes, int file);
 
-/// Maps pages that another process has taken, so that the first touch need not. A hint: it may do nothing.
+/// Maps pages that another process has already allocated, so that this process's first touch causes no page fault. Only
+/// a hint: it may do nothing.
 void ck_map_pages(void *start, size_t bytes);
 
-/// What memory this process may still take, in bytes; INT64_MAX where there is no limit or none is known.
+/// The number of bytes that this process can still allocate; INT64_MAX where there is no limit or none is known.
 struct ck_memory_room {
-  /// Memory and swap space of the whole system that is free or can be freed at once.
+  /// Memory and swap space of the whole system that are free or can be freed at once.
   int64_t system;
-  /// What the tightest control group (cgroup, version 1 or 2) of this process leaves.
+  /// Memory left in the control group (cgroup, version 1 or 2) that limits this process most tightly.
   int64_t group;
-  /// Which group that is: the same number in all processes of it; 0 for none.
+  /// The number of that control group, the same in all processes of the group; 0 if no group has a limit.
   uint64_t group_number;
-  /// Addresses that RLIMIT_AS leaves (`ulimit -v`).
+  /// The address space that RLIMIT_AS leaves (`ulimit -v`).
   int64_t addresses;
 };
 
-/// Finds out what memory there is. Reads files of /proc and of control groups: 0.5 ms.
+/// Returns how much memory this process can still allocate. Reads files of /proc and of the control groups: takes 0.5
+/// ms.
 struct ck_memory_room ck_memory_room(void);
 
-/// Writes a number of bytes as people read it: "24.0 GB".
+/// Writes a number of bytes to `text` in readable form, such as "24.0 GB".
 void ck_byte_text(int64_t bytes, char text[32]);
 
 void ck_unmap(void *start, size_t bytes);
@@ -127,38 +139,39 @@ void ck_close(int file);
 int64_t ck_process(void);
 int ck_errno(void);
 
-/// A nameless file in memory whose name can be read in /proc/PID/fd, mapped for reading and writing, all zero; NULL
-/// and errno on failure. It stays open until the process ends; programs that the process starts do not inherit it.
+/// Creates zeroed memory that other processes can find: a memory file whose name can be read in /proc/PID/fd, mapped
+/// for reading and writing. Returns NULL and sets errno on failure. The file stays open until the process ends;
+/// programs that the process starts do not inherit it.
 void *ck_visible_memory(const char *name, size_t bytes);
 
-/// A process's state, as the letter of /proc/PID/stat, and when it began, in clock
-/// ticks since the system began; 0 if there is no such process or no /proc.
+/// Returns a process's state, as the letter in /proc/PID/stat, and sets `*start` to its start time, in clock ticks
+/// since the system started; returns 0 if there is no such process or no /proc.
 char ck_process_state(int64_t process, uint64_t *start);
 
-/// Starts a process that ends others by SIGKILL: those of `processes`, begun at
-/// `starts`, that are still there after `milliseconds`. It ends as soon as none is
-/// left. It holds no file open and survives the end of this process and its group.
-/// Returns 0, or -1 and errno on failure.
+/// Starts a helper process that waits `milliseconds` and then sends SIGKILL to those of `processes` that are still
+/// running. `starts` are their start times, so that a reused process ID is not killed. The helper ends as soon as none
+/// of the processes is left. It holds no file open and survives the end of this process and of its process group.
+/// Returns 0, or -1 and sets errno on failure.
 int ck_end_later(const int64_t *processes, const uint64_t *starts, int count, int milliseconds);
 
-/// From here on SIGTERM and SIGUSR1 are counted, where the program has no handler of its own: the first of them does
-/// nothing else, the second ends the process.
+/// From now on, counts SIGTERM and SIGUSR1 unless the program handles or ignores them: the first of these signals is
+/// only counted, the second ends the process.
 void ck_catch_signals(void);
 
-/// How many of these signals have come since then. A load.
+/// Returns how many of these signals (SIGTERM, SIGUSR1) have been counted since `ck_catch_signals`. Costs one load.
 int ck_signals_caught(void);
 
-/// Gives the signals back, if none has come.
+/// Restores the handling of SIGTERM and SIGUSR1 from before `ck_catch_signals`, unless a signal has been counted.
 void ck_release_signals(void);
 
-/// Sleeps while a number in memory that processes share is `value`, until it is woken, and no longer than
-/// `nanoseconds`. Where the system cannot, for 20 microseconds.
+/// Sleeps while `*number`, in memory that processes share, equals `value`, until `ck_wake` is called on it, but not
+/// longer than `nanoseconds`. On systems without futexes, sleeps for 20 microseconds.
 void ck_sleep_while(const uint64_t *number, uint64_t value, int64_t nanoseconds);
 
-/// Wakes all that sleep on a number.
+/// Wakes all threads, of any process, that sleep on `number` in `ck_sleep_while`.
 void ck_wake(const uint64_t *number);
 
-/// The processors that this process may run on, as bits.
+/// Sets bit i of `bits` for each processor i that this process may run on.
 void ck_usable_processors(uint64_t bits[16]);
 
 #endif

@@ -1,5 +1,5 @@
-// 32-bit floating-point numbers as 16-bit ones, and back: what crosses a network when a caller asks
-// for half the bytes.
+// Conversions of 32-bit floating-point numbers to 16 bits and back, for callers that ask for messages of half the
+// bytes.
 #ifndef ALLREDUCE_WIRE_H
 #define ALLREDUCE_WIRE_H
 
@@ -8,16 +8,16 @@
 
 #include "processor.h"
 
-/// The conversions of one format, at one level. All levels give the same bits.
+/// The conversions of one 16-bit format, at one level. All levels give the same bits.
 ///
-/// To 16 bits: to the nearest, ties to even. What is too large becomes an infinity; every NaN becomes
-/// the canonical one: positive, quiet, without payload. Ranges must not overlap.
+/// Conversion to 16 bits rounds to nearest, ties to even. A number that is too large becomes an infinity; every NaN
+/// becomes the canonical NaN: positive, quiet, without payload. Ranges must not overlap.
 typedef struct ck_wire {
-  /// to[i] = from[i] in 16 bits.
+  /// to[i] = from[i], rounded to 16 bits.
   void (*encode)(const float *from, uint16_t *to, size_t count);
-  /// to[i] = from[i] in 32 bits, which is exact.
+  /// to[i] = from[i] in 32 bits, exactly.
   void (*decode)(const uint16_t *from, float *to, size_t count);
-  /// values[i] = what decode(encode(values[i])) gives.
+  /// values[i] = decode(encode(values[i])).
   void (*round)(float *values, size_t count);
   /// values[i] += decode(other[i]), in 32 bits; every NaN becomes the canonical one.
   void (*add)(float *values, const uint16_t *other, size_t count);
@@ -25,8 +25,8 @@ typedef struct ck_wire {
 
 enum { CK_BFLOAT16 = 0, CK_FLOAT16 = 1 };
 
-/// The conversions of a format; NULL if this processor does not have the level. The instructions of
-/// AVX512_BF16 are not used: they take subnormal numbers for zeros.
+/// Returns the conversions of a format; NULL if this processor does not have the level. The AVX512_BF16 instructions
+/// are not used, because they treat subnormal numbers as zeros.
 const ck_wire *ck_wire_at(ck_level level, int format);
 
 #endif

@@ -2,20 +2,20 @@ public import ArgumentParser
 
 /// A number of bytes as command lines give it: a plain integer, or one followed by Ki, Mi or Gi.
 public struct ByteCount: Sendable, Hashable, ExpressibleByArgument {
-  /// The number.
+  /// The number of bytes.
   public let bytes: Int
 
   private static let units: [(suffix: String, bytes: Int)] = [
     ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10),
   ]
 
-  /// A number of bytes.
+  /// Creates a count of `bytes` bytes.
   public init(_ bytes: Int) {
     self.bytes = bytes
   }
 
-  /// The number written as `argument`: 65536, 64Ki, 1Mi. Nil if it is not one, or negative, or too
-  /// large.
+  /// Creates a count from a command-line argument such as 65536, 64Ki or 1Mi. Nil if the argument is not such a number,
+  /// or the number is negative or too large.
   public init?(argument: String) {
     let unit = ByteCount.units.first { argument.hasSuffix($0.suffix) }
     let digits = argument.dropLast(unit?.suffix.count ?? 0)
@@ -27,7 +27,7 @@ public struct ByteCount: Sendable, Hashable, ExpressibleByArgument {
     self.bytes = bytes
   }
 
-  /// The number as people read it, where that is exact: 64 KiB, 5000 B.
+  /// The count in readable form, with the largest unit that is exact: 64 KiB, 5000 B.
   public var text: String {
     for unit in ByteCount.units where bytes >= unit.bytes && bytes % unit.bytes == 0 {
       return "\(bytes / unit.bytes) \(unit.suffix)B"
@@ -35,6 +35,6 @@ public struct ByteCount: Sendable, Hashable, ExpressibleByArgument {
     return "\(bytes) B"
   }
 
-  /// The number as help shows it.
+  /// The number of bytes, as help shows a default value.
   public var defaultValueDescription: String { "\(bytes)" }
 }

@@ -4,9 +4,9 @@ internal import ArgumentParser
 /// Compressions of gradients as a command line names them: `none`, `bfloat16`, `float16`, `topK:0.01`,
 /// `powerSGD:4`.
 public enum CompressionWords {
-  /// The compression of that name.
+  /// Returns the compression that `text` names.
   ///
-  /// - Throws: An error whose text is a sentence, if there is none or its argument is out of range.
+  /// - Throws: An error whose text is a sentence, if no compression has this name or its argument is out of range.
   public static func compression(_ text: String) throws -> any GradientCompression {
     let whole = WireFormat.allCases.map { WholeGradient(as: $0) }
     if let found = whole.first(where: { $0.name == text }) { return found }
@@ -29,7 +29,8 @@ public enum CompressionWords {
       return .powerSGD(rank)
     default:
       throw ValidationError(
-        "a compression is none, bfloat16, float16, topK:FRACTION or powerSGD:RANK, not \(text).")
+        "a compression must be none, bfloat16, float16, topK:FRACTION or powerSGD:RANK, not \(text)."
+      )
     }
   }
 

@@ -1,16 +1,16 @@
 internal import ArgumentParser
 
-/// The bounds of numbers on a command line, so that none is too large to compute with.
+/// The bounds of numbers on a command line, which prevent numbers that are too large to compute with.
 public enum OptionBounds {
-  /// The most of anything that is counted: products of two such numbers are still whole numbers.
+  /// The largest count that an option accepts; the product of two such counts still fits into an Int.
   public static let most = 1_000_000_000
 
-  /// Makes sure that a whole number is within bounds.
+  /// Checks that a whole number is within bounds.
   ///
   /// - Parameters:
-  ///   - option: Its name, without dashes.
+  ///   - option: The option's name, without dashes.
   ///   - value: The number, or nil if it was not given.
-  ///   - bounds: The numbers that are allowed.
+  ///   - bounds: The range of numbers that are allowed.
   /// - Throws: A `ValidationError`, which ends the program with exit status 64.
   public static func check(
     _ option: String, _ value: Int?, in bounds: ClosedRange<Int> = 1...most
@@ -22,14 +22,14 @@ public enum OptionBounds {
     throw ValidationError("--\(option) must be \(words), not \(value).")
   }
 
-  /// Makes sure that a number is finite and within bounds.
+  /// Checks that a number is finite and within bounds.
   ///
   /// - Parameters:
-  ///   - option: Its name, without dashes.
+  ///   - option: The option's name, without dashes.
   ///   - value: The number, or nil if it was not given.
-  ///   - least: The least number allowed; the number must be above it if `isOpen`.
-  ///   - limit: The number must be below it.
-  ///   - isOpen: Whether `least` itself is not allowed.
+  ///   - least: The smallest number allowed; if `isOpen`, the number must be greater.
+  ///   - limit: The number must be less than this.
+  ///   - isOpen: Whether `least` itself is excluded.
   /// - Throws: A `ValidationError`, which ends the program with exit status 64.
   public static func check(
     _ option: String, _ value: Double?, from least: Double = 0, below limit: Double = .infinity,

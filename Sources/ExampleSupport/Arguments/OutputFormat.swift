@@ -2,8 +2,8 @@ public import ArgumentParser
 
 /// How a program prints its result.
 public enum OutputFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
-  /// For people.
+  /// Text for people.
   case text
-  /// One JSON object on standard output and nothing else there.
+  /// One JSON object on standard output, and nothing else there.
   case json
 }

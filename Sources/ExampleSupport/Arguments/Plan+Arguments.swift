@@ -1,9 +1,10 @@
 public import AllReduce
 public import ArgumentParser
 
-/// Such as 2x3: 2 groups with different examples, each of 3 ranks that hold shards of one copy of the weights.
+/// Lets a command line give a grid of ranks, such as 2x3: 2 groups with different examples, each of 3 ranks that hold
+/// shards of one copy of the weights.
 extension GridShape: ExpressibleByArgument {
-  /// Reads DATAxMODEL.
+  /// Reads DATAxMODEL; nil if the argument is not of this form.
   public init?(argument: String) {
     let numbers = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
     guard numbers.count == 2, let data = numbers[0], let model = numbers[1], data > 0, model > 0
@@ -12,9 +13,9 @@ extension GridShape: ExpressibleByArgument {
   }
 }
 
-/// The orders by name, or as a, b and c.
+/// Lets a command line give an order by its name, or as a, b or c.
 extension ConversionRun.Order: ExpressibleByArgument {
-  /// Reads a name or a letter.
+  /// Reads a name or a letter; nil if the argument is neither.
   public init?(argument: String) {
     let letters: [String: ConversionRun.Order] = [
       "a": .atOnce, "b": .broadcastInTurn, "c": .scatterInTurn,
@@ -25,6 +26,6 @@ extension ConversionRun.Order: ExpressibleByArgument {
     self = order
   }
 
-  /// The letters and the names.
+  /// The letters and the names that a command line may give.
   public static var allValueStrings: [String] { ["a", "b", "c"] + allCases.map(\.rawValue) }
 }

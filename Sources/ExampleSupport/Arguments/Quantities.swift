@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Seconds as command lines give them: 5us, 2ms, 1s.
+/// A time in seconds as command lines give it: 5us, 2ms, 1s.
 package struct Seconds: ExpressibleByArgument {
   package let seconds: Double
 
@@ -18,7 +18,7 @@ package struct Seconds: ExpressibleByArgument {
   package var defaultValueDescription: String { "\((seconds * 1e6).formatted(digits: 4))us" }
 }
 
-/// Bytes a second as command lines give them: 12.5GB/s, 1Gbit/s.
+/// A rate in bytes per second as command lines give it: 12.5GB/s, 1Gbit/s.
 package struct Rate: ExpressibleByArgument {
   package let bytesPerSecond: Double
 
@@ -40,8 +40,8 @@ package struct Rate: ExpressibleByArgument {
   }
 }
 
-/// The number in front of the first unit that the text ends with; nil if there is none, or if it is negative or more
-/// than 1e18, so that sums and products of such numbers are finite.
+/// Returns the number before the first of the units that the text ends with, times the unit's size. Nil if there is
+/// none, or if the result is negative or more than 1e18; so sums and products of results are finite.
 private func number(_ text: String, _ units: [(name: String, size: Double)]) -> Double? {
   guard let unit = units.first(where: { text.hasSuffix($0.name) }),
     let value = Double(text.dropLast(unit.name.count)), (0...1e18).contains(value * unit.size)
@@ -49,7 +49,7 @@ private func number(_ text: String, _ units: [(name: String, size: Double)]) -> 
   return value * unit.size
 }
 
-/// Multiplications and additions a second as command lines give them: 2TFLOP/s, 95GFLOP/s.
+/// A rate in multiplications and additions per second as command lines give it: 2TFLOP/s, 95GFLOP/s.
 package struct OperationRate: ExpressibleByArgument {
   package let perSecond: Double
 
@@ -60,7 +60,7 @@ package struct OperationRate: ExpressibleByArgument {
   }
 }
 
-/// A link between hosts as command lines give it: its rate and its latency, 1Gbit,50us.
+/// A link between hosts as command lines give it, by its rate and its latency: 1Gbit,50us.
 package struct LinkWords: ExpressibleByArgument {
   package let rate: Rate
   package let latency: Seconds
@@ -74,7 +74,7 @@ package struct LinkWords: ExpressibleByArgument {
   }
 }
 
-/// Hosts and the ranks of each as command lines give them: 4x8.
+/// The number of hosts and of ranks per host as command lines give them: 4x8.
 package struct HostWords: ExpressibleByArgument {
   package let hosts: Int
   package let ranksPerHost: Int

@@ -2,7 +2,7 @@ public import AllReduce
 public import ArgumentParser
 
 extension ReductionAlgorithm: ExpressibleByArgument {
-  /// The algorithm of that name, as given on a command line.
+  /// Creates the algorithm that a command line names; nil if there is no such name.
   public init?(argument: String) {
     self.init(name: argument)
   }
@@ -10,6 +10,6 @@ extension ReductionAlgorithm: ExpressibleByArgument {
   /// The names that a command line may give.
   public static var allValueStrings: [String] { all.map(\.name) }
 
-  /// The name, as help shows it.
+  /// The algorithm's name, as help shows a default value.
   public var defaultValueDescription: String { name }
 }

@@ -1,7 +1,7 @@
 package import AllReduce
 public import ArgumentParser
 
-/// How much a program prints while it runs.
+/// The options for how much a program prints while it runs.
 public struct VerbosityOptions: ParsableArguments {
   @Flag(help: "Prints no progress, only results, warnings and errors.")
   var quiet = false
@@ -12,14 +12,15 @@ public struct VerbosityOptions: ParsableArguments {
   /// Creates the options, none of them set.
   public init() {}
 
-  /// Checks that not both are given.
+  /// Checks that `quiet` and `verbose` are not both set.
   public func validate() throws {
     if quiet && verbose {
       throw ValidationError("--quiet and --verbose exclude each other: leave one out.")
     }
   }
 
-  /// Where the lines of a run go: a bar on a terminal, else a line every two seconds.
+  /// Returns what writes the lines of a run: a progress bar on a terminal, otherwise a line every two seconds; with
+  /// `verbose` a line per step, with `quiet` no progress.
   package func writers(_ console: RankConsole) -> ProgressWriters {
     let bar = quiet || verbose ? nil : ProgressBar(on: console)
     var writers = ProgressWriters { console.note($0) }

@@ -1,16 +1,16 @@
 public import AllReduce
 public import ArgumentParser
 
-/// The options for weights that another program wrote.
+/// The options for initial weights that another program wrote.
 public struct WeightOptions: ParsableArguments {
-  /// The file.
+  /// The safetensors file with the initial weights; nil if none is given.
   @Option(
     help: ArgumentHelp(
       "A safetensors file with the initial weights, of this library or of PyTorch's state_dict.",
       valueName: "file"))
   public var weights: String?
 
-  /// The file of its names.
+  /// The JSON file with the names of the tensors in the file of weights; nil for those of torch.nn.Sequential.
   @Option(
     help: ArgumentHelp(
       "A JSON file with the names of the file's tensors: {\"0\": \"features.0\"} (default: as "
@@ -18,14 +18,14 @@ public struct WeightOptions: ParsableArguments {
       valueName: "file"))
   public var weightsNames: String?
 
-  /// The order of its elements.
+  /// The layout of the tensors in the file of weights; nil for what the file says or shows.
   @Option(
     help: ArgumentHelp(
       "channelsFirst, as PyTorch has them, or channelsLast (default: as the file says or shows).",
       valueName: "layout"))
   public var weightsLayout: WeightsLayout?
 
-  /// The place of an image's channels among its dimensions.
+  /// Where the channels of an image stand among its dimensions: before or after height and width.
   public enum WeightsLayout: String, CaseIterable, Sendable, ExpressibleByArgument {
     case channelsFirst, channelsLast
   }
@@ -42,7 +42,7 @@ public struct WeightOptions: ParsableArguments {
     }
   }
 
-  /// Opens the file. For one rank.
+  /// Opens the file of weights on the calling rank alone.
   ///
   /// - Throws: ``DataError``.
   private func open(
@@ -54,12 +54,12 @@ public struct WeightOptions: ParsableArguments {
       channelsFirst: weightsLayout.map { $0 == .channelsFirst })
   }
 
-  /// Gives a network that each rank has the weights, if there are any. Collective.
+  /// Loads the file's weights into a network on every rank, if a file was given. Collective.
   ///
   /// - Parameters:
-  ///   - network: It has memory.
-  ///   - root: Its layers.
-  ///   - world: All ranks.
+  ///   - network: The network, whose parameters must already have memory.
+  ///   - root: The layers of the network.
+  ///   - world: The communicator of all ranks.
   /// - Throws: ``AgreedError`` of a ``DataError``.
   public func load(
     into network: Network<Float>, of root: any Layer<Float>, over world: Communicator
@@ -70,10 +70,10 @@ public struct WeightOptions: ParsableArguments {
     }
   }
 
-  /// Gives a trainer the weights before its first step, if there are any. Collective.
+  /// Loads the file's weights into a trainer before its first step, if a file was given. Collective.
   ///
   /// - Parameters:
-  ///   - trainer: The trainer that begins with them.
+  ///   - trainer: The trainer that starts with these weights.
   ///   - root: The layers of the whole network.
   ///   - input: The shape of an example's input.
   /// - Throws: ``AgreedError`` of a ``DataError``.

@@ -2,7 +2,7 @@ public import AllReduce
 public import ArgumentParser
 
 extension WireFormat: ExpressibleByArgument {
-  /// The wire format of that name, as given on a command line.
+  /// Creates the wire format that a command line names; nil if there is no such name.
   public init?(argument: String) {
     guard let format = WireFormat.allCases.first(where: { $0.description == argument }) else {
       return nil
@@ -13,9 +13,9 @@ extension WireFormat: ExpressibleByArgument {
   /// The names that a command line may give.
   public static var allValueStrings: [String] { allCases.map(\.description) }
 
-  /// Empty: the command line takes the names, and not the raw values.
+  /// Empty, because the command line takes the names and not the raw values.
   public static var allValueDescriptions: [String: String] { [:] }
 
-  /// The name, as help shows it.
+  /// The wire format's name, as help shows a default value.
   public var defaultValueDescription: String { description }
 }

@@ -4,31 +4,32 @@
   internal import Darwin
 #endif
 
-/// Where the values of an axis are drawn, and at which of them it has ticks.
+/// The scale of an axis: maps values to pixels and chooses the ticks.
 struct AxisScale {
-  /// How places grow with values.
+  /// How positions grow with values.
   enum Kind: Sendable, Equatable {
     case linear
-    /// With ticks at whole powers of the base.
+    /// Positions grow with the logarithm of the value; ticks are at whole powers of the base.
     case logarithmic(base: Double)
   }
 
   private let kind: Kind
-  /// The ends, in exponents where the axis is logarithmic.
+  /// The lowest and highest value of the axis; their logarithms where it is logarithmic.
   private let low: Double
   private let high: Double
   private let start: Double
   private let end: Double
 
-  /// A scale that has room for all values.
+  /// Creates a scale whose range includes all of the values.
   ///
   /// - Parameters:
-  ///   - values: Above zero where the axis is logarithmic; none makes an axis around one.
-  ///   - kind: How places grow.
+  ///   - values: The values, above zero where the axis is logarithmic. Without any, the axis has a range around 0, or
+  ///     around 1 if logarithmic.
+  ///   - kind: How positions grow with values.
   ///   - start: The pixel at which the lowest value is drawn.
-  ///   - end: The pixel at which the highest is.
-  ///   - isTight: Whether the axis ends at the values, rather than at the ticks around them. A linear one begins at 0
-  ///     where the values begin near it.
+  ///   - end: The pixel at which the highest value is drawn.
+  ///   - isTight: Whether the axis ends at the outermost values, rather than at the ticks around them. A tight linear
+  ///     axis begins at 0 if the lowest value is near 0.
   init(_ values: [Double], _ kind: Kind, from start: Double, to end: Double, isTight: Bool) {
     self.kind = kind
     self.start = start
@@ -48,12 +49,13 @@ struct AxisScale {
     (self.low, self.high) = (low, high)
   }
 
-  /// The pixel of a value.
+  /// Returns the pixel at which a value is drawn.
   func place(_ value: Double) -> Double {
     start + (AxisScale.exponent(value, kind) - low) / (high - low) * (end - start)
   }
 
-  /// Round values, or whole powers of the base, thinned out evenly to at most this many.
+  /// Returns at most `count` ticks: round numbers on a linear axis, whole powers of the base on a logarithmic one,
+  /// thinned out evenly.
   func ticks(atMost count: Int) -> [Double] {
     switch kind {
     case .linear:
@@ -63,7 +65,7 @@ struct AxisScale {
     case .logarithmic(let base):
       let first = Int((low - 1e-9).rounded(.up))
       let last = Int((high + 1e-9).rounded(.down))
-      // Less than two whole powers of ten: numbers between them, too.
+      // With fewer than two steps between powers of ten, there are ticks between them too.
       if base == 10, last - first < 2 {
         let between = (first - 1...last).flatMap { power in
           [1, 2, 5].map { $0 * pow(10, Double(power)) }
@@ -76,7 +78,8 @@ struct AxisScale {
     }
   }
 
-  /// The multiples of a power of ten between it and the next.
+  /// On an axis of powers of ten, the multiples between each power and the next: 2, 3, ... 9 times the power. Empty
+  /// on other axes.
   var minorTicks: [Double] {
     guard kind == .logarithmic(base: 10) else { return [] }
     let decades = Int(low.rounded(.down))..<max(Int(low.rounded(.down)) + 1, Int(high.rounded(.up)))
@@ -91,7 +94,7 @@ struct AxisScale {
     }
   }
 
-  /// 1, 2 or 5 times a power of ten: the least that cuts `length` into no more than `count` pieces.
+  /// Returns the smallest of 1, 2 or 5 times a power of ten that divides `length` into at most `count` pieces.
   private static func step(_ length: Double, atMost count: Int) -> Double {
     let least = length / Double(max(count, 1))
     let power = pow(10, log10(least).rounded(.down))
@@ -99,9 +102,9 @@ struct AxisScale {
   }
 }
 
-/// Round numbers along an axis that begins at 0.
+/// Ticks of an axis that begins at 0.
 public enum AxisTicks {
-  /// Round numbers from 0 up to `end`: 0, and at most `count` more.
+  /// Returns round numbers from 0 up to `end`: 0, and at most `count` more.
   public static func round(upTo end: Double, atMost count: Int) -> [Double] {
     AxisScale([0, end], .linear, from: 0, to: 1, isTight: true).ticks(atMost: count)
   }

@@ -1,4 +1,4 @@
-/// A bar for each value of a whole number, drawn in SVG: how often it was met.
+/// A histogram drawn in SVG: a bar for each value of a whole number, as high as the share of its occurrences.
 public struct BarChart: Sendable {
   private typealias Point = SVGDocument.Point
 
@@ -8,14 +8,14 @@ public struct BarChart: Sendable {
   private let yTitle: String
   private let bars: [(value: Int, height: Double)]
 
-  /// A chart.
+  /// Creates a chart.
   ///
   /// - Parameters:
   ///   - title: The chart's title.
-  ///   - subtitle: Where it comes from, and what its mean is.
+  ///   - subtitle: The source of the data, and their mean.
   ///   - xTitle: The title of the horizontal axis, of whole numbers.
-  ///   - yTitle: The title of the bars' heights.
-  ///   - bars: Values and heights from 0 to 1; values between them have none.
+  ///   - yTitle: The title of the vertical axis, of the bars' heights.
+  ///   - bars: The values and the heights of their bars, from 0 to 1; values that are not listed have no bar.
   public init(
     title: String, subtitle: String, xTitle: String, yTitle: String,
     bars: [(value: Int, height: Double)]
@@ -24,7 +24,7 @@ public struct BarChart: Sendable {
     self.bars = bars
   }
 
-  /// The chart as the contents of an SVG file.
+  /// Draws the chart and returns the contents of an SVG file.
   public func svg() -> String {
     let heading = ChartHeading(title: title, subtitle: subtitle, width: ChartHeading.width)
     let (left, right, top) = (84.0, ChartHeading.width - 24, heading.height + 14)

@@ -1,25 +1,25 @@
-/// A picture's title and what stands under it, in lines that fit its width.
+/// The title and the subtitle of a picture, broken into lines that fit its width.
 ///
-/// Pictures are 760 pixels wide with letters of 13 pixels and more, so that they can also be read at half that size.
+/// Pictures are 760 pixels wide, with letters at least 13 pixels high, so that they can also be read at half that size.
 package struct ChartHeading {
-  /// The width of a picture, unless what it shows needs more.
+  /// The usual width of a picture in pixels; a picture is wider only if its contents need it.
   package static let width = 760.0
 
   private static let left = 16.0
   private let title: [String]
   private let subtitle: [String]
 
-  /// Cuts both texts into lines for a picture of a width in pixels.
+  /// Breaks the title and the subtitle into lines for a picture of `width` pixels.
   package init(title: String, subtitle: String, width: Double) {
     let room = width - 2 * ChartHeading.left
     self.title = ChartHeading.lines(title, room, letter: 10.5)
     self.subtitle = ChartHeading.lines(subtitle, room, letter: 6.9)
   }
 
-  /// Pixels from the picture's top to the end of the heading.
+  /// The number of pixels from the picture's top to the end of the heading.
   package var height: Double { 14 + 25 * Double(title.count) + 20 * Double(subtitle.count) }
 
-  /// Writes it at the top of a drawing.
+  /// Draws the heading at the top of a drawing.
   package func draw(on drawing: inout SVGDocument) {
     var y = 9.0
     for line in title {
@@ -34,7 +34,7 @@ package struct ChartHeading {
     }
   }
 
-  /// Words in lines of at most `room` pixels.
+  /// Breaks a text into lines of at most `room` pixels, where a letter is `letter` pixels wide.
   private static func lines(_ text: String, _ room: Double, letter: Double) -> [String] {
     var lines: [String] = []
     for word in text.split(separator: " ") {

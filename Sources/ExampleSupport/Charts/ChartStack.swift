@@ -1,4 +1,4 @@
-/// Charts of lines one below the other, under one title.
+/// Line charts one below the other, under one title.
 public struct ChartStack: Sendable {
   private static let plotHeight = 260.0
   private static let gap = 78.0
@@ -7,13 +7,13 @@ public struct ChartStack: Sendable {
   private let subtitle: String
   private let charts: [LineChart]
 
-  /// Charts from top to bottom; those without a line are left out.
+  /// Creates a stack of charts, from top to bottom; charts without a line are left out.
   public init(title: String, subtitle: String, _ charts: [LineChart]) {
     (self.title, self.subtitle) = (title, subtitle)
     self.charts = charts.filter { !$0.series.isEmpty }
   }
 
-  /// The charts as the contents of an SVG file.
+  /// Draws the charts and returns the contents of an SVG file.
   public func svg() -> String {
     let step = ChartStack.plotHeight + ChartStack.gap
     let width = LineChart.width(names: charts.flatMap { $0.series.map(\.name) })

@@ -1,21 +1,21 @@
-/// A field for each pair of two quantities, coloured by what is best there, drawn in SVG.
+/// A map drawn in SVG: a grid of fields over two quantities, each field coloured by the choice that is best there.
 package struct ChoiceMap: Sendable {
   private typealias Point = SVGDocument.Point
 
-  /// The best choice at one place.
+  /// A field of the map: the best choice for one pair of values.
   package struct Field: Sendable {
     let choice: Int
     let label: String
 
-    /// A field.
+    /// Creates a field.
     ///
     /// - Parameters:
     ///   - choice: The index of the best choice.
-    ///   - label: A few letters that stand in it.
+    ///   - label: A few letters that are drawn in the field.
     package init(choice: Int, label: String) { (self.choice, self.label) = (choice, label) }
   }
 
-  /// The words along an axis, and those at its places.
+  /// An axis of the map: its title, and the label of each row or column.
   package struct Axis: Sendable {
     let title: String
     let labels: [String]
@@ -30,15 +30,15 @@ package struct ChoiceMap: Sendable {
   private let choices: [String]
   private let fields: [[Field]]
 
-  /// A map.
+  /// Creates a map.
   ///
   /// - Parameters:
   ///   - title: The chart's title.
-  ///   - subtitle: The settings of the computation, and the meaning of the fields' letters.
+  ///   - subtitle: The settings of the computation, and what the letters in the fields mean.
   ///   - x: The axis from left to right.
   ///   - y: The axis from bottom to top.
-  ///   - choices: The names of what can be best.
-  ///   - fields: Rows from bottom to top, of fields from left to right.
+  ///   - choices: The names of the possible choices.
+  ///   - fields: The rows of fields from bottom to top; in a row, the fields from left to right.
   package init(
     title: String, subtitle: String, x: Axis, y: Axis, choices: [String], fields: [[Field]]
   ) {
@@ -46,7 +46,7 @@ package struct ChoiceMap: Sendable {
     (self.choices, self.fields) = (choices, fields)
   }
 
-  /// The map as the contents of an SVG file.
+  /// Draws the map and returns the contents of an SVG file.
   package func svg() -> String {
     let heading = ChartHeading(title: title, subtitle: subtitle, width: ChartHeading.width)
     let shown = choices.indices.filter { choice in

@@ -1,27 +1,28 @@
 /// A chart of lines, drawn in SVG.
 ///
-/// Each line is named at its right end; colours and marks differ, so that it can be read by the colour-blind and on
-/// grey paper. Where more lines would cross than an eye can follow, each has a small chart of its own, with the others
-/// faint behind it.
+/// Each line is named at its right end; colours and marks differ, so that lines can be told apart by colour-blind
+/// readers and in greyscale print. With more than 9 lines, bounds not counted, each line has a small chart of its own,
+/// with the other lines faint behind it.
 public struct LineChart: Sendable {
-  /// One of the two axes.
+  /// One of the two axes of the chart.
   public struct Axis: Sendable {
     let title: String
     let kind: AxisScale.Kind
     let label: @Sendable (Double) -> String
 
-    /// A logarithmic axis with ticks at whole powers.
+    /// Creates a logarithmic axis with ticks at whole powers.
     ///
     /// - Parameters:
     ///   - title: The axis title.
-    ///   - base: Ticks stand at powers of this number, all or as many as there is room for.
-    ///   - label: The words at a tick, unit included.
+    ///   - base: The base of the powers at which there are ticks; if there is no room for all powers, some are left
+    ///     out.
+    ///   - label: Returns the label of a tick, unit included.
     public init(title: String, base: Double, label: @escaping @Sendable (Double) -> String) {
       (self.title, self.label) = (title, label)
       kind = .logarithmic(base: base)
     }
 
-    /// A linear axis with ticks at round numbers.
+    /// Creates a linear axis with ticks at round numbers; `label` returns the label of a tick, unit included.
     public init(title: String, label: @escaping @Sendable (Double) -> String) {
       (self.title, self.label) = (title, label)
       kind = .linear
@@ -30,13 +31,13 @@ public struct LineChart: Sendable {
 
   /// A line of the chart.
   public struct Series: Sendable {
-    /// The kind of a line.
+    /// What a line stands for, which decides how it is drawn.
     public enum Kind: Sendable {
-      /// This library: strong colours, filled marks.
+      /// A measurement of this library: strong colours, filled marks.
       case ours
-      /// A line to compare with: muted colours, hollow marks.
+      /// A measurement to compare with, of another library: muted colours, hollow marks.
       case peer
-      /// A bound: grey and dashed.
+      /// A bound, such as the speed of memory: grey and dashed.
       case yardstick
     }
 
@@ -44,31 +45,31 @@ public struct LineChart: Sendable {
     let points: [(x: Double, y: Double)]
     let kind: Kind
 
-    /// A line.
+    /// Creates a line.
     ///
     /// - Parameters:
-    ///   - name: Stands at its right end.
-    ///   - points: In order of x.
-    ///   - kind: The kind of line.
+    ///   - name: The name that is written at the line's right end.
+    ///   - points: The points, in ascending order of x.
+    ///   - kind: What the line stands for.
     public init(name: String, points: [(x: Double, y: Double)], kind: Kind = .ours) {
       (self.name, self.points, self.kind) = (name, points, kind)
     }
   }
 
-  /// How a line looks.
+  /// How a line is drawn.
   struct Look {
     let color: String
     let marker: SVGDocument.Marker?
     let isHollow: Bool
     let weight: Double
-    /// Lengths of dashes and gaps, for a yardstick.
+    /// The lengths of dashes and gaps, for a yardstick; nil for a solid line.
     var dashes: String? = nil
   }
 
-  /// The dashes of yardsticks, which share one grey.
+  /// The dash patterns by which yardsticks differ, as all of them are the same grey.
   private static let dashes = ["7 4", "2 3", "10 3 2 3"]
 
-  /// Lines that cross in one chart at most; yardsticks are not counted.
+  /// The largest number of lines in one chart, without yardsticks; more lines are drawn as small multiples.
   private static let mostLines = 9
 
   let title: String
@@ -76,18 +77,18 @@ public struct LineChart: Sendable {
   let x: Axis
   let y: Axis
   let series: [Series]
-  /// The look of each line.
+  /// The look of each line of `series`.
   let looks: [Look]
 
-  /// A chart.
+  /// Creates a chart.
   ///
   /// - Parameters:
   ///   - title: The chart's title.
-  ///   - subtitle: Where, when and how it was measured.
+  ///   - subtitle: Where, when and how the values were measured.
   ///   - x: The horizontal axis.
   ///   - y: The vertical axis.
-  ///   - series: The lines. Points that an axis cannot show are left out: those that are not finite, and on a
-  ///     logarithmic axis those that are not above zero.
+  ///   - series: The lines. Points that an axis cannot show are left out: those with a number that is not finite or, on
+  ///     a logarithmic axis, not above zero.
   public init(title: String, subtitle: String, x: Axis, y: Axis, series: [Series]) {
     (self.title, self.subtitle, self.x, self.y) = (title, subtitle, x, y)
     let lines = series.map { line in
@@ -96,7 +97,7 @@ public struct LineChart: Sendable {
         points: line.points.filter { LineChart.shows($0.x, x) && LineChart.shows($0.y, y) },
         kind: line.kind)
     }.filter { !$0.points.isEmpty }
-    // Yardsticks last: dashed, they hide no line that they lie on, and would be hidden by it.
+    // Yardsticks are drawn last: being dashed, they hide no line below them, but a line above would hide them.
     self.series = lines.filter { $0.kind != .yardstick } + lines.filter { $0.kind == .yardstick }
     looks = LineChart.looks(of: self.series)
   }
@@ -108,7 +109,7 @@ public struct LineChart: Sendable {
   private static func looks(of series: [Series]) -> [Look] {
     var drawn = (ours: 0, peers: 0, yardsticks: 0)
     let markers = SVGDocument.Marker.allCases
-    // Long lines would be beads of marks.
+    // With marks at every point, long lines would look like strings of beads.
     let hasMarks = (series.map(\.points.count).max() ?? 0) <= 60
     return series.map { line in
       switch line.kind {
@@ -137,7 +138,7 @@ public struct LineChart: Sendable {
     }
   }
 
-  /// The chart as the contents of an SVG file.
+  /// Draws the chart and returns the contents of an SVG file.
   public func svg() -> String {
     if series.count(where: { $0.kind != .yardstick }) > LineChart.mostLines {
       return SmallMultiples(self).svg()
@@ -157,7 +158,8 @@ public struct LineChart: Sendable {
     return drawing.text
   }
 
-  /// Pixels to the right end of the plot, and of the picture, that leave room for the lines' names.
+  /// Returns the positions, in pixels, of the right end of the plot and of the picture, with room between them for the
+  /// lines' names.
   static func width(names: [String]) -> (plotEnd: Double, all: Double) {
     let room = 7.5 * Double(names.map(\.count).max() ?? 0) + 48
     let end = min(640, max(460, ChartHeading.width - room))

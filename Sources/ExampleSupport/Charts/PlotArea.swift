@@ -1,4 +1,4 @@
-/// The part of a picture in which lines are drawn.
+/// The rectangle of a picture in which lines are drawn, in pixels.
 struct PlotArea {
   typealias Point = SVGDocument.Point
   typealias Scales = (x: AxisScale, y: AxisScale)
@@ -7,13 +7,14 @@ struct PlotArea {
   let right: Double
   let top: Double
   let bottom: Double
-  /// Ticks that there is room for.
+  /// The largest number of ticks on each axis.
   let xTicks: Int
   let yTicks: Int
-  /// The size of the letters at ticks.
+  /// The size of the letters at ticks, in pixels.
   let letters: Double
 
-  /// The scales on which all lines of a chart have room, and others that it is to be compared with from left to right.
+  /// Returns the scales of a chart, whose ranges include all of its lines; the horizontal one also includes the lines
+  /// of `others`, so that the charts can be compared.
   func scales(of chart: LineChart, comparedWith others: [LineChart] = []) -> Scales {
     let points = chart.series.flatMap(\.points)
     let places = points.map(\.x) + others.flatMap { $0.series.flatMap { $0.points.map(\.x) } }
@@ -23,7 +24,7 @@ struct PlotArea {
     )
   }
 
-  /// Draws the grid, ticks with their labels, and the titles of the axes.
+  /// Draws the grid, the ticks with their labels and, if `hasTitles`, the titles of the axes.
   func drawAxes(
     _ scales: Scales, of chart: LineChart, hasTitles: Bool = true, on drawing: inout SVGDocument
   ) {
@@ -56,7 +57,7 @@ struct PlotArea {
       anchor: .middle, isVertical: true)
   }
 
-  /// Ticks whose labels have room beside each other.
+  /// Returns as many ticks of the horizontal axis as can have their labels side by side.
   private func horizontalTicks(_ scale: AxisScale, _ label: (Double) -> String) -> [Double] {
     for count in (2...max(2, xTicks)).reversed() {
       let ticks = scale.ticks(atMost: count)
@@ -69,7 +70,7 @@ struct PlotArea {
     return scale.ticks(atMost: 1)
   }
 
-  /// Draws a line with its marks.
+  /// Draws a line and its marks.
   func draw(
     _ line: LineChart.Series, _ look: LineChart.Look, _ scales: Scales,
     on drawing: inout SVGDocument
@@ -85,7 +86,7 @@ struct PlotArea {
     }
   }
 
-  /// Draws the names of the lines at their right ends.
+  /// Draws the name of each line at its right end.
   func drawNames(of chart: LineChart, _ scales: Scales, on drawing: inout SVGDocument) {
     var labels = zip(chart.series, chart.looks).compactMap { line, look in
       line.points.last.map {
@@ -96,7 +97,7 @@ struct PlotArea {
     let heights = spread(labels.map(\.end.y), gap: 20)
     for ((line, look, end), height) in zip(labels, heights) {
       let start = Point(right + 22, height)
-      // From the line's end to its name, for the names may have had to make room for each other.
+      // A dotted line leads from the line's end to its name, as names may have been moved apart.
       drawing.addLine(
         [Point(end.x + 6, end.y), Point(right + 3, end.y), start], color: look.color, width: 0.8,
         dashes: "2 3")
@@ -112,10 +113,11 @@ struct PlotArea {
     }
   }
 
-  /// The sorted places, moved apart as little as may be and kept inside the plot.
+  /// Returns the sorted positions moved apart as little as possible, at least `gap` pixels if there is room, and kept
+  /// inside the plot.
   private func spread(_ places: [Double], gap: Double) -> [Double] {
     var result = places
-    // Neighbours that are too near push each other half of what is missing, until none is.
+    // Neighbours that are too close are each moved by half of the missing distance, over and over.
     for _ in 0..<200 {
       for index in result.indices.dropFirst() where result[index] - result[index - 1] < gap {
         let missing = gap - (result[index] - result[index - 1])

@@ -1,16 +1,16 @@
-/// A drawing in SVG, made of lines, shapes and words; later ones lie over earlier ones.
+/// A drawing in SVG, made of lines, shapes and text; what is added later is drawn over what was added earlier.
 ///
-/// Coordinates are pixels from the top left corner. Colours are ``Palette``'s; a reader whose pages are dark sees their
-/// dark twins.
+/// Coordinates are in pixels from the top left corner. Colours are those of ``Palette``; a reader whose pages are dark
+/// sees their dark counterparts.
 public struct SVGDocument: Sendable {
-  /// A place in the drawing.
+  /// A point in the drawing.
   public struct Point: Sendable {
-    /// Pixels from the left.
+    /// The number of pixels from the left.
     public var x: Double
-    /// Pixels from the top.
+    /// The number of pixels from the top.
     public var y: Double
 
-    /// The place at (`x`, `y`).
+    /// Creates the point (`x`, `y`).
     public init(_ x: Double, _ y: Double) {
       self.x = x
       self.y = y
@@ -22,7 +22,7 @@ public struct SVGDocument: Sendable {
     case start, middle, end
   }
 
-  /// The sign at each point of a line, so that lines differ in more than their colour.
+  /// The mark at each point of a line, so that lines differ in more than their colour.
   public enum Marker: CaseIterable, Sendable {
     case circle, square, triangle, diamond, invertedTriangle, cross
   }
@@ -31,11 +31,11 @@ public struct SVGDocument: Sendable {
   private let height: Double
   private var elements: [String] = []
 
-  /// An empty white drawing.
+  /// Creates an empty white drawing.
   ///
   /// - Parameters:
-  ///   - width: In pixels.
-  ///   - height: In pixels.
+  ///   - width: The drawing's width in pixels.
+  ///   - height: The drawing's height in pixels.
   ///   - title: A description for screen readers.
   public init(width: Double, height: Double, title: String) {
     self.width = width
@@ -44,7 +44,7 @@ public struct SVGDocument: Sendable {
     elements.append("<rect width=\"100%\" height=\"100%\" fill=\"\(Palette.paper)\"/>")
   }
 
-  /// Draws a line through points, dashed if lengths of dashes and gaps are given.
+  /// Draws a line through points; dashed if `dashes` gives the lengths of dashes and gaps.
   public mutating func addLine(
     _ points: [Point], color: String, width: Double = 1, dashes: String? = nil
   ) {
@@ -54,7 +54,7 @@ public struct SVGDocument: Sendable {
         + "stroke-width=\"\(number(width))\" stroke-linejoin=\"round\"\(dash)/>")
   }
 
-  /// Draws a filled rectangle, through which what lies below shows unless its opacity is 1.
+  /// Draws a filled rectangle; below an opacity of 1, what lies under it shows through.
   public mutating func addRectangle(
     at corner: Point, width: Double, height: Double, fill: String, border: String? = nil,
     opacity: Double = 1
@@ -75,15 +75,15 @@ public struct SVGDocument: Sendable {
         + "fill=\"\(fill)\" stroke=\"\(border)\"/>")
   }
 
-  /// Writes a text whose base line goes through `point`.
+  /// Draws a text whose baseline goes through `point`.
   ///
   /// - Parameters:
   ///   - text: The text.
-  ///   - point: Where.
-  ///   - size: The height of the letters' line in pixels.
-  ///   - color: The letters' colour.
+  ///   - point: The position of the text's anchor.
+  ///   - size: The font size in pixels.
+  ///   - color: The colour of the letters.
   ///   - anchor: Which point of the text lies at `point`.
-  ///   - isBold: Whether the letters are heavy.
+  ///   - isBold: Whether the letters are bold.
   ///   - isVertical: Whether the text runs upwards.
   public mutating func addText(
     _ text: String, at point: Point, size: Double = 13, color: String = Palette.ink,
@@ -98,7 +98,7 @@ public struct SVGDocument: Sendable {
         + "\(SVGDocument.escaped(text))</text>")
   }
 
-  /// Draws a sign of about 8 pixels, times `scale`, around `center`; a hollow one is an outline.
+  /// Draws a mark of about 8 pixels, times `scale`, around `center`; a hollow mark is an outline.
   public mutating func addMarker(
     _ marker: Marker, at center: Point, color: String, scale: Double = 1, isHollow: Bool = false
   ) {
@@ -128,7 +128,7 @@ public struct SVGDocument: Sendable {
     }
   }
 
-  /// The file's contents.
+  /// The contents of the SVG file.
   public var text: String {
     let size = "width=\"\(number(width))\" height=\"\(number(height))\""
     let box = "viewBox=\"0 0 \(number(width)) \(number(height))\""
@@ -138,7 +138,7 @@ public struct SVGDocument: Sendable {
       + SVGDocument.darkStyle(of: drawn) + drawn + "\n</svg>\n"
   }
 
-  /// The rules that give the colours of a drawing their dark twins.
+  /// Returns the CSS rules that replace the colours of a drawing by their counterparts on a dark page.
   private static func darkStyle(of drawn: String) -> String {
     let rules = Palette.dark.sorted { $0.key < $1.key }.flatMap { light, dark in
       ["fill", "stroke"].compactMap { name in
@@ -156,7 +156,7 @@ public struct SVGDocument: Sendable {
     points.map { "\(number($0.x)),\(number($0.y))" }.joined(separator: " ")
   }
 
-  /// A coordinate as text, rounded to a hundredth of a pixel.
+  /// Formats a coordinate, rounded to a hundredth of a pixel.
   private func number(_ value: Double) -> String {
     let hundredths = (value * 100).rounded() / 100
     return hundredths == hundredths.rounded() ? "\(Int(hundredths))" : "\(hundredths)"

@@ -1,4 +1,4 @@
-/// A small chart for each line, with the others faint behind it, all on the same axes.
+/// A small chart for each line, with the other lines faint behind it, all on the same axes.
 struct SmallMultiples {
   private typealias Point = SVGDocument.Point
 

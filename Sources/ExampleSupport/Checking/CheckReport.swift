@@ -1,20 +1,20 @@
 internal import AllReduce
 
-/// One thing that ranks have, compared.
+/// One property that is compared between ranks, such as the program or its options.
 struct CheckRow {
-  /// Its name.
+  /// The property's name.
   let name: String
-  /// The value of each rank.
+  /// The property's value on each rank.
   let values: [String]
 
   init(_ name: String, _ values: [String]) {
     (self.name, self.values) = (name, values)
   }
 
-  /// Whether all have the same.
+  /// Whether all ranks have the same value.
   var agrees: Bool { values.allSatisfy { $0 == values[0] } }
 
-  /// The values, each with the ranks that have it, the most frequent first.
+  /// Each different value with the ranks that have it, the most frequent value first.
   var groups: [(value: String, ranks: [Int])] {
     let ranks = Dictionary(grouping: values.indices) { values[$0] }
     return ranks.map { ($0, $1) }.sorted {
@@ -23,13 +23,13 @@ struct CheckRow {
   }
 }
 
-/// The result of a comparison of ranks.
+/// The result of comparing the ranks of a job.
 struct CheckReport {
   let rows: [CheckRow]
   let links: [LinkTimes.Link]
   let hosts: [[Int]]
 
-  /// A table for people.
+  /// The report as a table for people.
   var text: String {
     var table = TextTable(
       titles: ["", "ranks", "what they have"], alignments: [.left, .left, .left])
@@ -51,7 +51,7 @@ struct CheckReport {
     return table.text + (difference == nil ? "\nAll ranks agree." : "")
   }
 
-  /// A sentence that says what differs; nil if nothing does.
+  /// Sentences that say what differs between ranks or links; nil if nothing does.
   var difference: String? {
     let differing = rows.filter { !$0.agrees }.map(\.name)
     let slow = links.filter(\.isSlow)
@@ -68,7 +68,7 @@ struct CheckReport {
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 
-  /// Rank numbers, cut where there are many.
+  /// Lists rank numbers: the first 8, then the number of those left out.
   private static func ranks(_ ranks: [Int]) -> String {
     let shown = ranks.prefix(8).map(String.init).joined(separator: ", ")
     return ranks.count > 8 ? "\(shown) and \(ranks.count - 8) more" : shown

@@ -1,9 +1,9 @@
 internal import AllReduce
 import Foundation
 
-/// A file that a program learns from.
+/// A file of data that a program learns from.
 public enum DataFile {
-  /// A description of its size and checksum, equal for equal contents.
+  /// Returns a file's size and checksum as text, equal for files with equal contents.
   ///
   /// - Throws: ``DataError`` if there is no such file.
   public static func describe(_ path: String) throws -> String {

@@ -2,15 +2,17 @@ internal import AllReduce
 internal import ArgumentParser
 import Foundation
 
-/// Compares what the ranks of a job have, and trains nothing.
+/// The check of `--check`: compares the ranks of a job with each other, and trains nothing.
 ///
-/// A row is agreed on if all ranks have the same in it. Processors, and the variant of the loops that follows
-/// from them, may differ without harm to the result, but the slowest then sets the pace: that is said too.
+/// Ranks agree on a property if all have the same value of it. Different processors, and thus different variants of the
+/// kernels, do not change the result, but the slowest processor sets the pace: so they are reported as a difference
+/// too.
 enum JobCheck {
-  /// The clocks of hosts may differ by this much.
+  /// The number of seconds by which the clocks of hosts may differ.
   static let clockLimit = 1.0
 
-  /// Compares, prints a table, and throws with exit code 1 where a rank or a link differs. Collective.
+  /// Compares the ranks, prints a table, and throws an error with exit code 1 if ranks differ or a link is slow.
+  /// Collective.
   static func run(
     _ program: any TrainingProgram, in world: Communicator, _ console: RankConsole
   ) throws {
@@ -28,17 +30,17 @@ enum JobCheck {
     }
   }
 
-  /// A description of the data, or what is wrong with them.
+  /// Returns a description of this rank's data, or of what is wrong with them.
   private static func data(of program: any TrainingProgram, in world: Communicator) -> String {
     do { return try program.describeData(in: world) } catch { return "\(error)" }
   }
 
-  /// Every rank's text, on all ranks.
+  /// Gathers every rank's text on all ranks. Collective.
   private static func allTexts(_ text: String, over world: Communicator) throws -> [String] {
     let bytes = Array(text.utf8)
     let counts = try world.allGather([Int64(bytes.count)]).map { Int($0) }
     let widest = (counts.max() ?? 0) / 8 + 1
-    // Whole words: what ranks exchange are numbers.
+    // Texts are padded to whole 64-bit words, because ranks exchange only numbers.
     var words = [Int64](repeating: 0, count: widest)
     words.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
     let all = try world.allGather(words)
@@ -49,9 +51,9 @@ enum JobCheck {
     }
   }
 
-  /// How far each rank's clock is from rank 0's.
+  /// Compares each rank's clock with rank 0's. Collective.
   private static func clockRow(over world: Communicator) throws -> CheckRow {
-    // Ranks leave a barrier at about the same time; more is not needed to find a wrong clock.
+    // Ranks leave a barrier at about the same time, which is exact enough to find a wrong clock.
     try world.barrier()
     let times = try world.allGather([Date().timeIntervalSince1970])
     let offsets = times.map { $0 - times[0] }
@@ -65,7 +67,7 @@ enum JobCheck {
   }
 }
 
-/// Ranks or links differ.
+/// The error that ends a check in which ranks differ or a link is slow.
 struct CheckFailed: ExitCoded, CustomStringConvertible {
   let description: String
   var exitCode: Int32 { 1 }

@@ -1,12 +1,11 @@
 internal import AllReduce
 
-/// How fast messages go between two ranks at a time.
+/// Measures the bandwidth and latency of messages between pairs of ranks.
 ///
-/// Measured are all pairs of ranks of a host, and between hosts one pair of each two hosts, in rounds in
-/// which no rank has two partners. The best of many messages counts: what else the machine does only ever
-/// slows one down.
+/// It measures all pairs of ranks of a host, and one pair of ranks for each pair of hosts, in rounds in which no rank
+/// has two partners. The best of many messages counts, because other work of the machine can only slow a message down.
 enum LinkTimes {
-  /// Where a link is.
+  /// Whether a link is within a host or between hosts.
   enum Kind: CaseIterable {
     case withinHost, betweenHosts
 
@@ -18,23 +17,23 @@ enum LinkTimes {
     }
   }
 
-  /// A link that was measured.
+  /// The measurement of the link between ranks `a` and `b`.
   struct Link {
     let a: Int
     let b: Int
     let kind: Kind
-    /// Bytes a second, one way.
+    /// Bytes per second, one way.
     let bandwidth: Double
-    /// Seconds of a message of one number, one way.
+    /// The time in seconds of a message of one number, one way.
     let latency: Double
-    /// Whether its bandwidth is less than half the median of the others of its kind.
+    /// Whether the bandwidth is less than half the median of the other links of the same kind.
     var isSlow = false
   }
 
   private static let bytes = 1 << 20
   private static let messages = 20
 
-  /// Measures all links. Collective; every rank gets the same.
+  /// Measures all links. Collective; returns the same on every rank.
   static func measure(over world: Communicator) throws -> [Link] {
     var links: [Link] = []
     for host in rounds(of: world.hosts.map { rounds(of: $0) }) {
@@ -43,12 +42,12 @@ enum LinkTimes {
     for pairs in rounds(of: world.hosts.map { $0[0] }) {
       links += try measure(pairs, .betweenHosts, over: world)
     }
-    // Where ranks outnumber cores, two of them can be on one core: that says nothing of their link.
+    // Where ranks outnumber cores, two ranks can share a core: then their times say nothing about the link.
     let most = world.hosts.map(\.count).max() ?? 1
     let cores = try world.allReduce(Int32(clamping: coreCount()), .minimum)
     let kinds: [Kind] = most > Int(cores) ? [.betweenHosts] : Kind.allCases
     markSlow(&links, of: kinds)
-    // What looks slow is measured again, alone: the better of both counts.
+    // A link that looks slow is measured again, alone; the better of the two measurements counts.
     for index in links.indices where links[index].isSlow {
       let link = links[index]
       let again = try measure([(link.a, link.b)], link.kind, over: world)[0]
@@ -60,7 +59,8 @@ enum LinkTimes {
     return links
   }
 
-  /// "3.2 GB/s, 4.1 us", or from the slowest to the fastest.
+  /// Returns the links' bandwidths and latencies as text: "3.2 GB/s, 4.1 us", or ranges from the smallest to the
+  /// largest.
   static func words(_ links: [Link]) -> String {
     func range(_ values: [Double]) -> String {
       let (least, most) = (values.min()!.formatted(digits: 2), values.max()!.formatted(digits: 2))
@@ -70,7 +70,7 @@ enum LinkTimes {
       + "\(range(links.map { $0.latency * 1e6 })) us"
   }
 
-  /// Pairs of members in rounds: each pair once, each member once a round at most (the circle method).
+  /// Returns all pairs of members, in rounds in which each member occurs at most once (the circle method).
   static func rounds(of members: [Int]) -> [[(Int, Int)]] {
     if members.count < 2 { return [] }
     var circle = members.map { $0 as Int? }
@@ -87,7 +87,7 @@ enum LinkTimes {
     return rounds
   }
 
-  /// Rounds that all hosts do at once.
+  /// Merges the rounds of all hosts, so that hosts measure at the same time.
   private static func rounds(of hosts: [[[(Int, Int)]]]) -> [[(Int, Int)]] {
     (0..<(hosts.map(\.count).max() ?? 0)).map { round in
       hosts.flatMap { round < $0.count ? $0[round] : [] }
@@ -112,7 +112,7 @@ enum LinkTimes {
     }
   }
 
-  /// The shortest time of a message there and back, halved.
+  /// Returns the shortest time, in seconds, of a message from `a` to `b` and back, divided by 2.
   private static func best(
     of count: Int, from a: Int, to b: Int, over world: Communicator
   ) throws -> Double {
@@ -134,7 +134,7 @@ enum LinkTimes {
     return best
   }
 
-  /// Marks links by the median of the others of their kind, of which there must be two.
+  /// Marks slow links by the median bandwidth of the other links of their kind, of which there must be at least two.
   private static func markSlow(_ links: inout [Link], of kinds: [Kind]) {
     for index in links.indices where kinds.contains(links[index].kind) {
       let others = links.indices.filter { $0 != index && links[$0].kind == links[index].kind }

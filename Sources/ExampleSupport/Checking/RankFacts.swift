@@ -1,16 +1,16 @@
 internal import AllReduce
 import Foundation
 
-/// Facts of a rank that should be the same on all ranks.
+/// Properties of a rank that should be the same on all ranks.
 struct RankFacts {
-  /// By name, in the order of the table.
+  /// The name and value of each property, in the order of the table.
   let rows: [(name: String, value: String)]
 
-  /// Looks at this process.
+  /// Collects the properties of this process.
   ///
   /// - Parameters:
-  ///   - data: A description of the data that it would learn from.
-  ///   - commandLine: Its program and options.
+  ///   - data: A description of the data that this rank would learn from.
+  ///   - commandLine: The program and its options.
   init(data: String, commandLine: String) {
     let processors = ProcessInfo.processInfo.activeProcessorCount
     rows =
@@ -21,7 +21,7 @@ struct RankFacts {
       ]
   }
 
-  /// The size and checksum of the program's file.
+  /// The size and checksum of the program's executable file.
   private static var program: String {
     guard let file = FileManager.default.contents(atPath: "/proc/self/exe") else {
       return "cannot be read"
@@ -30,13 +30,13 @@ struct RankFacts {
     return "\(file.count.grouped) bytes, checksum \(WeightChecksum.text(checksum))"
   }
 
-  /// Variables that this library, MPI, its transports and the BLAS read.
+  /// The environment variables that this library, MPI, its transports and the BLAS read.
   private static var environment: String {
     let kinds = [
       "ALLREDUCE_", "OMPI_MCA_", "UCX_", "FI_", "OPENBLAS_", "OMP_", "LD_", "MALLOC_",
       "GLIBC_",
     ]
-    // What mpirun tells each process of its place in the job.
+    // Variables by which mpirun tells each process its place in the job, which differ between ranks.
     let places = [
       "OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_initial_wdir", "OMPI_MCA_mpi_",
       "OMPI_MCA_shmem_", "OMPI_MCA_hwloc_base_", "ALLREDUCE_TEST_",
@@ -48,7 +48,7 @@ struct RankFacts {
     return words.isEmpty ? "nothing of note" : words.joined(separator: " ")
   }
 
-  /// The model's name; "unknown" where the system does not say.
+  /// The processor's model name; "unknown" where the system does not say.
   private static var processor: String {
     let file = FileManager.default.contents(atPath: "/proc/cpuinfo") ?? Data()
     let line = String(decoding: file, as: UTF8.self).split(separator: "\n").first {

@@ -1,21 +1,22 @@
-/// A line on the terminal that is written over as a run goes on: how much is done, the loss, the time left.
+/// A progress bar on the terminal that is redrawn while a run continues: the share that is done, the loss, the time
+/// left.
 ///
-/// Where standard error is no terminal it does nothing, and lines follow each other as ever.
+/// Where standard error does not go to a terminal, there is no bar, and each line is printed below the last.
 public struct ProgressBar {
   private let console: RankConsole
   private let terminal: Terminal
 
-  /// The bar of a console; nil where its output does not go to a terminal.
+  /// Creates the bar of a console; nil where the console's output does not go to a terminal.
   public init?(on console: RankConsole) {
     guard console.isRoot, let terminal = Terminal.ofStandardError() else { return nil }
     (self.console, self.terminal) = (console, terminal)
   }
 
-  /// Draws the bar.
+  /// Draws the bar over its previous version.
   ///
   /// - Parameters:
-  ///   - text: The text after the bar; cut where the line ends.
-  ///   - share: How much is done, from 0 to 1.
+  ///   - text: The text after the bar, cut off at the terminal's width.
+  ///   - share: The share of the work that is done, from 0 to 1.
   public func draw(_ text: String, share: Double) {
     console.noteInPlace(line(text, share: share))
   }
@@ -28,7 +29,7 @@ public struct ProgressBar {
     )
     let bar = terminal.hasColor ? "\u{1B}[32m\(full)\u{1B}[90m\(empty)\u{1B}[0m" : full + empty
     let percent = "\(Int(min(max(share, 0), 1) * 100))%"
-    // A line that wraps could not be written over.
+    // A line that wraps could not be overwritten.
     let room = max(0, terminal.columns - width - percent.count - 3)
     return "\(bar) \(percent) \(text.prefix(room))"
   }

@@ -1,25 +1,25 @@
-/// Tells on standard error, every few seconds, how far long work has come.
+/// Reports the progress of long work on standard error, every few seconds.
 ///
-/// Work that ends sooner says nothing. Standard error of a rank is never a terminal under mpirun, so
-/// each note is a line of its own.
+/// Work that ends before the first interval prints nothing. Under mpirun, standard error of a rank is never a terminal,
+/// so each note is a line of its own.
 public struct ProgressNotes {
   private let console: RankConsole
   private let interval: Duration
   private let clock = ContinuousClock()
   private var last: ContinuousClock.Instant
 
-  /// Starts the clock.
+  /// Creates notes whose first interval starts now.
   ///
   /// - Parameters:
   ///   - console: Where to write.
-  ///   - interval: The least time between two notes.
+  ///   - interval: The shortest time between two notes.
   public init(on console: RankConsole, every interval: Duration = .seconds(2)) {
     self.console = console
     self.interval = interval
     last = clock.now
   }
 
-  /// Writes a note if it is time for one; otherwise costs a look at the clock on the root.
+  /// Prints a note if the interval has passed; otherwise costs only a look at the clock, and that only on the root.
   public mutating func update(_ text: @autoclosure () -> String) {
     guard console.isRoot else { return }
     let now = clock.now

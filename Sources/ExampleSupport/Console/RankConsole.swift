@@ -6,20 +6,20 @@ public import AllReduceNN
   import Darwin
 #endif
 
-/// Where a program writes: results on standard output, all else on standard error, from the root.
+/// Where a program writes: results to standard output, everything else to standard error, from the root only.
 ///
-/// Every rank may call it; only the root's text appears. A call writes at once and in one piece, so
-/// that nothing is lost when the job ends and nothing of mpirun comes between.
+/// Every rank may call its methods; only the root's text appears. Each call writes its text immediately and in one
+/// piece, so that nothing is lost when the job ends and mpirun inserts no text of its own.
 public struct RankConsole: Sendable {
-  /// Whether this rank's text appears.
+  /// Whether this rank is the root, whose text appears.
   public let isRoot: Bool
 
-  /// Creates the console of a rank.
+  /// Creates a rank's console; only that of the root prints.
   public init(isRoot: Bool) {
     self.isRoot = isRoot
   }
 
-  /// Writes a line, or several, of the result to standard output.
+  /// Prints one or more lines of the result to standard output.
   ///
   /// - Throws: ``OutputError`` if not all of it could be written.
   public func print(_ text: String) throws(OutputError) {
@@ -29,9 +29,9 @@ public struct RankConsole: Sendable {
     if code != 0 { throw OutputError(file: "standard output", code: code) }
   }
 
-  /// Writes a line, or several, to standard error: progress, a warning, an explanation.
+  /// Prints one or more lines to standard error: progress, a warning, an explanation.
   public func note(_ text: String) {
-    // Its reader may have gone; that is no reason to fail.
+    // The reader of standard error may have closed it; that is no reason to fail.
     guard isRoot else { return }
     clearLine()
     _ = write(text, to: STDERR_FILENO)
@@ -43,19 +43,19 @@ public struct RankConsole: Sendable {
     _ = write("\r\(RankConsole.rest)", to: STDERR_FILENO, endsLine: false)
   }
 
-  /// Writes a line to a terminal that the next one, in place or not, takes the place of.
+  /// Writes a line to the terminal that the next line replaces, whether that is written in place or not.
   func noteInPlace(_ text: String) {
     guard isRoot else { return }
     RankConsole.hasLineInPlace = true
     _ = write("\r\(text)\(RankConsole.rest)", to: STDERR_FILENO, endsLine: false)
   }
 
-  /// Whether the last line of the terminal is to be written over. One thread writes.
+  /// Whether the terminal's last line is to be overwritten. Only one thread writes.
   nonisolated(unsafe) private static var hasLineInPlace = false
-  /// Clears the line from the cursor on.
+  /// The escape sequence that clears the line from the cursor to its end.
   private static let rest = "\u{1B}[K"
 
-  /// Returns the system's error number, or 0 if all was written.
+  /// Writes all of a text to a file descriptor. Returns 0, or the system's error number if not all was written.
   private func write(
     _ text: String, to descriptor: Int32, endsLine: Bool = true
   ) -> Int32 {

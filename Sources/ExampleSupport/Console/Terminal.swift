@@ -4,20 +4,20 @@
   internal import Darwin
 #endif
 
-/// The terminal that a job's standard error ends at.
+/// The terminal to which a job's standard error goes.
 ///
-/// Under mpirun a rank writes into a pipe, and mpirun forwards it; so rank 0 checks where the standard error of mpirun,
-/// its parent process, goes, if both are on one host.
+/// Under mpirun a rank writes into a pipe, which mpirun forwards; so rank 0 checks where the standard error of mpirun,
+/// its parent process, goes. This works if rank 0 and mpirun are on the same host.
 struct Terminal {
-  /// Width in columns.
+  /// The terminal's width in columns.
   let columns: Int
-  /// Whether it shows colours, and its user wants them (`NO_COLOR`).
+  /// Whether the terminal shows colours and its user wants them (`NO_COLOR`).
   let hasColor: Bool
 
-  /// The terminal; nil where output goes into a file or a pipe, or lines cannot be overwritten.
+  /// Returns the terminal; nil where standard error goes to a file or a pipe, or where lines cannot be overwritten.
   static func ofStandardError() -> Terminal? {
     guard let path = path, environment("TERM") != "dumb" else { return nil }
-    // mpirun puts its own text before the output of ranks.
+    // With these options mpirun puts its own text before the output of ranks.
     let prefixes = ["tag_output", "timestamp_output", "xml_output"]
     if prefixes.contains(where: { environment("OMPI_MCA_orte_\($0)") != nil }) { return nil }
     let descriptor = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
@@ -37,7 +37,7 @@ struct Terminal {
     return link(to: "/proc/\(getppid())/fd/2")
   }
 
-  /// Where a link leads, if to a terminal.
+  /// Returns the target of a symbolic link if that is a terminal; otherwise nil.
   private static func link(to path: String) -> String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { room in
       let count = readlink(path, room.baseAddress!, 255)

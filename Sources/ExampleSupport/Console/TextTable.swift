@@ -1,10 +1,10 @@
-/// A table for people: columns as wide as their widest cell, two spaces apart.
+/// A table of text: columns as wide as their widest cell, two spaces apart.
 public struct TextTable: Sendable {
-  /// On which side of its column a cell stands.
+  /// How a cell is aligned in its column.
   public enum Alignment: Sendable {
-    /// Left, as words do.
+    /// To the left, as for words.
     case left
-    /// Right, as numbers do.
+    /// To the right, as for numbers.
     case right
   }
 
@@ -14,21 +14,21 @@ public struct TextTable: Sendable {
   /// Creates a table.
   ///
   /// - Parameters:
-  ///   - titles: The first row.
-  ///   - alignments: One for each column; columns without one are right-aligned.
+  ///   - titles: The first row, which sets the number of columns.
+  ///   - alignments: The alignment of each column; columns without one are right-aligned.
   public init(titles: [String], alignments: [Alignment] = []) {
     self.alignments = alignments
     rows = [titles]
   }
 
-  /// Adds a row of as many cells as there are titles, or fewer.
+  /// Adds a row; it may have fewer cells than the table has columns, but not more.
   public mutating func add(_ cells: [String]) {
     precondition(
       cells.count <= rows[0].count, "\(cells.count) cells do not fit \(rows[0].count) columns")
     rows.append(cells)
   }
 
-  /// The lines of the table, without spaces at their ends.
+  /// The lines of the table, without trailing spaces.
   public var text: String {
     let widths = rows[0].indices.map { column in
       rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Compares the algorithms of all-reduce with each other on the ranks it is started on.
+/// Compares the algorithms of all-reduce with each other on the ranks of this job.
 @main
 struct AllReduceBench: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -3,21 +3,21 @@ import ExampleSupport
 
 /// The errors of a benchmark.
 enum BenchError: ExitCoded, CustomStringConvertible {
-  /// An algorithm gave a wrong result.
+  /// An all-reduce returned a wrong result.
   case wrongResult(WrongResult)
-  /// The buffers do not fit into the host's memory.
+  /// The buffers of the ranks on a host do not fit into its memory.
   case tooLarge(needed: Int, available: Int, host: String)
-  /// The times of another system cannot be read.
+  /// The file with the times of another system cannot be read.
   case peers(file: String, reason: String)
-  /// Two hosts cannot be connected, or lost each other.
+  /// Two hosts could not connect, or lost their connection.
   case wire(String)
-  /// The chart or the measured choices cannot be written.
+  /// The chart or the file of measured choices cannot be written.
   case output(DataError)
-  /// The measured choices cannot be kept beside what is there.
+  /// The measured choices cannot be added to what the file already contains.
   case tuning(file: String, reason: String)
-  /// One rank has nothing to choose from.
+  /// There is only one rank, so `--tune` has nothing to choose from.
   case tooFewRanks
-  /// Nothing that was asked for can run here.
+  /// None of the algorithms that were asked for can run on these hosts.
   case nothingToMeasure
 
   var exitCode: Int32 {

@@ -2,10 +2,10 @@ import ArgumentParser
 
 /// How a benchmark prints its results.
 enum BenchFormat: String, CaseIterable, ExpressibleByArgument {
-  /// For people.
+  /// A table for people.
   case table
-  /// A header and a row an algorithm and size.
+  /// Comma-separated values: a header, and a row for each algorithm and size.
   case csv
-  /// One object.
+  /// One JSON object.
   case json
 }

@@ -36,7 +36,7 @@ struct BenchOptions: ParsableArguments {
       valueName: "factor"))
   var factor: Int?
 
-  // Without defaults of their own, for help would show these by their raw values.
+  // These options have no default value, because help would show it as a raw value.
   @Option(name: .customLong("type"), help: "The element type (default: float).")
   var requestedType: ScalarType?
 
@@ -117,7 +117,7 @@ struct BenchOptions: ParsableArguments {
       """, valueName: "file"))
   var tune: String?
 
-  /// Falsifies an element of that rank's results: shows that wrong results are found.
+  /// A rank whose results are falsified in one element, to show that wrong results are detected.
   @Option(help: .hidden)
   var falsify: Int?
 
@@ -131,7 +131,7 @@ struct BenchOptions: ParsableArguments {
     return sizes.list(factor: factor ?? 4)
   }
 
-  /// The contenders on this number of hosts, with the segments asked for.
+  /// Returns the contenders that run on this number of hosts, with the segment size that was asked for.
   func contenders(hosts: Int) -> [Contender] {
     let chosen =
       algorithms?.filter { $0.hindrance(hosts: hosts, wireFormat) == nil }
@@ -140,13 +140,13 @@ struct BenchOptions: ParsableArguments {
     return chosen.map { $0.segmented(bytes: segment.bytes) }
   }
 
-  /// Why some of what was asked for by name cannot run on this many hosts.
+  /// Returns why some of the algorithms that were asked for by name cannot run on this number of hosts.
   func hindrances(hosts: Int) -> [String] {
     (algorithms ?? []).compactMap { $0.hindrance(hosts: hosts, wireFormat) }
   }
 
-  /// Whether the results of this many ranks are known to the last bit even if elements travelled in 16
-  /// bits: see ``KnownReduction`` for the elements.
+  /// Whether the result on this number of ranks is known to the last bit even if elements are sent in 16 bits;
+  /// ``KnownReduction`` describes the elements.
   func isExactInWireFormat(ranks: Int) -> Bool {
     switch operation {
     case .minimum, .maximum: true
@@ -163,7 +163,7 @@ struct BenchOptions: ParsableArguments {
     }
     if let wrong = sizes.first(where: { $0 == 0 || $0 % type.stride != 0 }) {
       throw ValidationError(
-        "--bytes must be multiples of \(type.stride), the size of a \(type), and not \(wrong).")
+        "--bytes must be multiples of \(type.stride), the size of a \(type), not \(wrong).")
     }
     if !operation.isDefined(for: type) {
       throw ValidationError("--operation mean needs --type float or double, not \(type).")
@@ -183,7 +183,7 @@ struct BenchOptions: ParsableArguments {
       ]
       if let other = others.first(where: \.1) {
         throw ValidationError(
-          "--tune goes with --bytes, --factor, --seconds and --seed, and not with \(other.0).")
+          "--tune goes with --bytes, --factor, --seconds and --seed, not with \(other.0).")
       }
       if sizes != sizes.sorted() || Set(sizes).count < sizes.count {
         throw ValidationError("--tune needs --bytes in ascending order.")
@@ -201,7 +201,7 @@ struct BenchOptions: ParsableArguments {
     }
     if let segment, segment.bytes == 0 || segment.bytes % type.stride != 0 {
       throw ValidationError(
-        "--segment must be a multiple of \(type.stride), the size of a \(type), and not "
+        "--segment must be a multiple of \(type.stride), the size of a \(type), not "
           + "\(segment.bytes).")
     }
   }

@@ -1,18 +1,18 @@
 import AllReduce
 
-/// An element that a benchmark can make from a number known exactly.
+/// An element type that the benchmark can measure: its values can be created from numbers known exactly.
 protocol BenchScalar: ReducibleScalar, SIMDScalar, Codable, Hashable {
-  /// The number of elements in a cache line.
+  /// The elements of one cache line, as a vector.
   associatedtype Line: SIMD<Self>
 
-  /// The element nearest to `value`.
+  /// Creates the element nearest to `value`.
   init(nearest value: Double)
 
-  /// The sum of two lines.
+  /// Returns the elementwise sum of two cache lines.
   static func sum(_ a: Line, _ b: Line) -> Line
 
-  /// Adds up a range of all parts and writes the sums to all. Concrete for each type, so that the
-  /// loop is compiled for it.
+  /// Adds up a range of cache lines over `count` parts of memory and writes the sums to all of them. Each type
+  /// implements it, so that the loop is compiled for that type.
   static func addUp(
     _ parts: UnsafePointer<UnsafeMutableRawPointer>, count: Int, lines: Range<Int>)
 }

@@ -1,14 +1,14 @@
 import ArgumentParser
 import ExampleSupport
 
-/// The sizes that a benchmark is asked to measure.
+/// The sizes that a benchmark measures.
 enum ByteSizes {
-  /// From the first to the last at most, each the one before times a factor.
+  /// Sizes from `first` up to `last`, each a factor times the previous one.
   case range(first: Int, last: Int)
-  /// These.
+  /// Exactly these sizes, in bytes.
   case list([Int])
 
-  /// Reads `4...256Mi` or `64,1Ki,16Mi`.
+  /// Parses `4...256Mi` or `64,1Ki,16Mi`.
   init(argument: String) throws {
     if argument.contains("...") {
       let dots = argument.split(separator: "...", omittingEmptySubsequences: false)
@@ -24,7 +24,7 @@ enum ByteSizes {
     }
   }
 
-  /// The sizes in bytes.
+  /// Returns the sizes in bytes; `factor` is the ratio between successive sizes of a range.
   func list(factor: Int) -> [Int] {
     switch self {
     case .list(let sizes): return sizes
@@ -34,7 +34,7 @@ enum ByteSizes {
       while size <= last {
         sizes.append(size)
         let (next, overflow) = size.multipliedReportingOverflow(by: factor)
-        // A factor that does not grow is reported elsewhere; here it must not run forever.
+        // A factor that does not increase the size is reported elsewhere; here it must not loop endlessly.
         if overflow || next <= size { break }
         size = next
       }

@@ -1,11 +1,11 @@
 import AllReduce
 import ExampleSupport
 
-/// Finds out what `automatic` should take on these ranks, for `--tune`.
+/// Finds out which algorithm `automatic` should choose for each size on these ranks, for `--tune`.
 ///
-/// At each size all candidates are measured briefly; those near the fastest take turns for long enough. What
-/// is much slower for large vectors is not tried for still larger ones, and sizes that would take too long are
-/// left out unless they were asked for.
+/// At each size all candidates are measured briefly, then those near the fastest for longer. A candidate that is much
+/// slower at a large size is not tried at still larger sizes. Sizes that would take too long are left out, unless they
+/// were asked for.
 struct Tuning<Scalar: BenchScalar> {
   private let options: BenchOptions
   private let setting: Setting
@@ -14,11 +14,11 @@ struct Tuning<Scalar: BenchScalar> {
   private let benchmark: Benchmark<Scalar>
   private let seconds: Double
   private var hopeless: Set<Contender> = []
-  /// The least measured calls: of each candidate at first, and then of those near the fastest. One more of
-  /// each comes before, to warm up.
+  /// The smallest number of measured calls: of each candidate in the first measurement, and of those near the fastest
+  /// in the second. Each measurement begins with one more call, to warm up.
   private let leastCalls = (first: 2, second: 3)
 
-  /// Collective.
+  /// Allocates the buffers for all candidates. Collective.
   init(
     _ options: BenchOptions, _ setting: Setting, _ world: Communicator, _ console: RankConsole
   ) throws {
@@ -28,7 +28,7 @@ struct Tuning<Scalar: BenchScalar> {
       options, Tuning.candidates(setting, bytes: .max), setting, world)
   }
 
-  /// The algorithms and segments that may be fastest for such vectors.
+  /// Returns the algorithms and segment sizes that may be fastest for vectors of this number of bytes.
   static func candidates(_ setting: Setting, bytes: Int) -> [Contender] {
     let own = ReductionAlgorithm.all.filter { algorithm in
       AutomaticChoice.Path.allCases.contains {
@@ -44,7 +44,7 @@ struct Tuning<Scalar: BenchScalar> {
     }.filter { $0.isOfInterest(hosts: setting.hosts, .full) }
   }
 
-  /// Measures all sizes. Collective.
+  /// Measures all sizes and returns the choices. Collective.
   mutating func run() throws -> TuningTable {
     var measured: [AutomaticChoice.Path: [MeasuredChoice.Size]] = [:]
     var before: (bytes: Int, secondsPerByte: Double)?
@@ -92,11 +92,11 @@ struct Tuning<Scalar: BenchScalar> {
       steps: measured.mapValues(MeasuredChoice.steps))
   }
 
-  /// How long a size may take that was not asked for by name.
+  /// Returns the longest time, in seconds, that a size may take that was not asked for with `--bytes`.
   static func longest(_ seconds: Double) -> Double { 75 * seconds }
 
-  /// The times of what a path allows. Messages do not care where the vector lies, so what was measured in
-  /// arrays counts for arenas too.
+  /// Returns the times of the algorithms that a path allows. Algorithms that send messages take the same time wherever
+  /// the vector is, so their times in arrays count for arenas too.
   private func times(
     _ result: SizeResult, _ path: AutomaticChoice.Path
   ) -> [ReductionAlgorithm: Double] {
@@ -111,7 +111,7 @@ struct Tuning<Scalar: BenchScalar> {
     return times
   }
 
-  /// The contenders that take at most `ratio` times as long as the fastest of a path.
+  /// Returns the contenders that take at most `ratio` times as long as the fastest on some path.
   private func near(_ result: SizeResult, within ratio: Double) -> Set<Contender> {
     var near: Set<Contender> = []
     for path in AutomaticChoice.Path.allCases {

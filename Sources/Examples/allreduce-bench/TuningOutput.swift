@@ -2,13 +2,14 @@ import AllReduce
 import ExampleSupport
 import Foundation
 
-/// The file that `--tune` writes.
+/// The file of measured choices that `--tune` writes.
 struct TuningOutput {
   private let file: String
   private let output: OutputFile
   private let others: [TuningTable]
 
-  /// Reads the tables that the file has already; throws if it is something else, before time is spent.
+  /// Reads the tables that the file already contains. Throws if it is another kind of file, before time is spent on
+  /// measuring.
   init(file: String) throws {
     self.file = file
     do {
@@ -27,14 +28,15 @@ struct TuningOutput {
     }
   }
 
-  /// Writes the table beside those of other placements; the file is whole at any time.
+  /// Writes the table together with the file's tables for other placements of ranks. A reader always sees a complete
+  /// file.
   func write(_ table: TuningTable) throws {
     let tables = others.filter { !$0.isFor(ranksPerHost: table.ranksPerHost) } + [table]
     try output.write(TuningFile.text(tables))
     try output.finish()
   }
 
-  /// The choices for people.
+  /// Returns the choices as text for people.
   func text(_ table: TuningTable) -> String {
     var rows = TextTable(
       titles: ["vectors in", "up to", "algorithm", "segments"],

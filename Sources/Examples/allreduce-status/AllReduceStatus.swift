@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Shows what the ranks of a running job do.
+/// Shows what each rank of a running job is doing.
 @main
 struct AllReduceStatus: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -64,7 +64,7 @@ struct AllReduceStatus: ParsableCommand {
 
   private func text() throws -> String {
     let all = RankStatus.all()
-    // A program of another kind is also a job of its launcher.
+    // A program of another kind also counts as a job of its launcher.
     let come = all.filter(\.hasCome)
     let jobs = Set((come.isEmpty || job != nil ? all : come).map(\.job)).sorted()
     if let job, !jobs.contains(job) { throw StatusError.noSuchJob(job, jobs) }
@@ -80,7 +80,7 @@ struct AllReduceStatus: ParsableCommand {
   }
 }
 
-/// Why there is nothing to show.
+/// Why there is no job to show.
 enum StatusError: ExitCoded, CustomStringConvertible {
   case noJob
   case noSuchJob(String, [String])

@@ -2,21 +2,21 @@ import AllReduce
 import ExampleSupport
 import Foundation
 
-/// The ranks of a job, as far as they are seen.
+/// The status of a job: its ranks, as far as this host can see them or other hosts report them.
 struct JobStatus {
   let job: String
   private(set) var rows: [RankRow]
-  /// Sentences about calls in which ranks differ; nil if they were not asked for.
+  /// Sentences about the calls in which ranks differ; nil if they were not asked for.
   var calls: [String]?
 
-  /// The ranks of the job; 0 before it is known.
+  /// The number of ranks of the job; 0 while it is not known.
   private let size: Int
-  /// Hosts whose ranks are not seen from here, with these ranks.
+  /// The hosts whose ranks cannot be seen from this host, and the ranks known to run there.
   private var elsewhere: [String: [Int]] = [:]
-  /// The beginning of an answer of another host.
+  /// The part of another host's JSON answer that is used.
   private struct Answer: Decodable { let rows: [RankRow] }
 
-  /// Takes the ranks that are seen here.
+  /// Creates the status of a job from its ranks that are seen on this host.
   init(_ job: String, _ seen: [RankStatus]) {
     self.job = job
     rows = seen.map { RankRow($0) }
@@ -35,7 +35,8 @@ struct JobStatus {
     rows.sort { $0.rank < $1.rank }
   }
 
-  /// Asks the other hosts, and those that the user has named, all at once.
+  /// Asks the other hosts of the job and those in `named`, all at the same time, for at most `patience` seconds; adds
+  /// the rows of their ranks.
   mutating func askOthers(and named: [String], _ rsh: String, patience: Double) {
     let here = Set(rows.map(\.host))
     for host in named where !here.contains(host) && elsewhere[host] == nil { elsewhere[host] = [] }
@@ -55,7 +56,7 @@ struct JobStatus {
     }
     let end = Date() + patience
     for (host, process, output) in asked {
-      // An answer of some thousand ranks would fill a pipe that is not read.
+      // Read by a thread of its own: an answer about some thousand ranks would fill the pipe if nothing read it.
       let answer = Locked(Data())
       let reader = Thread {
         let data = output.fileHandleForReading.readDataToEndOfFile()
@@ -74,14 +75,14 @@ struct JobStatus {
       elsewhere[host] = nil
     }
     rows.sort { $0.rank < $1.rank }
-    // A host that has none of the job's ranks, or has told them all.
+    // Once all ranks are known, a host that has not answered has none of them, or its ranks are known already.
     let known = Set(rows.map(\.rank))
     for (host, ranks) in elsewhere where ranks.allSatisfy(known.contains) && known.count == size {
       elsewhere[host] = nil
     }
   }
 
-  /// The ranks of which nothing is known.
+  /// The ranks whose host is not known.
   private var unknown: [Int] {
     let known = Set(rows.map(\.rank) + elsewhere.values.joined())
     return (0..<size).filter { !known.contains($0) }
@@ -89,7 +90,7 @@ struct JobStatus {
 
   private var waits: [String] { WaitGraph(rows.map(\.node)).sentences }
 
-  /// One object with the keys of docs/schemas.md.
+  /// The status as a JSON object with the keys of docs/schemas.md.
   var json: JSONValue {
     .object([
       ("job", .text(job)), ("ranks", .integer(size)), ("rows", .list(rows.map(\.json))),
@@ -105,7 +106,7 @@ struct JobStatus {
     ])
   }
 
-  /// A table, what the waits are for, and how far the work is.
+  /// The status as text: a table of the ranks, sentences about what they wait for, and the training's progress.
   var text: String {
     var table = TextTable(
       titles: [

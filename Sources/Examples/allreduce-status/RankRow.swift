@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// The row of a rank, seen here or reported by another host.
+/// The status of one rank, seen on this host or reported by another host.
 struct RankRow: Decodable {
   let rank: Int
   let host: String
@@ -45,7 +45,7 @@ struct RankRow: Decodable {
     }
   }
 
-  /// A rank of which only the place is known.
+  /// Creates the row of a rank about which only the place and the condition are known.
   init(rank: Int, process: Int, host: String, condition: String) {
     (self.rank, self.host, self.process, self.condition) = (rank, host, process, condition)
     (seconds, lastCall, number, wait, awaited) = (nil, nil, nil, nil, nil)
@@ -87,7 +87,7 @@ extension RankRow.Progress {
     ])
   }
 
-  /// Two lines.
+  /// The progress as two lines of text.
   var text: String {
     let share = steps > 0 ? 100 * Double(step) / Double(steps) : 0
     let all =

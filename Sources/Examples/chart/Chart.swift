@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Draws what programs have written: columns of numbers, logs of trainings, timelines, and staleness.
+/// Draws files that other programs have written: columns of numbers, training logs, timelines, and staleness.
 @main
 struct Chart: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -64,12 +64,12 @@ struct Chart: ParsableCommand {
     try OptionBounds.check("steps", steps, in: 1...1000)
   }
 
-  /// The unit of the horizontal axis of logs.
+  /// The quantity along the horizontal axis of training logs: step or seconds.
   private var progress: TrainingLogs.Progress {
     get throws {
       guard let name = columns.x else { return .step }
       guard let progress = TrainingLogs.Progress(rawValue: name) else {
-        throw ValidationError("Of logs, --x is step or seconds, not \(name).")
+        throw ValidationError("For logs, --x must be step or seconds, not \(name).")
       }
       return progress
     }

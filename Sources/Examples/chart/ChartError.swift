@@ -1,11 +1,11 @@
 import AllReduceMPI
 
-/// Why a file cannot be drawn.
+/// The error for a file that cannot be drawn.
 enum ChartError: Error, CustomStringConvertible, ExitCoded {
-  /// The file, and what is wrong with it.
+  /// The path of the file, and what is wrong with it.
   case notWhatIsDrawn(String, String)
 
-  /// The same code as for any file that is not what it should be.
+  /// 65, the exit status for any file whose content is not what it should be.
   var exitCode: Int32 { 65 }
 
   var description: String {

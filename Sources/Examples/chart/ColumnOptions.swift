@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The columns to draw, and the units of the axes.
+/// The options for a chart of columns of numbers: the columns to draw, and the titles and units of the axes.
 struct ColumnOptions: ParsableArguments {
   /// The unit of an axis.
   enum Unit: String, CaseIterable, ExpressibleByArgument {

@@ -2,7 +2,7 @@ import AllReduceNN
 import ExampleSupport
 import Foundation
 
-/// How stale the gradients of a training run with servers were, from its json output.
+/// A chart of how stale the gradients were in a training run with parameter servers, from the run's JSON output.
 struct StalenessChart {
   private struct Output: Decodable {
     struct Staleness: Decodable {

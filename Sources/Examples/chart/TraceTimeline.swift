@@ -2,7 +2,7 @@ import AllReduceNN
 import ExampleSupport
 import Foundation
 
-/// What each rank did during some steps, from a timeline that `--trace` wrote.
+/// A chart of what each rank did during some steps, from a timeline that `--trace` wrote.
 struct TraceTimeline {
   private typealias Point = SVGDocument.Point
 
@@ -14,7 +14,7 @@ struct TraceTimeline {
     let name: String
     let ph: String
     let pid: Int
-    /// Nil for a counter, which belongs to the whole process.
+    /// The thread within the rank; nil for a counter, which belongs to the whole process.
     let tid: Int?
     let ts: Double?
     let dur: Double?
@@ -28,12 +28,12 @@ struct TraceTimeline {
     var end: Double { start + (dur ?? 0) }
   }
 
-  /// The spans on a rank's upper lane, and their colours.
+  /// The names of the spans on a rank's upper lane, and their colours.
   private static let phases = [
     ("input", Palette.ours[7]), ("forward", Palette.ours[0]), ("backward", Palette.ours[1]),
     ("wait", Palette.empty), ("update", Palette.ours[6]),
   ]
-  /// The spans on its lower lane.
+  /// The kinds of exchanges on a rank's lower lane, and their colours.
   private static let exchanges = [
     ("gradients", Palette.ours[2]), ("new weights", Palette.ours[3]),
     ("other", Palette.frame),
@@ -66,7 +66,7 @@ struct TraceTimeline {
       throw ChartError.notWhatIsDrawn(
         path, "it has only \(taken.count) of the \(count) steps to draw")
     }
-    // From the middle: the first steps are slower.
+    // The steps are taken from the middle of the timeline, because the first steps are slower.
     let first = (taken.count - count + 1) / 2
     span = (taken[first].start, taken[first + count - 1].end)
     steps = count
@@ -140,7 +140,7 @@ struct TraceTimeline {
   private func drawLegend(at y: Double, on drawing: inout SVGDocument) {
     let drawn = events.filter { $0.end > span.start && $0.start < span.end }
     let kinds = Set(drawn.filter { $0.tid ?? 0 > 0 }.map { kind(of: $0.name) })
-    // What is too short to be seen is not named.
+    // Spans that are too short to be seen are not listed.
     let names = Set(drawn.filter { place($0.end) - place($0.start) > 0.5 }.map(\.name))
     var x = 16.0
     let signs =

@@ -2,9 +2,9 @@ import AllReduceNN
 import ExampleSupport
 import Foundation
 
-/// Logs of trainings (`train-classifier --log`), drawn one over the other.
+/// Training logs (`train-classifier --log`), drawn in one chart.
 struct TrainingLogs {
-  /// The unit of the horizontal axis: a key of the logs' lines.
+  /// The quantity along the horizontal axis, which is a key in the lines of the logs.
   enum Progress: String, CaseIterable {
     case step, seconds
 
@@ -34,7 +34,7 @@ struct TrainingLogs {
     var accuracy: [(x: Double, y: Double)] = []
   }
 
-  /// Points of a line that an eye can tell apart: of more the means of as many stretches are drawn.
+  /// The largest number of points drawn per line; of more points, means over intervals of equal length are drawn.
   private static let mostPoints = 200
 
   private let runs: [Run]
@@ -49,7 +49,7 @@ struct TrainingLogs {
         separator: "\n", omittingEmptySubsequences: false)
       for (number, text) in lines.enumerated() where !text.isEmpty {
         guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)) else {
-          // A run that is under way may have written half a line.
+          // A run that is still in progress may have written only half of the last line.
           if number == lines.count - 1 { break }
           throw ChartError.notWhatIsDrawn(
             path, "line \(number + 1) is not one that train-classifier --log writes")
@@ -84,7 +84,7 @@ struct TrainingLogs {
       [loss, accuracy])
   }
 
-  /// The means of stretches of equal length.
+  /// Returns the means of the points over intervals of equal length; all points if there are few.
   private static func thinned(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
     let length = (points.count + mostPoints - 1) / mostPoints
     guard length > 1 else { return points }
@@ -97,7 +97,7 @@ struct TrainingLogs {
     }
   }
 
-  /// The shortest ends of the paths that tell them apart, without `.jsonl`.
+  /// Returns names for the files: the shortest ends of their paths, without `.jsonl`, that are all different.
   private static func names(_ paths: [String]) -> [String] {
     let parts = paths.map { path in
       (path.hasSuffix(".jsonl") ? String(path.dropLast(6)) : path).split(separator: "/")

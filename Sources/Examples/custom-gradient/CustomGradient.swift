@@ -3,8 +3,8 @@ import ArgumentParser
 import ExampleSupport
 import Foundation
 
-/// Logistic regression without a layer of this library: code of one's own computes the gradient, and a
-/// `GradientReducer` makes it that of all ranks.
+/// Logistic regression without a layer of this library: the program's own code computes the gradient, and a
+/// `GradientReducer` averages it over all ranks.
 @main
 struct CustomGradient: TrainingProgram {
   static let configuration = CommandConfiguration(
@@ -57,7 +57,7 @@ struct CustomGradient: TrainingProgram {
         + "loss \(score.meanLoss.formatted(decimals: 9)), \(score.correct) right")
   }
 
-  /// The gradient of the sum of the losses of examples, and that sum.
+  /// Computes the sum of the losses of the examples, stores its gradient in `gradient`, and returns the sum.
   private static func addUp(
     _ examples: [[Double]], at weights: [Double], into gradient: inout MutableSpan<Double>
   ) -> BatchScore {
@@ -78,7 +78,7 @@ struct CustomGradient: TrainingProgram {
     return score
   }
 
-  /// The rows with mean 0 and deviation 1 in every column but the last.
+  /// Returns the rows with every column but the last scaled to mean 0 and deviation 1.
   private static func standardized(_ values: Matrix<Double>) -> [[Double]] {
     var rows = (0..<values.rows).map { Array(values[row: $0]) }
     for column in 0..<values.columns - 1 {

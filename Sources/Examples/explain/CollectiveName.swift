@@ -1,7 +1,7 @@
 import AllReduce
 import ArgumentParser
 
-/// The collective operations, as a command line names them.
+/// A collective operation, as a command line names it.
 enum CollectiveName: String, CaseIterable, ExpressibleByArgument {
   case allReduce, reduceScatter, allGather, broadcast, reduce
 

@@ -1,17 +1,17 @@
 import AllReduce
 
-/// The counts of a story beside the formulas that foretell them.
+/// The counts of steps and elements in a schedule, each with the formula that predicts it.
 struct CostLines {
-  /// One count: what, how much, and the formula.
+  /// One count: what is counted, the number found, and the formula.
   struct Line {
     let what: String
     let found: Int
-    /// "= 2(p-1)", or "≤" a bound; empty without a formula.
+    /// The formula, such as "= 2(p-1)", with "≤" before a bound, "≈" for unequal blocks; empty if there is none.
     let formula: String
   }
 
   let lines: [Line]
-  /// The meaning of the letters in the formulas: "p = 4 (ranks)".
+  /// What the letters in the formulas mean, such as "p = 4 (ranks)".
   let symbols: [String]
 
   init(_ story: ScheduleStory) {

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Draws the schedule of a collective operation step by step. Needs no MPI job: it only looks.
+/// Draws the schedule of a collective operation step by step. Needs no MPI job, as nothing is sent.
 @main
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -21,7 +21,7 @@ struct Explain: ParsableCommand {
       """,
     version: ProgramVersion.text)
 
-  /// The algorithms that are schedules of messages.
+  /// The algorithms that are schedules of messages and can be drawn.
   private static let drawn: [ReductionAlgorithm] = [
     .ring, .tree, .flatTree, .doubleTree, .recursiveDoubling, .halvingDoubling, .gatherAndReduce,
   ]

@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// The forms of a picture.
+/// The format of a picture.
 enum PictureFormat: String, CaseIterable, ExpressibleByArgument {
-  /// For a terminal.
+  /// Text for a terminal of 80 columns.
   case text
-  /// For a page.
+  /// SVG for a page.
   case svg
 }

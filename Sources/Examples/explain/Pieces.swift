@@ -1,13 +1,13 @@
 import AllReduce
 
-/// The columns of the picture: the parts of the vector that travel as one.
+/// The pieces of the vector, which are the columns of the picture: ranges of elements that are sent together.
 ///
-/// They are the blocks where whole blocks or whole vectors travel, and finer where messages end in
-/// between.
+/// The pieces are the blocks if messages consist of whole blocks or whole vectors. Where messages end inside blocks,
+/// the pieces are smaller.
 struct Pieces {
-  /// The elements of each piece.
+  /// The range of elements of each piece.
   let ranges: [Range<Int>]
-  /// A letter for each, with a number where a block has several.
+  /// The letter of each piece, followed by a number where a block has several pieces.
   let names: [String]
 
   /// The number of pieces.
@@ -34,7 +34,7 @@ struct Pieces {
     self.names = names
   }
 
-  /// A range's pieces: "B", or "B–D".
+  /// Returns the name of the pieces that make up a range: "B", or "B–D".
   func name(of range: Range<Int>) -> String {
     guard let first = ranges.firstIndex(where: { $0.lowerBound == range.lowerBound }),
       let last = ranges.lastIndex(where: { $0.upperBound == range.upperBound })
@@ -42,7 +42,7 @@ struct Pieces {
     return first == last ? names[first] : "\(names[first])–\(names[last])"
   }
 
-  /// A...Z, AA, AB and so on.
+  /// Returns the letters for an index: A to Z, then AA, AB and so on.
   private static func letters(_ index: Int) -> String {
     let last = String(UnicodeScalar(UInt8(65 + index % 26)))
     return index < 26 ? last : letters(index / 26 - 1) + last

@@ -1,7 +1,7 @@
 import ExampleSupport
 
 extension SVGDocument {
-  /// Draws a line through points with a head at its end.
+  /// Draws a line through points, with an arrowhead at its end.
   mutating func addArrow(_ points: [Point], color: String, isDashed: Bool) {
     guard points.count > 1, let end = points.last else { return }
     let before = points[points.count - 2]

@@ -1,6 +1,6 @@
 import ExampleSupport
 
-/// The picture for a page: a panel for each step, then the counts and what the signs mean.
+/// The picture for a page: a panel for each step, then the counts and a legend.
 struct SVGPicture {
   private typealias Point = SVGDocument.Point
 
@@ -11,7 +11,7 @@ struct SVGPicture {
   private let story: ScheduleStory
   private let panel: any Panel
   private let cost: CostLines
-  /// Whether what ranks hold is drawn as bars.
+  /// Whether the contents of the ranks' buffers are drawn as bars rather than cells.
   private let hasBars: Bool
 
   init(_ story: ScheduleStory) {
@@ -28,14 +28,14 @@ struct SVGPicture {
     cost = CostLines(story)
   }
 
-  /// The file's contents.
+  /// The picture as the contents of an SVG file.
   var text: String {
     let rounds = shownRounds
     let across = max(1, min(rounds.count, Int(SVGPicture.pageWidth / panel.width)))
     let down = (rounds.count + across - 1) / across
     let bottom = SVGPicture.head + Double(down) * panel.height
     let width = max(SVGPicture.footWidth, Double(across) * panel.width)
-    // The foot stands beside the last panels where there is room.
+    // The counts and the legend stand beside the last panels if there is room.
     let used = Double(rounds.count - (down - 1) * across) * panel.width
     let isBeside = width - used > wordsWidth + 20 && panel.height > 150
 
@@ -79,15 +79,15 @@ struct SVGPicture {
     return drawing.text
   }
 
-  /// The rounds that have a panel, from 0, which is the start; nil where some are left out.
+  /// The rounds that have a panel, where 0 is the start; nil stands for rounds that are left out.
   private var shownRounds: [Int?] {
-    // Without cells there is nothing to see before the first step.
+    // Without cells, the panel of the start would show nothing.
     let first = story.contents.isEmpty && !story.rounds.isEmpty ? 1 : 0
     let last = story.rounds.count
     guard last > (story.ranks > ScheduleStory.mostRanksWithContents ? 3 : 14) else {
       return (first...last).map { $0 }
     }
-    // Where ranks begin to copy what is complete.
+    // The first round in which ranks only copy complete values.
     let turn = story.rounds.firstIndex { $0.allSatisfy { !$0.isAdded } } ?? 0
     var shown = Array(first...2)
     if turn > 3 && turn < last - 1 { shown += [turn, turn + 1] }

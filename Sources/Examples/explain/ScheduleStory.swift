@@ -1,17 +1,17 @@
 import AllReduce
 import ArgumentParser
 
-/// The course of a collective operation, round by round, as the picture shows it.
+/// The course of a collective operation, round by round, as the pictures show it.
 struct ScheduleStory {
-  /// A message and what it carries.
+  /// A message of one round.
   struct Message {
     let source: Int
     let destination: Int
-    /// The pieces, such as "B–D".
+    /// The names of the pieces that it carries, such as "B–D".
     let name: String
-    /// The pieces' places among the columns.
+    /// The indices of the pieces that it carries, among all pieces.
     let columns: Range<Int>
-    /// Whether the receiver adds it to what it has; else it takes its place.
+    /// Whether the receiver adds the message to its buffer; otherwise the message replaces the buffer's contents.
     let isAdded: Bool
   }
 
@@ -22,14 +22,14 @@ struct ScheduleStory {
   let segments: Int
   let pieces: Pieces
   let measures: ScheduleVerifier.Measures
-  /// The messages of each round.
+  /// The messages of each round, in order of source and destination.
   let rounds: [[Message]]
-  /// The ranks whose values a piece contains, as bits, before the first round and after each:
-  /// `contents[round][rank][piece]`. Empty where no picture shows it: for more than ``mostRanksWithContents``
-  /// ranks or ``mostPiecesWithCells`` pieces.
+  /// The ranks whose values a piece contains, as bits: `contents[round][rank][piece]`, where round 0 is before the
+  /// first message. Empty where no picture shows it: for more than ``mostRanksWithContents`` ranks or
+  /// ``mostPiecesWithCells`` pieces.
   let contents: [[[UInt64]]]
 
-  /// Builds the schedules of all ranks and runs them with symbols for numbers.
+  /// Builds the schedules of all ranks, and executes them on symbols instead of numbers.
   init(
     _ collective: Collective, by algorithm: ReductionAlgorithm, ranks: Int, count: Int?,
     segments: Int
@@ -83,7 +83,7 @@ struct ScheduleStory {
       contents = []
       return
     }
-    // Kept for one element of a piece alone: all elements of all rounds would be gigabytes.
+    // Only one element of each piece is recorded: all elements of all rounds would take gigabytes.
     let places = pieces.ranges.map(\.lowerBound)
     let states = try ScheduleVerifier.verify(collective, plans, statesOf: places).states
     let start = ScheduleVerifier.initialStates(collective, plans).map { buffer in
@@ -92,10 +92,10 @@ struct ScheduleStory {
     contents = ([start] + states).map { ranks in ranks.map { $0.map(\.ranks) } }
   }
 
-  /// More would take minutes and gigabytes to draw, and none would be found in them.
+  /// The largest number of messages drawn; more would take minutes and gigabytes, and could not be told apart.
   static let mostMessages = 100_000
 
-  /// The elements of each message that a rank sends.
+  /// Returns the number of elements of each message that a rank sends.
   private static func messages(of schedule: Schedule) -> [Int] {
     schedule.steps.compactMap {
       switch $0 {
@@ -105,17 +105,17 @@ struct ScheduleStory {
     }
   }
 
-  /// Pictures of more ranks have no cells with a stripe for each rank.
+  /// The largest number of ranks for which cells have a stripe for each rank.
   static let mostRanksWithCells = 8
-  /// Pictures of more ranks do not show what these hold.
+  /// The largest number of ranks for which pictures show the contents of the ranks' buffers.
   static let mostRanksWithContents = 16
-  /// Pictures of more pieces have no cells: they are wider than a page.
+  /// The largest number of pieces for which cells are drawn; more would be wider than a page.
   static let mostPiecesWithCells = 40
 
-  /// Whether there are cells with a stripe for each rank.
+  /// Whether the picture has cells with a stripe for each rank.
   var hasCells: Bool { ranks <= ScheduleStory.mostRanksWithCells && !contents.isEmpty }
 
-  /// Whether values are added up, not only passed on.
+  /// Whether the operation adds up values, rather than only copying them.
   var isReduction: Bool {
     switch collective {
     case .allReduce, .reduceScatter, .reduce: true
@@ -123,18 +123,19 @@ struct ScheduleStory {
     }
   }
 
-  /// Whether a piece holds all that belongs into it.
+  /// Whether a piece is complete: for a reduction it contains the values of all ranks, otherwise of the one rank that
+  /// has the piece.
   func isComplete(_ content: UInt64) -> Bool {
     content.nonzeroBitCount == (isReduction ? ranks : 1)
   }
 
-  /// "allReduce by ring over 4 ranks".
+  /// The title, such as "allReduce by ring over 4 ranks".
   var title: String {
     let way = algorithm == .flatTree ? "\(algorithm), through one rank," : "\(algorithm)"
     return "\(collective) by \(way) over \(ranks) rank\(ranks == 1 ? "" : "s")"
   }
 
-  /// A description of the vector: "4 elements in blocks A to D".
+  /// A description of the vector, such as "4 elements, drawn as A to D".
   var subject: String {
     var words = "\(count) element\(count == 1 ? "" : "s")"
     if let first = pieces.names.first, let last = pieces.names.last, pieces.count > 1 {
@@ -144,14 +145,15 @@ struct ScheduleStory {
     return words
   }
 
-  /// The smallest number of elements that can be divided into equal blocks.
+  /// Returns the smallest number of elements that makes all blocks equal.
   private static func evenCount(
     _ collective: Collective, _ algorithm: ReductionAlgorithm, ranks: Int
   ) -> Int {
     switch algorithm {
     case .doubleTree where collective == .allReduce: return 2
     case .halvingDoubling where collective == .allReduce:
-      // Where p is not a power of two, it cuts the vector into the next lower one.
+      // Where the number of ranks is not a power of two, the vector is cut into as many blocks as the largest power of
+      // two below it.
       let active = 1 << (Int.bitWidth - 1 - ranks.leadingZeroBitCount)
       return ranks / min(active, ranks & -ranks) * active
     default: return ranks

@@ -1,8 +1,8 @@
-/// The picture for a terminal of 80 columns.
+/// The picture as text, for a terminal of 80 columns.
 struct TextPicture {
-  /// How the cells of a grid are set.
+  /// How the cells of a grid are spaced and labelled.
   private struct Style {
-    /// Whether a sign before a cell tells how it got what is new.
+    /// Whether a sign before each cell tells how its new value arrived: added or copied.
     let hasSign: Bool
     let gap: Int
     let label: String
@@ -10,7 +10,7 @@ struct TextPicture {
 
   private static let width = 80
   private let story: ScheduleStory
-  /// Nil where a grid would be too wide.
+  /// The widest style that fits; nil where the grid would be too wide in any style.
   private let style: Style?
 
   init(_ story: ScheduleStory) {
@@ -26,7 +26,7 @@ struct TextPicture {
     }
   }
 
-  /// The whole picture.
+  /// The whole picture as text.
   var text: String {
     var lines = ["\(story.title)", "\(story.subject)"]
     if let style, story.count > 0 {
@@ -92,7 +92,8 @@ struct TextPicture {
 
   private func sign(_ round: Int, _ rank: Int, _ column: Int) -> String {
     guard round > 0 else { return " " }
-    // What a rank holds may change later than a message came: while it still sends the old value.
+    // A rank's value may change in a later round than the message arrived, while the rank still has to send the old
+    // value.
     let before = story.contents[round - 1][rank][column]
     let now = story.contents[round][rank][column]
     let isCopied = story.rounds[round - 1].contains {

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Writes a trained network's weights for PyTorch.
+/// Writes the weights of a trained network in a file that PyTorch can load.
 @main
 struct ExportWeights: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Tells by which plan a network trains fastest on machines that need not be there. Needs no MPI job.
+/// Predicts which plan trains a network fastest, on machines that need not exist. Needs no MPI job.
 @main
 struct PlanTraining: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -157,7 +157,7 @@ struct PlanTraining: ParsableCommand {
     try write(machines.json, to: writeProfile)
   }
 
-  /// The training task: network, machines and global batch.
+  /// Creates the planner's task from the network, the machines and the global batch size.
   private func task(_ machines: MachineProfile, _ globalBatchSize: Int) throws -> Planner.Task {
     let words = try layers.map { try NetworkWords($0) } ?? model?.words() ?? NetworkWords("1,1")
     let input = layers == nil ? model?.example ?? Shape(words.input) : Shape(words.input)
@@ -224,7 +224,7 @@ struct PlanTraining: ParsableCommand {
   }
 }
 
-/// Memory as command lines give it: 16GiB, 512MiB, or as different numbers of bytes.
+/// An amount of memory as command lines give it: 16GiB, 512MiB, or in the other forms of `ByteCount`.
 struct MemoryWords: ExpressibleByArgument {
   let bytes: Double
 

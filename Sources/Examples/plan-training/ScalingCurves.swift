@@ -1,7 +1,8 @@
 import AllReduce
 import ExampleSupport
 
-/// How many times as fast as one rank a network trains by each strategy, on ever more hosts.
+/// Predicted scaling: how many times faster than one rank a network trains with each strategy, for a growing number of
+/// hosts.
 struct ScalingCurves {
   private struct Line {
     let name: String
@@ -13,14 +14,14 @@ struct ScalingCurves {
   private let title: String
   private let subtitle: String
 
-  /// Plans for 1, 2, 4, ... of the hosts.
+  /// Computes the curves for 1, 2, 4, ... hosts, up to all of them.
   ///
   /// - Parameters:
   ///   - name: The network's name.
-  ///   - figures: The machines.
-  ///   - batch: Examples of all ranks together, or of each.
-  ///   - task: The network, the machines, and the global batch.
-  /// - Throws: ``ProfileError`` if no plan fits the memory; what `task` throws.
+  ///   - figures: The figures that describe the machines.
+  ///   - batch: The number of examples per step, over all ranks if `isGlobal`, otherwise per rank.
+  ///   - task: Creates the planner's task for the given machines and global batch size.
+  /// - Throws: ``ProfileError`` if no plan fits into memory; any error that `task` throws.
   init(
     of name: String, on figures: MachineProfile.Figures, batch: (count: Int, isGlobal: Bool),
     task: (MachineProfile, Int) throws -> Planner.Task
@@ -28,7 +29,7 @@ struct ScalingCurves {
     let whole = MachineProfile.byHand(figures)
     var hosts = Array(sequence(first: 1) { $0 < figures.hosts ? $0 * 2 : nil })
     hosts[hosts.count - 1] = figures.hosts
-    // The speed of one rank alone, by which all others are divided.
+    // The speed of a single rank, by which all other speeds are divided.
     var alone = figures
     (alone.hosts, alone.ranksPerHost) = (1, 1)
     var first = try Planner(try task(.byHand(alone), batch.count))
@@ -63,7 +64,7 @@ struct ScalingCurves {
       + "each strategy with the update that is fastest."
   }
 
-  /// The step of a plan with the update that is fastest there; nil where the plan cannot be carried out.
+  /// Returns the seconds per step of a plan, with the update mode that is fastest for it; nil if the plan cannot run.
   private static func seconds(_ plan: Plan, _ task: Planner.Task) -> Double? {
     UpdateMode.allCases.compactMap { update in
       var plan = plan
@@ -77,7 +78,7 @@ struct ScalingCurves {
     }.min()
   }
 
-  /// A line for each number of ranks.
+  /// The table of the curves: a row for each number of ranks.
   var table: TextTable {
     var table = TextTable(titles: ["ranks"] + lines.map(\.name), alignments: [])
     for count in ranks {
@@ -94,7 +95,7 @@ struct ScalingCurves {
     point.y < 999.5 ? point.y.formatted(digits: 3) : Int(point.y.rounded()).grouped
   }
 
-  /// The contents of an SVG file.
+  /// The curves as the contents of an SVG file.
   var svg: String {
     let ideal = LineChart.Series(
       name: "ideal: p times at p ranks", points: ranks.map { (Double($0), Double($0)) },

@@ -1,11 +1,11 @@
 import AllReduce
 import ExampleSupport
 
-/// The fastest kind of plan over batch sizes and bandwidths of the links.
+/// A map of which kind of plan is fastest for each batch size and link bandwidth.
 struct StrategyMap {
-  /// Examples of a rank.
+  /// The numbers of examples per rank and step, along the horizontal axis.
   private static let batches = (1...10).map { 1 << $0 }
-  /// Gigabits a second.
+  /// The link bandwidths in gigabits per second, along the vertical axis.
   private static let rates = [0.1, 0.3, 1, 3, 10, 30, 100]
   private static let kinds = [
     "data: every layer by data", "mixed: some layers by data, some by weights",
@@ -14,7 +14,7 @@ struct StrategyMap {
 
   private struct Choice {
     let kind: Int
-    /// How many times as fast as data parallelism on all hosts.
+    /// The plan's speed divided by that of data parallelism on all hosts.
     let gain: Double
   }
 
@@ -22,13 +22,13 @@ struct StrategyMap {
   private let title: String
   private let subtitle: String
 
-  /// Plans for every batch and rate.
+  /// Finds the fastest plan for each batch size and link bandwidth.
   ///
   /// - Parameters:
   ///   - name: The network's name.
-  ///   - figures: The machines; the rate of their links is the map's.
-  ///   - task: The network, the machines, and the global batch.
-  /// - Throws: ``ProfileError`` if no plan fits the memory; what `task` throws.
+  ///   - figures: The figures that describe the machines; their link bandwidth is replaced by those of the map.
+  ///   - task: Creates the planner's task for the given machines and global batch size.
+  /// - Throws: ``ProfileError`` if no plan fits into memory; any error that `task` throws.
   init(
     of name: String, on figures: MachineProfile.Figures,
     task: (MachineProfile, Int) throws -> Planner.Task
@@ -59,7 +59,7 @@ struct StrategyMap {
     return Choice(kind: kind, gain: data / best.seconds)
   }
 
-  /// A line for each rate, a column for each batch.
+  /// The map as a table: a row for each bandwidth, a column for each batch size.
   var table: TextTable {
     var table = TextTable(
       titles: ["link"] + StrategyMap.batches.map { "\($0)" }, alignments: [.left])
@@ -74,7 +74,7 @@ struct StrategyMap {
     return table
   }
 
-  /// The contents of an SVG file.
+  /// The map as the contents of an SVG file.
   var svg: String {
     ChoiceMap(
       title: title, subtitle: subtitle,

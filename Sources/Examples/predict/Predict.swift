@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Predicts classes or numbers with a trained network.
+/// Predicts classes or numbers with a trained network, on all ranks together.
 @main
 struct Predict: ParsableCommand {
   static let configuration = CommandConfiguration(

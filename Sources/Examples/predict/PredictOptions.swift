@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// How predictions are written.
+/// The file format in which predictions are written.
 enum PredictionFormat: String, CaseIterable, ExpressibleByArgument {
   case csv, json, npy
 }
@@ -42,7 +42,7 @@ struct PredictOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Rows that a rank computes at once.", valueName: "rows"))
   var batchSize = 256
 
-  /// The format that is written.
+  /// The format of the output: the given one, or that of the output file's extension, or CSV.
   var writtenFormat: PredictionFormat {
     format ?? PredictionFormat.allCases.first { output.hasSuffix(".\($0.rawValue)") } ?? .csv
   }

@@ -1,14 +1,14 @@
 import AllReduce
 import ExampleSupport
 
-/// Writes predictions as they come.
+/// Writes predictions to a file or to standard output, as they are computed.
 final class PredictionWriter {
   private let format: PredictionFormat
   private let columns: PredictionColumns
   private let console: RankConsole
   private let path: String
   private let count: Int
-  /// Nil for standard output.
+  /// The output file; nil for standard output and for NPY, which is written at the end.
   private let file: OutputFile?
   private var numbers: [Float] = []
   private var classes: [Int32] = []
@@ -28,7 +28,7 @@ final class PredictionWriter {
     }
   }
 
-  /// Writes what some outputs say.
+  /// Writes the predictions for some of the network's outputs, `columns.width` numbers per prediction.
   func add(_ outputs: ArraySlice<Float>) throws {
     var text = ""
     for start in stride(from: outputs.startIndex, to: outputs.endIndex, by: columns.width) {
@@ -44,7 +44,7 @@ final class PredictionWriter {
   }
 
   private func addNumbers(_ values: [Double], _ text: inout String) {
-    // As many digits as the network computes with.
+    // Float prints only as many digits as the network computes with.
     let values = values.map { Float($0) }
     switch format {
     case .npy: numbers += values
@@ -91,7 +91,7 @@ final class PredictionWriter {
     }
   }
 
-  /// Ends the file.
+  /// Completes the output and closes the file.
   func finish() throws {
     switch format {
     case .csv: break
@@ -113,7 +113,7 @@ final class PredictionWriter {
     if let file { try file.write(text) } else { try console.print(text) }
   }
 
-  /// A text as a field of a CSV file.
+  /// Returns a text as a field of a CSV file, quoted where necessary.
   private static func field(_ text: String) -> String {
     guard text.contains(where: { ",\"\n\r".contains($0) }) else { return text }
     return "\""
@@ -123,7 +123,7 @@ final class PredictionWriter {
 }
 
 extension JSONValue {
-  /// A number of 32 bits with the digits that it has.
+  /// Creates a JSON number with only the digits that a Float has.
   fileprivate static func number(shown value: Float) -> JSONValue {
     .number(Double("\(value)") ?? Double(value))
   }

@@ -1,11 +1,11 @@
 import AllReduce
 import Foundation
 
-/// A network whose outputs become predictions: rank 0 has the rows, all ranks compute.
+/// A network that predicts on all ranks: rank 0 has the rows, and all ranks compute.
 struct Predictor {
   let network: Network<Float>
   let inputShape: Shape
-  /// How rows are read, and what outputs mean.
+  /// How rows are converted to inputs, and what the outputs mean.
   let format: ExampleFormat
   private let world: Communicator
 
@@ -16,21 +16,21 @@ struct Predictor {
     (inputShape, self.format, self.world) = (input, format, world)
   }
 
-  /// The numbers of an output.
+  /// The number of values in an output.
   private var width: Int { network.outputShape.count }
 
-  /// The names of the columns of the predictions.
+  /// Returns the columns of the predictions, with the probability of each class if `probabilities`.
   func columns(_ probabilities: Bool) -> PredictionColumns {
     PredictionColumns(format, width: width, hasProbabilities: probabilities)
   }
 
-  /// Predicts from all rows that rank 0 has. Collective.
+  /// Computes the outputs for all rows that rank 0 has. Collective.
   ///
   /// - Parameters:
-  ///   - rows: The rows; nil on other ranks.
-  ///   - batchSize: The rows that a rank computes at once.
+  ///   - rows: The rows on rank 0; nil on other ranks.
+  ///   - batchSize: The number of rows that a rank computes at a time.
   ///   - body: Called on rank 0 with outputs, `[rows, width]`, in the order of the rows.
-  /// - Throws: What reading or `body` throws, on other ranks ``AgreedError``; ``MPIError``.
+  /// - Throws: Errors of reading or of `body`, which are ``AgreedError`` on other ranks; ``MPIError``.
   func run(
     _ rows: InputRows<Float>?, batchSize: Int, _ body: (ArraySlice<Float>) throws -> Void
   ) throws {
@@ -48,7 +48,7 @@ struct Predictor {
       }
       return
     }
-    // Rounds that keep memory and messages small.
+    // Rows are scattered in rounds, to keep memory and messages small.
     let round = max(world.size * batchSize, min(1 << 16, (1 << 26) / max(size, 1)))
     for first in stride(from: 0, to: all, by: round) {
       let numbers = first..<min(first + round, all)
@@ -70,7 +70,8 @@ struct Predictor {
     }
   }
 
-  /// Goes over rows in pieces that a slot holds.
+  /// Calls `body` with `count` rows in pieces of at most `slot.rows`: with the memory for a piece, and the numbers of
+  /// its rows.
   private func forEachBatch(
     of count: Int, _ slot: Tensor<Float>, _ body: (Tensor<Float>, Range<Int>) throws -> Void
   ) rethrows {
@@ -87,7 +88,7 @@ struct Predictor {
 }
 
 extension InputRows {
-  /// Rows that follow each other, in an array.
+  /// Reads a range of rows into an array.
   fileprivate func array(_ rows: Range<Int>) throws -> [Element] {
     let count = rows.count * shape.count
     return try [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -97,10 +98,10 @@ extension InputRows {
   }
 }
 
-/// The columns of predictions.
+/// The columns in which predictions are written.
 struct PredictionColumns {
   let format: ExampleFormat
-  /// The numbers of an output.
+  /// The number of values in an output.
   let width: Int
   let hasProbabilities: Bool
 
@@ -109,7 +110,7 @@ struct PredictionColumns {
     self.hasProbabilities = hasProbabilities && !format.predictsNumbers
   }
 
-  /// Their names.
+  /// The names of the columns.
   var names: [String] {
     if format.predictsNumbers {
       return width == 1 ? ["prediction"] : (1...width).map { "prediction_\($0)" }
@@ -122,9 +123,9 @@ struct PredictionColumns {
     format.classes.flatMap { number < $0.count ? $0[number] : nil } ?? "\(number)"
   }
 
-  /// The most probable class of an output, and its probability.
+  /// Returns the most probable class of an output, and its probability.
   func classify(_ outputs: ArraySlice<Float>) -> (best: Int, probability: Double) {
-    // One pass, without memory of its own: there may be millions of rows.
+    // One pass that allocates nothing, because there may be millions of rows.
     var (largest, best) = (-Float.infinity, 0)
     for (number, output) in outputs.enumerated() where output > largest {
       (largest, best) = (output, number)
@@ -132,7 +133,7 @@ struct PredictionColumns {
     return (best, 1 / outputs.reduce(0) { $0 + exp(Double($1) - Double(largest)) })
   }
 
-  /// The probabilities of all classes.
+  /// Returns the probability of each class, by softmax.
   func probabilities(_ outputs: ArraySlice<Float>) -> [Double] {
     let largest = Double(outputs.max() ?? 0)
     let exponentials = outputs.map { exp(Double($0) - largest) }
@@ -140,7 +141,7 @@ struct PredictionColumns {
     return exponentials.map { $0 / sum }
   }
 
-  /// The prediction of an output: numbers in the data's own units.
+  /// Converts an output to predicted numbers, in the data's own units.
   func numbers(_ outputs: ArraySlice<Float>) -> [Double] {
     outputs.enumerated().map { column, value in
       format.targets?.unscaled(Double(value), column: column) ?? Double(value)

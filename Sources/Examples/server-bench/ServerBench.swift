@@ -3,7 +3,8 @@ import AllReduceMPI
 import ArgumentParser
 import ExampleSupport
 
-/// Measures pushes to parameter servers and readings of their weights, beside an all-reduce of the same number of bytes.
+/// Measures pushes of gradients to parameter servers and reads of their weights, beside an all-reduce of the same
+/// number of bytes.
 @main
 struct ServerBench: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -81,7 +82,7 @@ struct ServerBench: ParsableCommand {
     }
   }
 
-  /// Seconds of a push.
+  /// Returns the seconds per push to all servers, with two pushes in flight.
   private func push(_ client: ShardClient<Float>, _ roles: ServerRoles) throws -> Double {
     let seen = roles.shards.map { _ in 0 }
     return try seconds {
@@ -93,7 +94,7 @@ struct ServerBench: ParsableCommand {
     }
   }
 
-  /// Seconds of a reading.
+  /// Returns the seconds per read of all weights.
   private func read(_ client: ShardClient<Float>) throws -> Double {
     try seconds {
       for number in 0..<operations {
@@ -103,7 +104,7 @@ struct ServerBench: ParsableCommand {
     }
   }
 
-  /// Seconds of an all-reduce of an arena, a round each.
+  /// Returns, for each round, the seconds per all-reduce of `count` elements in an arena. Collective.
   private func allReduces(_ count: Int, _ world: Communicator) throws -> [Double] {
     let arena = try Arena<Float>(count: count, over: world)
     return try (0..<rounds).map { _ in
@@ -114,7 +115,7 @@ struct ServerBench: ParsableCommand {
     }
   }
 
-  /// Seconds of one of a round's operations.
+  /// Runs a round of operations; returns the seconds per operation.
   private func seconds(_ body: () throws -> Void) rethrows -> Double {
     let clock = ContinuousClock()
     let start = clock.now

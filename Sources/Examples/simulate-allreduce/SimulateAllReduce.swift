@@ -3,7 +3,7 @@ import AllReduceMPI
 import ArgumentParser
 import ExampleSupport
 
-/// Tells how long all-reduces would take on machines that are not there. Needs no MPI job.
+/// Predicts how long an all-reduce takes on machines that need not exist. Needs no MPI job.
 @main
 struct SimulateAllReduce: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,9 +4,9 @@ import ArgumentParser
 import ExampleSupport
 import Foundation
 
-/// The options of a simulation, checked.
+/// The sizes and algorithms to simulate, from the checked options.
 struct SimulatedSizes {
-  /// One simulation.
+  /// The result of one simulation.
   struct Result {
     let algorithm: ReductionAlgorithm
     let ranks: Int
@@ -15,7 +15,8 @@ struct SimulatedSizes {
     let seconds: Double
   }
 
-  /// A ring of this many ranks takes some seconds to simulate; beyond, memory runs out first.
+  /// The largest number of schedule steps. A ring with this number takes some seconds to simulate; with more, memory
+  /// runs out first.
   private static let mostSteps = 20_000_000
   private static let mostRanks = 1 << 20
 
@@ -46,16 +47,17 @@ struct SimulatedSizes {
         "The number of ranks must be 1 to \(SimulatedSizes.mostRanks), not \(ranks).")
     }
     for bytes in bytes where !(0...1 << 40).contains(bytes) || bytes % 4 != 0 {
-      throw ValidationError("A buffer has a multiple of 4 bytes, up to 2^40, not \(bytes).")
+      throw ValidationError(
+        "The bytes of a buffer must be a multiple of 4, at most 2^40, not \(bytes).")
     }
     guard (1...SimulatedSizes.mostRanks).contains(options.ranksPerHost) else {
       throw ValidationError(
-        "A host has 1 to \(SimulatedSizes.mostRanks) ranks, not \(options.ranksPerHost).")
+        "--ranks-per-host must be 1 to \(SimulatedSizes.mostRanks), not \(options.ranksPerHost).")
     }
     try OptionBounds.check("jitter", options.jitter, below: 1000)
     guard (4...1 << 30).contains(options.segmentBytes?.bytes ?? 4) else {
       throw ValidationError(
-        "A message has 4 to 2^30 bytes, not \(options.segmentBytes?.bytes ?? 0).")
+        "--segment-bytes must be 4 to 1073741824 (1 GiB), not \(options.segmentBytes?.bytes ?? 0).")
     }
     for straggler in options.straggler where straggler.rank >= ranks.min() ?? 0 {
       throw ValidationError("There is no rank \(straggler.rank) among \(ranks.min() ?? 0) ranks.")
@@ -67,7 +69,8 @@ struct SimulatedSizes {
     }
   }
 
-  /// Rings and the like have steps in the square of the ranks.
+  /// Checks that no schedule has too many steps. In rings and similar algorithms, the number of steps grows with the
+  /// square of the number of ranks.
   private func checkSteps() throws {
     for algorithm in algorithms where algorithm != .hierarchical {
       for ranks in ranks {
@@ -104,7 +107,7 @@ struct SimulatedSizes {
     return cluster
   }
 
-  /// Simulates all, by size, ranks and algorithm.
+  /// Simulates every combination of size, number of ranks and algorithm.
   func results() -> [Result] {
     bytes.flatMap { bytes in
       ranks.flatMap { ranks in
@@ -119,7 +122,7 @@ struct SimulatedSizes {
     }
   }
 
-  /// The schedules of the first algorithm, size and number of ranks.
+  /// Returns the schedules of the first algorithm, size and number of ranks, in GOAL, the input format of LogGOPSim.
   func goalText() -> String {
     let (algorithm, ranks) = (algorithms[0], ranks[0])
     return "num_ranks \(ranks)\n\n"
@@ -131,12 +134,12 @@ struct SimulatedSizes {
       }.joined(separator: "\n")
   }
 
-  /// A description of the simulated cluster.
+  /// A sentence that describes the simulated cluster.
   var words: String {
     "Simulated: \(options.ranksPerHost) ranks a host, links of \(options.latency.text) and \(options.bandwidth.text)."
   }
 
-  /// Reads `4...64`, where each is `factor` times the one before, or `3,5,8`.
+  /// Parses a range `4...64`, in which each number is `factor` times the previous one, or a list `3,5,8`.
   private static func numbers(
     _ text: String, factor: Int, _ meaning: String, _ read: (String) -> Int?
   ) throws -> [Int] {

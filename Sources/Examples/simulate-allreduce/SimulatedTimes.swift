@@ -1,13 +1,13 @@
 import AllReduce
 import ExampleSupport
 
-/// Simulated times as people and programs read them.
+/// The simulated times, formatted for people and for programs.
 struct SimulatedTimes {
   private let results: [SimulatedSizes.Result]
 
   init(_ results: [SimulatedSizes.Result]) { self.results = results }
 
-  /// A row a size and number of ranks, a column an algorithm.
+  /// A table with a row for each size and number of ranks, and a column for each algorithm.
   var table: String {
     let names = unique(results.map(\.algorithm.name))
     var table = TextTable(titles: ["bytes", "ranks", "hosts"] + names)
@@ -36,7 +36,7 @@ struct SimulatedTimes {
     return "{\"version\":1,\"times\":[\(rows.joined(separator: ","))]}"
   }
 
-  /// Time against ranks; against bytes where there is one number of ranks.
+  /// Draws time against the number of ranks or, if there is only one, against the number of bytes; returns SVG.
   func chart(subtitle: String) -> String {
     let sizes = unique(results.map(\.bytes))
     let isByRanks = unique(results.map(\.ranks)).count > 1

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// A slow rank: RANK:FACTOR.
+/// A slow rank as a command line gives it, RANK:FACTOR: its processor is FACTOR times slower.
 struct Straggler: ExpressibleByArgument {
   let rank: Int
   let factor: Double

@@ -2,8 +2,8 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// A network of two layers whose weights no rank has as a whole, by a plan made by hand: what each rank
-/// holds, what crosses between them, and that it learns what one rank would.
+/// Trains a network of two layers whose weights no rank holds as a whole, by a plan made by hand. Shows the
+/// shards and the bytes sent of each rank, and that the result is the same as on one rank.
 @main
 struct SplitWeights: TrainingProgram {
   static let configuration = CommandConfiguration(
@@ -66,7 +66,7 @@ struct SplitWeights: TrainingProgram {
     let (examples, labels) = made()
     var score = BatchScore()
     for _ in 1...steps {
-      // All ranks give the same examples: the first layer takes them replicated.
+      // All ranks pass the same examples, because the first layer takes replicated input.
       score = try trainer.step(examples, .classes(labels), learningRate: 0.1)
     }
 
@@ -87,7 +87,7 @@ struct SplitWeights: TrainingProgram {
         + "\(batch) right.")
   }
 
-  /// Prints each rank's shards.
+  /// Prints the shapes of each rank's shards. Collective.
   private func describe(
     _ network: Network<Float>, _ world: Communicator, _ console: RankConsole
   ) throws {
@@ -102,7 +102,7 @@ struct SplitWeights: TrainingProgram {
     }
   }
 
-  /// Examples of random numbers, whose class is the place of the largest of the first ten.
+  /// Creates examples of random numbers; an example's class is the index of the largest of its first ten numbers.
   private func made() -> (Tensor<Float>, [Int32]) {
     let random = Philox(seed: 2)
     let examples = Tensor<Float>(

@@ -39,7 +39,7 @@ struct ClassifierOptions: ParsableArguments {
   @Option(name: .customLong("strategy"), help: "What is sharded over the ranks (default: data).")
   var requestedStrategy: Strategy?
 
-  /// What is sharded over the ranks.
+  /// What is sharded over the ranks; `data` if not given.
   var strategy: Strategy { requestedStrategy ?? .data }
 
   @Option(
@@ -108,10 +108,10 @@ struct ClassifierOptions: ParsableArguments {
       "The format of gradients in messages (default: full).", valueName: "format"))
   var requestedWireFormat: WireFormat?
 
-  /// The format of gradients in messages.
+  /// The format of gradients in messages; `full` if not given.
   var wireFormat: WireFormat { requestedWireFormat ?? .full }
 
-  /// The compression of gradients.
+  /// The compression of gradients between hosts.
   var compression: any GradientCompression { compress ?? WholeGradient(as: wireFormat) }
 
   @Flag(inversion: .prefixedNo, help: "Overlaps the exchange of gradients with the backward pass.")

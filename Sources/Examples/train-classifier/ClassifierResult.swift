@@ -1,23 +1,23 @@
 import AllReduce
 import ExampleSupport
 
-/// The result of a run, for people and for programs.
+/// The result of a training run, for people and for programs.
 struct ClassifierResult {
   let options: ClassifierOptions
   let model: String
   let training: any ClassifierRun
-  /// Seconds of the whole program.
+  /// The seconds that the whole program took.
   let seconds: Double
-  /// Of each rank.
+  /// The figures of each rank.
   private let ranks: RankFigures
-  /// Between what two replicas learned.
+  /// The cosine between the weight changes of two replicas; nil where it was not measured.
   private let cosine: Double?
-  /// How the plan was chosen; nil where the options say it.
+  /// How the plan was chosen automatically; nil if the options or a checkpoint set it.
   private let automatic: AutomaticPlan?
-  /// Whether the plan came from a file, or from the state.
+  /// Whether the plan came from a file or from a checkpoint.
   private let isPlanned: Bool
 
-  /// Gathers what ranks have to tell. Collective.
+  /// Creates the result, with figures gathered from all ranks. Collective.
   init(
     options: ClassifierOptions, model: String, training: any ClassifierRun, seconds: Double,
     automatic: AutomaticPlan? = nil, placesAsBefore: Bool = false
@@ -36,10 +36,10 @@ struct ClassifierResult {
   private var predictsNumbers: Bool { options.own.predictsNumbers }
   private var exchange: ExchangeTimes { trainer.exchangeTimes }
   private var algorithm: ReductionAlgorithm { trainer.chosenAlgorithm }
-  /// Whether the bytes of exchanges are known: MPI's own algorithms do not tell them.
+  /// Whether the number of exchanged bytes is known; MPI's own algorithms do not report it.
   private var isCounted: Bool { algorithm != .native }
 
-  /// One object with the keys of docs/schemas.md.
+  /// The result as a JSON object with the keys of docs/schemas.md.
   var json: JSONValue {
     var all = members
     if let automatic {
@@ -95,7 +95,7 @@ struct ClassifierResult {
     ]
   }
 
-  /// The bytes that rank 0 moves in a step, by layer.
+  /// For each layer's exchanges, the number of bytes per step that rank 0 sends, reads or writes.
   private var exchanges: [JSONValue] {
     let steps = max(training.steps - training.firstStep, 1)
     return trainer.exchanges.map {
@@ -106,7 +106,7 @@ struct ClassifierResult {
     }
   }
 
-  /// Facts, epochs and where the time went, as a text.
+  /// The result as text: facts, epochs, and where the time was spent.
   var text: String { "\(facts.text)\n\n\(epochs.text)\n\n\(costs.text)" }
 
   private var facts: TextTable {
@@ -183,7 +183,7 @@ struct ClassifierResult {
   private var epochs: TextTable {
     var table = TextTable(
       titles: ["epoch", "loss", predictsNumbers ? "test loss" : "accuracy"])
-    // A state of an earlier version has no losses of the test.
+    // A checkpoint of an earlier version has no test losses.
     let missing = training.trainLoss.count - training.testLoss.count
     for (index, loss) in training.trainLoss.enumerated() {
       let test =

@@ -1,6 +1,6 @@
 import AllReduce
 
-/// A training of either kind, as far as its result tells of it.
+/// A finished training run, with or without parameter servers, as its result needs it.
 protocol ClassifierRun {
   var world: Communicator { get }
   var trainer: Trainer<Float> { get }
@@ -8,7 +8,7 @@ protocol ClassifierRun {
   var steps: Int { get }
   var firstStep: Int { get }
   var isStopped: Bool { get }
-  /// Where the seconds of all attempts went, on rank 0.
+  /// How the seconds of all attempts of this run were spent, on rank 0.
   var secondsSpent: WorkProgress.Seconds { get }
   var globalBatchSize: Int { get }
   var trainLoss: [Double] { get }
@@ -17,18 +17,18 @@ protocol ClassifierRun {
   var checksum: UInt64 { get }
   var examplesPerSecond: Double? { get }
   var times: StepTimes { get }
-  /// Which ranks update.
+  /// The name of the update mode, which says which ranks update which weights; "servers" with parameter servers.
   var update: String { get }
-  /// The algorithm that combines.
+  /// The name of the algorithm that combines gradients.
   var algorithm: String { get }
-  /// Seconds for which rank 0 waited.
+  /// The seconds that rank 0 spent waiting.
   var waitSeconds: Double { get }
-  /// Images a second over those without any exchange.
+  /// The examples per second, divided by those without any exchange; nil if not measured.
   var utilisation: Double? { get }
-  /// The figures that only its kind has.
+  /// Further figures, which only this kind of training has.
   var details: [(name: String, value: JSONValue)] { get }
 
-  /// Collective.
+  /// Gathers the figures of all ranks. Collective.
   func figures() throws -> RankFigures
 }
 

@@ -2,12 +2,12 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The losses by name.
+/// The losses that a command line can name.
 enum LossName: String, CaseIterable, ExpressibleByArgument {
   case crossEntropy, meanSquaredError
 }
 
-/// The options for data of one's own, in place of a collection of images.
+/// The options for the user's own data, instead of a collection of images.
 struct DataOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -52,7 +52,7 @@ struct DataOptions: ParsableArguments {
   )
   var loss: LossName?
 
-  /// The options that say something, for messages.
+  /// The names of those of these options that were given, for error messages.
   var given: [String] {
     [
       ("target", target != nil), ("ignore", ignore != nil), ("inputs", inputs != nil),
@@ -62,7 +62,7 @@ struct DataOptions: ParsableArguments {
     ].filter(\.1).map(\.0)
   }
 
-  /// Whether numbers are predicted, not classes.
+  /// Whether the network predicts numbers rather than classes.
   var predictsNumbers: Bool { loss == .meanSquaredError }
 
   /// Checks these options against `--data`.
@@ -104,7 +104,7 @@ struct DataOptions: ParsableArguments {
 }
 
 extension ClassifierOptions {
-  /// Reads what is learned from and tested on.
+  /// Reads the training and test data that the options name.
   ///
   /// - Throws: ``DataError``.
   func readData() throws -> TrainingData {
@@ -123,7 +123,7 @@ extension ClassifierOptions {
     return try own.read()
   }
 
-  /// The loss to minimise.
+  /// The loss function to minimise.
   var loss: any Loss<Float> {
     own.predictsNumbers
       ? MeanSquaredError() : SoftmaxCrossEntropy(labelSmoothing: learning.labelSmoothing)

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for what a run writes in addition to its result.
+/// The options for what a run writes in addition to its result: checkpoints, traces and TensorBoard files.
 struct KeepingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -45,7 +45,7 @@ struct KeepingOptions: ParsableArguments {
       "Writes losses and accuracies into a folder for TensorBoard.", valueName: "folder"))
   var tensorboard: String?
 
-  /// The settings of the library that they stand for.
+  /// The library's checkpoint settings that these options describe; nil without `--checkpoint`.
   var checkpoints: Checkpoints? {
     checkpoint.map { folder in
       var checkpoints = Checkpoints(
@@ -78,7 +78,7 @@ struct KeepingOptions: ParsableArguments {
   }
 }
 
-/// How often the state is kept.
+/// How often a checkpoint is written: after a fixed number of steps, or as the cost and the failure rate suggest.
 enum CheckpointInterval: ExpressibleByArgument {
   case steps(Int)
   case automatic

@@ -2,17 +2,17 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The optimizers by name.
+/// The optimizers that a command line can name.
 enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
   case sgd, momentum, nesterov, adagrad, adam, adamw, lars
 }
 
-/// How the learning rate changes.
+/// How the learning rate changes during a run.
 enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
   case constant, step, cosine
 }
 
-/// The options that decide how weights change in a step.
+/// The options that decide how a step changes the weights: optimizer, learning rate, clipping and label smoothing.
 struct LearningOptions: ParsableArguments {
   @Option(help: "The optimizer.")
   var optimizer: OptimizerName = .momentum
@@ -48,7 +48,7 @@ struct LearningOptions: ParsableArguments {
     help: "How much of the target is spread over all classes, at least 0 and less than 1.")
   var labelSmoothing = 0.0
 
-  /// The largest learning rate.
+  /// The learning rate before the schedule lowers it: the given one, or the optimizer's default.
   var rate: Double {
     if let learningRate { return learningRate }
     return switch optimizer {
@@ -59,7 +59,7 @@ struct LearningOptions: ParsableArguments {
     }
   }
 
-  /// The optimizer's update rule.
+  /// The update rule of the optimizer, with its coefficients.
   var rule: any UpdateRule {
     let decay = weightDecay ?? 0
     return switch optimizer {
@@ -73,7 +73,7 @@ struct LearningOptions: ParsableArguments {
     }
   }
 
-  /// The learning rate over the steps of a run.
+  /// Returns the schedule of the learning rate for a run of `steps` steps.
   func rates(steps: Int) -> LearningRateSchedule {
     let warmUp = warmUp ?? 0
     let after = max(steps - warmUp, 1)
@@ -83,7 +83,7 @@ struct LearningOptions: ParsableArguments {
       case .step: .stepwise(rate, factor: 0.1, after: [after / 2, after * 3 / 4])
       case .cosine: .cosine(from: rate, over: after)
       }
-    // The first step already moves.
+    // The warm-up does not begin at 0, so that the first step already changes the weights.
     return warmUp == 0 ? main : .warmUp(from: rate / Double(warmUp + 1), over: warmUp, then: main)
   }
 
@@ -96,8 +96,8 @@ struct LearningOptions: ParsableArguments {
     try OptionBounds.check("warm-up", warmUp, in: 0...OptionBounds.most)
   }
 
-  /// Makes sure that a state to resume from has the schedule that the options given explicitly name. A schedule is of
-  /// all steps of the run that began, so options that are not given keep their value in the state.
+  /// Checks that a checkpoint to resume from has the learning rate, schedule and warm-up that the user gave. A schedule
+  /// covers all steps of the run from its beginning, so the checkpoint's values hold for options that were not given.
   func check(_ state: TrainingState) throws {
     var (main, steps) = (state.schedule, 0)
     if case .warmUp(_, let over, let next) = main { (main, steps) = (next, over) }

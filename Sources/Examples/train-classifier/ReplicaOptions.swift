@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for how often replicas meet, and what they do then.
+/// The options for how often replicas synchronize, and how.
 struct ReplicaOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -65,7 +65,7 @@ struct ReplicaOptions: ParsableArguments {
       valueName: "rank:factor"))
   var straggler: Straggler?
 
-  /// How replicas meet.
+  /// How replicas synchronize, as the library's setting.
   var meeting: Meeting {
     var every = exchangeEvery ?? .everyStep
     if case .interval(let interval) = meet { every = interval }
@@ -77,7 +77,7 @@ struct ReplicaOptions: ParsableArguments {
     return meeting
   }
 
-  /// The first option that is given.
+  /// The name of the first of these options that was given; nil if none was.
   var given: String? {
     let all: [(name: String, isGiven: Bool)] = [
       ("meet", meet != nil), ("exchange-every", exchangeEvery != nil), ("replica", replica != nil),
@@ -100,7 +100,7 @@ struct ReplicaOptions: ParsableArguments {
     try OptionBounds.check("warm-up-steps", warmUpSteps, in: 0...OptionBounds.most)
   }
 
-  /// Makes sure that replicas can meet in this way.
+  /// Checks that the library can synchronize replicas as these options say.
   func checkMeeting() throws {
     do { try meeting.check() } catch { throw ValidationError("\(error)") }
   }

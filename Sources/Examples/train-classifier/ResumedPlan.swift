@@ -1,24 +1,25 @@
 import AllReduce
 import ExampleSupport
 
-/// The plan of a run that resumes: what its options say, and for the rest what the state's plan says.
+/// The plan of a run that resumes: the settings that options give, and for the rest those of the checkpoint's plan.
 struct ResumedPlan {
   let plan: Plan
-  /// Whether the placements of the layers are the state's, and not those of a strategy.
+  /// Whether the layers are placed as in the checkpoint, and not by a strategy.
   let placesAsBefore: Bool
-  /// Remarks for the user.
+  /// Notes on the plan, to be printed for the user.
   let notes: [String]
 
-  /// Joins both.
+  /// Merges the checkpoint's plan with the plan of the options.
   ///
-  /// Placements and their grid are for the ranks that they were made for: on other ranks those of the options hold.
+  /// Placements and their grid are made for a number of ranks: on another number of ranks, the options' placements are
+  /// used.
   ///
   /// - Parameters:
-  ///   - kept: The plan of the state.
-  ///   - named: The plan that the options name, or that was chosen.
-  ///   - options: The options that are given.
-  ///   - world: All ranks.
-  /// - Throws: ``TrainingError`` where a part of both cannot be together.
+  ///   - kept: The checkpoint's plan.
+  ///   - named: The plan that the options name, or that was chosen automatically.
+  ///   - options: The options of this run.
+  ///   - world: The communicator of all ranks.
+  /// - Throws: ``TrainingError`` if settings of the two plans exclude each other.
   init(
     _ kept: Plan, _ named: Plan, _ options: ClassifierOptions, over world: Communicator
   ) throws {
@@ -46,7 +47,7 @@ struct ResumedPlan {
         "The state's plan is for \(before) ranks, not \(ranks): the plan is data, as no --strategy is given."
       )
     }
-    // A host's ranks share one copy of the weights by default, where they can.
+    // By default, the ranks of a host share one copy of the weights where possible.
     if before == ranks, placesAsBefore || !isSharded, !options.decidesUpdate, kept.update != .shared
     {
       plan.update = kept.update
@@ -54,7 +55,7 @@ struct ResumedPlan {
     (self.plan, self.notes) = (plan, notes)
   }
 
-  /// How many ranks train synchronously.
+  /// Returns the number of ranks that train synchronously.
   private static func ranks(ofReplica meeting: Meeting, over world: Communicator) -> Int {
     if meeting.isEveryStep { return world.size }
     switch meeting.replica {
@@ -65,7 +66,7 @@ struct ResumedPlan {
 }
 
 extension Plan {
-  /// Whether every layer is placed by data.
+  /// Whether every layer is data-parallel.
   fileprivate var isDataParallel: Bool {
     switch layers {
     case .data: true
@@ -76,7 +77,7 @@ extension Plan {
 }
 
 extension ClassifierOptions {
-  /// The plan of the state to resume from; nil where there is none. Collective.
+  /// Reads the plan of the checkpoint to resume from; returns nil if there is none. Collective.
   func keptPlan(over world: Communicator) throws -> Plan? {
     guard let checkpoints = keeping.checkpoints, checkpoints.resumes, serverSettings == nil else {
       return nil
@@ -84,13 +85,13 @@ extension ClassifierOptions {
     return try CheckpointReader.plan(of: checkpoints, over: world)
   }
 
-  /// Whether an option says where layers are placed.
+  /// Whether an option says how layers are placed.
   fileprivate var namesPlacements: Bool {
     requestedStrategy != nil || sharing.grid != nil || sharing.transition != nil
       || sharing.variableBatch
   }
 
-  /// Whether an option decides how weights are updated, or needs one way of it.
+  /// Whether an option sets how weights are updated, or requires one particular way.
   fileprivate var decidesUpdate: Bool {
     updating.update != nil || updating.reproducible != nil || compress != nil
       || requestedWireFormat != nil || algorithm != .automatic

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// The options for what a run checks.
+/// The options for the checks during a run.
 struct SafetyOptions: ParsableArguments {
   /// What to do about a step whose loss is NaN or infinite.
   enum Answer: String, CaseIterable, ExpressibleByArgument {

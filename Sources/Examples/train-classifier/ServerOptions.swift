@@ -35,7 +35,7 @@ struct ServerOptions: ParsableArguments {
       valueName: "rule"))
   var compensation: Staleness.Compensation?
 
-  /// The first option that is given.
+  /// The name of the first of these options that was given; nil if none was.
   var given: String? {
     let all: [(name: String, isGiven: Bool)] = [
       ("servers", servers != nil), ("fetch-every", fetchEvery != nil),
@@ -54,7 +54,7 @@ struct ServerOptions: ParsableArguments {
 }
 
 extension ClassifierOptions {
-  /// How workers and servers train together; nil where there are none.
+  /// How workers train with parameter servers; nil if there are no servers.
   var serverSettings: ServerSettings? {
     var method = ServerSettings.Method(rawValue: strategy.rawValue)
     if strategy == .data, case .servers(let meeting) = replicas.meet { method = meeting }
@@ -68,7 +68,7 @@ extension ClassifierOptions {
     return settings
   }
 
-  /// Checks the options of servers against the others.
+  /// Checks the options of parameter servers against all other options.
   func validateServing() throws {
     if case .servers(let method) = replicas.meet, strategy != .data {
       throw ValidationError(
@@ -102,7 +102,7 @@ extension ClassifierOptions {
         "--\(name) has no meaning with --strategy \(settings.method.rawValue): leave it out.")
     }
     do {
-      // The ranks are not known yet.
+      // The number of ranks is not known yet.
       try settings.check(ranks: .max, optimizer: learning.rule)
     } catch { throw ValidationError("\(error)") }
   }

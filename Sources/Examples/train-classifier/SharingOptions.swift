@@ -2,14 +2,14 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// What is sharded over the ranks.
+/// A strategy for training on several ranks, as `--strategy` names it.
 enum Strategy: String, CaseIterable, ExpressibleByArgument {
   case data, model, hybrid, downpour, easgd, lbfgs, auto
 
-  /// The available strategies.
+  /// The strategies that can be used.
   static let available: [Strategy] = [.data, .model, .hybrid, .downpour, .easgd, .auto]
 
-  /// The values that help lists.
+  /// The names that help lists.
   static var allValueStrings: [String] { available.map(\.rawValue) }
 }
 
@@ -62,7 +62,7 @@ struct SharingOptions: ParsableArguments {
 }
 
 extension ClassifierOptions {
-  /// The plan that the options name, without `--plan`.
+  /// Creates the plan that the options describe, without `--plan`.
   func makePlan() -> Plan {
     var plan: Plan =
       switch strategy {
@@ -83,7 +83,8 @@ extension ClassifierOptions {
 }
 
 extension Plan {
-  /// This plan with the layers, the grid and the update of another, unless an update was asked for.
+  /// Returns this plan with the layers and the grid of `other`, and with its update mode and bucket size where this
+  /// plan sets none.
   func taking(_ other: Plan) -> Plan {
     var plan = other
     plan.update = update ?? other.update

@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Trains a classifier of images on all ranks together.
+/// Trains a classifier, or a network that predicts numbers, on all ranks together.
 @main
 struct TrainClassifier: TrainingProgram {
   static let configuration = CommandConfiguration(
@@ -44,7 +44,9 @@ struct TrainClassifier: TrainingProgram {
     return "\(data.training.digest), tested on \(data.test.digest)"
   }
 
-  /// - Returns: What the program ends with.
+  /// Runs the program on this rank.
+  ///
+  /// - Returns: The exit status of the program.
   private func run(in world: Communicator, _ console: RankConsole) throws -> Int32 {
     let clock = ContinuousClock()
     let start = clock.now
@@ -64,7 +66,7 @@ struct TrainClassifier: TrainingProgram {
       plan = resumed.plan
       for note in resumed.notes { console.note(note) }
     }
-    // A plan may be faster without the last hosts.
+    // An automatic plan leaves out the last hosts if it is faster without them.
     let inUse = try automatic.flatMap {
       $0.hosts < world.hosts.count ? try HostsInUse($0.hosts, over: world) : nil
     }
@@ -104,7 +106,7 @@ struct TrainClassifier: TrainingProgram {
     return training.isStopped ? ProgramMain.goesOn : 0
   }
 
-  /// The plan of a state that is resumed from, else the one that is predicted to be fastest.
+  /// Returns the plan of the checkpoint that is resumed from, otherwise the plan that is predicted to be fastest.
   private func choosePlan(
     _ kept: Plan?, _ data: TrainingData, _ world: Communicator, _ console: RankConsole
   ) throws -> AutomaticPlan {
@@ -121,7 +123,7 @@ struct TrainClassifier: TrainingProgram {
       { Sequential(try makeLayers(for: data.training)) }, input: data.training.exampleShape,
       globalBatchSize: batch, steps: min(options.steps ?? all, all) * options.epochs,
       optimizer: options.learning.rule, profile: options.sharing.profile)
-    // With --print-plan nothing runs that measuring would delay.
+    // With --print-plan nothing is trained, so measuring delays nothing.
     work.measuresAnyway = options.printPlan
     let chosen = try AutomaticPlan(for: work, over: world)
     for note in chosen.notes { console.note(note) }
@@ -144,7 +146,7 @@ struct TrainClassifier: TrainingProgram {
     }
   }
 
-  /// Trains with parameter servers.
+  /// Trains with parameter servers; returns the finished training.
   private func serve(
     _ layers: [any Layer<Float>], _ data: TrainingData, _ settings: ServerSettings,
     in world: Communicator, _ console: RankConsole
@@ -171,7 +173,7 @@ struct TrainClassifier: TrainingProgram {
   private func makeTraining(
     _ trainer: Trainer<Float>, _ data: TrainingData, ranks: Int
   ) -> Training<Float> {
-    // Only a batch that was not asked for gives way to that of a state. Idle ranks count.
+    // The checkpoint's batch size is used only if no batch size was given. The default counts idle ranks too.
     let isLeft = ranks > trainer.world.size && !options.keeping.resume
     let batch =
       options.globalBatchSize ?? (options.batchSize ?? (isLeft ? 64 : nil)).map { $0 * ranks }

@@ -17,7 +17,7 @@ struct UpdateOptions: ParsableArguments {
         + "number of ranks that divides it.", valueName: "shards"))
   var reproducible: Int?
 
-  /// Checks these options against all others.
+  /// Checks these options against all other options.
   func validate(_ options: ClassifierOptions) throws {
     if options.isCompressed, let update, update != .replicated {
       throw ValidationError(
@@ -53,11 +53,11 @@ extension ClassifierOptions {
   /// Whether gradients are compressed between hosts.
   fileprivate var isCompressed: Bool { compression.name != WholeGradient(as: .full).name }
 
-  /// The option that says so.
+  /// The option that compresses gradients, as the user would write it.
   fileprivate var compressionWords: String {
     compress.map { "--compress \($0.name)" } ?? "--wire-format \(wireFormat)"
   }
 
-  /// Whether a step needs figures of the whole gradient first.
+  /// Whether a step needs a norm of the whole gradient before it can update weights.
   fileprivate var needsFigures: Bool { learning.clip != nil || learning.optimizer == .lars }
 }

@@ -1,11 +1,11 @@
 import AllReduce
 import ExampleSupport
 
-/// The errors of training other than bad data.
+/// The errors of a training run, except those of bad data.
 enum LinregError: ExitCoded, CustomStringConvertible {
-  /// The learning rate makes the loss grow.
+  /// The loss grew at learning rate `rate`; `safe` is a rate at which it does not.
   case diverged(rate: Double, safe: Double)
-  /// The ranks together did not find what one process finds.
+  /// The ranks' result differs from that of one process by more than the limit.
   case checkFailed(difference: Double, limit: Double)
 
   var exitCode: Int32 {

@@ -2,19 +2,19 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// How the ranks' sums become one theta.
+/// How the ranks' sums are combined into one theta.
 enum CombineMode: String, CaseIterable, ExpressibleByArgument {
   /// Every rank gets the total and takes the step itself.
   case allReduce
-  /// One rank gets the total, takes the step, and sends the new theta to the others.
+  /// Rank 0 gets the total, takes the step, and sends the new theta to the others.
   case central
 }
 
-/// How theta is found.
+/// The method by which theta is found.
 enum LinregStrategy: String, CaseIterable, ExpressibleByArgument {
   /// Gradient descent.
   case descent
-  /// Limited-memory BFGS with servers that hold theta.
+  /// Limited-memory BFGS, with servers that hold theta.
   case lbfgs
 }
 

@@ -11,14 +11,14 @@ struct LinregResult {
   let ending: GradientDescent.Ending
   let lastChange: Double
   let seconds: Double
-  /// In the data's own units, intercept first.
+  /// The coefficients in the data's own units, intercept first.
   let theta: [Double]
-  /// The mean squared error.
+  /// The mean squared error over all examples.
   let loss: Double
   let r2: Double
   var check: Verification?
 
-  /// One object with the keys of docs/schemas.md.
+  /// The result as a JSON object with the keys of docs/schemas.md.
   var json: JSONValue {
     .object([
       ("ranks", .integer(problem.rowsPerRank.count)),
@@ -39,9 +39,9 @@ struct LinregResult {
     ])
   }
 
-  /// A remark if theta should have converged and has not.
+  /// A warning if theta should have converged and has not; nil otherwise.
   ///
-  /// Single batches keep theta moving, and --epochs is a deliberate end.
+  /// There is none with mini-batches, which keep theta changing, or with --epochs, which ends the descent on purpose.
   var warning: String? {
     guard ending == .outOfEpochs, options.epochs == nil, settings.batchSize == nil else {
       return nil
@@ -51,7 +51,7 @@ struct LinregResult {
       + "linearly dependent; raise --epochs."
   }
 
-  /// Facts, theta and checks as a text.
+  /// The result as text: facts, theta and checks.
   var text: String {
     var facts = TextTable(titles: ["train-linreg", ""], alignments: [.left, .left])
     facts.add(["  ranks", "\(problem.rowsPerRank.count)"])

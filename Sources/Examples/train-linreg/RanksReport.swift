@@ -1,15 +1,15 @@
 import AllReduce
 import ExampleSupport
 
-/// The sums of each rank in the first step, and the result of the reduction.
+/// The report on the first step: each rank's sums, and the result of their reduction.
 struct RanksReport {
-  /// The table, on the root; empty elsewhere.
+  /// The report's text on the root; empty on other ranks.
   let text: String
 
-  /// Columns that fit a line; more features are left out.
+  /// The largest number of theta's elements for which columns are shown.
   private static let mostColumns = 7
 
-  /// Computes the sums of the first step, gathers and reduces them. Collective.
+  /// Computes the sums of the first step, and gathers and reduces them. Collective.
   init(
     of examples: Examples, in problem: Problem, _ settings: DescentSettings, _ exchange: Exchange,
     _ world: Communicator

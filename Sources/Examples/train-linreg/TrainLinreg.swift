@@ -2,7 +2,7 @@ import AllReduce
 import ArgumentParser
 import ExampleSupport
 
-/// Linear regression by gradient descent, its sums made by all ranks together.
+/// Linear regression by gradient descent, whose sums are computed by all ranks together.
 @main
 struct TrainLinreg: TrainingProgram {
   static let configuration = CommandConfiguration(
@@ -49,7 +49,7 @@ struct TrainLinreg: TrainingProgram {
     let exchange = Exchange(
       options.combine, over: world, using: options.algorithm, count: problem.features + 2)
 
-    // Standard units: every feature gets mean 0 and deviation 1 over the rows of all ranks.
+    // In standard units, every feature has mean 0 and deviation 1 over the rows of all ranks.
     let units = try Standardization(of: examples, in: problem, exchange)
     try world.agreeing { try units.check(problem) }
     units.apply(to: &examples)
@@ -107,7 +107,7 @@ struct TrainLinreg: TrainingProgram {
     }
   }
 
-  /// Checks a result, if it is to be checked, and prints it.
+  /// Checks a result if it is to be checked, and prints it; throws if the check fails. Collective.
   private func finish(
     _ found: LinregResult, in world: Communicator, _ console: RankConsole,
     _ check: (LinregResult) throws -> Verification?

@@ -1,22 +1,22 @@
 import AllReduce
 import ExampleSupport
 
-/// The check of the ranks' result by one process with all examples.
+/// The comparison of the ranks' result with that of one process that has all examples.
 struct Verification {
-  /// How far theta in standard units is from that of the same descent in one process.
-  /// Nil where theta is not found by descent.
+  /// How far theta is, in standard units, from the theta of the same descent in one process. Nil if theta was not found
+  /// by gradient descent.
   let serialDifference: Double?
-  /// Theta by solving least squares; nil if the features are linearly dependent.
+  /// The exact solution of the least-squares problem; nil if the features are linearly dependent.
   let exactTheta: [Double]?
-  /// How far theta is from ``exactTheta``.
+  /// How far theta is from ``exactTheta``; nil if there is no exact solution.
   let exactDifference: Double?
 
-  /// The most that rounding may do to the same descent.
+  /// The largest difference that rounding may cause between two runs of the same descent.
   static let limit = 1e-10
-  /// How near to exact least squares limited-memory BFGS comes.
+  /// The largest difference from exact least squares at which a result of limited-memory BFGS passes the check.
   static let exactLimit = 1e-8
 
-  /// The error to end with, if the ranks found something else.
+  /// The error to throw if the ranks' result differs too much; nil if it passes the check.
   var failure: LinregError? {
     let (difference, limit) =
       serialDifference.map { ($0, Verification.limit) }
@@ -24,14 +24,14 @@ struct Verification {
     return difference <= limit ? nil : .checkFailed(difference: difference, limit: limit)
   }
 
-  /// Compares with exact least squares on the root. Collective.
+  /// Compares theta with the exact solution, which the root computes. Collective.
   ///
   /// - Parameters:
-  ///   - all: On the root all examples, in their own units; used up.
-  ///   - theta: The result, in the data's own units.
-  ///   - world: All ranks.
-  /// - Returns: On the root what it found; nil elsewhere.
-  /// - Throws: What the communicator throws.
+  ///   - all: On the root all examples, in the data's own units; set to nil.
+  ///   - theta: The ranks' result, in the data's own units.
+  ///   - world: The communicator of all ranks.
+  /// - Returns: The comparison on the root; nil on other ranks.
+  /// - Throws: Any error of the communicator.
   static func compare(
     with all: inout Examples?, theta: [Double], over world: Communicator
   ) throws -> Verification? {
@@ -48,18 +48,18 @@ struct Verification {
       exactDifference: exact.map { difference(theta, $0) })
   }
 
-  /// Repeats the descent on the root while the others wait. Collective.
+  /// Repeats the descent on the root, while the other ranks wait, and compares the results. Collective.
   ///
   /// - Parameters:
-  ///   - all: On the root all examples, in their own units; used up.
-  ///   - problem: The facts about the data that all ranks know.
+  ///   - all: On the root all examples, in the data's own units; set to nil.
+  ///   - problem: What all ranks know about the data.
   ///   - settings: The settings of the ranks' descent.
-  ///   - epochs: The number of epochs that it took.
-  ///   - theta: Its result, in standard units.
-  ///   - units: These units.
-  ///   - world: All ranks.
-  /// - Returns: On the root what it found; nil elsewhere.
-  /// - Throws: What the communicator throws.
+  ///   - epochs: The number of epochs of the ranks' descent.
+  ///   - theta: The result of the ranks' descent, in standard units.
+  ///   - units: The standard units of the ranks' descent.
+  ///   - world: The communicator of all ranks.
+  /// - Returns: The comparison on the root; nil on other ranks.
+  /// - Throws: Any error of the communicator.
   static func run(
     on all: inout Examples?, in problem: Problem, _ settings: DescentSettings, epochs: Int,
     theta: [Double], in units: Standardization, over world: Communicator
@@ -84,12 +84,12 @@ struct Verification {
       exactTheta: exact, exactDifference: exact.map { difference(units.ownUnits(theta), $0) })
   }
 
-  /// The largest |a - b| / max(1, |b|).
+  /// Returns the largest |a - b| / max(1, |b|) of all elements, or NaN if one of these is NaN.
   static func difference(_ a: [Double], _ b: [Double]) -> Double {
     var largest = 0.0
     for (a, b) in zip(a, b) {
       let difference = abs(a - b) / max(1, abs(b))
-      // A maximum may lose it.
+      // `max` could ignore a NaN.
       if difference.isNaN { return difference }
       largest = max(largest, difference)
     }

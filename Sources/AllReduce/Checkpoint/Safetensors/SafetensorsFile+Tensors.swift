@@ -1,14 +1,14 @@
 internal import AllReduceNN
 
 extension SafetensorsFile {
-  /// The file's tensor for each of a network's or a state's.
+  /// Finds the file's entry for each tensor of a network or a checkpoint.
   ///
   /// - Parameters:
-  ///   - tensors: The wanted tensors.
-  ///   - left: Prefixes of the names of tensors that the file may also hold.
-  /// - Returns: One for each of `tensors`, in their order.
-  /// - Throws: ``DataError`` that names both, if a tensor is missing, has a different shape or type, or is one too
-  ///   many.
+  ///   - tensors: The tensors to find.
+  ///   - left: Prefixes of the names of tensors that the file may also have.
+  /// - Returns: One entry for each of `tensors`, in their order.
+  /// - Throws: ``DataError`` that names what was expected and what was found, if a tensor is missing or has a different
+  ///   shape or type, or if the file has another tensor.
   func entries<Scalar: NetworkScalar>(
     for tensors: [StateTensor<Scalar>], leavingOut left: [String] = []
   ) throws(DataError) -> [SafetensorsEntry] {
@@ -40,7 +40,7 @@ extension SafetensorsFile {
     return matches
   }
 
-  /// Copies as many elements of a tensor as `values` has room for, from one on.
+  /// Copies elements of a tensor, starting at index `element`, until `values` is full.
   func copy<Scalar: NetworkScalar>(
     _ entry: SafetensorsEntry, from element: Int, into values: UnsafeMutableBufferPointer<Scalar>
   ) {

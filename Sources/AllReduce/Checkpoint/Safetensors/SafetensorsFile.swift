@@ -2,26 +2,27 @@ package import AllReduceNN
 
 /// A file of named tensors in the safetensors format, as Python's `safetensors` reads and writes it.
 ///
-/// Eight bytes say how long the header is; the header is json: a type, a shape and a place for each
-/// tensor, and strings; then come the tensors' bytes. The file is mapped: only what is looked at is read.
+/// Eight bytes give the length of the header. The header is JSON: a type, a shape and a byte range for each tensor, and
+/// strings of metadata. The tensors' bytes follow. The file is memory-mapped, so only the pages that are accessed are
+/// read.
 /// https://github.com/huggingface/safetensors
 package final class SafetensorsFile {
-  /// The file.
+  /// The path of the file.
   package let path: String
-  /// The texts of `__metadata__`, by name.
+  /// The strings of `__metadata__`, by name.
   package let metadata: [String: String]
-  /// The tensors, in the order of their bytes.
+  /// The tensors, in the order of their bytes in the file.
   package let entries: [SafetensorsEntry]
 
   private let file: FileBytes
   private let dataStart: Int
   private let places: [String: Int]
 
-  /// Opens a file and checks its header: types, shapes, that tensors do not overlap, leave no gaps and end
+  /// Opens a file and checks its header: types and shapes are valid, and tensors do not overlap, leave no gaps, and end
   /// where the file ends.
   ///
-  /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it cannot be read, or is truncated, damaged or something else.
+  /// - Parameter path: The path of the file.
+  /// - Throws: ``DataError`` if the file cannot be read, or is truncated, damaged or not a safetensors file.
   package init(path: String) throws(DataError) {
     let file = try FileBytes(path: path, unpacks: false)
     let (header, start) = try SafetensorsHeader.read(file.bytes, path)
@@ -33,17 +34,17 @@ package final class SafetensorsFile {
     places = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
   }
 
-  /// The tensor with a name.
+  /// The tensor with the given name; nil if there is none.
   package subscript(name: String) -> SafetensorsEntry? { places[name].map { entries[$0] } }
 
-  /// Lets `body` see the bytes of the header, with those of its length.
+  /// Calls `body` with the bytes of the header, including the bytes of its length, and returns its result.
   func withHeader<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try withExtendedLifetime(file) {
       try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(file.bytes)[..<dataStart]))
     }
   }
 
-  /// Lets `body` see a tensor's bytes, which need not be aligned.
+  /// Calls `body` with a tensor's bytes, which need not be aligned, and returns its result.
   package func withBytes<Result>(
     of entry: SafetensorsEntry, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) rethrows -> Result {

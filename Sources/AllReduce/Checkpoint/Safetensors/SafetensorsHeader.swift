@@ -1,16 +1,16 @@
 import AllReduceNN
 
-/// The header of a safetensors file: eight bytes of its length, then json.
+/// The header of a safetensors file: eight bytes that give its length, then JSON.
 struct SafetensorsHeader {
-  /// Texts by name.
+  /// The names and strings of the metadata.
   let metadata: [(name: String, text: String)]
-  /// In the order of their bytes, which follow each other without gaps.
+  /// The tensors, in the order of their bytes, which follow each other without gaps.
   let entries: [SafetensorsEntry]
 
-  /// The longest header that is read, as the format's own library has it.
+  /// The largest header that is read, in bytes; the format's own library has the same limit.
   private static let mostBytes = 100_000_000
 
-  /// Lays tensors one after the other.
+  /// Creates a header for tensors whose bytes follow one another in the given order.
   init(
     metadata: [(name: String, text: String)],
     tensors: [(name: String, type: String, shape: Shape)]
@@ -29,7 +29,7 @@ struct SafetensorsHeader {
     self.entries = entries
   }
 
-  /// The header as it stands in front of a file; the tensors begin at a multiple of eight bytes.
+  /// The bytes of the header at the start of a file, padded so that the tensors begin at a multiple of eight bytes.
   var encoded: [UInt8] {
     var members: [(String, JSONValue)] = []
     if !metadata.isEmpty {
@@ -50,14 +50,14 @@ struct SafetensorsHeader {
     return (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json
   }
 
-  /// Reads and checks a header.
+  /// Reads and checks the header of a file.
   ///
   /// - Parameters:
-  ///   - bytes: The whole file.
-  ///   - path: Its name, for messages.
-  /// - Returns: The header, and where the tensors' bytes begin.
-  /// - Throws: ``DataError`` if it is none, or the tensors do not fill the rest of the file, each byte
-  ///   once.
+  ///   - bytes: The bytes of the whole file.
+  ///   - path: The path of the file, for messages.
+  /// - Returns: The header, and the offset at which the tensors' bytes begin.
+  /// - Throws: ``DataError`` if the file has no valid header, or if the tensors do not cover each byte of the rest of
+  ///   the file exactly once.
   static func read(
     _ bytes: UnsafeBufferPointer<UInt8>, _ path: String
   ) throws(DataError) -> (header: SafetensorsHeader, dataStart: Int) {
@@ -92,7 +92,7 @@ struct SafetensorsHeader {
     }
   }
 
-  /// A mistake in a header.
+  /// A mistake in a header: what was expected and what was found.
   private struct Mistake: Error {
     let expected: String
     let found: String
@@ -137,7 +137,7 @@ struct SafetensorsHeader {
   private static func texts(
     _ node: JSONNode
   ) throws(Mistake) -> [(name: String, text: String)] {
-    // Some programs write null where there is none.
+    // Some programs write null if there is no metadata.
     if case .null = node.value { return [] }
     guard case .object(let members) = node.value else {
       throw Mistake(expected: "metadata as a JSON object", found: node.summary)
@@ -175,7 +175,7 @@ struct SafetensorsHeader {
     guard offsets.count == 2, offsets[0] <= offsets[1] else {
       throw Mistake(expected: "two ascending data_offsets \(of)", found: "\(offsets)")
     }
-    // A product of sizes from a file may be more than any number.
+    // The product of a file's sizes may overflow.
     var size = stride
     for factor in sizes {
       let (product, overflows) = size.multipliedReportingOverflow(by: factor)

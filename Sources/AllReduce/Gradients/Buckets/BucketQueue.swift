@@ -1,53 +1,54 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Buckets whose exchange is under way, first in, first out, with their spans in a trace.
+/// A first-in, first-out queue of buckets whose exchange is under way, with their spans in a trace.
 ///
-/// All that a rank does for their exchange it does in ``work(_:)``, between pieces of the passes, or in
-/// ``wait(_:)``, when there is nothing else to do.
+/// A rank works on these exchanges only in ``work(_:)``, between pieces of the passes, and in ``wait(_:)``, when it has
+/// nothing else to do.
 final class BucketQueue {
   private let communicator: Communicator
   private let clock: ExchangeClock
   private var pending: PendingQueue
   private var spans: BucketSpans?
 
-  /// Allocates room for `capacity` buckets.
+  /// Creates an empty queue with room for `capacity` buckets.
   init(capacity: Int, over communicator: Communicator, _ clock: ExchangeClock) {
     self.communicator = communicator
     self.clock = clock
     pending = PendingQueue(capacity: capacity)
   }
 
-  /// Whether none is under way.
+  /// Whether no bucket is under way.
   var isEmpty: Bool { pending.isEmpty }
 
-  /// How many were started since the last ``reset()``.
+  /// The number of buckets whose exchange was started since the last ``reset()``.
   var startedCount: Int { pending.startedCount }
 
-  /// How many have ended for this rank since the last ``reset()``.
+  /// The number of buckets whose exchange has ended on this rank since the last ``reset()``.
   var endedCount: Int { pending.endedCount }
 
-  /// Notes when each bucket was under way; nil for not.
+  /// Records in a trace when each bucket was under way.
   ///
   /// - Parameters:
-  ///   - recorder: The recorder of their spans.
-  ///   - names: How buckets are called, in the order in which they start.
+  ///   - recorder: The recorder of the buckets' spans; nil to record none.
+  ///   - names: The names of the buckets, in the order in which they start.
   func record(_ recorder: SpanRecorder?, _ names: [String]) {
     spans = recorder.map { BucketSpans($0, names) }
   }
 
-  /// Makes room for as many as at first; none is under way.
+  /// Empties the queue, so that it has room for `capacity` buckets again. No bucket may be under way.
   func reset() { pending.reset() }
 
-  /// Releases what is under way, before its memory is freed.
+  /// Releases the exchanges under way, before their memory is freed.
   func letGo() {
     clock.letGo(pending.startedCount - pending.endedCount)
     pending.letGo()
   }
 
-  /// Starts with the next bucket.
+  /// Starts the exchange of the next bucket.
   ///
-  /// - Parameter exchange: Starts its exchange; nil if somebody else ends that, within a later ``wait(_:)``.
+  /// - Parameter exchange: Starts the exchange and returns it; nil if the caller completes it within a later
+  ///   ``wait(_:)``.
   func start(_ exchange: () throws -> PendingReduction?) rethrows {
     spans?.begin(pending.startedCount)
     guard let started = try exchange() else { return }
@@ -55,12 +56,12 @@ final class BucketQueue {
     clock.start()
   }
 
-  /// Moves what is under way, if anything is.
+  /// Advances the exchanges under way, if there are any.
   func makeProgress() throws {
     if !isEmpty { try work {} }
   }
 
-  /// Does something for the exchange, then moves what is under way, and releases what has ended.
+  /// Runs `body`, which works on an exchange, then advances the exchanges under way and releases those that have ended.
   func work(_ body: () throws -> Void) throws {
     try clock.working {
       try body()
@@ -69,10 +70,11 @@ final class BucketQueue {
     }
   }
 
-  /// Does something for the exchange that is waiting, such as ``end(first:)``.
+  /// Runs `body`, which waits for exchanges, such as by ``end(first:)``.
   func wait(_ body: () throws -> Void) rethrows { try clock.waiting(body) }
 
-  /// Waits for the first of them, this many, since the last ``reset()``, as far as they were started.
+  /// Waits for the first `count` buckets that were started since the last ``reset()``, or for all if fewer were
+  /// started.
   func end(first count: Int = .max) throws {
     while !isEmpty, endedCount < count {
       try pending.waitForFirst()

@@ -1,27 +1,27 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Adds up a range of an arena over a group of ranks, bucket by bucket while the backward pass goes on, and with it
-/// a step's totals.
+/// Sums a range of an arena over a group of ranks, bucket by bucket during the backward pass, together with the totals
+/// of a step.
 ///
-/// The gradients of one memory may have several: shards are added up over the ranks with the same shard, what every
-/// rank has over all. After the first step nothing is allocated.
+/// Several reductions may work on one memory: the gradients of shards are summed over the ranks with the same shard,
+/// and the gradients of parameters that every rank holds over all ranks. After the first step nothing is allocated.
 final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
-  /// Where the sum is afterwards; the totals are everywhere.
+  /// Where the sum of the gradients is after a reduction. The sum of the totals is on every rank.
   enum Goal {
-    /// In every rank's memory.
+    /// The whole sum is in every rank's memory.
     case everywhere
-    /// This rank has its block of each bucket (``BlockPartition``).
+    /// Each rank has the sum of its own block of each bucket (``BlockPartition``).
     case blocks
-    /// In the memory of the first rank of each host.
+    /// The whole sum is in the memory of the first rank of each host.
     case firstOfHost
-    /// Nowhere: each rank has its own gradient still, in memory of the host.
+    /// Nowhere: each rank still has its own gradient, in memory that the host's ranks can read.
     case memory
   }
 
-  /// The elements of each bucket, ascending.
+  /// The range of elements of each bucket, ascending.
   let ranges: [Range<Int>]
-  /// The bytes that this rank has moved for it.
+  /// The bytes that this rank has exchanged for this reduction so far.
   var traffic: Traffic { tally.traffic }
   /// The algorithm that reduces the largest bucket.
   var algorithm: ReductionAlgorithm {
@@ -41,7 +41,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   private let goal: Goal
   private let transport: GradientTransport
   private let wireFormat: WireFormat
-  /// The totals, where they travel by themselves.
+  /// The elements of the totals, if they are summed by a separate all-reduce; empty otherwise.
   private let header: Range<Int>
   private let compressed: CompressedReduction<Scalar>?
   private var buckets: GradientBuckets
@@ -49,20 +49,20 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   private let tally = TrafficTally()
   private var recorder: SpanRecorder?
 
-  /// Prepares to add up a range. Collective where gradients are compressed.
+  /// Creates the reduction of a range. Collective where gradients are compressed.
   ///
   /// - Parameters:
-  ///   - memory: The arena that holds it; nil where the group has one rank.
-  ///   - range: The gradient.
-  ///   - header: The totals, just in front of the range; empty for none. They travel in the first bucket, but where
-  ///     that may round them or leave them on some ranks, by themselves.
-  ///   - headerIsApart: Whether they do so in any case.
-  ///   - parts: The ranges that will be reported as ready; elements between them travel too.
+  ///   - memory: The arena that holds the range; nil where the group has one rank.
+  ///   - range: The elements of the gradient.
+  ///   - header: The elements of the totals, just in front of the range; empty for none. They are summed with the first
+  ///     bucket, or by a separate all-reduce if the bucket's sum may be rounded or is only on some ranks.
+  ///   - headerIsApart: Whether the totals are summed by a separate all-reduce in any case.
+  ///   - parts: The ranges that will be reported as ready; elements between them are reduced too.
   ///   - matrices: The parts that are matrices, ascending.
-  ///   - communicator: The ranks.
-  ///   - goal: Where the sum is afterwards.
-  ///   - transport: How it travels.
-  ///   - clock: Counts the seconds.
+  ///   - communicator: The ranks whose gradients are summed.
+  ///   - goal: Where the sum is after the reduction.
+  ///   - transport: How gradients are reduced.
+  ///   - clock: Counts the seconds of the exchanges.
   /// - Throws: ``MPIError``.
   init(
     _ memory: Arena<Scalar>?, _ range: Range<Int>, header: Range<Int>, headerIsApart: Bool = false,
@@ -101,13 +101,13 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     }
   }
 
-  /// Begins a step: nothing is ready.
+  /// Begins a step, in which no element is ready yet.
   func begin() {
     queue.reset()
     buckets.reset()
   }
 
-  /// Elements of the memory are complete: starts to exchange the buckets that now are.
+  /// Notes that elements of the memory are complete, and starts to exchange the buckets that are now complete.
   func isReady(_ elements: Range<Int>) throws {
     guard transport.start == .duringBackward, goal != .memory, communicator.size > 1, let memory
     else { return }
@@ -119,10 +119,10 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     }
   }
 
-  /// Moves what is under way, and releases what has ended.
+  /// Advances the exchanges under way, and releases those that have ended.
   func makeProgress() throws { try queue.makeProgress() }
 
-  /// Starts the remaining buckets, and waits until all are added up.
+  /// Starts the remaining buckets, and waits until all buckets and the totals are summed.
   func finish() throws {
     guard communicator.size > 1, let memory else { return }
     let from = recorder.map { _ in SpanRecorder.now() }
@@ -140,17 +140,17 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     if let from, let recorder { recorder.add(recorder.name("wait"), from: from) }
   }
 
-  /// Releases what is under way, before its memory is freed.
+  /// Releases the exchanges under way, before their memory is freed.
   func letGo() { queue.letGo() }
 
-  /// Notes when each bucket was under way, and when the rank waited; nil for not.
+  /// Records in a trace when each bucket was under way, and when the rank waited; nil stops the record.
   func record(_ recorder: SpanRecorder?) {
     self.recorder = recorder
     queue.record(recorder, ranges.indices.map { "bucket \($0)" })
   }
 
   private func start(_ slice: ArenaSlice<Scalar>) throws {
-    // Shards have different sizes on other ranks, so buckets begin elsewhere there.
+    // Named by number: shards differ in size, so the same bucket may begin at a different element on other ranks.
     let name = CallName.bucket(queue.startedCount)
     let algorithm = transport.algorithm
     try queue.start {
@@ -163,11 +163,11 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
         return try communicator.startAllReduceOntoHosts(
           slice, using: algorithm, wireFormat: wireFormat, named: name)
       case .blocks:
-        // Each block crosses each link once.
+        // In a ring, each block crosses each link once.
         return try communicator.start(
           .reduceScatter, slice.values, .sum, using: .ring, wireFormat: wireFormat, named: name)
       case .everywhere where transport.start == .afterBackward:
-        // There is nothing to compute meanwhile.
+        // The backward pass is over, so there is nothing to compute meanwhile.
         try communicator.allReduce(
           slice.arena.memory, slice.range, Scalar.scalarType, .sum, using: algorithm,
           wireFormat: wireFormat,

@@ -1,4 +1,4 @@
-/// Reductions under way, first in, first out, in memory that is allocated once.
+/// A first-in, first-out queue of reductions under way, in memory that is allocated once.
 ///
 /// A reduction that is under way cannot be copied, so arrays cannot hold it.
 struct PendingQueue: ~Copyable {
@@ -17,7 +17,7 @@ struct PendingQueue: ~Copyable {
     memory.deallocate()
   }
 
-  /// Whether none is under way.
+  /// Whether no reduction is under way.
   var isEmpty: Bool { first == end }
 
   mutating func append(_ pending: consuming PendingReduction) {
@@ -26,39 +26,39 @@ struct PendingQueue: ~Copyable {
     end += 1
   }
 
-  /// How many were started since the last ``reset()``.
+  /// The number of reductions started since the last ``reset()``.
   var startedCount: Int { end }
 
-  /// How many have ended or were waited for since the last ``reset()``.
+  /// The number of reductions that have ended or were waited for since the last ``reset()``.
   var endedCount: Int { first }
 
-  /// Releases all, which waits a second for them at most (``PendingReduction``).
+  /// Releases all reductions under way; each release waits for a second at most (``PendingReduction``).
   mutating func letGo() {
     (memory + first).deinitialize(count: end - first)
     (first, end) = (0, 0)
   }
 
-  /// Waits for the one that was started first.
+  /// Waits for the oldest reduction under way, and removes it.
   mutating func waitForFirst() throws {
     precondition(first < end, "no reduction is under way")
     first += 1
     try (memory + first - 1).move().wait()
   }
 
-  /// Waits for all, and makes room for the same number again.
+  /// Waits for all reductions under way, and makes room for `capacity` reductions again.
   mutating func waitForAll() throws {
     while !isEmpty { try waitForFirst() }
     reset()
   }
 
-  /// Releases the one that was started first, if it has ended; moves nothing.
+  /// Releases the oldest reduction if it has ended, and returns whether it has; does not advance any reduction.
   mutating func releaseFirstIfEnded() throws -> Bool {
     guard first < end, memory[first].hasEnded else { return false }
     try waitForFirst()
     return true
   }
 
-  /// Makes room for as many as at first; none is under way.
+  /// Makes room for `capacity` reductions again. No reduction may be under way.
   mutating func reset() {
     precondition(isEmpty, "\(end - first) reductions are under way")
     (first, end) = (0, 0)

@@ -1,21 +1,21 @@
 internal import AllReduceMPI
 
-/// Sums a gradient over all ranks while less than all of it crosses between hosts.
+/// Sums a gradient over all ranks, and sends less than the whole gradient between hosts.
 ///
-/// Where hosts have several ranks, these add up their gradients in shared memory, bucket by bucket as they
-/// get ready; the first rank of each host takes part in the compressed exchange, and the others copy the
-/// result from it. Elsewhere, on one host too, each rank counts as a host.
+/// Where hosts have several ranks, the ranks of a host sum their gradients in shared memory, bucket by bucket as they
+/// become ready; the first rank of each host takes part in the compressed exchange, and the others copy the result from
+/// it. Otherwise, and also on a single host, each rank counts as a host.
 final class CompressedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   private let memory: Arena<Scalar>
   private let buckets: [Range<Int>]
-  /// This host's ranks, if hosts have several.
+  /// The ranks of this host, if there is more than one host but fewer hosts than ranks; nil otherwise.
   private let host: Communicator?
-  /// Nil on ranks that leave the exchange to their host's first.
+  /// The compressed exchange; nil on ranks that leave it to the first rank of their host.
   private let exchange: (any CompressedExchange<Scalar>)?
   private var started = 0
   private var pending: PendingQueue
 
-  /// Nil if the gradient travels whole. Collective.
+  /// Creates the reduction; nil if every number is sent, or if there is only one rank. Collective.
   init?(
     _ compression: any GradientCompression, _ memory: Arena<Scalar>, buckets: [Range<Int>],
     matrices: [GradientMatrix], over communicator: Communicator, algorithm: ReductionAlgorithm
@@ -44,7 +44,7 @@ final class CompressedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     pending = PendingQueue(capacity: buckets.count)
   }
 
-  /// Begins with the next bucket, which is complete.
+  /// Starts the exchange of the next bucket, which must be complete.
   func startNext() throws {
     if let host {
       pending.append(try host.startAllReduce(memory[buckets[started]], .sum))
@@ -54,7 +54,7 @@ final class CompressedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
     started += 1
   }
 
-  /// Waits for the end of the exchange. All its buckets must have been started.
+  /// Waits for the exchange to complete. All buckets must have been started.
   func finish() throws {
     started = 0
     guard let host else {

@@ -1,15 +1,15 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The sum of a group's gradients, near enough, from narrow matrices: see ``PowerSGD``.
+/// Sums a group's gradients approximately, by all-reduces of narrow matrices: see ``PowerSGD``.
 final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
   private let plan: CompressionPlan<Scalar>
   private let factors: [MatrixFactors]
-  /// The ranges that travel whole: not in a matrix, or not made smaller.
+  /// The ranges that are sent whole: elements outside of matrices, and matrices that would not get smaller.
   private let whole: [Range<Int>]
-  /// P of every matrix, `[rank, rows]`, then what travels whole.
+  /// P of every matrix, `[rank, rows]`, then the elements that are sent whole.
   private let columns: TensorMemory<Scalar>
-  /// Q of every matrix, `[rank, columns]`: this rank's, the sum's, and the next first guess.
+  /// Q of every matrix, `[rank, columns]`: this rank's, the sum over the ranks, and the first guess of the next step.
   private let own, sum, guess: TensorMemory<Scalar>
   /// The error memory of the matrices, one after the other.
   private let memory: KeptGradient<Scalar>
@@ -44,12 +44,12 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
     guess = TensorMemory(count: q)
     keptCount = kept
     memory = KeptGradient(plan, method, count: kept)
-    // The same numbers on all ranks.
+    // All ranks draw the same first guess.
     let random = Philox(seed: 0x9E37_79B9_7F4A_7C15)
     for index in 0..<q { guess.values[index] = Scalar(random.gaussian(at: UInt64(index))) }
   }
 
-  /// All is done at the end: the two sums of narrow matrices are too short to overlap with anything.
+  /// Does nothing. `finish` does all the work, because the two sums of narrow matrices are too short to overlap.
   func start(bucket: Int) throws {}
 
   func finish() throws {
@@ -96,7 +96,7 @@ final class PowerSGDExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Com
   }
 }
 
-/// A matrix, and the places of its narrow matrices and of its error memory.
+/// A matrix, and the offsets of its P, its Q and its error memory.
 private struct MatrixFactors {
   let start: Int
   let sizes: CompressionKernels.Sizes

@@ -1,48 +1,50 @@
 package import AllReduceMPI
 
-/// Sends only the numbers of greatest magnitude of each bucket, with their places; the rest is sent later.
+/// Sends only the numbers of greatest magnitude of each bucket, with their indices; the rest is sent later.
 ///
-/// Each host adds what it has kept to its gradient, takes the largest numbers out of the sum, all-gathers
-/// them with those of the other hosts, and adds them up in the hosts' order. Sent by each of h hosts:
-/// 2 (h - 1) fraction N numbers, where a ring sends 2 (h - 1)/h N. So it pays at small fractions and few
-/// hosts. It costs a few passes over the gradient, and as much memory again for the error memory. Nothing is
-/// lost, but much is late: a number waits about 1/fraction steps, and momentum and learning rate must bear that.
+/// Each host adds what it has kept to its gradient, takes the largest numbers out of the sum, all-gathers the hosts'
+/// numbers, and adds them up in the hosts' order. Of N numbers, each of h hosts sends 2 * (h - 1) * fraction * N, where
+/// a ring sends 2 * (h - 1) / h * N. So top-k pays at small fractions and on few hosts. It costs a few passes over the
+/// gradient, and error memory of the size of the gradient. Nothing is lost, but numbers are delayed by about 1 /
+/// fraction steps, which momentum and learning rate must tolerate.
 ///
 /// Stich, Cordonnier and Jaggi, "Sparsified SGD with memory" (2018); Lin et al., "Deep gradient
 /// compression" (2018).
 public struct TopK: PartialCompression {
-  /// The part of a bucket's numbers that travels.
+  /// The fraction of a bucket's numbers that is sent.
   package let fraction: Double
-  /// Whether what did not travel is added to the next gradient.
+  /// Whether the numbers that were not sent are added to the next gradient.
   package let errorFeedback: Bool
 
-  /// Lets a part of the numbers travel: above 0, at most 1; of each bucket at least one.
+  /// Creates the compression, which sends a fraction of the numbers, above 0 and at most 1; of each bucket at least
+  /// one.
   package init(fraction: Double, errorFeedback: Bool = true) {
     precondition(
       TopK.fractions(fraction),
-      "The fraction of a gradient that travels is above 0 and at most 1, not \(fraction).")
+      "TopK: the fraction to send must be above 0 and at most 1, not \(fraction).")
     self.fraction = fraction
     self.errorFeedback = errorFeedback
   }
 
-  /// Whether that can be a fraction.
+  /// Whether a value is a valid fraction: above 0 and at most 1.
   package static func fractions(_ fraction: Double) -> Bool { fraction > 0 && fraction <= 1 }
 
-  /// "topK:0.01".
+  /// The name with the fraction, such as "topK:0.01".
   public var name: String { "topK:\(fraction)" }
 
-  /// Takes memory: as much as the gradient, twice the largest bucket's numbers, and what travels.
+  /// Creates the exchange, with memory for the error of the whole gradient, 4 bytes per number of the largest bucket,
+  /// and the numbers and indices that are exchanged.
   package func makeExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>(
     _ plan: CompressionPlan<Scalar>
   ) throws -> any CompressedExchange<Scalar> { TopKExchange(plan, self) }
 
-  /// How many of a bucket's numbers travel.
+  /// Returns how many of the numbers of a bucket are sent.
   func count(of bucket: Int) -> Int {
     min(bucket, max(1, Int((fraction * Double(bucket)).rounded())))
   }
 }
 
 extension GradientCompression where Self == TopK {
-  /// Sends this fraction of the numbers, the largest of each bucket, with error feedback.
+  /// Returns a compression that sends this fraction of the numbers, the largest of each bucket, with error feedback.
   public static func topK(_ fraction: Double) -> TopK { TopK(fraction: fraction) }
 }

@@ -1,10 +1,10 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The sum of what each rank of a group sends of its gradient: see ``TopK``.
+/// Sums the largest numbers of the gradients of a group's ranks: see ``TopK``.
 final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: CompressedExchange {
   private let plan: CompressionPlan<Scalar>
-  /// Place by place as the gradient.
+  /// The error memory, with the same indices as the gradient.
   private let memory: KeptGradient<Scalar>
   private let scratch: TensorMemory<UInt32>
   private let messages: [SparseMessage]
@@ -16,7 +16,7 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
     let largest = plan.buckets.map(\.count).max() ?? 0
     precondition(
       largest <= UInt32.max,
-      "a bucket that is compressed has at most \(UInt32.max) numbers, not \(largest)")
+      "a compressed bucket can have at most \(UInt32.max) numbers, not \(largest)")
     memory = KeptGradient(plan, method, count: plan.memory.count)
     scratch = TensorMemory(count: largest)
     messages = plan.buckets.map {
@@ -60,7 +60,7 @@ final class TopKExchange<Scalar: ReducibleScalar & BinaryFloatingPoint>: Compres
   }
 }
 
-/// The blocks that the ranks send of a bucket: numbers, then their places.
+/// The message of a bucket: one block per rank, with the rank's largest numbers, then their indices.
 private struct SparseMessage {
   let count: Int
   let stride: Int
@@ -70,7 +70,7 @@ private struct SparseMessage {
   init(count: Int, stride: Int, ranks: Int) {
     self.count = count
     self.stride = stride
-    // Rounded up to two, so that the next rank's numbers begin where a number may.
+    // Rounded up to two words, so that the next rank's numbers are aligned.
     wordsEach = (count * (stride / 4 + 1) + 1) / 2 * 2
     words = TensorMemory(count: wordsEach * ranks)
   }

@@ -1,22 +1,22 @@
 public import AllReduceMPI
 
-/// Sends every number of a gradient, in full or in 16 bits; ``WireFormat`` has the effects.
+/// Sends every number of a gradient, in full or in 16 bits; ``WireFormat`` describes the effects.
 public struct WholeGradient: GradientCompression {
-  /// The format of numbers between hosts.
+  /// The format in which numbers are sent between hosts.
   public let wireFormat: WireFormat
 
-  /// Lets numbers travel in a format.
+  /// Creates the compression that sends every number in a format.
   package init(as wireFormat: WireFormat) { self.wireFormat = wireFormat }
 
-  /// "none", or the format's name.
+  /// The name of the format, or "none" if numbers are sent in full.
   public var name: String { wireFormat == .full ? "none" : wireFormat.description }
 }
 
 extension GradientCompression where Self == WholeGradient {
-  /// Every number as it is.
+  /// No compression: every number is sent in full.
   public static var none: WholeGradient { WholeGradient(as: .full) }
-  /// 16 bits, with the range of a `Float`; half the bytes.
+  /// Sends numbers in 16 bits, with the range of a `Float`; half the bytes.
   public static var bfloat16: WholeGradient { WholeGradient(as: .bfloat16) }
-  /// 16 bits, more of them significant, up to 65504; half the bytes.
+  /// Sends numbers in 16 bits, with more significant bits than `bfloat16`, up to 65504; half the bytes.
   public static var float16: WholeGradient { WholeGradient(as: .float16) }
 }

@@ -6,17 +6,21 @@ package import AllReduceNN
   internal import Darwin
 #endif
 
-/// The speed of a rank's computation while the other ranks of its host compute too.
+/// The speed of a rank's computation while the other ranks of its host also compute.
 package struct ComputeRates: Equatable, Sendable {
-  /// The three products of a dense layer, measured.
+  /// The measured times of the three matrix products of a dense layer.
   package struct Product: Equatable, Sendable {
-    /// Examples, inputs and outputs.
+    /// The number of examples.
     package let rows: Int
+    /// The number of the layer's inputs.
     package let inputs: Int
+    /// The number of the layer's outputs.
     package let outputs: Int
-    /// Seconds forward, of the weight's gradient, and of the input's.
+    /// The seconds of the forward product.
     package let forward: Double
+    /// The seconds of the product for the weight's gradient.
     package let weightGradient: Double
+    /// The seconds of the product for the input's gradient.
     package let inputGradient: Double
 
     package init(
@@ -30,18 +34,21 @@ package struct ComputeRates: Equatable, Sendable {
     }
   }
 
-  /// A layer's passes, measured.
+  /// The measured times of a layer's passes.
   package struct LayerTime: Equatable, Sendable {
-    /// ``Layer/summary``, with the shape of an example's input.
+    /// The description of the layer (``Layer/summary``).
     package let layer: String
+    /// The shape of one example's input.
     package let input: [Int]
-    /// Examples.
+    /// The number of examples.
     package let rows: Int
-    /// The first hosts, which computed meanwhile; nil for all.
+    /// The number of first hosts that computed while the others were idle; nil if all hosts computed.
     package let hosts: Int?
+    /// The seconds of the forward pass.
     package let forward: Double
+    /// The seconds of the backward pass, including the gradient of the input.
     package let backward: Double
-    /// The backward pass without the gradient of the input.
+    /// The seconds of the backward pass without the gradient of the input.
     package let backwardWithoutInput: Double
 
     package init(
@@ -53,7 +60,7 @@ package struct ComputeRates: Equatable, Sendable {
       self.backwardWithoutInput = backwardWithoutInput
     }
 
-    /// The same, of a profile that has no other hosts.
+    /// The same times with no ``hosts``, for a profile of these hosts only.
     fileprivate var onAllHosts: LayerTime {
       LayerTime(
         layer: layer, input: input, rows: rows, forward: forward, backward: backward,
@@ -61,17 +68,17 @@ package struct ComputeRates: Equatable, Sendable {
     }
   }
 
-  /// Multiplications and additions a second of large products.
+  /// The number of multiplications and additions per second in large matrix products.
   package var operationsPerSecond: Double
-  /// The same of convolutions.
+  /// The number of multiplications and additions per second in convolutions.
   package var convolutionOperationsPerSecond: Double
-  /// Bytes a second that a rank reads or writes in memory.
+  /// The number of bytes that a rank reads or writes in memory per second.
   package var memoryBytesPerSecond: Double
-  /// The fixed cost of each layer in a pass.
+  /// The fixed cost of each layer in a pass, in seconds.
   package var layerSeconds: Double
-  /// Products that were measured; empty where `operationsPerSecond` says it all.
+  /// The matrix products that were measured; empty if `operationsPerSecond` is used for all sizes.
   package var products: [Product]
-  /// Layers that were measured.
+  /// The layers that were measured.
   package var layers: [LayerTime]
 
   package init(
@@ -89,8 +96,8 @@ package struct ComputeRates: Equatable, Sendable {
 }
 
 extension ComputeRates {
-  /// The layers' times where only the first `count` hosts compute: those measured while the other hosts rested, and of
-  /// other layers those measured on all hosts.
+  /// Returns the layers' times if only the first `count` hosts compute: the times measured while the other hosts were
+  /// idle and, for layers without these, the times measured on all hosts.
   func layers(onHosts count: Int) -> [LayerTime] {
     let alone = layers.filter { $0.hosts == count }.map { $0.onAllHosts }
     return alone
@@ -103,27 +110,28 @@ extension ComputeRates {
   }
 }
 
-/// Seconds of a layer's passes for a number of examples.
+/// The seconds of a layer's passes for a number of examples.
 package struct PassSeconds: Equatable, Sendable {
   package var forward = 0.0
-  /// With the gradients of the parameters alone.
+  /// The seconds of the backward pass with only the gradients of the parameters.
   package var parameterGradients = 0.0
-  /// The additional time of the gradient of the input.
+  /// The additional seconds of the gradient of the input.
   package var inputGradient = 0.0
 }
 
 extension ComputeRates {
-  /// The three products of a dense layer of a size.
+  /// Returns the seconds of the three matrix products of a dense layer, from the measured products or, if there are
+  /// none, from the rates.
   package func product(rows: Int, inputs: Int, outputs: Int) -> PassSeconds {
     guard rows > 0, inputs > 0, outputs > 0 else { return PassSeconds() }
     let operations = 2 * Double(rows) * Double(inputs) * Double(outputs)
     guard !products.isEmpty else {
-      // Reading the weight, and reading and writing its gradient, are the least.
+      // The time is at least that of reading the weight, or of reading and writing its gradient.
       let weight = 4 * Double(inputs) * Double(outputs) / memoryBytesPerSecond
       let seconds = max(operations / operationsPerSecond, weight) + layerSeconds
       return PassSeconds(forward: seconds, parameterGradients: seconds, inputGradient: seconds)
     }
-    // The mean of the rates that were measured, in which near sizes weigh most.
+    // The mean of the measured rates, in which the nearest sizes have the largest weight.
     func distance(_ other: Product) -> Double {
       let differences = [
         (rows, other.rows), (inputs, other.inputs), (outputs, other.outputs),
@@ -146,7 +154,7 @@ extension ComputeRates {
       inputGradient: operations * inverse.inputGradient / weights)
   }
 
-  /// The passes of a layer, measured or by its work.
+  /// Returns the seconds of a layer's passes: as measured or, for other layers, from its operations and memory traffic.
   package func seconds(
     of layer: any Layer<Float>, input: Shape, rows: Int
   ) -> PassSeconds {
@@ -166,7 +174,8 @@ extension ComputeRates {
       inputGradient: computed + moved(work.backwardElements) / (operations > 0 ? 2 : 1))
   }
 
-  /// The measured time of a layer, interpolated linearly between two numbers of examples; nil if it was not measured.
+  /// Returns the measured times of a layer, interpolated linearly between two numbers of examples; nil if the layer was
+  /// not measured.
   private func measured(_ summary: String, _ input: Shape, _ rows: Int) -> PassSeconds? {
     let found = layers.filter {
       $0.hosts == nil && $0.layer == summary && Shape($0.input) == input

@@ -2,12 +2,13 @@ package import AllReduceMPI
 package import AllReduceNN
 
 /// Measures the passes of a network's layers, whole and as the shards that plans may make of them, on all ranks at
-/// once; and whole with the examples that ranks have if only the first hosts compute, while the others rest.
+/// once. Whole layers are also measured while only the first hosts compute and the others are idle, with the number of
+/// examples that each rank then has.
 ///
-/// Layers run one after the other with inputs of their own, as often as a budget allows, so that each finds the
-/// memory's caches as a step leaves them.
+/// Layers run one after the other, each with an input of its own, and repeat as often as the budget allows. So each
+/// layer finds the caches in the state in which a training step leaves them.
 package struct LayerProbe {
-  /// A layer of a size, and how many examples it gets.
+  /// A layer, by its description and the shape of its input, and its number of examples.
   private struct Case: Hashable {
     let summary: String
     let input: Shape
@@ -21,12 +22,11 @@ package struct LayerProbe {
 
   private struct Sweep {
     let entries: [Entry]
-    /// The first hosts, which compute while the others rest; nil for all.
+    /// The number of first hosts that compute while the others are idle; nil if all hosts compute.
     var hosts: Int?
   }
 
-  /// The largest number of hosts of which subsets are measured; of more hosts, a subset is assumed to compute as fast
-  /// as all.
+  /// Only subsets with fewer hosts than this are measured; larger subsets are assumed to compute as fast as all hosts.
   private static let mostHosts = 4
 
   private let world: Communicator
@@ -34,14 +34,14 @@ package struct LayerProbe {
 
   package init(over world: Communicator) { self.world = world }
 
-  /// Measures. Collective.
+  /// Measures the layers. Collective.
   ///
   /// - Parameters:
-  ///   - make: Makes the network's layers, without memory; called for each kind of shard.
+  ///   - make: Creates the network's layers, without memory; called for each kind of shard.
   ///   - input: The shape of one example's input.
-  ///   - rows: Examples of a rank.
-  ///   - budget: Seconds that it may take, about.
-  /// - Returns: The times of the slowest rank, the same on all.
+  ///   - rows: The number of examples per rank.
+  ///   - budget: About how many seconds the measurements may take.
+  /// - Returns: The times on the slowest rank, the same on all ranks.
   /// - Throws: ``ShapeError``; ``MPIError``.
   package func measured(
     _ make: () throws -> any Layer<Float>, input: Shape, rows: Int, budget: Double
@@ -74,7 +74,8 @@ package struct LayerProbe {
     return all
   }
 
-  /// Runs a sweep until a time after the start. Returns three medians for each entry.
+  /// Runs a sweep until `until` seconds after the start. Returns three median times for each entry: of the forward
+  /// pass, of the parameters' gradients, and the additional time of the input's gradient.
   private func run(
     _ sweep: Sweep, over ranks: Communicator, _ start: ContinuousClock.Instant, _ until: Double
   ) throws -> [Double] {
@@ -85,15 +86,16 @@ package struct LayerProbe {
       if round > 1, spent > until { break }
       try ranks.barrier()
       let times = try run.seconds()
-      // The first finds memory that was never touched.
+      // The first round uses memory that was never touched before.
       if round == 0 { continue }
       for (place, time) in times.enumerated() { found[place].append(time) }
     }
     return found.flatMap { [$0.map(\.0).median, $0.map(\.1).median, $0.map(\.2).median] }
   }
 
-  /// The layers whole with a rank's examples; for each size of a model group whole, by columns and by rows, with the
-  /// group's; whole with the examples that a rank of fewer hosts has.
+  /// Returns the sweeps: whole layers with a rank's examples; then, for each size of a model group and with the group's
+  /// examples, layers sharded by columns, sharded by rows, and whole; then, for each subset of the hosts, whole layers
+  /// with the examples that each of their ranks would have.
   private func sweeps(
     _ make: () throws -> any Layer<Float>, _ input: Shape, _ rows: Int
   ) throws -> [Sweep] {
@@ -146,7 +148,7 @@ package struct LayerProbe {
   }
 }
 
-/// Layers that run one after the other, with memory and inputs of their own.
+/// Layers that run one after the other, each with its own memory and input.
 private struct SweepRun {
   private let networks: [Network<Float>]
   private let inputs: [Tensor<Float>]
@@ -157,7 +159,8 @@ private struct SweepRun {
     inputs = layers.map { Tensor(repeating: 0.5, shape: $0.input.batch(of: $0.rows)) }
   }
 
-  /// One pass forward and one backward: seconds forward, of parameters' gradients, and of the input's in addition.
+  /// Runs one forward and one backward pass. Returns, for each layer, the seconds of the forward pass, of the
+  /// parameters' gradients, and the additional seconds of the input's gradient.
   func seconds() throws -> [(Double, Double, Double)] {
     var outputs: [Tensor<Float>] = []
     var times = Array(repeating: (0.0, 0.0, 0.0), count: networks.count)
@@ -189,7 +192,7 @@ private struct SweepRun {
 }
 
 extension LayerChain {
-  /// All layers that are run as they are, in the order of the forward pass.
+  /// All single layers of the chain, in the order of the forward pass.
   var singles: [Single] {
     zip(between, nodes.map(\.singles) + [[]]).flatMap { $0 + $1 }
   }

@@ -3,28 +3,28 @@ internal import AllReduceNN
 
 /// Measures a ``MachineProfile`` on the ranks of a job, in less than ten seconds.
 ///
-/// Exchanges are those that plans run, in arenas: sizes grow until a call takes 0.1 s, and beyond goes a straight line.
-/// All ranks compute at once, as they do in training. What ranks find is the slowest rank's, so that all have the same
-/// profile.
+/// The exchanges are those that plans run, in arenas. Buffers grow until a call takes 0.1 s; times of larger buffers
+/// are extrapolated linearly. All ranks compute at once, as in training. Each time is that of the slowest rank, and all
+/// ranks get the same profile.
 package struct MachineProbe {
-  /// The least and the largest buffer, in numbers, and from one size to the next.
+  /// The sizes of the buffers that are measured, in elements.
   private static let sizes = [16, 256, 2048, 16 << 10, 128 << 10, 512 << 10, 1 << 20, 4 << 20]
-  /// A call that takes this long ends the growth of sizes.
+  /// The number of seconds of a call after which no larger buffer is measured.
   private static let longest = 0.1
 
   private let world: Communicator
   private let host: Communicator
-  /// The first ranks of the hosts; nil on others, and where there is one host.
+  /// The communicator of each host's first rank; nil on other ranks, and if there is one host.
   private let firsts: Communicator?
   private let clock = ContinuousClock()
-  /// Seconds for each size of each exchange.
+  /// The number of seconds for measuring each size of each exchange.
   private let share: Double
 
-  /// Prepares. Collective.
+  /// Creates a probe, with communicators for the host and for the hosts' first ranks. Collective.
   ///
   /// - Parameters:
   ///   - world: All ranks.
-  ///   - budget: Seconds that all may take, about.
+  ///   - budget: About how many seconds all measurements may take together.
   /// - Throws: ``MPIError``.
   package init(over world: Communicator, budget: Double = 8) throws {
     self.world = world
@@ -34,7 +34,7 @@ package struct MachineProbe {
     share = budget / 80
   }
 
-  /// Measures. Collective.
+  /// Measures computation and exchanges. Collective.
   ///
   /// - Returns: The same profile on all ranks.
   /// - Throws: ``AgreedError`` if memory is short; ``MPIError``.
@@ -57,14 +57,15 @@ package struct MachineProbe {
         operationsPerSecond: rate.max() ?? 1e9, convolutionOperationsPerSecond: convolution,
         memoryBytesPerSecond: memory, layerSeconds: 2e-6, products: products),
       overlap: overlap)
-    // One rank's text for all: no rank is to plan by other digits.
+    // All ranks take rank 0's text, so that no rank plans with slightly different numbers.
     let text = try world.broadcast(profile.json, from: 0)
     return try world.agreeing { try MachineProfile(json: text, file: "the profile of rank 0") }
   }
 
   // MARK: Times
 
-  /// The median seconds of a call, on the slowest rank; the first call does not count. Collective over the ranks.
+  /// Returns the median seconds of a call of `body` on the slowest rank; the first call does not count. Collective over
+  /// the ranks.
   func seconds(
     over ranks: Communicator, budget: Double, _ body: () throws -> Void
   ) throws -> Double {
@@ -89,7 +90,8 @@ package struct MachineProbe {
   // MARK: Exchanges
 
   private func hostLevel(_ memory: Double) throws -> MachineProfile.Level {
-    // Hosts may have different numbers of ranks, but each measures alone; the largest speaks.
+    // Hosts may have different numbers of ranks, and each host measures alone; the host with the most ranks provides
+    // the times.
     let most = world.hosts.map(\.count).max() ?? 1
     var curves: [ExchangeKind: TimeCurve] = [:]
     if host.size == most, most > 1 { curves = try self.curves(over: host) }
@@ -128,7 +130,7 @@ package struct MachineProbe {
       uniqueKeysWithValues: try ExchangeKind.allCases.map { kind in
         var points: [TimeCurve.Point] = []
         for count in MachineProbe.sizes {
-          // Half of an all-to-all's buffer is for what arrives.
+          // Half of an all-to-all's buffer is for the data received.
           let slice = arena[0..<(kind == .allToAll ? 2 * count : count)]
           let seconds = try seconds(over: ranks, budget: share) {
             try ranks.start(kind.collective, slice, .sum).wait()
@@ -186,7 +188,7 @@ package struct MachineProbe {
 
   // MARK: Overlap
 
-  /// Products while sums are on the link, and both alone.
+  /// Measures products during an all-reduce, and both alone, to find how much they slow each other down.
   private func overlap() throws -> MachineProfile.Overlap {
     let (rows, width) = (64, 512)
     var products = DenseProducts<Float>()
@@ -197,7 +199,7 @@ package struct MachineProbe {
       for _ in 0..<4 { products.multiply(input, weight, from: nil, to: output) }
     }
     let arena = try Arena<Float>(count: 1 << 20, over: world)
-    // As many bytes as take about 0.1 s.
+    // The number of elements grows until an all-reduce takes more than 0.04 s.
     var count = 64 << 10
     var link = 0.0
     while true {
@@ -231,7 +233,7 @@ package struct MachineProbe {
 }
 
 extension [Double] {
-  /// The middle one; 0 of none.
+  /// The median (the upper of the two middle values of an even number); 0 if there are no values.
   var median: Double {
     guard !isEmpty else { return 0 }
     return sorted()[count / 2]
@@ -239,7 +241,7 @@ extension [Double] {
 }
 
 extension ArraySlice<TimeCurve.Point> {
-  /// Seconds a byte between the first and the last.
+  /// The seconds per byte between the first and the last point; nil if bytes or seconds do not grow.
   fileprivate var slope: Double? {
     guard let first, let last, last.bytes > first.bytes, last.seconds > first.seconds else {
       return nil

@@ -1,22 +1,22 @@
 extension MachineProfile {
-  /// Machines that one does not have, in a few figures.
+  /// A few figures that describe machines that are not available.
   package struct Figures: Equatable, Sendable {
-    /// The hosts.
+    /// The number of hosts.
     package var hosts: Int
-    /// The ranks of each.
+    /// The number of ranks on each host.
     package var ranksPerHost: Int
-    /// The bandwidth of a host's link in each direction, in bytes a second.
+    /// The bandwidth of a host's link in each direction, in bytes per second.
     package var linkBytesPerSecond: Double
-    /// Seconds from the start of a message until its first byte is at another host.
+    /// The number of seconds from the start of a message until its first byte reaches another host.
     package var linkLatency: Double
-    /// Multiplications and additions that a rank takes in a second.
+    /// The number of multiplications and additions that a rank does per second.
     package var operationsPerSecond: Double
-    /// Bytes that a rank reads or writes in memory in a second.
+    /// The number of bytes that a rank reads or writes in memory per second.
     package var memoryBytesPerSecond: Double
-    /// Seconds of the least exchange between ranks of a host.
+    /// The number of seconds of the smallest exchange between ranks of a host.
     package var hostLatency: Double
 
-    /// Figures, those of a present core where none are given: 100 GFLOP/s, 10 GB/s.
+    /// Creates figures. The defaults are those of a present-day core (100 GFLOP/s, 10 GB/s) and a link of 1 Gbit/s.
     package init(
       hosts: Int, ranksPerHost: Int = 1, linkBytesPerSecond: Double = 125e6,
       linkLatency: Double = 50e-6, operationsPerSecond: Double = 1e11,
@@ -30,18 +30,18 @@ extension MachineProfile {
     }
   }
 
-  /// The largest number of hosts whose exchanges are simulated; those of more follow by formula.
+  /// The largest number of hosts whose exchanges are simulated; times for more hosts follow by formula.
   private static let mostSimulated = 8
 
-  /// Makes a profile of figures: exchanges between hosts are simulated by the schedules that would run, those within a
-  /// host follow from the memory's rate.
+  /// Creates a profile from figures. Exchanges between hosts are simulated with the schedules that would run; times of
+  /// exchanges within a host follow from the rate of its memory.
   ///
   /// - Precondition: All figures are above 0; latencies may be 0.
   package static func byHand(_ figures: Figures) -> MachineProfile {
     let memory = figures.memoryBytesPerSecond
     let local = figures.ranksPerHost
     let share = Double(local - 1) / Double(local)
-    /// How often each byte of a buffer is read or written by a rank.
+    /// The number of times that a rank reads or writes each byte of a buffer.
     let passes: [ExchangeKind: Double] = [
       .allReduce: 2, .reduceScatter: 1 + 1 / Double(local), .allGather: 2 * share,
       .allToAll: 2 * share,
@@ -75,7 +75,7 @@ extension MachineProfile {
               ? AutomaticChoice.algorithm(
                 ranks: hosts, hosts: hosts, bytes: bytes, over: .messages
               ).kind : .ring
-            // Half of an all-to-all's buffer is for what arrives.
+            // Half of an all-to-all's buffer is for the data received.
             let outcome = ScheduleSimulator.run(
               kind.collective, by: algorithm, bytes: kind == .allToAll ? 2 * bytes : bytes,
               on: cluster)

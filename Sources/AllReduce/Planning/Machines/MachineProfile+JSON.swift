@@ -2,14 +2,14 @@ package import AllReduceMPI
 internal import AllReduceNN
 
 extension MachineProfile {
-  /// The version of what the file says.
+  /// The version of the file's format.
   static let version = 1
 
-  /// Reads a profile.
+  /// Creates a profile from JSON.
   ///
   /// - Parameters:
-  ///   - json: The text that ``json`` gives; its form is in `docs/schemas.md`.
-  ///   - file: Its name, for errors.
+  ///   - json: The text that ``json`` returns; `docs/schemas.md` describes its form.
+  ///   - file: The file's name, for error messages.
   /// - Throws: ``ProfileError`` with the line, and the figure that is missing, negative, or descending.
   package init(json: String, file: String) throws(ProfileError) {
     do throws(JSONReader.Mistake) {
@@ -45,15 +45,15 @@ extension MachineProfile {
     }
   }
 
-  /// Reads a profile on rank 0 and gives it to all ranks. Collective.
+  /// Reads a profile on rank 0 and broadcasts it to all ranks. Collective.
   ///
-  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or holds no profile.
+  /// - Throws: ``AgreedError`` on every rank, with exit code 65, if the file cannot be read or is not a profile.
   package init(file: String, over world: Communicator) throws {
     let text = try world.sharedText(of: file)
     self = try world.agreeing { try MachineProfile(json: text, file: file) }
   }
 
-  /// The profile as JSON; reading it gives the same profile.
+  /// The profile as JSON, from which ``init(json:file:)`` creates the same profile.
   package var json: String {
     var members: [(String, JSONValue)] = [
       ("version", .integer(MachineProfile.version)), ("machine", .text(machine)),
@@ -195,29 +195,29 @@ extension ComputeRates {
 }
 
 extension JSONNode {
-  /// A member that is a finite number, not below a bound.
+  /// Returns a member that is a finite number, at least `least`, and above 0 if `isAboveZero`.
   fileprivate func figure(
     _ name: String, from least: Double = 0, isAboveZero: Bool = false
   ) throws(JSONReader.Mistake) -> Double {
     let node = try member(name)
     guard let value = node.finite, value >= least, !isAboveZero || value > 0 else {
       throw node.mistake(
-        "has \(node.summary) for \(name), and not a number "
+        "has \(node.summary) for \(name), which must be a number "
           + (isAboveZero ? "above 0" : "from \(least)"))
     }
     return value
   }
 
-  /// A list of `count` finite numbers from 0.
+  /// Returns the elements of this list, which must be `count` finite numbers that are not negative.
   fileprivate func figures(_ name: String, count: Int) throws(JSONReader.Mistake) -> [Double] {
     let values = try elements(name)
     guard values.count == count else {
-      throw mistake("has \(values.count) numbers in a row of \(name), and not \(count)")
+      throw mistake("has \(values.count) numbers in a row of \(name), which must have \(count)")
     }
     var numbers: [Double] = []
     for node in values {
       guard let value = node.finite, value >= 0 else {
-        throw node.mistake("has \(node.summary) in \(name), and not a number from 0")
+        throw node.mistake("has \(node.summary) in \(name), which must be a number from 0")
       }
       numbers.append(value)
     }

@@ -1,19 +1,20 @@
 internal import AllReduceMPI
 
-/// Machines in numbers: what ranks compute and exchange in which time. Predictions of steps are made of it.
+/// Machines in numbers: how fast ranks compute, and how long their exchanges take. Steps are predicted from these
+/// numbers.
 ///
-/// It is measured (``measured(on:)``), read from a file (``init(json:file:)``), or made by hand for machines that one
-/// does not have (``byHand(_:)``). Ranks fill hosts in turn, as in `ranksPerHost`.
+/// A profile is measured (``MachineProbe``), read from a file (``init(json:file:)``), or made by hand for machines that
+/// are not available (``byHand(_:)``). Ranks fill one host after the other, as ``ranksPerHost`` says.
 package struct MachineProfile: Equatable, Sendable {
-  /// Ranks that can reach each other in one way, and how long exchanges take there.
+  /// Exchanges between ranks that reach each other in the same way, within a host or over the network, and their times.
   package struct Level: Equatable, Sendable {
-    /// The least time of any exchange, in seconds.
+    /// The time of the smallest exchange, in seconds.
     package var latency: Double
-    /// The bandwidth of a link in each direction, in bytes a second.
+    /// The bandwidth of a link in each direction, in bytes per second.
     package var bytesPerSecond: Double
-    /// The number of ranks that the curves are of: of a host, or one on each host.
+    /// The number of ranks that the curves hold for: all ranks of a host, or one rank on each host.
     package var ranks: Int
-    /// Seconds against bytes of a rank's whole buffer.
+    /// For each kind of exchange, the seconds for a number of bytes in a rank's whole buffer.
     package var curves: [ExchangeKind: TimeCurve]
 
     package init(
@@ -26,9 +27,9 @@ package struct MachineProfile: Equatable, Sendable {
 
   /// How much matrix products and the link slow each other down while both are busy.
   package struct Overlap: Equatable, Sendable {
-    /// How many times as long products take while the link is busy.
+    /// The factor by which products take longer while the link is busy.
     package var computeSlowDown: Double
-    /// How many times as long the link takes while products run.
+    /// The factor by which exchanges over the link take longer while products run.
     package var linkSlowDown: Double
 
     package init(computeSlowDown: Double = 1, linkSlowDown: Double = 1) {
@@ -36,19 +37,19 @@ package struct MachineProfile: Equatable, Sendable {
     }
   }
 
-  /// How many ranks each host has.
+  /// The number of ranks on each host.
   package var ranksPerHost: [Int]
-  /// The cores of a host.
+  /// The number of cores of a host.
   package var cores: Int
-  /// The machine, for people.
+  /// The name of the machine, for people to read.
   package var machine: String
-  /// Ranks of one host, in its memory.
+  /// Exchanges between the ranks of one host, through its memory.
   package var host: Level
-  /// Ranks of several hosts; nil where there is one.
+  /// Exchanges between ranks of several hosts; nil if there is one host.
   package var network: Level?
   /// The speed of a rank's computation.
   package var compute: ComputeRates
-  /// The cost of overlap.
+  /// How much computation and the link slow each other down.
   package var overlap: Overlap
 
   package init(
@@ -60,12 +61,12 @@ package struct MachineProfile: Equatable, Sendable {
     (self.compute, self.overlap) = (compute, overlap)
   }
 
-  /// All ranks.
+  /// The number of ranks on all hosts.
   package var ranks: Int { ranksPerHost.reduce(0, +) }
 
-  /// The same machines without the last hosts.
+  /// Returns the profile of the first `count` hosts only.
   ///
-  /// - Precondition: There are that many hosts.
+  /// - Precondition: There are at least `count` hosts.
   package func usingHosts(_ count: Int) -> MachineProfile {
     var profile = self
     profile.ranksPerHost = Array(ranksPerHost.prefix(count))
@@ -73,7 +74,8 @@ package struct MachineProfile: Equatable, Sendable {
     return profile
   }
 
-  /// The same machines with links of another rate: what their exchanges take beyond latency changes in proportion.
+  /// Returns the profile with links that are `factor` times as fast: the time of an exchange beyond the latency is
+  /// divided by `factor`.
   package func scalingNetwork(by factor: Double) -> MachineProfile {
     var profile = self
     guard var network = profile.network else { return profile }
@@ -91,7 +93,7 @@ package struct MachineProfile: Equatable, Sendable {
   }
 }
 
-/// The kinds of exchange that plans are made of.
+/// The kinds of exchange that plans consist of.
 package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertible {
   case allReduce = "all_reduce"
   case reduceScatter = "reduce_scatter"
@@ -100,13 +102,13 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
 
   package var description: String { rawValue.split(separator: "_").joined(separator: "-") }
 
-  /// The least that a rank sends, as a fraction of its buffer.
+  /// Returns the least number of bytes that a rank sends in this exchange, as a fraction of its buffer.
   package func volume(ranks: Int) -> Double {
     let share = Double(ranks - 1) / Double(ranks)
     return self == .allReduce ? 2 * share : share
   }
 
-  /// The collective.
+  /// The collective that performs the exchange.
   package var collective: Collective {
     switch self {
     case .allReduce: .allReduce
@@ -117,25 +119,26 @@ package enum ExchangeKind: String, Sendable, CaseIterable, CustomStringConvertib
   }
 }
 
-/// Ranks that exchange with each other, and how they lie.
+/// Ranks that exchange data with each other, and how they are distributed over hosts.
 package struct RankGroup: Hashable, Sendable {
-  /// The number of ranks.
+  /// The number of ranks in the group.
   package let ranks: Int
-  /// The number of hosts that they are on.
+  /// The number of hosts that the group's ranks are on.
   package let hosts: Int
-  /// How many such groups use a host's link at once; of groups on one host, 1.
+  /// The number of groups like this one that use a host's link at once; 1 for groups on one host.
   package let sharing: Int
 
   package init(ranks: Int, hosts: Int = 1, sharing: Int = 1) {
     (self.ranks, self.hosts, self.sharing) = (ranks, hosts, sharing)
   }
 
-  /// The groups of equal size that a grid makes of ranks which fill hosts in turn.
+  /// Creates the description of the groups of equal size into which a grid divides ranks that fill one host after the
+  /// other.
   ///
   /// - Parameters:
-  ///   - count: Ranks of a group.
-  ///   - stride: From one rank of a group to the next.
-  ///   - ranksPerHost: How ranks lie.
+  ///   - count: The number of ranks in a group.
+  ///   - stride: The difference between the numbers of a group's successive ranks.
+  ///   - ranksPerHost: The number of ranks on each host.
   init(count: Int, stride: Int, ranksPerHost: [Int]) {
     let hostOfRank = ranksPerHost.enumerated().flatMap { Array(repeating: $0, count: $1) }
     var (most, using) = (1, [Int](repeating: 0, count: ranksPerHost.count))
@@ -154,17 +157,18 @@ package struct RankGroup: Hashable, Sendable {
 }
 
 extension MachineProfile {
-  /// How long an exchange takes.
+  /// Returns how long an exchange takes.
   ///
-  /// It is the level's curve where the group is the one that was measured. For a different number of ranks the bytes
-  /// are scaled to as much as a rank sends there, and each step more or less costs a latency. Groups that share a link
-  /// carry their bytes over it one after the other.
+  /// The time is that of the level's curve if the group has the number of ranks that was measured. For a different
+  /// number of ranks, the bytes are scaled by the ratio of what a rank sends, and one latency is added for each
+  /// additional step, or subtracted for each step fewer. Groups that share a link send their bytes over it one after
+  /// the other.
   ///
   /// - Parameters:
   ///   - kind: The kind of exchange.
   ///   - bytes: The size of a rank's whole buffer.
   ///   - group: The ranks that exchange.
-  /// - Returns: Seconds; they never fall with bytes.
+  /// - Returns: The time in seconds, which never falls as `bytes` grows.
   package func seconds(_ kind: ExchangeKind, bytes: Double, over group: RankGroup) -> Double {
     if group.ranks < 2 || bytes <= 0 { return 0 }
     guard group.hosts > 1, let network else {
@@ -174,7 +178,7 @@ extension MachineProfile {
       return MachineProfile.seconds(
         kind, bytes: bytes, ranks: group.ranks, sharing: group.sharing, network)
     }
-    // Hierarchical: the host's sum, then a slice a rank over the links, then a copy.
+    // Hierarchical: a sum within each host, then one slice per rank over the links, then a copy.
     let local = (group.ranks + group.hosts - 1) / group.hosts
     return MachineProfile.seconds(
       .reduceScatter, bytes: bytes, ranks: local, sharing: 1, host)
@@ -197,7 +201,7 @@ extension MachineProfile {
     return max(level.latency, curve.seconds(bytes: scaled) + level.latency * more)
   }
 
-  /// The messages that a rank sends one after the other.
+  /// Returns the number of messages that a rank sends one after the other.
   private static func steps(_ kind: ExchangeKind, _ ranks: Int, _ bytes: Double) -> Double {
     guard kind == .allReduce else { return Double(ranks - 1) }
     let algorithm = AutomaticChoice.algorithm(

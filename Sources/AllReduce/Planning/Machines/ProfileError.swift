@@ -1,10 +1,10 @@
 internal import AllReduceMPI
 
-/// A profile of machines that cannot be used, or machines that cannot be planned for.
+/// The error for a machine profile that cannot be used, or for machines that no plan can be found for.
 package struct ProfileError: ExitCoded, CustomStringConvertible, Equatable {
   /// A sentence that says what is wrong, with the figure.
   package let description: String
-  /// 64, wrong usage; 65 where a file is wrong.
+  /// The exit code: 64 for wrong usage, 65 for a file that is wrong.
   package let exitCode: Int32
 
   package init(_ description: String, exitCode: Int32 = 65) {

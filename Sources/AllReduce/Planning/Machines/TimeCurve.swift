@@ -1,6 +1,6 @@
-/// How long an operation takes for a number of bytes: straight lines between points, and times that never fall.
+/// How long an operation takes for a number of bytes: points joined by straight lines, with times that never fall.
 package struct TimeCurve: Equatable, Sendable {
-  /// A size with its time.
+  /// A number of bytes, and the time that it takes.
   package struct Point: Equatable, Sendable {
     package let bytes: Double
     package let seconds: Double
@@ -11,13 +11,13 @@ package struct TimeCurve: Equatable, Sendable {
     }
   }
 
-  /// Ascending by bytes, and in seconds never falling; one or more.
+  /// One or more points, with ascending numbers of bytes, and with times that never fall.
   package let points: [Point]
 
-  /// Makes a curve of what was measured: where a time falls, it and those before it become their mean, weighted alike
-  /// (isotonic regression by pooling; Barlow, Bartholomew, Bremner and Brunk, 1972).
+  /// Creates a curve from measured points. Where a time is less than the times before, these times are replaced by
+  /// their mean, with equal weights (isotonic regression by pooling; Barlow, Bartholomew, Bremner and Brunk, 1972).
   ///
-  /// - Precondition: There are points, ascending by bytes.
+  /// - Precondition: There is at least one point, and numbers of bytes ascend.
   package init(measured: [Point]) {
     precondition(!measured.isEmpty, "A curve needs a point or more.")
     var pools: [(sum: Double, count: Int)] = []
@@ -34,15 +34,15 @@ package struct TimeCurve: Equatable, Sendable {
     points = zip(measured, seconds).map { Point(bytes: $0.bytes, seconds: $1) }
   }
 
-  /// Takes points as they are.
+  /// Creates a curve from points as they are.
   ///
-  /// - Precondition: They are one or more, ascend, and do not fall.
+  /// - Precondition: There is at least one point, numbers of bytes ascend, and times never fall.
   package init(_ points: [Point]) {
     precondition(TimeCurve.fault(in: points) == nil, TimeCurve.fault(in: points) ?? "")
     self.points = points
   }
 
-  /// A latency and a rate.
+  /// Creates a straight line from a latency in seconds and a rate.
   package init(latency: Double, bytesPerSecond: Double) {
     self.init([
       Point(bytes: 0, seconds: latency),
@@ -50,7 +50,7 @@ package struct TimeCurve: Equatable, Sendable {
     ])
   }
 
-  /// Why points are not a valid curve, with the figures; nil if they are.
+  /// Returns why points are not a valid curve, with the figures; nil if they are valid.
   static func fault(in points: [Point]) -> String? {
     if points.isEmpty { return "has no point" }
     for point in points where !(point.bytes >= 0 && point.seconds >= 0 && point.seconds.isFinite) {
@@ -69,7 +69,8 @@ package struct TimeCurve: Equatable, Sendable {
     return nil
   }
 
-  /// The time for a size: on the line through the last two points beyond them, that of the first below it.
+  /// Returns the time for a number of bytes. The line through the last two points continues beyond them; below the
+  /// first point, the time is that of the first point.
   package func seconds(bytes: Double) -> Double {
     guard points.count > 1, bytes > points[0].bytes else { return points[0].seconds }
     var (low, high) = (0, points.count - 1)

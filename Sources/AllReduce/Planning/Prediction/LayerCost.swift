@@ -1,60 +1,63 @@
-/// The cost of a layer with its placement, for a rank in a step.
+/// The cost of a layer with its placement, for one rank and one step.
 package struct LayerCost: Equatable, Sendable {
-  /// The learned numbers that a rank holds.
+  /// The number of learned parameters that a rank holds.
   package var parameters = 0
-  /// Seconds of the passes.
+  /// The seconds of the forward and backward passes.
   package var passes = PassSeconds()
-  /// Seconds of the exchange of its gradients, and bytes that a rank sends for it to other hosts.
+  /// The seconds of exchanging the layer's gradients.
   package var exchange = 0.0
+  /// The number of bytes that a rank sends to other hosts when it exchanges the layer's gradients.
   package var exchangeBytes = 0.0
-  /// Whether that overlaps with the backward pass.
+  /// Whether the exchange of the layer's gradients overlaps with the backward pass.
   package var overlaps = false
-  /// The part of the gradients that is exchanged at once.
+  /// The fraction of the layer's gradients that is exchanged at once.
   package var piece = 1.0
-  /// Seconds until its new weights are there, if the next forward pass waits for them, and the bytes of that.
+  /// The seconds until the layer's new weights have been gathered, if the next forward pass waits for them.
   package var gather = 0.0
+  /// The number of bytes that a rank sends to other hosts when new weights are gathered.
   package var gatherBytes = 0.0
-  /// Seconds of the update.
+  /// The seconds of the update.
   package var update = 0.0
-  /// Bytes of memory: weights, gradients, the optimizer's state, activations.
+  /// The number of bytes of memory: weights, gradients, the optimizer's state, activations.
   package var memory = 0.0
-  /// Whether the gradient of its input is on its way while those of its parameters are computed.
+  /// Whether the gradient of the layer's input is sent while the gradients of its parameters are computed.
   package var sendsEarly = false
-  /// The exchanges in front of it: of activations, and of their gradients.
+  /// The exchange before the layer in the forward pass, of activations.
   package var forwardConversion = ConversionCost()
+  /// The exchange before the layer in the backward pass, of the activations' gradients.
   package var backwardConversion = ConversionCost()
 
-  /// An exchange that changes a layout.
+  /// The cost of an exchange that changes a layout.
   package struct ConversionCost: Equatable, Sendable {
     package var seconds = 0.0
-    /// Bytes that a rank sends to other hosts.
+    /// The number of bytes that a rank sends to other hosts.
     package var bytes = 0.0
-    /// Whether it uses the link between hosts.
+    /// Whether the exchange uses the link between hosts.
     package var usesLink = false
-    /// Bytes of memory.
+    /// The number of bytes of memory that the exchange needs.
     var memory = 0.0
   }
 
-  /// Seconds of computing, the update left out.
+  /// The seconds of computation, without the update.
   package var compute: Double {
     passes.forward + passes.parameterGradients + passes.inputGradient
   }
-  /// Seconds of all exchanges.
+  /// The seconds of all exchanges.
   package var exchanges: Double {
     exchange + gather + forwardConversion.seconds + backwardConversion.seconds
   }
-  /// Bytes that a rank sends to other hosts.
+  /// The number of bytes that a rank sends to other hosts.
   package var bytes: Double {
     exchangeBytes + gatherBytes + forwardConversion.bytes + backwardConversion.bytes
   }
 }
 
 extension StepClock {
-  /// Adds a layer in front of those that there are.
+  /// Adds a layer before those that were already added.
   ///
   /// - Parameters:
-  ///   - cost: The layer's.
-  ///   - overlap: The cost of overlap.
+  ///   - cost: The cost of the layer.
+  ///   - overlap: How much computation and the link slow each other down.
   mutating func add(_ cost: LayerCost, _ overlap: MachineProfile.Overlap) {
     forward(cost.passes.forward, gather: cost.gather, overlap)
     wait(cost.forwardConversion.seconds, sharesLink: false)
@@ -62,7 +65,7 @@ extension StepClock {
     let hides = cost.sendsEarly && back.usesLink
     if hides {
       compute(cost.passes.inputGradient, overlap)
-      // What the products of the weight hide.
+      // The part of the exchange that computing the weight's gradient hides.
       var together = StepClock(pending: back.seconds)
       together.compute(cost.passes.parameterGradients, overlap)
       let hidden = back.seconds - together.pending

@@ -1,9 +1,10 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The bytes that each rank sends to other hosts in a step by a plan: what a run counts as `network_bytes_sent`.
+/// The bytes that each rank sends to other hosts in a step with a plan. A run counts them as `network_bytes_sent`.
 ///
-/// Steps without clipping, by a rule without norms, whose gradients travel whole.
+/// The count holds for steps without gradient clipping, with an update rule that needs no norms, and with uncompressed
+/// gradients.
 struct PlanTraffic {
   private let resolved: ResolvedPlan<Float>
   private let update: UpdateMode
@@ -13,14 +14,14 @@ struct PlanTraffic {
 
   private var grid: GridShape { resolved.grid }
 
-  /// Counts a step.
+  /// Counts the bytes of a step.
   ///
   /// - Parameters:
-  ///   - resolved: The plan.
-  ///   - plan: The same, with what was left to choose.
-  ///   - rows: Examples of a rank.
-  ///   - ranksPerHost: Where ranks are.
-  /// - Returns: A number a rank.
+  ///   - resolved: The resolved plan.
+  ///   - plan: The same plan, with the choices that were left open filled in.
+  ///   - rows: The number of examples per rank.
+  ///   - ranksPerHost: The number of ranks on each host.
+  /// - Returns: One number of bytes for each rank.
   static func bytes(
     _ resolved: ResolvedPlan<Float>, _ plan: Plan, rows: Int, ranksPerHost: [Int]
   ) -> [Int] {
@@ -66,7 +67,7 @@ struct PlanTraffic {
           continue
         }
         let times = isBehind ? turns : 1
-        // All turns together have the group's examples, in equal parts.
+        // The group's examples are divided equally among the turns.
         let share = isBehind ? rows : rows * grid.model
         for _ in 0..<times {
           convert(element.boundary.forward, element.shape, share, group, isBackward: false)
@@ -106,7 +107,7 @@ struct PlanTraffic {
     }
   }
 
-  /// The blocks are those of ``ConversionExchange``.
+  /// Counts a conversion, whose blocks are those of ``ConversionExchange``.
   private mutating func convert(
     _ conversion: Conversion?, _ shape: Shape, _ groupRows: Int, _ group: [Int], isBackward: Bool
   ) {
@@ -127,7 +128,7 @@ struct PlanTraffic {
     }
   }
 
-  /// Batch norm's sums over ranks with different examples, where the mean is near the last one.
+  /// Counts batch norm's sums over ranks with different examples, if the batch's mean is near the running mean.
   private mutating func countStatistics(_ elements: [StepElement]) {
     let firstLearning = elements.firstIndex { $0.learns } ?? elements.count
     for (index, element) in elements.enumerated() {
@@ -152,7 +153,8 @@ struct PlanTraffic {
     for model in 0..<grid.model {
       let parts = self.parts(model)
       for (number, part) in parts.enumerated() {
-        // What all ranks exchange is counted once; shards and copies among ranks with the same place.
+        // What all ranks exchange is counted once; shards and copies are exchanged among ranks with the same place in
+        // their model groups.
         if part.kind == .data, model > 0 { continue }
         exchange(part, model, header: number == 0 ? 0..<parts[0].start : 0..<0)
       }
@@ -172,7 +174,7 @@ struct PlanTraffic {
     let parameters: [Range<Int>]
   }
 
-  /// The ranges of a rank's memory, by the groups of ranks that they concern.
+  /// Returns the ranges of a rank's flat memory, by the group of ranks that exchanges each range.
   private func parts(_ model: Int) -> [Part] {
     var all: [(parameter: Parameter<Float>, kind: ParameterGroups.Kind)] = []
     for element in StepElement.list(of: resolved) {
@@ -222,7 +224,8 @@ struct PlanTraffic {
   private mutating func exchange(_ part: Part, _ model: Int, header: Range<Int>) {
     let copies = part.kind == .sharded ? dataGroup(model) : world
     let sum = part.kind == .data ? world : dataGroup(model)
-    // The replicated parameters' sums are among ranks with the same place, their copies everywhere.
+    // The gradients of replicated parameters are summed over ranks with the same place, and their new values gathered
+    // over all.
     let isFirst = part.kind == .sharded || model == 0
     let mode = copies.count == 1 ? .replicated : update
     let copyHosts = count.hostNumbers(of: copies).count

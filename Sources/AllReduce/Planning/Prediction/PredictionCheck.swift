@@ -1,11 +1,11 @@
-/// Compares a predicted step with measured ones, and finds the part with the largest error.
+/// A comparison of a predicted step with measured ones, which finds the part with the largest error.
 package struct PredictionCheck: Sendable {
-  /// The seconds of a step, or of its parts.
+  /// The seconds of a step and of its parts.
   package struct Parts: Sendable {
     package var step: Double
     package var compute: Double
     package var update: Double
-    /// Exchanges that the step waits for.
+    /// The seconds of exchanges that the step waits for.
     package var waiting: Double { max(0, step - compute - update) }
 
     package init(step: Double, compute: Double, update: Double) {
@@ -13,10 +13,11 @@ package struct PredictionCheck: Sendable {
     }
   }
 
-  /// Steps after which it is made, and how many of the first do not count.
+  /// The number of steps after which the check is made.
   package static let steps = 50
+  /// The number of first steps that the check leaves out.
   package static let firstSteps = 5
-  /// The largest difference that needs no remark, as a fraction.
+  /// The largest difference that needs no remark, as a fraction of the prediction.
   package static let tolerance = 0.2
 
   package let predicted: Parts
@@ -29,7 +30,7 @@ package struct PredictionCheck: Sendable {
     self.measured = measured
   }
 
-  /// The part that differs most; nil where the step is about as predicted.
+  /// The part that differs most from the prediction; nil if the step takes about as long as predicted.
   package var culprit: String? {
     guard abs(measured.step - predicted.step) > PredictionCheck.tolerance * predicted.step else {
       return nil
@@ -47,7 +48,7 @@ package struct PredictionCheck: Sendable {
     }
   }
 
-  /// A sentence or two.
+  /// The measured and the predicted time, and the largest error, in a sentence or two.
   package var words: String {
     let first =
       "A step takes \(PredictionCheck.text(measured.step)) ms; predicted were "

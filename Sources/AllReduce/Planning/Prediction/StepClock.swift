@@ -1,23 +1,23 @@
-/// The clocks of a step, as its layers are added from the last to the first.
+/// The predicted times of a step, while its layers are added from the last to the first.
 ///
-/// That is the order of the backward pass; the forward pass is added along with it. While a rank computes, gradients
-/// are on the link, and both take longer for it (``MachineProfile/Overlap``). Every change keeps the order of two
-/// clocks: what is not ahead of another in any figure is not after the same layers either. So the fastest plan can be
-/// found by keeping, for each layout, the clocks that no other is ahead of in all figures.
+/// That is the order of the backward pass; each layer's forward pass is added at the same time. While a rank computes,
+/// gradients are on the link, and computation and link slow each other down (``MachineProfile/Overlap``). A clock that
+/// is ahead of another (no figure is larger) stays ahead when the same layer is added to both. So the fastest plan is
+/// found by keeping, for each layout, only the clocks that no other clock is ahead of.
 struct StepClock: Equatable, Sendable {
-  /// Seconds of passes, and of exchanges that are waited for.
+  /// The seconds of passes, and of exchanges that the rank waits for.
   var seconds = 0.0
-  /// Seconds that the link is busy with gradients still.
+  /// The seconds for which the link is still busy with gradients.
   var pending = 0.0
-  /// Seconds of updates and gathered weights that the forward pass so far has waited for.
+  /// The seconds of gathering new weights that the forward passes added so far do not hide.
   var gathering = 0.0
-  /// Bytes of memory.
+  /// The number of bytes of memory that a rank uses.
   var memory = 0.0
 
-  /// Seconds of the step, if nothing else comes.
+  /// The seconds of the step, if no other layer is added.
   var total: Double { seconds + pending + gathering }
 
-  /// Computes for a while; transfers on the link continue meanwhile.
+  /// Adds `work` seconds of computation, during which transfers on the link continue.
   mutating func compute(_ work: Double, _ overlap: MachineProfile.Overlap) {
     let together = min(pending * overlap.linkSlowDown, work * overlap.computeSlowDown)
     seconds += together + (work - together / overlap.computeSlowDown)
@@ -25,38 +25,38 @@ struct StepClock: Equatable, Sendable {
     if pending < 1e-15 { pending = 0 }
   }
 
-  /// Waits for an exchange; where gradients use the same link, each gets half of it.
+  /// Adds an exchange that the rank waits for; if gradients use the same link, each gets half of the bandwidth.
   mutating func wait(_ exchange: Double, sharesLink: Bool) {
     let shared = sharesLink ? min(exchange, pending) : 0
     seconds += exchange + shared
     pending -= shared
   }
 
-  /// Adds a layer's forward pass in front of those that are there; its weights arrive after `gather` seconds.
+  /// Adds a layer's forward pass before those that were added; the layer's new weights arrive after `gather` seconds.
   mutating func forward(_ work: Double, gather: Double, _ overlap: MachineProfile.Overlap) {
     let together = min(gathering * overlap.linkSlowDown, work * overlap.computeSlowDown)
     seconds += together + (work - together / overlap.computeSlowDown)
     gathering = max(0, gathering - together / overlap.linkSlowDown) + gather
   }
 
-  /// Computes gradients that are exchanged as they are ready.
+  /// Adds the computation of gradients, which are exchanged as they become ready.
   ///
   /// - Parameters:
-  ///   - work: Seconds of computing.
-  ///   - exchange: Seconds on the link.
-  ///   - piece: The part of both that is exchanged at once, from 0 to 1.
-  ///   - overlap: The cost of overlap.
+  ///   - work: The seconds of computation.
+  ///   - exchange: The seconds on the link.
+  ///   - piece: The fraction of both that is exchanged at once, from 0 to 1.
+  ///   - overlap: How much computation and the link slow each other down.
   mutating func learn(
     _ work: Double, exchange: Double, piece: Double, _ overlap: MachineProfile.Overlap
   ) {
     compute(work * piece, overlap)
     pending += exchange
     compute(work * (1 - piece), overlap)
-    // The last piece cannot be on its way before it is there.
+    // The last piece cannot be sent before it has been computed.
     pending = max(pending, exchange * piece)
   }
 
-  /// Whether no figure of this one is larger than the other's.
+  /// Whether no figure of this clock is larger than the other's; memory counts only if `inMemory`.
   func isAhead(of other: StepClock, inMemory: Bool) -> Bool {
     seconds <= other.seconds && pending <= other.pending && gathering <= other.gathering
       && (!inMemory || memory <= other.memory)

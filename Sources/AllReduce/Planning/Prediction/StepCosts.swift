@@ -1,22 +1,23 @@
 internal import AllReduceNN
 
-/// The costs of layers and conversions on given machines, under all plans of one grid and one update mode.
+/// The costs of layers and conversions on given machines, for all plans with the same grid and update mode.
 struct StepCosts {
-  /// The settings of all plans.
+  /// The settings that all of these plans have in common.
   struct Setting {
     let profile: MachineProfile
     let grid: GridShape
     let update: UpdateMode
-    /// Examples of a rank.
+    /// The number of examples per rank.
     let rows: Int
-    /// The optimizer's state vectors, as long as the weights.
+    /// The number of the optimizer's state vectors, each with one element per weight.
     let vectors: Int
-    /// Nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
+    /// The size of a gradient bucket in bytes; nil for ``GradientReducer/defaultBucketBytes(hosts:)``.
     var bucketBytes: Int?
     var overlaps = true
-    /// Examples that layers with sharded weights have at once; nil for those of the model group.
+    /// The number of examples that layers with sharded weights process at once; nil for all examples of the model
+    /// group.
     var groupRows: Int?
-    /// The part of its bytes that a gradient takes on its way to other hosts.
+    /// The fraction of a gradient's bytes that is sent to other hosts; less than 1 for a 16-bit wire format.
     var wireShare = 1.0
   }
 
@@ -45,7 +46,7 @@ struct StepCosts {
   private var profile: MachineProfile { setting.profile }
   var overlap: MachineProfile.Overlap { profile.overlap }
 
-  /// Examples that a layer has which takes this layout.
+  /// Returns the number of examples that a rank processes in a layer that takes this layout.
   func rows(_ layout: Layout) -> Int {
     layout == .batchSharded
       ? setting.rows : setting.groupRows ?? setting.rows * setting.grid.model
@@ -53,13 +54,13 @@ struct StepCosts {
 
   // MARK: Conversions
 
-  /// An exchange of a batch's activations, or their gradients.
+  /// Returns the cost of an exchange of a batch's activations, or of their gradients.
   ///
   /// - Parameters:
-  ///   - conversion: Nil for none.
-  ///   - shape: The shape of one example, all features.
-  ///   - turns: The number of turns in which the group's examples come.
-  /// - Returns: Its seconds and bytes; of one turn, where there are several.
+  ///   - conversion: The conversion; nil for none.
+  ///   - shape: The shape of one example, with all features.
+  ///   - turns: The number of turns: parts of the group's examples that are exchanged one after the other.
+  /// - Returns: The seconds, bytes and memory; of one turn, if there are several.
   func conversion(
     _ conversion: Conversion?, of shape: Shape, turns: Int = 1
   ) -> LayerCost.ConversionCost {
@@ -87,21 +88,21 @@ struct StepCosts {
     return cost
   }
 
-  /// The bytes that a rank sends to other hosts, the mean over the group.
+  /// Returns the number of bytes that a rank sends to other hosts, as the mean over the group.
   private func bytes(_ kind: ExchangeKind, _ whole: Double, _ group: RankGroup) -> Double {
     if group.hosts < 2 { return 0 }
     if kind == .allReduce, group.hosts < group.ranks {
       return kind.volume(ranks: group.hosts) * whole * Double(group.hosts) / Double(group.ranks)
     }
     let sent = kind.volume(ranks: group.ranks) * whole
-    // Around a ring only the last rank of each host sends to another.
+    // Around a ring, only the last rank of each host sends to another host.
     return group.hosts == group.ranks
       ? sent : sent * Double(group.hosts) / Double(group.ranks)
   }
 
   // MARK: Layers
 
-  /// The cost of a layer at its place.
+  /// Returns the cost of a layer with a placement, including the conversions before it.
   mutating func cost(
     of planned: PlannedLayer<Float>, placement: Placement?, needsInputGradient: Bool
   ) -> LayerCost {
@@ -120,7 +121,7 @@ struct StepCosts {
     cost.backwardConversion =
       needsInputGradient
       ? conversion(planned.boundary.backward, of: planned.input) : LayerCost.ConversionCost()
-    // Messages move where gradients are reported in pieces.
+    // Messages progress if gradients are reported in pieces.
     cost.sendsEarly = placement == .columns && setting.overlaps && data.hosts > 1
     cost.memory += cost.forwardConversion.memory + cost.backwardConversion.memory
     return cost
@@ -153,7 +154,8 @@ struct StepCosts {
     return cost
   }
 
-  /// A layer of the size that a rank has of it.
+  /// Returns a rank's shard of a layer, or the whole layer if it is not sharded; the shape of its input; and its
+  /// numbers of parameters and, for a layer sharded by rows, of bias elements.
   private func local(
     _ layer: any Layer<Float>, _ input: Shape, _ placement: Placement?, _ takes: Layout
   ) -> (layer: any Layer<Float>, input: Shape, parameters: Int, bias: Int) {
@@ -184,13 +186,13 @@ struct StepCosts {
     let copies = kind == .sharded ? data : allRanks
     let sum = kind == .data ? allRanks : data
     let mode = copies.ranks == 1 ? .replicated : setting.update
-    /// Reads and writes of an update: the weight and the state.
+    /// The number of times that an update reads or writes each element of the weights and of the state.
     let touched = 2 * Double(setting.vectors + 1)
     let local = Double((copies.ranks + copies.hosts - 1) / copies.hosts)
     let bucket = Double(
       setting.bucketBytes ?? GradientReducer<Float>.defaultBucketBytes(hosts: sum.hosts))
     let size = setting.overlaps ? min(bucket, bytes) : bytes
-    /// Buckets are filled by neighbours too, so a part of one costs a part of its time.
+    /// Neighbouring layers fill buckets too, so a part of a bucket costs the same part of its time.
     func bucketed(_ kind: ExchangeKind, _ group: RankGroup) -> Double {
       guard setting.overlaps else { return profile.seconds(kind, bytes: bytes, over: group) }
       return profile.seconds(kind, bytes: bucket, over: group) * bytes / bucket
@@ -229,7 +231,8 @@ struct StepCosts {
 // MARK: The loss
 
 extension StepCosts {
-  /// The loss, with its exchanges where outputs are sharded, and the totals of all ranks.
+  /// Returns the seconds of the loss, of its exchanges if outputs are sharded, and of the all-reduce of the ranks'
+  /// totals.
   func lossSeconds(_ layout: Layout, classes: Int) -> Double {
     let rows = Double(rows(layout))
     var seconds = setting.profile.seconds(.allReduce, bytes: 64, over: allRanks)
@@ -242,7 +245,7 @@ extension StepCosts {
       / setting.profile.compute.memoryBytesPerSecond
   }
 
-  /// Seconds in which ranks that have their own examples send each other the classes of these.
+  /// The seconds that ranks which have their own examples need to send each other the classes of these examples.
   var labelSeconds: Double {
     setting.profile.seconds(.allGather, bytes: 8 * Double(rows(.replicated)), over: model)
   }

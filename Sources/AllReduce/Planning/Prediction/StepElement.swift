@@ -1,15 +1,15 @@
 internal import AllReduceNN
 
-/// A layer, or the exchange after the last one, in the order of the forward pass.
+/// A layer, or a conversion after a branch or after the last layer, in the order of the forward pass.
 struct StepElement {
-  /// Nil where only a conversion stands.
+  /// The layer; nil for a conversion only.
   let layer: PlannedLayer<Float>?
   let placement: Placement?
   let boundary: Boundary
   let shape: Shape
   let title: String
 
-  /// All of a network, those of branches one after the other.
+  /// Returns all elements of a network; the layers of branches follow one after the other.
   static func list(of resolved: ResolvedPlan<Float>) -> [StepElement] {
     var all = list(resolved.layers)
     if !resolved.end.isEmpty { all.append(StepElement(resolved.end, resolved.output, "output")) }

@@ -1,6 +1,6 @@
 extension StepPrediction {
-  /// The layers after a conversion that runs in turns: in each its examples are gathered, computed, and their gradients
-  /// scattered.
+  /// Predicts the layers after a conversion that runs in turns: in each turn, a part of the examples is gathered and
+  /// computed, and its gradients are scattered.
   static func inTurns(
     _ elements: [StepElement], _ found: inout [Layer], _ cut: Int, _ firstLearning: Int,
     _ costs: inout StepCosts
@@ -8,7 +8,7 @@ extension StepPrediction {
     let turns = costs.setting.grid.model
     var turn = costs.ofTurn()
     guard let first = elements[cut].layer else { return StepClock() }
-    // In turns the layers after the conversion have fewer examples at once.
+    // In turns, the layers after the conversion compute fewer examples at once.
     var (clock, last) = (StepClock(), StepClock())
     for index in (cut..<elements.count).reversed() {
       guard let placed = elements[index].layer else {
@@ -38,11 +38,12 @@ extension StepPrediction {
     var gather = costs.conversion(.gatherExamples, of: first.input, turns: turns)
     var scatter = costs.conversion(.scatterExamples, of: first.input, turns: turns)
     if isBroadcast {
-      // One rank's link carries what all do otherwise.
+      // One rank's link carries what all ranks' links carry otherwise.
       gather.seconds *= Double(turns - 1)
       scatter.seconds *= Double(turns - 1)
     }
-    // Messages of this size move while ranks wait for them: of cnn's, over links of 1 Gbit/s, nothing was hidden.
+    // Messages of this size only progress while ranks wait for them: for the cnn network over links of 1 Gbit/s,
+    // nothing was hidden.
     var step = StepClock()
     step.seconds =
       Double(turns - 1) * clock.seconds + last.seconds
@@ -59,7 +60,7 @@ extension StepPrediction {
 }
 
 extension LayerCost {
-  /// The cost of all turns together, of that of one: passes, and the exchanges of activations.
+  /// Returns the cost of all turns together, given that of one: passes and exchanges of activations are multiplied.
   fileprivate func inAllTurns(_ turns: Int) -> LayerCost {
     var cost = self
     cost.passes.forward *= Double(turns)
@@ -81,7 +82,7 @@ extension LayerCost.ConversionCost {
 }
 
 extension StepCosts {
-  /// The same with the examples of one turn in the place of a group's.
+  /// Returns the costs for the examples of one turn, instead of those of the whole model group.
   func ofTurn() -> StepCosts {
     var turn = setting
     turn.groupRows = setting.rows

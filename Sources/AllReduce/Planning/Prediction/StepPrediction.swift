@@ -1,48 +1,49 @@
 internal import AllReduceMPI
 package import AllReduceNN
 
-/// How long a step takes by a plan on some machines, layer by layer, before it runs.
+/// A prediction of how long a step with a plan takes on some machines, layer by layer, before it runs.
 ///
-/// The step is a schedule, not a sum: the backward pass in order, each layer's gradients on the link as soon as they
-/// fill a bucket, conversions between layers waited for, new weights on their way under the next forward pass.
+/// The step is simulated as a schedule, not added up. The backward pass runs in order; each layer's gradients are sent
+/// as soon as they fill a bucket; ranks wait for conversions between layers; and new weights are gathered during the
+/// next forward pass.
 package struct StepPrediction: Sendable {
-  /// A layer's part.
+  /// A layer's part of the prediction.
   package struct Layer: Sendable {
-    /// Path and summary; "output" for what stands between the last layer and the loss.
+    /// The layer's path and summary; "output" for the conversion between the last layer and the loss.
     package let title: String
-    /// Nil for layers on single elements.
+    /// The layer's placement; nil for element-wise layers.
     package let placement: Placement?
     package let cost: LayerCost
   }
 
-  /// The plan, with each layer's placement, the grid and the update.
+  /// The plan, with the placement of each layer, the grid and the update mode filled in.
   package let plan: Plan
-  /// The layers, in the order of the forward pass.
+  /// The predictions for the layers, in the order of the forward pass.
   package let layers: [Layer]
-  /// Seconds of a step.
+  /// The seconds of a step.
   package let seconds: Double
-  /// Seconds of products and other work on numbers, updates included.
+  /// The seconds of computation: matrix products, other work on numbers, and updates.
   package let computeSeconds: Double
-  /// Seconds of all exchanges, hidden or not.
+  /// The seconds of all exchanges, whether or not computation hides them.
   package let exchangeSeconds: Double
-  /// Seconds of updates, which are part of the computing.
+  /// The seconds of updates, which ``computeSeconds`` includes.
   package let updateSeconds: Double
-  /// Bytes of memory that a rank takes.
+  /// The number of bytes of memory that a rank uses.
   package let peakBytes: Double
-  /// The hosts that are used.
+  /// The number of hosts that are used.
   package let hostsUsed: Int
 
   private let overlap: MachineProfile.Overlap
 
-  /// The largest number of ranks whose bytes are counted one by one.
+  /// The largest number of ranks for which sent bytes are counted rank by rank.
   private static let mostCounted = 64
 
-  /// Seconds of exchanges that are overlapped with computation.
+  /// The seconds of exchanges that are overlapped with computation.
   package var hiddenSeconds: Double { max(0, computeSeconds + exchangeSeconds - seconds) }
-  /// Bytes that a rank sends to other hosts in a step, the mean over the ranks.
+  /// The number of bytes that a rank sends to other hosts in a step, as the mean over the ranks.
   package var meanNetworkBytes: Double { layers.reduce(0) { $0 + $1.cost.bytes } }
 
-  /// The memory of a process before it has a network, in bytes: the program, MPI, the BLAS.
+  /// The memory that a process uses before it creates a network, in bytes: for the program, MPI and the BLAS.
   static let baseBytes = 40e6
 
   /// Predicts a step.
@@ -51,16 +52,16 @@ package struct StepPrediction: Sendable {
   ///   - plan: The plan of the step.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
-  ///   - rows: Examples of a rank.
-  ///   - optimizer: How weights change.
+  ///   - rows: The number of examples per rank.
+  ///   - optimizer: The rule by which weights are updated.
   ///   - profile: The machines; all their ranks take part.
-  ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
+  ///   - lossTakesShards: Whether the loss can be computed from outputs whose features are sharded.
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
   package init(
     of plan: Plan, for root: any AllReduceNN.Layer<Float>, input: Shape, rows: Int,
     optimizer: any UpdateRule, on profile: MachineProfile, lossTakesShards: Bool = true
   ) throws {
-    // Replicas that meet seldom are one rank each.
+    // Replicas that synchronize only every few steps train as one rank each.
     let isLocal = !plan.meeting.isEveryStep
     let resolved = try PlanResolver.resolve(
       plan, for: root, input: input, ranks: isLocal ? 1 : profile.ranks,
@@ -83,7 +84,7 @@ package struct StepPrediction: Sendable {
     self.init(resolved, whole, &costs, meeting: meeting)
   }
 
-  /// The update that a trainer chooses by itself.
+  /// Returns the update mode that a trainer chooses if the plan names none.
   static func usualUpdate(_ resolved: ResolvedPlan<Float>, hosts: Int) -> UpdateMode {
     if !resolved.isDataParallel { return .replicated }
     return hosts < resolved.grid.data * resolved.grid.model ? .shared : .sharded
@@ -107,7 +108,7 @@ package struct StepPrediction: Sendable {
       }
       found.append(Layer(title: element.title, placement: element.placement, cost: cost))
     }
-    // A rank alone has one turn.
+    // A single rank has only one turn.
     let cut =
       costs.setting.grid.model > 1
       ? elements.firstIndex { ($0.layer?.run?.order ?? .atOnce) != .atOnce } : nil
@@ -133,17 +134,18 @@ package struct StepPrediction: Sendable {
     overlap = costs.overlap
   }
 
-  /// Bytes that each rank sends to other hosts in a step, as a run counts them.
+  /// Returns the number of bytes that each rank sends to other hosts in a step, as a run counts them.
   ///
   /// - Parameters:
   ///   - plan: The plan of the step.
   ///   - root: The network's layers.
   ///   - input: The shape of one example's input.
-  ///   - rows: Examples of a rank.
-  ///   - ranksPerHost: Where ranks are.
-  ///   - lossTakesShards: Whether the loss can be computed of outputs whose features are sharded.
-  /// - Returns: A number a rank; nil of more than 64 ranks, and of gradients that do not travel whole.
-  /// - Throws: As ``init(of:for:input:rows:optimizer:on:lossTakesShards:)``.
+  ///   - rows: The number of examples per rank.
+  ///   - ranksPerHost: The number of ranks on each host.
+  ///   - lossTakesShards: Whether the loss can be computed from outputs whose features are sharded.
+  /// - Returns: One number for each rank; nil for more than 64 ranks, for gradients that are compressed, and for
+  ///   replicas that do not synchronize in every step.
+  /// - Throws: The errors of ``init(of:for:input:rows:optimizer:on:lossTakesShards:)``.
   package static func networkBytes(
     of plan: Plan, for root: any AllReduceNN.Layer<Float>, input: Shape, rows: Int,
     ranksPerHost: [Int], lossTakesShards: Bool = true
@@ -159,7 +161,8 @@ package struct StepPrediction: Sendable {
     return PlanTraffic.bytes(resolved, whole, rows: rows, ranksPerHost: ranksPerHost)
   }
 
-  /// For each layer, the seconds of its exchanges that are hidden; nil where layers run in turns.
+  /// For each layer, the seconds of its exchanges that computation hides; nil if a conversion runs in turns (on a part
+  /// of the ranks' examples at a time).
   package var hiddenSecondsByLayer: [Double]? {
     guard !plan.conversions.contains(where: { $0.order != .atOnce }) else { return nil }
     func total(without left: Int?) -> Double {

@@ -2,14 +2,14 @@ internal import AllReduceMPI
 
 /// The bytes that each rank sends to other hosts in collectives, counted from the schedules that would run.
 ///
-/// Choices are the built-in ones, not those of a tuning file.
+/// The algorithms are the built-in choices, not those of a tuning file.
 struct TrafficCount {
-  /// Where numbers lie that an all-reduce adds up, and whether it is started.
+  /// Where the numbers that an all-reduce adds up are in memory.
   enum Memory {
     case arena, array
   }
 
-  /// Payload of each rank so far, in bytes.
+  /// The number of payload bytes that each rank has sent to other hosts so far.
   private(set) var bytes: [Int]
   private let hostOfRank: [Int]
   private var known: [Key: [[Int: Int]]] = [:]
@@ -26,7 +26,7 @@ struct TrafficCount {
     bytes = Array(repeating: 0, count: hostOfRank.count)
   }
 
-  /// An all-reduce as `automatic` runs it.
+  /// Counts an all-reduce, by the algorithm that `automatic` chooses.
   mutating func allReduce(
     _ count: Int, stride: Int = 4, over group: [Int], _ memory: Memory = .arena
   ) {
@@ -39,7 +39,8 @@ struct TrafficCount {
     run(.allReduce, by: algorithm.kind, count, stride: stride, over: group)
   }
 
-  /// An all-reduce of hosts' sums: as many ranks of each as the smallest has carry a slice each.
+  /// Counts an all-reduce of the hosts' sums. The number of ranks that take part is the same on each host, that of the
+  /// smallest host, and each of them sends one slice.
   mutating func ontoHosts(_ count: Int, stride: Int = 4, over group: [Int]) {
     let hosts = self.hosts(of: group)
     guard hosts.count > 1 else { return }
@@ -55,7 +56,7 @@ struct TrafficCount {
     }
   }
 
-  /// Another collective: in the memory of a host, else by messages.
+  /// Counts another collective, by messages; within one host, ranks use its memory and send nothing to other hosts.
   mutating func other(_ collective: Collective, _ count: Int, stride: Int = 4, over group: [Int]) {
     if group.count < 2 || count == 0 || hosts(of: group).count == 1 { return }
     let algorithm: ReductionAlgorithm.Kind =
@@ -97,7 +98,7 @@ struct TrafficCount {
     }
   }
 
-  /// The hosts that ranks are on.
+  /// Returns the hosts that the ranks of a group are on.
   func hostNumbers(of group: [Int]) -> Set<Int> { Set(group.map { hostOfRank[$0] }) }
 
   private func hosts(of group: [Int]) -> [[Int]] {

@@ -1,23 +1,23 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// The plan that a training run chooses by itself: by a profile of its ranks, measured or kept, or that of the state
-/// that it resumes from.
+/// The plan that a training run chooses automatically: from a profile of its ranks, which is measured or read from a
+/// file, or from the checkpoint that the run resumes from.
 package struct AutomaticPlan {
-  /// The network to train.
+  /// The training run to choose a plan for: the network, the batch, the optimizer and the length of the run.
   package struct Work {
-    /// Makes the network's layers, without memory.
+    /// Creates the network's layers, without memory.
     package let make: () throws -> any Layer<Float>
     /// The shape of one example's input.
     package let input: Shape
-    /// Examples of all ranks a step.
+    /// The number of examples per step, over all ranks.
     package let globalBatchSize: Int
-    /// Steps of the run.
+    /// The number of steps of the run.
     package let steps: Int
     package let optimizer: any UpdateRule
-    /// The file that keeps the profile; nil for one in the user's folder of cached files.
+    /// The file that stores the profile; nil for a file in the user's cache folder.
     package var profile: String?
-    /// Whether to measure however short the run is.
+    /// Whether to measure even if the run is short.
     package var measuresAnyway = false
 
     package init(
@@ -30,22 +30,22 @@ package struct AutomaticPlan {
     }
   }
 
-  /// The part of a run that measuring may take.
+  /// The fraction of a run's time that measuring may take.
   private static let share = 0.02
-  /// Seconds below which nothing useful is measured, and the most that it takes.
+  /// The range of seconds that measuring takes; in less time, nothing useful is measured.
   private static let seconds = 1.0...9.0
 
-  /// The plan.
+  /// The plan that was chosen.
   package let plan: Plan
-  /// The candidates that it was chosen from; nil where there was no choice.
+  /// The planner's result, with the candidates that the plan was chosen from; nil if there was no choice.
   package let planned: PlannedTraining?
   /// Remarks for the user.
   package let notes: [String]
 
-  /// The predicted step; nil where there is none.
+  /// The prediction of a step with the plan; nil if there is none.
   package var prediction: StepPrediction? { planned?.best.prediction }
 
-  /// The hosts that the plan uses.
+  /// The number of hosts that the plan uses.
   package let hosts: Int
 
   private init(_ plan: Plan, hosts: Int, _ planned: PlannedTraining? = nil, _ notes: [String] = [])
@@ -53,11 +53,12 @@ package struct AutomaticPlan {
     (self.plan, self.hosts, self.planned, self.notes) = (plan, hosts, planned, notes)
   }
 
-  /// Chooses. Collective; the same on all ranks.
+  /// Chooses a plan, the same on all ranks. Collective.
   ///
-  /// Measures for at most 2% of what the run is expected to take, else leaves the data plan.
+  /// Measures for at most 2% of the time that the run is expected to take. If that is too short to measure, the plan is
+  /// data parallelism.
   ///
-  /// - Throws: ``AgreedError`` on every rank if a profile that was named cannot be read, or does not fit;
+  /// - Throws: ``AgreedError`` on every rank if a profile that `work` names cannot be read, or does not fit the ranks;
   ///   ``ShapeError``; ``MPIError``.
   package init(for work: Work, over world: Communicator) throws {
     guard world.size > 1 else {
@@ -100,7 +101,7 @@ package struct AutomaticPlan {
     var task = Planner.Task(
       try work.make(), input: work.input, globalBatchSize: work.globalBatchSize,
       optimizer: work.optimizer, on: profile)
-    // Ranks fill hosts in turn, or the first hosts' ranks are not the first ranks.
+    // Unless ranks fill one host after the other, the ranks of the first hosts are not the first ranks.
     task.mayLeaveHosts = world.hosts.flatMap { $0 } == Array(0..<world.size)
     let planned = try world.agreeing {
       var planner = try Planner(task)
@@ -118,7 +119,8 @@ package struct AutomaticPlan {
     self.init(planned.best.prediction.plan, hosts: hosts, planned, notes)
   }
 
-  /// The plan of the state that a run resumes from; nil where it is for a different number of ranks.
+  /// Creates the choice of the plan in the checkpoint that a run resumes from; nil if the plan is for a different
+  /// number of ranks.
   package init?(_ kept: Plan, over world: Communicator) {
     guard let grid = kept.grid else { return nil }
     var ranks = 0
@@ -146,7 +148,7 @@ package struct AutomaticPlan {
     (work.globalBatchSize + world.size - 1) / world.size
   }
 
-  /// A profile that was kept for this placement, network and batch.
+  /// Returns the stored profile of this distribution of ranks, network and batch; nil if there is none. Collective.
   private static func kept(
     _ place: String?, isNamed: Bool, _ work: Work, over world: Communicator
   ) throws -> MachineProfile? {
@@ -165,7 +167,8 @@ package struct AutomaticPlan {
             "\(place): the profile is of hosts with \(profile.ranksPerHost) ranks, but there are \(ranks)."
           )
         }
-        // For a different network or batch it predicts less well; a file that is named is used as it is.
+        // A profile of a different network or batch predicts less well; a file that the caller names is used all the
+        // same.
         let isCovered = try covers(profile, work, world)
         return isCovered || isNamed ? profile : nil
       } catch  where !isNamed {
@@ -195,8 +198,8 @@ package struct AutomaticPlan {
     try file.finish()
   }
 
-  /// `allreduce/` in the user's folder of cached files, by the XDG Base Directory Specification: a file for each
-  /// placement, network and batch.
+  /// Returns the path of a profile in `allreduce/` in the user's cache folder, by the XDG Base Directory Specification:
+  /// one file for each distribution of ranks, network and batch. Nil if there is no such folder.
   private static func usualPlace(_ work: Work, _ world: Communicator) -> String? {
     let folder =
       environmentVariable("XDG_CACHE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
@@ -211,7 +214,7 @@ package struct AutomaticPlan {
 
   // MARK: How long the run will take
 
-  /// By data, about: a few passes, and one exchange.
+  /// Estimates the seconds of the run with data parallelism, from a few passes and one exchange. Collective.
   private static func expectedSeconds(_ work: Work, over world: Communicator) throws -> Double {
     let root = try work.make()
     let network = try Network(root, input: work.input)

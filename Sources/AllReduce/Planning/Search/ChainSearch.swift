@@ -1,20 +1,20 @@
 internal import AllReduceNN
 
-/// The fastest plan of one grid and one update mode, found by dynamic programming over the chain of layers.
+/// A search for the fastest plan of one grid and one update mode, by dynamic programming over the chain of layers.
 ///
-/// A state is a layer with its placement; each path to it has a ``StepClock``. A state keeps the clocks that no other
-/// clock beats in every figure (the Pareto front), so that the plan is the fastest of all; where there are more than
-/// `most`, the slowest are dropped, and the plan may not be.
+/// A state is a layer with its placement, and each path to a state has a ``StepClock``. A state keeps the clocks that
+/// no other clock beats in every figure (the Pareto front), so the search finds the fastest plan of all. If a state has
+/// more than `most` clocks, the slowest are dropped, and the plan that is found may not be the fastest.
 struct ChainSearch {
-  /// A plan that was found.
+  /// A plan that was found: the placements by layer path, and the step's clock.
   struct Found {
     let placements: [String: Placement]
     let clock: StepClock
   }
 
-  /// A way to place a layer.
+  /// A way to place a layer, with the layouts of the layer's input, output and input gradient.
   private struct Option {
-    /// Nil for what takes what comes: batch norm of features that are sharded.
+    /// The placement; nil for batch norm on sharded features, which keeps the layout of its input.
     let placement: Placement?
     let takes: Layout
     let gives: Layout
@@ -25,7 +25,7 @@ struct ChainSearch {
       (takes, gives, inputGradient) = (placement.takes, placement.gives, placement.inputGradient)
     }
 
-    /// Features as they come.
+    /// Batch norm on sharded features, without a placement.
     static let features = Option()
 
     private init() {
@@ -36,8 +36,9 @@ struct ChainSearch {
 
   private struct Label {
     var clock: StepClock
-    /// The option and the label of the next layer.
+    /// The index of the next layer's option.
     let option: Int
+    /// The index of the next layer's label, within that option.
     let label: Int
   }
 
@@ -46,7 +47,7 @@ struct ChainSearch {
   private let most: Int
   private var costs: StepCosts
   private let options: [[Option]]
-  /// The cost of a node of a kind after a layout; nil where it cannot follow it.
+  /// The costs of a kind of node after a layout; nil where the node cannot follow the layout.
   private var known: [Place: [LayerCost]?] = [:]
 
   private struct Place: Hashable {
@@ -56,15 +57,15 @@ struct ChainSearch {
     let given: Layout
   }
 
-  /// Whether labels were dropped for being too many.
+  /// Whether clocks were dropped because there were too many.
   private(set) var isThinned = false
 
-  /// Prepares a search.
+  /// Creates a search.
   ///
   /// - Parameters:
-  ///   - chain: The layers.
-  ///   - costs: The costs of layers, on the grid.
-  ///   - limit: The largest number of bytes of memory of a rank; nil for any.
+  ///   - chain: The network's layers.
+  ///   - costs: The costs of layers on the grid.
+  ///   - limit: The largest number of bytes of memory that a rank may use; nil for no limit.
   ///   - most: The largest number of clocks that a state keeps.
   init(_ chain: LayerChain, _ costs: StepCosts, memory limit: Double?, most: Int) {
     (self.chain, self.costs, self.limit, self.most) = (chain, costs, limit, most)
@@ -81,9 +82,9 @@ struct ChainSearch {
     }
   }
 
-  /// Searches.
+  /// Searches for the fastest plan.
   ///
-  /// - Returns: The plan; nil if none fits the memory.
+  /// - Returns: The plan; nil if no plan fits the memory.
   mutating func run() -> Found? {
     guard let last = chain.nodes.indices.last else { return nil }
     var states: [[[Label]]] = Array(repeating: [], count: chain.nodes.count)
@@ -129,7 +130,7 @@ struct ChainSearch {
     labels.append(Label(clock: clock, option: option, label: label))
   }
 
-  /// The clocks that no other clock beats in all figures.
+  /// Returns the labels whose clocks no other clock beats in every figure, at most `most` of them.
   private mutating func kept(_ labels: [Label]) -> [Label] {
     var kept: [Label] = []
     for label in labels.sorted(by: { $0.clock.total < $1.clock.total }) {
@@ -139,7 +140,7 @@ struct ChainSearch {
     }
     if kept.count > most {
       isThinned = true
-      // The one that takes least memory stays, lest nothing fits.
+      // The clock with the least memory stays; otherwise, perhaps no plan would fit.
       let least = kept.min { $0.clock.memory < $1.clock.memory }
       kept.removeLast(kept.count - most)
       if limit != nil, let least, !kept.contains(where: { $0.clock == least.clock }) {
@@ -166,7 +167,8 @@ struct ChainSearch {
 
   // MARK: Costs
 
-  /// A layer after a layout, and the elements before it, from the last to the first; nil if it cannot follow it.
+  /// Returns the costs of a layer that takes the layout `given`, and of the element-wise layers before it, from the
+  /// last to the first; nil if the layer cannot follow that layout.
   private mutating func step(
     _ index: Int, _ option: Option, given: Layout
   ) -> [LayerCost]? {
@@ -212,8 +214,8 @@ struct ChainSearch {
     return all + front
   }
 
-  /// Layers on single elements from the back, and the layout that they give; they take what comes, but for sums that
-  /// are not complete.
+  /// Returns the costs of element-wise layers, from the last to the first, and the layout of their output. The layers
+  /// keep the layout of their input, except that partial sums are completed first. Nil if features cannot be sharded.
   private mutating func free(
     _ singles: [LayerChain.Single], given: Layout, wanted: Layout
   ) -> (costs: [LayerCost], gives: Layout)? {
@@ -238,7 +240,7 @@ struct ChainSearch {
     return (all.reversed(), current)
   }
 
-  /// The element after the last layer.
+  /// Returns the clock of all that follows the last placed layer: element-wise layers, a conversion, and the loss.
   private mutating func end(_ option: Option) -> StepClock {
     guard
       let (trailing, current) = free(

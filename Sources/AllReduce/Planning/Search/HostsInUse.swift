@@ -1,28 +1,28 @@
 package import AllReduceMPI
 
-/// The first hosts of a job, which train, and the others, which a plan leaves idle: these sleep, and hear now and then
-/// that the others are alive.
+/// The division of a job's hosts into the first ones, which train, and the others, which a plan leaves idle. Idle ranks
+/// sleep, and now and then receive a message that the training ranks are alive.
 package final class HostsInUse {
-  /// The ranks that train; nil on the others.
+  /// The communicator of the ranks that train; nil on idle ranks.
   package let ranks: Communicator?
 
   private let world: Communicator
   private let idle: [Int]
   private var told: UInt64 = 0
 
-  /// The contents of the messages: training goes on, or has ended.
+  /// The content of a message to idle ranks: training continues, or has ended.
   private enum Word: Int32 {
     case alive = 1, ended
   }
 
   private static let tag = 77
-  /// Nanoseconds from one sign of life to the next.
+  /// The number of nanoseconds from one heartbeat to the next.
   private static let interval: UInt64 = 1_000_000_000
 
-  /// Divides the ranks. Collective.
+  /// Divides the ranks into training and idle ones. Collective.
   ///
   /// - Parameters:
-  ///   - count: How many hosts train.
+  ///   - count: The number of hosts that train.
   ///   - world: All ranks.
   /// - Throws: ``MPIError``.
   package init(_ count: Int, over world: Communicator) throws {
@@ -32,14 +32,15 @@ package final class HostsInUse {
     ranks = try world.split(optionalColor: used.contains(world.rank) ? 0 : nil)
   }
 
-  /// Lets idle ranks know that the others are alive: after each step; rank 0 sends once a second at most.
+  /// Tells idle ranks that the training ranks are alive. To be called after each step; only rank 0 sends, at most once
+  /// per second.
   package func sendHeartbeat() throws {
     guard world.rank == 0, monotonicNanoseconds() - told > HostsInUse.interval else { return }
     told = monotonicNanoseconds()
     try tell(.alive)
   }
 
-  /// Lets idle ranks go.
+  /// Tells idle ranks that training has ended. Only rank 0 sends.
   package func end() throws {
     if world.rank == 0 { try tell(.ended) }
   }
@@ -48,7 +49,7 @@ package final class HostsInUse {
     for rank in idle { try world.send([word.rawValue], to: rank, tag: HostsInUse.tag) }
   }
 
-  /// On an idle rank: returns when the others have ended.
+  /// Waits, on an idle rank, until training has ended.
   package func waitUntilEnd() throws {
     var wait = PatientWait(on: world)
     var heard = monotonicNanoseconds()

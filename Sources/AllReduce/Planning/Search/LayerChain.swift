@@ -1,36 +1,36 @@
 internal import AllReduceNN
 
-/// A network as a row of layers, each of which is placed as a whole: what a plan is searched for.
+/// A network as a chain of layers, each of which is placed as a whole; the planner's search chooses their placements.
 ///
-/// Layers on single elements stand between those that are placed. A sum of branches is placed as one: all of it by
-/// data, or replicated.
+/// Element-wise layers stand between the layers that are placed. A sum of branches is placed as one layer: wholly data
+/// parallel, or replicated.
 struct LayerChain {
-  /// A layer, or a sum of branches.
+  /// A layer to place, or a sum of branches.
   struct Member {
     let path: String
     let layer: any Layer<Float>
     let input: Shape
-    /// For a sum, all layers in its branches, in order; else the layer itself.
+    /// For a sum, all layers in its branches, in order; otherwise the layer itself.
     let singles: [Single]
-    /// Whether a layer in front learns, so that the gradient of the input is wanted.
+    /// Whether a layer before this one has parameters, so that the gradient of the input is needed.
     let needsInputGradient: Bool
   }
 
-  /// A layer that is run as it is.
+  /// A layer that contains no others, and runs as it is.
   struct Single {
     let path: String
     let layer: any Layer<Float>
     let input: Shape
-    /// Whether it works on single elements.
+    /// Whether the layer is element-wise, and so needs no placement.
     let isFree: Bool
     let needsInputGradient: Bool
   }
 
-  /// The layers to place.
+  /// The layers and sums to place.
   private(set) var nodes: [Member] = []
-  /// The elements before each node, and after the last.
+  /// The element-wise layers before each node, and those after the last node.
   private(set) var between: [[Single]] = [[]]
-  /// A number for each node, the same for those that are alike, with what stands in front of them.
+  /// A number for the kind of each node: equal for nodes that are alike, with the element-wise layers before them.
   private(set) var kinds: [Int] = []
   /// The shape of one example's output.
   private(set) var output: Shape

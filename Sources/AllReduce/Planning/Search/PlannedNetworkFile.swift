@@ -1,6 +1,6 @@
-/// A network in a file: `{"layers": "784,512,relu,10"}`, as in the programs' option `--layers`.
+/// A file that describes a network: `{"layers": "784,512,relu,10"}`, in the form of the programs' option `--layers`.
 package enum PlannedNetworkFile {
-  /// The description of the layers.
+  /// Reads the description of the layers from the text of a file.
   ///
   /// - Throws: ``ProfileError`` with the line and what is wrong.
   package static func layers(in text: String, file: String) throws(ProfileError) -> String {

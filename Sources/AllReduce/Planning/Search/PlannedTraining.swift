@@ -1,14 +1,14 @@
 internal import AllReduceNN
 
-/// A plan that could be run, with its predicted step.
+/// A plan that can be run, with its predicted step.
 package struct PlanCandidate: Sendable {
-  /// "planned", or the strategy's name.
+  /// "planned" for a plan from the search, otherwise the name of a strategy.
   package let name: String
   package let prediction: StepPrediction
-  /// The machines that it uses.
+  /// The profile of the machines that the plan uses.
   let profile: MachineProfile
 
-  /// Whether another is the same plan on the same hosts.
+  /// Whether another candidate has the same plan on the same hosts.
   func isLike(_ other: PlanCandidate) -> Bool {
     prediction.hostsUsed == other.prediction.hostsUsed
       && prediction.layers.map(\.placement) == other.prediction.layers.map(\.placement)
@@ -42,21 +42,22 @@ package struct PlanCandidate: Sendable {
   }
 }
 
-/// The plan that was chosen, and what it was chosen from.
+/// The plan that was chosen, and the candidates that it was chosen from.
 package struct PlannedTraining {
   let task: Planner.Task
-  /// The allowed plan that is predicted to be fastest.
+  /// The allowed plan whose step is predicted to be fastest.
   package let best: PlanCandidate
-  /// The next best that is another plan; nil if there is none.
+  /// The next best candidate with a different plan; nil if there is none.
   package let runnerUp: PlanCandidate?
-  /// Strategies by name, whether or not they fit the memory.
+  /// The strategies by name, such as data parallelism, whether or not they fit the memory.
   package let pure: [PlanCandidate]
-  /// Plans that change what is learned.
+  /// The plans that change the result of training, such as by gradients in 16 bits.
   package let inexact: [PlanCandidate]
-  /// Whether plans were dropped in the search, so that another may be faster still.
+  /// Whether the search dropped plans, so that one of these may be even faster.
   package let isThinned: Bool
 
-  /// Bytes that each rank that takes part sends to other hosts in a step; nil where they are not counted.
+  /// Returns the bytes that each rank sends to other hosts in a step, for the ranks that the plan uses; nil for plans
+  /// whose bytes are not counted.
   package func networkBytes(of candidate: PlanCandidate) -> [Int]? {
     try? StepPrediction.networkBytes(
       of: candidate.prediction.plan, for: task.root, input: task.input,
@@ -64,13 +65,14 @@ package struct PlannedTraining {
       ranksPerHost: candidate.profile.ranksPerHost, lossTakesShards: task.lossTakesShards)
   }
 
-  /// By how much the runner-up is slower, as a part of the best one's time.
+  /// How much slower the runner-up is than the best plan, as a fraction of the best plan's time; nil without a
+  /// runner-up.
   package var margin: Double? {
     runnerUp.map { $0.prediction.seconds / best.prediction.seconds - 1 }
   }
 
-  /// How many times as fast links between hosts would have to be for the runner-up to win, or how many times as large
-  /// the batch; nil where no factor within 64 does it.
+  /// Returns the factor by which links between hosts would have to be faster, or the batch larger, for the runner-up to
+  /// win; nil if no factor from 1/64 to 64 suffices.
   package func turningPoint(_ change: Change) -> Double? {
     guard let runnerUp else { return nil }
     func isWon(_ factor: Double) -> Bool? {
@@ -97,7 +99,7 @@ package struct PlannedTraining {
     return nil
   }
 
-  /// The settings that may change.
+  /// The settings whose change ``turningPoint(_:)`` examines.
   package enum Change: CaseIterable, Sendable {
     case bandwidth, batch
   }

@@ -2,34 +2,34 @@ package import AllReduceNN
 
 /// Finds the plan by which a network trains fastest on some machines, and says why.
 ///
-/// For each number of hosts, each grid and each kind of update the placements that take least are found exactly, up to
-/// what a prediction knows (``ChainSearch``); hosts, grids and updates are tried one by one, and what remains, the
-/// order in which examples are gathered, on the best of these alone: that part is a search, not a proof.
+/// For each number of hosts, each grid and each update mode, the placements with the fastest predicted step are found
+/// exactly (``ChainSearch``). Hosts, grids and updates are tried one by one. The order in which examples are gathered
+/// is tried only on the best of these plans: that part is a search, not a proof.
 ///
-/// Only plans whose mathematics is that of one rank with the whole batch are chosen, unless inexact ones are allowed:
-/// gradients in 16 bits, and replicas that meet every few steps.
+/// Only plans that compute the same as one rank with the whole batch are chosen, unless inexact plans are allowed:
+/// gradients in 16 bits, and replicas that synchronize every few steps.
 package struct Planner {
-  /// The network to train, and the machines.
+  /// A network to train, and the machines to train it on.
   package struct Task {
     /// The network's layers.
     package let root: any Layer<Float>
     /// The shape of one example's input.
     package let input: Shape
-    /// Examples of all ranks a step, however many hosts are used.
+    /// The number of examples per step, over all ranks, however many hosts are used.
     package let globalBatchSize: Int
-    /// How weights change.
+    /// The rule by which weights are updated.
     package let optimizer: any UpdateRule
-    /// The machines.
+    /// The profile of the machines.
     package let profile: MachineProfile
-    /// The largest number of bytes of memory of a rank; nil for any.
+    /// The largest number of bytes of memory that a rank may use; nil for no limit.
     package var memory: Double?
     /// Whether a plan may leave hosts idle.
     package var mayLeaveHosts = true
-    /// Whether examples may be gathered in turns.
+    /// Whether examples may be gathered in turns: only a part of the ranks' examples is all-gathered at a time.
     package var mayTakeTurns = true
-    /// Whether a plan may change what is learned.
+    /// Whether a plan may change the result of training.
     package var allowsInexact = false
-    /// Whether the loss can be computed of outputs whose features are sharded.
+    /// Whether the loss can be computed from outputs whose features are sharded.
     package var lossTakesShards = true
 
     package init(
@@ -40,11 +40,11 @@ package struct Planner {
       (self.optimizer, self.profile) = (optimizer, profile)
     }
 
-    /// Examples of each of `ranks` ranks.
+    /// Returns the number of examples per rank, rounded up, on `ranks` ranks.
     func rows(ranks: Int) -> Int { (globalBatchSize + ranks - 1) / ranks }
   }
 
-  /// The largest number of clocks that a search keeps for a state, over all layers.
+  /// The number of clocks that a search may keep over all layers, from which the limit of each state follows.
   private static let mostClocks = 12_000
   /// The largest number of plans from the searches that are predicted layer by layer.
   private static let mostPredicted = 12
@@ -58,21 +58,21 @@ package struct Planner {
 
   let task: Task
   private let chain: LayerChain
-  /// Whether a search dropped plans for being too many: then another may be faster.
+  /// Whether a search dropped clocks because there were too many, so that another plan may be faster.
   private(set) var isThinned = false
 
-  /// Prepares to plan.
+  /// Creates a planner.
   ///
-  /// - Throws: ``ShapeError`` if the layers do not fit.
+  /// - Throws: ``ShapeError`` if the shapes of the layers do not fit.
   package init(_ task: Task) throws {
     self.task = task
     chain = try LayerChain(task.root, input: task.input)
   }
 
-  /// Finds the plan.
+  /// Finds the fastest plan.
   ///
-  /// - Returns: It, what it was chosen from, and what would have to change.
-  /// - Throws: ``ProfileError`` if no plan fits the memory, with by how much and what would help.
+  /// - Returns: The plan, the candidates that it was chosen from, and what would have to change for another to win.
+  /// - Throws: ``ProfileError`` if no plan fits the memory, with the missing amount and what would help.
   package mutating func run() throws -> PlannedTraining {
     var found: [Found] = []
     for hosts in hostCounts() {
@@ -92,7 +92,7 @@ package struct Planner {
     for candidate in candidates.prefix(3) { candidates += inTurns(candidate) }
     candidates.sort { $0.prediction.seconds < $1.prediction.seconds }
     let pure = pureCandidates()
-    // A strategy by name may be predicted in more detail than the search knows.
+    // A named strategy may be predicted in more detail than the search knows.
     candidates += pure.filter { fits($0) }
     candidates.sort { $0.prediction.seconds < $1.prediction.seconds }
     let inexact = try candidates.first.map { try inexactCandidates($0) } ?? []
@@ -107,7 +107,7 @@ package struct Planner {
 
   // MARK: What is tried
 
-  /// All hosts; and fewer, where these may be left.
+  /// Returns the numbers of hosts to try: all hosts and, if hosts may be left idle, fewer.
   private func hostCounts() -> [Int] {
     let all = task.profile.ranksPerHost.count
     guard task.mayLeaveHosts, all > 1 else { return [all] }
@@ -130,7 +130,7 @@ package struct Planner {
     return UpdateMode.allCases
   }
 
-  /// The time of the products alone, if ranks shared them without any exchange: no plan takes less.
+  /// Returns the time of the products alone, divided among the ranks without any exchange. No plan takes less.
   private func idealSeconds(on profile: MachineProfile) -> Double {
     let ranks = Double(profile.ranks)
     return chain.nodes.flatMap(\.singles).reduce(0) { sum, single in
@@ -154,7 +154,7 @@ package struct Planner {
     let found = search.run()
     if search.isThinned { isThinned = true }
     guard let found else { return nil }
-    // Where all hosts do the same work, one of them does it as fast.
+    // If all hosts do the same work, one host alone is as fast.
     if task.mayLeaveHosts, profile.ranksPerHost.count > 1,
       found.placements.values.allSatisfy({ $0 == .replicated })
     {
@@ -165,7 +165,7 @@ package struct Planner {
     return Found(seconds: found.clock.total, plan: plan, profile: profile)
   }
 
-  /// The same plan with the examples gathered in turns, where it gathers them once.
+  /// Returns the same plan with the examples gathered in turns, if it gathers them all at once and turns are allowed.
   private func inTurns(_ candidate: PlanCandidate) -> [PlanCandidate] {
     guard task.mayTakeTurns, case .listed(let placements) = candidate.prediction.plan.layers,
       let cut = chain.nodes.first(where: { placements[$0.path] == .columns }),
@@ -178,7 +178,7 @@ package struct Planner {
     }
   }
 
-  /// Candidates for the named strategies, and for their variants that stay within hosts.
+  /// Returns candidates for the named strategies, and for their variants that stay within hosts.
   private func pureCandidates() -> [PlanCandidate] {
     let (all, one) = (task.profile, task.profile.usingHosts(1))
     var found = [
@@ -195,7 +195,7 @@ package struct Planner {
     return found.compactMap { $0 }
   }
 
-  /// Variants that change the result: fewer bits, and fewer meetings.
+  /// Returns plans that change the result of training: 16-bit gradients, and replicas that synchronize every 32 steps.
   private func inexactCandidates(_ best: PlanCandidate) throws -> [PlanCandidate] {
     guard task.profile.ranksPerHost.count > 1 else { return [] }
     var short = Plan.dataParallel
@@ -225,12 +225,12 @@ package struct Planner {
     task.memory.map { candidate.prediction.peakBytes <= $0 } ?? true
   }
 
-  /// The error where no plan fits.
+  /// Returns the error for the case that no plan fits the memory.
   private func doesNotFit() -> ProfileError {
     var unlimited = task
     unlimited.memory = nil
     var least: PlanCandidate?
-    // With no limit a search minds time alone; the smallest is among plans that shard most.
+    // Without a limit, the search considers time alone; the plan with the least memory is among those that shard most.
     let profile = task.profile
     for grid in grids(profile.ranks) {
       for update in updates(grid) {

@@ -1,6 +1,6 @@
 package import AllReduceNN
 
-/// A rule of which only the number of state vectors is known: enough to plan, not to train.
+/// An update rule of which only the number of state vectors is known: enough for planning, but not for training.
 package struct RememberedVectors: UpdateRule {
   private let count: Int
 

@@ -1,4 +1,4 @@
-/// Future events, earliest first; events of the same time in the order in which they were added.
+/// A queue of future events, earliest first; events of the same time leave in the order in which they were added.
 ///
 /// A binary heap.
 struct EventQueue<Kind> {
@@ -16,7 +16,7 @@ struct EventQueue<Kind> {
   private var events: ContiguousArray<Event> = []
   private var added = 0
 
-  /// Adds an event.
+  /// Adds an event: its time, its kind, and the step that it belongs to.
   mutating func add(_ time: Double, _ kind: Kind, _ step: Int) {
     let event = Event(time: time, number: added, kind: kind, step: Int32(step))
     added += 1
@@ -31,7 +31,7 @@ struct EventQueue<Kind> {
     events[place] = event
   }
 
-  /// Takes the earliest event away; nil if there is none.
+  /// Removes and returns the earliest event; nil if there is none.
   mutating func popFirst() -> (time: Double, kind: Kind, step: Int)? {
     guard let first = events.first else { return nil }
     let last = events.removeLast()
@@ -39,7 +39,7 @@ struct EventQueue<Kind> {
     return (first.time, first.kind, Int(first.step))
   }
 
-  /// Puts an event in the place of the first, and lets it sink to where it belongs.
+  /// Puts an event in the place of the first, and moves it down the heap to where it belongs.
   private mutating func sink(_ event: Event) {
     var place = 0
     while true {

@@ -1,11 +1,11 @@
-/// Schedules as text that other simulators read.
+/// Export of schedules as text that other simulators read.
 extension Schedule {
-  /// This rank's steps in GOAL, the input of LogGOPSim (Hoefler, Schneider and Lumsdaine, 2010).
+  /// Returns this rank's steps in GOAL, the input language of LogGOPSim (Hoefler, Schneider and Lumsdaine, 2010).
   ///
-  /// What is combined or copied is a `calc` of as many nanoseconds as it has bytes.
+  /// A step that reduces, copies or converts is a `calc` of one nanosecond per byte.
   ///
-  /// - Parameter stride: Bytes an element.
-  /// - Returns: `rank R { ... }`.
+  /// - Parameter stride: The number of bytes per element.
+  /// - Returns: The text `rank R { ... }`.
   package func goalText(stride: Int) -> String {
     var text = "rank \(rank) {\n"
     for (number, step) in steps.enumerated() {

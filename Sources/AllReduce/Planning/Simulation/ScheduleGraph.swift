@@ -1,40 +1,40 @@
 internal import AllReduceMPI
 
-/// The schedules of all ranks as one graph of steps, each with what it costs, and each send with the receive that it
-/// ends in.
+/// The schedules of all ranks as one graph of steps. Each step has its kind and its bytes, and each send the index of
+/// its matching receive.
 ///
-/// Memory: about 40 bytes a step; a ring of p ranks has 5 p² of them.
+/// Memory: about 40 bytes per step; a ring of p ranks has 5 p² steps.
 package struct ScheduleGraph {
   enum Kind: UInt8 {
-    /// Takes a rank's processor.
+    /// A reduction or a copy, which uses the rank's processor.
     case compute
     case send
     case receive
   }
 
-  /// Steps of rank r: `starts[r]..<starts[r + 1]`.
+  /// The index of each rank's first step: the steps of rank r are `starts[r]..<starts[r + 1]`.
   private(set) var starts = [0]
   private(set) var kinds: [Kind] = []
   private(set) var ranks: [Int32] = []
-  /// Bytes sent, received, or combined.
+  /// The number of bytes that each step sends, receives or combines.
   private(set) var bytes: [Int] = []
-  /// How many steps each step waits for.
+  /// The number of steps that each step waits for.
   private(set) var waits: [Int32] = []
-  /// Where the steps that wait for a step begin among ``successors``.
+  /// The index in ``successors`` of the first of the steps that wait for each step.
   private(set) var successorStarts = [0]
   private(set) var successors: [Int32] = []
-  /// The receive of a send; -1 of other steps.
+  /// The index of the receive that matches each send; -1 for other steps.
   private(set) var receives: [Int32] = []
 
-  /// The steps of a collective.
+  /// Creates the graph of the steps of a collective.
   ///
   /// - Parameters:
   ///   - collective: The collective.
-  ///   - algorithm: One that has a schedule.
+  ///   - algorithm: An algorithm that has a schedule.
   ///   - ranks: The number of ranks.
-  ///   - count: Elements.
-  ///   - stride: Bytes an element, also as it travels.
-  ///   - segment: The largest number of elements of a message.
+  ///   - count: The number of elements in a rank's buffer.
+  ///   - stride: The number of bytes per element, in memory and in messages.
+  ///   - segment: The largest number of elements in a message.
   init(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, ranks: Int, count: Int,
     stride: Int,
@@ -53,7 +53,8 @@ package struct ScheduleGraph {
 
   var count: Int { kinds.count }
 
-  /// About how many steps all ranks have together, to know before they are made whether they are too many.
+  /// Estimates how many steps all ranks have together, to check before creating a graph whether it would be too
+  /// large.
   package static func stepEstimate(
     _ algorithm: ReductionAlgorithm.Kind, ranks: Int, bytes: Int, segmentBytes: Int
   ) -> Double {
@@ -70,7 +71,7 @@ package struct ScheduleGraph {
     return 2.5 * p * messages * segments
   }
 
-  /// One end of a message.
+  /// One end of a message: a send step or a receive step.
   private struct End {
     let channel: UInt64
     let message: Int32

@@ -1,35 +1,35 @@
 internal import AllReduceMPI
 
-/// Runs the schedules of all ranks over a virtual clock: how long would a collective take on machines that one does not
-/// have?
+/// Simulates the schedules of all ranks on a virtual clock: how long would a collective take on a cluster that is not
+/// available?
 ///
-/// The schedules are those that run over MPI, segments and all; only the elements are missing. Each rank has a
-/// processor, which does one thing at a time, and each host a link (``SimulatedCluster``). A message is on its way as
-/// soon as its sender is ready, whether or not its receive is posted.
+/// The schedules are those that run over MPI, including their segments; only the data is missing. Each rank has a
+/// processor, which does one thing at a time, and each host a link (``SimulatedCluster``). A message is sent as soon as
+/// its sender is ready, whether or not its receive is posted.
 ///
-/// Where no link is shared, no processor is busy and nothing is drawn, times equal the closed formulas of the α-β model
-/// (Thakur, Rabenseifner and Gropp, "Optimization of collective communication operations in MPICH", 2005).
+/// If no link is shared, no processor is busy and no latency is random, times equal the closed formulas of the α-β
+/// model (Thakur, Rabenseifner and Gropp, "Optimization of collective communication operations in MPICH", 2005).
 ///
-/// Cost: about a microsecond a step. A ring of 1,024 ranks has 5 million, a tree of 16,384 ranks 0.1 million.
+/// Cost: about a microsecond per step. A ring of 1,024 ranks has 5 million steps, a tree of 16,384 ranks 0.1 million.
 package struct ScheduleSimulator {
   /// The result of a simulation.
   package struct Outcome: Sendable {
-    /// When the last rank had ended, in seconds.
+    /// The time at which the last rank finished, in seconds.
     package let seconds: Double
-    /// When each rank had ended.
+    /// The time at which each rank finished, in seconds.
     package let rankSeconds: [Double]
-    /// Bytes that each host sent to others.
+    /// The number of bytes that each host sent to other hosts.
     package let hostBytes: [Int]
   }
 
   private enum Happening: UInt8 {
-    /// A step has ended.
+    /// A step has completed.
     case ended
-    /// A sender's processor has handed a message on.
+    /// The sender's processor has passed a message to the link.
     case injected
-    /// A message's first byte is at the receiver's host.
+    /// The first byte of a message has reached the receiver's host.
     case arriving
-    /// A message's last byte is there.
+    /// The last byte of a message has reached the receiver's host.
     case arrived
   }
 
@@ -37,27 +37,29 @@ package struct ScheduleSimulator {
   private let graph: ScheduleGraph
   private var waits: [Int32]
   private var queue = EventQueue<Happening>()
-  /// When each rank's processor is free, and each host's link, out and in.
+  /// The time at which each rank's processor becomes free.
   private var processors: [Double]
+  /// The times at which each host's link becomes free, outward and inward.
   private var outward: [Double]
   private var inward: [Double]
-  /// For receives: whether the message has arrived, and whether the rank waits for it.
+  /// Whether the message of each receive has arrived.
   private var isThere: [Bool]
+  /// Whether the rank of each receive waits for its message.
   private var isPosted: [Bool]
   private var rankSeconds: [Double]
   private var hostBytes: [Int]
   private let speed: [Double]
 
-  /// Simulates a collective.
+  /// Simulates a collective on a cluster.
   ///
   /// - Parameters:
   ///   - collective: The collective.
-  ///   - algorithm: One that has a schedule.
+  ///   - algorithm: An algorithm that has a schedule.
   ///   - bytes: The size of a rank's buffer; a multiple of `stride`.
-  ///   - stride: Bytes an element.
-  ///   - segmentBytes: The largest number of bytes of a message; nil for what runs by default.
-  ///   - cluster: On what.
-  /// - Returns: The times.
+  ///   - stride: The number of bytes per element.
+  ///   - segmentBytes: The largest number of bytes of a message; nil for the default.
+  ///   - cluster: The cluster to simulate.
+  /// - Returns: The times at which ranks finish, and the bytes that hosts send.
   package static func run(
     _ collective: Collective, by algorithm: ReductionAlgorithm.Kind, bytes: Int, stride: Int = 4,
     segmentBytes: Int? = nil, on cluster: SimulatedCluster
@@ -110,7 +112,7 @@ package struct ScheduleSimulator {
 
   private func rank(of step: Int) -> Int { Int(graph.ranks[step]) }
 
-  /// All that a step waits for has ended.
+  /// Begins a step, all of whose predecessors have completed.
   private mutating func begin(_ step: Int, at time: Double) {
     switch graph.kinds[step] {
     case .compute:
@@ -122,14 +124,14 @@ package struct ScheduleSimulator {
     }
   }
 
-  /// Takes the processor of a step's rank for a while.
+  /// Occupies the processor of a step's rank for some seconds, after which the event `then` happens.
   private mutating func work(_ step: Int, _ seconds: Double, from time: Double, then: Happening) {
     let rank = rank(of: step)
     processors[rank] = max(time, processors[rank]) + seconds * speed[rank]
     queue.add(processors[rank], then, step)
   }
 
-  /// A message is on its way; its memory may be used again when its last byte has left.
+  /// Sends a message; its memory may be reused when its last byte has left the host.
   private mutating func leave(_ step: Int, at time: Double) {
     let receive = Int(graph.receives[step])
     let (source, destination) = (

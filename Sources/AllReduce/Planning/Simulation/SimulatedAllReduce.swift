@@ -1,4 +1,4 @@
-/// How long an all-reduce takes on machines that one does not have, by any algorithm that sends messages.
+/// A simulation of all-reduce, by any algorithm that sends messages, on a cluster that is not available.
 package enum SimulatedAllReduce {
   /// The algorithms that can be simulated.
   package static let algorithms: [ReductionAlgorithm] = [
@@ -6,19 +6,19 @@ package enum SimulatedAllReduce {
     .hierarchical,
   ]
 
-  /// The seconds until the last rank has the result.
+  /// Simulates an all-reduce, and returns its time.
   ///
-  /// ``ReductionAlgorithm/hierarchical`` is of an arena: the host's sum, each rank a slice of it; each slice over the
-  /// hosts by the schedule that would run, all slices over one link; then a copy of the result by each rank. The
-  /// memory's rate is ``SimulatedCluster/hostBandwidth`` for each rank, and a phase begins `hostLatency` after the one
-  /// before.
+  /// ``ReductionAlgorithm/hierarchical`` is simulated as it runs in an arena. First the ranks of a host sum their
+  /// buffers, each rank one slice of them. Then each slice is all-reduced over the hosts by the schedule that would
+  /// run, all slices over the same link. Then each rank copies the result. Each rank reads and writes memory at
+  /// ``SimulatedCluster/hostBandwidth``, and a phase begins `hostLatency` after the one before.
   ///
   /// - Parameters:
   ///   - algorithm: One of ``algorithms``.
   ///   - bytes: The size of a rank's buffer; a multiple of 4.
-  ///   - segmentBytes: The largest number of bytes of a message; nil for what runs by default.
-  ///   - cluster: On what.
-  /// - Returns: Seconds.
+  ///   - segmentBytes: The largest number of bytes of a message; nil for the default.
+  ///   - cluster: The cluster to simulate.
+  /// - Returns: The seconds until the last rank has the result.
   package static func seconds(
     by algorithm: ReductionAlgorithm, bytes: Int, segmentBytes: Int? = nil,
     on cluster: SimulatedCluster
@@ -32,13 +32,13 @@ package enum SimulatedAllReduce {
     let memory = cluster.hostBandwidth
     var seconds = 0.0
     if local > 1 {
-      // Reads all parts of a slice and writes one; then reads and writes all.
+      // A rank reads all ranks' parts of its slice and writes one slice; then it reads and writes the whole buffer.
       let slice = Double(bytes) / Double(local)
       seconds = slice * Double(local + 1) / memory + 2 * cluster.hostLatency
       if hosts > 1 { seconds += 2 * Double(bytes) / memory + cluster.hostLatency }
     }
     guard hosts > 1 else { return seconds }
-    // The last host may have fewer ranks, and no more slices than these are carried.
+    // The last host may have fewer ranks; there are no more slices than it has ranks.
     let carriers = min(local, cluster.ranks - (hosts - 1) * local)
     var between = cluster
     (between.ranks, between.ranksPerHost) = (hosts, 1)

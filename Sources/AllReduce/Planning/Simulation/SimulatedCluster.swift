@@ -1,40 +1,42 @@
 internal import AllReduceNN
 
-/// Machines and links in numbers: what a ``ScheduleSimulator`` runs on.
+/// A cluster in numbers, on which a ``ScheduleSimulator`` runs.
 ///
-/// Ranks fill hosts in turn: rank r is on host r / ``ranksPerHost``. A host has one link, which carries
-/// `bandwidth` bytes a second each way at once; its ranks share it, first come, first served. A message of b bytes
-/// that meets no other arrives `latency` + b / `bandwidth` seconds after it left. Between ranks of a host it takes
-/// `hostLatency` + b / `hostBandwidth`, and hinders no other.
+/// Ranks fill one host after the other: rank r is on host r / ``ranksPerHost``. Each host has one link, which carries
+/// `bandwidth` bytes per second in each direction at once; the host's ranks share it, first come, first served. A
+/// message of b bytes that waits for no other message arrives `latency` + b / `bandwidth` seconds after it was sent.
+/// Between ranks of the same host, it takes `hostLatency` + b / `hostBandwidth` seconds and delays no other message.
 package struct SimulatedCluster: Sendable {
   /// The number of ranks.
   package var ranks: Int
-  /// The ranks on each host; the last may have fewer.
+  /// The number of ranks on each host; the last host may have fewer.
   package var ranksPerHost = 1
-  /// Seconds from the start of a message until its first byte is at another host.
+  /// The number of seconds from the start of a message until its first byte reaches another host.
   package var latency: Double
-  /// Bytes a second of a host's link, each way.
+  /// The bandwidth of a host's link in each direction, in bytes per second.
   package var bandwidth: Double
-  /// The same between ranks of a host.
+  /// The number of seconds from the start of a message until its first byte reaches another rank of the same host.
   package var hostLatency = 0.5e-6
+  /// The bandwidth between two ranks of the same host, in bytes per second.
   package var hostBandwidth = 5e9
-  /// Seconds of a rank's processor for each message, at either end.
+  /// The time of a rank's processor for each message, at either end, in seconds.
   package var messageSeconds = 0.0
-  /// Bytes that a rank combines in a second.
+  /// The number of bytes that a rank combines per second.
   package var reductionRate = Double.infinity
-  /// Latencies are drawn anew for each message: times 1 + `jitter` x, x of the exponential distribution of mean 1.
+  /// The spread of latencies. Each message's latency is multiplied by 1 + `jitter` * x, with a random x from the
+  /// exponential distribution of mean 1.
   package var jitter = 0.0
-  /// How much slower the processor of some ranks is, such as [3: 2.5].
+  /// The factors by which some ranks' processors are slower: `[3: 2.5]` means that rank 3 takes 2.5 times as long.
   package var stragglers: [Int: Double] = [:]
-  /// The seed of jitter.
+  /// The seed of the random latencies.
   package var seed: UInt64 = 0
 
-  /// Ranks on hosts of their own, joined by links.
+  /// Creates a cluster of ranks, each on its own host, joined by links.
   ///
   /// - Parameters:
   ///   - ranks: The number of ranks.
-  ///   - latency: Seconds.
-  ///   - bandwidth: Bytes a second, each way.
+  ///   - latency: The latency between hosts, in seconds.
+  ///   - bandwidth: The bandwidth of each host's link in each direction, in bytes per second.
   package init(ranks: Int, latency: Double, bandwidth: Double) {
     self.ranks = ranks
     self.latency = latency
@@ -44,10 +46,10 @@ package struct SimulatedCluster: Sendable {
   /// The number of hosts.
   package var hosts: Int { (ranks + ranksPerHost - 1) / ranksPerHost }
 
-  /// The host of a rank.
+  /// Returns the host of a rank.
   package func host(of rank: Int) -> Int { rank / ranksPerHost }
 
-  /// The latency of a message between hosts, by its number.
+  /// Returns the latency of a message between hosts; if there is jitter, it depends on the message's number.
   func latency(ofMessage number: Int) -> Double {
     if jitter == 0 { return latency }
     let draw = Philox(seed: seed).uniform(at: UInt64(number))

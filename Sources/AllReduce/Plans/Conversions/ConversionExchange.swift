@@ -3,30 +3,31 @@ package import AllReduceNN
 
 /// Changes the layout of a batch's activations, or of their gradients, over a model group.
 ///
-/// It is started and finished apart, so that something can be computed in between. A result is valid until the
-/// next start. Collective over the group, but for conversions that only take what is there.
+/// Start and finish are separate calls, so that computation can overlap with the exchange. The result is valid until
+/// the next start. Collective over the group, except for conversions that only take a part of what the rank already
+/// has.
 package protocol LayoutExchange<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar & ReducibleScalar
 
-  /// Whether the memory of gradients is that of the activations, which must no longer be needed.
+  /// Whether gradients are written over the activations, which must no longer be needed then.
   var replacesInput: Bool { get }
 
-  /// Waits for what the memory is still needed for.
+  /// Waits for earlier exchanges that still use the memory that this one needs.
   func prepare(_ pass: Pass<Scalar>) throws
-  /// Where the input is best written, so that no copy is needed; nil where anywhere is as good.
+  /// Returns the memory to which the caller should write the input to avoid a copy; nil if there is no such memory.
   func memory(_ shape: Shape) throws -> Tensor<Scalar>?
-  /// Begins with an input, `[batch, ...]` in the layout that is left.
+  /// Starts the exchange of an input, `[batch, ...]` in the old layout.
   func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws
-  /// Ends what was started, and gives the batch in the new layout.
+  /// Completes the exchange that was started, and returns the batch in the new layout.
   func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar>
 }
 
-/// One conversion at one boundary, carried out.
+/// Carries out one conversion at one boundary between layers.
 ///
-/// All conversions are one mechanism: the input is cut into a block for each rank, by examples or by features,
-/// blocks travel in memory that all ranks can reach, and what comes is joined, by examples or by features:
+/// All conversions work in the same way: the input is cut into one block per rank, by examples or by features; the
+/// blocks are exchanged in an ``Arena``; and the received blocks are joined, by examples or by features:
 ///
-/// | conversion | cut by | moved by | joined by |
+/// | conversion | cut by | collective | joined by |
 /// |---|---|---|---|
 /// | all-gather | - | all-gather | examples |
 /// | all-gather by features | - | all-gather | features |
@@ -38,27 +39,27 @@ package protocol LayoutExchange<Scalar>: AnyObject {
 /// | take own examples | examples | - | - |
 /// | take own features | features | - | - |
 ///
-/// Blocks travel in equal sizes, that of the largest; ranks may have different numbers of examples, or none. After the
-/// largest batch has been there nothing is allocated.
+/// All blocks are as long as the largest one, because ranks may have different numbers of examples, or none. Once the
+/// largest batch has been exchanged, nothing more is allocated.
 package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
-  /// The exchange; nil where nothing is exchanged.
+  /// The record of the exchange's bytes and seconds; nil for a conversion that sends nothing.
   let record: LayerExchange?
   private let conversion: Conversion
   private let isBackward: Bool
   private let batch: GroupBatch
   private let buffer: ExchangeBuffer<Scalar>
-  /// The features of each rank.
+  /// The range of features of each rank.
   private let columns: BlockPartition
   private var scratch = Scratch<Scalar>()
   private var input: Tensor<Scalar>?
 
-  /// Makes the exchange, with memory of its own.
+  /// Creates the exchange, with its own memory.
   ///
   /// - Parameters:
   ///   - conversion: The conversion to carry out.
-  ///   - shape: The shape of one example, all features.
+  ///   - shape: The shape of one example, with all features.
   ///   - batch: The examples of the ranks of the group.
-  ///   - isBackward: Whether it belongs to the backward pass.
+  ///   - isBackward: Whether the exchange belongs to the backward pass.
   package init(_ conversion: Conversion, of shape: Shape, _ batch: GroupBatch, isBackward: Bool) {
     self.conversion = conversion
     self.isBackward = isBackward
@@ -74,7 +75,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
 
   package func prepare(_ pass: Pass<Scalar>) {}
 
-  /// Starts and ends.
+  /// Runs the whole exchange: starts it, and completes it at once.
   package func run(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     try start(input, pass)
     return try finish(pass)
@@ -91,7 +92,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     guard let collective = conversion.collective, let record else { return }
     let capacity = capacity(input.shape)
     cut(input, try buffer.reserve(capacity))
-    // A sum in the forward pass is only waited for: it is used as a whole when it ends.
+    // A sum in the forward pass overlaps with no computation, so `finish` runs it as one blocking all-reduce.
     if conversion == .sum, !isBackward { return }
     try buffer.start(collective, capacity, record, isTraining: pass.isTraining)
   }
@@ -112,7 +113,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
   private var rank: Int { batch.communicator.rank }
   private var isAllToAll: Bool { conversion.cut != nil && conversion.join != nil }
 
-  /// The elements of a block.
+  /// Returns the number of elements of a block.
   private func length(_ shape: Shape) -> Int {
     if conversion == .sum { return shape.count }
     let width = max(columns.total, 1)
@@ -121,13 +122,13 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
       ? shape[0] * columns[0].count : batch.all.most * width
   }
 
-  /// The elements of all blocks; of an all-to-all, of those that leave and those that come.
+  /// Returns the number of elements of all blocks; for an all-to-all, of the sent and the received blocks.
   private func capacity(_ shape: Shape) -> Int {
     conversion == .sum
       ? shape.count : length(shape) * batch.communicator.size * (isAllToAll ? 2 : 1)
   }
 
-  /// Puts the blocks of an input where they leave from.
+  /// Copies the blocks of an input to the places in `memory` from which they are sent.
   private func cut(_ input: Tensor<Scalar>, _ memory: UnsafeMutablePointer<Scalar>) {
     guard input.count > 0 else { return }
     let length = length(input.shape)
@@ -145,7 +146,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     }
   }
 
-  /// The received blocks, as one tensor.
+  /// Returns the received blocks as one tensor.
   private func joined(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
     let (length, size) = (length(input.shape), batch.communicator.size)
     let first = isAllToAll ? size * length : 0
@@ -188,7 +189,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     return own
   }
 
-  /// Copies some features of all rows of a matrix that has all.
+  /// Copies a range of features of every row to a block, from a matrix that has all features.
   private func take(
     _ features: Range<Int>, of matrix: Tensor<Scalar>, to block: UnsafeMutablePointer<Scalar>
   ) {
@@ -198,7 +199,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     }
   }
 
-  /// Copies a block of features to its place in all rows of a matrix that has all.
+  /// Copies a block of features to its place in every row of a matrix that has all features.
   private func put(
     _ block: UnsafePointer<Scalar>, to features: Range<Int>, of matrix: Tensor<Scalar>
   ) {
@@ -211,10 +212,10 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
 }
 
 extension Conversion {
-  /// The dimension by which a batch is cut into blocks, or joined.
+  /// The dimension along which a batch is cut into blocks, or joined from them.
   fileprivate enum Way { case examples, features }
 
-  /// How the input is cut into a block for each rank; nil where all of it goes.
+  /// How the input is cut into a block for each rank; nil if the whole input is exchanged.
   fileprivate var cut: Way? {
     switch self {
     case .scatterExamples, .featuresToExamples, .takeExamples: .examples
@@ -223,7 +224,7 @@ extension Conversion {
     }
   }
 
-  /// How the ranks' blocks are joined; nil where there is one.
+  /// How the ranks' blocks are joined; nil if the result is a single block.
   fileprivate var join: Way? {
     switch self {
     case .gatherExamples, .examplesToFeatures: .examples
@@ -232,7 +233,7 @@ extension Conversion {
     }
   }
 
-  /// The collective that moves blocks; nil where nothing travels.
+  /// The collective that exchanges the blocks; nil if nothing is sent.
   fileprivate var collective: Collective? {
     switch self {
     case .gatherExamples, .gatherFeatures: .allGather
@@ -243,7 +244,7 @@ extension Conversion {
     }
   }
 
-  /// Its name in reports.
+  /// The name of the conversion in reports of exchanges.
   fileprivate var kind: String {
     switch self {
     case .gatherExamples, .gatherFeatures: "all-gather"

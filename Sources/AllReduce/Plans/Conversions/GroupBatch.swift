@@ -1,35 +1,36 @@
 package import AllReduceMPI
 internal import AllReduceNN
 
-/// The examples of each rank of a model group in the present batch, which conversions use.
+/// Which examples of the current batch each rank of a model group has, as conversions need to know.
 ///
-/// The group's examples are those of its ranks, in rank order. After the largest batch nothing is allocated.
+/// The group's examples are the ranks' examples in rank order. Once the largest batch has been seen, nothing is
+/// allocated.
 package final class GroupBatch {
-  /// The ranks.
+  /// The ranks of the model group.
   let communicator: Communicator
-  /// Counts the seconds of what the group exchanges.
+  /// Counts the seconds of the group's exchanges.
   let clock: ExchangeClock
-  /// How many examples each rank has.
+  /// The number of examples of each rank.
   private(set) var counts: [Int]
-  /// All of them.
+  /// All examples of the group, as one turn.
   private(set) var all: ExampleTurn
-  /// The examples' numbers in the data set, of all ranks; empty where they count from 0.
+  /// The numbers in the data set of the group's examples; empty where examples are numbered from 0.
   package private(set) var numbers: [Int] = []
-  /// This rank's.
+  /// The numbers in the data set of this rank's examples; empty where examples are numbered from 0.
   package private(set) var ownNumbers: [Int] = []
-  /// The classes of all, where ranks told each other theirs; 0 where there are none.
+  /// The classes of the group's examples, if ``gather(_:classes:_:)`` exchanged them; 0 for targets other than classes.
   package private(set) var labels: [Int32] = []
-  /// Whether gradients are added to those of earlier parts of the batch.
+  /// Whether gradients are added to the gradients of earlier parts of the batch.
   var accumulates = false
-  /// The group's examples that are computed now; nil for all.
+  /// The turn (a part of the group's examples) that is being computed; nil for all examples at once.
   private(set) var turn: ExampleTurn?
   private var turnNumbers: [Int] = []
-  /// The classes of the turn's examples.
+  /// The classes of the current turn's examples.
   private(set) var turnLabels: [Int32] = []
 
   private var ownLabels: [Int32] = []
   private var starts: [Int]
-  /// A block a rank: how many examples it has, then a word for each.
+  /// One block per rank: the number of its examples, then one word per example.
   private var words: Arena<Int64>?
 
   package init(over communicator: Communicator, _ clock: ExchangeClock = ExchangeClock()) {
@@ -40,17 +41,17 @@ package final class GroupBatch {
     all = ExampleTurn(counts.map { 0..<$0 })
   }
 
-  /// The group's examples.
+  /// The number of the group's examples.
   package var count: Int { all.count }
-  /// The examples of this rank, counted within the group's.
+  /// The range of this rank's examples within the group's.
   package var own: Range<Int> { rows(of: communicator.rank) }
 
-  /// The examples of a rank, counted within the group's.
+  /// Returns the range of a rank's examples within the group's.
   func rows(of rank: Int) -> Range<Int> { starts[rank]..<starts[rank] + counts[rank] }
 
-  /// Tells a pass which examples the next layer has: this rank's own, or the group's of this turn.
+  /// Tells a pass which examples the next layer computes: this rank's own, or the group's in the current turn.
   ///
-  /// A layer without examples adds nothing to gradients that are zero, whatever it makes of them.
+  /// If the layer has no examples, the pass accumulates gradients, so that gradients that are zero stay zero.
   func enter(isOwn: Bool, _ pass: Pass<some Any>) {
     pass.examples = isOwn ? ownNumbers : turn == nil ? numbers : turnNumbers
     let rows = isOwn ? counts[communicator.rank] : turn?.count ?? count
@@ -59,7 +60,7 @@ package final class GroupBatch {
 
   // MARK: A batch
 
-  /// All ranks have all examples: each takes an equal block as its own. Not collective.
+  /// Sets a batch of which every rank has all examples; each takes an equal block as its own. Not collective.
   package func share(_ rows: Int, _ numbers: [Int]) {
     let blocks = BlockPartition(count: rows, parts: communicator.size)
     setCounts { blocks[$0].count }
@@ -69,19 +70,19 @@ package final class GroupBatch {
     labels.removeAll(keepingCapacity: true)
   }
 
-  /// Keeps this rank's examples alone, where no layer needs those of other ranks. Not collective.
+  /// Sets a batch of only this rank's examples, where no layer needs the examples of other ranks. Not collective.
   func keep(_ rows: Int, _ numbers: [Int]) {
     setCounts { $0 == communicator.rank ? rows : 0 }
     ownNumbers = numbers
   }
 
-  /// Each rank has examples of its own, and sends the others their numbers and classes. Collective; one word an
-  /// example, and once more where a batch is larger than any before.
+  /// Sets a batch in which each rank has its own examples, and all-gathers their numbers and classes. Collective. One
+  /// word per example is exchanged, a second time if the batch is larger than any before.
   ///
   /// - Parameters:
-  ///   - rows: This rank's examples.
-  ///   - classes: One an example; empty for targets other than classes.
-  ///   - numbers: The examples' numbers; empty to count from 0.
+  ///   - rows: The number of this rank's examples.
+  ///   - classes: The class of each example; empty for targets other than classes.
+  ///   - numbers: The examples' numbers in the data set; empty to number them from 0.
   /// - Throws: ``MPIError``.
   package func gather(
     _ rows: Int, classes: some RandomAccessCollection<Int32>, _ numbers: [Int]
@@ -125,7 +126,7 @@ package final class GroupBatch {
     ownNumbers.append(contentsOf: numbers[own])
   }
 
-  /// This rank's classes, out of those of all examples.
+  /// Returns the classes of this rank's examples, from the classes of all the group's examples.
   func own(of classes: [Int32]) -> [Int32] {
     ownLabels.removeAll(keepingCapacity: true)
     ownLabels.append(contentsOf: classes[own])
@@ -146,10 +147,10 @@ package final class GroupBatch {
 
   // MARK: A turn
 
-  /// Continues with some of the group's examples; nil for all.
+  /// Sets the turn (a part of the group's examples) that the next layers compute; nil for all examples.
   func enter(_ turn: ExampleTurn?, _ pass: Pass<some Any>) {
     self.turn = turn
-    // Not shared with the pass, as the numbers are changed in place.
+    // The pass must not share the array below, or changing it in place would copy it.
     pass.examples = []
     guard let turn else { return }
     turnNumbers.removeAll(keepingCapacity: true)

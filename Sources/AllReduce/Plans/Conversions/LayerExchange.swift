@@ -1,13 +1,13 @@
 internal import AllReduceMPI
 
-/// What is exchanged at one place between layers, in one direction: its bytes are counted apart, its seconds with
-/// those of all exchanges of the trainer.
+/// Counts the bytes and seconds of the exchanges at one boundary between layers, in one direction. Bytes are counted
+/// for this boundary alone, seconds together with those of all exchanges of the trainer.
 ///
-/// Passes of evaluation are not counted.
+/// Exchanges in evaluation passes are not counted.
 package final class LayerExchange {
-  /// Its name in reports, such as "all-gather backward".
+  /// The name of the exchange in reports, such as "all-gather backward".
   let name: String
-  /// The bytes that this rank has moved by it.
+  /// The bytes of these exchanges on this rank so far.
   var traffic: Traffic { tally.traffic }
 
   private let tally = TrafficTally()
@@ -18,7 +18,7 @@ package final class LayerExchange {
     self.clock = clock
   }
 
-  /// Starts an exchange, which ``ending(_:_:)`` ends.
+  /// Starts an exchange, which ``ending(isTraining:_:)`` completes.
   func starting(
     isTraining: Bool, _ exchange: () throws -> PendingReduction
   ) throws -> PendingReduction {
@@ -28,7 +28,7 @@ package final class LayerExchange {
     return pending
   }
 
-  /// Waits for an exchange that was started.
+  /// Waits for an exchange that ``starting(isTraining:_:)`` started.
   func ending(isTraining: Bool, _ wait: () throws -> Void) rethrows {
     guard isTraining else { return try wait() }
     try clock.waiting {
@@ -37,7 +37,7 @@ package final class LayerExchange {
     }
   }
 
-  /// Runs an exchange from its start to its end.
+  /// Runs a blocking exchange from its start to its end.
   func running(isTraining: Bool, _ exchange: () throws -> Void) throws {
     guard isTraining else { return try exchange() }
     try clock.waiting { try tally.counting(exchange) }

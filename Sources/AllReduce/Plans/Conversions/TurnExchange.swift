@@ -1,12 +1,14 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// An all-gather of examples that runs in turns, and the reduce-scatter of their gradients: a turn is computed
-/// while the next one's examples, and the gradient of the one before, are on their way.
+/// An all-gather of examples in turns, and the reduce-scatter of their gradients. A turn is a part of the ranks'
+/// examples that is gathered and computed at a time. While it is computed, the next turn's examples and the previous
+/// turn's gradient are in flight.
 ///
-/// Examples are in one of two buffers, and the next turn's on their way in the other. Gradients have a third, from
-/// where they go while weights' gradients are computed. `scatterInTurn` saves that: they take the place of their
-/// examples, and the other buffer has on its way first the gradient of the turn before, then the next examples.
+/// The current turn's examples are in one of two buffers, and the next turn's are received in the other. Gradients have
+/// a third buffer, from which they are sent while the gradients of weights are computed. `scatterInTurn` needs no third
+/// buffer: gradients overwrite the examples of their turn, and the other buffer is used first for the previous turn's
+/// gradient, then for the next turn's examples.
 final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
   let run: ConversionRun
   private let batch: GroupBatch
@@ -18,17 +20,18 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
   private let size: Int
 
   private var turns: [ExampleTurn] = []
-  /// The examples of each rank that the turns are of.
+  /// The number of examples of each rank, from which `turns` was computed.
   private var counts: [Int] = []
   private var index = 0
   private var activations: Tensor<Scalar>?
   private var gradient: Tensor<Scalar>?
   private var written: Tensor<Scalar>?
   private var needsGradient = false
-  /// The turn whose gradient is on its way.
+  /// The turn whose gradient is in flight; nil if none is.
   private var scattered: Int?
 
-  /// Collective over the group: what is on its way has messages of its own, and does not wait for other layers'.
+  /// Creates the exchange. Collective over the group: it duplicates the communicator, so that its messages do not wait
+  /// for those of other layers.
   init(_ run: ConversionRun, of shape: Shape, _ batch: GroupBatch) throws {
     self.run = run
     self.batch = batch
@@ -42,22 +45,22 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
       isBroadcast ? "reduce" : "reduce-scatter", isBackward: true, batch.clock)
   }
 
-  /// Forward and backward.
+  /// The records of the forward and the backward exchange.
   var records: [LayerExchange] { [gathering, scattering] }
-  /// The elements of memory for examples and their gradients.
+  /// The number of elements of memory for examples and their gradients.
   var capacity: Int { buffers.reduce(0) { $0 + $1.capacity } }
 
   var replacesInput: Bool { run.order == .scatterInTurn && turns.count > 1 }
 
   private var gathersLater: Bool { replacesInput && needsGradient && index > 0 }
 
-  /// Begins a batch; this rank has some of its examples.
+  /// Begins a batch, and starts to gather the first turn's examples.
   ///
   /// - Parameters:
-  ///   - activations: This rank's.
-  ///   - gradient: Receives theirs; nil if it is not needed.
+  ///   - activations: The activations of this rank's examples.
+  ///   - gradient: Receives the gradient of `activations`; nil if it is not needed.
   ///   - pass: The pass.
-  /// - Returns: The turns.
+  /// - Returns: The turns, in order.
   /// - Throws: ``MPIError``.
   func begin(
     _ activations: Tensor<Scalar>, gradient: Tensor<Scalar>?, _ pass: Pass<Scalar>
@@ -70,7 +73,7 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
     return turns
   }
 
-  /// The examples of a turn, when they are there, in rank order.
+  /// Waits for the examples of a turn, and returns them in rank order.
   func examples(of number: Int, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     index = number
     let (turn, buffer) = (turns[number], buffers[number % 2])
@@ -80,13 +83,13 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
     return buffer.tensor(Shape(rows: turn.count, columns: width))
   }
 
-  /// Ends the last turn's gradient.
+  /// Waits for the last turn's gradient, and ends the batch.
   func end(_ pass: Pass<Scalar>) throws {
     try finishScatter(pass)
     (activations, gradient) = (nil, nil)
   }
 
-  // MARK: As what adds up the addends of the examples' gradient
+  // MARK: The sum of the ranks' addends to the examples' gradient
 
   func prepare(_ pass: Pass<Scalar>) throws {
     try finishScatter(pass)
@@ -110,7 +113,7 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
     scattered = index
   }
 
-  /// The addends: their sum is on its way until the next turn is done.
+  /// Returns this rank's addends, not yet their sum: the sum is in flight until the next turn is computed.
   func finish(_ pass: Pass<Scalar>) -> Tensor<Scalar> {
     guard let written = written.take() else { preconditionFailure("no gradient was started") }
     return written
@@ -118,10 +121,10 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
 
   // MARK: One turn's exchanges
 
-  /// The elements from one rank's block to the next one's: none where one rank contributes all.
+  /// Returns the number of elements from one rank's block to the next; 0 where one rank contributes all examples.
   private func length(_ turn: ExampleTurn) -> Int { turn.root == nil ? turn.most * width : 0 }
 
-  /// The elements of all blocks.
+  /// Returns the number of elements of all blocks.
   private func capacity(_ turn: ExampleTurn) -> Int {
     turn.root == nil ? size * turn.most * width : turn.count * width
   }
@@ -144,7 +147,7 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
       isTraining: pass.isTraining)
   }
 
-  /// Ends the gradient that is on its way, if one is: of this rank's examples, those of its turn are set.
+  /// Waits for the gradient in flight, if there is one, and stores the gradient of this rank's examples of that turn.
   private func finishScatter(_ pass: Pass<Scalar>) throws {
     guard let number = scattered.take(), let gradient else { return }
     let (turn, buffer) = (turns[number], gradientBuffer(number))

@@ -1,16 +1,17 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A dense layer placed by columns: this rank has some rows of the weight, and computes those outputs from the
-/// whole input.
+/// A dense layer placed by columns: this rank has a shard of the outputs (rows of the weight, `[outputs, inputs]`), and
+/// computes these outputs from the whole input.
 ///
-/// Y = X A + b with A = [A₁ ... Aₚ] by columns: Yᵢ = X Aᵢ + bᵢ. Takes `[batch, inputs]`, replicated, and gives
-/// `[batch, own outputs]`, featureSharded. The gradient of its input is partial: an addend of `[batch, inputs]`
-/// a rank. Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model
+/// Y = X A + b with A = [A₁ ... Aₚ] sharded by columns: Yᵢ = X Aᵢ + bᵢ. Takes `[batch, inputs]`, replicated, and gives
+/// `[batch, own outputs]`, featureSharded. The gradient of its input is partial: each rank has an addend of shape
+/// `[batch, inputs]`. Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model
 /// parallelism", 2019.
 final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, LayerHints {
-  /// The exchange that adds up the addends of the input's gradient, which is written straight into its memory and on
-  /// its way while the gradient of the weight is computed; nil where that is computed first.
+  /// The exchange that sums the ranks' addends of the input's gradient. The addend is written straight into the memory
+  /// of the exchange, and is in flight while the gradient of the weight is computed, unless the exchange overwrites the
+  /// input (``LayoutExchange/replacesInput``). Nil to leave this rank's addend as it is.
   var exchange: (any LayoutExchange<Scalar>)?
 
   private var output = Scratch<Scalar>()
@@ -20,7 +21,7 @@ final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Sca
     super.init(dense, dimension: 0, over: group)
   }
 
-  /// "Dense 784 -> 512 by columns 0..<256".
+  /// The layer and this rank's outputs, such as "Dense 784 -> 512 by columns 0..<256".
   var summary: String { "\(dense.summary) by columns \(own)" }
 
   func outputShape(for input: Shape) throws -> Shape {
@@ -34,8 +35,8 @@ final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Sca
     return output
   }
 
-  /// The gradients of the shards, and that of the input: its sum, where there is an exchange, else this rank's
-  /// addend.
+  /// Computes the gradients of the shards, and returns the gradient of the input: the result of ``exchange``, or
+  /// without an exchange this rank's addend.
   func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -45,7 +46,7 @@ final class ColumnShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Sca
       return nil
     }
     try exchange?.prepare(pass)
-    // Where the gradient takes the input's place, the weight's comes first, which needs the input.
+    // If the input's gradient overwrites the input, the weight's gradient, which needs the input, is computed first.
     let learnsFirst = exchange?.replacesInput ?? false
     if learnsFirst { try learn(gradient, pass, isLast: false) }
     let result = try exchange?.memory(shape) ?? inputGradient.tensor(shape)

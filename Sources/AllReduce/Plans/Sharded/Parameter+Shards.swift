@@ -2,7 +2,8 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension Parameter {
-  /// A part of a whole parameter: drawn alike, or with its values if it has memory.
+  /// Creates a shard of a whole parameter. Its values are those of the same elements of the whole: drawn in the same
+  /// way, or copied if the whole parameter has memory.
   convenience init(sharding whole: Parameter, dimension: Int, range: Range<Int>) {
     precondition(whole.shard == nil, "\(whole.name) is a part already")
     self.init(
@@ -12,7 +13,7 @@ extension Parameter {
 }
 
 extension Parameter where Scalar: ReducibleScalar {
-  /// Puts the ranks' parts together: of the values, or of the gradient. Collective.
+  /// All-gathers the ranks' shards of the values or of the gradient, whichever `part` returns. Collective.
   ///
   /// - Returns: All elements of the whole parameter.
   func gathered(
@@ -37,7 +38,8 @@ extension Parameter where Scalar: ReducibleScalar {
 }
 
 extension BatchNorm {
-  /// Some channels of a layer: each is normalized by itself, over the ranks that have different examples of it.
+  /// Creates a batch norm of some channels of a whole layer. Each channel is normalized separately, over the ranks that
+  /// have different examples for it.
   convenience init(sharding whole: BatchNorm, range: Range<Int>) {
     func own(_ averages: Tensor<Scalar>) -> Tensor<Scalar> {
       Tensor(Array(averages.elements[range]), shape: [range.count])

@@ -1,14 +1,14 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A dense layer placed by rows: this rank has some columns of the weight, and computes from its inputs an addend
-/// of every output.
+/// A dense layer placed by rows: this rank has a shard of the inputs (columns of the weight, `[outputs, inputs]`), and
+/// computes from it an addend of every output.
 ///
-/// Y = X A + b with X = [X₁ ... Xₚ] and A divided by rows alike: Y = X₁ A₁ + ... + Xₚ Aₚ + b. Takes `[batch, own
-/// inputs]`, featureSharded, and gives `[batch, outputs]`, partial; the first rank's addend has the bias in it.
+/// Y = X A + b with X = [X₁ ... Xₚ] and A sharded by rows in the same way: Y = X₁ A₁ + ... + Xₚ Aₚ + b. Takes `[batch,
+/// own inputs]`, featureSharded, and gives `[batch, outputs]`, partial; only the first rank's addend includes the bias.
 /// Shoeybi et al., "Megatron-LM", 2019.
 final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar>, LayerHints {
-  /// The exchange that sums the ranks' addends; this rank writes its own straight into the memory of the exchange.
+  /// The exchange that sums the ranks' addends. This rank writes its addend straight into the memory of the exchange.
   var exchange: (any LayoutExchange<Scalar>)?
 
   private let hasBias: Bool
@@ -20,7 +20,7 @@ final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar
     super.init(dense, dimension: 1, over: group)
   }
 
-  /// "Dense 784 -> 512 by rows 0..<392".
+  /// The layer and this rank's inputs, such as "Dense 784 -> 512 by rows 0..<392".
   var summary: String { "\(dense.summary) by rows \(own)" }
 
   func outputShape(for input: Shape) throws -> Shape {
@@ -38,13 +38,14 @@ final class RowShard<Scalar: NetworkScalar & ReducibleScalar>: DenseShard<Scalar
     return output
   }
 
-  /// The gradients of the shard and the bias, and of this rank's inputs, `[batch, own inputs]`.
+  /// Computes the gradients of the shard and the bias; returns the gradient of this rank's inputs, `[batch, own
+  /// inputs]`.
   func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
     let shape = inputShape(for: gradient)
-    // Where the weight may change, the gradient of the inputs, which needs the old one, comes first; else
-    // the parameters' come first, which may be on their way meanwhile.
+    // If the weight may change in this pass, the inputs' gradient, which needs the old weight, is computed first.
+    // Otherwise the parameters' gradients are computed first, so that they can be in flight meanwhile.
     let isLast = !needsInputGradient || pass.sink?.weightStep(for: weight) != nil
     if !isLast { try learn(gradient, pass, isLast: false) }
     var result: Tensor<Scalar>?

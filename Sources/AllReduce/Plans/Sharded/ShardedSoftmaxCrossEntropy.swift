@@ -9,18 +9,18 @@ package import AllReduceNN
 
 /// Softmax cross-entropy of logits whose classes are sharded over ranks.
 ///
-/// Same as ``SoftmaxCrossEntropy`` of the whole logits, but these are never gathered: two small all-reduces, the
-/// largest logit of each example, and its sums (of exponentials, the target's logit, whether it is right,
-/// and of the logits for label smoothing): 4 or 5 numbers an example instead of one a class. All ranks get
-/// the same score. Collective.
+/// Computes the same as ``SoftmaxCrossEntropy`` of the whole logits, which are never gathered. Instead there are two
+/// small all-reduces: of the largest logit of each example, and of each example's sums (of exponentials, the target's
+/// logit, whether the target has the largest logit, and, for label smoothing, of the logits). These are 4 or 5 numbers
+/// per example instead of one per class. All ranks get the same score. Collective.
 package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScalar>: Loss {
-  /// How much of the target is spread evenly over all classes, from 0 to 1.
+  /// The fraction of the target that is spread evenly over all classes, from 0 to 1.
   package let labelSmoothing: Double
-  /// The classes of all ranks.
+  /// The number of classes, over all ranks.
   package let classes: Int
-  /// The ranks that have them.
+  /// The ranks over which the classes are sharded.
   package let communicator: Communicator
-  /// The exchange.
+  /// The record of the all-reduces' bytes and seconds.
   let exchange: LayerExchange
   private let memory = Memory()
 
@@ -31,18 +31,19 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// Creates the loss.
   ///
   /// - Parameters:
-  ///   - classes: The number of classes of all ranks, sharded as ``BlockPartition`` says.
-  ///   - communicator: The ranks that have them.
-  ///   - labelSmoothing: How much of the target is spread evenly over all classes.
-  ///   - clock: Counts the seconds.
-  /// - Throws: ``AgreedError`` on every rank if they disagree about the classes, or are more than these.
+  ///   - classes: The number of classes, over all ranks; they are sharded by ``BlockPartition``.
+  ///   - communicator: The ranks over which the classes are sharded.
+  ///   - labelSmoothing: The fraction of the target that is spread evenly over all classes.
+  ///   - clock: Counts the seconds of the all-reduces.
+  /// - Throws: ``AgreedError`` on every rank if the ranks disagree about the number of classes, or if there are more
+  ///   ranks than classes.
   package init(
     classes: Int, over communicator: Communicator, labelSmoothing: Double = 0,
     _ clock: ExchangeClock = ExchangeClock()
   ) throws {
     precondition(
       labelSmoothing >= 0 && labelSmoothing <= 1,
-      "label smoothing is from 0 to 1, not \(labelSmoothing)")
+      "label smoothing must be 0 to 1, not \(labelSmoothing)")
     try communicator.requireEqual(classes, "classes of a sharded loss")
     try communicator.agreeing {
       guard classes >= communicator.size else {
@@ -57,8 +58,8 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     exchange = LayerExchange("all-reduce", clock)
   }
 
-  /// A loss over the outputs that a plan shards; nil where they are whole, or it is another loss. Collective over the
-  /// group.
+  /// Creates the loss for outputs that a plan shards by features; nil if the outputs are not sharded, or if `loss` is
+  /// not softmax cross-entropy. Collective over the group.
   init?(
     _ loss: any Loss<Scalar>, _ plan: ResolvedPlan<Scalar>, _ batch: GroupBatch
   ) throws {
@@ -69,19 +70,19 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       batch.clock)
   }
 
-  /// The classes of this rank.
+  /// The range of classes of this rank.
   package var ownClasses: Range<Int> {
     BlockPartition(count: classes, parts: communicator.size)[communicator.rank]
   }
 
-  /// Computes the losses and this rank's part of the gradient of their sum. Collective.
+  /// Computes the losses and this rank's shard of the gradient of their sum. Collective.
   ///
   /// - Parameters:
   ///   - output: This rank's logits, `[batch, own classes]`.
-  ///   - targets: Classes among all, the same on all ranks.
-  ///   - gradient: Memory of the shape of `output`, which may be that of `output`.
+  ///   - targets: The class of each example, among all classes; the same on all ranks.
+  ///   - gradient: Memory of the shape of `output`, which may be the memory of `output`; nil if no gradient is needed.
   /// - Returns: The score of the batch, the same on all ranks.
-  /// - Throws: ``DataError`` for a class that there is not; ``MPIError``.
+  /// - Throws: ``DataError`` for a class that does not exist; ``MPIError``.
   package func evaluate(
     _ output: Tensor<Scalar>, _ targets: Targets<Scalar>, gradient: Tensor<Scalar>?
   ) throws -> BatchScore {
@@ -112,7 +113,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       let logits = output.base + row * own.count
       let (label, top) = (Int(labels[row]), largest[row])
       let isHere = own.contains(label)
-      // The gradient may take the logits' place, so what is needed of these comes first.
+      // The gradient may overwrite the logits, so what is needed of the logits is read first.
       let right = isHere ? logits[label - own.lowerBound] : 0
       var rank: Scalar = isHere && right == top ? 1 : 0
       for place in 0..<max(0, min(own.count, label - own.lowerBound)) where logits[place] == top {
@@ -121,7 +122,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
       sums[kinds * row + 1] = isHere ? right - top : 0
       sums[kinds * row + 2] = rank
       if kinds == 4 {
-        // From the largest on, so that the sum of large logits is as exact as that of small ones.
+        // Relative to the largest logit, so that the sum of large logits is as exact as that of small ones.
         sums[kinds * row + 3] = Scalar(
           functions.sum(logits, count: own.count) - Double(own.count) * Double(top))
       }

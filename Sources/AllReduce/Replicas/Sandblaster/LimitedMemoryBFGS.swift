@@ -1,9 +1,9 @@
-/// Minimises a smooth function by limited-memory BFGS, with the arithmetic done by the ranks that hold the vectors.
+/// Minimizes a smooth function by limited-memory BFGS; the ranks that hold the vectors do the arithmetic.
 ///
-/// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989: the direction comes of the
-/// two-loop recursion over the latest steps s and changes y of the gradient.
+/// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989: the search direction is
+/// computed by the two-loop recursion over the latest steps s and changes y of the gradient.
 package struct LimitedMemoryBFGS {
-  /// The vectors by number.
+  /// The numbers of the vectors in the ``VectorSpace``.
   package enum Vector {
     package static let point = 0
     package static let gradient = 1
@@ -13,11 +13,11 @@ package struct LimitedMemoryBFGS {
     static let first = 5
   }
 
-  /// When it ends.
+  /// The conditions that end a minimization.
   package struct Limits {
     /// The largest number of evaluations of the function.
     package var evaluations = 200
-    /// Ends when the gradient's norm is no more than this part of the first.
+    /// The minimization ends when the norm of the gradient is at most this fraction of its first norm.
     package var gradient = 1e-10
 
     package init() {}
@@ -25,28 +25,28 @@ package struct LimitedMemoryBFGS {
 
   private let vectors: any VectorSpace
   private let history: Int
-  /// The slots of the latest pairs, oldest first, with 1 / (s y) and y y.
+  /// The slots of the latest pairs (s, y), oldest first, each with 1 / (s · y) and y · y.
   private var pairs: [(slot: Int, rho: Double, squares: Double)] = []
-  /// The evaluations so far.
+  /// The number of evaluations of the function so far.
   package private(set) var evaluations = 0
-  /// The steps so far.
+  /// The number of steps so far.
   package private(set) var steps = 0
 
-  /// Works on vectors.
+  /// Creates the method for vectors in a space.
   ///
   /// - Parameters:
   ///   - vectors: The space that holds the vectors.
-  ///   - history: The pairs that are kept.
+  ///   - history: The number of latest pairs (s, y) that are kept.
   package init(_ vectors: any VectorSpace, history: Int = 10) {
     (self.vectors, self.history) = (vectors, history)
   }
 
-  /// Minimises a function from where the point is.
+  /// Minimizes a function, starting at the present point.
   ///
   /// - Parameters:
-  ///   - limits: When to end.
-  ///   - evaluate: Computes the function at the point, and its gradient.
-  /// - Returns: The smallest value found.
+  ///   - limits: The conditions that end the minimization.
+  ///   - evaluate: Computes the function and its gradient at the point, and returns the function's value.
+  /// - Returns: The value at the point where it ends, the smallest of the last search.
   /// - Throws: The errors of `evaluate` and of the vectors.
   package mutating func minimize(
     _ limits: Limits, _ evaluate: () throws -> Double
@@ -59,15 +59,16 @@ package struct LimitedMemoryBFGS {
       try findDirection()
       var slope = try vectors.dot(Vector.gradient, Vector.direction)
       if slope >= 0 {
-        // Rounding has turned it: the gradient alone.
+        // Because of rounding this is not a descent direction: use the gradient alone.
         pairs.removeAll()
         try findDirection()
         slope = -size * size
       }
       try vectors.copy(Vector.point, to: Vector.oldPoint)
       try vectors.copy(Vector.gradient, to: Vector.oldGradient)
-      guard let new = try search(from: value, slope, size, limits, evaluate) else { break }
-      value = new
+      let found = try search(from: value, slope, size, limits, evaluate)
+      value = found.value
+      guard found.isAccepted else { break }
       try remember()
       size = try norm(Vector.gradient)
       steps += 1
@@ -79,7 +80,7 @@ package struct LimitedMemoryBFGS {
     try vectors.dot(vector, vector).squareRoot()
   }
 
-  /// direction = -H gradient, by the two-loop recursion.
+  /// Computes direction = -H * gradient by the two-loop recursion; H approximates the inverse Hessian.
   package func findDirection() throws {
     let d = Vector.direction
     try vectors.copy(Vector.gradient, to: d)
@@ -96,7 +97,8 @@ package struct LimitedMemoryBFGS {
     try vectors.scale(d, by: -1)
   }
 
-  /// Keeps s = point - old point and y = gradient - old gradient, in place of the oldest pair.
+  /// Stores s = point - old point and y = gradient - old gradient as the latest pair, in place of the oldest pair if
+  /// the history is full.
   package mutating func remember() throws {
     let slot =
       pairs.count < history ? Vector.first + 2 * pairs.count : pairs.removeFirst().slot
@@ -106,7 +108,7 @@ package struct LimitedMemoryBFGS {
     try vectors.add(Vector.oldGradient, times: -1, to: slot + 1)
     let product = try vectors.dot(slot, slot + 1)
     let squares = try vectors.dot(slot + 1, slot + 1)
-    // Without curvature a pair would turn the direction.
+    // A pair without positive curvature could make the direction one of ascent.
     guard product > 1e-14 * squares else {
       pairs.removeAll()
       return
@@ -114,34 +116,39 @@ package struct LimitedMemoryBFGS {
     pairs.append((slot, 1 / product, squares))
   }
 
-  /// Goes along the direction to a smaller value with a smaller slope; nil if there is none.
+  /// Searches along the direction for a point with a smaller value and a smaller slope.
   ///
-  /// Each trial interpolates the slope, which is exact for quadratic functions.
+  /// Each trial interpolates the slope linearly, which is exact for quadratic functions.
+  ///
+  /// - Returns: The value at the point where the search ends, and whether value and slope are small enough. If not, the
+  ///   point is the best trial or, where no trial was better, the old point, and the gradient is that of another point.
   private mutating func search(
     from value: Double, _ slope: Double, _ size: Double, _ limits: Limits,
     _ evaluate: () throws -> Double
-  ) throws -> Double? {
+  ) throws -> (value: Double, isAccepted: Bool) {
     var length = pairs.isEmpty ? min(1, 1 / size) : 1
-    // The ends between which a good length lies, with their slopes.
+    var best = (value: value, length: 0.0)
+    // The interval in which a good step length lies, with the slope at its lower end.
     var (low, lowSlope, high) = (0.0, slope, Double.infinity)
-    var best: Double?
     while evaluations < limits.evaluations {
-      try vectors.copy(Vector.oldPoint, to: Vector.point)
-      try vectors.add(Vector.direction, times: length, to: Vector.point)
+      try move(to: length)
       try vectors.clear(Vector.gradient)
       let new = try evaluate()
       evaluations += 1
       let newSlope = try vectors.dot(Vector.gradient, Vector.direction)
       let falls = new <= value + 1e-4 * length * slope || abs(new - value) <= 1e-12 * abs(value)
-      if new.isFinite, falls { best = new }
-      if new.isFinite, falls, abs(newSlope) <= 0.1 * abs(slope) { return new }
+      if new.isFinite, falls, abs(newSlope) <= 0.1 * abs(slope) { return (new, true) }
+      if new < best.value { best = (new, length) }
       if !new.isFinite || !falls || newSlope > 0 {
         high = length
       } else {
         (low, lowSlope) = (length, newSlope)
       }
-      if high - low <= 1e-12 * high { return falls ? best : nil }
-      // Where the slope would be 0, were it linear.
+      if high - low <= 1e-12 * high {
+        if new.isFinite, falls { return (new, true) }
+        break
+      }
+      // The length at which the slope would be 0 if it were linear.
       let root =
         newSlope.isFinite && newSlope != lowSlope && length != low
         ? low - lowSlope * (length - low) / (newSlope - lowSlope)
@@ -152,6 +159,13 @@ package struct LimitedMemoryBFGS {
         length = high.isFinite ? (low + high) / 2 : 2 * length
       }
     }
-    return best
+    try move(to: best.length)
+    return (best.value, false)
+  }
+
+  /// Sets point = old point + length * direction.
+  private func move(to length: Double) throws {
+    try vectors.copy(Vector.oldPoint, to: Vector.point)
+    try vectors.add(Vector.direction, times: length, to: Vector.point)
   }
 }

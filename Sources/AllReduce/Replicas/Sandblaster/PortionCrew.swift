@@ -1,11 +1,11 @@
 internal import AllReduceMPI
 
-/// A message between the coordinator and a worker: four words.
+/// A message between the coordinator and a worker: four 64-bit words.
 struct PortionMessage {
   enum Kind: Int64 {
-    // To a worker.
+    // Sent to a worker.
     case compute = 1, accepted, rejected, flush, stop
-    // From one.
+    // Sent by a worker.
     case ready, done, flushed
   }
 
@@ -34,14 +34,14 @@ struct PortionMessage {
   }
 }
 
-/// The workers, as the coordinator sees them.
+/// The coordinator's side of its workers: sends portions to them and receives their results.
 final class PortionCrew {
   private let workers: Range<Int>
   private let pushEvery: Int
   private let link: Communicator
   private var evaluation = 0
   private var idle: Set<Int> = []
-  /// The results that each worker has and has not pushed.
+  /// For each worker, the number of its results that it has not yet pushed to the servers.
   private var held: [Int: Int] = [:]
   private(set) var doubled = 0
 
@@ -49,9 +49,9 @@ final class PortionCrew {
     (self.workers, self.pushEvery, self.link) = (workers, max(1, pushEvery), link)
   }
 
-  /// Lets workers compute all portions at the servers' point; then the gradient is there.
+  /// Has the workers compute all portions at the servers' point; on return the servers have the gradient.
   ///
-  /// - Returns: The sum of the values.
+  /// - Returns: The sum of the portions' values.
   func compute(portions: Int) throws -> Double {
     evaluation += 1
     var queue = PortionQueue(count: portions)
@@ -82,11 +82,11 @@ final class PortionCrew {
       }
     }
     doubled += queue.doubled
-    // In one order, whichever was first.
+    // Added in the order of the portions, whichever result arrived first.
     return values.reduce(0, +)
   }
 
-  /// Ends the workers' work, once each has ended what it computes.
+  /// Stops the workers, after each has finished its present portion.
   func stop() throws {
     while idle.count < workers.count {
       let (worker, report) = try nextReport()
@@ -112,7 +112,7 @@ final class PortionCrew {
 }
 
 extension Communicator {
-  /// Waits for a small message, mostly asleep.
+  /// Waits for a small message, mostly asleep instead of polling.
   func waitPatiently(
     from source: Int?, tag: Int, count: Int, hasDeadline: Bool, awaiting ranks: [Int],
     _ what: String

@@ -1,18 +1,18 @@
-/// Hands out the portions of a batch: each to the worker that asks first; near the end, portions that are still out are
-/// handed out again. The first result counts.
+/// Assigns the portions of a batch to workers, each portion to the first worker that asks. When all have been assigned,
+/// portions without a result are assigned a second time. The first result counts.
 package struct PortionQueue {
   private var fresh: Range<Int>
-  /// The worker that computes each portion that is out.
+  /// For each portion that is assigned and has no result yet, the workers that compute it.
   private var out: [Int: [Int]] = [:]
-  /// The portions without a result.
+  /// The number of portions without a result.
   package private(set) var left: Int
-  /// The portions that were handed out a second time.
+  /// The number of portions that were assigned a second time.
   package private(set) var doubled = 0
 
-  /// Begins with all portions.
+  /// Creates a queue of `count` portions, none of them assigned.
   package init(count: Int) { (fresh, left) = (0..<count, count) }
 
-  /// The portion that a worker computes next; nil if there is none for it.
+  /// Assigns a worker its next portion and returns the portion's number; nil if there is none for this worker.
   package mutating func next(for worker: Int) -> Int? {
     if let portion = fresh.first {
       fresh = fresh.dropFirst()
@@ -26,7 +26,7 @@ package struct PortionQueue {
     return slow
   }
 
-  /// A worker has a result. Returns whether it is the first for its portion.
+  /// Records a result for a portion. Returns whether it is the first result for that portion.
   package mutating func finish(_ portion: Int) -> Bool {
     guard out.removeValue(forKey: portion) != nil else { return false }
     left -= 1

@@ -1,6 +1,6 @@
 internal import AllReduceMPI
 
-/// Computes portions of a sum, and pushes their gradients.
+/// A worker that computes portions of a sum, and pushes their gradients to the servers.
 final class PortionWorker {
   private let vectors: ShardedVectors
   private let link: Communicator
@@ -14,7 +14,7 @@ final class PortionWorker {
     (gradient, gathered) = (point, point)
   }
 
-  /// Works until the coordinator ends it.
+  /// Computes the portions that the coordinator assigns, until the coordinator stops it.
   func work(_ blocks: BlockPartition, _ portion: Sandblaster.Portion) throws {
     var evaluation = 0
     while true {
@@ -41,7 +41,7 @@ final class PortionWorker {
     }
   }
 
-  /// Computes all portions alone.
+  /// Computes all portions on this rank and pushes the gradient. Returns the sum of the values.
   func computeAll(_ blocks: BlockPartition, _ portion: Sandblaster.Portion) throws -> Double {
     try vectors.read(LimitedMemoryBFGS.Vector.point, into: &point)
     var sum = 0.0

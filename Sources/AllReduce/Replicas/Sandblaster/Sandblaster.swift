@@ -1,42 +1,43 @@
 public import AllReduceMPI
 
-/// Minimises a sum over many items by limited-memory BFGS on a whole batch: a coordinator that holds no vectors,
-/// servers that hold shards of them, and workers that compute portions of the sum on demand.
+/// Minimizes a sum over many items by limited-memory BFGS on the whole batch. A coordinator, which holds no vectors,
+/// directs servers that hold shards of the vectors, and workers that compute portions of the sum on demand.
 ///
-/// Rank 0 coordinates; the last ranks serve; those between work, or rank 0 itself where there are none. A portion that
-/// is still out when no others are left is handed out a second time, and the first result counts. Workers read the
-/// point once an evaluation, and push sums of several portions.
+/// Rank 0 is the coordinator; the last ranks are servers; the ranks between are workers, or rank 0 itself computes if
+/// there are none between. When all portions have been assigned, those without a result are assigned a second time, and
+/// the first result counts. Workers read the point once per evaluation, and push the summed gradients of several
+/// portions at a time.
 ///
-/// Dean et al., "Large scale distributed deep networks", 2012, call it Sandblaster L-BFGS.
+/// Dean et al., "Large scale distributed deep networks", 2012, call this method Sandblaster L-BFGS.
 public final class Sandblaster {
-  /// Computes a portion: returns its value, and adds its gradient to the gradient.
+  /// Computes a portion of the sum at a point: returns the portion's value, and adds its gradient to `gradient`.
   public typealias Portion = (
     _ point: [Double], _ items: Range<Int>, _ gradient: inout [Double]
   ) throws -> Double
 
-  /// The result.
+  /// The result of a minimization.
   public struct Result: Equatable, Sendable {
-    /// The point, the same on all ranks.
+    /// The point that was found, the same on all ranks.
     public let point: [Double]
-    /// The value there.
+    /// The value of the sum at ``point``.
     public let value: Double
-    /// How often the whole sum was computed.
+    /// The number of evaluations of the whole sum.
     package let evaluations: Int
-    /// The steps.
+    /// The number of steps of the method.
     package let steps: Int
-    /// The portions that were handed out a second time.
+    /// The number of portions that were assigned a second time.
     package let doubled: Int
   }
 
-  /// The portions that a sum is cut into; nil for 8 a worker.
+  /// The number of portions that the sum is divided into; nil for 8 per worker.
   package var portions: Int?
-  /// The portions after which a worker pushes what it has.
+  /// The number of portions after which a worker pushes their summed gradients.
   package var pushEvery = 4
-  /// The steps that the method keeps (its memory).
+  /// The number of steps that the method keeps (its memory).
   package var history = 10
-  /// The largest number of evaluations.
+  /// The largest number of evaluations of the whole sum.
   package var evaluations = 200
-  /// Ends when the gradient's norm is no more than this part of the first.
+  /// The minimization ends when the norm of the gradient is at most this fraction of its first norm.
   package var tolerance = 1e-10
 
   private let world: Communicator
@@ -45,9 +46,10 @@ public final class Sandblaster {
   private let workers: Range<Int>
   private let count: Int
 
-  /// Gets ready to minimise a function of this many numbers. Collective.
+  /// Prepares to minimize a function of `count` numbers. Collective.
   ///
-  /// - Throws: ``AgreedError`` of a ``PlanError`` if the ranks are too few; ``MPIError``.
+  /// - Throws: ``AgreedError`` of a ``PlanError`` if there are too few ranks, or `servers` is not from 1 to `count`;
+  ///   ``MPIError``.
   public init(count: Int, over world: Communicator, servers: Int = 1) throws {
     (self.world, self.count) = (world, count)
     roles = try world.agreeing {
@@ -60,18 +62,18 @@ public final class Sandblaster {
     link = try world.duplicate()
   }
 
-  /// Minimises a sum. Collective; every rank gives the same arguments.
+  /// Minimizes a sum. Collective; every rank must pass the same arguments.
   ///
   /// - Parameters:
-  ///   - start: The point to begin at.
-  ///   - items: The number of items of the sum.
+  ///   - start: The point to start from.
+  ///   - items: The number of items in the sum.
   ///   - portion: Computes a portion of the sum.
   /// - Returns: The minimum that was found.
   /// - Throws: The errors of `portion`, which end the job; ``MPIError``.
   public func minimize(
     from start: [Double], items: Int, _ portion: @escaping Portion
   ) throws -> Result {
-    precondition(start.count == count, "a point has \(count) numbers, not \(start.count)")
+    precondition(start.count == count, "the start must have \(count) numbers, not \(start.count)")
     let blocks = BlockPartition(count: items, parts: max(1, portions ?? 8 * workers.count))
     let vectors = ShardedVectors(roles, over: link)
     var point = start
@@ -88,7 +90,7 @@ public final class Sandblaster {
       (limits.evaluations, limits.gradient) = (evaluations, tolerance)
       try vectors.write(LimitedMemoryBFGS.Vector.point, start)
       let value = try method.minimize(limits) {
-        // A server that answers has carried out all earlier orders: workers read the right point.
+        // Once every server has answered, it has carried out all earlier orders, so workers read the new point.
         _ = try vectors.dot(LimitedMemoryBFGS.Vector.point, LimitedMemoryBFGS.Vector.point)
         return workers.first == 0
           ? try own.computeAll(blocks, portion) : try crew.compute(portions: blocks.count)

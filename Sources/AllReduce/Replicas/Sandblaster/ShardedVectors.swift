@@ -1,6 +1,7 @@
 internal import AllReduceMPI
 
-/// Vectors whose shards are on servers: orders go to all of them, and only numbers come back.
+/// Vectors sharded over servers: each operation is sent as an order to all servers. Except to ``read(_:into:)``, a
+/// server replies with at most a number.
 final class ShardedVectors: VectorSpace {
   private let link: Communicator
   private let roles: ServerRoles
@@ -30,12 +31,12 @@ final class ShardedVectors: VectorSpace {
     return try roles.servers.reduce(0) { try $0 + answer(of: $1) }
   }
 
-  /// Gives servers a vector's values.
+  /// Sends the values of a vector to the servers, each its shard.
   func write(_ vector: Int, _ values: [Double]) throws {
     try order(VectorOrder(.write, vector)) { values[$0] }
   }
 
-  /// A vector's values.
+  /// Receives the values of a vector from all servers.
   func read(_ vector: Int, into values: inout [Double]) throws {
     try order(VectorOrder(.read, vector))
     for (server, shard) in zip(roles.servers, roles.shards) {
@@ -47,13 +48,13 @@ final class ShardedVectors: VectorSpace {
     }
   }
 
-  /// Adds values to a vector; returns once they are in it.
+  /// Adds values to a vector on the servers; returns once all servers have added them.
   func gather(_ vector: Int, _ values: [Double]) throws {
     try order(VectorOrder(.gather, vector)) { values[$0] }
     for server in roles.servers { _ = try answer(of: server) }
   }
 
-  /// Ends the servers' work.
+  /// Stops the servers.
   func stop() throws { try order(VectorOrder(.stop)) }
 
   private func order(

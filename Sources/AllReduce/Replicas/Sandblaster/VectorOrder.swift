@@ -1,16 +1,16 @@
 internal import AllReduceMPI
 
-/// An order to a server of vectors: six words.
+/// An order to a server of vectors: six 64-bit words.
 struct VectorOrder {
   enum Kind: Int64 {
     case clear = 1, copy, add, scale, multiply
-    /// Answer with this shard's part of a dot product.
+    /// Reply with the dot product of this server's shards of two vectors.
     case dot
-    /// Send the shard of a vector to the rank that asks.
+    /// Send this server's shard of a vector to the rank that sent the order.
     case read
-    /// Take the shard of a vector, which follows, in place of what is there.
+    /// Replace this server's shard of a vector with the values that follow the order.
     case write
-    /// Add the shard of a vector, which follows, and say so.
+    /// Add the values that follow the order to this server's shard of a vector, and confirm.
     case gather
     case stop
   }
@@ -40,7 +40,7 @@ struct VectorOrder {
   }
 }
 
-/// The tags of messages of ``Sandblaster``.
+/// The tags of the messages of ``Sandblaster``.
 enum VectorTag {
   static let order = 1
   static let answer = 2

@@ -1,6 +1,7 @@
 internal import AllReduceMPI
 
-/// Holds a shard of each vector, and does what the coordinator and workers ask, in the order in which it comes.
+/// A server that holds a shard of each vector, and carries out the orders of the coordinator and the workers in the
+/// order of their arrival.
 final class VectorServer {
   private let count: Int
   private let link: Communicator
@@ -8,13 +9,13 @@ final class VectorServer {
 
   init(count: Int, over link: Communicator) { (self.count, self.link) = (count, link) }
 
-  /// Serves until it is told to stop.
+  /// Carries out orders until one says to stop.
   func serve() throws {
     var words = [Int64](repeating: 0, count: VectorOrder.wordCount)
     var wait = PatientWait(on: link)
     while true {
       guard let message = try link.probeIfAvailable(tag: VectorTag.order) else {
-        // A worker may take long to compute a portion; the coordinator watches over workers.
+        // No deadline: a worker may take long to compute a portion, and the coordinator watches the workers.
         wait.rest(heard: monotonicNanoseconds(), of: [], "a server's wait for orders")
         continue
       }
@@ -56,7 +57,7 @@ final class VectorServer {
   }
 }
 
-/// Arithmetic on arrays.
+/// The arithmetic on arrays.
 enum VectorLoop {
   static func add(_ source: [Double], times factor: Double, to target: inout [Double]) {
     for index in target.indices { target[index] += factor * source[index] }

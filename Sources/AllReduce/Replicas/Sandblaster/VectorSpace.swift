@@ -1,15 +1,16 @@
-/// Vectors by number, and what an optimizer does with them: the ranks that hold them do the arithmetic.
+/// The operations that an optimizer needs on vectors, which it names by number; the ranks that hold the vectors do the
+/// arithmetic.
 package protocol VectorSpace: AnyObject {
-  /// All elements become 0.
+  /// Sets all elements to 0.
   func clear(_ vector: Int) throws
-  /// target = source.
+  /// Computes target = source.
   func copy(_ source: Int, to target: Int) throws
-  /// target += factor source.
+  /// Computes target += factor * source.
   func add(_ source: Int, times factor: Double, to target: Int) throws
-  /// vector = factor vector.
+  /// Computes vector = factor * vector.
   func scale(_ vector: Int, by factor: Double) throws
-  /// target = target source, element by element.
+  /// Computes target = target * source, element by element.
   func multiply(_ source: Int, into target: Int) throws
-  /// The sum of products.
+  /// Returns the dot product of two vectors.
   func dot(_ a: Int, _ b: Int) throws -> Double
 }

@@ -1,23 +1,24 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// The weights that an elastic force ties workers to, and the batches between their meetings.
+/// The center: the weights to which an elastic force ties the workers' weights. It also hands out the batches that
+/// workers compute between two pulls.
 protocol ElasticCenter<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// Begins a segment of these batches.
+  /// Begins a segment with these batches.
   func begin(_ batches: Range<Int>) throws
-  /// The worker's next batch; nil if there is none left.
+  /// Returns the number of the worker's next batch; nil if no batch is left.
   func nextBatch() throws -> Int?
-  /// Pulls a worker's weights x and the center c together: δ = α (x - c); x -= δ; c += δ.
+  /// Pulls a worker's weights x and the center c towards each other: δ = α * (x - c); x -= δ; c += δ.
   func meet(_ weights: UnsafeMutablePointer<Scalar>, strength: Double) throws
-  /// Ends the segment; then weights that the center can write are its own.
+  /// Ends the segment. A center that this rank has a copy of then overwrites `weights`.
   func end(_ weights: UnsafeMutablePointer<Scalar>) throws
 }
 
 /// The elastic force between a worker's weights and the center.
 private enum ElasticForce {
-  /// Computes δ = α (x - c) and takes it from x.
+  /// Computes δ = α * (x - c) into `difference`, and subtracts δ from x.
   static func pull<Scalar: NetworkScalar>(
     _ weights: UnsafeMutablePointer<Scalar>, to center: UnsafePointer<Scalar>,
     difference: UnsafeMutablePointer<Scalar>, count: Int, strength: Double
@@ -29,7 +30,7 @@ private enum ElasticForce {
   }
 }
 
-/// A center that servers hold, in shards.
+/// A center that is sharded over servers.
 final class ServedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter {
   private let client: ShardClient<Scalar>
   private let elements: Range<Int>
@@ -64,29 +65,29 @@ final class ServedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
       difference: client.buffers.pushes[buffer] + elements.lowerBound, count: elements.count,
       strength: strength)
     clock += 1
-    // The servers subtract.
+    // The rate is -1, because servers subtract what is pushed.
     try client.push(buffer, number: clock, seen: view.others, rate: -1, scale: 1)
   }
 
   func end(_ weights: UnsafeMutablePointer<Scalar>) throws { try client.end() }
 }
 
-/// A center of which every rank has a copy: all workers meet at once, by an all-reduce.
+/// A center of which every rank has a copy: all workers are pulled towards it at once, by an all-reduce.
 final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter {
   private let world: Communicator
   private let elements: Range<Int>
   private let center: TensorMemory<Scalar>
-  /// With room for a ``StepWish`` at the end.
+  /// This rank's δ, with room for a ``StepWish`` at the end.
   private let difference: TensorMemory<Scalar>
   private var batches = 0..<0
-  /// This rank's wish at the end of a step; asked for at every meeting.
+  /// Returns this rank's wish to save or stop at the end of a step; called at every pull.
   var ownWish: () -> StepWish = { .none }
-  /// The wishes of all ranks at the meetings of this segment, the same on all.
+  /// The combined wish of all ranks in this segment, the same on all ranks.
   private(set) var wish = StepWish.none
-  /// The batch after the last one of the segment, which ends early where a rank has a wish.
+  /// The batch after the last one of the segment, which ends early if a rank has a wish to save or stop.
   var end: Int { batches.lowerBound - world.rank }
 
-  /// Begins with a network's weights.
+  /// Creates a center with the weights of a network.
   init(_ network: Network<Scalar>, over world: Communicator) {
     self.world = world
     elements = network.layout.reserved..<network.layout.count
@@ -95,7 +96,7 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
     recall(network)
   }
 
-  /// Takes over a network's weights.
+  /// Overwrites the center with the weights of a network.
   func recall(_ network: Network<Scalar>) {
     _ = center.values.update(fromContentsOf: network.values[elements])
   }
@@ -121,7 +122,7 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
     (others + elements.count).pointee = Scalar(ownWish().sum)
     try world.allReduce(difference.values, .sum)
     wish = (wish + StepWish(sum: Int((others + elements.count).pointee))).asOne
-    // All ranks have claimed the batches of the step that they are about to take.
+    // All ranks have already claimed their batches of the next step, so the segment ends after it.
     if wish.saves { batches = batches.lowerBound..<batches.lowerBound }
     OptimizerKernel.subtract(others, times: -1, from: own, count: elements.count)
   }

@@ -1,21 +1,21 @@
 package import AllReduceNN
 
-/// A server's shard of the weights, and the optimizer's state for it.
+/// A server's shard of the weights, with the state of the optimizer for it.
 ///
-/// One thread reads and writes it: a reader gets all of a version, and never a torn one.
+/// Only one thread reads and writes a shard, so a reader always gets all weights of one version.
 package final class ServedShard<Scalar: NetworkScalar> {
-  /// The elements of the flat memory.
+  /// The range of the shard's elements in the network's flat memory.
   package let range: Range<Int>
   /// The shard's weights, in the server's copy of the flat memory.
   package let weights: UnsafeMutableBufferPointer<Scalar>
-  /// The updates so far.
+  /// The number of updates that have been applied so far.
   package private(set) var version = 0
-  /// The number of these from each worker.
+  /// For each worker, the number of its updates that have been applied.
   private(set) var applied: [Int]
   private let optimizer: Optimizer<Scalar>
   private let rule: any StalenessRule<Scalar>
 
-  /// Serves some elements of a network.
+  /// Creates the shard of a network that covers the elements in `range`.
   package init(
     _ range: Range<Int>, of network: Network<Scalar>, _ update: any UpdateRule,
     _ rule: any StalenessRule<Scalar>, workers: Int
@@ -28,32 +28,32 @@ package final class ServedShard<Scalar: NetworkScalar> {
     applied = Array(repeating: 0, count: workers)
   }
 
-  /// The learned numbers in the shard.
+  /// The number of trainable parameters in the shard, without the gaps in the memory.
   let parameterCount: Int
 
-  /// The state of the optimizer and of the rule; for checkpoints.
+  /// The state vectors of the optimizer and of the staleness rule; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] {
     optimizer.state + rule.state
   }
 
-  /// Goes on from a state.
+  /// Sets the version to that of the checkpoint from which the run resumes.
   func resume(version: Int) { self.version = version }
 
-  /// The updates of other workers than this one.
+  /// Returns the number of updates so far by all workers except this one.
   func others(than worker: Int) -> Int { version - applied[worker] }
 
-  /// A worker reads the weights now.
+  /// Tells the staleness rule that a worker is about to read the weights.
   func willRead(_ worker: Int) { rule.willRead(worker, self) }
 
-  /// Applies a push, whole.
+  /// Applies a worker's push to the whole shard.
   ///
   /// - Parameters:
-  ///   - values: A number for each element of the shard.
-  ///   - worker: The worker that sent it.
-  ///   - seen: The updates of other workers in the weights that it was computed from.
-  ///   - rate: The length of the step.
-  ///   - scale: The factor of the numbers.
-  /// - Returns: Its staleness: the updates of other workers since.
+  ///   - values: The pushed numbers, one for each element of the shard.
+  ///   - worker: The worker that sent the push.
+  ///   - seen: The number of other workers' updates in the weights from which the push was computed.
+  ///   - rate: The learning rate.
+  ///   - scale: The factor by which the numbers are multiplied.
+  /// - Returns: The staleness of the push: the number of other workers' updates since those weights.
   func apply(
     _ values: UnsafePointer<Scalar>, of worker: Int, seen: Int, rate: Double, scale: Double
   ) -> Int {
@@ -68,12 +68,12 @@ package final class ServedShard<Scalar: NetworkScalar> {
     return staleness
   }
 
-  /// Takes the optimizer's step for all of the shard.
+  /// Takes the optimizer's step for all elements of the shard.
   func update(with gradient: UnsafePointer<Scalar>, _ step: OptimizerStep) {
     update(0..<range.count, with: gradient, step)
   }
 
-  /// Takes the optimizer's step for some elements of the shard, counted from its first.
+  /// Takes the optimizer's step for a range of the shard's elements; index 0 is the shard's first element.
   func update(
     _ elements: Range<Int>, with gradient: UnsafePointer<Scalar>, _ step: OptimizerStep
   ) {

@@ -2,9 +2,9 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension ServedTraining {
-  /// Runs all epochs, or those that are left of a run that is resumed. Collective.
+  /// Runs all epochs, or the remaining ones if the run resumes from a checkpoint. Collective.
   ///
-  /// - Parameter epochs: Passes over the data.
+  /// - Parameter epochs: The number of passes over the training data, those of earlier runs included.
   /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; ``MPIError``.
   public func run(epochs: Int) throws {
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
@@ -128,7 +128,8 @@ extension ServedTraining {
     progress?("Resumes after step \(steps), with \(state.randomStep) updates of the servers.")
   }
 
-  /// The steps up to the next moment at which all ranks want to know the weights.
+  /// Returns the steps until all ranks next need the weights: for an evaluation, for a checkpoint, or at the end of the
+  /// warm-up or the epoch.
   private func nextSegment(from step: Int, _ epoch: Int, _ course: TrainingCourse) -> Range<Int> {
     let before = epoch * course.stepsPerEpoch
     var end = course.stepsPerEpoch
@@ -156,7 +157,7 @@ extension ServedTraining {
     }
   }
 
-  /// Shows how far the run is.
+  /// Shows the progress of the run.
   private func show(
     _ batch: ServedBatch, _ score: BatchScore, _ epoch: Int, _ course: TrainingCourse,
     _ records: TrainingRecords
@@ -169,7 +170,7 @@ extension ServedTraining {
     ).show()
   }
 
-  /// Evaluates the weights of the latest segment; the examples are divided over all ranks. Collective.
+  /// Evaluates the weights of the latest segment on a data set; the examples are divided over all ranks. Collective.
   ///
   /// - Throws: ``MPIError``.
   public func score(on data: any Dataset) throws -> BatchScore {
@@ -185,7 +186,7 @@ extension ServedTraining {
 
   // MARK: State
 
-  /// The tensors of a checkpoint: the weights, and the state of the servers' optimizers.
+  /// The tensors of a checkpoint: the weights, and the state of the servers' optimizers and staleness rules.
   private var stateTensors: [StateTensor<Scalar>] {
     let layout = trainer.network.layout
     let (own, range) = (server?.shard.state, server?.shard.range ?? 0..<0)
@@ -197,13 +198,13 @@ extension ServedTraining {
       }
   }
 
-  /// The names of the servers' state.
+  /// The names of the state vectors of the servers' optimizers and staleness rules.
   private var stateNames: [String] {
     settings.update(rule).stateNames
       + settings.rule(rule, count: 0, as: Scalar.self).state.map(\.name)
   }
 
-  /// Asks for wishes where they travel; nil for none.
+  /// Sets the source of this rank's wishes to save or stop, which are sent with other messages; nil for no wishes.
   private func listen(to wishes: RunWishes?) {
     let own: () -> StepWish = { wishes?.now(.now) ?? .none }
     server?.ownWish = own
@@ -225,13 +226,13 @@ extension ServedTraining {
 
   // MARK: Results
 
-  /// The versions of the shards. Collective.
+  /// Returns the version of each server's shard. Collective.
   private func versions() throws -> [Int] {
     let all = try world.allGatherNatively(server?.shard.version ?? 0)
     return Array(all[roles.servers])
   }
 
-  /// Gives all ranks what each has counted. Collective.
+  /// Gathers the counts and times of all ranks into this run's results, on every rank. Collective.
   private func gatherResults(versionBefore first: Int) throws {
     let versions = try versions()
     try world.agreeing {
@@ -262,7 +263,7 @@ extension ServedTraining {
 }
 
 extension Communicator {
-  /// Adds up what ranks counted. Collective.
+  /// Returns the sum of all ranks' histograms. Collective.
   func sum(_ own: StalenessHistogram) throws -> StalenessHistogram {
     let highest = try allGatherNatively(own.maximum ?? 0).max() ?? 0
     var counts = [Int64](repeating: 0, count: highest + 1)

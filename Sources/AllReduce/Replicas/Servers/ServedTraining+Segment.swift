@@ -2,10 +2,10 @@ internal import AllReduceMPI
 internal import AllReduceNN
 
 extension ServedTraining {
-  /// Runs some steps of an epoch on all ranks; afterwards all have the servers' weights. Collective.
+  /// Runs a range of steps of an epoch on all ranks. Afterwards all ranks have the servers' weights. Collective.
   ///
   /// - Returns: The score of all workers' batches.
-  /// - SeeAlso: ``endOfSegment(_:)``, for where it has ended.
+  /// - SeeAlso: ``endOfSegment(_:)``, because the segment may end before its last step.
   func runSegment(
     _ range: Range<Int>, epoch: Int, of course: TrainingCourse, isSolo: Bool,
     _ note: (ServedBatch, BatchScore) throws -> Void
@@ -41,7 +41,7 @@ extension ServedTraining {
         }
         try requireFinite(own, epoch, number / workers)
         try noteStep(number, own)
-        // With a bound the batches of a clock are one step; without one each is.
+        // With a bound, the batches of all workers at one clock make one step; without, each batch is a step.
         let isPart = settings.staleness.bound != nil && !isSolo
         return (
           1 / Double(own.examples),
@@ -63,10 +63,11 @@ extension ServedTraining {
     return try world.sum(score)
   }
 
-  /// Where the latest segment has ended, and what ranks wanted in it. Collective.
+  /// Returns the step at which the latest segment ended, and the combined wish of the ranks to save or stop.
+  /// Collective.
   ///
-  /// - Parameter segment: Its steps, if no rank wanted anything.
-  /// - Returns: The step after its last one, the same on all ranks.
+  /// - Parameter segment: The steps of the segment if no rank had a wish.
+  /// - Returns: The step after the segment's last one, and the wish, the same on all ranks.
   /// - Throws: ``MPIError``.
   func endOfSegment(_ segment: Range<Int>) throws -> (step: Int, wish: StepWish) {
     let workers = roles.workers.count
@@ -77,7 +78,7 @@ extension ServedTraining {
       server?.end ?? 0, server?.wish.sum ?? 0,
     ]
     try words.withUnsafeMutableBytes {
-      // The first of them hands out the batches.
+      // The first server hands out the batches.
       try world.broadcastNatively($0, from: roles.servers.lowerBound)
     }
     return (words[0] / workers, StepWish(sum: words[1]))
@@ -108,7 +109,7 @@ extension ServedTraining {
       learningRate: schedule.rate(afterSteps: steps))
   }
 
-  /// Gives all ranks the servers' weights, and the buffers of rank 0. Collective.
+  /// Broadcasts the servers' weights, and the network's buffers from rank 0, to all ranks. Collective.
   private func gatherWeights() throws {
     let network = trainer.network
     for (shard, range) in roles.shards.enumerated() {

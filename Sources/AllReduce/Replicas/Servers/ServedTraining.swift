@@ -1,12 +1,12 @@
 public import AllReduceMPI
 public import AllReduceNN
 
-/// Trains a network with parameter servers: workers compute gradients at their own pace, servers hold the weights and
-/// apply what workers push.
+/// Trains a network with parameter servers: workers compute gradients at their own pace; servers hold the weights and
+/// apply what the workers push.
 ///
-/// Batches are handed out as workers ask for them, so that a worker twice as fast does twice the work. An epoch is a
-/// segment, or several where the weights are evaluated or kept in between: at its end all pushes have been applied, and
-/// all ranks have the servers' weights.
+/// A worker gets its next batch when it asks for one, so a worker that is twice as fast computes twice the number of
+/// batches. An epoch is one segment, or several if weights are evaluated or saved within the epoch. At the end of a
+/// segment, all pushes have been applied, and all ranks have the servers' weights.
 ///
 /// ```swift
 /// var settings = ServerSettings(servers: 1)
@@ -17,85 +17,88 @@ public import AllReduceNN
 /// print(training.staleness.mean ?? 0, training.testAccuracy.last!)
 /// ```
 ///
-/// Construct it identically on every rank, with the same data. Dean et al., "Large scale distributed deep networks",
-/// 2012.
+/// Every rank must construct it with the same arguments and the same data. Dean et al., "Large scale distributed deep
+/// networks", 2012.
 public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
-  /// All ranks.
+  /// The communicator of all ranks.
   package let world: Communicator
-  /// Which ranks work, and which serve which shard.
+  /// The roles of the ranks: which are workers, and which serve which shard.
   package let roles: ServerRoles
-  /// How they train together.
+  /// The settings of workers and servers.
   package let settings: ServerSettings
-  /// This rank's network, and on workers what computes gradients; a replica of its own.
+  /// This rank's trainer with its own copy of the network; on workers it computes the gradients.
   package let trainer: Trainer<Scalar>
   /// The training and the test examples.
   package let data: TrainingData
 
   // MARK: Settings, the same on all ranks; read when the run begins
 
-  /// The learning rate over the steps of all workers' batches.
+  /// The learning rate as a function of the number of steps, each of which has a batch of every worker.
   public var schedule: LearningRateSchedule = .constant(0.05)
-  /// The largest number of steps of an epoch; nil for all.
+  /// The largest number of steps in an epoch; nil for no limit.
   package var stepsPerEpoch: Int?
-  /// Also evaluates whenever the number of steps is a multiple of this; nil for not.
+  /// Also evaluates whenever the number of steps is a multiple of this; nil to evaluate only after each epoch.
   package var evaluatesEverySteps: Int?
-  /// Where the state is kept, and whether to resume from it.
+  /// The folder of the checkpoints, how often they are written, and whether to resume from one; nil for no checkpoints.
   public var checkpoints: Checkpoints?
-  /// A file with a line of JSON for each step of rank 0 (`docs/schemas.md`).
+  /// The path of a file with a line of JSON for each step of rank 0 (`docs/schemas.md`); nil for no file.
   package var log: String?
-  /// A folder for a file of scalars that TensorBoard reads.
+  /// The path of a folder for a file of scalars that TensorBoard reads; nil for no file.
   package var tensorBoard: String?
-  /// A file for a timeline of all ranks (``TraceFile``).
+  /// The path of a file for a timeline of all ranks (``TraceFile``); nil for no file.
   package var trace: String?
-  /// Makes a worker slower; nil for not.
+  /// Slows down one worker; nil to slow down none.
   package var straggler: Straggler?
-  /// Same as ``Training/checkResumed``.
+  /// Called with the checkpoint from which the run resumes, before any of it is used; throws to refuse it. Same as
+  /// ``Training/checkResumed``.
   package var checkResumed: ((TrainingState) throws -> Void)?
-  /// Same as ``Training/layerWords``.
+  /// The layers as the programs' option `--layers` describes them, for checkpoints. Same as ``Training/layerWords``.
   package var layerWords: String?
   /// Called with a line of progress every few seconds, on rank 0.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
   }
-  /// Where lines of progress go.
+  /// The destination of lines of progress.
   package var writers = ProgressWriters()
 
   // MARK: Results, the same on all ranks
 
-  /// The mean loss of each epoch.
+  /// The mean training loss of each epoch.
   public internal(set) var trainLoss: [Double] = []
   /// The accuracy on the test examples after each epoch.
   public internal(set) var testAccuracy: [Double] = []
-  /// Same as ``Training/isStopped``.
+  /// Whether the run was asked to stop, and ended with a checkpoint before its last step. Same as
+  /// ``Training/isStopped``.
   package internal(set) var isStopped = false
-  /// Same as ``Training/secondsSpent``.
+  /// Where the seconds of all attempts at this training went, on rank 0. Same as ``Training/secondsSpent``.
   package internal(set) var secondsSpent = WorkProgress.Seconds()
   /// The mean loss on the test examples after each epoch.
   package internal(set) var testLoss: [Double] = []
-  /// Steps done, by earlier runs too: one is a batch of each worker.
+  /// The number of steps so far, those of earlier runs included; each step has a batch of every worker.
   package internal(set) var steps = 0
-  /// The steps of earlier runs.
+  /// The number of steps taken by earlier runs.
   package internal(set) var firstStep = 0
-  /// The examples of all workers a step.
+  /// The number of examples per step, over all workers.
   package let globalBatchSize: Int
-  /// The checksum of the weights, equal on all ranks.
+  /// The checksum of the weights after the run, equal on all ranks.
   package internal(set) var checksum: UInt64 = 0
-  /// How stale the updates of this run were.
+  /// The staleness of the updates of this run.
   public internal(set) var staleness = StalenessHistogram()
-  /// How far the versions of shards were apart when workers read them, in updates.
+  /// The differences, in updates, between the newest and the oldest version of the shards when a worker read the
+  /// weights.
   package internal(set) var versionSkews = StalenessHistogram()
-  /// The updates that servers applied in this run.
+  /// The number of updates that the servers applied in this run.
   package internal(set) var updatesApplied = 0
-  /// The batches that each worker computed in this run.
+  /// For each worker, the number of batches that it computed in this run.
   package internal(set) var workerSteps: [Int] = []
-  /// Examples of all workers a second, each by its own steps; nil before any step counts.
+  /// Examples per second over all workers: the sum of each worker's own rate; nil before any step counts.
   package internal(set) var examplesPerSecond: Double?
-  /// Same as ``examplesPerSecond``, had nothing been exchanged.
+  /// Same as ``examplesPerSecond``, but counting only the time of computation, without any exchange.
   package internal(set) var computedPerSecond: Double?
-  /// How long steps of this rank took.
+  /// The times of this rank's steps.
   package internal(set) var times = StepTimes()
-  /// Seconds for which this rank waited for servers.
+  /// The seconds for which this rank waited for servers.
   package internal(set) var waitSeconds = 0.0
 
   let tally = TrafficTally()
@@ -107,21 +110,22 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   let client: ShardClient<Scalar>?
   let downpour: ServerWorker<Scalar>?
   let elastic: ElasticWorker<Scalar>?
-  // Of this rank: batches, examples, and seconds of computing them.
+  // This rank's number of batches, number of examples, and seconds of computation.
   var (ownSteps, ownExamples, busySeconds) = (0, 0, 0.0)
 
-  /// Gets ready to train a network. Collective.
+  /// Prepares to train a network. Collective.
   ///
   /// - Parameters:
   ///   - root: The network's layers, whole and without memory.
   ///   - data: The training and the test examples.
-  ///   - world: All ranks; the last ones serve.
+  ///   - world: All ranks; the last ones are the servers.
   ///   - settings: The settings of workers and servers.
   ///   - optimizer: The update rule of the servers; with elastic averaging, of the workers.
-  ///   - loss: The loss to minimise.
-  ///   - batchSize: The examples of a worker's step.
-  ///   - globalBatchSize: The examples of a step of all workers, instead; nil for `batchSize` times the workers.
-  ///   - seed: The seed of initial weights, dropout masks and the order of the examples.
+  ///   - loss: The loss to minimize.
+  ///   - batchSize: The number of examples per step of one worker.
+  ///   - globalBatchSize: The number of examples per step over all workers, instead of `batchSize`; nil for `batchSize`
+  ///     times the number of workers.
+  ///   - seed: The seed of the initial weights, the dropout masks and the order of the examples.
   /// - Throws: ``AgreedError`` on every rank if the settings do not fit (exit code 64); ``ShapeError``; ``MPIError``.
   public convenience init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
@@ -133,7 +137,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
       globalBatchSize: globalBatchSize, seed: seed, cuts: nil)
   }
 
-  /// Same as the other initializer, with shards that end at these parts of the whole.
+  /// Same as the public initializer, with shards that end at the given fractions of the weights; nil for equal shards.
   package init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings, optimizer: any UpdateRule, loss: any Loss<Scalar>,
@@ -197,15 +201,15 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Called with the events of this rank's server, for tests.
+  /// Sets a function that is called with each event of this rank's server; for tests.
   package func logEvents(_ log: @escaping (ServerEvent) -> Void) { server?.log = log }
 
-  /// The steps of a number of epochs, for a schedule over all of them.
+  /// Returns the number of steps in a number of epochs, for a schedule over all of them.
   package func stepCount(epochs: Int) -> Int {
     let all = (data.training.count + globalBatchSize - 1) / max(globalBatchSize, 1)
     return min(stepsPerEpoch ?? all, all) * epochs
   }
 
-  /// A description that differs for different methods.
+  /// A description of the method, different for different methods.
   var method: String { "\(trainer.method(of: rule)), \(settings.words)" }
 }

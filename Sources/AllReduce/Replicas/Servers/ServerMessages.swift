@@ -1,33 +1,34 @@
-/// A worker's message to a server: eight words; a push from another host has its numbers after them.
+/// A worker's message to a server: eight 64-bit words. After a push to a server on a different host, the pushed numbers
+/// follow in another message.
 struct ServerRequest: Equatable {
   enum Kind: Int64 {
-    /// Apply the numbers of a buffer.
+    /// Apply the numbers in one of the worker's buffers.
     case push = 1
-    /// The worker's clock advances without numbers.
+    /// Advance the worker's clock without applying any numbers.
     case tick
-    /// Give the weights, once the bound allows it.
+    /// Send the weights, once the staleness bound allows it.
     case read
-    /// Give the number of the next batch.
+    /// Send the number of the next batch.
     case claim
-    /// The worker computes, and lives.
+    /// The worker is alive and computing.
     case alive
-    /// The worker has done its part of the segment.
+    /// The worker has finished its part of the segment.
     case end
   }
 
   static let wordCount = 8
 
   var kind: Kind
-  /// Of a push or tick its number, from 1; of a read the clock at which the weights are first used; of a claim what the
-  /// worker wants at the end of a step (``StepWish``).
+  /// For a push or a tick, its number, from 1; for a read, the clock at which the weights are first used; for a claim,
+  /// the worker's wish to save or stop at the end of a step (``StepWish``).
   var number = 0
-  /// For a push, the worker's buffer.
+  /// For a push, the number of the worker's buffer.
   var buffer = 0
-  /// For a push, the number of other workers' updates in the weights that it was computed from.
+  /// For a push, the number of other workers' updates in the weights from which it was computed.
   var seen = 0
-  /// For a read, the pushes that every worker must have made.
+  /// For a read, the number of pushes that every worker must have made.
   var need = 0
-  /// For a push, its learning rate, and the factor of its numbers.
+  /// For a push, its learning rate and (`scale`) the factor by which its numbers are multiplied.
   var rate = 0.0
   var scale = 1.0
 
@@ -51,29 +52,30 @@ struct ServerRequest: Equatable {
   }
 }
 
-/// A server's message to a worker, of the same number of words; weights for another host come after them.
+/// A server's message to a worker: eight 64-bit words. Weights for a worker on a different host follow in another
+/// message.
 struct ServerReply: Equatable {
   enum Kind: Int64 {
     /// A push has been applied; its buffer is free.
     case applied = 1
-    /// The weights are in the worker's memory.
+    /// The weights are in the worker's buffer, or follow.
     case weights
-    /// The number of a batch; -1 if there is none left.
+    /// The number of a batch; -1 if no batch is left.
     case batch
     /// The server is alive, and so are the ranks that it waits for.
     case alive
-    /// All workers have ended.
+    /// All workers have finished the segment.
     case over
   }
 
   var kind: Kind
   /// For a push, its number; for weights, their version; for a batch, its number.
   var number = 0
-  /// For a push, its staleness; for weights, the updates of other workers in them.
+  /// For a push, its staleness; for weights, the number of other workers' updates in them.
   var others = 0
   /// For weights, the number of the worker's own pushes in them.
   var included = 0
-  /// The server's wish at the end of a step.
+  /// The server's wish to save or stop at the end of a step.
   var wish = StepWish.none
 
   init(_ kind: Kind, number: Int = 0, others: Int = 0, included: Int = 0) {

@@ -1,18 +1,19 @@
 internal import AllReduceMPI
 
-/// Which ranks work and which serve: the last ranks serve, each one shard of the weights. Without servers all work.
+/// The roles of the ranks: the last ranks are servers, each with one shard of the weights; the others are workers.
+/// Without servers, all ranks are workers.
 package struct ServerRoles: Equatable, Sendable {
   /// The ranks that compute gradients.
   package let workers: Range<Int>
   /// The ranks that hold the weights.
   package let servers: Range<Int>
-  /// The elements of the flat memory that each server holds.
+  /// For each server, the range of elements of the flat memory that it holds.
   package let shards: [Range<Int>]
 
-  /// Divides ranks, and elements in equal shards.
+  /// Divides the ranks into workers and servers, and the elements into equal shards.
   ///
   /// - Parameters:
-  ///   - ranks: All ranks.
+  ///   - ranks: The number of all ranks.
   ///   - servers: The number of ranks that serve.
   ///   - elements: The elements to shard.
   /// - Throws: ``PlanError`` if no worker would be left, or a shard would be empty.
@@ -33,7 +34,7 @@ package struct ServerRoles: Equatable, Sendable {
       })
   }
 
-  /// Gives the last ranks these shards.
+  /// Assigns the given shards to the last ranks, in order.
   package init(ranks: Int, shards: [Range<Int>]) {
     precondition(shards.count < ranks, "\(shards.count) shards do not fit \(ranks) ranks")
     workers = 0..<ranks - shards.count
@@ -41,7 +42,9 @@ package struct ServerRoles: Equatable, Sendable {
     self.shards = shards
   }
 
-  /// Makes sure that a number of servers leaves a worker.
+  /// Checks that at least one of the ranks is left as a worker.
+  ///
+  /// - Throws: ``PlanError`` if none is.
   static func check(ranks: Int, servers: Int) throws(PlanError) {
     guard servers < ranks else {
       throw PlanError(
@@ -51,7 +54,7 @@ package struct ServerRoles: Equatable, Sendable {
     }
   }
 
-  /// The shard of a rank that serves; nil for a worker.
+  /// Returns the number of the shard that a rank serves; nil for a worker.
   package func shard(of rank: Int) -> Int? {
     servers.contains(rank) ? rank - servers.lowerBound : nil
   }

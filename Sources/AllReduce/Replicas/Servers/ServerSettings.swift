@@ -4,41 +4,43 @@ public struct ServerSettings: Hashable, Sendable {
   public enum Method: String, Sendable, CaseIterable {
     /// Workers push gradients and read weights. Dean et al., "Large scale distributed deep networks", 2012.
     case downpour
-    /// Workers have weights of their own, which an elastic force ties to the servers'. Zhang, Choromanska and
-    /// LeCun, "Deep learning with elastic averaging SGD", 2015.
+    /// Each worker has weights of its own, which an elastic force ties to the servers' weights, the center. Zhang,
+    /// Choromanska and LeCun, "Deep learning with elastic averaging SGD", 2015.
     case easgd
   }
 
-  /// The method.
+  /// How workers and servers exchange gradients and weights.
   public var method = Method.downpour
-  /// The number of ranks that serve, each a shard: the last ones. Elastic averaging also works with 0: every rank has a
-  /// copy of the center, and all meet at once, by an all-reduce.
+  /// The number of servers, each with one shard of the weights: the last ranks. Elastic averaging also works with 0:
+  /// then every rank has a copy of the center, and all ranks synchronize with it at once, by an all-reduce.
   public var servers = 1
-  /// The steps from one reading of the weights to the next.
+  /// The number of steps from one read of the weights to the next.
   public var fetchEvery = 1
-  /// The steps from one push, or meeting with the center, to the next.
+  /// The number of steps from one push to the next; with elastic averaging, from one pull towards the center to the
+  /// next.
   public var pushEvery = 1
   /// How servers treat gradients that were computed from old weights.
   public var staleness = Staleness()
-  /// The steps, of all workers' batches, that worker 0 takes alone before the others begin.
+  /// The number of first steps, each with the batches of all workers, that worker 0 takes alone before the others
+  /// begin.
   public var warmUpSteps = 0
-  /// The strength of elastic averaging's force between the center and all workers together, at most 1.
+  /// The strength of the elastic force between the center and all workers together, at most 1.
   public var elasticity = 0.9
 
-  /// One server, which applies every gradient as it arrives.
+  /// Creates the settings; by default one server applies every gradient when it arrives.
   public init(method: Method = .downpour, servers: Int = 1) {
     (self.method, self.servers) = (method, servers)
   }
 
-  /// The pushes from one reading to the next, rounded up.
+  /// The number of pushes from one read of the weights to the next, rounded up.
   var pushesPerFetch: Int { (fetchEvery + pushEvery - 1) / pushEvery }
 
-  /// Makes sure that the settings fit each other and the ranks.
+  /// Checks that the settings fit each other and the ranks.
   ///
   /// - Parameters:
-  ///   - ranks: All ranks.
-  ///   - optimizer: The update rule of the servers, or with elastic averaging of the workers.
-  /// - Throws: ``PlanError``, with exit code 64, that says which and what to do.
+  ///   - ranks: The number of all ranks.
+  ///   - optimizer: The update rule of the servers; with elastic averaging, of the workers.
+  /// - Throws: ``PlanError``, with exit code 64, that says which setting does not fit and what to do.
   package func check(ranks: Int, optimizer: any UpdateRule) throws(PlanError) {
     let least = method == .easgd ? 0 : 1
     guard servers >= least else {
@@ -62,7 +64,7 @@ public struct ServerSettings: Hashable, Sendable {
     }
     if let bound = staleness.bound {
       guard bound >= 0 else {
-        throw PlanError("A staleness bound is 0 clocks or more, not \(bound).")
+        throw PlanError("A staleness bound must be 0 clocks or more, not \(bound).")
       }
       guard pushesPerFetch - 1 <= bound else {
         throw PlanError(
@@ -93,19 +95,20 @@ public struct ServerSettings: Hashable, Sendable {
     }
   }
 
-  /// What part of a plain step a worker takes itself, of a gradient that its weights lack: a delayed momentum moves the
-  /// weights by an n-th of each at once.
+  /// The factor of the plain step that a worker takes itself, with a gradient that the weights it has read lack: with
+  /// delayed Nesterov momentum 1/n, because each gradient moves the weights by 1/n of its step at once; otherwise 1.
   var ownStep: Double {
     if case .nesterov(let count) = staleness.compensation { 1 / Double(count) } else { 1 }
   }
 
-  /// The update rule of servers: a delayed momentum and the pull of elastic averaging need no other optimizer.
+  /// Returns the update rule of the servers: plain SGD with delayed Nesterov momentum and with elastic averaging, which
+  /// need no other optimizer; otherwise the given rule.
   func update(_ optimizer: any UpdateRule) -> any UpdateRule {
     if case .nesterov = staleness.compensation { return SGD() }
     return method == .easgd ? SGD() : optimizer
   }
 
-  /// The rule that a server applies gradients by.
+  /// Returns the rule by which a server applies gradients that may be stale.
   func rule<Scalar: NetworkScalar & ReducibleScalar>(
     _ optimizer: any UpdateRule, count: Int, as type: Scalar.Type
   ) -> any StalenessRule<Scalar> {
@@ -119,7 +122,7 @@ public struct ServerSettings: Hashable, Sendable {
     }
   }
 
-  /// A description that differs for different methods and settings: a state keeps that of its training.
+  /// A description that is different for different methods and settings; a checkpoint stores that of its training.
   var words: String {
     var words = "\(method.rawValue), fetch \(fetchEvery), push \(pushEvery), \(staleness)"
     if method == .easgd { words += ", elasticity \(elasticity)" }

@@ -1,18 +1,19 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// A batch that a server has handed out.
+/// A batch that a server has assigned to a worker.
 struct ServedBatch {
-  /// The step of all workers' batches that it belongs to, from 0, within its epoch.
+  /// The step that the batch belongs to, within its epoch, from 0; a step has one batch for each worker.
   let step: Int
-  /// The part of that step's batch.
+  /// The number of this batch among those of its step, from 0.
   let part: Int
 }
 
-/// A worker of Downpour: computes gradients of batches that it is given, pushes them, and reads weights, during its
-/// computation as far as that may be.
+/// A worker of Downpour: computes the gradients of the batches that it is assigned, pushes them, and reads weights,
+/// where possible while it computes.
 ///
-/// Weights that are read one step ahead lack the worker's latest gradient: it takes that step on them itself.
+/// Weights that are read one step ahead do not include the worker's latest gradient, so the worker itself applies that
+/// gradient to them.
 final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
   let trainer: Trainer<Scalar>
   let client: ShardClient<Scalar>
@@ -23,25 +24,26 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// The versions of the weights that this worker computes with.
   private var view: WeightsRead
-  /// How far the shards' versions were apart in the readings so far.
+  /// For each read of the weights so far, the difference between the newest and the oldest version of the shards.
   private(set) var skews = StalenessHistogram()
 
-  // Of a segment.
-  /// The pushes and ticks so far.
+  // The state within a segment.
+  /// The number of pushes and ticks so far.
   private var clock = 0
   private var buffer = 0
-  /// The rate of the latest push of each buffer.
+  /// For each buffer, the learning rate of its latest push.
   private var rates = [0.0, 0.0]
   private var pushed = [0, 0]
   private var gathered = Gathered()
 
-  /// The contents of the buffer that is being filled.
+  /// The gradients accumulated in the buffer that is being filled.
   private struct Gathered {
     var steps = 0
-    /// The sum of what the steps counted for.
+    /// The sum of the weights of the accumulated gradients.
     var weight = 0.0
     var rate = 0.0
-    /// The versions of the weights that the first of its gradients was computed from.
+    /// For each shard, the number of other workers' updates in the weights from which the first of the gradients was
+    /// computed.
     var seen: [Int] = []
   }
 
@@ -56,12 +58,12 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     view = WeightsRead(shards: roles.shards.count)
   }
 
-  /// Works until there are no batches left, and all other workers have ended too.
+  /// Works until no batches are left and all other workers have also finished.
   ///
   /// - Parameters:
   ///   - rate: The learning rate of a batch.
-  ///   - compute: Computes the gradient of the mean loss of a batch's part and returns what it is multiplied by; 0 for
-  ///     an empty part.
+  ///   - compute: Computes the gradient of a batch. Returns `scale`, by which the gradient is multiplied to make it the
+  ///     gradient of the mean loss, and the batch's `weight` in a step; both are 0 for an empty batch.
   /// - Throws: The errors of `compute`; ``MPIError``.
   func work(
     rate: (Int) -> Double, _ compute: (Int) throws -> (scale: Double, weight: Double)
@@ -88,8 +90,8 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     try client.end()
   }
 
-  /// Whether weights are read while the step before computes. Compensation wants to know exactly which weights a
-  /// gradient was computed from: then reads come after pushes.
+  /// Whether weights are read during the computation of the step before. Delay compensation must know exactly from
+  /// which weights a gradient was computed, so with it reads come after pushes.
   private var readsAhead: Bool { !settings.staleness.compensation.keepsWeightsRead }
 
   private func ask(first: Int) throws {
@@ -104,7 +106,7 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     trainer.network.values.baseAddress.unsafelyUnwrapped
   }
 
-  /// Replaces the weights by those that were read, and takes this worker's own steps that they lack.
+  /// Replaces the weights with those that were read, and applies this worker's own gradients that they lack.
   private func install() throws {
     view = try client.takeWeights()
     skews.add(view.skew)
@@ -120,7 +122,7 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The step that the servers will take too, between two readings.
+  /// Applies this worker's own gradient between two reads of the weights; the servers will apply it too.
   private func stepAlone(_ rate: Double, _ scale: Double) {
     let gradients = trainer.network.gradients.baseAddress.unsafelyUnwrapped
     if rate == 0 { return }
@@ -159,13 +161,13 @@ final class ServerWorker<Scalar: NetworkScalar & ReducibleScalar> {
     gathered.rate = rate
   }
 
-  /// Sends the buffer, and continues with the other one.
+  /// Sends the present buffer to the servers, and continues with the other buffer.
   private func push() throws {
     clock += 1
     if gathered.weight == 0 {
       try client.tick()
     } else {
-      // The rate takes what the steps count for, so that weight decay counts equally.
+      // The learning rate is multiplied by the mean weight of the steps, so that weight decay has the same weight.
       let weight = gathered.weight / Double(gathered.steps)
       try client.push(
         buffer, number: clock, seen: gathered.seen, rate: gathered.rate * weight, scale: 1 / weight)

@@ -1,13 +1,13 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// The weights that a worker has read, by shard.
+/// The versions of the weights that a worker has read, by shard.
 package struct WeightsRead: Equatable {
-  /// The shards' versions.
+  /// For each shard, its version.
   package var versions: [Int]
-  /// The updates of other workers in each.
+  /// For each shard, the number of other workers' updates in it.
   package var others: [Int]
-  /// The worker's own pushes in each, of this segment.
+  /// For each shard, the number of this worker's own pushes and ticks in it, in this segment.
   package var included: [Int]
 
   init(shards: Int) {
@@ -17,29 +17,30 @@ package struct WeightsRead: Equatable {
     )
   }
 
-  /// How far the versions of the shards are apart.
+  /// The difference between the newest and the oldest version of the shards.
   package var skew: Int { (versions.max() ?? 0) - (versions.min() ?? 0) }
 }
 
-/// A worker's side: pushes and reads that are under way while it computes.
+/// A worker's connection to the servers, with pushes and reads in flight while the worker computes.
 ///
-/// Two pushes may be under way, one read and one claim of a batch.
+/// At most two pushes, one read and one claim of a batch are in flight.
 package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   package let buffers: WorkerBuffers<Scalar>
-  /// This rank's wish at the end of a step; asked for whenever a batch is claimed.
+  /// Returns this rank's wish to save or stop at the end of a step; called whenever a batch is claimed.
   var ownWish: () -> StepWish = { .none }
-  /// How stale the pushes were that have been applied on all shards: of each the largest staleness of its shards.
+  /// The staleness of the pushes that all shards have applied: for each push, the largest staleness over the shards.
   package private(set) var staleness = StalenessHistogram()
-  /// Seconds of waiting for servers.
+  /// The seconds spent waiting for servers.
   private(set) var waitSeconds = 0.0
 
   private let link: Communicator
   private let roles: ServerRoles
-  /// Keeps the buffers.
+  /// Keeps the memory of the buffers alive.
   private let memory: WorkerMemory<Scalar>
-  /// Whether each server reaches this worker's buffers.
+  /// For each server, whether it can access this worker's buffers directly, because it is on the same host.
   private let isNear: [Bool]
-  /// For each buffer, the number of shards that have not applied its push, and the largest staleness so far.
+  /// For each buffer, the number of shards that have not yet applied its push; in `stalest`, the largest staleness so
+  /// far.
   private var unapplied = [0, 0]
   private var stalest = [0, 0]
   private var pushNumbers = [0, 0]
@@ -48,14 +49,14 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   private var read: WeightsRead
   private var awaitedReads = 0
   private var batch: Int?
-  /// The wishes of servers that hand out no batches.
+  /// The wishes received from servers that do not hand out batches.
   private var heardWish = StepWish.none
   private var isOver: Int
   private var heard: [UInt64]
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
   private let clock = ContinuousClock()
 
-  /// Works with the servers of these roles. Local.
+  /// Creates the worker's connection to the servers. Local: sends no messages.
   package init(_ roles: ServerRoles, _ memory: WorkerMemory<Scalar>, over link: Communicator) {
     (self.roles, self.memory, self.link) = (roles, memory, link)
     guard let buffers = memory.buffers(of: link.rank, isOwn: true) else {
@@ -69,19 +70,19 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     isOver = 0
   }
 
-  /// Begins a segment: nothing is under way.
+  /// Begins a segment, with nothing in flight.
   package func begin() { (isOver, heardWish) = (0, .none) }
 
   // MARK: Asking
 
-  /// Sends a buffer's numbers to all shards.
+  /// Sends the numbers in a buffer to all shards.
   ///
   /// - Parameters:
-  ///   - buffer: The buffer's number; it must be free.
+  ///   - buffer: The buffer's number; the buffer must be free.
   ///   - number: The number of the push, from 1.
-  ///   - seen: The versions of the shards that it was computed from.
+  ///   - seen: For each shard, the number of other workers' updates in the weights from which the push was computed.
   ///   - rate: The learning rate.
-  ///   - scale: The factor of the numbers.
+  ///   - scale: The factor by which the numbers are multiplied.
   /// - Throws: ``MPIError``.
   package func push(_ buffer: Int, number: Int, seen: [Int], rate: Double, scale: Double) throws {
     precondition(unapplied[buffer] == 0, "buffer \(buffer) is still on its way")
@@ -103,14 +104,14 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// The worker's clock advances, without numbers.
+  /// Advances the worker's clock on all servers without sending any numbers.
   package func tick() throws { try sendAll(ServerRequest(.tick)) }
 
-  /// Asks for weights, for ``takeWeights()``.
+  /// Requests the weights, which ``takeWeights()`` then waits for.
   ///
   /// - Parameters:
-  ///   - first: The clock at which they are first used.
-  ///   - need: The pushes that every worker must have made.
+  ///   - first: The clock at which the weights are first used.
+  ///   - need: The number of pushes that every worker must have made.
   /// - Throws: ``MPIError``.
   package func askForWeights(first: Int, need: Int) throws {
     precondition(awaitedReads == 0, "one read is under way")
@@ -131,7 +132,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     try sendAll(request)
   }
 
-  /// Asks for a batch, for ``takeBatch()``; all servers hear that the worker lives.
+  /// Requests a batch, which ``takeBatch()`` then waits for, and signals to all servers that the worker is alive.
   package func askForBatch() throws {
     var claim = ServerRequest(.claim)
     claim.number = (ownWish() + heardWish).asOne.sum
@@ -142,25 +143,25 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Waiting
 
-  /// Waits until a buffer can be filled again.
+  /// Waits until all servers have applied the push from a buffer, so that it can be filled again.
   package func waitForBuffer(_ buffer: Int) throws {
     try wait("the servers to apply a push") { unapplied[buffer] == 0 }
   }
 
-  /// Waits for the weights that were asked for; they are in the buffer.
+  /// Waits for the requested weights to arrive in the buffer, and returns their versions.
   package func takeWeights() throws -> WeightsRead {
     try wait("weights of the servers") { awaitedReads == 0 && incoming.isEmpty }
     return read
   }
 
-  /// Waits for the number of a batch; nil if there is none left.
+  /// Waits for the number of the requested batch; nil if no batch is left.
   package func takeBatch() throws -> Int? {
     try wait("a batch's number") { batch != nil }
     defer { batch = nil }
     return batch.flatMap { $0 < 0 ? nil : $0 }
   }
 
-  /// Tells the servers that nothing more comes, and waits until all workers have done so.
+  /// Tells the servers that this worker has finished the segment, and waits until all workers have.
   package func end() throws {
     try sendAll(ServerRequest(.end))
     try wait("the end of all workers") {
@@ -169,9 +170,9 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Takes what has come from servers, and moves what is under way.
+  /// Processes the replies that have arrived from servers, and makes progress on the transfers in flight.
   ///
-  /// - Returns: Whether something has come.
+  /// - Returns: Whether anything has arrived.
   private func look() throws -> Bool {
     var hasTaken = false
     while let message = try link.probeIfAvailable(tag: ServerTag.reply) {
@@ -226,7 +227,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
       if try look() {
         patience.wake()
       } else {
-        // Another server may wait for this worker while this one waits for the first.
+        // While this worker waits for one server, a different server may wait for this worker.
         if period > 0, monotonicNanoseconds() >= nextSign {
           nextSign = monotonicNanoseconds() + period
           try sendAll(ServerRequest(.alive))

@@ -3,40 +3,40 @@ package import AllReduceNN
 
 /// An event at a server; for tests.
 package enum ServerEvent: Sendable {
-  /// A worker's clock has advanced to this number.
+  /// A worker's push or tick has advanced its clock to `clock`.
   case pushed(worker: Int, clock: Int, staleness: Int)
-  /// A worker was given weights to use first at a clock, when the slowest other worker that has not ended was at
-  /// another (nil: all have ended).
+  /// A worker was sent weights that it first uses at `clock`; `slowest` was then the lowest clock of the workers that
+  /// had not ended (nil if all had).
   case read(worker: Int, clock: Int, slowest: Int?)
 }
 
-/// How batches are handed out to workers.
+/// How batches are assigned to workers.
 package enum BatchHandout: Sendable {
-  /// A worker that asks gets the next one: one that is twice as fast computes twice the number.
+  /// A worker that asks gets the next batch, so a worker that is twice as fast computes twice the number of batches.
   case onDemand
-  /// Each worker its own of each step, so that the batches of a clock are those of a step.
+  /// Each worker gets its own batch of every step, so that the batches of one clock are the batches of one step.
   case inTurn
-  /// The first worker gets all.
+  /// The first worker gets all batches.
   case solo
 }
 
-/// A server: applies pushes as they come, and gives weights and batches to workers that ask.
+/// A parameter server: applies pushes as they arrive, and sends weights and batch numbers to workers that ask.
 ///
-/// The requests of a worker are served in their order; a read that the bound holds back steps aside. The server
-/// sleeps while there is nothing to do, and signals to waiting workers that it is alive.
+/// The requests of one worker are served in order, except that a read that the staleness bound delays does not block
+/// later requests. The server sleeps while it has nothing to do, and signals to waiting workers that it is alive.
 package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   package let shard: ServedShard<Scalar>
   package var log: ((ServerEvent) -> Void)?
-  /// This rank's wish at the end of a step; asked for whenever a batch is handed out.
+  /// Returns this rank's wish to save or stop at the end of a step; called whenever a batch is handed out.
   var ownWish: () -> StepWish = { .none }
-  /// The wishes of all ranks that the server that hands out batches has received in this segment.
+  /// The combined wish of all ranks in this segment, as the server that hands out batches has received it.
   private(set) var wish = StepWish.none
-  /// Where the segment ends: before its end where a rank has wanted something.
+  /// The batch after the last one of the segment, which ends early if a rank has a wish to save or stop.
   var end: Int { batches.upperBound }
 
   private let link: Communicator
   private let roles: ServerRoles
-  /// Keeps the buffers.
+  /// Keeps the memory of the buffers alive.
   private let memory: WorkerMemory<Scalar>
   private var peers: [Peer]
   private var batches = 0..<0
@@ -46,32 +46,33 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
   private var nextSign: UInt64 = 0
 
-  /// The state of a worker at a server.
+  /// What a server knows about one worker.
   private struct Peer {
-    /// The worker's buffers, if they are within reach.
+    /// The worker's buffers; nil if this server cannot access them directly.
     let near: WorkerBuffers<Scalar>?
-    /// Where pushes of a worker out of reach arrive, and its weights leave from.
+    /// For a worker whose buffers are out of reach, the memory that its pushes arrive in and (`leaving`) that its
+    /// weights are sent from.
     let arriving: TensorMemory<Scalar>?
     let leaving: TensorMemory<Scalar>?
     var inbox: [ServerRequest] = []
-    /// A push that is arriving.
+    /// The push that is being received; nil if there is none.
     var transfer: (any InFlight)?
-    /// Weights that are leaving.
+    /// The transfer of weights to the worker that is in flight; nil if there is none.
     var sending: (any InFlight)?
-    /// A read that the bound holds back.
+    /// A read that the staleness bound delays.
     var read: ServerRequest?
-    /// The batches of this segment.
+    /// The number of batches that the worker has been handed in this segment.
     var batches = 0
-    /// The pushes and ticks of this segment.
+    /// The number of the worker's pushes and ticks in this segment.
     var clock = 0
-    /// The clock that the latest weights were given for; -1 before any were.
+    /// The clock for which the worker last got weights; -1 before its first read.
     var readClock = -1
     var hasEnded = false
-    /// The last sign of life.
+    /// The time of the worker's last sign of life, in nanoseconds.
     var heard: UInt64 = 0
   }
 
-  /// Serves a shard. Local.
+  /// Creates the server of a shard. Local: sends no messages.
   package init(
     _ shard: ServedShard<Scalar>, _ roles: ServerRoles, _ memory: WorkerMemory<Scalar>,
     over link: Communicator
@@ -85,12 +86,13 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Serves until all workers have ended their part of a segment, and every push has been applied.
+  /// Serves requests until all workers have ended their part of a segment and every push has been applied.
   ///
   /// - Parameters:
   ///   - batches: The numbers of the batches to hand out.
-  ///   - handout: How batches are handed out to workers.
-  ///   - bound: The staleness bound: weights for a clock have no updates from more than this many clocks later either.
+  ///   - handout: How batches are assigned to workers.
+  ///   - bound: The staleness bound in clocks; nil for none. With a bound, the weights for a clock also lack all
+  ///     updates from more than this number of clocks later.
   /// - Throws: ``MPIError``.
   package func serve(
     _ batches: Range<Int>, handout: BatchHandout = .onDemand, bound: Int? = nil
@@ -125,7 +127,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     peers.allSatisfy { $0.hasEnded && $0.inbox.isEmpty && $0.read == nil && $0.sending == nil }
   }
 
-  /// The worker that has been silent for the longest time, of those that have not ended.
+  /// The worker, of those that have not ended, that has been silent for the longest time.
   private var quietest: Int? {
     peers.indices.filter { !peers[$0].hasEnded }.min { peers[$0].heard < peers[$1].heard }
   }
@@ -144,7 +146,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return hasTaken
   }
 
-  /// Serves a worker's oldest request, if it can be. Returns whether something was done.
+  /// Serves a worker's oldest request, if possible. Returns whether anything was done.
   private func serveNext(_ worker: Int) throws -> Bool {
     if let sending = peers[worker].sending, try link.hasEnded(sending) {
       peers[worker].sending = nil
@@ -171,8 +173,9 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Pushes
 
-  /// Whether another worker has not yet read the weights for a clock so far behind that they must lack this push. With
-  /// a bound of 0 the weights of a clock have all pushes of the clocks before, and none later.
+  /// Whether the staleness bound delays a push, because another worker has yet to read the weights for an earlier clock
+  /// that must not include the push. With a bound of 0, the weights for a clock have all pushes of the clocks before,
+  /// and none later.
   private func isAhead(_ push: ServerRequest, of worker: Int) -> Bool {
     guard let bound else { return false }
     return peers.indices.contains {
@@ -180,7 +183,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     }
   }
 
-  /// Applies a push once it is here. Returns whether it was.
+  /// Applies a push if it has arrived completely. Returns whether it was applied.
   private func take(_ push: ServerRequest, of worker: Int) throws -> Bool {
     let values: UnsafePointer<Scalar>
     if let near = peers[worker].near {
@@ -215,7 +218,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Reads
 
-  /// Gives a worker the weights, if the bound allows it and the ones before have left. Returns whether it did.
+  /// Sends a worker the weights, if the staleness bound allows it and the weights sent to it before have left. Returns
+  /// whether it did.
   private func give(_ read: ServerRequest, to worker: Int) throws -> Bool {
     let slowest = peers.filter { !$0.hasEnded }.map(\.clock).min()
     guard slowest ?? .max >= read.need, peers[worker].sending == nil else { return false }
@@ -231,7 +235,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
       TrafficCounters.ofProcess.pointee.addMemory(range.count * MemoryLayout<Scalar>.stride)
       try reply(answer, to: worker)
     } else if let leaving = peers[worker].leaving?.values {
-      // A copy: the weights change while these are under way.
+      // Sends a copy, because the weights may change while the transfer is in flight.
       _ = leaving.update(fromContentsOf: shard.weights)
       try reply(answer, to: worker)
       peers[worker].sending = try link.startTransfer(
@@ -240,8 +244,8 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return true
   }
 
-  /// Once a rank wants something, no further step begins: the segment ends when all batches of the steps begun so
-  /// far are computed.
+  /// Records a wish to save or stop. From then on no further step begins: the segment ends when all batches of the
+  /// steps begun so far are computed.
   private func hear(_ heard: StepWish) {
     guard heard.saves else { return }
     if !wish.saves {
@@ -272,13 +276,13 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
 
   // MARK: Signs of life
 
-  /// Signals to waiting workers, now and then, that the server is alive, if the ranks that it waits for are.
+  /// Signals from time to time to waiting workers that the server is alive, unless all workers wait.
   private func showLife() throws {
     guard let deadline = Deadline.seconds else { return }
     let now = monotonicNanoseconds()
     guard now >= nextSign else { return }
     nextSign = now + UInt64(deadline / 8 * 1e9)
-    // If all of them wait, they wait in vain.
+    // If all workers wait, none of them can make progress: the deadline must be allowed to pass.
     guard peers.contains(where: { !$0.hasEnded && $0.read == nil }) else { return }
     for worker in roles.workers where peers[worker].hasEnded || peers[worker].read != nil {
       try reply(ServerReply(.alive), to: worker)

@@ -1,7 +1,7 @@
 package import AllReduceMPI
 package import AllReduceNN
 
-/// The buffers of a worker: two for pushes, which take turns, and one for the weights that it reads.
+/// The buffers of a worker: two for pushes, used alternately, and one for the weights that it reads.
 package struct WorkerBuffers<Scalar> {
   package let pushes: [UnsafeMutablePointer<Scalar>]
   package let weights: UnsafeMutablePointer<Scalar>
@@ -12,21 +12,21 @@ package struct WorkerBuffers<Scalar> {
   }
 }
 
-/// Where workers' buffers lie: in memory of the host where a server can reach them, so that it reads a push and
-/// writes weights without a message; else in private memory, from where they are sent.
+/// The memory of the workers' buffers. If a server is on the same host, the buffers are in shared memory, where the
+/// server reads pushes and writes weights without a message. Otherwise they are in private memory, and are sent.
 package final class WorkerMemory<Scalar: NetworkScalar & ReducibleScalar> {
   private let arena: Arena<Scalar>?
   private let own: TensorMemory<Scalar>?
   private let workersHere: [Int]
   private let count: Int
 
-  /// Takes the memory. Collective over all ranks.
+  /// Allocates the memory. Collective over all ranks.
   ///
   /// - Parameters:
-  ///   - count: Elements of a buffer.
-  ///   - roles: Which ranks work.
+  ///   - count: The number of elements in a buffer.
+  ///   - roles: The roles of the ranks.
   ///   - world: All ranks.
-  /// - Throws: ``AgreedError`` if a host has not the memory; ``MPIError``.
+  /// - Throws: ``AgreedError`` if a host does not have enough memory; ``MPIError``.
   package init(count: Int, _ roles: ServerRoles, over world: Communicator) throws {
     let host = try world.splitByHost()
     self.count = count
@@ -39,7 +39,8 @@ package final class WorkerMemory<Scalar: NetworkScalar & ReducibleScalar> {
       isShared || !roles.workers.contains(world.rank) ? nil : TensorMemory(count: 3 * count)
   }
 
-  /// The buffers of a worker, if this rank can reach them.
+  /// Returns the buffers of a worker, or nil if this rank cannot access them. `isOwn` must be true on the worker
+  /// itself.
   func buffers(of worker: Int, isOwn: Bool) -> WorkerBuffers<Scalar>? {
     if let arena, let place = workersHere.firstIndex(of: worker) {
       return WorkerBuffers(

@@ -4,20 +4,21 @@ extension ScheduleVerifier {
     package let description: String
   }
 
-  /// One element's content.
+  /// The content of one element, as a symbol.
   package struct Value: Equatable, Sendable {
-    /// Bit r is set if rank r's value is contained.
+    /// The ranks whose contributions the value contains, as bits: bit r is set for rank r.
     package var ranks: UInt64
-    /// Grows with the expression; addition is commutative, so the order of two operands is ignored.
+    /// A hash of the expression that made the value. The order of two operands does not count, since addition is
+    /// commutative.
     var expression: UInt64
-    /// Whether the schedule has declared it complete.
+    /// Whether the schedule has declared the value complete.
     var isFinished: Bool
-    /// Whether narrowing it would change nothing.
+    /// Whether narrowing the value to the wire format would leave it unchanged.
     var isRounded = false
-    /// The most often that a contribution was rounded.
+    /// The largest number of roundings of any contribution in the value.
     var roundings = 0
 
-    /// The value after it was narrowed and widened, which is another expression.
+    /// The value after narrowing and widening; unless it was rounded already, it has a different expression.
     var rounded: Value {
       if isRounded { return self }
       var result = self
@@ -28,29 +29,29 @@ extension ScheduleVerifier {
     }
   }
 
-  /// One message of the picture.
+  /// One message, for the picture of the schedules.
   package struct Transfer: Equatable, Sendable {
     package let source: Int
     package let destination: Int
     package let range: Range<Int>
-    /// Whether the receiver combines it with what it has.
+    /// Whether the receiver combines the message with its own values.
     package let isReduced: Bool
-    /// The round in which it travels, from 0.
+    /// The round in which the message is sent, from 0.
     package let round: Int
   }
 
-  /// The counts.
+  /// What the verifier counts and records.
   package struct Measures: Equatable, Sendable {
-    /// Rounds until all is done, if a message takes one round, a rank sends and receives one message
-    /// a round (the one that was ready first), and arithmetic takes no time.
+    /// The number of rounds until all is done, if a message takes one round, a rank sends one message and receives one
+    /// message per round (the one that was ready first), and arithmetic takes no time.
     package var steps = 0
-    /// The most often that a contribution was narrowed on its way into a result.
+    /// The largest number of times that any contribution was narrowed on its way into a result.
     package var roundings = 0
-    /// Elements sent, a rank each.
+    /// The number of elements that each rank sends.
     package var elementsSent: [Int]
-    /// Every message, by round.
+    /// Every message, with its round.
     package var transfers: [Transfer] = []
-    /// What each rank holds at the end of each round: `states[round][rank][place]`.
+    /// The values of the recorded elements on each rank at the end of each round: `states[round][rank][place]`.
     package var states: [[[Value]]] = []
   }
 }

@@ -1,5 +1,5 @@
 extension ScheduleVerifier {
-  /// The values that a step sends, in the format in which they must travel.
+  /// Returns the values that a step sends; throws if they are not in the schedule's wire format.
   func content(of step: Schedule.Step, on rank: Int) throws(Failure) -> [Value] {
     let isFull = schedules[rank].wireFormat == .full
     switch step {

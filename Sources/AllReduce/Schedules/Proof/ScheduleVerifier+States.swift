@@ -1,5 +1,6 @@
 extension ScheduleVerifier {
-  /// Notes what the places in a range are from the start of a round on.
+  /// Records the present values of the elements in a range, if they are among ``places``, as valid from the start of a
+  /// round on.
   mutating func note(_ range: Range<Int>, of rank: Int, from round: Int) {
     for (place, element) in places.enumerated() where range.contains(element) {
       changes.append(
@@ -7,7 +8,7 @@ extension ScheduleVerifier {
     }
   }
 
-  /// What each rank holds after each round, for the picture.
+  /// Returns the values of the recorded elements on each rank after each round, for the picture.
   func statesByRound() -> [[[Value]]] {
     var now = schedules.map { schedule in
       let values = ScheduleVerifier.initialBuffer(collective, schedule)

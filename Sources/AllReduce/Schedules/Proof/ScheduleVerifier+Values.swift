@@ -1,12 +1,12 @@
 extension ScheduleVerifier {
-  /// What each rank holds before the first round: `[rank][element]`.
+  /// Returns the values on each rank before the first round: `[rank][element]`.
   package static func initialStates(
     _ collective: Collective, _ schedules: [Schedule]
   ) -> [[Value]] {
     schedules.map { initialBuffer(collective, $0) }
   }
 
-  /// What a rank holds at the start; values that are not part of the input have no rank.
+  /// Returns the values on a rank at the start; those that are not part of the input contain no rank's contribution.
   static func initialBuffer(_ collective: Collective, _ schedule: Schedule) -> [Value] {
     let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
     let exchanged = ExchangedBlocks(count: schedule.count, ranks: schedule.size)
@@ -49,7 +49,8 @@ extension ScheduleVerifier {
     value.ranks == (schedules.count == 64 ? ~0 : (1 << UInt64(schedules.count)) - 1)
   }
 
-  /// Checks what all ranks end with; returns how often its contributions were rounded at most.
+  /// Checks the values that all ranks end with; returns the largest number of roundings of any contribution to a
+  /// result.
   func checkOutcome() throws(Failure) -> Int {
     guard let first = schedules.first else { return 0 }
     var roundings = 0
@@ -79,7 +80,8 @@ extension ScheduleVerifier {
     return roundings
   }
 
-  /// Whether an element of an all-to-all that belongs to the result is what its rank has sent.
+  /// Returns whether an element of an all-to-all holds what the sending rank sent; true also if it is not part of the
+  /// result.
   private func hasArrived(_ value: Value, at element: Int, _ rank: Int) -> Bool {
     let blocks = ExchangedBlocks(count: schedules[0].count, ranks: schedules.count)
     let place = element - blocks.arriving(from: 0).lowerBound
@@ -92,7 +94,7 @@ extension ScheduleVerifier {
       || value.expression == ScheduleVerifier.initialExpression(from, sent)
   }
 
-  /// Whether an element of a rank is part of the result.
+  /// Returns whether an element of a rank is part of the result.
   private func isResult(_ element: Int, of rank: Int, _ owner: Int) -> Bool {
     switch collective {
     case .allReduce, .allGather, .broadcast, .allToAll: true
@@ -101,7 +103,7 @@ extension ScheduleVerifier {
     }
   }
 
-  /// Scrambles two words into one (the finaliser of SplitMix64).
+  /// Hashes two words into one (the finaliser of SplitMix64).
   static func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
     var z = a &* 0x9E37_79B9_7F4A_7C15 &+ b &* 0xD1B5_4A32_D192_ED03 &+ 0x1234_5678_9ABC_DEF1
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

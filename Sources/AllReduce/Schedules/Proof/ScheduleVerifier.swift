@@ -1,17 +1,17 @@
-/// Runs all ranks' schedules together with symbols for numbers, and proves that they are correct.
+/// Runs the schedules of all ranks together, with symbols instead of numbers, and proves that they are correct.
 ///
-/// Every element carries the set of ranks whose values it contains and a hash of the expression that
-/// made it. A schedule is refused if a contribution arrives twice or not at all, if a value is used
-/// before it is there or changed while it is being sent, if ranks end with different expressions
-/// (their results could differ in bits; rounding to a 16-bit wire format counts as part of the
-/// expression), if elements travel in another format than they should, or if ranks wait for each other
-/// forever. Messages are as strict as MPI may be: a send ends only when the receiver has the message.
+/// Every element carries the set of ranks whose values it contains and a hash of the expression that made it. A
+/// schedule is refused if a contribution arrives twice or not at all, if a value is used before it is there or changed
+/// while it is being sent, if ranks end with different expressions (their results could differ in bits; rounding to a
+/// 16-bit wire format counts as part of the expression), if elements are sent in the wrong format, or if ranks wait for
+/// each other forever. Messages are as strict as MPI is allowed to be: a send completes only when its message has been
+/// received.
 ///
-/// It also counts: steps on the critical path, elements sent, and the rounds for a picture.
+/// It also counts the steps on the critical path and the elements sent, and records the rounds for a picture.
 package struct ScheduleVerifier {
-  /// In which order steps that could run at once are run. Every order must give the same result.
+  /// The order in which steps that are ready at the same time are run. Every order must give the same result.
   package enum Order: Sendable {
-    /// Same as in the rounds that are counted.
+    /// The order of the rounds that are counted (``ScheduleVerifier/Measures/steps``).
     case byRound
     case newestFirst
     case shuffled(seed: UInt64)
@@ -25,17 +25,19 @@ package struct ScheduleVerifier {
   private var waits: [[Int32]]
   private var readyAt: [[Int]]
   private var runnable: [(rank: Int, step: Int)] = []
-  /// With `byRound`, the steps that become runnable in each round, the present round, and the
-  /// messages whose both ends are ready.
+  /// With `byRound`, the steps that become runnable in each round.
   private var rounds: [[(rank: Int, step: Int)]] = []
+  /// With `byRound`, the present round.
   private var round = 0
+  /// With `byRound`, the messages whose sends and receives are ready.
   private var matched: [Message] = []
-  /// The changes of the elements whose states are kept.
+  /// The changes of the elements at ``places``.
   var changes: [Change] = []
-  /// The elements whose states are kept, ascending.
+  /// The elements whose values are recorded for each round, ascending.
   let places: [Int]
-  /// The round in which a rank can next send, and next receive.
+  /// The first round in which each rank can send its next message.
   private var sendFree: [Int]
+  /// The first round in which each rank can receive its next message.
   private var receiveFree: [Int]
   private var sends: [Channel: (range: Range<Int>, step: Int, content: [Value])] = [:]
   private var receives: [Channel: Int] = [:]
@@ -43,7 +45,7 @@ package struct ScheduleVerifier {
   private(set) var measures: Measures
   private var random: UInt64
 
-  /// A message whose both ends are ready, since the round `readyAt`.
+  /// A message whose send and receive are both ready, since the round `readyAt`.
   private struct Message {
     var readyAt: Int
     var channel: Channel
@@ -53,11 +55,11 @@ package struct ScheduleVerifier {
     var content: [Value]
   }
 
-  /// The value of an element of a rank's buffer from the start of a round on.
+  /// A change: the value that an element of a rank's buffer has from the start of a round on.
   struct Change {
     var round: Int
     var rank: Int
-    /// The index of the place.
+    /// The index of the element in ``ScheduleVerifier/places``.
     var place: Int
     var value: Value
   }
@@ -68,15 +70,15 @@ package struct ScheduleVerifier {
     var message: Int
   }
 
-  /// Verifies the schedules of ranks 0..<p, at most 64 of them.
+  /// Verifies the schedules of ranks 0..<p, for p up to 64.
   ///
   /// - Parameters:
-  ///   - collective: The collective that they must carry out.
-  ///   - schedules: One a rank, in rank order.
-  ///   - order: The order of steps that could run at once.
-  ///   - places: Elements, ascending, of which to note what each rank holds after every round.
+  ///   - collective: The collective that the schedules must carry out.
+  ///   - schedules: One schedule per rank, in rank order.
+  ///   - order: The order of steps that are ready at the same time.
+  ///   - places: The elements, ascending, whose values on each rank are recorded after every round.
   /// - Returns: The measures of the schedules, such as steps and elements sent.
-  /// - Throws: A sentence that says what is wrong.
+  /// - Throws: ``Failure`` with a sentence that says what is wrong.
   package static func verify(
     _ collective: Collective, _ schedules: [Schedule], order: Order = .byRound,
     statesOf places: [Int] = []
@@ -144,10 +146,10 @@ package struct ScheduleVerifier {
     return runnable.popLast()
   }
 
-  /// Moves the messages of a round; returns whether there were any.
+  /// Delivers the messages of a round; returns false if no messages were ready.
   ///
-  /// First come, first served, as an MPI library does with what has been posted; of those that came
-  /// at once, in the order of the steps.
+  /// First come, first served, as an MPI library does with posted messages. Messages that became ready at the same time
+  /// are delivered in the order of the steps.
   private mutating func travel() throws(Failure) -> Bool {
     if matched.isEmpty { return false }
     matched.sort {
@@ -215,7 +217,8 @@ package struct ScheduleVerifier {
     }
   }
 
-  /// Checks whether both ends of a channel's message are ready; if so, it can travel.
+  /// Checks whether the send and the receive of a channel's message are both ready; if so, the message can be
+  /// delivered.
   private mutating func match(_ channel: Channel) throws(Failure) {
     guard let (range, sendStep, content) = sends[channel], let receiveStep = receives[channel]
     else {
@@ -237,7 +240,7 @@ package struct ScheduleVerifier {
         description: "rank \(channel.source) changes a range while it is being sent to "
           + "rank \(channel.destination)")
     }
-    // What was narrowed has been sent: its place may be used again.
+    // The narrowed elements have been sent: their scratch memory may be used again.
     if case .sendEncoded(_, let offset, _, _) = sending {
       for index in sent.indices { scratch[channel.source][offset + index - sent.lowerBound] = nil }
     }
@@ -245,7 +248,7 @@ package struct ScheduleVerifier {
     let isReduced: Bool
     switch schedules[rank].steps[receiveStep] {
     case .receive(let range, _, _):
-      // All-to-all alone moves elements to other places.
+      // Only an all-to-all moves elements to other places.
       guard collective == .allToAll ? range.count == sent.count : range == sent else {
         throw sizeFailure(channel, sent, range)
       }

@@ -1,47 +1,49 @@
-/// A data set that hands out targets that are numbers, and inputs of 64 bits where a network computes with them.
+/// A data set whose targets may be numbers, and which provides 64-bit inputs to a network that computes in 64 bits.
 package protocol ArrayedDataset: Dataset {
-  /// The shape of an example's target where it is made of numbers; nil where it is a class.
+  /// The shape of an example's target if targets are numbers; nil if they are classes.
   var valueShape: Shape? { get }
 
   /// Writes the inputs and targets of some examples.
   ///
   /// - Parameters:
-  ///   - examples: Their numbers, in any order.
-  ///   - inputs: `[examples.count]` and then ``Dataset/exampleShape``.
-  ///   - labels: One each, the class; left alone where targets are numbers.
-  ///   - values: `[examples.count]` and then ``valueShape``; nil where targets are classes.
+  ///   - examples: The numbers of the examples, in any order.
+  ///   - inputs: The tensor to write the inputs to, `[examples.count]` followed by ``Dataset/exampleShape``.
+  ///   - labels: The memory to write the classes to, one per example; left unchanged if targets are numbers.
+  ///   - values: The tensor to write target numbers to, `[examples.count]` followed by ``valueShape``; nil if targets
+  ///     are classes.
   func fill<Scalar: NetworkScalar>(
     _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
     values: Tensor<Scalar>?)
 }
 
 extension Dataset {
-  /// The shape of an example's target where it is made of numbers; nil where it is a class.
+  /// The shape of an example's target if targets are numbers; nil if they are classes.
   package var targetShape: Shape? { (self as? any ArrayedDataset)?.valueShape }
 
-  /// How many outputs a network for these examples has: one a class, or one a number of a target.
+  /// The number of outputs of a network for these examples: one per class, or one per number of a target.
   package var outputCount: Int { targetShape?.count ?? classCount }
 }
 
-/// Examples in memory, or some of them: numbers with a class or with numbers each.
+/// A data set of examples in memory, or of a subset of them. Each example has numbers as its input, and a class or
+/// numbers as its target.
 package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
-  /// Where they come from, for messages.
+  /// The origin of the examples, for messages.
   package let name: String
   /// The shape of an example's input.
   package let exampleShape: Shape
   private let inputs: [Element]
   private let targets: StoredTargets<Element>
-  /// The indices of these examples in memory.
+  /// The index of each example in `inputs` and `targets`.
   private let rows: [Int32]
 
-  /// Takes some of the examples that arrays hold.
+  /// Creates a data set of some of the examples in arrays.
   ///
   /// - Parameters:
-  ///   - name: Where they come from, for messages.
-  ///   - shape: The shape of an input.
-  ///   - inputs: Example by example.
+  ///   - name: The origin of the examples, for messages.
+  ///   - shape: The shape of an example's input.
+  ///   - inputs: The inputs of all examples in the arrays, example by example.
   ///   - targets: The targets of all examples in the arrays.
-  ///   - rows: The examples' places in the arrays.
+  ///   - rows: The indices, in the arrays, of the examples in this data set.
   init(
     name: String, shape: Shape, inputs: [Element], _ targets: StoredTargets<Element>, rows: [Int32]
   ) {
@@ -51,20 +53,20 @@ package struct ArrayDataset<Element: NetworkScalar>: ArrayedDataset {
 
   /// The number of classes; 0 where targets are numbers.
   package var classCount: Int { targets.classCount }
-  /// The shape of a target of numbers.
+  /// The shape of an example's target if targets are numbers; nil if they are classes.
   package var valueShape: Shape? { targets.valueShape }
 
   /// The number of examples.
   package var count: Int { rows.count }
 
-  /// Copies inputs and classes.
+  /// Copies the inputs and classes of some examples.
   package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
     copy(examples, inputs, labels, nil)
   }
 
-  /// Copies inputs and targets.
+  /// Copies the inputs and targets of some examples.
   package func fill<Scalar: NetworkScalar>(
     _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
     values: Tensor<Scalar>?

@@ -1,32 +1,32 @@
-/// The role of each column of a file.
+/// The role of each column of a CSV file.
 struct CSVRoles {
-  /// A column's part.
+  /// The role of one column.
   enum Place {
-    /// An input, and which one.
+    /// An input; the value is its index among the inputs.
     case input(Int)
     case target
     case ignored
   }
 
-  /// One a column.
+  /// The role of each column, in the order of the columns.
   let places: [Place]
-  /// The number of inputs.
+  /// The number of columns that are inputs.
   let inputs: Int
-  /// The names of the inputs, in their order.
+  /// The names of the input columns, in the order of the inputs.
   let names: [String]
-  /// The target's column, from 0.
+  /// The index of the target's column, from 0; nil if there is none.
   let target: Int?
-  /// Remarks for the user.
+  /// Remarks for the user on how the columns are read.
   let notes: [String]
 
-  /// Gives each column its part.
+  /// Determines the role of each column.
   ///
   /// - Parameters:
-  ///   - head: The file's first line.
-  ///   - path: The file.
+  ///   - head: The first line of the file.
+  ///   - path: The path of the file, for messages.
   ///   - choice: The target, and the columns to ignore.
   ///   - firstRows: The fields of the first two rows.
-  /// - Throws: ``DataError`` if a column that is wanted is not there, or there is no input.
+  /// - Throws: ``DataError`` if a requested column does not exist, or if there is no input.
   init(
     _ head: CSVHead, _ path: String, _ choice: ColumnChoice, firstRows: [[CSVLine.Field]]
   ) throws(DataError) {
@@ -70,12 +70,12 @@ struct CSVRoles {
     (self.places, self.names, inputs, self.notes) = (places, names, names.count, notes)
   }
 
-  /// The columns of a training run, where they are in another file.
+  /// Finds the input columns of a training run in another file, and returns the role of each column of that file.
   private static func places(
     of known: [String], in table: NumericTable, _ target: Int?
   ) throws(DataError) -> [Place] {
     var places = [Place](repeating: .ignored, count: table.columnNames.count)
-    // Without names, and with as many columns as there are inputs, these are the inputs.
+    // Columns without names are the inputs, in order, if there is one for each input and no target.
     let isBare = !table.hasHeader && table.columnNames.count == known.count && target == nil
     for (index, name) in known.enumerated() {
       if isBare {
@@ -99,7 +99,8 @@ struct CSVRoles {
     return places
   }
 
-  /// Why the first column is an index: it has words, or numbers that count the rows.
+  /// Returns why the first column is an index (it has words, or numbers that count the rows); nil if it is not an
+  /// index.
   private static func index(_ rows: [[CSVLine.Field]]) -> String? {
     guard let first = rows.first?.first else { return nil }
     guard let number = first.number else { return "has words" }
@@ -108,7 +109,7 @@ struct CSVRoles {
     return "counts the rows"
   }
 
-  /// The fields of the first two rows that are not blank.
+  /// Returns the fields of the first two rows that are not blank.
   static func rows(
     _ from: UnsafePointer<UInt8>, _ limit: UnsafePointer<UInt8>
   ) -> [[CSVLine.Field]] {

@@ -4,17 +4,17 @@
   import Darwin
 #endif
 
-/// The classes of a table's rows while it is read: texts, numbered as they are met.
+/// The classes that were found so far while a table is read: texts, numbered in the order in which they first occur.
 struct ClassNames {
   private(set) var names: [String] = []
-  /// The line of each name's first row.
+  /// The line in which each class first occurs.
   private var lines: [Int] = []
   private var numbers: [String: Int32] = [:]
   private var latest: (bytes: [UInt8], number: Int32) = ([], -1)
 
-  /// The number of a class's text.
+  /// Returns the number of the class with a text, and adds the class if it is new.
   mutating func number(of bytes: UnsafeBufferPointer<UInt8>, line: Int) -> Int32 {
-    // Rows of one class often follow each other.
+    // Consecutive rows often have the same class.
     if latest.number >= 0, latest.bytes.count == bytes.count, let start = bytes.baseAddress,
       latest.bytes.withUnsafeBufferPointer({ memcmp($0.baseAddress!, start, bytes.count) == 0 })
     {
@@ -34,17 +34,18 @@ struct ClassNames {
     return number
   }
 
-  /// Gives classes their final numbers.
+  /// Renumbers the classes of all rows, which were numbered in the order in which they first occurred.
   ///
-  /// Whole numbers from 0 are the classes' numbers as they are. Other whole numbers, and words, are names: numbers
-  /// first, ascending, then words by their characters, so that the order of the rows does not matter.
+  /// If all classes are whole numbers from 0 on, they are the final numbers. Otherwise the texts are names and are
+  /// numbered in an order that does not depend on the order of the rows: numbers first, ascending, then words by their
+  /// characters.
   ///
   /// - Parameters:
-  ///   - labels: Numbered as met.
-  ///   - file: For messages.
-  ///   - column: The target's column.
-  /// - Returns: The names; nil where the numbers are all.
-  /// - Throws: ``DataError`` for what is no class.
+  ///   - labels: The class of each row, which is renumbered.
+  ///   - file: The file, for messages.
+  ///   - column: The name of the target's column, for messages.
+  /// - Returns: The names of the classes, by their final numbers; nil if the classes have only numbers.
+  /// - Throws: ``DataError`` if a text is not a class, or if there are too many classes for the number of rows.
   func settle(
     _ labels: inout [Int32], _ file: String, column: String
   ) throws(DataError) -> [String]? {
@@ -84,7 +85,7 @@ struct ClassNames {
     var final = [Int32](repeating: 0, count: names.count)
     var settled: [String] = []
     for (rank, place) in order.enumerated() {
-      // 1 and 1.0 are one class.
+      // Equal numbers, such as 1 and 1.0, are one class.
       let before = rank > 0 ? order[rank - 1] : nil
       if let before, let value = values[place], value == values[before] {
         final[place] = final[before]
@@ -97,9 +98,9 @@ struct ClassNames {
     return settled
   }
 
-  /// Gives classes the numbers that they have in another table.
+  /// Renumbers the classes of all rows by their numbers in another table, whose classes have the names `known`.
   ///
-  /// - Throws: ``DataError`` for a class that the other one has not.
+  /// - Throws: ``DataError`` for a class that the other table does not have.
   func settle(
     _ labels: inout [Int32], as known: [String], _ file: String, column: String
   ) throws(DataError) {

@@ -1,17 +1,17 @@
-/// The split of examples into those for training and those for the test.
+/// The random division of examples into training examples and test examples.
 struct ExampleDraw {
   let learned: [Int32]
   let tested: [Int32]
 
-  /// Draws a share for the test.
+  /// Draws a share of the examples for the test; the others are for training.
   ///
   /// - Parameters:
-  ///   - count: The examples.
-  ///   - testShare: The share, below 1; 0 draws none.
+  ///   - count: The number of examples.
+  ///   - testShare: The share of the examples that is drawn for the test, below 1; 0 draws none.
   ///   - seed: The seed of the random draw.
-  ///   - limit: The most to learn from.
-  ///   - file: For messages.
-  /// - Throws: ``DataError`` if there are too few or too many.
+  ///   - limit: The largest number of training examples; nil for no limit.
+  ///   - file: The file, for messages.
+  /// - Throws: ``DataError`` if there are more than `Int32.max` examples, or fewer than two to draw from.
   init(
     of count: Int, testShare: Double, seed: UInt64, limit: Int?, file: String
   ) throws(DataError) {

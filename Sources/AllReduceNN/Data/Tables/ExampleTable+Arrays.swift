@@ -1,15 +1,16 @@
 extension ExampleTable {
-  /// Takes arrays of NumPy: inputs, an example a row, and targets, one each.
+  /// Creates a table from arrays of NumPy: inputs, one example per row, and targets, one per example.
   ///
-  /// Bytes are divided by 255; rows of numbers are scaled as a table's columns are; images and the like, with more
-  /// dimensions, stay as they are.
+  /// Inputs that are bytes are divided by 255. Other inputs are scaled as the columns of a table are if each example is
+  /// a row of numbers; examples with more dimensions, such as images, are not scaled. With the format of a training
+  /// run, inputs are scaled as in that run.
   ///
   /// - Parameters:
-  ///   - inputs: `[count, ...]`.
-  ///   - targets: `[count]`, or for numbers also `[count, width]`; nil for none.
-  ///   - names: The files of both, for messages.
-  ///   - choice: The kind of the targets, and the format that a training run's own examples had.
-  /// - Throws: ``DataError`` if they do not fit each other, or a number is not finite.
+  ///   - inputs: The inputs, `[count, ...]`.
+  ///   - targets: The targets, `[count]`, or for numbers also `[count, width]`; nil for none.
+  ///   - names: The files or arrays that the inputs and the targets come from, for messages.
+  ///   - choice: The kind of the targets, and the format of the training run, if any.
+  /// - Throws: ``DataError`` if inputs and targets do not fit each other, or if a number is not finite.
   package init(
     _ inputs: NumberArray<Element>, _ targets: NumberArray<Double>?,
     names: (inputs: String, targets: String), _ choice: ColumnChoice
@@ -18,7 +19,7 @@ extension ExampleTable {
     guard let count = sizes.first, count > 0, sizes.count <= Shape.mostDimensions else {
       throw DataError(
         file: names.inputs, expected: "inputs of [examples, ...]", found: "\(sizes)",
-        advice: "give it the examples as its first dimension")
+        advice: "the first dimension must be that of the examples")
     }
     if !inputs.isBytes { try inputs.requireFinite(names.inputs) }
     file = names.inputs
@@ -47,9 +48,10 @@ extension ExampleTable {
     self.targets = try ExampleTable.targets(targets, count: count, names.targets, choice.kind)
   }
 
-  /// The targets that an array has.
+  /// Converts an array to targets.
   ///
-  /// - Throws: ``DataError`` if they are not one for each example, or not of the kind.
+  /// - Throws: ``DataError`` if there is not one target per example, if a target is not of the given kind, or if a
+  ///   number is not finite.
   static func targets(
     _ targets: NumberArray<Double>, count: Int, _ name: String, _ kind: ColumnChoice.Kind
   ) throws(DataError) -> Targets {
@@ -80,12 +82,12 @@ extension ExampleTable {
     }
   }
 
-  /// Reads a pair of NPY files.
+  /// Reads an NPY file of inputs and, if wanted, one of targets.
   ///
   /// - Parameters:
-  ///   - path: The inputs, `[count, ...]`.
-  ///   - choice: Its target is the path of the other file; nil for inputs alone.
-  /// - Throws: ``DataError``.
+  ///   - path: The file of the inputs, `[count, ...]`.
+  ///   - choice: The roles; `choice.target` is the path of the file of the targets, or nil for inputs alone.
+  /// - Throws: ``DataError`` if a file cannot be read, or if inputs and targets do not fit each other.
   package init(npy path: String, _ choice: ColumnChoice) throws(DataError) {
     var targets: NumberArray<Double>?
     if let target = choice.target { targets = try NumberArray<Double>(npy: target) }
@@ -93,13 +95,13 @@ extension ExampleTable {
       NumberArray(npy: path), targets, names: (path, choice.target ?? path), choice)
   }
 
-  /// Reads arrays of an NPZ file.
+  /// Reads the inputs and, if wanted, the targets from arrays of an NPZ file.
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - inputs: The name of the inputs; nil where only one array is left.
-  ///   - choice: Its target is the name of an array; nil for inputs alone.
-  /// - Throws: ``DataError``.
+  ///   - inputs: The name of the array of inputs; nil if the file has only one array other than the targets.
+  ///   - choice: The roles; `choice.target` is the name of the array of targets, or nil for inputs alone.
+  /// - Throws: ``DataError`` if the file cannot be read, or if inputs and targets do not fit each other.
   package init(npz path: String, inputs: String? = nil, _ choice: ColumnChoice) throws(DataError) {
     let file = try NPZFile(path: path)
     let left = file.names.filter { $0 != choice.target }

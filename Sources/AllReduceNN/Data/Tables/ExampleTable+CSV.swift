@@ -1,15 +1,16 @@
 extension ExampleTable {
-  /// Reads a file of comma-separated values (``NumericTable`` says which), in one pass and in the memory of its inputs.
+  /// Reads a CSV file (its format: ``NumericTable/init(csv:)``) in one pass, in little more memory than the inputs
+  /// need.
   ///
-  /// A target of classes may be words. A column without a name that counts the rows, as pandas and R write it, or has
-  /// words, is passed over. Where a training run's format is given, its columns are taken by their names, from wherever
-  /// they are, and others are passed over.
+  /// Targets that are classes may be words. A first column without a name that counts the rows, as pandas and R write
+  /// it, or that has words, is ignored. With the format of a training run, the columns of that run are found by their
+  /// names, in any order, and other columns are ignored.
   ///
   /// - Parameters:
-  ///   - path: The file, which gzip may have packed.
+  ///   - path: The file, which may be compressed with gzip.
   ///   - choice: The roles of the columns.
-  ///   - allowsPipes: Whether it may be a pipe: for one rank alone.
-  /// - Throws: ``DataError`` with the line and the column.
+  ///   - allowsPipes: Whether the file may be a pipe, which only one rank may read.
+  /// - Throws: ``DataError`` with the line and the column of the error.
   package init(csv path: String, _ choice: ColumnChoice, allowsPipes: Bool = false) throws {
     let file = try FileBytes(path: path, allowsPipes: allowsPipes)
     self = try withExtendedLifetime(file) {
@@ -17,7 +18,7 @@ extension ExampleTable {
     }
   }
 
-  /// Reads the bytes of such a file.
+  /// Reads the bytes of a CSV file; see ``init(csv:_:allowsPipes:)``.
   init(
     _ bytes: UnsafeBufferPointer<UInt8>, _ path: String, _ choice: ColumnChoice,
     of file: FileBytes? = nil
@@ -73,16 +74,17 @@ extension ExampleTable {
   }
 }
 
-/// Reads rows into inputs, and a target.
+/// Reads the rows of a CSV file into inputs and targets.
 struct CSVExampleReader {
   let path: String
   let head: CSVHead
   let roles: CSVRoles
   let kind: ColumnChoice.Kind
-  /// The first row's inputs.
+  /// The inputs of the first row, which are subtracted from the inputs of all rows if no scaling is given.
   private(set) var origins: [Double] = []
-  /// The targets: classes as met, or numbers.
+  /// The class of each row, numbered in the order in which classes first occur; empty if targets are numbers.
   private(set) var labels: [Int32] = []
+  /// The target of each row if targets are numbers; otherwise empty.
   private(set) var values: [Double] = []
   private(set) var classes = ClassNames()
 
@@ -90,9 +92,10 @@ struct CSVExampleReader {
     (self.path, self.head, self.roles, self.kind) = (path, head, roles, kind)
   }
 
-  /// Reads all rows between two places.
+  /// Reads all rows in a range of bytes.
   ///
-  /// - Returns: The inputs, scaled, or without a scaling less the first row's, and how many rows there are.
+  /// - Returns: The inputs, and the number of rows. With a scaling, the inputs are scaled; without one, the inputs of
+  ///   the first row are subtracted from them.
   @_specialize(where Element == Float)
   @_specialize(where Element == Double)
   mutating func read<Element: NetworkScalar>(
@@ -154,7 +157,7 @@ struct CSVExampleReader {
     return (inputs, count)
   }
 
-  /// Reads a line; false if it is blank.
+  /// Reads a line; returns false if the line is blank.
   private mutating func readRow(
     _ line: CSVLine, _ number: Int, into row: UnsafeMutablePointer<Double>
   ) throws(DataError) -> Bool {
@@ -162,7 +165,7 @@ struct CSVExampleReader {
     let end = line.end
     var (label, value): (Int32, Double) = (-1, 0)
     let last = roles.places.count - 1
-    // Plain numbers between commas, the usual case; anything else is looked at again, slowly.
+    // The usual case is plain numbers between commas; any other line is read again, by `readSlowly`.
     for (column, place) in roles.places.enumerated() {
       while at < end, CSVLine.isSpace(at.pointee) { at += 1 }
       switch place {
@@ -207,7 +210,8 @@ struct CSVExampleReader {
     return true
   }
 
-  /// Reads a line that is not plain: with quotes, blank, or wrong.
+  /// Reads a line that is not plain: one with quotes, a blank one, or an invalid one. Returns false if the line is
+  /// blank.
   private mutating func readSlowly(
     _ line: CSVLine, _ number: Int, into row: UnsafeMutablePointer<Double>
   ) throws(DataError) -> Bool {

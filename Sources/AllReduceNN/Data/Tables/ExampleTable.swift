@@ -1,20 +1,20 @@
-/// The roles of a file's columns or arrays.
+/// The roles of a file's columns or arrays: which is the target, which are ignored; the others are inputs.
 package struct ColumnChoice: Sendable {
-  /// The kind of a target.
+  /// The kind of the targets.
   package enum Kind: Sendable {
     case classes, numbers
   }
 
-  /// The target's column, by its name or its number from 1; nil where only inputs are wanted.
+  /// The target: a column, by its name or its number from 1, or an array or a file; nil if only inputs are wanted.
   package var target: String?
-  /// The kind of the target.
+  /// The kind of the targets.
   package var kind: Kind
-  /// Columns that are passed over, by name or number.
+  /// The columns that are ignored, by their names or numbers.
   package var ignored: [String]
-  /// How a training run read its examples, where others are to be read alike.
+  /// How a training run read its examples, if this file is to be read in the same way; otherwise nil.
   package var format: ExampleFormat?
 
-  /// Chooses the target, and the other columns that are not inputs.
+  /// Creates a choice of the target and of the columns that are ignored.
   package init(
     target: String?, _ kind: Kind = .classes, ignoring ignored: [String] = [],
     like format: ExampleFormat? = nil
@@ -23,28 +23,30 @@ package struct ColumnChoice: Sendable {
   }
 }
 
-/// Examples as a file has them: inputs, and targets if they are wanted.
+/// The examples of a file: inputs, and targets if they are wanted.
 package struct ExampleTable<Element: NetworkScalar>: Sendable {
-  /// The kind of the targets.
+  /// The targets of the examples.
   package enum Targets: Sendable {
     case none
-    /// A class each; the names are nil where the numbers are all.
+    /// One class per example; the names are nil if the classes have only numbers.
     case classes([Int32], names: [String]?)
-    /// Row by row.
+    /// The numbers of all targets, example by example, and the shape of one target.
     case numbers([Double], shape: Shape)
   }
 
-  /// The file.
+  /// The path of the file.
   package let file: String
-  /// How to read others alike, as far as it is known: scaling comes later.
+  /// How to read other examples in the same way, as far as it is known; the scaling is added by
+  /// ``datasets(test:testShare:seed:limit:)``.
   package internal(set) var format: ExampleFormat
   /// The number of examples.
   package let count: Int
   /// The shape of an input.
   package let shape: Shape
-  /// Inputs, example by example; from each column its origin was taken, if there are any.
+  /// The inputs, example by example, less `origins` unless that is nil.
   package internal(set) var inputs: [Element]
-  /// The first row's numbers, which are taken from all rows', so that a small difference of large numbers is kept.
+  /// The number that was subtracted from each column: the number in the first row (0 for arrays), so that small
+  /// differences between large numbers are not rounded away. Nil if the inputs need no further scaling.
   let origins: [Double]?
   /// The targets.
   package internal(set) var targets: Targets
@@ -53,18 +55,18 @@ package struct ExampleTable<Element: NetworkScalar>: Sendable {
 }
 
 extension ExampleTable {
-  /// Makes data sets of the examples: those to learn from, and those to be tested on.
+  /// Makes a training set and a test set of the examples.
   ///
-  /// Inputs of a table are scaled to mean 0 and deviation 1 over the rows that are learned from, and so are targets
-  /// that are numbers.
+  /// Inputs of a table are scaled to mean 0 and standard deviation 1 over the training rows, and so are targets that
+  /// are numbers.
   ///
   /// - Parameters:
-  ///   - test: Examples to be tested on; nil to draw them from these.
-  ///   - testShare: The share that is drawn for the test.
+  ///   - test: Reads test examples in the format of this table, or returns nil; called only if `testShare` is 0.
+  ///   - testShare: The share of these examples that is drawn for the test; 0 to draw none.
   ///   - seed: The seed of the random draw.
-  ///   - limit: The largest number of examples to learn from.
-  /// - Returns: Both sets, and how they were read.
-  /// - Throws: ``DataError`` if there are too few, or both parts differ.
+  ///   - limit: The largest number of training examples; nil for no limit.
+  /// - Returns: Both sets, and how the examples were read.
+  /// - Throws: ``DataError`` if there are too few examples, or if the examples of the two sets have different shapes.
   package mutating func datasets(
     test: (ExampleFormat) throws -> ExampleTable? = { _ in nil }, testShare: Double, seed: UInt64,
     limit: Int? = nil
@@ -92,7 +94,7 @@ extension ExampleTable {
     return data
   }
 
-  /// The largest number of a class; nil where targets are numbers.
+  /// The largest class number; nil if targets are not classes.
   private var largestClass: Int? {
     guard case .classes(let labels, _) = targets else { return nil }
     return labels.max().map { Int($0) }

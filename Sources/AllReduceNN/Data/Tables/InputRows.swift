@@ -1,11 +1,11 @@
-/// Inputs of a file to predict from, scaled as a training run scaled its own: rows in memory, or in a file of NumPy
-/// whose rows are read when they are asked for.
+/// The inputs of a file to predict from, scaled as the training run scaled its inputs. The rows are in memory, or in an
+/// NPY file and read on demand.
 package struct InputRows<Element: NetworkScalar> {
   /// The file, for messages.
   package let file: String
   /// The number of rows.
   package let count: Int
-  /// The shape of a row.
+  /// The shape of one row.
   package let shape: Shape
   /// Remarks for the user on how the file was read.
   package let notes: [String]
@@ -13,11 +13,12 @@ package struct InputRows<Element: NetworkScalar> {
 
   private enum Source {
     case memory([Element])
-    /// `table`: the scaled number for each byte, where a file of bytes has one scaling for all columns.
+    /// Rows in a file. If the file has bytes and all columns share one scaling, `table` has the scaled number for each
+    /// byte.
     case file(MappedArray, Scaling?, table: [Element]?)
   }
 
-  /// Takes the inputs of a table.
+  /// Creates rows from the inputs of a table.
   package init(_ table: ExampleTable<Element>) {
     self.init(
       file: table.file, count: table.count, shape: table.shape, notes: table.notes,
@@ -29,16 +30,17 @@ package struct InputRows<Element: NetworkScalar> {
     self.source = source
   }
 
-  /// Opens a file of NumPy, `[rows, ...]`, for one rank alone.
+  /// Opens an NPY file, `[rows, ...]`, which only one rank may read.
   ///
   /// - Parameters:
-  ///   - path: The file, which gzip may have packed, or a pipe.
+  ///   - path: The file, which may be compressed with gzip, or a pipe.
   ///   - format: How a training run read its examples.
-  /// - Throws: ``DataError`` if it is no such file, or of a different width than the training's.
+  /// - Throws: ``DataError`` if the file is not an NPY file of numbers, or if its rows do not have the width of the
+  ///   training run's rows.
   package init(npy path: String, like format: ExampleFormat) throws(DataError) {
     let bytes = try FileBytes(path: path, allowsPipes: true)
     guard let array = try? MappedArray(bytes, path) else {
-      // Columns one after the other are read whole; what is no such file is refused with the reason.
+      // A column-major file is read as a whole; a file that is not valid is refused here, with the reason.
       let array = try NumberArray<Element>(bytes.bytesKept, path)
       self.init(
         try ExampleTable(array, nil, names: (path, path), ColumnChoice(target: nil, like: format)))
@@ -50,11 +52,11 @@ package struct InputRows<Element: NetworkScalar> {
       .file(array, format.inputs, table: array.isBytes ? format.inputs?.scaledBytes() : nil))
   }
 
-  /// Reads rows that follow each other.
+  /// Reads a range of rows.
   ///
   /// - Parameters:
-  ///   - rows: Their numbers.
-  ///   - target: `[rows.count]` and then ``shape``.
+  ///   - rows: The numbers of the rows, from 0.
+  ///   - target: The memory to write the rows to, `[rows.count]` followed by ``shape``.
   /// - Throws: ``DataError`` that names the row of a number that is not finite.
   package func read(
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Element>

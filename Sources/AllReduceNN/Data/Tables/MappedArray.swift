@@ -1,24 +1,24 @@
-/// Rows of numbers in a file of NumPy: in the mapped file, or in memory if gzip had packed it or a pipe gave it.
+/// The rows of an NPY file: in the mapped file, or in memory if the file was compressed with gzip or came from a pipe.
 package struct MappedArray: Sendable {
   /// The number of rows.
   let count: Int
-  /// The shape of a row.
+  /// The shape of one row.
   let exampleShape: Shape
-  /// Whether they are bytes, as images are.
+  /// Whether the numbers are bytes, as those of images often are.
   var isBytes: Bool { type == .unsigned8 }
   private let bytes: SharedBytes
   private let type: NPYNumber
 
-  /// Maps a file.
+  /// Maps an NPY file into memory.
   ///
-  /// - Throws: ``DataError`` if it is not such a file, not whole, packed, or has its columns one after the other.
+  /// - Throws: ``DataError`` if the file is not an NPY file, is incomplete, is compressed, or is column-major.
   package init(npy path: String) throws(DataError) {
     try self.init(FileBytes(path: path, unpacks: false), path)
   }
 
-  /// Takes the bytes of a file.
+  /// Creates an array from the bytes of an NPY file.
   ///
-  /// - Throws: ``DataError`` as ``init(npy:)``.
+  /// - Throws: ``DataError`` if the bytes are not an NPY file, are incomplete, or are column-major.
   init(_ file: FileBytes, _ path: String) throws(DataError) {
     func wrong(_ expected: String, _ found: String, _ advice: String) -> DataError {
       DataError(file: path, expected: expected, found: found, advice: advice)
@@ -47,18 +47,18 @@ package struct MappedArray: Sendable {
     bytes = SharedBytes(file, from: header.length)
   }
 
-  /// Reads a row.
+  /// Reads one row into `target`, and converts its numbers.
   func read<Scalar: NetworkScalar>(_ row: Int, into target: UnsafeMutableBufferPointer<Scalar>) {
     read(row..<row + 1, into: target)
   }
 
-  /// Tells the system that a row will be read soon: the rows of a batch then come from the disk side by side.
+  /// Tells the system that a row will be read soon, so that it reads the rows of a batch from the disk concurrently.
   func willRead(_ row: Int) {
     let size = exampleShape.count * type.stride
     bytes.willRead(row * size..<(row + 1) * size)
   }
 
-  /// Reads rows that follow each other.
+  /// Reads a range of rows into `target`, and converts their numbers.
   @_specialize(where Scalar == Float)
   func read<Scalar: NetworkScalar>(
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>
@@ -69,7 +69,7 @@ package struct MappedArray: Sendable {
       to: target, count: rows.count * exampleShape.count)
   }
 
-  /// Same as ``read(_:into:)``, for bytes: each is replaced by the table's number for it.
+  /// Reads a range of rows of bytes into `target`, and replaces each byte by the number that `table` has for it.
   @_specialize(where Scalar == Float)
   func read<Scalar: NetworkScalar>(
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Scalar>, from table: [Scalar]
@@ -85,12 +85,12 @@ package struct MappedArray: Sendable {
     }
   }
 
-  /// Adds a row less the origins, and its squares, to sums.
+  /// Adds the differences between a row and the origins to `sums`, and the squares of the differences to `squares`.
   private static func add(
     _ row: UnsafeMutableBufferPointer<Double>, less origins: [Double], to sums: inout [Double],
     squaresTo squares: inout [Double]
   ) {
-    // Plain memory: with arrays the compiler looks at bounds for each number.
+    // Pointers, because with arrays the compiler checks bounds for each number.
     origins.withUnsafeBufferPointer { origins in
       sums.withUnsafeMutableBufferPointer { sums in
         squares.withUnsafeMutableBufferPointer { squares in
@@ -107,14 +107,14 @@ package struct MappedArray: Sendable {
     }
   }
 
-  /// Makes sure that every number is finite, and finds the means and deviations of some rows' columns: one pass over
-  /// the file.
+  /// Checks that every number is finite, and computes the mean and standard deviation of each column over some rows, in
+  /// one pass over the file.
   ///
   /// - Parameters:
   ///   - path: The file, for messages.
-  ///   - counts: Whether a row counts.
-  /// - Returns: The means and deviations.
-  /// - Throws: ``DataError`` that names the row.
+  ///   - counts: For each row, whether the means and deviations include it.
+  /// - Returns: The means and deviations; the deviation of a constant column is 1.
+  /// - Throws: ``DataError`` that names the row of a number that is not finite.
   func scaling(_ path: String, counting counts: [Bool]) throws(DataError) -> Scaling {
     let width = exampleShape.count
     let row = TensorMemory<Double>(count: width)
@@ -127,7 +127,7 @@ package struct MappedArray: Sendable {
     for number in 0..<count {
       read(number, into: row.values)
       passed.reach(bytes.start + number * width * type.stride)
-      // A sum of which one addend is NaN or infinite is NaN or infinite, or, at worst, looked at in vain.
+      // If a number is NaN or infinite, so is the sum. If only the sum overflows, the search finds nothing.
       if !row.values.reduce(0, +).isFinite,
         let column = row.values.firstIndex(where: { !$0.isFinite })
       {
@@ -141,7 +141,7 @@ package struct MappedArray: Sendable {
       rows += 1
       MappedArray.add(row.values, less: origins, to: &sums, squaresTo: &squares)
     }
-    // From here on single rows are asked for, here and there.
+    // From here on, single rows are read in random order.
     bytes.expectSingleRows()
     let deviations = (0..<width).map { column -> Double in
       let variance = (squares[column] - sums[column] * sums[column] / max(rows, 1)) / max(rows, 1)

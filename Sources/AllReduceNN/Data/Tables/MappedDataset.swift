@@ -1,8 +1,9 @@
-/// Examples in a file of NumPy that stay there: rows are read from the disk when a batch asks for them, so that they need
+/// A data set whose inputs stay in an NPY file: rows are read from the disk when a batch needs them, so that they need
 /// not fit into memory.
 ///
-/// The file is mapped; what memory is free holds the rows that were read last. The rows of a batch are asked for
-/// together: one after the other, each would wait for the disk. Targets, and 4 bytes an example, are in memory.
+/// The file is mapped; the system keeps the most recently read rows in free memory. All rows of a batch are requested
+/// together, because requested one after the other each would wait for the disk. The targets, and 4 bytes per example,
+/// are in memory.
 package struct MappedDataset: ArrayedDataset {
   /// The file, for messages.
   package let name: String
@@ -23,20 +24,20 @@ package struct MappedDataset: ArrayedDataset {
 
   /// The number of classes; 0 where targets are numbers.
   package var classCount: Int { targets.classCount }
-  /// The shape of a target of numbers.
+  /// The shape of an example's target if targets are numbers; nil if they are classes.
   package var valueShape: Shape? { targets.valueShape }
 
   /// The number of examples.
   package var count: Int { rows.count }
 
-  /// Reads inputs, and copies classes.
+  /// Reads the inputs of some examples from the file, and copies their classes.
   package func fill(
     _ examples: [Int], inputs: Tensor<Float>, labels: UnsafeMutableBufferPointer<Int32>
   ) {
     read(examples, inputs, labels, nil)
   }
 
-  /// Reads inputs, and copies targets.
+  /// Reads the inputs of some examples from the file, and copies their targets.
   package func fill<Scalar: NetworkScalar>(
     _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
     values: Tensor<Scalar>?

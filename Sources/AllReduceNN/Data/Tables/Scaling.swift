@@ -1,14 +1,15 @@
-/// How numbers are brought to one size before a network sees them: (number - mean) / deviation, for each column or
-/// with one mean and deviation for all.
+/// The scaling of numbers before a network gets them, (number - mean) / deviation, with a mean and a deviation for each
+/// column, or one of each for all columns.
 package struct Scaling: Equatable, Sendable {
-  /// The number subtracted from a value: one a column, or one for all.
+  /// The number that is subtracted from a value: one per column, or one for all columns.
   package let means: [Double]
-  /// The divisor of the difference, more than 0: one for each mean.
+  /// The number by which the difference is divided, greater than 0: one for each mean.
   package let deviations: [Double]
 
-  /// Takes means and deviations.
+  /// Creates a scaling from means and deviations.
   ///
-  /// - Precondition: Both have the same count, one or more; deviations are more than 0.
+  /// - Precondition: There are equally many means and deviations, at least one of each; the deviations are greater than
+  ///   0.
   package init(means: [Double], deviations: [Double]) {
     precondition(
       means.count == deviations.count && !means.isEmpty,
@@ -18,52 +19,53 @@ package struct Scaling: Equatable, Sendable {
     (self.means, self.deviations) = (means, deviations)
   }
 
-  /// Numbers that are only divided: bytes by 255.
+  /// Returns a scaling that only divides numbers, such as bytes by 255.
   package static func divided(by divisor: Double) -> Scaling {
     Scaling(means: [0], deviations: [divisor])
   }
 
-  /// Whether it leaves all numbers as they are.
+  /// Whether the scaling leaves all numbers unchanged.
   package var changesNothing: Bool {
     means.allSatisfy { $0 == 0 } && deviations.allSatisfy { $0 == 1 }
   }
 
-  /// Whether it is for numbers of this many columns.
+  /// Returns whether the scaling can be applied to rows of `width` columns.
   package func fits(_ width: Int) -> Bool { means.count == width || means.count == 1 }
 
-  /// Makes sure that it is for inputs of this shape.
+  /// Checks that the scaling can be applied to inputs of a shape.
   ///
-  /// - Throws: ``DataError``.
+  /// - Throws: ``DataError`` if the scaling is for another number of columns.
   func requireFit(_ example: Shape, _ path: String) throws(DataError) {
     guard !fits(example.count) else { return }
     throw DataError(
       file: path, expected: "inputs of \(means.count) numbers", found: "\(example)",
-      advice: "give it the columns of the training's data")
+      advice: "give it the same columns as the training data")
   }
 
-  /// The scaled numbers of the bytes 0 to 255; nil where columns are scaled differently.
+  /// Returns the scaled numbers for the bytes 0 to 255; nil if the columns are scaled differently.
   func scaledBytes<Element: NetworkScalar>() -> [Element]? {
     means.count == 1 ? (0..<256).map { Element(scaled(Double($0), column: 0)) } : nil
   }
 
-  /// The scaled number of one in a column.
+  /// Returns the scaled number for a value in a column.
   package func scaled(_ value: Double, column: Int) -> Double {
     let place = means.count == 1 ? 0 : column
     return (value - means[place]) / deviations[place]
   }
 
-  /// The number in a column that a scaled one stands for.
+  /// Returns the number in a column whose scaled number is `value`.
   package func unscaled(_ value: Double, column: Int) -> Double {
     let place = means.count == 1 ? 0 : column
     return value * deviations[place] + means[place]
   }
 
-  /// The means and deviations of the columns of some rows; a column that never changes is divided by 1.
+  /// Computes the mean and standard deviation of each column over some rows; the deviation of a constant column is set
+  /// to 1.
   ///
   /// - Parameters:
-  ///   - values: Row by row.
-  ///   - width: The columns.
-  ///   - rows: The rows that count, each once.
+  ///   - values: The numbers of all rows, row by row.
+  ///   - width: The number of columns.
+  ///   - rows: The rows that are included, each once.
   ///   - origins: The number that was already subtracted from each column.
   @_specialize(where Element == Float)
   init<Element: NetworkScalar>(
@@ -72,10 +74,10 @@ package struct Scaling: Equatable, Sendable {
     var means = [Double](repeating: 0, count: width)
     var squares = means
     let count = Double(max(rows.count, 1))
-    // In the order of memory, which is faster than that of the draw.
+    // The rows are read in the order of memory, which is faster than the order of the draw.
     var isDrawn = [Bool](repeating: false, count: values.count / max(width, 1))
     for row in rows { isDrawn[Int(row)] = true }
-    // Plain memory: with arrays the compiler looks at bounds for each number.
+    // Pointers, because with arrays the compiler checks bounds for each number.
     values.withUnsafeBufferPointer { values in
       means.withUnsafeMutableBufferPointer { means in
         squares.withUnsafeMutableBufferPointer { squares in
@@ -104,11 +106,11 @@ package struct Scaling: Equatable, Sendable {
     self.init(means: zip(means, origins).map { $0 + $1 }, deviations: deviations)
   }
 
-  /// Scales rows of this many columns.
+  /// Scales rows of `width` columns, in place.
   @_specialize(where Element == Float)
   func apply<Element: NetworkScalar>(to values: inout [Element], width: Int) {
     values.withUnsafeMutableBufferPointer { values in
-      // Where all columns are scaled alike, all numbers are one row.
+      // If all columns have the same scaling, all numbers can be treated as one row.
       let width = means.count == 1 ? values.count : width
       for start in stride(from: 0, to: values.count, by: max(width, 1)) {
         apply(toRow: UnsafeMutableBufferPointer(rebasing: values[start..<start + width]))
@@ -116,7 +118,7 @@ package struct Scaling: Equatable, Sendable {
     }
   }
 
-  /// Scales the numbers of one row.
+  /// Scales the numbers of one row, in place.
   @_specialize(where Element == Float)
   func apply<Element: NetworkScalar>(toRow row: UnsafeMutableBufferPointer<Element>) {
     guard let numbers = row.baseAddress else { return }
@@ -139,7 +141,7 @@ package struct Scaling: Equatable, Sendable {
     }
   }
 
-  /// Scales values from which origins were already subtracted.
+  /// Scales values from which `origins` were already subtracted, in place.
   @_specialize(where Element == Float)
   func apply<Element: NetworkScalar>(
     to values: inout [Element], width: Int, origins: [Double]

@@ -1,21 +1,22 @@
-/// The targets of examples, in memory: a class each, or numbers.
+/// The targets of examples, in memory: a class, or numbers, for each example.
 struct StoredTargets<Element: NetworkScalar>: Sendable {
-  /// A class each; empty where targets are numbers.
+  /// The class of each example; empty if targets are numbers.
   let labels: [Int32]
-  /// The number of classes; 0 where targets are numbers.
+  /// The number of classes; 0 if targets are numbers.
   let classCount: Int
-  /// Numbers, example by example; empty where targets are classes.
+  /// The numbers of all targets, example by example; empty if targets are classes.
   let values: [Element]
-  /// The shape of a target of numbers; nil where targets are classes.
+  /// The shape of an example's target if targets are numbers; nil if they are classes.
   let valueShape: Shape?
 
-  /// Writes the target of an example.
+  /// Writes the target of one example into a batch.
   ///
   /// - Parameters:
-  ///   - row: The example.
-  ///   - place: Its index in the batch.
-  ///   - labels: One each of the batch; left alone where targets are numbers.
-  ///   - values: `[batch]` and then ``valueShape``; nil where targets are classes.
+  ///   - row: The index of the example.
+  ///   - place: The index of the example in the batch.
+  ///   - labels: The classes of the batch, one per example; left unchanged if targets are numbers.
+  ///   - values: The target numbers of the batch, `[batch size]` followed by ``valueShape``; nil if targets are
+  ///     classes.
   func write<Scalar: NetworkScalar>(
     _ row: Int, to place: Int, labels: UnsafeMutableBufferPointer<Int32>, values: Tensor<Scalar>?
   ) {

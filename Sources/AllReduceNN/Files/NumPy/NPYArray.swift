@@ -1,14 +1,14 @@
-/// Numbers with dimensions in a file of NumPy: what `numpy.save` writes and `numpy.load` reads.
+/// An array of numbers in an NPY file of NumPy, which `numpy.save` writes and `numpy.load` reads.
 ///
-/// Little-endian, in the order of C (the last dimension is contiguous). The types are `Float` (f4),
-/// `Double` (f8), `Int32` (i4), `Int64` (i8) and `UInt8` (u1).
+/// Numbers are little-endian and row-major (the last dimension is contiguous). Their types are `Float` (f4), `Double`
+/// (f8), `Int32` (i4), `Int64` (i8) and `UInt8` (u1).
 package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
-  /// The dimensions' sizes, outermost first; empty for a single number.
+  /// The size of each dimension, outermost first; empty for a single number.
   package var sizes: [Int]
   /// The numbers, row by row.
   package var elements: [Element]
 
-  /// Gives numbers dimensions.
+  /// Creates an array from the sizes of its dimensions and its numbers.
   ///
   /// - Precondition: The count of numbers is the product of the sizes.
   package init(sizes: [Int], elements: [Element]) {
@@ -19,10 +19,10 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
     self.elements = elements
   }
 
-  /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
+  /// Reads an NPY file, in version 1, 2 or 3 of the format, which may be compressed with gzip.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds a different type.
+  /// - Throws: ``DataError`` if the file is not an NPY file, is incomplete, is column-major, or has a different type.
   package init(npy path: String) throws(DataError) {
     let file = try FileBytes(path: path, allowsPipes: true)
     let header = try NPYHeader(file.bytes, path)
@@ -32,7 +32,7 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
         found: DataError.legible(header.type),
         advice: "convert them, in Python by array.astype(\"\(Element.npyType)\")")
     }
-    // One dimension, or none, has the same order either way.
+    // With one dimension or none, both orders are the same.
     guard !header.isFortranOrder || header.sizes.filter({ $0 != 1 }).count <= 1 else {
       throw DataError(
         file: path, expected: "rows one after the other", found: "columns (Fortran's order)",
@@ -57,36 +57,36 @@ package struct NPYArray<Element: NPYElement>: Equatable, Sendable {
     }
   }
 
-  /// The bytes of a file with these numbers, version 1 of the format.
+  /// The bytes of an NPY file with these numbers, in version 1 of the format.
   package var npyBytes: [UInt8] {
     let header = NPYHeader.bytes(type: Element.npyType, sizes: sizes)
     return header + elements.withUnsafeBytes { Array($0) }
   }
 }
 
-/// A number that files of NumPy hold.
+/// A type of number that NPY files can have.
 package protocol NPYElement: BitwiseCopyable, Equatable, Sendable {
-  /// NumPy's word for the type: "<f4".
+  /// NumPy's name for the type, such as "<f4".
   static var npyType: String { get }
 }
 
 extension Float: NPYElement {
-  /// f4, little-endian.
+  /// NumPy's name for `Float`: f4, little-endian.
   package static var npyType: String { "<f4" }
 }
 extension Double: NPYElement {
-  /// f8, little-endian.
+  /// NumPy's name for `Double`: f8, little-endian.
   package static var npyType: String { "<f8" }
 }
 extension Int32: NPYElement {
-  /// i4, little-endian.
+  /// NumPy's name for `Int32`: i4, little-endian.
   package static var npyType: String { "<i4" }
 }
 extension Int64: NPYElement {
-  /// i8, little-endian.
+  /// NumPy's name for `Int64`: i8, little-endian.
   package static var npyType: String { "<i8" }
 }
 extension UInt8: NPYElement {
-  /// u1; bytes have no order.
+  /// NumPy's name for `UInt8`: u1; a single byte has no byte order.
   package static var npyType: String { "|u1" }
 }

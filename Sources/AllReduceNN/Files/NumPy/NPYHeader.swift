@@ -1,18 +1,19 @@
-/// The header of a file of NumPy.
+/// The header of an NPY file of NumPy.
 ///
-/// Eight bytes that name the format and its version, the length of the text that follows (2 bytes in
-/// version 1, 4 later), and that text: a dictionary as Python writes it. NumPy Enhancement Proposal 1.
+/// The header has eight bytes that name the format and its version, the length of the text that follows (2 bytes in
+/// version 1, 4 bytes in later versions), and that text: a dictionary as Python writes it. See NumPy Enhancement
+/// Proposal 1.
 struct NPYHeader {
-  /// NumPy's word for the type: "<f4".
+  /// NumPy's name for the type, such as "<f4".
   let type: String
-  /// Whether columns rather than rows come one after the other.
+  /// Whether the numbers are column-major and not row-major.
   let isFortranOrder: Bool
   let sizes: [Int]
-  /// The bytes in front of the numbers.
+  /// The number of bytes before the numbers.
   let length: Int
 
-  /// The product of the sizes; nil if it is too large, or that of the sizes above 0 is: they are multiplied in other
-  /// orders too.
+  /// The number of elements: the product of the sizes. Nil if the product of all sizes above 0 overflows, because other
+  /// code multiplies them in other orders.
   var count: Int? {
     var product = 1
     for size in sizes where size > 0 {
@@ -23,12 +24,12 @@ struct NPYHeader {
     return sizes.contains(0) ? 0 : product
   }
 
-  /// Whether the numbers of a row follow each other in the file, and rows do.
+  /// Whether rows, and the numbers within each row, are contiguous in the file.
   var hasRowsInOrder: Bool { !isFortranOrder || sizes.filter { $0 != 1 }.count <= 1 }
 
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-  /// Reads what stands at the start of a file.
+  /// Reads the header at the start of a file.
   init(_ bytes: UnsafeBufferPointer<UInt8>, _ path: String) throws(DataError) {
     func wrong(_ expected: String, _ found: String) -> DataError {
       DataError(
@@ -66,7 +67,7 @@ struct NPYHeader {
     length = start + size
   }
 
-  /// The text after a key of the dictionary.
+  /// Returns the text after a key of the dictionary; nil if the key is missing.
   private static func value(_ key: String, in text: String) -> Substring? {
     for quote in ["'", "\""] {
       let parts = text.split(
@@ -79,7 +80,7 @@ struct NPYHeader {
     return nil
   }
 
-  /// The text within quotes at the start.
+  /// Returns the quoted text at the start of a text; nil if there is none.
   private static func quoted(_ text: Substring?) -> String? {
     guard let text, let quote = text.first, quote == "'" || quote == "\"" else { return nil }
     let rest = text.dropFirst()
@@ -87,14 +88,14 @@ struct NPYHeader {
     return String(rest[..<end])
   }
 
-  /// The whole numbers within parentheses at the start.
+  /// Returns the whole numbers in the parentheses at the start of a text; nil if there are none.
   private static func numbers(_ text: Substring?) -> [Int]? {
     guard let text, text.first == "(", let end = text.firstIndex(of: ")") else { return nil }
     var numbers: [Int] = []
     for part in text[..<end].dropFirst().split(separator: ",") {
       var digits = part.filter { $0 != " " }
       if digits.isEmpty { continue }
-      // As Python 2 writes a long number.
+      // Python 2 writes a long number with an L at its end.
       if digits.last == "L" { digits.removeLast() }
       guard let number = Int(digits), number >= 0 else { return nil }
       numbers.append(number)
@@ -102,7 +103,7 @@ struct NPYHeader {
     return numbers
   }
 
-  /// The bytes in front of rows of numbers: those that NumPy itself writes.
+  /// Returns the header of a row-major array, with the same bytes that NumPy writes.
   static func bytes(type: String, sizes: [Int]) -> [UInt8] {
     let shape = sizes.map(String.init).joined(separator: ", ") + (sizes.count == 1 ? "," : "")
     var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(shape)), }"

@@ -1,10 +1,11 @@
 internal import CZlib
 
-/// Arrays with names in a file of NumPy: what `numpy.savez` and `numpy.savez_compressed` write.
+/// Named arrays in an NPZ file of NumPy, which `numpy.savez` and `numpy.savez_compressed` write.
 ///
-/// A zip file whose members are NPY files, stored or deflated (APPNOTE.TXT of PKWARE, zip 4.5 for more than 4 GiB).
+/// The file is a zip file whose members are NPY files, stored or deflated (APPNOTE.TXT of PKWARE, zip 4.5 for more than
+/// 4 GiB).
 package struct NPZFile {
-  /// The file.
+  /// The path of the file.
   package let path: String
   /// The names of the arrays, in the order of the file.
   package let names: [String]
@@ -18,9 +19,9 @@ package struct NPZFile {
     let place: Int
   }
 
-  /// Opens a file.
+  /// Opens an NPZ file and reads its directory.
   ///
-  /// - Throws: ``DataError`` if it is not a zip file of arrays.
+  /// - Throws: ``DataError`` if the file is not a zip file of arrays.
   package init(path: String) throws(DataError) {
     let file = try FileBytes(path: path, unpacks: false)
     self.path = path
@@ -70,9 +71,9 @@ package struct NPZFile {
     (self.names, self.members) = (names, members)
   }
 
-  /// The array with a name, as numbers of a type.
+  /// Reads the array with a name, and converts its numbers to `Element`.
   ///
-  /// - Throws: ``DataError`` if there is none, or it holds no numbers.
+  /// - Throws: ``DataError`` if there is no such array, or if it does not have numbers.
   package func array<Element: NetworkScalar>(
     _ name: String, as type: Element.Type = Element.self
   ) throws(DataError) -> NumberArray<Element> {
@@ -116,7 +117,7 @@ package struct NPZFile {
     defer { inflateEnd(&stream) }
     var (count, read, status) = (0, 0, Z_OK)
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
-      // zlib counts in 32 bits, so both sides are handed over in parts.
+      // zlib counts in 32 bits, so input and output are passed in parts.
       let most = 1 << 30
       while status == Z_OK, count < size || read < packed.count {
         let (given, room) = (min(most, packed.count - read), min(most, size - count))
@@ -138,11 +139,12 @@ package struct NPZFile {
   }
 }
 
-/// Numbers and texts at places of a zip file.
+/// Reads numbers and texts at offsets in a zip file.
 private struct ZipBytes {
   let bytes: UnsafeBufferPointer<UInt8>
 
-  /// A little-endian number; nil beyond the end, and where it does not fit.
+  /// Returns the little-endian number of `size` bytes at an offset; nil beyond the end of the file, or if it is too
+  /// large.
   func word(_ place: Int, _ size: Int) -> Int? {
     guard place >= 0, size <= bytes.count, place <= bytes.count - size else { return nil }
     var value: UInt64 = 0
@@ -155,11 +157,11 @@ private struct ZipBytes {
     return String(decoding: bytes[place..<place + length], as: UTF8.self)
   }
 
-  /// Where the directory begins, and how many members it has.
+  /// The offset of the directory, and the number of its members; nil if there is no directory.
   var directory: (place: Int, count: Int)? {
     let last = bytes.count - 22
     guard last >= 0 else { return nil }
-    // A comment may follow the end's record.
+    // A comment may follow the record that ends the directory.
     for end in stride(from: last, through: max(0, last - 65_535), by: -1)
     where word(end, 4) == 0x0605_4B50 {
       guard let count = word(end + 10, 2), let place = word(end + 16, 4) else { return nil }

@@ -1,21 +1,21 @@
-/// Numbers with dimensions in a file of NumPy, of any type of number, as a different type.
+/// An array of numbers from an NPY file of NumPy, converted to `Element` if the file has a different type.
 package struct NumberArray<Element: NetworkScalar>: Sendable {
-  /// The dimensions' sizes, outermost first.
+  /// The size of each dimension, outermost first.
   package let sizes: [Int]
-  /// The numbers, row by row, whatever the file's order is.
+  /// The numbers, row by row, even if the file is column-major.
   package let elements: [Element]
-  /// Whether the file holds bytes, as images do.
+  /// Whether the file has bytes, as files of images often do.
   package let isBytes: Bool
 
-  /// Reads a file, of version 1, 2 or 3 of the format; compressed by gzip, too.
+  /// Reads an NPY file, in version 1, 2 or 3 of the format, which may be compressed with gzip.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``DataError`` if it is not such a file, is not whole, or holds no numbers.
+  /// - Throws: ``DataError`` if the file is not an NPY file, is incomplete, or does not have numbers.
   package init(npy path: String) throws(DataError) {
     try self.init(FileBytes(path: path).bytesKept, path)
   }
 
-  /// Reads the bytes of such a file.
+  /// Reads the bytes of an NPY file.
   init(_ file: KeptBytes, _ path: String) throws(DataError) {
     let bytes = file.bytes
     let header = try NPYHeader(bytes, path)
@@ -54,7 +54,7 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
     withExtendedLifetime(file) {}
   }
 
-  /// The elements of an array whose first dimension is contiguous, with the last one contiguous.
+  /// Reorders the elements of a column-major array, so that the last dimension is contiguous.
   private static func rowByRow(_ elements: [Element], _ sizes: [Int]) -> [Element] {
     var distances: [Int] = []
     var distance = 1
@@ -83,9 +83,9 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
     }
   }
 
-  /// Makes sure that every number is finite.
+  /// Checks that every number is finite.
   ///
-  /// - Throws: ``DataError`` that names the row, and the place in it.
+  /// - Throws: ``DataError`` that names the row and the column of the first number that is not finite.
   @_specialize(where Element == Float)
   @_specialize(where Element == Double)
   package func requireFinite(_ path: String) throws(DataError) {
@@ -94,7 +94,8 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
       elements[place], path, at: place, width: sizes.dropFirst().reduce(1, *))
   }
 
-  /// The error for a number that is not finite, at a place counted over all rows of a width.
+  /// Creates the error for a number that is not finite; `place` is its index over all rows, which have `width` numbers
+  /// each.
   static func notFinite(_ value: Element, _ path: String, at place: Int, width: Int) -> DataError {
     DataError(
       file: path, expected: "finite numbers",
@@ -104,7 +105,7 @@ package struct NumberArray<Element: NetworkScalar>: Sendable {
   }
 }
 
-/// The bytes of a file, and what keeps them.
+/// The bytes of a file, and the object that keeps them valid.
 struct KeptBytes {
   let bytes: UnsafeBufferPointer<UInt8>
   let owner: AnyObject
@@ -114,7 +115,7 @@ extension FileBytes {
   var bytesKept: KeptBytes { KeptBytes(bytes: bytes, owner: self) }
 }
 
-/// A type of numbers of NumPy.
+/// A numeric type of NumPy, with NumPy's name as its raw value.
 enum NPYNumber: String {
   case float32 = "<f4"
   case float64 = "<f8"
@@ -130,7 +131,7 @@ enum NPYNumber: String {
 
   init?(_ word: String) { self.init(rawValue: word) }
 
-  /// The bytes of a number.
+  /// The number of bytes per number.
   var stride: Int {
     switch self {
     case .unsigned8, .signed8, .boolean: 1
@@ -140,7 +141,7 @@ enum NPYNumber: String {
     }
   }
 
-  /// Copies numbers, which need not be aligned, as a different type.
+  /// Copies numbers, which need not be aligned, and converts them to `Element`.
   @_specialize(where Element == Float)
   @_specialize(where Element == Double)
   func copy<Element: NetworkScalar>(

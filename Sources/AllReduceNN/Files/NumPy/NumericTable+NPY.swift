@@ -1,12 +1,13 @@
 extension NumericTable {
-  /// Reads a pair of NumPy's files as a table: the columns of the inputs, then the target.
+  /// Reads two NPY files of NumPy as one table: the columns of the inputs, then the target.
   ///
-  /// Each part has its own rows, equal in number but for one. A file that is read in parts is mapped, so that a process
-  /// reads no others' rows; such a file must not be packed, and must have its rows one after the other.
+  /// Each part has different rows; the parts' row counts differ by at most one. Files that are read in several parts
+  /// are mapped, so that a process reads only the rows of its own part; such files must be neither compressed nor
+  /// column-major.
   ///
   /// - Parameters:
-  ///   - path: The inputs, `[rows]` or `[rows, columns]`.
-  ///   - targets: The targets, `[rows]` or `[rows, 1]`.
+  ///   - path: The file of the inputs, `[rows]` or `[rows, columns]`.
+  ///   - targets: The file of the targets, `[rows]` or `[rows, 1]`.
   ///   - part: The part to read, from 0.
   ///   - parts: The number of parts.
   /// - Throws: ``DataError`` with the row of a number that is not finite.
@@ -55,7 +56,7 @@ extension NumericTable {
   }
 }
 
-/// The rows of a file of NumPy: all of them in memory, or in a mapped file.
+/// The rows of an NPY file: all of them in memory, or in a mapped file.
 private struct NumberRows {
   let sizes: [Int]
   private let mapped: MappedArray?

@@ -1,16 +1,16 @@
 import CKernels
 
-/// The mean of each window of an image, for each channel.
+/// Average pooling: the mean of each window of an image, for each channel.
 ///
-/// Batches of `[height, width, channels]` give batches of `[height', width', channels]`, where height' =
-/// (height - kernel) / stride + 1, rounded down: what is left at the edges is not used.
+/// Batches of `[height, width, channels]` give batches of `[height', width', channels]`, where height' = (height -
+/// kernel) / stride + 1, rounded down: rows and columns left over at the edges are not used.
 public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
   /// The size of a window.
   package let kernel: Size2D
-  /// The steps from a window to the next.
+  /// The distance from one window to the next, in pixels.
   package let stride: Size2D
 
-  /// The loops, for tests to replace.
+  /// The C loops that the layer runs; tests replace them.
   package var loops = Scalar.layerLoops
   private var plan: PoolPlan?
   private var output = Scratch<Scalar>()
@@ -20,24 +20,24 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
   ///
   /// - Parameters:
   ///   - kernel: The size of a window.
-  ///   - stride: The steps from a window to the next; nil means the window's size.
+  ///   - stride: The distance from one window to the next, in pixels; nil means the window's size.
   public init(kernel: Size2D, stride: Size2D? = nil) {
     self.kernel = kernel
     self.stride = stride ?? kernel
     PoolPlan.check("AveragePool2D", kernel: self.kernel, stride: self.stride)
   }
 
-  /// "AveragePool2D 3x3, stride 2x2".
+  /// The name and sizes of the layer, such as "AveragePool2D 3x3, stride 2x2".
   public var summary: String { PoolPlan.summary("AveragePool2D", kernel: kernel, stride: stride) }
 
-  /// The shape of an example's output, `[height', width', channels]`.
+  /// Returns the shape of an example's output, `[height', width', channels]`.
   ///
-  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  /// - Throws: ``ShapeError`` if the layer does not accept this input.
   public func outputShape(for input: Shape) throws -> Shape {
     try PoolPlan.checked(input, kernel: kernel, stride: stride, summary: summary).output
   }
 
-  /// Computes the means of windows, `[batch, height', width', channels]`.
+  /// Computes the mean of each window, `[batch, height', width', channels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     if plan == nil || plan!.image != input.shape.example {
       plan = try PoolPlan.checked(
@@ -53,7 +53,7 @@ public final class AveragePool2D<Scalar: NetworkScalar>: Layer {
     return output
   }
 
-  /// The gradient of the input, `[batch, height, width, channels]`.
+  /// Computes the gradient of the input, `[batch, height, width, channels]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

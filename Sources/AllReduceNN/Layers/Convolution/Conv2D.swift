@@ -1,30 +1,31 @@
 import CKernels
 
-/// A convolution of images: every output pixel is a weighted sum of a window of the input, and a bias.
+/// A 2D convolution: every output pixel is a weighted sum of a window of the input, plus a bias.
 ///
-/// Batches of `[height, width, inputChannels]` give batches of `[height', width', outputChannels]`, where
-/// height' = (height + 2 padding - kernel) / stride + 1, rounded down. A pass forward costs 2 kernel²
-/// inputChannels outputChannels operations an output pixel, one backward twice that. Parameters: "weight",
+/// Batches of `[height, width, inputChannels]` give batches of `[height', width', outputChannels]`, where height' =
+/// (height + 2 * padding - kernel) / stride + 1, rounded down. A forward pass costs 2 * kernel² * inputChannels *
+/// outputChannels operations per output pixel, a backward pass twice that number. The parameters are "weight",
 /// `[outputChannels, kernel height, kernel width, inputChannels]`, and "bias", `[outputChannels]`.
 ///
-/// Windows are read where they lie in the image; apart from its results, the layer keeps one padded image.
+/// The loops read windows directly from the image, without a matrix of windows. In addition to its results, the layer
+/// keeps one padded image.
 public final class Conv2D<Scalar: NetworkScalar>: Layer {
-  /// The numbers of an input pixel.
+  /// The number of channels per input pixel.
   package let inputChannels: Int
-  /// The numbers of an output pixel.
+  /// The number of channels per output pixel.
   package let outputChannels: Int
   /// The size of a window.
   package let kernel: Size2D
-  /// The steps from a window to the next.
+  /// The distance from one window to the next, in pixels.
   package let stride: Size2D
-  /// The rows above and below, and columns left and right of an image that count as zeros.
+  /// The number of rows of zeros above and below an image, and of columns of zeros to its left and right.
   package let padding: Size2D
-  /// An output channel a row.
+  /// The weights, one row per output channel.
   public let weight: Parameter<Scalar>
-  /// The bias added to the output channels; nil for none.
+  /// The bias of each output channel; nil for a layer without bias.
   public let bias: Parameter<Scalar>?
 
-  /// The loops, for tests to replace.
+  /// The C loops that the layer runs; tests replace them.
   package var loops = Scalar.layerLoops
   private var plan: ConvolutionPlan?
   private var input: Tensor<Scalar>?
@@ -38,12 +39,12 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
   /// Creates a layer.
   ///
   /// - Parameters:
-  ///   - inputChannels: The numbers of an input pixel.
-  ///   - outputChannels: The numbers of an output pixel.
+  ///   - inputChannels: The number of channels per input pixel.
+  ///   - outputChannels: The number of channels per output pixel.
   ///   - kernel: The size of a window.
-  ///   - stride: The steps from a window to the next.
-  ///   - padding: Rows and columns of zeros on each side of an image.
-  ///   - bias: Whether a learned number is added to each output channel; it is zero at first.
+  ///   - stride: The distance from one window to the next, in pixels.
+  ///   - padding: The number of rows and of columns of zeros on each side of an image.
+  ///   - bias: Whether a learned bias, initially zero, is added to each output channel.
   ///   - initialization: The initialization of the weights; nil means He's.
   public init(
     inputChannels: Int, outputChannels: Int, kernel: Size2D, stride: Size2D = 1,
@@ -70,18 +71,18 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
       : nil
   }
 
-  /// "Conv2D 3 -> 8, 5x5, stride 2x2".
+  /// The name and sizes of the layer, such as "Conv2D 3 -> 8, 5x5, stride 2x2".
   public var summary: String {
     "Conv2D \(inputChannels) -> \(outputChannels), \(kernel)"
       + (stride == 1 ? "" : ", stride \(stride)") + (padding == 0 ? "" : ", padding \(padding)")
   }
 
-  /// "weight" and "bias", if there is one.
+  /// The weight, and the bias if the layer has one.
   public var parameters: [Parameter<Scalar>] { [weight] + (bias.map { [$0] } ?? []) }
 
-  /// The shape of an example's output, `[height', width', outputChannels]`.
+  /// Returns the shape of an example's output, `[height', width', outputChannels]`.
   ///
-  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  /// - Throws: ``ShapeError`` if the layer does not accept this input.
   public func outputShape(for input: Shape) throws -> Shape {
     guard input.rank == 3, input[2] == inputChannels else {
       throw ShapeError(
@@ -96,7 +97,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     return plan.output
   }
 
-  /// Computes the sums over windows, `[batch, height', width', outputChannels]`.
+  /// Computes the convolution, `[batch, height', width', outputChannels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     let plan = checkedPlan(for: input.shape)
     let loops = loops.table.pointee
@@ -120,7 +121,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     return output
   }
 
-  /// The gradients of the parameters, then of the input, `[batch, height, width, inputChannels]`.
+  /// Computes the gradients of the parameters, then that of the input, `[batch, height, width, inputChannels]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {
@@ -202,7 +203,7 @@ public final class Conv2D<Scalar: NetworkScalar>: Layer {
     return result
   }
 
-  /// An image with its padding.
+  /// Returns an image with its padding: a copy if there is padding, otherwise the image itself.
   private func windowed(
     _ input: Tensor<Scalar>, _ image: Int, _ plan: ConvolutionPlan
   ) -> UnsafeMutablePointer<Scalar> {

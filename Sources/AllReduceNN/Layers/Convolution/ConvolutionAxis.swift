@@ -1,18 +1,19 @@
-/// A convolution along one of an image's two dimensions: which inputs meet which outputs.
+/// A convolution along one of an image's two dimensions: which inputs contribute to which outputs.
 struct ConvolutionAxis {
-  /// The inputs whose gradients come from the same elements of the kernel: those `stride` apart.
+  /// The inputs, `stride` apart, whose gradients come from the same elements of the kernel.
   ///
-  /// Their gradients are a convolution of the output's gradient with every `stride`th element of the
-  /// kernel, turned round, at steps of 1.
+  /// Their gradients are a convolution, with stride 1, of the output's gradient with every `stride`th element of the
+  /// kernel, in reverse order.
   struct Phase {
-    /// The first element of the kernel that takes part.
+    /// The index of the phase's first kernel element.
     let offset: Int
-    /// How many take part; none if the stride is longer than the kernel.
+    /// The number of the phase's kernel elements; can be 0 only if the stride is longer than the kernel.
     let taps: Int
-    /// The first such input, and how many there are.
+    /// The index of the phase's first input.
     let first: Int
+    /// The number of inputs in the phase.
     let count: Int
-    /// The first output that the first input met, which may be before 0.
+    /// The index of the first output that the phase's first input contributes to; may be negative.
     let start: Int
   }
 
@@ -21,12 +22,12 @@ struct ConvolutionAxis {
   let stride: Int
   let padding: Int
   let output: Int
-  /// Without those that have no input.
+  /// The phases that have at least one input.
   let phases: [Phase]
-  /// The outputs that the phases' windows span; some are before 0 or past the last.
+  /// The range of outputs that the phases' windows span; may start below 0 and end after the last output.
   let span: Range<Int>
 
-  /// Nil if the kernel does not fit the padded input.
+  /// Creates the convolution; nil if the kernel does not fit the padded input.
   init?(input: Int, kernel: Int, stride: Int, padding: Int) {
     guard input > 0, input + 2 * padding >= kernel else { return nil }
     self.input = input
@@ -35,7 +36,7 @@ struct ConvolutionAxis {
     self.padding = padding
     output = (input + 2 * padding - kernel) / stride + 1
 
-    // Input i meets output o by the kernel's element i + padding - stride o.
+    // Input i contributes to output o by the kernel's element i + padding - stride * o.
     phases = (0..<stride).compactMap { offset in
       let turn = max(0, padding - offset + stride - 1) / stride
       let first = offset + stride * turn - padding

@@ -2,17 +2,19 @@ import CKernels
 
 /// How a convolution runs over images of one size: the arguments of its loops.
 struct ConvolutionPlan {
-  /// The convolution of the output's gradient that gives the gradients of some inputs.
+  /// The convolution of the output's gradient that computes the gradients of some inputs: those of one phase along each
+  /// axis.
   struct InputPhase {
     let windows: ck_windows
-    /// Where the phase's panels begin, in elements.
+    /// Where the phase's panels begin in the panels of all phases, in elements.
     let panels: Int
-    /// The elements of the kernel that are its panels' rows, and the place of the first one.
+    /// Which elements of the kernel are the rows of the phase's panels, relative to `firstElement`.
     let indices: ck_indices
+    /// The index, in the weights, of the kernel element of the first row.
     let firstElement: Int
-    /// The first window's element in the spanned gradient.
+    /// The index of the first window's first element in the spanned gradient.
     let from: Int
-    /// The first input's element.
+    /// The index of the phase's first input element in the image.
     let to: Int
   }
 
@@ -21,13 +23,13 @@ struct ConvolutionPlan {
   let columns: ConvolutionAxis
   let inputChannels: Int
   let outputChannels: Int
-  /// The windows of the padded image.
+  /// The windows of the padded image in the forward pass.
   let windows: ck_windows
   let phases: [InputPhase]
-  /// The elements of all phases' panels.
+  /// The number of elements in the panels of all phases.
   let phasePanels: Int
 
-  /// Nil if the kernel does not fit the padded image.
+  /// Creates the plan for images of this shape; nil if the kernel does not fit the padded image.
   init?(_ image: Shape, outputChannels: Int, kernel: Size2D, stride: Size2D, padding: Size2D) {
     guard
       let rows = ConvolutionAxis(
@@ -85,25 +87,25 @@ struct ConvolutionPlan {
   /// The shape of an image's output.
   var output: Shape { [rows.output, columns.output, outputChannels] }
 
-  /// The numbers of one output's kernel.
+  /// The number of weights per output channel.
   var kernelCount: Int { rows.kernel * columns.kernel * inputChannels }
 
   var isPadded: Bool { rows.padding > 0 || columns.padding > 0 }
 
-  /// The elements of the padded image.
+  /// The number of elements in the padded image.
   var paddedCount: Int {
     (rows.input + 2 * rows.padding) * (columns.input + 2 * columns.padding) * inputChannels
   }
 
-  /// Whether the phases' windows span just the output.
+  /// Whether the phases' windows span exactly the output.
   var spansOutput: Bool {
     rows.span == 0..<rows.output && columns.span == 0..<columns.output
   }
 
-  /// The elements that the phases' windows span.
+  /// The number of elements of the output's gradient that the phases' windows span, zeros outside the output included.
   var spannedCount: Int { rows.span.count * columns.span.count * outputChannels }
 
-  /// The panels' rows of the weights, `[output, ...]`.
+  /// Where the rows of the forward pass's panels are in the weights, `[outputChannels, ...]`.
   var weightIndices: ck_indices {
     ck_indices(counts: (1, 1, kernelCount), steps: (0, 0, 1))
   }

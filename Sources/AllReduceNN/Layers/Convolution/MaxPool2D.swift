@@ -1,17 +1,17 @@
 import CKernels
 
-/// The largest number of each window of an image, for each channel.
+/// Max pooling: the largest number of each window of an image, for each channel.
 ///
-/// Batches of `[height, width, channels]` give batches of `[height', width', channels]`, where height' =
-/// (height - kernel) / stride + 1, rounded down: what is left at the edges is not used. The gradient goes
-/// to the first of the largest; a NaN counts as largest. The layer keeps 2 bytes an output.
+/// Batches of `[height, width, channels]` give batches of `[height', width', channels]`, where height' = (height -
+/// kernel) / stride + 1, rounded down: rows and columns left over at the edges are not used. The gradient goes to the
+/// first of the largest elements; a NaN counts as largest. The layer keeps 2 bytes per output.
 public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   /// The size of a window.
   package let kernel: Size2D
-  /// The steps from a window to the next.
+  /// The distance from one window to the next, in pixels.
   package let stride: Size2D
 
-  /// The loops, for tests to replace.
+  /// The C loops that the layer runs; tests replace them.
   package var loops = Scalar.layerLoops
   private var plan: PoolPlan?
   private var batch = 0
@@ -23,7 +23,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
   ///
   /// - Parameters:
   ///   - kernel: The size of a window; at most 65,535 pixels.
-  ///   - stride: The steps from a window to the next; nil means the window's size.
+  ///   - stride: The distance from one window to the next, in pixels; nil means the window's size.
   public init(kernel: Size2D, stride: Size2D? = nil) {
     self.kernel = kernel
     self.stride = stride ?? kernel
@@ -31,17 +31,17 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
     precondition(kernel.count <= 65_535, "MaxPool2D cannot have kernel \(kernel)")
   }
 
-  /// "MaxPool2D 3x3, stride 2x2".
+  /// The name and sizes of the layer, such as "MaxPool2D 3x3, stride 2x2".
   public var summary: String { PoolPlan.summary("MaxPool2D", kernel: kernel, stride: stride) }
 
-  /// The shape of an example's output, `[height', width', channels]`.
+  /// Returns the shape of an example's output, `[height', width', channels]`.
   ///
-  /// - Throws: ``ShapeError`` if the layer does not take such an input.
+  /// - Throws: ``ShapeError`` if the layer does not accept this input.
   public func outputShape(for input: Shape) throws -> Shape {
     try PoolPlan.checked(input, kernel: kernel, stride: stride, summary: summary).output
   }
 
-  /// Finds the largest of windows, `[batch, height', width', channels]`.
+  /// Computes the largest number of each window, `[batch, height', width', channels]`.
   public func forward(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     var plan = try currentPlan(for: input.shape)
     batch = input.rows
@@ -58,7 +58,7 @@ public final class MaxPool2D<Scalar: NetworkScalar>: Layer {
     return output
   }
 
-  /// The gradient of the input, `[batch, height, width, channels]`.
+  /// Computes the gradient of the input, `[batch, height, width, channels]`.
   public func backward(
     _ gradient: Tensor<Scalar>, _ pass: Pass<Scalar>, needsInputGradient: Bool
   ) throws -> Tensor<Scalar>? {

@@ -6,7 +6,7 @@ struct PoolPlan {
   let output: Shape
   var windows: ck_pool
 
-  /// Nil if a window does not fit the image.
+  /// Creates the plan for images of this shape; nil if a window does not fit the image.
   init?(_ image: Shape, kernel: Size2D, stride: Size2D) {
     guard image[0] >= kernel.height, image[1] >= kernel.width else { return nil }
     self.image = image
@@ -20,9 +20,9 @@ struct PoolPlan {
       column_stride: stride.width)
   }
 
-  /// The plan of a layer for an example's shape.
+  /// Returns a layer's plan for the shape of an example.
   ///
-  /// - Throws: ``ShapeError`` in the layer's name.
+  /// - Throws: ``ShapeError`` that names the layer, if the shape does not fit.
   static func checked(
     _ image: Shape, kernel: Size2D, stride: Size2D, summary: String
   ) throws -> PoolPlan {

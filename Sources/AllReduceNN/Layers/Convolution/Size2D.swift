@@ -1,27 +1,27 @@
-/// Two sizes in an image's plane: of a kernel, its steps, the rows and columns around an image.
+/// A height and a width in an image's plane: the size of a kernel, a stride, or a padding.
 ///
-/// A number means both: `kernel: 3`.
+/// An integer literal sets both: `kernel: 3`.
 public struct Size2D: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStringConvertible {
-  /// Along the columns, downwards.
+  /// The vertical size: a number of rows.
   package let height: Int
-  /// Along the rows.
+  /// The horizontal size: a number of columns.
   package let width: Int
 
-  /// Creates a size.
+  /// Creates a size from a height and a width.
   public init(height: Int, width: Int) {
     self.height = height
     self.width = width
   }
 
-  /// Creates a square.
+  /// Creates a size with equal height and width.
   public init(_ side: Int) { self.init(height: side, width: side) }
 
-  /// Creates a square.
+  /// Creates a size with equal height and width from a literal.
   public init(integerLiteral side: Int) { self.init(side) }
 
-  /// The product of both.
+  /// The product of height and width.
   package var count: Int { height * width }
 
-  /// As people write it: "3x5".
+  /// Height and width, such as "3x5".
   public var description: String { "\(height)x\(width)" }
 }

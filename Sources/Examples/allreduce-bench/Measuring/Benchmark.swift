@@ -1,35 +1,35 @@
 import AllReduce
 import ExampleSupport
 
-/// Measures one size after the other, in buffers made once.
+/// Measures the contenders at one size after the other, in buffers that are allocated once.
 final class Benchmark<Scalar: BenchScalar> {
   private let options: BenchOptions
   private let setting: Setting
   private let world: Communicator
   private let startLine: StartLine
-  // Copies: looking an option up takes longer than a small all-reduce.
+  // Copies of the options, as reading an option takes longer than a small all-reduce.
   private let operation: ReductionOperation
   private let wireFormat: WireFormat
   private let inPlace: Bool
   private let verify: Bool
   private let falsify: Int?
   private let known: KnownReduction<Scalar>
-  /// Where results stand.
+  /// The buffer in which results are reduced outside an arena.
   private let results: UnsafeMutableBufferPointer<Scalar>
-  /// Where a rank's elements stand if not there, and where a yardstick copies to.
+  /// A buffer for a rank's elements if they are not reduced in place, and for the copies of the yardstick `memcpy`.
   private let others: UnsafeMutableBufferPointer<Scalar>
-  /// Where results stand that are reduced in an arena.
+  /// The arena in which results are reduced if contenders are measured in an arena.
   private let arena: Arena<Scalar>
   private let limit: LimitYardstick<Scalar>?
   private let wire: WireYardstick?
   private let contenders: [Contender]
-  /// Whether one host has all ranks.
+  /// Whether all ranks are on one host, so that the yardstick `limit` adds up the elements of all ranks.
   private let limitReachesAll: Bool
-  /// Whether results are known where elements travel as they were asked to.
+  /// Whether results are known exactly when elements are sent in the wire format that was asked for.
   private let isExact: Bool
   private var calls = 0
 
-  /// Collective. Of the options' contenders those are given that can run here.
+  /// Allocates the buffers for the largest size. Collective. `contenders` are those that can run here.
   init(
     _ options: BenchOptions, _ contenders: [Contender], _ setting: Setting, _ world: Communicator
   ) throws {
@@ -62,7 +62,7 @@ final class Benchmark<Scalar: BenchScalar> {
     others.deallocate()
   }
 
-  /// Memory from the start of a page, each page touched.
+  /// Allocates memory that begins at a page boundary, and touches every page.
   private static func allocate(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: count * MemoryLayout<Scalar>.stride, alignment: 4096)
@@ -71,7 +71,7 @@ final class Benchmark<Scalar: BenchScalar> {
     return buffer
   }
 
-  /// Measures everything at one size, or only those that are named. Collective.
+  /// Measures all contenders at one size, or only those in `contenders` if it is given. Collective.
   func measure(
     bytes: Int, _ contenders: [Contender]? = nil, _ effort: Effort? = nil
   ) throws -> SizeResult {
@@ -86,7 +86,7 @@ final class Benchmark<Scalar: BenchScalar> {
     for round in 0..<effort.warmup {
       let start = monotonicNanoseconds()
       try run(round: round, lineup, count, &samples)
-      // The first round also makes schedules and touches fresh memory.
+      // The first round takes longer, because it also creates schedules and touches fresh memory.
       roundSeconds = min(roundSeconds, Double(monotonicNanoseconds() - start) / 1e9)
     }
     samples.forgetTimes()
@@ -124,7 +124,7 @@ final class Benchmark<Scalar: BenchScalar> {
     }
   }
 
-  /// One call: rewrites this rank's elements, starts with the others, and checks what came out.
+  /// Runs one call: rewrites this rank's elements, starts together with the other ranks, and checks the result.
   private func call(
     _ entry: Lineup.Entry, _ index: Int, _ count: Int, _ samples: inout Samples, counts: Bool
   ) throws {
@@ -172,8 +172,8 @@ final class Benchmark<Scalar: BenchScalar> {
     }
   }
 
-  /// Whether the result is known. A yardstick is checked too, where it has one: it would be none if
-  /// it did not do all the work.
+  /// Whether the contender's result is known, so that it can be checked. The yardstick `limit` is checked too, because
+  /// it would be no yardstick if it did not do all the work.
   private func isChecked(_ contender: Contender) -> Bool {
     switch contender {
     case .allReduce: isExact || travelling(contender) == .full
@@ -182,7 +182,7 @@ final class Benchmark<Scalar: BenchScalar> {
     }
   }
 
-  /// How elements travel.
+  /// Returns the format in which a contender sends elements.
   private func travelling(_ contender: Contender) -> WireFormat {
     contender.wireFormat(wireFormat, hosts: setting.hosts)
   }
@@ -193,7 +193,7 @@ final class Benchmark<Scalar: BenchScalar> {
     UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer(source))
   }
 
-  /// The wrong element on the lowest rank that has one. Collective.
+  /// Collects the error of the lowest rank that found a wrong element. Collective.
   private func wrongResult(
     _ entry: Lineup.Entry, _ bytes: Int, _ error: String?
   ) throws -> WrongResult {

@@ -1,16 +1,16 @@
 import ArgumentParser
 
-/// Where the elements of a call live.
+/// The kind of memory that holds the elements of a call.
 enum Buffers: String, CaseIterable {
-  /// In an arena: memory that the ranks of a host share.
+  /// An arena: memory that the ranks of a host share.
   case arena
-  /// In memory of the rank's own.
+  /// An array: memory that belongs to one rank.
   case array
 
   /// The values of `--buffers`.
   enum Choice: String, CaseIterable, ExpressibleByArgument {
     case arena, array
-    /// Both for what can tell them apart, memory of the rank's own for all else.
+    /// Both kinds for contenders that run differently in an arena, arrays for all others.
     case both
   }
 }

@@ -1,24 +1,24 @@
 import AllReduce
 import ArgumentParser
 
-/// Something whose time is measured: an all-reduce by some algorithm, or a yardstick.
+/// Something whose time is measured: an all-reduce with some algorithm, or a yardstick to compare it with.
 enum Contender: Hashable {
-  /// An all-reduce; on the command line it may be `automatic`, when it runs it never is.
+  /// An all-reduce. The algorithm may be `automatic` on the command line, but is resolved before it runs.
   case allReduce(ReductionAlgorithm)
-  /// All ranks copy a buffer at once: what moving the bytes through memory costs at least.
+  /// All ranks copy a buffer at the same time: the least time that it takes to move the bytes through memory.
   case memcpy
-  /// The ranks of a host add up what lies in shared memory, in one pass: what an all-reduce there
-  /// costs at least.
+  /// The ranks of a host add up buffers in shared memory in one pass: the least time that an all-reduce in shared
+  /// memory takes.
   case limit
-  /// A stream of bytes from one host to another: what the wire costs at least.
+  /// One host sends a stream of bytes to another: the least time that the network takes.
   case tcp
 
-  /// Everything that can be compared.
+  /// All contenders that a command line can name.
   static let all: [Contender] =
     ReductionAlgorithm.all.filter { $0 != .automatic }.map { .allReduce($0) }
     + [.allReduce(.automatic), .limit, .memcpy, .tcp]
 
-  /// The name used in options and output.
+  /// The contender's name in options and output.
   var name: String {
     switch self {
     case .allReduce(let algorithm): algorithm.name
@@ -28,12 +28,12 @@ enum Contender: Hashable {
     }
   }
 
-  /// Whether it is there to compare with.
+  /// Whether the contender is a yardstick rather than an all-reduce.
   var isYardstick: Bool {
     if case .allReduce = self { false } else { true }
   }
 
-  /// Why it cannot run on this many hosts with such messages; nil if it can.
+  /// Returns why the contender cannot run on this number of hosts with this wire format; nil if it can.
   func hindrance(hosts: Int, _ wireFormat: WireFormat) -> String? {
     switch self {
     case .allReduce(.native) where wireFormat != .full:
@@ -44,12 +44,13 @@ enum Contender: Hashable {
     }
   }
 
-  /// Whether it says anything of its own on this many hosts: by default the others are left out.
+  /// Whether the contender can run on this number of hosts and differs from all others there; by default, only such
+  /// contenders are measured.
   func isOfInterest(hosts: Int, _ wireFormat: WireFormat) -> Bool {
     hindrance(hosts: hosts, wireFormat) == nil && !(hosts == 1 && self == .allReduce(.hierarchical))
   }
 
-  /// The contenders whose names stand in `argument`, separated by commas; each once.
+  /// Parses the names in `argument`, separated by commas, into contenders without duplicates.
   static func list(_ argument: String) throws -> [Contender] {
     var list: [Contender] = []
     for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
@@ -62,7 +63,7 @@ enum Contender: Hashable {
     return list
   }
 
-  /// The same with messages of at most this many bytes.
+  /// Returns this contender with messages of at most this number of bytes.
   func segmented(bytes: Int) -> Contender {
     switch self {
     case .allReduce(let algorithm): .allReduce(algorithm.segmented(bytes: bytes))
@@ -70,7 +71,7 @@ enum Contender: Hashable {
     }
   }
 
-  /// The algorithm that runs on `world` for a buffer of `count` elements.
+  /// Returns the contender with `automatic` replaced by the algorithm that it chooses on `world` for `count` elements.
   func resolved<Scalar: ReducibleScalar>(
     in world: Communicator, count: Int, of type: Scalar.Type, _ buffers: Buffers,
     _ wireFormat: WireFormat
@@ -85,7 +86,8 @@ enum Contender: Hashable {
     }
   }
 
-  /// How elements travel if such a format is asked for: as they are where they are no messages.
+  /// Returns the format in which elements are sent if `requested` is asked for: `full` where the contender does not
+  /// send them as this library's messages.
   func wireFormat(_ requested: WireFormat, hosts: Int) -> WireFormat {
     switch self {
     case .allReduce(.sharedMemory), .allReduce(.native), .memcpy, .limit, .tcp: .full
@@ -94,7 +96,7 @@ enum Contender: Hashable {
     }
   }
 
-  /// In which buffers it is measured.
+  /// Returns the kinds of buffers in which the contender is measured.
   func buffers(_ choice: Buffers.Choice) -> [Buffers] {
     switch self {
     case .limit: return [.arena]

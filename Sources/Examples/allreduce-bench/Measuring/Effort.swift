@@ -1,12 +1,12 @@
-/// How much is measured at one size.
+/// How long the contenders are measured at one size.
 struct Effort {
-  /// Calls of each contender before measuring.
+  /// The number of calls of each contender before measuring.
   let warmup: Int
-  /// Measured calls of each; nil for as many as `seconds` allows.
+  /// The number of measured calls of each contender; nil for as many calls as fit into `seconds`.
   let iterations: Int?
-  /// How long each contender is measured, the rewriting of buffers included.
+  /// How long each contender is measured, including the time to rewrite buffers.
   let seconds: Double
-  /// The bounds of what `seconds` allows.
+  /// The bounds of the number of calls if `iterations` is nil.
   let calls: ClosedRange<Int>
 
   init(warmup: Int, iterations: Int?, seconds: Double, calls: ClosedRange<Int>) {
@@ -16,7 +16,7 @@ struct Effort {
     self.calls = calls
   }
 
-  /// The effort that the command line asks for.
+  /// Creates the effort that the options ask for, at a size of `bytes` bytes.
   init(_ options: BenchOptions, bytes: Int) {
     self.init(
       warmup: options.warmup ?? Effort.usualWarmup(bytes: bytes), iterations: options.iterations,
@@ -27,16 +27,16 @@ struct Effort {
     bytes < 1 << 20 ? 10 : bytes < 64 << 20 ? 2 : 1
   }
 
-  /// How many calls at the beginning of each turn do not count.
+  /// Returns the number of unmeasured calls before each measured call: 7 for up to 256 KiB between hosts, otherwise 0.
   ///
-  /// Links let through at once what they saved while others were used, some hundred KiB where a queue shapes
-  /// them: then a small vector would travel as fast as the links that the one before left idle. After some
-  /// calls of its own each contender has the wire that it leaves to itself.
+  /// A traffic shaper lets a burst of some hundred KiB through at once after a link has been idle. Then a small vector
+  /// would be sent faster if the previous contender had left the links idle. After some calls of its own, each
+  /// contender measures the links in the state that it causes itself.
   static func settlingCalls(bytes: Int, hosts: Int) -> Int {
     hosts > 1 && bytes <= 256 << 10 ? 7 : 0
   }
 
-  /// How many measured calls each gets, where a round of all takes so long.
+  /// Returns the number of measured calls of each contender, where one call of all contenders takes `roundSeconds`.
   func rounds(roundSeconds: Double, contenders: Int) -> Int {
     if let iterations { return iterations }
     let rounds = (seconds * Double(contenders) / max(roundSeconds, 1e-9)).rounded(.up)

@@ -6,16 +6,16 @@ import AllReduce
   import Darwin
 #endif
 
-/// Elements for every rank whose reduction is known exactly, in any order of combining.
+/// Elements whose reduction over all ranks is known exactly, in any order of combining.
 ///
-/// The elements are small integers from a seed, so that sums are exact in floating point too; for
-/// products they are small powers of two. They repeat with a period that is prime, so that blocks
-/// that came to the wrong place are wrong, and each call begins elsewhere in the period, so that
-/// what the last call left behind is wrong as well.
+/// The elements are small integers generated from a seed, so that sums are exact in floating point too; for products
+/// they are small powers of two. They repeat with a prime period, so that blocks that end up in the wrong place are
+/// detected. Each call starts at another place in the period, so that results left from the previous call are detected
+/// as well.
 struct KnownReduction<Scalar: BenchScalar> {
   private static var period: Int { 1021 }
 
-  /// Two periods, so that a whole one starts at each of the first.
+  /// This rank's elements for two periods, so that a whole period starts at each place of the first.
   private let own: [Scalar]
   private let expected: [Scalar]
 
@@ -24,7 +24,7 @@ struct KnownReduction<Scalar: BenchScalar> {
     func element(_ rank: Int, _ index: Int) -> Double {
       let bits = numbers.block(at: UInt64(index), stream: UInt64(rank)).x
       guard operation == .product else { return Double(bits % 16) - 8 }
-      // With the factors 2 of more ranks the product would leave the range of some type.
+      // If more ranks contributed factors of 2, the product would overflow some element type.
       let magnitude = rank < 20 ? 1 + bits & 1 : 1
       return bits & 2 == 0 ? Double(magnitude) : -Double(magnitude)
     }
@@ -38,7 +38,7 @@ struct KnownReduction<Scalar: BenchScalar> {
         case .maximum: max(total, next)
         }
       }
-      // Exact numbers divided in Double and rounded are those divided in Float.
+      // Dividing exact numbers in Double and then rounding gives the same result as dividing in Float.
       return operation == .mean ? total / Double(size) : total
     }
     let period = Self.period
@@ -46,7 +46,7 @@ struct KnownReduction<Scalar: BenchScalar> {
     expected = (0..<period).map { Scalar(nearest: reduced($0)) }.twice
   }
 
-  /// Writes this rank's elements of a call.
+  /// Writes this rank's elements for call number `call`.
   func write(to buffer: UnsafeMutableBufferPointer<Scalar>, call: Int) {
     guard let base = buffer.baseAddress else { return }
     own.withUnsafeBufferPointer { own in
@@ -60,7 +60,7 @@ struct KnownReduction<Scalar: BenchScalar> {
     }
   }
 
-  /// The first element that is not bitwise the result of a call, or nil.
+  /// Returns the index of the first element that differs in any bit from the expected result of a call, or nil.
   func firstError(in buffer: UnsafeMutableBufferPointer<Scalar>, call: Int) -> Int? {
     guard let base = buffer.baseAddress else { return nil }
     return expected.withUnsafeBufferPointer { expected in
@@ -79,7 +79,7 @@ struct KnownReduction<Scalar: BenchScalar> {
     }
   }
 
-  /// The expected value of an element of a call's result.
+  /// Returns the expected value of an element in the result of a call.
   func expected(at index: Int, call: Int) -> Scalar {
     expected[start(call) + index % Self.period]
   }

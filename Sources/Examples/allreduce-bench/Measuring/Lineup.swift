@@ -1,8 +1,8 @@
 import AllReduce
 
-/// The measurements to make at one size: each contender once in each kind of buffer, and the order of turns.
+/// The measurements at one size: each contender in each kind of buffer, and the order in which they run.
 struct Lineup {
-  /// A contender, where its elements are, and the names it was asked for by.
+  /// A contender, the buffers in which it runs, and the names by which it was asked for.
   struct Entry {
     let contender: Contender
     let buffers: Buffers
@@ -13,7 +13,8 @@ struct Lineup {
   private let numbers: Philox
   private let bytes: Int
 
-  /// Finds out what `automatic` stands for. Where that runs anyway it is not run twice.
+  /// Creates the entries, with `automatic` replaced by the algorithm that it chooses. If that algorithm is measured
+  /// anyway, it is not measured twice.
   init<Scalar: ReducibleScalar>(
     _ contenders: [Contender], _ choice: Buffers.Choice, in world: Communicator, count: Int,
     of type: Scalar.Type, wireFormat: WireFormat, seed: UInt64
@@ -35,10 +36,10 @@ struct Lineup {
     }
   }
 
-  /// The order of turns in a round, as indices of entries; the same on all ranks.
+  /// Returns the order in which the entries run in a round, as indices; the same on all ranks.
   ///
-  /// Each begins once in as many rounds as there are entries, and then the circle is shuffled, so
-  /// that none always follows the same other.
+  /// With n entries, every entry comes first once in each n rounds. Then the circular order is
+  /// shuffled, so that no entry always follows the same other one.
   func order(round: Int) -> [Int] {
     let count = entries.count
     let circle = round / count

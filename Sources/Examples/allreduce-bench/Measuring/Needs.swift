@@ -1,10 +1,10 @@
 import AllReduce
 
-/// The buffers of the largest size that a rank needs.
+/// The buffers that a rank needs, each of the largest size.
 struct Needs {
-  /// One in an arena.
+  /// Whether a buffer in an arena is needed.
   let arena: Bool
-  /// Memory in addition to that of the results: where elements come from, or copies go.
+  /// Whether a second array is needed: for elements that are not reduced in place, or for copies.
   let others: Bool
 
   init(_ options: BenchOptions, _ contenders: [Contender]) {
@@ -12,6 +12,6 @@ struct Needs {
     others = !options.inPlace || contenders.contains(.memcpy)
   }
 
-  /// How many.
+  /// The number of buffers that a rank needs.
   var buffers: Int { 1 + (arena ? 1 : 0) + (others ? 1 : 0) }
 }

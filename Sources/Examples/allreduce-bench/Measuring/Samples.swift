@@ -1,10 +1,10 @@
 import AllReduce
 
-/// The times of all calls of one size on this rank.
+/// The times of all calls at one size on this rank.
 struct Samples {
-  /// For each contender, what is wrong with its first wrong result here.
+  /// For each contender, a description of its first wrong result on this rank; nil if there is none.
   var errors: [String?]
-  /// In nanoseconds of this rank's clock.
+  /// The start of each call of each contender, in nanoseconds of this rank's clock.
   private var starts: [[Double]]
   private var ends: [[Double]]
   private var lateness: [[Double]]
@@ -15,17 +15,18 @@ struct Samples {
     (ends, lateness) = (starts, starts)
   }
 
-  /// The ranks' times together.
+  /// The times of all ranks, combined.
   struct Combined {
     fileprivate let nanoseconds: [[Double]]
     fileprivate let lateness: [[Double]]
-    /// For each contender, whether any rank saw a wrong result.
+    /// For each contender, whether any rank found a wrong result.
     let isWrong: [Bool]
 
-    /// The times of a contender's calls that began well.
+    /// Returns the times of a contender's calls, in seconds, without those that a rank started late.
     ///
-    /// A call that some rank began late by more than a fiftieth of its time says more of that rank's
-    /// core than of the call. If that is true of most calls, they all count, delays included.
+    /// A call that some rank started late by more than 2% of the call's time (and more than 200 ns) says more about
+    /// that rank's core than about the call. If at least half of the calls are like this, all calls count, delays
+    /// included.
     func seconds(of contender: Int) -> [Double] {
       let all = zip(nanoseconds[contender], lateness[contender])
       let good = all.filter { $1 <= max(200, 0.02 * $0) }.map { $0.0 / 1e9 }
@@ -48,7 +49,7 @@ struct Samples {
     lateness[contender].append(Double(late))
   }
 
-  /// Warm-up calls do not count, but their errors do.
+  /// Discards the times of the calls so far, which were warm-up, but keeps their errors.
   mutating func forgetTimes() {
     for index in starts.indices {
       starts[index].removeAll()
@@ -57,10 +58,10 @@ struct Samples {
     }
   }
 
-  /// All ranks' times together, in one reduction. Collective.
+  /// Combines the times of all ranks in one reduction. Collective.
   ///
-  /// On a clock that all share a call lasts from the first rank's start to the last one's end, which
-  /// matters where ranks wait for a core; else as long as on its slowest rank.
+  /// If all ranks share a clock, a call lasts from the first rank's start to the last rank's end, which matters where
+  /// ranks wait for a core; otherwise it lasts as long as on its slowest rank.
   func combined(in world: Communicator, sharesClock: Bool) throws -> Combined {
     var all: [Double] = []
     if sharesClock {

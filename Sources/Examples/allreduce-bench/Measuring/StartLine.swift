@@ -1,18 +1,18 @@
 import AllReduce
 
-/// Lets all ranks begin a call together.
+/// Makes all ranks start a call at the same time.
 ///
-/// Where all ranks read one clock and have a core each, they agree on an instant shortly ahead and
-/// wait for it: ranks leave a barrier up to microseconds apart, which is more than a small
-/// all-reduce takes. Elsewhere a barrier has to do: without a common clock there is no common
-/// instant, and with more ranks than cores they cannot all be running at one.
+/// Where all ranks read the same clock and each has a core, they agree on an instant in the near future and wait for
+/// it, because ranks leave a barrier up to microseconds apart, which is longer than a small all-reduce takes. Otherwise
+/// they use a barrier: without a common clock there is no common instant, and with more ranks than cores not all of
+/// them can be running at the same instant.
 final class StartLine {
   private let world: Communicator
-  /// How far ahead the agreed instant lies; nil if a barrier is used.
+  /// How many nanoseconds in the future the agreed instant lies; nil if a barrier is used.
   private var slack: Int64?
   private let instant = UnsafeMutableBufferPointer<Int64>.allocate(capacity: 1)
 
-  /// Collective.
+  /// Measures how far in the future the instant has to lie. Collective.
   init(_ setting: Setting, _ world: Communicator) throws {
     self.world = world
     guard setting.sharesClock, !setting.isOversubscribed, world.size > 1 else { return }
@@ -22,19 +22,20 @@ final class StartLine {
 
   deinit { instant.deallocate() }
 
-  /// Whether an instant is agreed on.
+  /// Whether the ranks agree on an instant; otherwise they use a barrier.
   var isAgreed: Bool { slack != nil }
 
-  /// Waits until all ranks may begin. Collective.
+  /// Waits until all ranks may start. Collective.
   ///
-  /// - Returns: The instant from which the call's time counts, and by how many nanoseconds this rank
-  ///   missed it.
+  /// - Returns: The instant from which the call's time counts, and the number of nanoseconds by which this rank missed
+  ///   it.
   func wait() throws -> (instant: UInt64, late: UInt64) {
     guard let slack else {
       try world.barrier()
       return (monotonicNanoseconds(), 0)
     }
-    // The latest rank's instant holds: no rank can know it before all have come here.
+    // The latest instant that any rank proposes is used, so no rank can know it before all ranks have called this
+    // function.
     instant[0] = Int64(monotonicNanoseconds()) + slack
     try world.allReduceBare(instant, .maximum)
     let start = UInt64(instant[0])
@@ -43,8 +44,8 @@ final class StartLine {
     return (start, now - start)
   }
 
-  /// Long enough for nearly every agreement to reach all ranks in time, and not longer: the core's
-  /// caches should be as the caller left them.
+  /// Returns a slack, in nanoseconds, with which nearly every agreed instant reaches all ranks in time. It is no longer
+  /// than necessary, so that the core's caches stay as the caller left them. Collective.
   private func suitableSlack() throws -> Int64 {
     var delays: [Double] = []
     for _ in 0..<300 { delays.append(Double(try wait().late)) }

@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// A result that is not what it should be: the first one of an algorithm and size.
+/// The first wrong result of an algorithm at one size.
 struct WrongResult: CustomStringConvertible {
   let algorithm: String
   let bytes: Int

@@ -1,6 +1,6 @@
 import ExampleSupport
 
-/// Results as comma-separated values: a row for everything that ran.
+/// The results as comma-separated values: a row for each contender and kind of buffer that ran.
 struct CSVReport {
   static let header =
     "algorithm,buffers,wire_format,type,operation,ranks,hosts,bytes,median_us,p10_us,p99_us,"
@@ -14,7 +14,7 @@ struct CSVReport {
     self.setting = setting
   }
 
-  /// The rows of a size.
+  /// Returns the rows of one size.
   func rows(_ result: SizeResult) -> String {
     result.rows.map { row in
       let micros = [row.median, row.p10, row.p99].map { ($0 * 1e6).formatted(decimals: 3) }

@@ -1,13 +1,13 @@
 import AllReduce
 import ExampleSupport
 
-/// The chart that `--plot` asks for: time against size, a line an algorithm.
+/// The chart that `--plot` asks for: time against size, with a line for each algorithm.
 struct ChartFile {
   private let options: BenchOptions
   private let setting: Setting
   private let file: OutputFile?
 
-  /// Begins the file, if a chart was asked for; throws if it cannot be written, before time is spent on
+  /// Creates the file, if a chart was asked for. Throws if the file cannot be written, before time is spent on
   /// measuring.
   init(_ options: BenchOptions, _ setting: Setting) throws {
     self.options = options
@@ -19,7 +19,7 @@ struct ChartFile {
     }
   }
 
-  /// Draws the results, if a chart was asked for.
+  /// Draws the results into the file, if a chart was asked for.
   func write(_ all: [SizeResult], _ contenders: [Contender], _ peers: [PeerTimes]) throws {
     guard let file else { return }
     let operation = options.operation == .sum ? "" : ", \(options.operation)"
@@ -48,7 +48,7 @@ struct ChartFile {
         let rows = all.compactMap { result in
           result.row(requested: contender.name, buffers).map { (bytes: result.bytes, row: $0) }
         }
-        // Where automatic chose what was measured by name, its line would lie on the others.
+        // Where every choice of automatic was also measured by name, its line would coincide with those lines.
         if rows.allSatisfy({ $0.row.requested.count > 1 && contender == .allReduce(.automatic) }) {
           return nil
         }

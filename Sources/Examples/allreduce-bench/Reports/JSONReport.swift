@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// Results as one JSON object: a row for each measurement that was asked for.
+/// The results as one JSON object: a row for each measurement that was asked for.
 struct JSONReport {
   private let options: BenchOptions
   private let setting: Setting
@@ -11,7 +11,7 @@ struct JSONReport {
     self.setting = setting
   }
 
-  /// The object.
+  /// Returns the JSON object.
   func value(_ all: [SizeResult], _ peers: [PeerTimes]) -> JSONValue {
     .object([
       ("ranks", .integer(setting.ranks)),
@@ -60,6 +60,6 @@ struct JSONReport {
     }
   }
 
-  /// To nanoseconds, which is what the clock counts.
+  /// Rounds to whole nanoseconds, the resolution of the clock.
   private func rounded(_ micros: Double) -> Double { (micros * 1e3).rounded() / 1e3 }
 }

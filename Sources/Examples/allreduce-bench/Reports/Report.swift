@@ -1,7 +1,7 @@
 import AllReduce
 import ExampleSupport
 
-/// Prints results as they come, in the format asked for.
+/// Prints results as they are measured, in the format that was asked for.
 struct Report {
   private let options: BenchOptions
   private let contenders: [Contender]
@@ -20,7 +20,7 @@ struct Report {
     self.console = console
   }
 
-  /// Says what is about to be measured, and where.
+  /// Prints what is about to be measured, and on which ranks and hosts.
   func begin() throws {
     let header = """
       all-reduce of \(options.type), \(options.operation), \
@@ -42,7 +42,7 @@ struct Report {
     }
   }
 
-  /// Prints a size's results, or says how far the work has come.
+  /// Prints the results of one size, or a note on the progress.
   func add(_ result: SizeResult) throws {
     switch options.format {
     case .table: try console.print("\n" + TableReport.block(result))
@@ -53,7 +53,7 @@ struct Report {
     }
   }
 
-  /// Prints what can be said only when everything is measured.
+  /// Prints what is known only when everything has been measured: the summary table, or the JSON object.
   func end(_ all: [SizeResult]) throws {
     switch options.format {
     case .table:

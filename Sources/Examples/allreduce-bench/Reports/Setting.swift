@@ -8,26 +8,25 @@ import Foundation
   import Darwin
 #endif
 
-/// Where a benchmark runs: the ranks, their hosts, and what these have.
+/// Where a benchmark runs: the ranks, their hosts, and the cores and clocks of the hosts.
 struct Setting {
   let ranks: Int
   let hosts: Int
-  /// The cores of all hosts together.
+  /// The number of cores of all hosts together.
   let cores: Int
-  /// Whether some host has more ranks than cores. Hosts that are namespaces of one machine share its
-  /// cores.
+  /// Whether some host has more ranks than cores. If hosts are namespaces of one machine, they share its cores.
   let isOversubscribed: Bool
   /// Whether all ranks read the same monotonic clock.
   let sharesClock: Bool
-  /// The ranks on this rank's host.
+  /// The number of ranks on this rank's host.
   let ranksOfHost: Int
   let hostName: String
   /// The name and version of MPI.
   let mpi: String
-  /// The file that automatic's choices come from; nil where they are built in.
+  /// The file from which `automatic` takes its choices; nil if they are built in.
   let tuningFile: String?
 
-  /// Collective.
+  /// Finds out where the ranks of `world` run. Collective.
   init(of world: Communicator) throws {
     let host = try world.splitByHost()
     let coresOfHost = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
@@ -49,8 +48,8 @@ struct Setting {
     isOversubscribed = flags[0] == 1 || ranks > cores
   }
 
-  /// What is equal for two processes that read the same monotonic clock: the kernel's boot, and the
-  /// time namespace. Containers and network namespaces of one machine share both.
+  /// Text that is equal for two processes that read the same monotonic clock: the ID of the kernel's boot, and the time
+  /// namespace. Containers and network namespaces of one machine have both in common.
   private static var clockIdentity: String? {
     guard let boot = firstLine(of: "/proc/sys/kernel/random/boot_id") else { return nil }
     var link = [UInt8](repeating: 0, count: 128)
@@ -68,7 +67,7 @@ struct Setting {
     return String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Throws if the benchmark would need more memory than this host has.
+  /// Throws an error if the benchmark would need more memory than this host has.
   func checkMemory(for options: BenchOptions, _ contenders: [Contender]) throws {
     // Algorithms may keep a staging buffer as large as the rank's own.
     let needed = Needs(options, contenders).buffers + 1
@@ -81,7 +80,7 @@ struct Setting {
     }
   }
 
-  /// Such as "AMD EPYC 9R14, 2 cores, Open MPI v4.1.4".
+  /// A description of the machine, such as "AMD EPYC 9R14, 2 cores, Open MPI v4.1.4".
   var machine: String {
     let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let model = lines.split(separator: "\n").first { $0.hasPrefix("model name") }?
@@ -89,7 +88,7 @@ struct Setting {
     return ([model].compactMap(\.self) + [count(cores, "core"), mpi]).joined(separator: ", ")
   }
 
-  /// Such as "2 ranks on 1 host with 2 cores, Open MPI v4.1.4".
+  /// A description of the setting, such as "2 ranks on 1 host with 2 cores, Open MPI v4.1.4".
   var text: String {
     "\(count(ranks, "rank")) on \(count(hosts, "host")) with \(count(cores, "core")), \(mpi)"
   }

@@ -1,9 +1,9 @@
 import AllReduce
 import ExampleSupport
 
-/// The medians of all sizes: a row a size, which names its winner.
+/// The medians of all sizes: a row for each size, which names the fastest contender.
 struct SummaryTable {
-  /// The kind of a column.
+  /// A column of medians: a contender in one kind of buffer.
   private struct Column {
     let name: String
     let buffers: Buffers
@@ -18,7 +18,7 @@ struct SummaryTable {
     _ all: [SizeResult], _ contenders: [Contender], _ choice: Buffers.Choice, _ peers: [PeerTimes]
   ) {
     self.all = all
-    // Without its sizes a peer's column would be empty.
+    // If a peer was not measured at any of these sizes, its column would be empty.
     self.peers = peers.filter { peer in all.contains { peer.medians[$0.bytes] != nil } }
     columns = contenders.flatMap { contender in
       contender.buffers(choice).map {
@@ -27,7 +27,7 @@ struct SummaryTable {
           title: SizeResult.Row.label(contender.name, $0, isYardstick: contender.isYardstick))
       }
     }.filter { column in
-      // A column of what stands in other columns would say nothing.
+      // A column whose times all stand in other columns would add nothing.
       all.contains { result in
         result.row(requested: column.name, column.buffers)
           .map { $0.requested[0] == column.name || !$0.isMarked } ?? false
@@ -35,7 +35,7 @@ struct SummaryTable {
     }
   }
 
-  /// The table, with a line above that says what it shows.
+  /// The table, below a line that says what it shows.
   var text: String {
     let marksAutomatic = all.contains { $0.rows.contains(where: \.isMarked) }
     let ratios = Buffers.allCases.filter { kind in

@@ -1,8 +1,8 @@
 import ExampleSupport
 
-/// Results as people read them.
+/// Formats the results as tables for people.
 enum TableReport {
-  /// All figures of one size: a row an algorithm.
+  /// Returns the table of all figures of one size: a row for each contender.
   static func block(_ result: SizeResult) -> String {
     let calls = result.rows.map(\.calls)
     let few = calls.min() ?? 0
@@ -24,7 +24,7 @@ enum TableReport {
     return title + "\n" + table.text
   }
 
-  /// Seconds as microseconds, in three digits or more.
+  /// Formats seconds as microseconds, with at least three digits.
   static func time(_ seconds: Double) -> String {
     let micros = seconds * 1e6
     return micros.formatted(decimals: micros < 10 ? 2 : micros < 100 ? 1 : 0)

@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-/// The present date, such as 2026-11-25.
+/// Returns the current date, such as 2026-11-25.
 func today() -> String {
   var now = time(nil)
   var parts = tm()

@@ -1,16 +1,16 @@
 import AllReduce
 import Synchronization
 
-/// The least that an all-reduce in shared memory can cost: one pass.
+/// A lower bound of the time of an all-reduce in shared memory: one pass over the memory.
 ///
-/// Every rank of a host owns a slice. Between two barriers it reads the slice from all parts of the
-/// arena and writes the sum to all. Nothing of the library runs here but what maps the memory: that
-/// would be comparing it with itself. It cannot say that ranks disagree, and knows one operation.
+/// Every rank of a host owns a slice. Between two barriers it reads this slice from all parts of the arena and writes
+/// the sum to all parts. Except for mapping the memory it uses no code of the library, so that the library is not
+/// compared with itself. It cannot report that ranks disagree, and it only computes sums.
 ///
-/// The last cache line is added up whole: an arena's parts are pages, and what follows the elements
-/// there belongs to no rank.
+/// The last cache line is added up as a whole: an arena's parts are whole pages, and the bytes after the last element
+/// belong to no rank.
 final class LimitYardstick<Scalar: BenchScalar> {
-  // Kept, for the addresses below are theirs.
+  // Keeps the arenas alive, because the addresses below point into them.
   private let arena: Arena<Scalar>
   private let flags: Arena<Int64>
   private let rank: Int
@@ -20,11 +20,11 @@ final class LimitYardstick<Scalar: BenchScalar> {
   private let patience: Int
   private var number: Int64 = 0
 
-  /// Collective.
+  /// Finds the parts of all ranks of the host. Collective.
   init(_ arena: Arena<Scalar>, _ setting: Setting, _ world: Communicator) throws {
     self.arena = arena
     flags = try Arena<Int64>(count: 8, over: world)
-    // Looking on where others wait for the core keeps them from coming.
+    // Where ranks outnumber cores, a rank that spins keeps the ranks that it waits for off the core.
     patience = setting.isOversubscribed ? 1 : 1_000_000
     let host = world.hosts.first { $0.contains(world.rank) } ?? []
     rank = host.firstIndex(of: world.rank) ?? 0
@@ -46,7 +46,7 @@ final class LimitYardstick<Scalar: BenchScalar> {
     numbers.deallocate()
   }
 
-  /// Adds up the first `count` elements of all parts. Collective over the host's ranks.
+  /// Adds up the first `count` elements of all parts of the arena. Collective over the host's ranks.
   func run(count: Int) {
     let lines = (count &* MemoryLayout<Scalar>.stride &+ 63) / 64
     barrier()

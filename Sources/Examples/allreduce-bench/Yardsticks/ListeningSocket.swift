@@ -6,7 +6,7 @@ import AllReduce
   import Darwin
 #endif
 
-/// Waits for one connection.
+/// A TCP socket that waits for one connection.
 final class ListeningSocket {
   private let descriptor: Int32
   private let token = UInt64.random(in: 1 ... .max)
@@ -30,10 +30,10 @@ final class ListeningSocket {
 
   deinit { close(descriptor) }
 
-  /// Port, token and addresses, for the other end.
+  /// The port, the token and the addresses of this socket, for the rank that connects.
   var offer: String { "\(port) \(token) " + addresses.joined(separator: " ") }
 
-  /// The connection of the peer that has the token.
+  /// Accepts the connection of the peer that sends the right token.
   func accept() throws -> StreamSocket {
     for _ in 0..<20 {
       var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -51,7 +51,7 @@ final class ListeningSocket {
     throw BenchError.wire("rank 0 did not connect")
   }
 
-  /// The addresses of this host's interfaces that are up, but for the host's own loop.
+  /// The IPv4 addresses of this host's interfaces that are up, without the loopback interface.
   private var addresses: [String] {
     var first: UnsafeMutablePointer<ifaddrs>?
     guard getifaddrs(&first) == 0 else { return [] }

@@ -1,15 +1,15 @@
 import AllReduceNN
 
-/// Times of another system, measured by other means on the same machine.
+/// The times of another system, measured with other programs on the same machine.
 struct PeerTimes {
-  /// The base name of the file they were read from.
+  /// The system's name: the base name of the file with its times.
   let name: String
-  /// The median in seconds for each size in bytes.
+  /// The median time in seconds for each size in bytes.
   let medians: [Int: Double]
 
-  /// Reads a file: lines of `bytes,median_us,...` and whatever follows, or of `bytes median us`.
+  /// Reads a file whose lines are `bytes,median_us`, perhaps with further fields, or `bytes median us`.
   ///
-  /// Other lines are passed over: headers, versions, words. A file without any time is an error.
+  /// All other lines are ignored, such as headers, versions and text. A file without any time is an error.
   init(file: String) throws {
     let text: String
     do {
@@ -38,7 +38,7 @@ struct PeerTimes {
 }
 
 extension [PeerTimes] {
-  /// The fastest at a size.
+  /// Returns the fastest system at a size, and its median time in seconds; nil if none was measured there.
   func best(bytes: Int) -> (name: String, median: Double)? {
     compactMap { peer in peer.medians[bytes].map { (peer.name, $0) } }
       .min { $0.1 < $1.1 }

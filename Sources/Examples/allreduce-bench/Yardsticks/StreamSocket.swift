@@ -19,10 +19,10 @@ final class StreamSocket {
 
   deinit { close(descriptor) }
 
-  /// Connects to the rank that made the offer, through the first of its addresses that works.
+  /// Connects to the rank that made the offer, through the first of the offered addresses that works.
   ///
-  /// Hosts may have addresses that mean something else elsewhere, such as those of container
-  /// networks; so the right one is known by its answer.
+  /// Some addresses of a host, such as those of container networks, may belong to another machine when seen from
+  /// elsewhere; so the peer proves its identity by answering with the token.
   convenience init(connectingTo offer: String) throws {
     let words = offer.split(separator: " ")
     let port = words.first.flatMap { UInt16($0) } ?? 0
@@ -40,14 +40,14 @@ final class StreamSocket {
     throw BenchError.wire("none of \(words.dropFirst(2).joined(separator: ", ")) can be reached")
   }
 
-  /// Sends some of the bytes; returns how many.
+  /// Sends some of the bytes; returns the number of bytes sent.
   func send(_ bytes: UnsafeRawBufferPointer) throws -> Int {
     let count = Self.write(descriptor, bytes)
     if count <= 0 { throw BenchError.wire(Self.reason("send")) }
     return count
   }
 
-  /// Receives at most this many bytes; returns how many.
+  /// Receives bytes into the buffer, at most its size; returns the number of bytes received.
   func receive(_ bytes: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = recv(descriptor, bytes.baseAddress, bytes.count, 0)
     if count <= 0 {
@@ -79,7 +79,7 @@ final class StreamSocket {
     target.sin_family = sa_family_t(AF_INET)
     target.sin_port = port.bigEndian
     guard inet_pton(AF_INET, address, &target.sin_addr) == 1 else { return false }
-    // An address that leads nowhere would take minutes to say so.
+    // Without a limit, connecting to an address that leads nowhere would take minutes to fail.
     limitWaits(descriptor, seconds: 2)
     return withUnsafePointer(to: &target) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -92,7 +92,8 @@ final class StreamSocket {
     }
   }
 
-  /// Sends the number and waits for the same; then waits may last as long as they need.
+  /// Sends the token and waits up to 2 seconds for the peer to send the same; returns whether it did. Afterwards
+  /// sending and receiving may take up to 60 seconds.
   static func exchange(_ token: UInt64, _ descriptor: Int32) -> Bool {
     limitWaits(descriptor, seconds: 2)
     defer { limitWaits(descriptor, seconds: 60) }

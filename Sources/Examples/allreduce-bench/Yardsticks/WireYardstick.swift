@@ -1,16 +1,16 @@
 import AllReduce
 
-/// The least that an all-reduce across hosts can cost: moving through the wire what every host has
-/// to send, 2(h-1)/h of the bytes at h hosts, as one TCP stream and without adding anything up.
+/// A lower bound of the time of an all-reduce across hosts: sending the bytes that every host has to send, 2(h-1)/h of
+/// the buffer for h hosts, as one TCP stream without adding anything up.
 ///
-/// From rank 0 to the first rank of another host; the others look on.
+/// Rank 0 sends them to the first rank of another host; all other ranks do nothing.
 final class WireYardstick {
   private let socket: StreamSocket?
   private let isSender: Bool
   private let hosts: Int
   private let chunk: UnsafeMutableRawBufferPointer
 
-  /// Collective.
+  /// Connects rank 0 with the first rank of another host. Collective.
   init(_ world: Communicator) throws {
     let receiver = world.hosts[1][0]
     hosts = world.hosts.count
@@ -29,7 +29,7 @@ final class WireYardstick {
 
   deinit { chunk.deallocate() }
 
-  /// Sends the bytes that an all-reduce of this many bytes must send. Collective.
+  /// Sends the bytes that each host must send in an all-reduce of `bytes` bytes. Collective.
   func run(bytes: Int) throws {
     guard let socket else { return }
     var rest = 2 * (hosts - 1) * bytes / hosts

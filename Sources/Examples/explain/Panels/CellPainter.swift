@@ -1,7 +1,7 @@
 import ExampleSupport
 
-/// Draws what a rank holds of a piece: a cell with a stripe for each rank, in that rank's colour once
-/// its value is contained. So a reader sees cells fill.
+/// Draws a cell, which shows one piece of the vector in a rank's buffer. The cell has a stripe for each rank, drawn in
+/// that rank's colour once its value is contained, so that cells fill from step to step.
 struct CellPainter {
   static let ink = Palette.ink
 

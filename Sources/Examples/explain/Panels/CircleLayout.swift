@@ -1,24 +1,24 @@
 import ExampleSupport
 import Foundation
 
-/// Where things stand in a panel: the ranks' cards on a circle, in the order of a ring.
+/// Positions in a panel whose ranks stand on a circle as cards, in the order of a ring.
 struct CircleLayout {
   typealias Point = SVGDocument.Point
 
-  /// The size of a cell.
+  /// The width and height of a cell, in pixels.
   let cell: Double
   let cardWidth: Double
   let cardHeight: Double
   let panelWidth: Double
   let panelHeight: Double
-  /// The middle of each card, within a panel.
+  /// The centre of each rank's card, relative to the panel's corner.
   let centers: [Point]
 
-  /// Room above the cards for the panel's title.
+  /// The height above the cards that is left for the panel's title.
   static let titleHeight = 26.0
-  /// Room in a card above its cells: the rank, and the letters of the columns.
+  /// The height in a card above its cells, for the rank's number and the letters of the columns.
   static let cardHead = 26.0
-  /// Room between two cells.
+  /// The distance between two cells.
   static let gap = 4.0
 
   init(ranks: Int, columns: Int) {
@@ -43,7 +43,8 @@ struct CircleLayout {
     centers = places.map { Point($0.x + shift.x, $0.y + shift.y) }
   }
 
-  /// Clockwise; four stand in the corners, two side by side, others start at the top.
+  /// Returns the positions of the ranks, clockwise: four in the corners, two side by side, any other number starting at
+  /// the top.
   private static func places(_ ranks: Int, _ radius: Double, stretch: Double) -> [Point] {
     let first = ranks == 4 ? -0.75 : ranks <= 2 ? -1 : -0.5
     return (0..<ranks).map { rank in
@@ -63,15 +64,15 @@ struct CircleLayout {
     return true
   }
 
-  /// Where an arrow from one card to another starts and ends: at the cards' edges, a little to the
-  /// right of the line between their middles, so that two arrows between a pair do not meet.
+  /// Returns the start and the end of an arrow from one card to another, at the cards' edges. For a pair of ranks that
+  /// send to each other, both points are shifted to the side, so that the two arrows do not overlap.
   func arrow(from source: Int, to destination: Int, isPair: Bool) -> (Point, Point) {
     let (a, b) = (centers[source], centers[destination])
     let (dx, dy) = (b.x - a.x, b.y - a.y)
     let length = max((dx * dx + dy * dy).squareRoot(), 1)
     let side = isPair ? 7.0 : 0
     let shift = Point(-dy / length * side, dx / length * side)
-    // How far from its middle the line leaves a card.
+    // The factor of (dx, dy) at which the line from the card's centre leaves the card.
     let out = min(
       abs(dx) < 1e-6 ? .infinity : (cardWidth / 2 + 3) / abs(dx),
       abs(dy) < 1e-6 ? .infinity : (cardHeight / 2 + 3) / abs(dy))

@@ -1,6 +1,6 @@
 import ExampleSupport
 
-/// A step of few ranks, which stand in a circle; arrows carry the letters of what they bring.
+/// Draws a step of a few ranks, which stand on a circle; arrows are labelled with the letters of the pieces sent.
 struct CirclePanel: Panel {
   private typealias Point = SVGDocument.Point
 
@@ -26,7 +26,8 @@ struct CirclePanel: Panel {
     for rank in 0..<story.ranks { drawCard(rank, round, into: &drawing, at: corner) }
     for message in messages {
       let (a, b) = ends(message, messages, corner)
-      // Nearer to the sender: for the head to be seen, and pairs cross in the middle.
+      // The label stands nearer to the sender, so that it does not hide the arrow's head; in a pair, the arrows run
+      // side by side, so it is nearer still.
       let share = isPair(message, messages) ? 0.27 : 0.42
       let place = Point(a.x + share * (b.x - a.x), a.y + share * (b.y - a.y))
       let width = 7.4 * Double(message.name.count) + 4
@@ -46,7 +47,7 @@ struct CirclePanel: Panel {
     return (Point(a.x + corner.x, a.y + corner.y), Point(b.x + corner.x, b.y + corner.y))
   }
 
-  /// Whether two ranks exchange in this round.
+  /// Whether the sender and the receiver of a message send to each other in this round.
   private func isPair(
     _ message: ScheduleStory.Message, _ messages: [ScheduleStory.Message]
   ) -> Bool {

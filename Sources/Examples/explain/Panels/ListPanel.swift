@@ -1,7 +1,7 @@
 import ExampleSupport
 
-/// A step of many ranks, one below the other: arcs at the left show which rank sends to which, and words at
-/// the right what.
+/// Draws a step of many ranks, listed one below the other: arcs on the left show which rank sends to which, text on the
+/// right says what is sent.
 struct ListPanel: Panel {
   private typealias Point = SVGDocument.Point
 
@@ -9,11 +9,11 @@ struct ListPanel: Panel {
   private let painter: CellPainter
   private let hasCells: Bool
   private let rowHeight: Double
-  /// Where the ranks' names begin: left of them are the arcs.
+  /// The x at which the ranks' numbers begin; the arcs are to the left.
   private let left: Double
-  /// Room for a rank's name.
+  /// The width left for a rank's number.
   private let number: Double
-  /// Where the words begin.
+  /// The x at which the text begins that says what is sent.
   private let right: Double
   private let head: Double
 
@@ -68,7 +68,7 @@ struct ListPanel: Panel {
     _ message: ScheduleStory.Message, into drawing: inout SVGDocument, at corner: SVGDocument.Point
   ) {
     func middle(_ rank: Int) -> Double { corner.y + head + rowHeight * (Double(rank) + 0.35) }
-    // A rank's arrows leave above where others arrive, so that the two of a pair lie apart.
+    // A rank's own arrow starts above the point at which others end, so that the two arrows of a pair do not overlap.
     let (start, end) = (middle(message.source) - 2, middle(message.destination) + 3)
     let bulge = ListPanel.bulge(abs(message.source - message.destination))
     let x = corner.x + left

@@ -2,28 +2,28 @@ import AllReduce
 import ExampleSupport
 import Foundation
 
-/// Where the ranks of a picture stand: on a circle, in the order of a ring, or as a tree, each above those that it
-/// hears from.
+/// The positions of the ranks in a picture: on a circle, in the order of a ring; or as a tree, each rank above its
+/// children.
 struct NodeLayout {
   typealias Point = SVGDocument.Point
 
-  /// The middle of each rank, within a panel.
+  /// The centre of each rank, relative to the panel's corner.
   let centers: [Point]
   let width: Double
   let height: Double
-  /// The middle of each rank's bar, which shows what the rank holds.
+  /// The centre of each rank's bar, which shows the contents of the rank's buffer.
   let bars: [Point]
-  /// The middle of the circle; nil of a tree.
+  /// The centre of the circle; nil for a tree.
   let middle: Point?
-  /// The parent of each rank in a tree; nil of the root. Empty of a circle.
+  /// The parent of each rank in a tree, nil for a root. Empty for a circle.
   let parents: [Int?]
 
-  /// Room above the ranks for the panel's title.
+  /// The height above the ranks that is left for the panel's title.
   private static let head = 34.0
-  /// Room for a rank and what it holds.
+  /// The space for a rank and for the bar that shows its buffer, in pixels.
   private static let room = (width: 66.0, height: 46.0)
 
-  /// Places the ranks; nil where a list of them tells more.
+  /// Creates the layout for a schedule; nil where a list of the ranks shows more.
   init?(_ story: ScheduleStory) {
     guard (5...ScheduleStory.mostRanksWithContents).contains(story.ranks) else { return nil }
     switch story.algorithm {
@@ -40,7 +40,7 @@ struct NodeLayout {
     width = 2 * radius + 52
     height = 2 * radius + NodeLayout.head + 44
     let middle = Point(width / 2, NodeLayout.head + radius + 18)
-    // What ranks hold is drawn inside the ring.
+    // The bars that show the ranks' buffers are drawn inside the circle.
     let inside = radius - 36
     centers = (0..<ranks).map { rank in
       let angle = (2 * Double(rank) / Double(ranks) - 0.5) * Double.pi
@@ -59,11 +59,11 @@ struct NodeLayout {
     let room = NodeLayout.room
     var places = [Point](repeating: Point(0, 0), count: parents.count)
     var depth = 0
-    /// Places a rank and all below it; returns the room that they take.
+    /// Places a rank and its descendants; returns the width that they take.
     func place(_ rank: Int, at level: Int, from left: Double) -> Double {
       depth = max(depth, level)
       var right = left
-      // The largest trees, which come last, to the right.
+      // The largest subtrees come last, so they are on the right.
       for child in parents.indices where parents[child] == rank {
         right += place(child, at: level + 1, from: right)
       }
@@ -83,7 +83,8 @@ struct NodeLayout {
     (middle, self.parents) = (nil, parents)
   }
 
-  /// The rank that each sends its sum to, or hears the result from; nil where there is more than one.
+  /// Returns each rank's parent: the rank to which it sends its sum or, without sums, from which it receives the
+  /// result. Nil if a rank has several parents, or if there is a cycle.
   private static func parents(_ story: ScheduleStory) -> [Int?]? {
     let hasSums = story.rounds.joined().contains(where: \.isAdded)
     var parents = [Int?](repeating: nil, count: story.ranks)
@@ -94,7 +95,7 @@ struct NodeLayout {
       if let known = parents[child], known != parent { return nil }
       parents[child] = parent
     }
-    // As many roots as trees, and no circle.
+    // Follows the parents of each rank up to a root; more steps than ranks mean a cycle.
     for rank in parents.indices {
       var (place, steps) = (rank, 0)
       while let parent = parents[place] {

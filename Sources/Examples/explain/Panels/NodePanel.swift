@@ -1,6 +1,7 @@
 import ExampleSupport
 
-/// A step of five to sixteen ranks on a ring or in a tree: discs, with what each holds as a bar beside it.
+/// Draws a step of 5 to 16 ranks on a ring or in a tree: a disc for each rank, and beside it a bar that shows the
+/// contents of the rank's buffer.
 struct NodePanel: Panel {
   private typealias Point = SVGDocument.Point
 
@@ -39,13 +40,13 @@ struct NodePanel: Panel {
       drawing.addArrow([start, end], color: CellPainter.ink, isDashed: !message.isAdded)
     }
     for rank in 0..<story.ranks { drawRank(rank, round, at: place(rank), corner, into: &drawing) }
-    // Where all send the same, the subtitle says what.
+    // Where all messages are of the same piece, the subtitle says which.
     guard story.pieces.count > 1, Set(messages.map(\.name)).count > 1 else { return }
     for message in messages {
       let (a, b) = (place(message.source), place(message.destination))
       var middle = Point((a.x + b.x) / 2, (a.y + b.y) / 2)
       if let center = layout.middle {
-        // Outside the ring.
+        // On a ring, the label stands outside the circle.
         let (dx, dy) = (middle.x - corner.x - center.x, middle.y - corner.y - center.y)
         let out = 12 / max((dx * dx + dy * dy).squareRoot(), 1)
         middle = Point(middle.x + dx * out, middle.y + dy * out)
@@ -59,7 +60,8 @@ struct NodePanel: Panel {
     }
   }
 
-  /// A rank, and beside it a cell for each piece: the fuller, the more ranks' values it contains.
+  /// Draws a rank and, beside it, a cell for each piece, filled in proportion to the number of ranks whose values it
+  /// contains.
   private func drawRank(
     _ rank: Int, _ round: Int, at place: SVGDocument.Point, _ corner: SVGDocument.Point,
     into drawing: inout SVGDocument

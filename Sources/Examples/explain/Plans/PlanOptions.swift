@@ -3,7 +3,7 @@ import AllReduceNN
 import ArgumentParser
 import ExampleSupport
 
-/// The plan and the network to draw.
+/// The options for the plan to draw and its network.
 struct PlanOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -28,7 +28,7 @@ struct PlanOptions: ParsableArguments {
     }
   }
 
-  /// The picture; nil where no plan is asked for.
+  /// Creates the picture of the plan; returns nil if no plan is asked for.
   func picture(ranks: Int) throws -> PlanPicture? {
     guard let plan else { return nil }
     let named: [String: Plan] = [
@@ -37,7 +37,8 @@ struct PlanOptions: ParsableArguments {
     let chosen = try named[plan] ?? Plan(json: FileBytes.text(of: plan), file: plan)
     let model = model ?? .mlp
     let words = try NetworkWords(layers ?? model.text(input: [28, 28, 1], classes: 10))
-    // As train-classifier sees images, which it flattens where the network begins with a dense layer.
+    // Images have the shape that train-classifier gives them; it flattens them if the network begins with a dense
+    // layer.
     return try PlanPicture(
       chosen, titled: named[plan] == nil ? "A plan" : "The plan \(plan)", of: words,
       input: layers == nil ? [28, 28, 1] : Shape(words.input),

@@ -2,14 +2,14 @@ import AllReduce
 import AllReduceNN
 import ExampleSupport
 
-/// A plan drawn layer by layer: a column for each rank, in it the part of the weights that the rank has, and between
+/// Draws a plan layer by layer: a column for each rank, which shows the rank's part of the layer's weights, and between
 /// layers what is exchanged.
 struct PlanPicture {
   private typealias Point = SVGDocument.Point
 
   private static let row = 72.0
   private static let box = (width: 60.0, height: 38.0)
-  /// More ranks are drawn as the first of them and an ellipsis.
+  /// The largest number of ranks drawn; of more ranks, only the first are drawn, with an ellipsis.
   private static let mostRanks = 8
 
   private let plan: Plan
@@ -22,16 +22,17 @@ struct PlanPicture {
   /// The plan as `train-classifier --print-plan` prints it.
   let text: String
 
-  /// Works out a plan.
+  /// Works out a plan for a network and a number of ranks.
   ///
   /// - Parameters:
   ///   - plan: The plan.
-  ///   - planName: What the title calls it.
-  ///   - words: The network.
-  ///   - input: The shape of an example.
-  ///   - name: The network's name.
+  ///   - planName: The plan's name in the title.
+  ///   - words: The network's layers.
+  ///   - input: The shape of an example's input.
+  ///   - name: The network's name in the title.
   ///   - ranks: The number of ranks.
-  /// - Throws: ``PlanError`` if it cannot be carried out; ``ShapeError``.
+  /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError`` if a layer does not fit the previous
+  ///   one.
   init(
     _ plan: Plan, titled planName: String, of words: NetworkWords, input: Shape, named name: String,
     ranks: Int
@@ -43,7 +44,7 @@ struct PlanPicture {
   }
 
   private var shown: Int { min(ranks, PlanPicture.mostRanks) }
-  /// Pixels to the first rank's boxes: room for a layer's name, placement and layouts.
+  /// The x at which the first rank's boxes begin, which leaves room for each layer's name, placement and layouts.
   private var left: Double {
     let words = lines.flatMap { [8.8 * Double($0.layer.count), 7 * Double(layouts($0).count)] }
     return 30 + (words.max() ?? 0)
@@ -52,7 +53,7 @@ struct PlanPicture {
     left + Double(shown) * (PlanPicture.box.width + 12) + (ranks > shown ? 30 : 0)
   }
 
-  /// The file's contents.
+  /// The picture as the contents of an SVG file.
   var svg: String {
     let width = max(right + 12, 640)
     let title = "\(planName) for \(name) on \(ranks) rank\(ranks == 1 ? "" : "s")"
@@ -98,7 +99,7 @@ struct PlanPicture {
         color: Palette.quiet, anchor: .middle)
     }
     guard let then = line.then else { return }
-    // What is exchanged is a band over all ranks.
+    // What is exchanged is written in a band across all ranks.
     let band = y + box.height + 6
     drawing.addRectangle(
       at: Point(left, band), width: x(shown - 1) + box.width - left, height: 20,
@@ -108,7 +109,7 @@ struct PlanPicture {
       anchor: .middle)
   }
 
-  /// The box stands for all weights of a layer; what the rank has of them is filled.
+  /// Draws a box for all weights of a layer, in which the rank's part is filled.
   private func drawWeights(
     _ placement: Placement?, of rank: Int, at y: Double, into drawing: inout SVGDocument
   ) {
@@ -136,7 +137,7 @@ struct PlanPicture {
     }
   }
 
-  /// The legend of the colours that the plan has.
+  /// The legend: the colours that occur in this plan, and what they mean.
   private var signs: [(color: String, opacity: Double, words: String)] {
     let placements: [(Placement, String, String)] = [
       (.data, Palette.ours[0], "data: all weights, own examples; gradients are added up"),

@@ -1,24 +1,24 @@
 import AllReduce
 
-/// Consecutive examples: those of one rank, or all of them.
+/// Consecutive examples of the data: those of one rank, or all of them.
 struct Examples {
-  /// [rows, 1 + features]: a one for the intercept, then the features.
+  /// The design matrix, [rows, 1 + features]: a 1 for the intercept, then the features.
   var design: Matrix<Double>
-  /// The target, one a row.
+  /// The target of each row.
   var targets: [Double]
-  /// The place of the first of them among the examples of all ranks.
+  /// The index of the first of these examples among the examples of all ranks.
   let first: Int
 
   /// The number of examples.
   var count: Int { targets.count }
 
-  /// Takes rows of numbers apart into features and target.
+  /// Splits rows of numbers into features and target.
   ///
-  /// - Parameters:
+  ///   - values: The numbers, row after row, `columns` in each row.
   ///   - values: Rows of `columns` numbers.
   ///   - columns: The number of columns.
-  ///   - target: The column to predict.
-  ///   - first: The place of the first row among all.
+  ///   - target: The index of the column to predict.
+  ///   - first: The index of the first row among the examples of all ranks.
   init(values: [Double], columns: Int, target: Int, first: Int) {
     let rows = values.count / columns
     var elements: [Double] = []

@@ -1,18 +1,18 @@
 import AllReduce
 
-/// The assignment of a rank's examples to the steps of an epoch.
+/// The mini-batches of an epoch: assigns each of a rank's examples to a step.
 ///
-/// An epoch is one random order of all examples of all ranks, cut into batches. A rank finds the
-/// places of its own examples alone, so batches do not depend on the number of ranks.
+/// An epoch is one random order of the examples of all ranks, cut into batches. A rank finds the places of its own
+/// examples without communication; the batches do not depend on the number of ranks.
 struct MiniBatches {
-  /// How many steps an epoch has.
+  /// The number of steps in an epoch.
   let count: Int
 
   private let settings: (total: Int, size: Int, seed: UInt64)
   private let own: Range<Int>
-  /// The rank's rows, batch after batch.
+  /// The rank's rows in the order of their batches.
   private var rows: [Int]
-  /// Where each batch starts in `rows`, and the end.
+  /// The index in `rows` at which each batch starts, and the end of the last batch.
   private var starts: [Int]
 
   init(total: Int, size: Int, seed: UInt64, own: Range<Int>) {
@@ -23,11 +23,11 @@ struct MiniBatches {
     starts = [Int](repeating: 0, count: count + 2)
   }
 
-  /// Deals the examples out to the batches of an epoch.
+  /// Assigns the rank's examples to the batches of an epoch.
   mutating func deal(epoch: Int) {
     let order = RandomPermutation(
       count: settings.total, seed: settings.seed, stream: UInt64(epoch))
-    // A counting sort: how many go to each batch, where each batch starts, then all to their places.
+    // A counting sort: counts the rows of each batch, finds where each batch starts, then puts the rows there.
     for batch in starts.indices { starts[batch] = 0 }
     for row in own { starts[order.place(of: row) / settings.size + 2] += 1 }
     for batch in 2..<starts.count { starts[batch] += starts[batch - 1] }
@@ -38,12 +38,12 @@ struct MiniBatches {
     }
   }
 
-  /// The rank's own rows in a batch, counted from its first.
+  /// The rank's rows in a batch, numbered from the rank's first row.
   subscript(batch: Int) -> ArraySlice<Int> {
     rows[starts[batch]..<starts[batch + 1]]
   }
 
-  /// How many examples of all ranks are in a batch; the last may have fewer.
+  /// Returns the number of examples in a batch, over all ranks; the last batch may have fewer than the others.
   func size(of batch: Int) -> Int {
     min(settings.size, settings.total - batch * settings.size)
   }

@@ -1,23 +1,23 @@
-/// The facts about the data that all ranks know.
+/// What all ranks know about the data.
 struct Problem {
-  /// The file, or what stands for it.
+  /// The name of the file, or a description of made-up data.
   let source: String
   /// The names of the features.
   let names: [String]
-  /// The name of what is predicted.
+  /// The name of the target.
   let target: String
-  /// How many examples each rank has.
+  /// The number of examples on each rank.
   let rowsPerRank: [Int]
-  /// The coefficients that synthetic data were made from, intercept first; nil for data from a file.
+  /// The coefficients from which synthetic data were made, intercept first; nil for data from a file.
   let trueTheta: [Double]?
-  /// Whether the root holds all rows, to check the result.
+  /// Whether the root holds all examples, so that it can check the result.
   let isChecked: Bool
 
-  /// How many examples the ranks have together.
+  /// The number of examples, over all ranks.
   var examples: Int { rowsPerRank.reduce(0, +) }
-  /// How many features an example has.
+  /// The number of features of an example.
   var features: Int { names.count }
 
-  /// The names of theta's elements.
+  /// The names of the coefficients (theta), intercept first.
   var thetaNames: [String] { ["(intercept)"] + names }
 }

@@ -1,9 +1,9 @@
 import AllReduce
 import ExampleSupport
 
-/// Gets the examples to the ranks: made up, dealt out by the root, or read by each rank.
+/// Provides the ranks with their examples: generated, read by the root and scattered, or read by each rank.
 struct ProblemSource {
-  /// What all ranks know, this rank's own examples, and on the root, if it is to check, all of them.
+  /// The facts that all ranks know, this rank's examples and, on the root if it checks the result, all examples.
   typealias Loaded = (problem: Problem, own: Examples, all: Examples?)
 
   private let options: LinregOptions
@@ -17,7 +17,7 @@ struct ProblemSource {
     self.console = console
   }
 
-  /// Loads the examples. Collective.
+  /// Loads the examples in the way that the options ask for. Collective.
   func load() throws -> Loaded {
     guard let path = options.data, let target = options.target else { return try makeUp() }
     return options.partitioned ? try readParts(path, target) : try dealOut(path, target)
@@ -27,7 +27,7 @@ struct ProblemSource {
     let count = options.examples ?? 400
     let blocks = BlockPartition(count: count, parts: world.size)
     let features = options.features ?? 3
-    // A rank's own rows, made and then taken apart; rank 0 has all of them too, to check.
+    // A rank's rows are generated and then split into features and target; rank 0 also has all rows, for the check.
     let rows = blocks[world.rank].count + (options.verify && world.isRoot ? count : 0)
     try world.requireMemory(16 * rows * (features + 2), for: "made-up examples")
     let source = SyntheticData(features: features, seed: options.seed)
@@ -40,7 +40,7 @@ struct ProblemSource {
     )
   }
 
-  /// The root reads the file and sends each rank its rows.
+  /// Reads the file on the root and scatters its rows over the ranks. Collective.
   private func dealOut(_ path: String, _ target: String) throws -> Loaded {
     let read = try world.agreeing { () throws -> (table: NumericTable, target: Int)? in
       guard world.isRoot else { return nil }
@@ -82,14 +82,15 @@ struct ProblemSource {
 
   private func isNPY(_ path: String) -> Bool { OwnData.kind(of: path) == .npy }
 
-  /// Every rank reads the lines that begin in its part of the file's bytes; of NumPy's files its part of the rows.
+  /// Reads on every rank its part of the file: of a CSV file the lines that begin in its part of the bytes, of NPY
+  /// files its part of the rows. Collective.
   private func readParts(_ path: String, _ target: String) throws -> Loaded {
     let part = Result {
       try isNPY(path)
         ? NumericTable(npy: path, targets: target, part: world.rank, of: world.size)
         : NumericTable(csv: path, part: world.rank, of: world.size)
     }
-    // A rank knows its lines' numbers in the file only from what the ranks before it have read.
+    // To know the line numbers of its part, a rank needs the numbers of lines that lower ranks have read.
     let lines = try world.allGather([Int64((try? part.get())?.lineCount ?? 0)])
     let linesBefore = Int(lines[..<world.rank].reduce(0, +))
     let (table, column) = try world.agreeing { () throws -> (NumericTable, Int) in
@@ -97,7 +98,7 @@ struct ProblemSource {
         let table = try part.get()
         return (table, try targetColumn(target, of: table))
       } catch let error as DataError {
-        // The first line is read by all ranks, and its error belongs to rank 0.
+        // All ranks read the first line; if it is wrong, the error is rank 0's.
         throw error.shifted(byLines: linesBefore)
       }
     }

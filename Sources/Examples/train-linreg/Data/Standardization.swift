@@ -1,25 +1,26 @@
 import AllReduce
 
-/// The means and deviations of the features over the rows of all ranks.
+/// The means and standard deviations of the features over the rows of all ranks.
 ///
-/// Descent is quick only if features are of one size. They are found in two passes, the second about
-/// the means of the first, so that a small deviation beside a large mean is not lost.
+/// Gradient descent converges quickly only if the features have similar sizes. The means and deviations are computed in
+/// two passes; the second sums differences from the means of the first, so that a small deviation is not lost beside a
+/// large mean.
 struct Standardization {
   /// The mean of each feature.
   let means: [Double]
-  /// The deviation of each feature.
+  /// The standard deviation of each feature.
   let deviations: [Double]
-  /// The sum of squares of the targets about their mean.
+  /// The sum of the squared differences of the targets from their mean.
   let targetSquares: Double
 
   private let smallest: [Double]
   private let largest: [Double]
 
-  /// Finds means and deviations. Collective: three exchanges.
+  /// Computes the means and deviations. Collective: three reductions.
   init(of examples: Examples, in problem: Problem, _ exchange: Exchange) throws {
     let columns = problem.features + 1
     let rows = Double(problem.examples)
-    // The column of ones is of no interest; the target stands in its place.
+    // Column 0 of the design matrix is all ones, so the target takes its place here.
     func value(_ row: Int, _ column: Int) -> Double {
       column == 0 ? examples.targets[row] : examples.design[row, column]
     }
@@ -45,7 +46,7 @@ struct Standardization {
       }
     }
     try exchange.combine(&moments)
-    // What rounding left of the first moment corrects the mean and the second moment.
+    // The sum of the differences is 0 but for rounding; what remains corrects the mean and the sum of squares.
     let squares = (0..<columns).map {
       max(0, moments[columns + $0] - moments[$0] * moments[$0] / rows)
     }
@@ -56,7 +57,7 @@ struct Standardization {
     smallest = extremes[columns...].map { -$0 }
   }
 
-  /// Throws for a column that nothing can be learned from; the same on all ranks.
+  /// Throws an error if a column is constant or its squares overflow or underflow; the same error on all ranks.
   func check(_ problem: Problem) throws {
     for column in 0...problem.features {
       let name = column == 0 ? problem.target : problem.names[column - 1]
@@ -77,7 +78,7 @@ struct Standardization {
     }
   }
 
-  /// Turns features into standard units.
+  /// Converts the features to standard units: mean 0 and deviation 1.
   func apply(to examples: inout Examples) {
     let (rows, columns) = (examples.design.rows, examples.design.columns)
     examples.design.withUnsafeMutableElements { elements in
@@ -90,11 +91,13 @@ struct Standardization {
     }
   }
 
-  /// Theta for features in these units, of one for features in other standard units of the same data.
+  /// Converts coefficients for features in the standard units of `other` to the standard units of this instance; both
+  /// must be of the same data.
   ///
-  /// Rounding makes the means and deviations of two exchanges differ, but by so little that a difference of
-  /// two means is exact. In the data's own units the intercept of features far from zero, such as times since
-  /// 1970, is the rest of large numbers, and says nothing of how alike two descents were.
+  /// Rounding makes the means and deviations of two reductions differ slightly, but so little that the difference of
+  /// two means is exact. Comparing coefficients in the data's own units would not do: there the intercept of features
+  /// far from zero, such as times since 1970, is a difference of large numbers, and does not tell how similar two
+  /// descents were.
   func theta(_ theta: [Double], from other: Standardization) -> [Double] {
     var own = theta
     for feature in means.indices {
@@ -105,7 +108,7 @@ struct Standardization {
     return own
   }
 
-  /// Theta for features in the data's own units.
+  /// Converts coefficients for features in standard units to the data's own units.
   func ownUnits(_ theta: [Double]) -> [Double] {
     var own = theta
     for feature in means.indices {

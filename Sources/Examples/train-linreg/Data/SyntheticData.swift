@@ -1,26 +1,26 @@
 import AllReduce
 
-/// Made-up examples: features of different sizes, and a target that a known theta gives but for
+/// Generated examples: features of different sizes, and a target that is a known linear function of the features plus
 /// noise of deviation 1.
 ///
-/// Every number is a function of the seed, the row and the column alone, so a rank makes its own
-/// rows and the data are the same on any number of ranks.
+/// Every number depends only on the seed, the row and the column. So each rank generates its own rows, and the data are
+/// the same on any number of ranks.
 struct SyntheticData {
   let features: Int
   let seed: UInt64
 
-  /// Mean, deviation and theta of three features, used again for further ones.
+  /// The mean, deviation and coefficient of three features; further features reuse them in turn.
   private static let recipes: [(mean: Double, deviation: Double, theta: Double)] = [
     (0, 1, 2), (50, 10, -0.3), (-3, 0.5, 7),
   ]
 
-  /// The coefficients of the target, intercept first.
+  /// The coefficients from which the target is computed, intercept first.
   var theta: [Double] { [4] + (0..<features).map { SyntheticData.recipes[$0 % 3].theta } }
 
   /// The names of the features.
   var names: [String] { (1...features).map { "x\($0)" } }
 
-  /// Some of the rows.
+  /// Generates a range of rows.
   func examples(_ rows: Range<Int>) -> Examples {
     let generator = Philox(seed: seed)
     let theta = theta

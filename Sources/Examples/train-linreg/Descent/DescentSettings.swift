@@ -1,16 +1,17 @@
-/// The settings of a descent.
+/// The settings of gradient descent.
 struct DescentSettings {
-  /// The learning rate, in standard units.
+  /// The learning rate, for features in standard units.
   let rate: Double
-  /// Whether the rate was chosen from the data.
+  /// Whether the learning rate was chosen from the data, not by the user.
   let isRateChosen: Bool
   /// The largest number of epochs.
   let epochs: Int
-  /// The relative change of theta in an epoch at which it ends; below 0, it never ends before.
+  /// The descent ends when an epoch changes theta by no more than this, relative to its largest element. If negative,
+  /// it runs all epochs.
   var tolerance: Double
-  /// Examples a step; nil for all of them.
+  /// The number of examples per step, over all ranks; nil for all examples.
   let batchSize: Int?
-  /// The seed of the order of examples.
+  /// The seed of the random order of examples.
   let seed: UInt64
 
   init(_ options: LinregOptions, _ problem: Problem, rate: Double) {
@@ -22,7 +23,7 @@ struct DescentSettings {
     seed = options.seed
   }
 
-  /// The settings of a descent that takes exactly this many epochs.
+  /// Returns these settings for a descent that runs exactly `epochs` epochs.
   func exactly(epochs: Int) -> DescentSettings {
     DescentSettings(copying: self, epochs: epochs, tolerance: -1)
   }

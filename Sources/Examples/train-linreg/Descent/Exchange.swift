@@ -1,15 +1,16 @@
 import AllReduce
 
-/// How the sums of the ranks come together.
+/// How sums are combined over the ranks.
 enum Exchange {
-  /// One process has all examples; nothing is sent.
+  /// A single process has all examples; nothing is sent.
   case alone
-  /// Every rank gets the total.
+  /// All-reduce: every rank gets the total and takes the step itself.
   case allReduce(Communicator, ReductionAlgorithm)
-  /// Rank 0 gets the total and tells the others what follows from it.
+  /// Reduce and broadcast: rank 0 gets the total and broadcasts it, or the theta that it computes from it.
   case central(Communicator, ReductionAlgorithm)
 
-  /// The exchange of a mode, with the algorithm that runs for this many numbers a step.
+  /// Creates the exchange for a mode; `automatic` is replaced by the algorithm that it chooses for reductions of
+  /// `count` numbers.
   init(
     _ mode: CombineMode, over world: Communicator, using algorithm: ReductionAlgorithm, count: Int
   ) {
@@ -17,12 +18,12 @@ enum Exchange {
     case .allReduce:
       self = .allReduce(world, world.algorithm(for: algorithm, count: count, of: Double.self))
     case .central:
-      // Reduce and broadcast are halves of a tree unless another algorithm is asked for.
+      // Reduce and broadcast use a tree unless another algorithm is asked for.
       self = .central(world, algorithm == .automatic ? .tree : algorithm)
     }
   }
 
-  /// The algorithm that runs.
+  /// The reduction algorithm that is used.
   var algorithm: ReductionAlgorithm {
     switch self {
     case .alone: .native
@@ -30,7 +31,7 @@ enum Exchange {
     }
   }
 
-  /// Replaces numbers by their combination over all ranks, on every rank.
+  /// Combines `values` elementwise over all ranks and stores the result in `values` on every rank. Collective.
   func combine(_ values: inout [Double], _ operation: ReductionOperation = .sum) throws {
     switch self {
     case .alone: break
@@ -42,16 +43,16 @@ enum Exchange {
     }
   }
 
-  /// Takes a step of descent: theta -= rate x the sum of all ranks' gradients.
+  /// Takes a step of gradient descent: theta -= rate * the sum of all ranks' gradients. Collective.
   ///
-  /// Allocates nothing.
+  /// Allocates no memory.
   ///
   /// - Parameters:
-  ///   - theta: The same on all ranks, before and after.
-  ///   - sums: This rank's part of the gradient, and as its last element of the sum of squares,
-  ///     which is the total on all ranks afterwards.
-  ///   - rate: The learning rate over the number of examples.
-  /// - Throws: What the communicator throws.
+  ///   - theta: The coefficients, the same on all ranks before and after.
+  ///   - sums: This rank's sum of gradients and, as the last element, its sum of squared errors. On return the last
+  ///     element is the total over all ranks.
+  ///   - rate: The learning rate divided by the number of examples.
+  /// - Throws: Any error of the communicator.
   func step(_ theta: inout [Double], by sums: inout [Double], rate: Double) throws {
     switch self {
     case .alone:

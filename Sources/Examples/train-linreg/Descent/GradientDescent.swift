@@ -3,24 +3,24 @@ import ExampleSupport
 
 /// Gradient descent on the mean squared error of a linear model, over the examples of all ranks.
 ///
-/// The same code runs on the ranks of a job and, to check them, in one process that has all
-/// examples: only the ``Exchange`` differs.
+/// The same code runs on the ranks of a job and, to check their result, in one process that has all examples; only the
+/// ``Exchange`` differs.
 struct GradientDescent {
   /// Why a descent ended.
   enum Ending {
-    /// Theta changes by no more than the tolerance.
+    /// Theta changed by no more than the tolerance in an epoch.
     case settled
     /// Theta was still changing after the last epoch.
     case outOfEpochs
-    /// The loss grows.
+    /// The loss grew.
     case diverged
   }
 
   /// The learned coefficients, in standard units, intercept first.
   private(set) var theta: [Double]
-  /// How many epochs were run.
+  /// The number of epochs that were run.
   private(set) var epochs = 0
-  /// The change of theta in the last epoch, relative to its largest element.
+  /// How much the last epoch changed theta, relative to theta's largest element.
   private(set) var lastChange = Double.infinity
 
   private let examples: Examples
@@ -30,7 +30,7 @@ struct GradientDescent {
 
   private var map: GradientMap
   private var batches: MiniBatches?
-  /// Theta before the epoch.
+  /// Theta before the current epoch.
   private var previous: [Double]
 
   init(
@@ -50,14 +50,15 @@ struct GradientDescent {
     }
   }
 
-  /// Runs epochs until theta settles. Collective; the same ending on all ranks.
+  /// Runs epochs until theta settles, the loss diverges or no epochs are left. Collective; ends in the same way on all
+  /// ranks.
   ///
   /// - Parameters:
-  ///   - progress: Where to tell how far it has come.
-  ///   - label: The beginning of the notes.
+  ///   - progress: Reports the progress.
+  ///   - label: The beginning of each report.
   ///   - eachEpoch: Called after every epoch.
-  /// - Returns: Why it ended.
-  /// - Throws: What the communicator throws.
+  /// - Returns: Why the descent ended.
+  /// - Throws: Any error of the communicator or of `eachEpoch`.
   mutating func run(
     progress: ProgressNotes, label: String = "", eachEpoch: () throws -> Void = {}
   ) throws -> Ending {
@@ -70,8 +71,8 @@ struct GradientDescent {
 
       if epochs == 1 { first = loss }
       best = min(best, loss)
-      // Below the critical rate every step over all examples lowers the loss, to rounding; above it
-      // the loss, once it has turned, grows forever. Single batches may raise it for a while.
+      // At a rate below the critical one, every step over all examples lowers the loss, apart from rounding; above it
+      // the loss, once it grows, keeps growing. A step on a single batch may raise the loss for a while.
       let bound = batches == nil ? 1.01 * best + 1e-12 * first : 1e6 * first
       if !loss.isFinite || loss > bound { return .diverged }
 
@@ -91,14 +92,14 @@ struct GradientDescent {
     return .outOfEpochs
   }
 
-  /// One step over all examples; returns the sum of squares before it.
+  /// Takes one step over all examples; returns the sum of squared errors before the step.
   private mutating func fullEpoch() throws -> Double {
     map.addUp(examples, at: theta)
     try exchange.step(&theta, by: &map.sums, rate: settings.rate / Double(total))
     return map.sumOfSquares
   }
 
-  /// A step for each batch; returns the sum of the squares before each.
+  /// Takes one step per batch; returns the sum, over the batches, of the squared errors before each step.
   private mutating func batchEpoch() throws -> Double {
     batches?.deal(epoch: epochs)
     guard let batches else { return 0 }
@@ -112,14 +113,14 @@ struct GradientDescent {
     return squares
   }
 
-  /// The sum of squared errors over the examples of all ranks. Collective.
+  /// Computes the sum of squared errors over the examples of all ranks. Collective.
   mutating func sumOfSquares() throws -> Double {
     map.addUp(examples, at: theta)
     try exchange.combine(&map.sums)
     return map.sumOfSquares
   }
 
-  /// This rank's sums of the first step, before any exchange: the gradient, then the squares.
+  /// Computes this rank's sums for the first step, before any exchange: the gradient, then the sum of squared errors.
   mutating func firstSums() -> [Double] {
     if var batches {
       batches.deal(epoch: 0)

@@ -1,17 +1,17 @@
 import AllReduce
 
-/// The map of map-reduce: what one rank adds up over its own examples.
+/// The map of map-reduce: the sums that a rank computes over its own examples.
 ///
-/// Memory is allocated once; adding up allocates nothing.
+/// Memory is allocated once; computing the sums allocates nothing.
 struct GradientMap {
-  /// The sum of (h(x) - y) x over the examples, and last the sum of (h(x) - y)^2.
+  /// The sum over the examples of (h(x) - y) * x and, as the last element, of (h(x) - y)^2.
   var sums: [Double]
 
-  /// The last of the sums.
+  /// The sum of squared errors: the last element of `sums`.
   var sumOfSquares: Double { sums[sums.count - 1] }
 
   private var residuals: [Double]
-  /// Copies of the rows of a batch, so that one product does them all.
+  /// Copies of the rows of a batch, so that one matrix product handles all of them.
   private var batch: Matrix<Double>
 
   init(_ examples: Examples, batchSize: Int?) {
@@ -21,7 +21,7 @@ struct GradientMap {
       rows: min(batchSize ?? 0, examples.count), columns: examples.design.columns)
   }
 
-  /// Adds up over all of the rank's examples.
+  /// Computes the sums over all of the rank's examples.
   mutating func addUp(_ examples: Examples, at theta: [Double]) {
     let count = examples.count
     for row in 0..<count { residuals[row] = examples.targets[row] }
@@ -30,7 +30,7 @@ struct GradientMap {
     sums[sums.count - 1] = Double.dot(residuals, residuals, count: count)
   }
 
-  /// Adds up over some of the rank's examples.
+  /// Computes the sums over some of the rank's examples.
   mutating func addUp(_ examples: Examples, rows: ArraySlice<Int>, at theta: [Double]) {
     let columns = examples.design.columns
     examples.design.elements.withUnsafeBufferPointer { all in

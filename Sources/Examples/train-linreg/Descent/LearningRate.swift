@@ -1,21 +1,20 @@
 import AllReduce
 import Foundation
 
-/// A step that cannot make the descent diverge.
+/// Chooses a learning rate with which gradient descent cannot diverge.
 enum LearningRate {
-  /// The step for examples in standard units. Collective.
+  /// Computes a safe learning rate for examples in standard units. Collective.
   ///
-  /// Descent over all examples converges below 2 over the largest eigenvalue of X^T X / m, which
-  /// power iteration finds without any rank seeing that matrix. For mini-batches the eigenvalue's
-  /// place is taken by the expected smoothness of a sample, twice (Gower et al., "SGD: general
-  /// analysis and improved rates", 2019). Rounded down to three digits, so that the same step can be
-  /// given by hand.
+  /// Descent over all examples converges at rates below 2 divided by the largest eigenvalue of X^T X / m. Power
+  /// iteration finds this eigenvalue, and no rank needs the whole matrix. For mini-batches, twice the expected
+  /// smoothness of a sample replaces the eigenvalue (Gower et al., "SGD: general analysis and improved rates", 2019).
+  /// The rate is rounded down to three digits, so that a user can give the same rate as an option.
   static func safe(
     for examples: Examples, in problem: Problem, batchSize: Int?, _ exchange: Exchange
   ) throws -> Double {
     let largest = try largestEigenvalue(examples, problem, exchange)
     guard let batchSize, batchSize < problem.examples else {
-      // Power iteration approaches the eigenvalue from below; the margin is many times what it lacks.
+      // Power iteration approaches the eigenvalue from below; the margin of 5% is many times the remaining error.
       return roundedDown(1 / (1.05 * largest))
     }
     let (b, m) = (Double(batchSize), Double(problem.examples))
@@ -45,7 +44,7 @@ enum LearningRate {
     return eigenvalue
   }
 
-  /// The largest square of the length of an example.
+  /// Returns the largest squared length of an example, over all ranks. Collective.
   private static func longestRow(_ examples: Examples, _ exchange: Exchange) throws -> Double {
     var longest = [0.0]
     for row in 0..<examples.count {
@@ -57,7 +56,7 @@ enum LearningRate {
 
   private static func roundedDown(_ rate: Double) -> Double {
     let unit = pow(10, floor(log10(rate)) - 2)
-    // Through text, for 0.236 and not 0.23600000000000002.
+    // Converted to text and back, to get 0.236 and not 0.23600000000000002.
     return Double(String(format: "%.2e", floor(rate / unit * (1 + 1e-12)) * unit)) ?? rate
   }
 }

@@ -1,18 +1,19 @@
 import AllReduce
 import ExampleSupport
 
-/// Least squares by limited-memory BFGS: workers compute portions on demand, servers hold theta.
+/// Least squares by limited-memory BFGS with parameter servers: workers compute portions of the sum on demand, servers
+/// hold shards of theta.
 struct QuasiNewton {
-  /// Theta in standard units, intercept first.
+  /// The coefficients found, in standard units, intercept first.
   let theta: [Double]
-  /// How often the sum over all examples was computed.
+  /// The number of times that the sum over all examples was computed.
   let evaluations: Int
-  /// The sum of squared errors.
+  /// The sum of squared errors over all examples.
   let sumOfSquares: Double
 
-  /// Finds theta. Collective; every rank gets all examples first, since any may compute any portion.
+  /// Finds theta. Collective. Every rank first gathers all examples, as it may have to compute any portion.
   ///
-  /// - Throws: What the communicator throws.
+  /// - Throws: Any error of the communicator.
   init(
     on own: Examples, in problem: Problem, servers: Int, evaluations most: Int,
     over world: Communicator

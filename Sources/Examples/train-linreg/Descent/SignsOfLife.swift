@@ -1,9 +1,9 @@
 import AllReduce
 
-/// Lets the root work alone for long while the other ranks wait.
+/// Keeps the other ranks waiting while the root works alone for a long time.
 ///
-/// The library ends a job in which a rank waits beyond a deadline, for most often the other is
-/// stuck. The root tells twice a second that it is not.
+/// The library ends a job in which a rank waits longer than a deadline, because then the awaited rank is usually stuck.
+/// So the root tells the waiting ranks, twice a second, that it is not.
 struct SignsOfLife {
   private let world: Communicator
   private let clock = ContinuousClock()
@@ -14,19 +14,20 @@ struct SignsOfLife {
     last = clock.now
   }
 
-  /// On the root, now and then: signals to the others to continue waiting, if it is time to.
+  /// On the root: tells the other ranks to keep waiting, if half a second has passed since the last time. Call it now
+  /// and then.
   mutating func give() throws {
     guard clock.now - last > .milliseconds(500) else { return }
     last = clock.now
     try tell(1)
   }
 
-  /// On the root, at last: lets the others go.
+  /// On the root, when its work is done: ends the other ranks' wait.
   func end() throws {
     try tell(0)
   }
 
-  /// On the other ranks: waits until the root lets them go.
+  /// On the other ranks: waits until the root calls `end`.
   func waitForRoot() throws {
     var sign: [Int32] = [1]
     while sign[0] != 0 { try world.broadcast(&sign, from: 0) }

@@ -1,16 +1,17 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
-/// Adds what the gradient lacks for the way that the weights have gone since: λ g ⊙ g ⊙ (w - w').
+/// Corrects a stale gradient g for the change of the weights since the worker read them, from w' to w: adds λ g ⊙ g ⊙
+/// (w - w').
 final class DelayCompensation<Scalar: NetworkScalar & ReducibleScalar>: StalenessRule {
   private let factor: Double
-  /// The mean squares of gradients; nil for a constant factor.
+  /// The running mean squares of the gradients; nil for a constant factor.
   private let squares: TensorMemory<Scalar>?
-  /// The weights that each worker has read.
+  /// For each worker, the weights that it has read.
   private var read: [Int: TensorMemory<Scalar>] = [:]
   private let chunk = TensorMemory<Scalar>(count: DelayCompensation.chunkCount)
 
-  /// Elements at a time: they stay in the L1 cache.
+  /// The number of elements that are processed at a time: they stay in the L1 cache.
   private static var chunkCount: Int { 2048 }
 
   init(_ factor: Double, isAdaptive: Bool, count: Int) {
@@ -43,7 +44,7 @@ final class DelayCompensation<Scalar: NetworkScalar & ReducibleScalar>: Stalenes
         result: fresh, count: elements.count)
       shard.update(elements, with: fresh, step)
     }
-    // The worker has taken this step too, from the weights that it had.
+    // The worker has also taken this step itself, on the weights that it had read.
     OptimizerKernel.subtract(
       push.values, times: push.step.learningRate * push.step.gradientScale, from: old,
       count: shard.range.count)
@@ -52,7 +53,7 @@ final class DelayCompensation<Scalar: NetworkScalar & ReducibleScalar>: Stalenes
 
 /// The arithmetic of delay compensation.
 private enum CompensationLoop {
-  /// How much of a mean square stays from gradient to gradient, and what keeps it from 0.
+  /// The factor by which the running mean square decays per gradient; `epsilon` keeps the divisor above 0.
   private static let keep = 0.95
   private static let epsilon = 1e-7
 

@@ -1,9 +1,10 @@
 internal import AllReduceNN
 
-/// Nesterov's momentum that waits for n gradients: each moves the weights by an n-th of its own at once, and the
-/// velocity follows with their mean.
+/// Nesterov's momentum, delayed until n gradients have arrived: each gradient moves the weights by 1/n of its step at
+/// once, and after every n gradients their mean updates the velocity.
 ///
-/// S += g; at each n-th: v = β v + S / n, S = 0, w -= rate (β v + g / n); else w -= rate g / n.
+/// For each gradient g: S += g. At every n-th gradient: v = β * v + S / n, S = 0, w -= rate * (β * v + g / n). At every
+/// other gradient: w -= rate * g / n.
 final class DelayedNesterov<Scalar: NetworkScalar>: StalenessRule {
   private let momentum: Double
   private let every: Int

@@ -1,27 +1,27 @@
-/// How servers treat gradients that were computed from old weights.
+/// How parameter servers treat stale gradients: those that were computed from weights that have since been updated.
 public struct Staleness: Hashable, Sendable, CustomStringConvertible {
-  /// How a server treats a gradient by the weights that have changed since.
+  /// How a server corrects a gradient for the updates of the weights since the worker read them.
   public enum Compensation: Hashable, Sendable {
-    /// A stale gradient is applied as a fresh one is.
+    /// Applies a stale gradient like a fresh one.
     case none
-    /// Adds λ g ⊙ g ⊙ (w - w'), where w' are the weights it was computed from. Zheng et al., "Asynchronous
-    /// stochastic gradient descent with delay compensation", 2017.
+    /// Adds λ g ⊙ g ⊙ (w - w') to a gradient g, where w are the present weights, and w' the weights from which g was
+    /// computed. Zheng et al., "Asynchronous stochastic gradient descent with delay compensation", 2017.
     case constant(Double)
-    /// Same as `constant`, with λ divided by the root of the mean square of the gradients.
+    /// Same as `constant`, with λ divided by the running root mean square of each element's gradients.
     case adaptive(Double)
-    /// Divides the rate by the staleness where that is more than 1. Zhang et al., "Staleness-aware
-    /// async-SGD", 2016.
+    /// Divides the learning rate by the staleness if that is more than 1. Zhang et al., "Staleness-aware async-SGD",
+    /// 2016.
     case scaled
-    /// Applies Nesterov's momentum at each n-th gradient only, with the mean of the n. Liu et al.,
+    /// Applies Nesterov's momentum only at every n-th gradient, with the mean of the latest n. Liu et al.,
     /// "Asynchronous local-SGD training for language modeling", 2024.
     case nesterov(Int)
   }
 
-  /// How many clocks a worker may be ahead of the slowest one: it reads no weights that lack an update from
-  /// before. 0 is synchronous; nil for no bound. Ho et al., "More effective distributed ML via a stale
-  /// synchronous parallel parameter server", 2013.
+  /// The largest number of clocks (pushes of a worker) that a worker may be ahead of the slowest worker. The weights
+  /// that it uses at clock c have all workers' updates of the clocks before c - bound. 0 is synchronous training; nil
+  /// is no bound. Ho et al., "More effective distributed ML via a stale synchronous parallel parameter server", 2013.
   public var bound: Int?
-  /// How a server treats gradients.
+  /// How a server corrects stale gradients.
   public var compensation: Compensation
 
   /// Creates the settings; by default there is no bound and no compensation.
@@ -29,7 +29,7 @@ public struct Staleness: Hashable, Sendable, CustomStringConvertible {
     (self.bound, self.compensation) = (bound, compensation)
   }
 
-  /// "unbounded", "bound 3, constant 0.04".
+  /// The settings as text, such as "unbounded" or "bound 3, constant:0.04".
   public var description: String {
     let words = bound.map { "bound \($0)" } ?? "unbounded"
     return compensation == .none ? words : "\(words), \(compensation)"
@@ -37,7 +37,7 @@ public struct Staleness: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Staleness.Compensation: CustomStringConvertible {
-  /// In the words that `init(_:)` reads.
+  /// The compensation in the syntax that `init(_:)` parses.
   public var description: String {
     switch self {
     case .none: "none"
@@ -48,7 +48,7 @@ extension Staleness.Compensation: CustomStringConvertible {
     }
   }
 
-  /// Reads none, constant:L, adaptive:L, scaled or nesterov:N; nil for anything else.
+  /// Parses `none`, `constant:L`, `adaptive:L`, `scaled` or `nesterov:N`; nil for any other text.
   package init?(_ text: String) {
     let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     switch (words[0], words.count) {
@@ -64,7 +64,7 @@ extension Staleness.Compensation: CustomStringConvertible {
     }
   }
 
-  /// Whether a server keeps the weights that each worker has read.
+  /// Whether a server keeps a copy of the weights that each worker has read.
   var keepsWeightsRead: Bool {
     switch self {
     case .constant, .adaptive: true

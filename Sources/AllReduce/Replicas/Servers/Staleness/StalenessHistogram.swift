@@ -1,22 +1,22 @@
-/// How stale the updates of a run were: for each, the number of other workers' updates between the weights that
-/// it was computed from and its application.
+/// A histogram of the staleness of a run's updates. The staleness of an update is the number of other workers' updates
+/// between the weights from which it was computed and its application.
 public struct StalenessHistogram: Equatable, Sendable {
-  /// How many updates had each staleness.
+  /// The number of updates with each staleness.
   package private(set) var counts: [Int: Int] = [:]
 
-  /// Begins with nothing.
+  /// Creates an empty histogram.
   package init() {}
 
-  /// The updates in all.
+  /// The total number of updates.
   package var total: Int { counts.values.reduce(0, +) }
-  /// The mean; nil before the first update.
+  /// The mean staleness; nil before the first update.
   public var mean: Double? {
     total == 0
       ? nil : Double(counts.reduce(0) { $0 + $1.key * $1.value }) / Double(total)
   }
-  /// The largest; nil before the first update.
+  /// The largest staleness; nil before the first update.
   public var maximum: Int? { counts.keys.max() }
-  /// Values, ascending, each with its count.
+  /// The staleness values in ascending order, each with the number of updates that had it.
   public var list: [(value: Int, count: Int)] {
     counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }

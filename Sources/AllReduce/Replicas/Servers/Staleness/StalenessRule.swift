@@ -1,40 +1,40 @@
 internal import AllReduceMPI
 package import AllReduceNN
 
-/// A gradient that has come to a shard.
+/// A gradient that a worker has pushed to a shard.
 package struct ShardPush<Scalar> {
   /// The worker that sent it.
   package let worker: Int
-  /// A number for each element of the shard.
+  /// The gradient: one number for each element of the shard.
   package let values: UnsafePointer<Scalar>
-  /// The updates of other workers between the weights it was computed from and now.
+  /// The number of other workers' updates since the weights from which the gradient was computed.
   package let staleness: Int
-  /// The step to take with it.
+  /// The optimizer step to take with the gradient.
   package let step: OptimizerStep
 }
 
-/// How a shard applies gradients that may be stale.
+/// A rule by which a shard applies gradients that may be stale.
 package protocol StalenessRule<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// The rule's state, each vector as long as the shard; for checkpoints.
+  /// The rule's state vectors, each with one number for each element of the shard; for checkpoints.
   var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] { get }
 
-  /// A worker gets the shard's weights as they are now.
+  /// Called when a worker is about to get the shard's present weights.
   func willRead(_ worker: Int, _ shard: ServedShard<Scalar>)
 
-  /// Changes the shard's weights by a gradient.
+  /// Updates the shard's weights with a gradient.
   func apply(_ push: ShardPush<Scalar>, to shard: ServedShard<Scalar>)
 }
 
 extension StalenessRule {
-  /// The rule has no state.
+  /// An empty list: by default a rule has no state.
   package var state: [(name: String, values: UnsafeMutableBufferPointer<Scalar>)] { [] }
-  /// Nothing is kept of what workers read.
+  /// Does nothing: by default a rule does not keep the weights that workers read.
   package func willRead(_ worker: Int, _ shard: ServedShard<Scalar>) {}
 }
 
-/// Applies gradients as if they were fresh, or with a rate that falls with their staleness.
+/// Applies gradients as if they were fresh, or with a learning rate divided by their staleness.
 package final class PlainRule<Scalar: NetworkScalar>: StalenessRule {
   private let scales: Bool
 
@@ -48,7 +48,7 @@ package final class PlainRule<Scalar: NetworkScalar>: StalenessRule {
 }
 
 extension OptimizerKernel {
-  /// target -= factor values.
+  /// Computes target -= factor * values.
   static func subtract<Scalar: NetworkScalar>(
     _ values: UnsafePointer<Scalar>, times factor: Double,
     from target: UnsafeMutablePointer<Scalar>, count: Int
