@@ -123,7 +123,8 @@ extension MPI {
     try MPIError.check(code, "MPI_Finalize")
   }
 
-  /// Checks that the caller is the thread that called `MPI.run`; every wait, test and blocking MPI call does so.
+  /// Traps unless it is called on the thread that called `MPI.run`. Every wait, test and blocking MPI call makes this
+  /// check.
   @inline(__always)
   static func requireOwnThread() {
     precondition(

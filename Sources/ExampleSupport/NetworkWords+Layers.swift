@@ -37,7 +37,9 @@ extension NetworkWords {
         if case .dense = word, shape.rank > 1 { try add(Flatten()) }
         try add(NetworkWords.layer(word, after: shape))
       } catch let error as ShapeError {
-        throw ShapeError("Word \(index + 2) of the layers does not fit: \(error.description).")
+        throw ShapeError(
+          "Word \(index + 2) of the layers cannot follow the words before it: \(error.description)."
+        )
       }
     }
     return layers

@@ -6,7 +6,7 @@ public struct NetworkWordsError: ExitCoded, CustomStringConvertible, Sendable {
   public let word: String
   /// The word's position in the list, starting at 1.
   public let place: Int
-  /// What would be a valid word.
+  /// Why the word is refused, or what would be valid instead.
   public let reason: String
 
   /// The exit status, 64: wrong usage.

@@ -47,7 +47,10 @@ final class NetworkWordsTests: XCTestCase {
     XCTAssertThrowsError(
       try NetworkWords("784,32,conv:4x3,10").network(
         for: [28, 28, 1], of: Float.self, seed: 1)
-    ) { XCTAssertTrue("\($0)".hasPrefix("Word 3 of the layers does not fit:"), "\($0)") }
+    ) {
+      XCTAssertTrue(
+        "\($0)".hasPrefix("Word 3 of the layers cannot follow the words before it:"), "\($0)")
+    }
     XCTAssertThrowsError(
       try NetworkWords("8x8x1,pool:9,10").network(for: [8, 8, 1], of: Float.self, seed: 1)
     ) { XCTAssertTrue("\($0)".contains("9x9"), "\($0)") }

@@ -80,7 +80,7 @@ final class StopTests: CollectiveTestCase {
     let world = try world()
     let epoch = StopTests.epoch
     for end in [2 * epoch - 1, 2 * epoch, 2 * epoch + 1] {
-      // The wish of a rank is read when its next step begins.
+      // The request of a rank is read when its next step begins.
       try check(.dataParallel, world, signalIn: end - 1, stopsAfter: end, "data, \(end)")
     }
     try check(

@@ -3,8 +3,8 @@ import AllReduceMPI
 import AllReduceNN
 import Foundation
 
-/// Trains a network whose state is large, has it written once in the background, and prints what that cost: how long the
-/// writing took, how much slower steps were meanwhile, how long the step with the copy took, and how much memory.
+/// Trains a network whose state is large, has it written once in the background, and prints what that cost: how long
+/// the writing took, how much slower steps were meanwhile, how long the step with the copy took, and how much memory.
 struct BackgroundState {
   /// The bytes of the state: weights and momentum.
   let bytes: Int

@@ -162,7 +162,7 @@ final class FaultTests: XCTestCase {
         "count",
         "The number of elements of a message must be 0 or more, and fit the memory, not -1."
       ),
-      ("large-count", "fewer than memory has bytes, not 4611686018427387904."),
+      ("large-count", "and fit the memory, not 4611686018427387904."),
       ("root", "The root is rank -1, but ranks are 0..<3."),
       ("layer", "a dense layer cannot have 0 inputs, 10 outputs"),
       ("nested", "MPI.run was called inside of MPI.run"),

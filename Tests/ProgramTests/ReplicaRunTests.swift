@@ -92,7 +92,7 @@ final class ReplicaRunTests: KeptRunTestCase {
   func testWrongUsageIsSaidWithItsFigures() throws {
     for (arguments, parts) in [
       (["--exchange-every", "0"], ["--exchange-every", "0"]),
-      (["--meet", "every:0"], ["--meet", "whole number from 1"]),
+      (["--meet", "every:0"], ["--meet", "a whole number, 1 or more"]),
       (["--meet", "now"], ["every:auto", "now"]),
       (["--meet", "every:2", "--exchange-every", "2"], ["--meet", "--exchange-every"]),
       (["--exchange-every", "8", "--fragments", "3"], ["8 steps", "3 fragments"]),

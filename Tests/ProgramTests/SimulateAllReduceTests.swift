@@ -52,7 +52,7 @@ final class SimulateAllReduceTests: XCTestCase {
       ("--algorithms native" + network, "native is not an algorithm that sends messages"),
       ("--ranks 0" + network, "The number of ranks must be 1 to"),
       ("--ranks 8...4" + network, "is not a range"),
-      ("--bytes 6" + network, "a multiple of 4 bytes"),
+      ("--bytes 6" + network, "must be a multiple of 4"),
       ("--ranks 8192 --algorithms ring" + network, "steps, more than the"),
       ("--ranks 4 --straggler 4:2" + network, "There is no rank 4 among 4 ranks"),
       ("--latency 5 --bandwidth 1GB/s", "latency"),

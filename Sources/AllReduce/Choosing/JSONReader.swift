@@ -212,7 +212,7 @@ extension JSONNode {
 
   func member(_ name: String) throws(JSONReader.Mistake) -> JSONNode {
     guard case .object(let members) = value else {
-      throw mistake("has \(summary) where an object with \(name) has to be")
+      throw mistake("has \(summary) where an object with \(name) is expected")
     }
     guard let found = members.first(where: { $0.name == name }) else {
       throw mistake("begins an object without \(name)")
@@ -258,7 +258,7 @@ extension JSONNode {
   /// - Throws: ``JSONReader/Mistake``, also if the value is not an object.
   func allow(_ names: [String]) throws(JSONReader.Mistake) {
     guard case .object(let members) = value else {
-      throw mistake("has \(summary) where an object has to be")
+      throw mistake("has \(summary) where an object is expected")
     }
     guard let other = members.first(where: { !names.contains($0.name) }) else { return }
     throw other.node.mistake(

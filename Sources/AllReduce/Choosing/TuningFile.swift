@@ -86,7 +86,9 @@ package enum TuningFile {
   ) throws(JSONReader.Mistake) -> [AutomaticChoice.Step] {
     var steps: [AutomaticChoice.Step] = []
     let nodes = try list.elements(path.rawValue)
-    if nodes.isEmpty { throw list.mistake("has no choice in \(path)") }
+    if nodes.isEmpty {
+      throw list.mistake("has an empty list \"\(path)\", which must name 1 algorithm or more")
+    }
     for (index, node) in nodes.enumerated() {
       let name = try node.member("algorithm")
       let text = try name.text("algorithm")

@@ -14,7 +14,7 @@ extension BatchScore {
 
 /// The totals of a step as numbers in front of the gradient, so that they are summed together with it.
 extension BatchScore {
-  /// The number of totals: the examples, the sum of their losses, the right answers, and a ``StepWish``.
+  /// The number of totals: the examples, the sum of their losses, the right answers, and a ``StepRequest``.
   static var totalsCount: Int { 4 }
 
   /// Writes this rank's totals, to be summed over the ranks.

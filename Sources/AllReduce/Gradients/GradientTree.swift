@@ -15,7 +15,8 @@ struct GradientTree<Scalar: NetworkScalar & ReducibleScalar> {
   /// Creates the tree of `shards` gradients with `count` numbers each; `shards` is a power of two.
   init(shards: Int, count: Int) {
     precondition(
-      shards > 0 && shards & (shards - 1) == 0, "\(shards) shards are not a power of two")
+      shards > 0 && shards & (shards - 1) == 0,
+      "the number of virtual shards must be a power of two, not \(shards)")
     self.shards = shards
     levels = (0..<shards.trailingZeroBitCount).map { _ in TensorMemory(count: count) }
   }

@@ -25,8 +25,9 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Whether the gradients of the backward pass are exchanged as they become ready.
   private var isListening = false
   private var recorder: SpanRecorder?
-  /// This rank's wish at the end of the step, such as to stop; and, after the step, the combined wish of all ranks.
-  var (ownWish, wish) = (StepWish.none, StepWish.none)
+  /// This rank's request at the end of the step, such as to stop; and, after the step, the combined request of all
+  /// ranks.
+  var (ownRequest, stepRequest) = (StepRequest.none, StepRequest.none)
 
   /// Whether exchanges advance during the passes, and gradients are reported in pieces. Only exchanges over a network
   /// gain from this, because in shared memory gradients are exchanged as fast as they are written.
@@ -130,7 +131,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     let which = which ?? exchanges.indices
     if which.contains(0) {
       own.write(to: totals)
-      ownWish.write(to: totals)
+      ownRequest.write(to: totals)
     }
     for exchange in exchanges[which] { exchange.begin(step) }
     isListening = listens
@@ -140,7 +141,7 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   func finishSum(_ which: Range<Int>? = nil) throws -> BatchScore {
     isListening = false
     for exchange in exchanges[which ?? exchanges.indices] { try exchange.finishSum() }
-    wish = StepWish(totals: totals)
+    stepRequest = StepRequest(totals: totals)
     return BatchScore(totals: totals)
   }
 

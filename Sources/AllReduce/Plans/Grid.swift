@@ -7,11 +7,12 @@ public struct GridShape: Hashable, Sendable, CustomStringConvertible {
   /// The number of ranks in a model group, over which one copy of the weights is sharded.
   public let model: Int
 
-  /// Creates the shape of a grid of `data` model groups with `model` ranks each.
+  /// Creates the shape of a grid from the number of model groups (`data`) and of ranks in each group (`model`).
   ///
   /// - Precondition: `data` and `model` are 1 or more.
   public init(data: Int = 1, model: Int = 1) {
-    precondition(data > 0 && model > 0, "there is no grid of \(data) x \(model) ranks")
+    precondition(
+      data > 0 && model > 0, "both sides of a grid must be 1 or more, not \(data) x \(model)")
     self.data = data
     self.model = model
   }

@@ -32,7 +32,7 @@ extension PlanResolver {
       }
       if layers.contains(where: { $0.run.map { $0.order != .atOnce } ?? false }) {
         throw PlanError(
-          "Examples can be gathered in turn in front of one layer only, not \(path) too.")
+          "Examples can be gathered in several turns in front of one layer only, not \(path) too.")
       }
       layers[index].run = named
       return named
@@ -59,8 +59,8 @@ extension PlanResolver {
         + "group.")
   }
 
-  /// Checks that examples can be gathered in turn before `layer`: each turn is a separate pass, with some of the
-  /// examples, through all layers after the all-gather.
+  /// Checks that examples can be gathered in several turns before `layer`: each turn is a separate pass, with some of
+  /// the examples, through all layers after the all-gather.
   private func check(
     _ run: ConversionRun, _ layer: PlannedLayer<Scalar>,
     before front: ArraySlice<PlannedLayer<Scalar>>, behind layers: ArraySlice<PlannedLayer<Scalar>>,
@@ -68,11 +68,11 @@ extension PlanResolver {
   ) throws {
     func refused(_ reason: String) -> PlanError {
       PlanError(
-        "Examples cannot be gathered in turn (\(run.order.rawValue)) before layer \(title(layer)): \(reason)"
+        "Layer \(title(layer)) cannot use \(run.order.rawValue), which gathers examples in several parts: \(reason)"
       )
     }
     guard case .single(.columns) = layer.content else {
-      throw refused("that layer has to be placed by columns.")
+      throw refused("that layer must be placed by columns.")
     }
     if let other = PlannedLayer.singles(of: front).first(where: { $0.gives != .batchSharded }) {
       throw refused("layer \(title(other)) in front of it gives \(other.gives) activations.")

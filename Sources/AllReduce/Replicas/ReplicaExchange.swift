@@ -43,12 +43,12 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
   let peers: Communicator
   let sharing: ReplicaSharing<Scalar>
   /// The buffer of a small all-reduce per exchange: this replica's weight in the mean, the length of its weighted
-  /// difference, the square of that length, and a ``StepWish``.
+  /// difference, the square of that length, and a ``StepRequest``.
   let figures = TensorMemory<Double>(count: 4)
-  /// This replica's wish at the end of a step (to save or to stop), which is sent with ``figures`` in the next
+  /// This replica's request at the end of a step (to save or to stop), which is sent with ``figures`` in the next
   /// exchange.
-  var ownWish = StepWish.none
-  private var wish = StepWish.none
+  var ownRequest = StepRequest.none
+  private var stepRequest = StepRequest.none
   private var pending = PendingQueue(capacity: 1)
   private var measurement = IntervalMeasurement()
   private let timer = ContinuousClock()
@@ -127,11 +127,11 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
     if steps > start { start = steps }
   }
 
-  /// Returns the combined wish of all replicas in the exchanges completed since the last call, and resets it. All ranks
-  /// get the same wish after the same step.
-  func takeWish() -> StepWish {
-    defer { wish = .none }
-    return wish.asOne
+  /// Returns the combined request of all replicas in the exchanges completed since the last call, and resets it. All
+  /// ranks get the same request after the same step.
+  func takeStepRequest() -> StepRequest {
+    defer { stepRequest = .none }
+    return stepRequest.asOne
   }
 
   /// Runs `body` while the network has the global weights instead of this replica's own. Collective over all ranks.
@@ -198,7 +198,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       figures.values[0] = weight
       figures.values[1] = weight * squares.squareRoot()
       figures.values[2] = weight * weight * squares
-      figures.values[3] = Double(ownWish.sum)
+      figures.values[3] = Double(ownRequest.sum)
       pending.append(try peers.startAllReduce(figures.values, .sum))
     }
   }
@@ -215,7 +215,7 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       let fragment = fragments[number]
       try settle(fragment)
       let all = figures.values
-      wish = wish + StepWish(sum: Int(all[3]))
+      stepRequest = stepRequest + StepRequest(sum: Int(all[3]))
       let step =
         all[0] > 0
         ? OptimizerStep(

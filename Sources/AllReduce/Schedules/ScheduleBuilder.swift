@@ -35,7 +35,8 @@ package struct ScheduleBuilder {
   package init(
     rank: Int, size: Int, count: Int, segment: Int, wireFormat: WireFormat = .full, window: Int = 4
   ) {
-    precondition(size >= 1 && rank >= 0 && rank < size, "rank \(rank) is not one of \(size).")
+    precondition(
+      size >= 1 && rank >= 0 && rank < size, "rank must be 0 to \(size - 1), not \(rank).")
     precondition(
       count >= 0 && segment >= 1 && window >= 1,
       "A schedule needs 0 elements or more in segments of 1 or more, and a window of 1 or more, not "

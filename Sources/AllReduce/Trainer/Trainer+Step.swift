@@ -49,13 +49,13 @@ extension Trainer {
     let from = clock.now
     let score = try takeStep(parts: parts, learningRate: learningRate, part)
     try finish()
-    replicas.ownWish = wish.asOne
+    replicas.ownRequest = stepRequest.asOne
     try tally.counting {
       try replicas.endStep(
         examples: score.examples, seconds: (clock.now - from) / .seconds(1))
     }
-    // The wishes of all replicas are known once these have synchronized.
-    wish = replicas.takeWish()
+    // The requests of all replicas are known once these have synchronized.
+    stepRequest = replicas.takeStepRequest()
     stepSeconds += (clock.now - from) / .seconds(1)
     return score
   }
@@ -208,16 +208,16 @@ extension Trainer {
 
   /// Waits for the exchanges of gradients that are in flight, and returns the totals over all ranks.
   private func finishExchange(_ own: BatchScore, _ which: Range<Int>?) throws -> BatchScore {
-    wish = ownWish
+    stepRequest = ownRequest
     if let which, which.isEmpty {
-      let total = try (lossIsOwn ? grid.world : grid.data).sum(own, &wish)
+      let total = try (lossIsOwn ? grid.world : grid.data).sum(own, &stepRequest)
       if !lossIsOwn { try agreeInModelGroup() }
       return total
     }
     var total = try exchange.finishSum(which)
-    wish = exchange.wish
+    stepRequest = exchange.stepRequest
     if lossIsOwn {
-      if !totalsAreOfAllRanks { total = try grid.model.sum(total, &wish) }
+      if !totalsAreOfAllRanks { total = try grid.model.sum(total, &stepRequest) }
       return total
     }
     if !totalsAreOfAllRanks { try agreeInModelGroup() }
@@ -225,11 +225,11 @@ extension Trainer {
     return grid.data.size == 1 ? own : total
   }
 
-  /// Sums the wishes (``StepWish``) of the ranks of a model group, which know their totals without a message. Sends 4
-  /// bytes, and only if the run has wishes.
+  /// Sums the requests (``StepRequest``) of the ranks of a model group, which know their totals without a message.
+  /// Sends 4 bytes, and only if the run has requests.
   private func agreeInModelGroup() throws {
-    guard hasWishes, grid.model.size > 1 else { return }
-    wish.sum = Int(try grid.model.allReduce(Int32(wish.sum), .sum))
+    guard hasStepRequests, grid.model.size > 1 else { return }
+    stepRequest.sum = Int(try grid.model.allReduce(Int32(stepRequest.sum), .sum))
   }
 
   /// Runs passes, waits for their exchanges of gradients, and counts their seconds and traffic.
@@ -249,7 +249,7 @@ extension Trainer {
     network.pass.isTraining = true
     network.pass.step = nextStep
     nextStep &+= 1
-    exchange.ownWish = ownWish
+    exchange.ownRequest = ownRequest
     let own = try tally.counting(body)
     computeSeconds += (clock.now - from) / .seconds(1) - (exchangeTimes.ownSeconds - before)
     totals = try tally.counting { try finishExchange(own, which) }
@@ -260,21 +260,22 @@ extension Trainer {
 extension Communicator {
   /// Returns the sum of the ranks' scores. Collective; counts are exact.
   func sum(_ own: BatchScore) throws -> BatchScore {
-    var none = StepWish.none
+    var none = StepRequest.none
     var total = try sum(own, &none)
-    total.correct += none.sum * StepWish.unit
+    total.correct += none.sum * StepRequest.unit
     return total
   }
 
-  /// Same as ``sum(_:)``, and replaces `wish` with the sum of the ranks' wishes, in the same all-reduce.
-  func sum(_ own: BatchScore, _ wish: inout StepWish) throws -> BatchScore {
+  /// Same as ``sum(_:)``, and replaces `stepRequest` with the sum of the ranks' requests, in the same all-reduce.
+  func sum(_ own: BatchScore, _ stepRequest: inout StepRequest) throws -> BatchScore {
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { numbers in
       numbers[0] = Double(own.examples)
       numbers[1] = own.loss
-      numbers[2] = Double(own.correct + wish.sum * StepWish.unit)
+      numbers[2] = Double(own.correct + stepRequest.sum * StepRequest.unit)
       try allReduce(numbers, .sum)
-      let (wishes, correct) = Int(numbers[2]).quotientAndRemainder(dividingBy: StepWish.unit)
-      wish.sum = wishes
+      let (stepRequests, correct) = Int(numbers[2]).quotientAndRemainder(
+        dividingBy: StepRequest.unit)
+      stepRequest.sum = stepRequests
       return BatchScore(examples: Int(numbers[0]), loss: numbers[1], correct: correct)
     }
   }

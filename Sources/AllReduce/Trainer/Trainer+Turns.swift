@@ -24,7 +24,7 @@ extension Trainer {
   ) throws -> BatchScore {
     guard let row, let cut = row.cut else { return BatchScore() }
     if case .values = part.targets {
-      preconditionFailure("examples that are gathered in turn need classes as targets")
+      preconditionFailure("examples that are gathered in several turns need classes as targets")
     }
     let pass = network.pass
     let activations = try row.forward(part.inputs, pass, 0..<cut)

@@ -48,12 +48,12 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// The seconds of steps so far, including exchanges between replicas; counted only if replicas do not synchronize in
   /// every step.
   var stepSeconds = 0.0
-  /// This rank's wish for the end of the next step (to write a checkpoint, or to stop too), and after the step the sum
-  /// of all ranks' wishes. If replicas synchronize every few steps, the sum over all of them is known only after they
-  /// have done so.
-  var (ownWish, wish) = (StepWish.none, StepWish.none)
-  /// Whether ranks sum their wishes even if this needs a message of its own.
-  var hasWishes = false
+  /// This rank's request for the end of the next step (to write a checkpoint, or to stop too), and after the step the
+  /// sum of all ranks' requests. If replicas synchronize every few steps, the sum over all of them is known only after
+  /// they have done so.
+  var (ownRequest, stepRequest) = (StepRequest.none, StepRequest.none)
+  /// Whether ranks sum their requests even if this needs a message of its own.
+  var hasStepRequests = false
   /// Records when passes, layers and exchanges begin and end; nil for no recording.
   public var recorder: SpanRecorder? {
     didSet {

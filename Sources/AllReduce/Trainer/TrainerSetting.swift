@@ -94,7 +94,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
       }
       guard shards % world.size == 0, shards & (shards - 1) == 0 else {
         throw PlanError(
-          "\(shards) virtual shards are not a power of two that \(world.size) ranks divide.")
+          "The number of virtual shards must be a power of two that \(world.size) ranks divide, not \(shards)."
+        )
       }
       guard !usesNorms || update == .replicated else {
         throw PlanError(

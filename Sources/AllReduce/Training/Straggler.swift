@@ -18,7 +18,7 @@ package struct Straggler: Hashable, Sendable {
     (self.rank, self.factor) = (rank, factor)
   }
 
-  /// Sleeps if `rank` is the straggler, which has computed for `seconds`.
+  /// If `rank` is the straggler, sleeps for `factor - 1` times `seconds`, the time for which it has just computed.
   package func sleep(rank: Int, afterSeconds seconds: Double) {
     if rank == self.rank, seconds > 0 { sleepThread(seconds: (factor - 1) * seconds) }
   }

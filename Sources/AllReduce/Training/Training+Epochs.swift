@@ -21,7 +21,7 @@ extension Training {
       show(total, run)
       if step + 1 < last {
         try keepIfDue(state, run, endsEpoch: false, endsRun: false)
-        if trainer.wish.stops { return try stop(run) }
+        if trainer.stepRequest.stops { return try stop(run) }
       }
     }
     try requireFinite(epoch, last - 1, over: trainer.world)
@@ -35,7 +35,7 @@ extension Training {
     (state.epoch, state.stepsOfEpoch, state.epochScore) = (epoch + 1, 0, BatchScore())
     let ends = epoch + 1 == run.course.epochs || endsEarly
     try keepIfDue(state, run, endsEpoch: true, endsRun: ends)
-    if trainer.wish.stops, !ends { try stop(run) }
+    if trainer.stepRequest.stops, !ends { try stop(run) }
   }
 
   /// Ends the run, whose checkpoint has been written.
@@ -66,7 +66,7 @@ extension Training {
     let rate = schedule.rate(afterSteps: steps)
     let computed = trainer.computeSeconds + trainer.updateSeconds
     let interval = trainer.exchangeEvery
-    trainer.ownWish = run.wishes?.now(begin) ?? .none
+    trainer.ownRequest = run.stepRequests?.now(begin) ?? .none
     let (skipped, batches) = (trainer.skippedSteps, run.course.batches(ofStep: step))
     let parts = batches.count * run.input.count
     var score = try trainer.step(parts: parts, learningRate: rate) { part in
@@ -181,7 +181,7 @@ extension Training {
     _ state: TrainingState, _ run: Run, endsEpoch: Bool, endsRun: Bool
   ) throws {
     var use: StateUse = []
-    if trainer.wish.saves
+    if trainer.stepRequest.saves
       || run.records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun)
     {
       use.insert(.newest)
@@ -200,7 +200,8 @@ extension Training {
     state.replicas = try trainer.keepReplicas(epochScore: state.epochScore)
     state.epochScore = try trainer.total(state.epochScore)
     try run.records.write(
-      trainer.state, state, as: use, over: trainer.world, isLast: endsRun || trainer.wish.stops)
-    if trainer.wish.saves { run.wishes?.didSave() }
+      trainer.state, state, as: use, over: trainer.world,
+      isLast: endsRun || trainer.stepRequest.stops)
+    if trainer.stepRequest.saves { run.stepRequests?.didSave() }
   }
 }

@@ -46,8 +46,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// Whether a step whose loss is NaN or infinite is skipped, without an update, instead of ending the run. A hundred
   /// such steps in a row end the run.
   package var skipsNonFinite = false
-  /// Called with the training state that a run resumes from, before any of it is used; throws to refuse it. Settings
-  /// that are stored in the checkpoint, such as the seed, are compared in any case.
+  /// Called before a run resumes, with the stored training state; throws to refuse that state. Stored settings such as
+  /// the seed are always compared with those of this run.
   package var checkResumed: ((TrainingState) throws -> Void)?
   /// The layers in the form of the programs' option `--layers`. It is stored in checkpoints, so that other programs can
   /// construct the network.
@@ -171,12 +171,12 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     var run = Run(
       course: course, records: records, log: log, input: input(course),
       progress: Progress(world.isRoot ? writers : nil, since: clock.now), start: clock.now,
-      wishes: checkpoints.map {
-        RunWishes(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
+      stepRequests: checkpoints.map {
+        RunRequests(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
       })
-    (trainer.hasWishes, isStopped) = (run.wishes != nil, false)
+    (trainer.hasStepRequests, isStopped) = (run.stepRequests != nil, false)
     checksum = try trainer.checksum()
-    defer { trainer.ownWish = .none }
+    defer { trainer.ownRequest = .none }
     for epoch in state.epoch..<max(epochs, state.epoch) {
       try runEpoch(epoch, &state, &run)
       if isStopped || endsEarly { break }
@@ -208,7 +208,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     var progress: Progress
     let start: ContinuousClock.Instant
     /// The requests to save or stop; nil if no checkpoints are written.
-    let wishes: RunWishes?
+    let stepRequests: RunRequests?
   }
 
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {

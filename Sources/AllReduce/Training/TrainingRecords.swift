@@ -79,7 +79,7 @@ final class TrainingRecords {
   }
 
   /// Returns whether enough time has passed since the last checkpoint for another to be worth its cost. True only on
-  /// rank 0; the other ranks learn of it through its ``StepWish``.
+  /// rank 0; the other ranks learn of it through its ``StepRequest``.
   func isWorthSaving(_ now: ContinuousClock.Instant) -> Bool {
     guard isAutomatic, let ledger else { return false }
     return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval

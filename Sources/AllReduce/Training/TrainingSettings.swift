@@ -67,7 +67,7 @@ package struct ProgressWriters {
   package var live: ((_ text: String, _ share: Double) -> Void)?
   /// The time between lines of progress that are passed to ``write``.
   package var interval: Duration = .seconds(2)
-  /// Whether lines of progress about steps are written; warnings are written in any case.
+  /// Whether lines of progress about steps are written; warnings are always written.
   package var tellsOfSteps = true
 
   /// Creates writers that pass lines to `write`.

@@ -58,7 +58,7 @@ public final class Arena<Scalar: ReducibleScalar> {
   public subscript(range: Range<Int>) -> ArenaSlice<Scalar> {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= count,
-      "The range \(range) is not within the arena's \(count) elements.")
+      "The range must be within the arena's elements, 0..<\(count), not \(range).")
     return ArenaSlice(arena: self, range: range)
   }
 

@@ -2,8 +2,8 @@ internal import CKernels
 
 /// A part of host memory, as its owner makes it and as the other ranks reach it.
 ///
-/// Process ids and file numbers differ between namespaces. So the owner announces what identifies the memory (device,
-/// inode, size), and writes a random word into a page after the part: a rank that has read that word also sees
+/// Process ids and file descriptors differ between namespaces. So the owner announces what identifies the memory
+/// (device, inode, size), and writes a random word into a page after the part: a rank that has read that word also sees
 /// everything that the owner wrote before it.
 struct HostPart {
   /// Why a rank could not make or reach a part.
@@ -31,7 +31,7 @@ struct HostPart {
   /// The number of bytes, including the page of the word.
   let bytes: Int
   private let process: Int64
-  /// The number of the file in the owner's process, or of the segment in the system.
+  /// The file descriptor in the owner's process, or the id of the System V segment.
   private let number: Int32
   private let identity: ck_identity
   private let word: UInt64

@@ -3,7 +3,7 @@ internal import CMPI
 
 /// Finds out at the start which ranks can share memory, and how.
 ///
-/// MPI reports which ranks are on one machine. If they are in separate containers, process ids and segment numbers mean
+/// MPI reports which ranks are on one machine. If they are in separate containers, process ids and segment ids mean
 /// different things in each container. So every rank makes a page of memory, and tests whether it can reach the other
 /// ranks' pages (``HostPart``). Ranks that reach each other's pages form a host; the way that yields fewer hosts is
 /// used.

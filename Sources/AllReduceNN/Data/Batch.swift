@@ -1,11 +1,11 @@
 /// The examples of one training or test step that one rank processes: its part of a global batch.
 public struct Batch<Scalar: NetworkScalar> {
-  /// The inputs of the examples, `[examples.count]` followed by the shape of an example.
+  /// The inputs of the examples; their shape is `[examples.count]` followed by the dimensions of one example.
   public let inputs: Tensor<Scalar>
   /// The class of each example; zeros if the targets are numbers.
   public let labels: [Int32]
-  /// The target numbers of the examples, `[examples.count]` followed by the shape of a target; nil if the targets are
-  /// classes.
+  /// The target numbers of the examples; their shape is `[examples.count]` followed by the dimensions of one target;
+  /// nil if the targets are classes.
   let values: Tensor<Scalar>?
   /// The number of each example in the data set, for ``Pass/examples``.
   public let examples: [Int]

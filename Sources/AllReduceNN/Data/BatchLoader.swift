@@ -38,7 +38,7 @@ public final class BatchLoader<Scalar: NetworkScalar> {
     precondition(
       sampler.count == data.count,
       "the sampler is for \(sampler.count) examples, the data has \(data.count)")
-    precondition(rank >= 0 && rank < ranks, "rank \(rank) is not one of \(ranks)")
+    precondition(rank >= 0 && rank < ranks, "rank must be 0 to \(ranks - 1), not \(rank)")
     self.data = data
     self.sampler = sampler
     self.rank = rank

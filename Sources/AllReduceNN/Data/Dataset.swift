@@ -19,7 +19,7 @@ public protocol Dataset: Sendable {
   ///
   /// - Parameters:
   ///   - examples: The numbers of the examples, in any order.
-  ///   - inputs: The tensor to write the inputs to, `[examples.count]` followed by ``exampleShape``.
+  ///   - inputs: The tensor to write the inputs to, of shape `[examples.count]` followed by ``exampleShape``.
   ///   - labels: The memory to write the labels to, one per example.
   /// - Precondition: The number of each example is within 0..<``count``.
   func fill(

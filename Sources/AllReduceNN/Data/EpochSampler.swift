@@ -75,7 +75,7 @@ public struct EpochSampler: Hashable, Sendable {
   /// - Returns: The numbers of the examples, in the order of the batch; empty for some ranks if there are more ranks
   ///   than examples.
   package func examples(epoch: Int, step: Int, rank: Int = 0, of ranks: Int = 1) -> [Int] {
-    precondition(rank >= 0 && rank < ranks, "rank \(rank) is not one of \(ranks)")
+    precondition(rank >= 0 && rank < ranks, "rank must be 0 to \(ranks - 1), not \(rank)")
     let size = batchSize(step: step)
     let (each, more) = (size / ranks, size % ranks)
     let start = step * globalBatchSize + rank * each + min(rank, more)

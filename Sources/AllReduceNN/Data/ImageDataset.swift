@@ -41,7 +41,7 @@ package struct ImageDataset: Dataset {
   ) {
     precondition(
       pixels.count == labels.count * shape.count,
-      "\(labels.count) images of \(shape) are not \(pixels.count) bytes")
+      "there must be the pixels of \(labels.count) images of \(shape), not \(pixels.count) bytes")
     precondition(
       labels.allSatisfy { $0 < classCount }, "a label is not below \(classCount) in \(name)")
     self.init(

@@ -7,8 +7,8 @@ package struct DropoutMask: Hashable, Sendable {
   package let stream: UInt64
   /// The number of elements, out of every 65,536, that are kept on average.
   package let kept: Int
-  /// The index in an example of the mask's first element, a multiple of ``step``; not 0 on a process that has only some
-  /// elements of each example.
+  /// Where the mask begins within a whole example: the index of an element, a multiple of ``step``; not 0 on a process
+  /// that has only some elements of each example.
   package let firstElement: Int
 
   /// The alignment of ``firstElement``: a mask may start at any multiple of this number of elements.
@@ -21,7 +21,7 @@ package struct DropoutMask: Hashable, Sendable {
   ///   - layer: The number of the dropout layer in its network, below 2²³.
   ///   - step: The number of the training step; only its lower 40 bits are used.
   ///   - kept: The number of elements, out of every 65,536, that are kept on average.
-  ///   - firstElement: The index in an example of the mask's first element, a multiple of ``step``.
+  ///   - firstElement: Where the mask begins within a whole example: the index of an element, a multiple of ``step``.
   package init(seed: UInt64, layer: Int, step: UInt64, kept: Int, firstElement: Int = 0) {
     precondition(
       firstElement >= 0 && firstElement % DropoutMask.step == 0,

@@ -20,8 +20,8 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
   /// The layer's index among the network's random layers.
   package var number = 0
 
-  /// The index in an example of the input's first element. Not 0 on a process that has only some elements of each
-  /// example, so that it drops the same ones as the whole layer would.
+  /// Where the input begins within a whole example, as the index of an element. Not 0 on a process that has only some
+  /// elements of each example, so that it drops the same ones as the whole layer would.
   package let firstElement: Int
 
   /// The number of elements, out of every 65,536, that are kept on average.
@@ -36,7 +36,8 @@ public final class Dropout<Scalar: NetworkScalar>: Layer, InPlaceLayer, RandomLa
   ///
   /// - Parameters:
   ///   - rate: The probability that an element is dropped.
-  ///   - firstElement: The index in an example of the input's first element.
+  ///   - firstElement: Where the input begins within a whole example: the index of an element, 0 unless examples are
+  ///     sharded.
   /// - Precondition: The rate is at least 0 and less than 1.
   public init(_ rate: Double = 0.5, firstElement: Int = 0) {
     self.firstElement = firstElement

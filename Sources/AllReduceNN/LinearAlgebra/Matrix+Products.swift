@@ -16,7 +16,8 @@ extension Matrix {
     let range = checked(range)
     precondition(
       vector.count == columns && result.count >= range.count,
-      "[\(range.count), \(columns)] x [\(vector.count)] -> [\(result.count)] does not fit")
+      "cannot multiply [\(range.count), \(columns)] by [\(vector.count)] into [\(result.count)]: the sizes differ"
+    )
     guard !range.isEmpty else { return }
     if columns == 0 {
       for row in 0..<range.count { result[row] = keeping == 0 ? 0 : keeping * result[row] }
@@ -50,7 +51,8 @@ extension Matrix {
     let range = checked(range)
     precondition(
       vector.count >= range.count && result.count >= columns,
-      "[\(columns), \(range.count)] x [\(vector.count)] -> [\(result.count)] does not fit")
+      "cannot multiply [\(columns), \(range.count)] by [\(vector.count)] into [\(result.count)]: the sizes differ"
+    )
     guard columns > 0 else { return }
     guard !range.isEmpty else {
       // BLAS would return at once and leave the old numbers.
@@ -86,7 +88,9 @@ extension Matrix {
     let (otherInner, width) =
       otherTransposed ? (other.columns, other.rows) : (other.rows, other.columns)
     precondition(
-      inner == otherInner, "[\(height), \(inner)] x [\(otherInner), \(width)] does not fit")
+      inner == otherInner,
+      "cannot multiply [\(height), \(inner)] by [\(otherInner), \(width)]: \(inner) and \(otherInner) must be equal"
+    )
     var result = Matrix(rows: height, columns: width)
     guard height > 0, width > 0, inner > 0 else { return result }
     result.withUnsafeMutableElements { result in

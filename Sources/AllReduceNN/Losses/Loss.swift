@@ -75,7 +75,7 @@ extension Loss {
     }
     precondition(
       values.shape == output.shape,
-      "outputs of \(output.shape) cannot be compared with targets of \(values.shape)")
+      "the targets must have the shape of the outputs, \(output.shape), not \(values.shape)")
     return values
   }
 }

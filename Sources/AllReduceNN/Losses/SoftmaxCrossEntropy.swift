@@ -41,7 +41,8 @@ public struct SoftmaxCrossEntropy<Scalar: NetworkScalar>: Loss {
     let width = output.shape[-1]
     precondition(
       classes.count * width == output.count && width > 0,
-      "outputs of \(output.shape) cannot be compared with \(classes.count) classes")
+      "there must be one class for each row of the outputs, \(output.shape), not \(classes.count) classes"
+    )
     try SoftmaxCrossEntropy.check(classes, below: width)
     var gradientRow = start(of: gradient, like: output)
     var score = BatchScore(examples: classes.count)

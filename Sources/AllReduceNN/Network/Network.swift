@@ -146,7 +146,7 @@ public final class Network<Scalar: NetworkScalar> {
 
   /// Computes the outputs of a batch, `[batch, ...]`; valid until the next pass.
   public func forward(_ input: Tensor<Scalar>) throws -> Tensor<Scalar> {
-    precondition(hasMemory, "the network has to be bound to memory before it computes anything")
+    precondition(hasMemory, "the network must be bound to memory before it computes anything")
     precondition(
       input.shape.example == inputShape,
       "each example must be \(inputShape), the network's input, not \(input.shape.example)")

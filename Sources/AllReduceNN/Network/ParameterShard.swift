@@ -14,7 +14,7 @@ package struct ParameterShard: Hashable, Sendable {
     precondition(
       dimension >= 0 && dimension < whole.rank && range.lowerBound >= 0
         && range.upperBound <= whole[dimension],
-      "\(range) of dimension \(dimension) is not within \(whole)")
+      "the range \(range) of dimension \(dimension) must be within the shape \(whole)")
     self.whole = whole
     self.dimension = dimension
     self.range = range

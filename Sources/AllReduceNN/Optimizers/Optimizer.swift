@@ -25,7 +25,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
   private struct Run {
     var elements: Range<Int>
     let decays: Bool
-    /// The index in the layout of the run's first parameter, which is its only one if the rule uses norms.
+    /// The index of the run's first parameter in the layout; it is the run's only parameter if the rule uses norms.
     let parameter: Int
   }
 
@@ -43,7 +43,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
     let range = range ?? all
     precondition(
       range.lowerBound >= all.lowerBound && range.upperBound <= all.upperBound,
-      "elements \(range) are not within those of the parameters, \(all)")
+      "the range of elements must be within that of the parameters, \(all), not \(range)")
     self.rule = rule
     fused = rule as? any FusedRule
     self.layout = layout
@@ -95,7 +95,7 @@ package final class Optimizer<Scalar: NetworkScalar> {
   ) {
     precondition(
       piece.lowerBound >= range.lowerBound && piece.upperBound <= range.upperBound,
-      "elements \(piece) are not within those that are updated here, \(range)")
+      "the piece must be within the range that this optimizer updates, \(range), not \(piece)")
     var step = noting(step)
     for run in runs where run.elements.overlaps(piece) {
       let elements = run.elements.clamped(to: piece)

@@ -110,7 +110,9 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
 
   /// Creates the shape of a matrix, `[rows, columns]`.
   package init(rows: Int, columns: Int) {
-    precondition(rows >= 0 && columns >= 0, "there is no matrix of \(rows) x \(columns)")
+    precondition(
+      rows >= 0 && columns >= 0,
+      "a matrix must have 0 or more rows and columns, not [\(rows), \(columns)]")
     var stored = Stored()
     (stored[0], stored[1]) = (rows, columns)
     self.init(stored, rank: 2, count: rows * columns)

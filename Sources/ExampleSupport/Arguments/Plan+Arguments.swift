@@ -15,7 +15,7 @@ extension GridShape: ExpressibleByArgument {
 
 /// Lets a command line give an order by its name, or as a, b or c.
 extension ConversionRun.Order: ExpressibleByArgument {
-  /// Reads a name or a letter; nil if the argument is neither.
+  /// Parses an order from its name or its letter (a, b or c); nil for any other text.
   public init?(argument: String) {
     let letters: [String: ConversionRun.Order] = [
       "a": .atOnce, "b": .broadcastInTurn, "c": .scatterInTurn,

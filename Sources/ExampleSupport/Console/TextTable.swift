@@ -24,7 +24,8 @@ public struct TextTable: Sendable {
   /// Adds a row; it may have fewer cells than the table has columns, but not more.
   public mutating func add(_ cells: [String]) {
     precondition(
-      cells.count <= rows[0].count, "\(cells.count) cells do not fit \(rows[0].count) columns")
+      cells.count <= rows[0].count,
+      "a row must have at most \(rows[0].count) cells, not \(cells.count)")
     rows.append(cells)
   }
 

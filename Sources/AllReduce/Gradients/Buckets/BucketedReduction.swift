@@ -56,7 +56,7 @@ final class BucketedReduction<Scalar: ReducibleScalar & BinaryFloatingPoint> {
   ///   - range: The elements of the gradient.
   ///   - header: The elements of the totals, just in front of the range; empty for none. They are summed with the first
   ///     bucket, or by a separate all-reduce if the bucket's sum may be rounded or is only on some ranks.
-  ///   - headerIsApart: Whether the totals are summed by a separate all-reduce in any case.
+  ///   - headerIsApart: Whether the totals are always summed by a separate all-reduce.
   ///   - parts: The ranges that will be reported as ready; elements between them are reduced too.
   ///   - matrices: The parts that are matrices, ascending.
   ///   - communicator: The ranks whose gradients are summed.

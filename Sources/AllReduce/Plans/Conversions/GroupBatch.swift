@@ -89,7 +89,7 @@ package final class GroupBatch {
   ) throws {
     precondition(
       classes.isEmpty || classes.count == rows,
-      "\(classes.count) classes are not those of \(rows) examples")
+      "there must be a class for each of \(rows) examples, not \(classes.count)")
     let size = communicator.size
     var room = max((words?.count ?? size) / size - 1, 0)
     while true {

@@ -92,7 +92,8 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     let own = ownClasses
     precondition(
       output.shape.rank == 2 && output.rows == labels.count && output.shape[1] == own.count,
-      "outputs of \(output.shape) are not those of \(labels.count) examples, \(own.count) classes")
+      "the outputs must be [\(labels.count), \(own.count)], examples and this rank's classes, not \(output.shape)"
+    )
     precondition(
       gradient == nil || gradient?.shape == output.shape,
       "outputs of \(output.shape) have no gradient of a different shape")

@@ -77,14 +77,14 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
   private let world: Communicator
   private let elements: Range<Int>
   private let center: TensorMemory<Scalar>
-  /// This rank's δ, with room for a ``StepWish`` at the end.
+  /// This rank's δ, with room for a ``StepRequest`` at the end.
   private let difference: TensorMemory<Scalar>
   private var batches = 0..<0
-  /// Returns this rank's wish to save or stop at the end of a step; called at every pull.
-  var ownWish: () -> StepWish = { .none }
-  /// The combined wish of all ranks in this segment, the same on all ranks.
-  private(set) var wish = StepWish.none
-  /// The batch after the last one of the segment, which ends early if a rank has a wish to save or stop.
+  /// Returns this rank's request to save or stop at the end of a step; called at every pull.
+  var ownRequest: () -> StepRequest = { .none }
+  /// The combined request of all ranks in this segment, the same on all ranks.
+  private(set) var stepRequest = StepRequest.none
+  /// The batch after the last one of the segment, which ends early if a rank has a request to save or stop.
   var end: Int { batches.lowerBound - world.rank }
 
   /// Creates a center with the weights of a network.
@@ -102,7 +102,7 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
   }
 
   func begin(_ batches: Range<Int>) {
-    wish = .none
+    stepRequest = .none
     self.batches = batches.lowerBound + world.rank..<batches.upperBound + world.rank
   }
 
@@ -119,11 +119,11 @@ final class SharedCenter<Scalar: NetworkScalar & ReducibleScalar>: ElasticCenter
     ElasticForce.pull(
       weights + elements.lowerBound, to: own, difference: others, count: elements.count,
       strength: strength)
-    (others + elements.count).pointee = Scalar(ownWish().sum)
+    (others + elements.count).pointee = Scalar(ownRequest().sum)
     try world.allReduce(difference.values, .sum)
-    wish = (wish + StepWish(sum: Int((others + elements.count).pointee))).asOne
+    stepRequest = (stepRequest + StepRequest(sum: Int((others + elements.count).pointee))).asOne
     // All ranks have already claimed their batches of the next step, so the segment ends after it.
-    if wish.saves { batches = batches.lowerBound..<batches.lowerBound }
+    if stepRequest.saves { batches = batches.lowerBound..<batches.lowerBound }
     OptimizerKernel.subtract(others, times: -1, from: own, count: elements.count)
   }
 

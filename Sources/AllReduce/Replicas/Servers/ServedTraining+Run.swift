@@ -27,10 +27,10 @@ extension ServedTraining {
     let start = clock.now
     var lines = Progress(world.isRoot ? writers : nil, since: start)
     let first = server?.shard.version ?? 0
-    let wishes = checkpoints.map {
-      RunWishes(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
+    let stepRequests = checkpoints.map {
+      RunRequests(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
     }
-    listen(to: wishes)
+    listen(to: stepRequests)
     defer { listen(to: nil) }
     isStopped = false
     for epoch in state.epoch..<max(epochs, state.epoch) {
@@ -50,7 +50,7 @@ extension ServedTraining {
             }
           }
         }
-        let (end, wish) = try endOfSegment(segment)
+        let (end, stepRequest) = try endOfSegment(segment)
         records.ledger?.add(
           (clock.now - begin) / .seconds(1), waiting: waitSeconds - waited)
         state.stepsOfEpoch = end
@@ -72,7 +72,7 @@ extension ServedTraining {
         }
         let endsRun = endsEpoch && state.epoch == course.epochs
         var use: StateUse = []
-        if wish.saves
+        if stepRequest.saves
           || records.isDue(afterSteps: steps, endsEpoch: endsEpoch, endsRun: endsRun)
         {
           use.insert(.newest)
@@ -80,9 +80,11 @@ extension ServedTraining {
         if endsEpoch, records.keepsBest, data.isBest(after: testAccuracy, losses: testLoss) {
           use.insert(.best)
         }
-        if !use.isEmpty { try keep(state, as: use, records, log, isLast: endsRun || wish.stops) }
-        if wish.saves { wishes?.didSave() }
-        isStopped = wish.stops && !endsRun
+        if !use.isEmpty {
+          try keep(state, as: use, records, log, isLast: endsRun || stepRequest.stops)
+        }
+        if stepRequest.saves { stepRequests?.didSave() }
+        isStopped = stepRequest.stops && !endsRun
         if endsEpoch || isStopped { break }
       }
       if isStopped { break }
@@ -170,7 +172,8 @@ extension ServedTraining {
     ).show()
   }
 
-  /// Evaluates the weights of the latest segment on a data set; the examples are divided over all ranks. Collective.
+  /// Evaluates the weights as they were at the end of the latest segment (the steps between two evaluations or
+  /// checkpoints); every rank evaluates a share of the examples. Collective.
   ///
   /// - Throws: ``MPIError``.
   public func score(on data: any Dataset) throws -> BatchScore {
@@ -204,12 +207,12 @@ extension ServedTraining {
       + settings.rule(rule, count: 0, as: Scalar.self).state.map(\.name)
   }
 
-  /// Sets the source of this rank's wishes to save or stop, which are sent with other messages; nil for no wishes.
-  private func listen(to wishes: RunWishes?) {
-    let own: () -> StepWish = { wishes?.now(.now) ?? .none }
-    server?.ownWish = own
-    client?.ownWish = own
-    (elastic?.center as? SharedCenter<Scalar>)?.ownWish = own
+  /// Sets the source of this rank's requests to save or stop, which are sent with other messages; nil for no requests.
+  private func listen(to stepRequests: RunRequests?) {
+    let own: () -> StepRequest = { stepRequests?.now(.now) ?? .none }
+    server?.ownRequest = own
+    client?.ownRequest = own
+    (elastic?.center as? SharedCenter<Scalar>)?.ownRequest = own
   }
 
   private func keep(

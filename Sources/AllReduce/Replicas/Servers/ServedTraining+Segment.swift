@@ -63,25 +63,27 @@ extension ServedTraining {
     return try world.sum(score)
   }
 
-  /// Returns the step at which the latest segment ended, and the combined wish of the ranks to save or stop.
+  /// Returns the step at which the latest segment ended, and the combined request of the ranks to save or stop.
   /// Collective.
   ///
-  /// - Parameter segment: The steps of the segment if no rank had a wish.
-  /// - Returns: The step after the segment's last one, and the wish, the same on all ranks.
+  /// - Parameter segment: The steps of the segment if no rank had a request.
+  /// - Returns: The step after the segment's last one, and the request, the same on all ranks.
   /// - Throws: ``MPIError``.
-  func endOfSegment(_ segment: Range<Int>) throws -> (step: Int, wish: StepWish) {
+  func endOfSegment(_ segment: Range<Int>) throws -> (step: Int, stepRequest: StepRequest) {
     let workers = roles.workers.count
     if let center = elastic?.center as? SharedCenter<Scalar> {
-      return (center.wish.saves ? center.end / workers : segment.upperBound, center.wish)
+      return (
+        center.stepRequest.saves ? center.end / workers : segment.upperBound, center.stepRequest
+      )
     }
     var words = [
-      server?.end ?? 0, server?.wish.sum ?? 0,
+      server?.end ?? 0, server?.stepRequest.sum ?? 0,
     ]
     try words.withUnsafeMutableBytes {
       // The first server hands out the batches.
       try world.broadcastNatively($0, from: roles.servers.lowerBound)
     }
-    return (words[0] / workers, StepWish(sum: words[1]))
+    return (words[0] / workers, StepRequest(sum: words[1]))
   }
 
   private func batch(_ number: Int, _ epoch: Int, _ course: TrainingCourse) -> Batch<Scalar> {

@@ -20,7 +20,7 @@ struct ServerRequest: Equatable {
 
   var kind: Kind
   /// For a push or a tick, its number, from 1; for a read, the clock at which the weights are first used; for a claim,
-  /// the worker's wish to save or stop at the end of a step (``StepWish``).
+  /// the worker's request to save or stop at the end of a step (``StepRequest``).
   var number = 0
   /// For a push, the number of the worker's buffer.
   var buffer = 0
@@ -75,8 +75,8 @@ struct ServerReply: Equatable {
   var others = 0
   /// For weights, the number of the worker's own pushes in them.
   var included = 0
-  /// The server's wish to save or stop at the end of a step.
-  var wish = StepWish.none
+  /// The server's request to save or stop at the end of a step.
+  var stepRequest = StepRequest.none
 
   init(_ kind: Kind, number: Int = 0, others: Int = 0, included: Int = 0) {
     (self.kind, self.number, self.others, self.included) = (kind, number, others, included)
@@ -85,12 +85,12 @@ struct ServerReply: Equatable {
   init?(words: [Int64]) {
     guard let kind = Kind(rawValue: words[0]) else { return nil }
     self.init(kind, number: Int(words[1]), others: Int(words[2]), included: Int(words[3]))
-    wish = StepWish(sum: Int(words[4]))
+    stepRequest = StepRequest(sum: Int(words[4]))
   }
 
   var words: [Int64] {
     [
-      kind.rawValue, Int64(number), Int64(others), Int64(included), Int64(wish.sum), 0, 0, 0,
+      kind.rawValue, Int64(number), Int64(others), Int64(included), Int64(stepRequest.sum), 0, 0, 0,
     ]
   }
 }

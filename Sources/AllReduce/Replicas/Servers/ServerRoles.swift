@@ -36,7 +36,8 @@ package struct ServerRoles: Equatable, Sendable {
 
   /// Assigns the given shards to the last ranks, in order.
   package init(ranks: Int, shards: [Range<Int>]) {
-    precondition(shards.count < ranks, "\(shards.count) shards do not fit \(ranks) ranks")
+    precondition(
+      shards.count < ranks, "there must be fewer shards than ranks, \(ranks), not \(shards.count)")
     workers = 0..<ranks - shards.count
     servers = workers.upperBound..<ranks
     self.shards = shards

@@ -26,8 +26,8 @@ package struct WeightsRead: Equatable {
 /// At most two pushes, one read and one claim of a batch are in flight.
 package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   package let buffers: WorkerBuffers<Scalar>
-  /// Returns this rank's wish to save or stop at the end of a step; called whenever a batch is claimed.
-  var ownWish: () -> StepWish = { .none }
+  /// Returns this rank's request to save or stop at the end of a step; called whenever a batch is claimed.
+  var ownRequest: () -> StepRequest = { .none }
   /// The staleness of the pushes that all shards have applied: for each push, the largest staleness over the shards.
   package private(set) var staleness = StalenessHistogram()
   /// The seconds spent waiting for servers.
@@ -49,8 +49,8 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   private var read: WeightsRead
   private var awaitedReads = 0
   private var batch: Int?
-  /// The wishes received from servers that do not hand out batches.
-  private var heardWish = StepWish.none
+  /// The requests received from servers that do not hand out batches.
+  private var heardRequest = StepRequest.none
   private var isOver: Int
   private var heard: [UInt64]
   private var words = [Int64](repeating: 0, count: ServerRequest.wordCount)
@@ -71,7 +71,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// Begins a segment, with nothing in flight.
-  package func begin() { (isOver, heardWish) = (0, .none) }
+  package func begin() { (isOver, heardRequest) = (0, .none) }
 
   // MARK: Asking
 
@@ -135,7 +135,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   /// Requests a batch, which ``takeBatch()`` then waits for, and signals to all servers that the worker is alive.
   package func askForBatch() throws {
     var claim = ServerRequest(.claim)
-    claim.number = (ownWish() + heardWish).asOne.sum
+    claim.number = (ownRequest() + heardRequest).asOne.sum
     for shard in roles.shards.indices {
       try send(shard == 0 ? claim : ServerRequest(.alive), to: shard)
     }
@@ -196,7 +196,7 @@ package final class ShardClient<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func take(_ reply: ServerReply, of shard: Int) {
-    if reply.wish.saves { heardWish = (heardWish + reply.wish).asOne }
+    if reply.stepRequest.saves { heardRequest = (heardRequest + reply.stepRequest).asOne }
     switch reply.kind {
     case .applied:
       guard let buffer = pushNumbers.indices.first(where: { pushNumbers[$0] == reply.number })

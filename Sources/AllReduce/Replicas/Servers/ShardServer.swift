@@ -27,11 +27,11 @@ package enum BatchHandout: Sendable {
 package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
   package let shard: ServedShard<Scalar>
   package var log: ((ServerEvent) -> Void)?
-  /// Returns this rank's wish to save or stop at the end of a step; called whenever a batch is handed out.
-  var ownWish: () -> StepWish = { .none }
-  /// The combined wish of all ranks in this segment, as the server that hands out batches has received it.
-  private(set) var wish = StepWish.none
-  /// The batch after the last one of the segment, which ends early if a rank has a wish to save or stop.
+  /// Returns this rank's request to save or stop at the end of a step; called whenever a batch is handed out.
+  var ownRequest: () -> StepRequest = { .none }
+  /// The combined request of all ranks in this segment, as the server that hands out batches has received it.
+  private(set) var stepRequest = StepRequest.none
+  /// The batch after the last one of the segment, which ends early if a rank has a request to save or stop.
   var end: Int { batches.upperBound }
 
   private let link: Communicator
@@ -98,7 +98,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     _ batches: Range<Int>, handout: BatchHandout = .onDemand, bound: Int? = nil
   ) throws {
     (self.batches, self.handout, self.bound) = (batches, handout, bound)
-    (first, wish) = (batches.lowerBound, .none)
+    (first, stepRequest) = (batches.lowerBound, .none)
     let now = monotonicNanoseconds()
     for worker in peers.indices {
       (peers[worker].batches, peers[worker].clock, peers[worker].readClock) = (0, 0, -1)
@@ -162,7 +162,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     case .tick: advanceClock(of: worker, staleness: 0)
     case .read: if try !give(request, to: worker) { peers[worker].read = request }
     case .claim:
-      hear(StepWish(sum: request.number) + ownWish())
+      hear(StepRequest(sum: request.number) + ownRequest())
       try handOutBatch(to: worker)
     case .end: peers[worker].hasEnded = true
     case .alive: break
@@ -244,11 +244,11 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     return true
   }
 
-  /// Records a wish to save or stop. From then on no further step begins: the segment ends when all batches of the
+  /// Records a request to save or stop. From then on no further step begins: the segment ends when all batches of the
   /// steps begun so far are computed.
-  private func hear(_ heard: StepWish) {
+  private func hear(_ heard: StepRequest) {
     guard heard.saves else { return }
-    if !wish.saves {
+    if !stepRequest.saves {
       let workers = peers.count
       let begun =
         handout == .inTurn
@@ -256,7 +256,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
         : (batches.lowerBound - first + workers - 1) / workers
       batches = batches.lowerBound..<min(first + begun * workers, batches.upperBound)
     }
-    wish = (wish + heard).asOne
+    stepRequest = (stepRequest + heard).asOne
   }
 
   private func handOutBatch(to worker: Int) throws {
@@ -291,7 +291,7 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
 
   private func reply(_ reply: ServerReply, to worker: Int) throws {
     var reply = reply
-    reply.wish = ownWish()
+    reply.stepRequest = ownRequest()
     try link.send(reply.words, to: worker, tag: ServerTag.reply)
   }
 }

@@ -7,10 +7,11 @@ package protocol ArrayedDataset: Dataset {
   ///
   /// - Parameters:
   ///   - examples: The numbers of the examples, in any order.
-  ///   - inputs: The tensor to write the inputs to, `[examples.count]` followed by ``Dataset/exampleShape``.
+  ///   - inputs: The tensor to write the inputs to, of shape `[examples.count]` followed by
+  ///     ``Dataset/exampleShape``.
   ///   - labels: The memory to write the classes to, one per example; left unchanged if targets are numbers.
-  ///   - values: The tensor to write target numbers to, `[examples.count]` followed by ``valueShape``; nil if targets
-  ///     are classes.
+  ///   - values: The tensor to write target numbers to, of shape `[examples.count]` followed by ``valueShape``;
+  ///     nil if targets are classes.
   func fill<Scalar: NetworkScalar>(
     _ examples: [Int], inputs: Tensor<Scalar>, labels: UnsafeMutableBufferPointer<Int32>,
     values: Tensor<Scalar>?)

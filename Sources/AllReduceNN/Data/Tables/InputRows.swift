@@ -56,7 +56,7 @@ package struct InputRows<Element: NetworkScalar> {
   ///
   /// - Parameters:
   ///   - rows: The numbers of the rows, from 0.
-  ///   - target: The memory to write the rows to, `[rows.count]` followed by ``shape``.
+  ///   - target: The memory to write the rows to, of shape `[rows.count]` followed by ``shape``.
   /// - Throws: ``DataError`` that names the row of a number that is not finite.
   package func read(
     _ rows: Range<Int>, into target: UnsafeMutableBufferPointer<Element>
@@ -66,7 +66,8 @@ package struct InputRows<Element: NetworkScalar> {
       rows.lowerBound >= 0 && rows.upperBound <= count, "rows \(rows) are outside of \(count)")
     precondition(
       target.count == rows.count * width,
-      "\(rows.count) rows of \(width) numbers do not fit into memory of \(target.count)")
+      "the memory must have room for \(rows.count) rows of \(width) numbers, not for \(target.count) numbers"
+    )
     switch source {
     case .memory(let inputs):
       inputs.withUnsafeBufferPointer {

@@ -13,9 +13,10 @@ package struct Scaling: Equatable, Sendable {
   package init(means: [Double], deviations: [Double]) {
     precondition(
       means.count == deviations.count && !means.isEmpty,
-      "\(means.count) means and \(deviations.count) deviations do not belong together")
+      "a scaling needs one deviation for each mean, and 1 mean or more, not \(means.count) means and \(deviations.count) deviations"
+    )
     precondition(
-      deviations.allSatisfy { $0 > 0 }, "a deviation is more than 0, unlike those of \(deviations)")
+      deviations.allSatisfy { $0 > 0 }, "every deviation must be greater than 0, not \(deviations)")
     (self.means, self.deviations) = (means, deviations)
   }
 

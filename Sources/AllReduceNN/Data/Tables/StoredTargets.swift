@@ -15,8 +15,8 @@ struct StoredTargets<Element: NetworkScalar>: Sendable {
   ///   - row: The index of the example.
   ///   - place: The index of the example in the batch.
   ///   - labels: The classes of the batch, one per example; left unchanged if targets are numbers.
-  ///   - values: The target numbers of the batch, `[batch size]` followed by ``valueShape``; nil if targets are
-  ///     classes.
+  ///   - values: The target numbers of the batch; their shape is `[batch size]` followed by ``valueShape``; nil if
+  ///     targets are classes.
   func write<Scalar: NetworkScalar>(
     _ row: Int, to place: Int, labels: UnsafeMutableBufferPointer<Int32>, values: Tensor<Scalar>?
   ) {

@@ -38,7 +38,7 @@ struct NPYHeader {
     }
     guard bytes.count >= 10, bytes.starts(with: NPYHeader.magic) else {
       throw wrong(
-        "a file of NumPy, which begins with 93 and NUMPY",
+        "a NumPy file, which begins with the byte 0x93 and \"NUMPY\"",
         bytes.isEmpty
           ? "an empty file"
           : "\"\(DataError.legible(String(decoding: bytes.prefix(6), as: UTF8.self)))\"")
@@ -114,7 +114,10 @@ struct NPYHeader {
     let used = 10 + text.utf8.count + 1
     text += String(repeating: " ", count: (used + 63) / 64 * 64 - used) + "\n"
     let size = text.utf8.count
-    precondition(size <= 0xFFFF, "an array of \(sizes.count) dimensions does not fit version 1")
+    precondition(
+      size <= 0xFFFF,
+      "an array of \(sizes.count) dimensions needs a header longer than 65535 bytes, the most of version 1"
+    )
     return magic + [1, 0, UInt8(size & 0xFF), UInt8(size >> 8)] + Array(text.utf8)
   }
 }

@@ -11,12 +11,12 @@ internal import CKernels
 ///
 /// SIGTERM and SIGUSR1 ask for a checkpoint and the end of the run; a second signal ends the process. A file `stop`
 /// also asks for a checkpoint and the end, a file `save` for a checkpoint only. A file is removed as soon as it is
-/// seen, whatever its content. A process has at most one `RunWishes` at a time.
-final class RunWishes {
+/// seen, whatever its content. A process has at most one `RunRequests` at a time.
+final class RunRequests {
   private let folder: String?
   /// Returns whether this rank wants a checkpoint by itself; true only on rank 0.
   private let isDue: (ContinuousClock.Instant) -> Bool
-  private var files = StepWish.none
+  private var files = StepRequest.none
   private var nextLook: ContinuousClock.Instant
 
   /// The time between two checks for files: not every step needs to pay for one.
@@ -34,12 +34,12 @@ final class RunWishes {
 
   deinit { ck_release_signals() }
 
-  /// Returns this rank's wish at the end of a step. Costs one load and, every 200 ms, a check for two files.
-  func now(_ now: ContinuousClock.Instant) -> StepWish {
+  /// Returns this rank's request at the end of a step. Costs one load and, every 200 ms, a check for two files.
+  func now(_ now: ContinuousClock.Instant) -> StepRequest {
     if let folder, now >= nextLook {
-      nextLook = now + RunWishes.period
-      if RunWishes.take("\(folder)/save"), files == .none { files = .save }
-      if RunWishes.take("\(folder)/stop") { files = .stop }
+      nextLook = now + RunRequests.period
+      if RunRequests.take("\(folder)/save"), files == .none { files = .save }
+      if RunRequests.take("\(folder)/stop") { files = .stop }
     }
     if ck_signals_caught() > 0 { return .stop }
     return files == .none && isDue(now) ? .save : files
