@@ -86,7 +86,7 @@ final class ClassifierBadInputTests: ProgramTestCase {
       ),
       (["--log", "/nowhere/x.jsonl"], 2, ["log /nowhere/x.jsonl"]),
       (["--update", "shared", "--algorithm", "ring"], 2, ["update shared", "not by ring"]),
-      (["--reproducible", "4"], 3, ["4 virtual shards", "3 ranks"]),
+      (["--reproducible", "4"], 3, ["power of two that 3 ranks divide, not 4", "3 ranks"]),
       (
         ["--layers", "64,8,batchnorm,10", "--reproducible", "2"], 2,
         ["irtual shards", "batchnorm"]
