@@ -13,7 +13,8 @@ public protocol TrainingProgram: ParsableCommand {
   func describeData(in world: Communicator) throws -> String
 }
 
-/// The option `--check`, which compares the ranks instead of training.
+/// The option `--check`: instead of training, compares the ranks' versions, options, environment, processors, data and
+/// links.
 public struct CheckOptions: ParsableArguments {
   /// Whether the program compares the ranks instead of training.
   @Flag(

@@ -200,8 +200,9 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  /// Renames the newest checkpoint to the one before it, and makes every other checkpoint one generation older. A whole
-  /// checkpoint exists at every moment.
+  /// Keeps the newest checkpoint also as the one before it, by a hard link (renames it if the file system has none),
+  /// and makes every other one a generation older. Keeps nothing if `generations` is 1. A whole checkpoint exists at
+  /// every moment.
   func keepNewest() {
     for generation in generations..<Checkpoint.most { unlink(path(of: generation)) }
     guard Checkpoint.isThere(path) else { return }

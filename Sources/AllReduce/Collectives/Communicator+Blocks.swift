@@ -201,7 +201,7 @@ extension Communicator {
   /// - Parameters:
   ///   - values: On the root, all elements, `counts.reduce(0, +)` of them; ignored on other ranks.
   ///   - counts: The number of elements that each rank gets, the same on all ranks; nil for blocks whose sizes differ
-  ///     by at most one (``BlockPartition``), for which the root also sends the total to the other ranks.
+  ///     by at most one (``BlockPartition``). With nil, the ranks first learn the total by an all-gather of one number.
   ///   - root: The rank whose elements are scattered.
   ///   - name: A name for the call, the same on all ranks, as in `allReduce`.
   /// - Returns: `counts[rank]` elements.

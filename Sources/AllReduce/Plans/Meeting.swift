@@ -43,8 +43,9 @@ public struct Meeting: Hashable, Sendable {
   /// The optimizer of the global weights. Its gradient is the mean of the replicas' differences, each the global
   /// weights minus the replica's own weights.
   public enum OuterRule: String, Sendable, CaseIterable {
-    /// Subtracts the mean difference times the outer learning rate. With a rate of 1, the global weights become the
-    /// mean of the replicas' weights. Stich, "Local SGD converges fast and communicates little", 2019.
+    /// Subtracts from the global weights the outer learning rate times the mean of the replicas' differences. With a
+    /// rate of 1, the global weights become the mean of the replicas' weights. Stich, "Local SGD converges fast and
+    /// communicates little", 2019.
     case sgd
     /// Nesterov momentum. Douillard et al., "DiLoCo: Distributed low-communication training of language models", 2023.
     case nesterov

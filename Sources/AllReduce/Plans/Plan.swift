@@ -56,8 +56,8 @@ public struct Plan: Sendable {
     self.meeting = meeting
   }
 
-  /// Creates a plan from the placement of each layer, by path; only layers that work on single elements may be left
-  /// out.
+  /// Creates a plan from the placement of each layer, by path. Only layers that work on single elements, and batch norm
+  /// of sharded features, may be left out.
   public init(layers: [String: Placement], grid: GridShape? = nil) {
     self.init(layers: .listed(layers), grid: grid)
   }

@@ -207,8 +207,9 @@ struct PlanResolver<Scalar: NetworkScalar> {
     return nil
   }
 
-  /// Returns the layout of the network's input: batchSharded if the first layer with a placement takes it or the plan
-  /// gathers examples before that layer, otherwise replicated.
+  /// Returns the layout of the network's input: replicated if the first layer with a placement does not take
+  /// batchSharded and the plan gathers no examples before it. Otherwise, for a hybrid plan, and if no layer has a
+  /// placement, batchSharded.
   private func inputLayout(_ members: Members) -> Layout {
     if plan.layers == .hybrid { return .batchSharded }
     let taken = nextTaken(members.layers[...]) ?? .batchSharded

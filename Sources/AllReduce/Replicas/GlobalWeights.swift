@@ -7,8 +7,8 @@ internal import AllReduceNN
 /// of its network, or where the ranks of a replica divide the exchange, this rank's part. Each pass works on blocks
 /// that stay in the L1 cache.
 final class GlobalWeights<Scalar: NetworkScalar & ReducibleScalar> {
-  /// The difference between the global weights and this replica's weights; after the exchange, the sum of the
-  /// differences of all replicas. In the order of the weights.
+  /// The difference between the global weights and this replica's weights, times this replica's weight in the mean;
+  /// after the exchange, the sum of these over all replicas. In the order of the weights.
   let differences: Arena<Scalar>
   /// The optimizer of the global weights, with its velocity.
   let outer: Optimizer<Scalar>

@@ -30,8 +30,8 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     self = try ranks.world.agreeing {
       if virtualShards != nil, root.hasBatchStatistics {
         throw PlanError(
-          "Virtual shards give the same weights at any number of ranks, but batchnorm computes with as many "
-            + "examples as all ranks have at once: use layernorm.")
+          "Virtual shards cannot be used with batchnorm, whose mean and variance would depend on the number of "
+            + "ranks: use layernorm.")
       }
       let resolved = try PlanResolver.resolve(
         plan, for: root, input: input, ranks: ranks.own.size, lossTakesShards: lossTakesShards)

@@ -139,8 +139,8 @@ extension Training {
 
   /// Throws if an update gave weights that are NaN or infinite. Collective.
   ///
-  /// Updates note such weights at no cost. They are looked for here after a step whose loss is not finite, at the end
-  /// of an epoch, and before a checkpoint.
+  /// Updates note such weights at no cost. They are looked for here after a step that was skipped (its loss or, with
+  /// clipping, its gradient was not finite), at the end of an epoch, and before a checkpoint.
   ///
   /// - Parameters:
   ///   - epoch: The epoch of the latest step, from 0.

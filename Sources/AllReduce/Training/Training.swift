@@ -63,7 +63,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   package var prediction: StepPrediction?
   /// Called after each step.
   package var afterStep: (() throws -> Void)?
-  /// Called with a line of progress every few seconds, on rank 0, and with warnings and notes, on every rank.
+  /// Called with a line of progress every few seconds, on rank 0, and with warnings and notes: those about checkpoint
+  /// files on rank 0, the others on every rank.
   public var progress: ((String) -> Void)? {
     get { writers.write }
     set { writers.write = newValue }
@@ -77,8 +78,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public internal(set) var trainLoss: [Double] = []
   /// The accuracy on the test examples after each epoch.
   public internal(set) var testAccuracy: [Double] = []
-  /// Whether the run stopped before its last step, after writing a checkpoint to resume from. It does so if one of its
-  /// processes gets a signal, or if a file `stop` is put into the checkpoint folder.
+  /// Whether the run stopped before its last step, after writing a checkpoint to resume from. A run with
+  /// ``checkpoints`` does so if one of its processes gets SIGTERM or SIGUSR1, or if a file `stop` is put into the
+  /// checkpoint folder.
   public internal(set) var isStopped = false
   /// The mean loss on the test examples after each epoch.
   public internal(set) var testLoss: [Double] = []

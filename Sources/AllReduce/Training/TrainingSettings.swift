@@ -10,7 +10,7 @@ public struct Checkpoints: Sendable {
   /// written at the end.
   package var everySteps: Int?
   /// Whether the time between checkpoints is chosen from the cost of writing one and the frequency of failures, instead
-  /// of a checkpoint after every epoch or every ``everySteps``.
+  /// of a checkpoint after every epoch. If ``everySteps`` is set, checkpoints are also written at those steps.
   package var isAutomatic = false
   /// Whether to resume from the checkpoint in the folder, on any number of ranks and with any plan. Otherwise a folder
   /// that contains a checkpoint is refused.

@@ -216,8 +216,8 @@ package struct HostLines {
   @inlinable @inline(__always)
   package func sleepers(_ owner: Int) -> Flag { flag(owner, 22) }
 
-  /// For two ranks: returns the flag with the number of the last exchange whose second half a rank has put into its
-  /// slot. The ranks swap the flags as they swap the slots.
+  /// For two ranks: returns the flag that says how far a rank has filled its slot: the number of the last exchange
+  /// whose second half is there. As with ``slot(_:_:)``, the ranks trade flags at every exchange.
   @inlinable @inline(__always)
   package func filled(_ owner: Int, _ exchange: UInt64) -> Flag {
     flag(owner ^ Int(exchange & 1), 23)

@@ -66,7 +66,7 @@ struct HostPart {
         throw HostPart.closing(number, Failure("mmap"))
       }
       if populate && ck_populate(address, bytes, number) != 0 {
-        throw HostPart.closing(number, Failure("taking pages"))
+        throw HostPart.closing(number, Failure("allocating pages of shared memory"))
       }
       if ck_identify(number, &identity) != 0 { throw HostPart.closing(number, Failure("fstat")) }
     case .systemV:
@@ -76,12 +76,15 @@ struct HostPart {
       let code = ck_errno()
       ck_system_v_remove(number)
       if start == nil { throw Failure("shmat", code: code) }
-      if populate && ck_populate(address, bytes, -1) != 0 { throw Failure("taking pages") }
+      if populate && ck_populate(address, bytes, -1) != 0 {
+        throw Failure("allocating pages of shared memory")
+      }
     }
     self.identity = identity
     // The page of the word must be allocated, too, before it is touched.
     if !populate && ck_populate(address + placeOfWord, HostPart.pageOfWord, -1) != 0 {
-      throw HostPart.closing(way == .memoryFile ? number : -1, Failure("taking pages"))
+      throw HostPart.closing(
+        way == .memoryFile ? number : -1, Failure("allocating pages of shared memory"))
     }
     (address + placeOfWord).storeBytes(of: word, as: UInt64.self)
   }

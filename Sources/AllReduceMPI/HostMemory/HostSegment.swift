@@ -148,7 +148,7 @@ package final class HostSegment {
       }
       if ck_map_private(address, partBytes) == nil { throw HostPart.Failure("mmap") }
       if populate && ck_populate(address, partBytes, -1) != 0 {
-        throw HostPart.Failure("taking pages")
+        throw HostPart.Failure("allocating pages of shared memory")
       }
       return nil
     }

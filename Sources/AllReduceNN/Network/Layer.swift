@@ -60,10 +60,10 @@ public protocol Layer<Scalar>: AnyObject {
 }
 
 extension Layer {
-  /// Empty: the layer has no parameters.
+  /// By default empty: the layer has no parameters.
   public var parameters: [Parameter<Scalar>] { [] }
-  /// Empty: the layer keeps no other tensors between steps.
+  /// By default empty: the layer keeps no tensors between steps except its parameters.
   public var buffers: [(name: String, tensor: Tensor<Scalar>)] { [] }
-  /// Empty: the layer contains no other layers.
+  /// By default empty: the layer contains no other layers.
   public var children: [(name: String, layer: any Layer<Scalar>)] { [] }
 }

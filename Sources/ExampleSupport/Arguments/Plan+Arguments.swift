@@ -4,7 +4,7 @@ public import ArgumentParser
 /// Lets a command line give a grid of ranks, such as 2x3: 2 groups with different examples, each of 3 ranks that hold
 /// shards of one copy of the weights.
 extension GridShape: ExpressibleByArgument {
-  /// Reads DATAxMODEL; nil if the argument is not of this form.
+  /// Parses the sizes of a grid, such as 2x3 (data x model); nil for any other text.
   public init?(argument: String) {
     let numbers = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
     guard numbers.count == 2, let data = numbers[0], let model = numbers[1], data > 0, model > 0

@@ -20,7 +20,7 @@ public enum Palette {
   public static let faint = "#f0f0f0"
   /// Empty places, and time spent waiting.
   public static let empty = "#e4e4e4"
-  /// Lines of yardsticks.
+  /// The color of reference lines, such as the time of one pass over memory.
   public static let yardstick = "#767676"
 
   /// The colours of this library's lines, in the order in which they are used.

@@ -105,7 +105,7 @@ struct PlanTraining: ParsableCommand {
     }
     if profile == nil, let useHosts {
       throw ValidationError(
-        "--use-hosts \(useHosts) needs --profile: --hosts says how many there are.")
+        "--use-hosts \(useHosts) needs --profile; without it, give the number of hosts to --hosts.")
     }
     if batchSize != nil, globalBatchSize != nil {
       throw ValidationError(

@@ -46,7 +46,7 @@ package struct StepPrediction: Sendable {
   /// The memory that a process uses before it creates a network, in bytes: for the program, MPI and the BLAS.
   static let baseBytes = 40e6
 
-  /// Predicts a step.
+  /// Predicts the time and memory of a step.
   ///
   /// - Parameters:
   ///   - plan: The plan of the step.

@@ -37,7 +37,7 @@ package final class LayerExchange {
     }
   }
 
-  /// Runs a blocking exchange from its start to its end.
+  /// Runs a blocking exchange; in training, also counts its bytes and the seconds of waiting.
   func running(isTraining: Bool, _ exchange: () throws -> Void) throws {
     guard isTraining else { return try exchange() }
     try clock.waiting { try tally.counting(exchange) }

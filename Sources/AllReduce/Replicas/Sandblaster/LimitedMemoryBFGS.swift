@@ -46,7 +46,8 @@ package struct LimitedMemoryBFGS {
   /// - Parameters:
   ///   - limits: The conditions that end the minimization.
   ///   - evaluate: Computes the function and its gradient at the point, and returns the function's value.
-  /// - Returns: The value at the point where it ends, the smallest of the last search.
+  /// - Returns: The value at the point where it ends: the point that the last search accepted or, if it accepted none,
+  ///   the best of its trials and its start.
   /// - Throws: The errors of `evaluate` and of the vectors.
   package mutating func minimize(
     _ limits: Limits, _ evaluate: () throws -> Double

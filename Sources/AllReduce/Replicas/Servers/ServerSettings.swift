@@ -24,7 +24,7 @@ public struct ServerSettings: Hashable, Sendable {
   /// The number of first steps, each with the batches of all workers, that worker 0 takes alone before the others
   /// begin.
   public var warmUpSteps = 0
-  /// The strength of the elastic force between the center and all workers together, at most 1.
+  /// The β of elastic averaging, at most 1. Each worker is pulled with strength β / (number of workers).
   public var elasticity = 0.9
 
   /// Creates the settings; by default one server applies every gradient when it arrives.

@@ -32,7 +32,9 @@ package struct NPZFile {
         file: path, expected: "a file of numpy.savez, which is a zip file", found: found,
         advice: "check that it is the right file, written completely")
     }
-    guard var (place, count) = zip.directory else { throw wrong("no directory of a zip file") }
+    guard var (place, count) = zip.directory else {
+      throw wrong("no zip central directory (the list of arrays at the end)")
+    }
     var (names, members): ([String], [String: Member]) = ([], [:])
     while count > 0 {
       guard zip.word(place, 4) == 0x0201_4B50, let method = zip.word(place + 10, 2),

@@ -2,8 +2,8 @@ import CKernels
 
 /// How a convolution runs over images of one size: the arguments of its loops.
 struct ConvolutionPlan {
-  /// The convolution of the output's gradient that computes the gradients of some inputs: those of one phase along each
-  /// axis.
+  /// A part of the backward pass: the convolution of the output's gradient that computes the gradients of the inputs of
+  /// one phase along each axis (``ConvolutionAxis/Phase``).
   struct InputPhase {
     let windows: ck_windows
     /// Where the phase's panels begin in the panels of all phases, in elements.
