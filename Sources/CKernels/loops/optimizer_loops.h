@@ -117,12 +117,11 @@ INLINE void NAME(update)(
       if (w[i] - w[i] != 0) *how->not_finite = 1;
 }
 
-#define UPDATE(RULE, VECTORS)                                                            \
-  static void NAME(update_##RULE)(                                                      \
-      void *weights, const void *gradient, void *first, void *second,                   \
-      const ck_block *block, const ck_update *how) {                                    \
-    NAME(update)                                                                        \
-    (NAME(RULE##_rule), VECTORS, weights, gradient, first, second, block, how);         \
+#define UPDATE(RULE, VECTORS)                                                                  \
+  static void NAME(update_##RULE)(                                                             \
+      void *weights, const void *gradient, void *first, void *second, const ck_block *block,   \
+      const ck_update *how) {                                                                  \
+    NAME(update)(NAME(RULE##_rule), VECTORS, weights, gradient, first, second, block, how);    \
   }
 UPDATE(sgd, 0)
 UPDATE(momentum, 1)
