@@ -169,8 +169,8 @@ package struct DenseProducts<Scalar: NetworkScalar> {
     scratch.tensor([batch * (outputs + LayerKernels.rounded(inputs))]).base
   }
 
-  /// Whether the library's own loops are faster than BLAS. For small batches they are, since BLAS rearranges the
-  /// weights, which pays only for more rows.
+  /// Whether the library's own loops are faster than BLAS: with wide vectors, for batches of 8 to 256 examples, because
+  /// BLAS rearranges the weights, which pays only for more rows.
   private func usesLoops(_ batch: Int) -> Bool {
     loops.level != .scalar && LayerKernels.batches.contains(batch)
   }

@@ -77,10 +77,10 @@ typedef struct ck_layers {
   /// sums[column] += the sum of that column over `count` rows.
   void (*add_rows)(const void *rows, size_t count, size_t columns, void *sums);
   /// out = the largest element of each window; which = the index in the window of its first occurrence. NaN counts as
-  /// largest.
+  /// largest; of several NaNs the last is taken.
   void (*max_pool)(const ck_pool *pool, const void *in, void *out, uint16_t *which);
-  /// in = the gradient of each window at the element that `which` names, 0 elsewhere. `height` is the height of the
-  /// image.
+  /// in = for each element, the sum of the gradients of the windows whose `which` names it; 0 if there are none.
+  /// `height` is the height of the image.
   void (*max_unpool)(
       const ck_pool *pool, size_t height, const void *gradient, const uint16_t *which, void *in);
   /// out = the mean of each window.

@@ -54,8 +54,9 @@ struct AxisScale {
     start + (AxisScale.exponent(value, kind) - low) / (high - low) * (end - start)
   }
 
-  /// Returns at most `count` ticks: round numbers on a linear axis, whole powers of the base on a logarithmic one,
-  /// thinned out evenly.
+  /// Returns ticks. A linear axis is divided at round numbers into at most `count` steps; a logarithmic axis has at most
+  /// `count` whole powers of the base, thinned out evenly, or if it is a short axis of powers of ten, also 2 and 5 times
+  /// each power.
   func ticks(atMost count: Int) -> [Double] {
     switch kind {
     case .linear:

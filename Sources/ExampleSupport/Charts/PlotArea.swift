@@ -7,7 +7,7 @@ struct PlotArea {
   let right: Double
   let top: Double
   let bottom: Double
-  /// The largest number of ticks on each axis.
+  /// About how many ticks each axis has at most; see ``AxisScale/ticks(atMost:)``.
   let xTicks: Int
   let yTicks: Int
   /// The size of the letters at ticks, in pixels.

@@ -126,7 +126,7 @@ extension ComputeRates {
     guard rows > 0, inputs > 0, outputs > 0 else { return PassSeconds() }
     let operations = 2 * Double(rows) * Double(inputs) * Double(outputs)
     guard !products.isEmpty else {
-      // The time is at least that of reading the weight, or of reading and writing its gradient.
+      // The time is at least that of one pass over the weight, or over its gradient.
       let weight = 4 * Double(inputs) * Double(outputs) / memoryBytesPerSecond
       let seconds = max(operations / operationsPerSecond, weight) + layerSeconds
       return PassSeconds(forward: seconds, parameterGradients: seconds, inputGradient: seconds)

@@ -14,8 +14,9 @@ package struct TimeCurve: Equatable, Sendable {
   /// One or more points, with ascending numbers of bytes, and with times that never fall.
   package let points: [Point]
 
-  /// Creates a curve from measured points. Where a time is less than the times before, these times are replaced by
-  /// their mean, with equal weights (isotonic regression by pooling; Barlow, Bartholomew, Bremner and Brunk, 1972).
+  /// Creates a curve from measured points. Where a time is less than the one before, it and as many times before it as
+  /// needed are replaced by their mean, with equal weights (isotonic regression by pooling; Barlow, Bartholomew, Bremner
+  /// and Brunk, 1972).
   ///
   /// - Precondition: There is at least one point, and numbers of bytes ascend.
   package init(measured: [Point]) {

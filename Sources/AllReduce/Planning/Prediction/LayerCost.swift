@@ -24,7 +24,7 @@ package struct LayerCost: Equatable, Sendable {
   package var sendsEarly = false
   /// The exchange before the layer in the forward pass, of activations.
   package var forwardConversion = ConversionCost()
-  /// The exchange before the layer in the backward pass, of the activations' gradients.
+  /// The exchange after the layer in the backward pass, of the gradient of the layer's input.
   package var backwardConversion = ConversionCost()
 
   /// The cost of an exchange that changes a layout.

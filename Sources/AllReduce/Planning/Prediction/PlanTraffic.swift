@@ -128,7 +128,8 @@ struct PlanTraffic {
     }
   }
 
-  /// Counts batch norm's sums over ranks with different examples, if the batch's mean is near the running mean.
+  /// Counts batch norm's sums over ranks with different examples, assuming that the batch's mean is near the running
+  /// mean, so that no rank sums twice.
   private mutating func countStatistics(_ elements: [StepElement]) {
     let firstLearning = elements.firstIndex { $0.learns } ?? elements.count
     for (index, element) in elements.enumerated() {

@@ -186,7 +186,7 @@ struct StepCosts {
     let copies = kind == .sharded ? data : allRanks
     let sum = kind == .data ? allRanks : data
     let mode = copies.ranks == 1 ? .replicated : setting.update
-    /// The number of times that an update reads or writes each element of the weights and of the state.
+    /// The number of reads and writes of an update per weight: of the weight itself and of its elements of the state.
     let touched = 2 * Double(setting.vectors + 1)
     let local = Double((copies.ranks + copies.hosts - 1) / copies.hosts)
     let bucket = Double(

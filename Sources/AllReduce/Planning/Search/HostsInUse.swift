@@ -16,7 +16,7 @@ package final class HostsInUse {
   }
 
   private static let tag = 77
-  /// The number of nanoseconds from one heartbeat to the next.
+  /// The smallest number of nanoseconds from one heartbeat to the next.
   private static let interval: UInt64 = 1_000_000_000
 
   /// Divides the ranks into training and idle ones. Collective.
