@@ -93,8 +93,9 @@ final class ShardedStepTests: CollectiveTestCase {
     let world = try world()
     let rules: [any UpdateRule] = [SGD(), Momentum(0.9, weightDecay: 0.1), Adam(), LARS()]
     for grid in [GridShape(model: world.size), GridShape(data: world.size)] {
-      // Each rank has 4 MiB of the large weight, from which on its step is taken within the product.
-      let wide = 8192 * grid.model
+      // Each rank has so large a part of the wide weight that its step is taken within the product.
+      let wide =
+        WeightStep<Double>.leastBytes / (64 * MemoryLayout<Double>.stride) * grid.model
       let root: () -> Sequential<Double> = {
         Sequential(
           Dense(6, 13), LayerNorm(13), ReLU(), Dense(13, 64), Dropout(0.5), Dense(64, wide), ReLU(),

@@ -30,13 +30,9 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
     reduction.begin()
   }
 
-  /// The smallest number of bytes of a weight that is updated while its gradient is computed. A smaller gradient stays
-  /// in the caches, where a step over the whole gradient is a few percent faster.
-  private static var stepsAtOnceFrom: Int { 4 << 20 }
-
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {
     let bytes = parameter.values.count * MemoryLayout<Scalar>.stride
-    guard bytes >= Self.stepsAtOnceFrom else { return nil }
+    guard bytes >= WeightStep<Scalar>.leastBytes else { return nil }
     return step.flatMap { updates[0].weightStep(parameter, $0) }
   }
 

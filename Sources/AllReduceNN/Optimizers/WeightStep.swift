@@ -4,6 +4,10 @@ internal import CKernels
 /// is updated tile by tile, and the gradient is never written to memory.
 package struct WeightStep<Scalar: NetworkScalar> {
   let kernel: ck_step
+
+  /// The smallest number of bytes of a weight that is updated while its gradient is computed. A smaller gradient stays
+  /// in the caches, where a step over the whole gradient is a few percent faster.
+  package static var leastBytes: Int { 4 << 20 }
 }
 
 extension Optimizer {
