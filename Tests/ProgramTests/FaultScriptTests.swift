@@ -19,7 +19,7 @@ final class FaultScriptTests: ProgramTestCase {
     try run(["sh", "-c", "scripts/kill-matrix --ranks 2 --cells 4 --seed 5"])
   }
 
-  func testARunOfChaos() throws {
-    try run(["sh", "-c", "scripts/chaos 1 --faults 3 --seed 7"])
+  func testFiveRunsOfChaos() throws {
+    try run(["sh", "-c", "scripts/chaos 5 --faults 2 --seconds 4 --seed 7"])
   }
 }
