@@ -37,24 +37,24 @@ final class GradientBucketsTests: XCTestCase {
   }
 }
 
-final class WeightChecksumTests: XCTestCase {
+final class ChecksumTests: XCTestCase {
   func testEveryBitCounts() {
     var values = (0..<37).map { Float($0) }
-    let first = values.withUnsafeBytes { WeightChecksum.of($0) }
-    XCTAssertEqual(values.withUnsafeBytes { WeightChecksum.of($0) }, first)
+    let first = values.withUnsafeBytes { Checksum.of($0) }
+    XCTAssertEqual(values.withUnsafeBytes { Checksum.of($0) }, first)
     var seen: Set<UInt64> = [first]
     for index in values.indices {
       let kept = values[index]
       values[index] = Float(bitPattern: kept.bitPattern ^ 1)
-      seen.insert(values.withUnsafeBytes { WeightChecksum.of($0) })
+      seen.insert(values.withUnsafeBytes { Checksum.of($0) })
       values[index] = kept
     }
     values.swapAt(3, 19)
-    seen.insert(values.withUnsafeBytes { WeightChecksum.of($0) })
+    seen.insert(values.withUnsafeBytes { Checksum.of($0) })
     XCTAssertEqual(seen.count, 39)
   }
 
   func testTheTextHasSixteenDigits() {
-    XCTAssertEqual(WeightChecksum.text(0xAB), "00000000000000ab")
+    XCTAssertEqual(Checksum.text(0xAB), "00000000000000ab")
   }
 }

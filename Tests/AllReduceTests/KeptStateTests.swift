@@ -11,7 +11,7 @@ final class KeptStateTests: XCTestCase {
       let network: Network<Float> = try NetworkWords(KeptState.layers).network(
         for: [8, 8, 1], seed: 9)
       try network.load(weights: state.path)
-      XCTAssertEqual(WeightChecksum.of(network), state.weightsChecksum, state.name)
+      XCTAssertEqual(Checksum.of(network), state.weightsChecksum, state.name)
       let norm = network.root.allBuffers
       XCTAssertEqual(norm.map(\.name), ["1.runningMean", "1.runningVariance"])
       XCTAssertEqual(norm.flatMap { Array($0.tensor.values) }, state.statistics, state.name)

@@ -70,7 +70,7 @@ final class PlanTests: XCTestCase {
   func testPlansByName() throws {
     func placements(_ plan: Plan, _ root: any Layer<Float>, _ input: Shape) throws -> String {
       guard
-        case .listed(let found) = try plan.writtenOut(for: root, input: input, ranks: 2).layers
+        case .listed(let found) = try plan.resolved(for: root, input: input, ranks: 2).plan.layers
       else { return "" }
       return found.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         .joined(separator: ", ")
@@ -91,7 +91,7 @@ final class PlanTests: XCTestCase {
       try placements(.modelParallel, mixed, [6]),
       "0 columns, 1 replicated, 2.body.0 columns, 2.body.2 rows, 3 columns")
     XCTAssertEqual(
-      try Plan.hybrid().writtenOut(for: network(), input: [6, 6, 1], ranks: 2).conversions,
+      try Plan.hybrid().resolved(for: network(), input: [6, 6, 1], ranks: 2).plan.conversions,
       [ConversionRun(before: "3", order: .scatterInTurn)])
   }
 
@@ -113,7 +113,7 @@ final class PlanTests: XCTestCase {
     }
     XCTAssertTrue(
       plan.json.contains(#"{"before": "3", "run": "broadcastInTurn", "update": "turn"}"#))
-    let named = try Plan.hybrid(.atOnce).writtenOut(for: network(), input: [6, 6, 1], ranks: 4)
+    let named = try Plan.hybrid(.atOnce).resolved(for: network(), input: [6, 6, 1], ranks: 4).plan
     let read = try Plan(json: named.json, file: "x")
     XCTAssertEqual(
       try rows(read, network(), ranks: 4), try rows(.hybrid(.atOnce), network(), ranks: 4))

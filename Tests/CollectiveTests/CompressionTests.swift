@@ -36,7 +36,7 @@ final class CompressionTests: CollectiveTestCase {
           let total = try reducer.finishSum()
           XCTAssertEqual(total.examples, world.size * (world.size - 1) / 2, compression.name)
           XCTAssertEqual(total.correct, world.size, compression.name)
-          let bits = WeightChecksum.of(UnsafeRawBufferPointer(reducer.gradient))
+          let bits = Checksum.of(UnsafeRawBufferPointer(reducer.gradient))
           XCTAssertTrue(
             try isEqualOnAllRanks(Int64(bitPattern: bits), world), "\(compression.name), \(start)")
         }

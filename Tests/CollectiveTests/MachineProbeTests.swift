@@ -15,6 +15,26 @@ final class MachineProbeTests: CollectiveTestCase {
     XCTAssertGreaterThan(profile.compute.memoryBytesPerSecond, 1e8)
   }
 
+  /// Who adds up and who updates is one rule: what a plan leaves open is predicted as it runs.
+  func testUpdatesArePredictedAsTheyRun() throws {
+    let world = try world()
+    let root = Sequential<Float>(Dense(12, 8), ReLU(), Dense(8, 4))
+    var profile = MachineProfile.byHand(.init(hosts: world.hosts.count))
+    profile.ranksPerHost = world.hosts.map(\.count)
+    var plans: [Plan] = [.dataParallel, .modelParallel]
+    for compression: any GradientCompression in [.bfloat16, .topK(0.1)] {
+      var plan = Plan.dataParallel
+      plan.compression = compression
+      plans.append(plan)
+    }
+    for plan in plans {
+      let run = try plan.settled(for: root, input: [12], over: world)
+      let predicted = try StepPrediction(
+        of: plan, for: root, input: [12], rows: 4, optimizer: SGD(), on: profile)
+      XCTAssertEqual(predicted.plan.update, run.update, run.json)
+    }
+  }
+
   func testLayersAreMeasuredWholeAndAsShards() throws {
     let world = try world()
     let times = try LayerProbe(over: world).measured(

@@ -95,7 +95,7 @@ final class ShardedStepTests: CollectiveTestCase {
     for grid in [GridShape(model: world.size), GridShape(data: world.size)] {
       // Each rank has so large a part of the wide weight that its step is taken within the product.
       let wide =
-        WeightStep<Double>.leastBytes / (64 * MemoryLayout<Double>.stride) * grid.model
+        WeightStepLimit.leastBytes / (64 * MemoryLayout<Double>.stride) * grid.model
       let root: () -> Sequential<Double> = {
         Sequential(
           Dense(6, 13), LayerNorm(13), ReLU(), Dense(13, 64), Dropout(0.5), Dense(64, wide), ReLU(),

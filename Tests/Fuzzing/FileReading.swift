@@ -48,7 +48,7 @@ package enum FileReading: String, CaseIterable, Sendable {
     case .safetensors:
       attempt { path in
         let file = try SafetensorsFile(path: path)
-        for entry in file.entries { file.withBytes(of: entry) { _ = WeightChecksum.of($0) } }
+        for entry in file.entries { file.withBytes(of: entry) { _ = Checksum.of($0) } }
       }
       attempt { path in
         _ = try WeightFile<Float>(path, for: Sequential(Dense(2, 2)), input: [2])

@@ -14,11 +14,11 @@ enum CheckpointChecksums {
   static let (headerKey, tensorsKey) = ("header_checksum", "checksums")
 
   /// A placeholder, as long as a checksum, where the header's checksum is not known yet.
-  static let unknown = WeightChecksum.text(0)
+  static let unknown = Checksum.text(0)
 
   /// Returns tensors' checksums as the metadata holds them: a JSON object, with the tensors' names as keys.
   static func text(_ sums: [(name: String, sum: UInt64)]) -> String {
-    JSONValue.object(sums.map { ($0.name, .text(WeightChecksum.text($0.sum))) }).encodedOnOneLine()
+    JSONValue.object(sums.map { ($0.name, .text(Checksum.text($0.sum))) }).encodedOnOneLine()
   }
 
   /// Computes a header's checksum, and writes it in place of the placeholder.
@@ -26,8 +26,8 @@ enum CheckpointChecksums {
     guard let place = header.withUnsafeBytes({ place(in: $0) }) else {
       preconditionFailure("the header of a state has no place for its checksum")
     }
-    let sum = header.withUnsafeBytes { WeightChecksum.of($0) }
-    header.replaceSubrange(place, with: WeightChecksum.text(sum).utf8)
+    let sum = header.withUnsafeBytes { Checksum.of($0) }
+    header.replaceSubrange(place, with: Checksum.text(sum).utf8)
   }
 
   /// Checks a header against its checksum.
@@ -37,7 +37,7 @@ enum CheckpointChecksums {
     guard let place = place(in: header) else { return nil }
     var open = Array(header)
     open.replaceSubrange(place, with: unknown.utf8)
-    let sum = WeightChecksum.text(open.withUnsafeBytes { WeightChecksum.of($0) })
+    let sum = Checksum.text(open.withUnsafeBytes { Checksum.of($0) })
     return header[place].elementsEqual(sum.utf8)
   }
 
@@ -72,7 +72,7 @@ extension SafetensorsFile {
     else { throw damaged("a checksum for each tensor", "none") }
     for entry in entries {
       let kept = try? sums.text(entry.name)
-      let sum = withBytes(of: entry) { WeightChecksum.text(WeightChecksum.of($0)) }
+      let sum = withBytes(of: entry) { Checksum.text(Checksum.of($0)) }
       guard kept == sum else {
         throw damaged("the checksum \(kept ?? "none") of \(entry.summary)", sum)
       }

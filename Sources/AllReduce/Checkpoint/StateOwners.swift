@@ -47,10 +47,7 @@ struct StateOwners<Scalar: NetworkScalar & ReducibleScalar> {
   /// - Throws: ``AgreedError`` if the ranks have different tensors; ``MPIError``.
   init(_ tensors: [StateTensor<Scalar>], over communicator: Communicator) throws {
     let text = tensors.map { "\($0.name) \($0.shape)" }.joined(separator: "\n")
-    let fingerprint = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
-    try communicator.requireEqual(Int(truncatingIfNeeded: fingerprint), "tensors of the state") {
-      WeightChecksum.text(UInt64(bitPattern: Int64($0)))
-    }
+    try communicator.requireEqual(checksum: Checksum.of(text), "tensors of the state")
     let own = tensors.enumerated().flatMap { number, tensor in
       tensor.parts.enumerated().flatMap { part, held in
         [

@@ -21,8 +21,8 @@ struct StateWriting<Scalar: NetworkScalar> {
   private let sums: Sums
 
   private final class Sums {
-    var all: [WeightChecksum.Running]
-    init(count: Int) { all = Array(repeating: WeightChecksum.Running(), count: count) }
+    var all: [Checksum.Running]
+    init(count: Int) { all = Array(repeating: Checksum.Running(), count: count) }
   }
 
   /// Creates the file, next to the existing checkpoints, and writes a header with preliminary checksums.

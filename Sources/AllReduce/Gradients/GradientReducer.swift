@@ -18,22 +18,10 @@ public import AllReduceNN
 ///
 /// After the first call nothing is allocated.
 public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint> {
-  /// The ranks whose gradients are averaged.
-  package let communicator: Communicator
   /// This rank's gradient: before a reduction the sum over its examples, afterwards the result.
   public let gradient: UnsafeMutableBufferPointer<Scalar>
-  /// The number of reductions so far.
-  package private(set) var reductions = 0
   /// The bytes that this rank has exchanged in reductions so far.
   package var traffic: Traffic { reduction.traffic }
-  /// Seconds spent in reductions so far.
-  package var times: ExchangeTimes { clock.times }
-  /// The algorithm that reduces the largest bucket.
-  package var chosenAlgorithm: ReductionAlgorithm { reduction.algorithm }
-  /// The trace that records when each bucket was under way, and when the rank waited; nil for no record.
-  package var recorder: SpanRecorder? {
-    didSet { reduction.record(recorder) }
-  }
 
   /// The totals of a step, then the gradient.
   private let memory: Arena<Scalar>
@@ -80,7 +68,6 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
     let header = max(64 / MemoryLayout<Scalar>.stride, BatchScore.totalsCount)
     let memory = try Arena<Scalar>(count: header + count, over: communicator)
     let elements = header..<header + count
-    self.communicator = communicator
     self.header = header
     self.memory = memory
     gradient = UnsafeMutableBufferPointer(rebasing: memory.values[elements])
@@ -163,7 +150,6 @@ public final class GradientReducer<Scalar: ReducibleScalar & BinaryFloatingPoint
   /// - Returns: The totals over all ranks.
   /// - Throws: ``MPIError``.
   package func finishSum() throws -> BatchScore {
-    reductions += 1
     try reduction.finish()
     return BatchScore(totals: memory.values)
   }

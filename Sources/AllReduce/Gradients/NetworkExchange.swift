@@ -207,12 +207,6 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     }
   }
 
-  /// Returns the sum of the squares of the whole gradient, each element counted once. Collective.
-  func gradientSquares() throws -> Double {
-    try tally.counting { try measure(exchanges.indices) }
-    return allGradientSquares
-  }
-
   /// Sums the squares of the exchanges over the ranks, each shard counted once. Collective.
   private func measure(_ which: Range<Int>) throws {
     squares.values.update(repeating: 0)

@@ -11,6 +11,7 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
   let updates: [Optimizer<Scalar>]
   private let layout: ParameterLayout<Scalar>
   private let memory: ParameterMemory<Scalar>
+  private let leastStepBytes = WeightStepLimit.leastBytes
   /// The optimizer's step, if weights may be updated during the current backward pass; nil otherwise.
   private var step: OptimizerStep?
   /// The parameters already updated during the current backward pass.
@@ -32,7 +33,7 @@ final class ReplicatedExchange<Scalar: NetworkScalar & ReducibleScalar>: Gradien
 
   func weightStep(for parameter: Parameter<Scalar>) -> WeightStep<Scalar>? {
     let bytes = parameter.values.count * MemoryLayout<Scalar>.stride
-    guard bytes >= WeightStep<Scalar>.leastBytes else { return nil }
+    guard bytes >= leastStepBytes else { return nil }
     return step.flatMap { updates[0].weightStep(parameter, $0) }
   }
 

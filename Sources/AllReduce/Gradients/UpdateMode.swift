@@ -13,6 +13,22 @@ public enum UpdateMode: String, Sendable, CaseIterable {
   case shared
 }
 
+extension UpdateMode {
+  /// Returns the update mode of a plan that names none.
+  ///
+  /// Only a replicated update sums shards, or sums gradients that are compressed. Compression concerns what is sent
+  /// between hosts, so on one host gradients within a replica are never compressed.
+  static func usual<Scalar>(for resolved: ResolvedPlan<Scalar>, hosts: Int, ranks: Int)
+    -> UpdateMode
+  {
+    let plan = resolved.plan
+    let staysOnHost = hosts == 1 && !plan.meeting.isEveryStep
+    let isCompressed = !staysOnHost && plan.compression.name != WholeGradient.none.name
+    guard resolved.isDataParallel, !isCompressed else { return .replicated }
+    return hosts < ranks && (hosts == 1 || plan.meeting.isEveryStep) ? .shared : .sharded
+  }
+}
+
 /// When the exchange of gradients starts.
 package enum ReductionStart: String, Sendable, CaseIterable {
   /// When the whole gradient has been computed: fewer and longer exchanges.

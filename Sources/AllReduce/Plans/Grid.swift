@@ -67,22 +67,9 @@ package struct Grid {
     self.model = try world.split(color: world.rank / model)
   }
 
-  /// Creates a grid from the sizes of its two dimensions. Collective.
-  ///
-  /// - Parameters:
-  ///   - world: All ranks.
-  ///   - data: The number of model groups.
-  ///   - model: The number of ranks in a model group; nil for `world.size / data`, but at least 1.
-  /// - Throws: The errors of ``init(_:_:)``.
-  package init(_ world: Communicator, data: Int = 1, model: Int? = nil) throws {
-    try self.init(world, GridShape(data: data, model: model ?? max(world.size / data, 1)))
-  }
-
   /// The number of model groups, and the number of ranks in each.
   package var shape: GridShape { GridShape(data: data.size, model: model.size) }
 
-  /// The index of this rank's model group, from 0.
-  package var dataIndex: Int { data.rank }
   /// The index of this rank's shard, from 0.
   package var modelIndex: Int { model.rank }
 }

@@ -24,10 +24,34 @@ package struct PlanLine: Sendable {
   }
 }
 
+/// A plan resolved for a network, as a table.
+package struct PlanTable: Sendable {
+  /// The plan, with its grid and the placement of each layer filled in.
+  package let plan: Plan
+  package let grid: GridShape
+  /// For each layer with a placement, where its weights are, the layouts, and the exchange before the next layer. If an
+  /// exchange comes before the first layer, a line for the input is first.
+  package let lines: [PlanLine]
+  /// The settings that hold for all layers, as one line of text.
+  package let summary: String
+
+  /// The table as text: a header, the ``lines``, and the ``summary``.
+  package var text: String {
+    let rows = [["layer", "placement", "takes", "gives", "and then"]] + lines.map(\.cells)
+    let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    let texts = rows.map { row in
+      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count + 2) }.joined()
+        + row[4]
+    }
+    return (texts + [summary]).joined(separator: "\n")
+  }
+}
+
 extension ResolvedPlan {
-  /// The lines of the plan's table: for each layer with a placement, where its weights are, the layouts, and the
-  /// exchange before the next layer. If an exchange comes before the first layer, a line for the input is first.
-  var lines: [PlanLine] {
+  /// The plan as a table.
+  var table: PlanTable { PlanTable(plan: plan, grid: grid, lines: lines, summary: summary) }
+
+  private var lines: [PlanLine] {
     var lines: [PlanLine] = []
     for layer in singles {
       if let conversion = layer.boundary.forward.map({ words($0, layer.run) }) {
@@ -52,17 +76,6 @@ extension ResolvedPlan {
     return lines
   }
 
-  /// The plan's table as text: a header, the ``lines``, and the ``summary``.
-  var table: String {
-    let rows = [["layer", "placement", "takes", "gives", "and then"]] + lines.map(\.cells)
-    let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
-    let texts = rows.map { row in
-      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count + 2) }.joined()
-        + row[4]
-    }
-    return (texts + [summary]).joined(separator: "\n")
-  }
-
   private func words(_ conversion: Conversion, _ run: ConversionRun?) -> String {
     switch run?.order {
     case .broadcastInTurn: "\(conversion.name), broadcast in turn"
@@ -71,8 +84,7 @@ extension ResolvedPlan {
     }
   }
 
-  /// The settings that hold for all layers, as one line of text.
-  var summary: String {
+  private var summary: String {
     var words = ["grid \(grid)"]
     if let update = plan.update { words.append("update \(update.rawValue)") }
     words.append(
@@ -97,29 +109,24 @@ extension Plan {
   public func table<Scalar: NetworkScalar>(
     for root: any Layer<Scalar>, input: Shape, ranks: Int
   ) throws -> String {
-    try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
-      .table
+    try resolved(for: root, input: input, ranks: ranks).text
   }
 
-  /// Returns the lines of ``table(for:input:ranks:)``, the settings that hold for all layers, and the grid.
+  /// Same as ``table(for:input:ranks:)``, with the table's parts apart.
   ///
+  /// - Parameters:
+  ///   - root: The network's layers.
+  ///   - input: The shape of one example's input.
+  ///   - ranks: The number of ranks of a replica.
+  ///   - lossTakesShards: Whether the loss can be computed from outputs whose features are sharded.
+  /// - Returns: The table, with the plan filled in.
   /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
-  package func lines<Scalar: NetworkScalar>(
-    for root: any Layer<Scalar>, input: Shape, ranks: Int
-  ) throws -> (lines: [PlanLine], summary: String, grid: GridShape) {
-    let resolved = try PlanResolver.resolve(
-      self, for: root, input: input, ranks: ranks, lossTakesShards: true)
-    return (resolved.lines, resolved.summary, resolved.grid)
-  }
-
-  /// Returns the plan with its grid and the placement of each layer of a network filled in.
-  ///
-  /// - Throws: ``PlanError`` if the plan cannot be carried out; ``ShapeError``.
-  package func writtenOut<Scalar: NetworkScalar>(
-    for root: any Layer<Scalar>, input: Shape, ranks: Int
-  ) throws -> Plan {
-    try PlanResolver.resolve(self, for: root, input: input, ranks: ranks, lossTakesShards: true)
-      .plan
+  package func resolved<Scalar: NetworkScalar>(
+    for root: any Layer<Scalar>, input: Shape, ranks: Int, lossTakesShards: Bool = true
+  ) throws -> PlanTable {
+    try PlanResolver.resolve(
+      self, for: root, input: input, ranks: ranks, lossTakesShards: lossTakesShards
+    ).table
   }
 
   /// Returns the plan as a trainer would run it, with each layer's placement, the grid and the update filled in.
@@ -131,17 +138,19 @@ extension Plan {
   ///   - world: All ranks.
   ///   - algorithm: The algorithm that reduces gradients.
   ///   - virtualShards: The same as in ``Trainer``'s initializer.
+  ///   - lossTakesShards: Whether the loss can be computed from outputs whose features are sharded.
   ///   - usesNorms: Whether the trainer clips gradients, or its update rule uses norms.
   /// - Returns: The plan, the same on all ranks.
   /// - Throws: ``AgreedError`` on every rank if the plan cannot be carried out.
   package func settled<Scalar: NetworkScalar & ReducibleScalar>(
     for root: any Layer<Scalar>, input: Shape, over world: Communicator,
     algorithm: ReductionAlgorithm = .automatic, virtualShards: Int? = nil,
-    usesNorms: Bool = false
+    lossTakesShards: Bool = true, usesNorms: Bool = false
   ) throws -> Plan {
     try TrainerSetting(
-      self, for: root, input: input, ReplicaRanks(meeting, over: world), lossTakesShards: true,
-      usesNorms: usesNorms, algorithm: algorithm, virtualShards: virtualShards
+      self, for: root, input: input, ReplicaRanks(meeting, over: world),
+      lossTakesShards: lossTakesShards, usesNorms: usesNorms, algorithm: algorithm,
+      virtualShards: virtualShards
     ).plan
   }
 }

@@ -60,12 +60,8 @@ extension Trainer {
   ) throws -> CopiesDiffer? {
     guard group.size > 1 else { return nil }
     let parameters = network.layout.parameters.filter(isMeant)
-    let sums = parameters.map {
-      Int64(
-        bitPattern: WeightChecksum.of(
-          UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer($0.values.values))))
-    }
-    let all = Int64(bitPattern: sums.withUnsafeBytes { WeightChecksum.of($0) })
+    let sums = parameters.map { Int64(bitPattern: Checksum.of($0)) }
+    let all = Int64(bitPattern: sums.withUnsafeBytes { Checksum.of($0) })
     // The maximum gives the largest checksum, and the complement of the smallest.
     var ends = [all, ~all]
     try group.allReduce(&ends, .maximum)

@@ -66,7 +66,7 @@ extension Trainer {
     try finish()
     let isSharded = network.parameters.contains { $0.shard != nil }
     guard isSharded else {
-      let own = WeightChecksum.of(network)
+      let own = Checksum.of(network)
       try grid.world.requireEqual(checksum: own, "weights")
       return own
     }
@@ -74,14 +74,12 @@ extension Trainer {
     try grid.world.requireEqual(checksum: whole, "weights that are not sharded")
     try grid.data.requireEqual(checksum: shards, "weights of the same shard")
     let all = try grid.model.allGatherNatively(Int(truncatingIfNeeded: shards))
-    return (all + [Int(truncatingIfNeeded: whole)]).withUnsafeBytes { WeightChecksum.of($0) }
+    return (all + [Int(truncatingIfNeeded: whole)]).withUnsafeBytes { Checksum.of($0) }
   }
 
   private func checksum(_ isMeant: (Parameter<Scalar>) -> Bool) -> UInt64 {
-    let sums = network.layout.parameters.filter(isMeant).map {
-      WeightChecksum.of(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer($0.values.values)))
-    }
-    return sums.withUnsafeBytes { WeightChecksum.of($0) }
+    let sums = network.layout.parameters.filter(isMeant).map { Checksum.of($0) }
+    return sums.withUnsafeBytes { Checksum.of($0) }
   }
 
   /// Returns every parameter of the whole network, in the order of the forward pass; the global weights, if replicas do
@@ -99,13 +97,6 @@ extension Trainer {
       }
     }
   }
-
-  /// Returns the sum of the squares of the whole gradient, each element counted once. Collective; call it after
-  /// ``computeGradient(parts:_:)``.
-  ///
-  /// - Returns: The same on all ranks.
-  /// - Throws: ``MPIError``.
-  package func gradientSquares() throws -> Double { try exchange.gradientSquares() }
 }
 
 extension Network {
@@ -115,6 +106,6 @@ extension Network {
     let text =
       parameters.map { "\($0.name) \($0.wholeShape)" }.joined(separator: "\n")
       + " \(inputShape) \(pass.seed)"
-    return Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
+    return Checksum.of(text)
   }
 }

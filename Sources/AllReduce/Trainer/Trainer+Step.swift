@@ -69,7 +69,9 @@ extension Trainer {
       precondition(parts == 1, "weights that change after each turn cannot have \(parts) parts")
       return try stepByTurns(part(0), number: number, learningRate: learningRate)
     }
-    let total = try computeGradient(parts: parts, part, stepping: (number, learningRate))
+    // The scale is known once the loss is.
+    let step = OptimizerStep(number: number, learningRate: learningRate, gradientScale: 1)
+    let total = try computeGradient(parts: parts, part, stepping: step)
     guard total.loss.isFinite else {
       skippedSteps += 1
       return total
@@ -89,25 +91,47 @@ extension Trainer {
   /// - Parameters:
   ///   - parts: The number of parts of the batch.
   ///   - part: Returns a part by its number.
-  /// - Returns: The totals over all ranks. Call ``update(learningRate:)`` next.
+  ///   - step: The step that weights may take as soon as their gradient is complete; nil if none may.
+  /// - Returns: The totals over all ranks. Call ``update(learningRate:finishing:)`` next.
   /// - Throws: The errors of the loss and the layers; ``MPIError``.
   package func computeGradient(
-    parts: Int = 1, _ part: (Int) throws -> Part
+    parts: Int = 1, _ part: (Int) throws -> Part, stepping step: OptimizerStep? = nil
   ) throws -> BatchScore {
-    try computeGradient(parts: parts, part, stepping: nil)
+    precondition(parts >= 1, "a batch must have 1 or more parts, not \(parts)")
+    precondition(
+      tree.map { $0.shards == parts } ?? true,
+      "a batch must have \(tree?.shards ?? 0) parts, one for each virtual shard, not \(parts)")
+    return try timingPasses {
+      var own = BatchScore()
+      for number in 0..<parts {
+        let isLast = number == parts - 1
+        let part = try part(number)
+        try begin(part, accumulates: number > 0 && tree == nil)
+        if let turns {
+          own += try runTurns(part, turns, before: own, endsStep: isLast)
+        } else {
+          // The update may run within the backward pass only if the gradient is complete: that of all parts and ranks.
+          own += try runAtOnce(
+            part, before: own, endsStep: isLast, stepping: parts == 1 ? step : nil)
+        }
+        // Leaves out the totals in front, which are those of all shards.
+        tree?.add(
+          number,
+          UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
+      }
+      return own
+    }
   }
 
   /// Updates the weights with the gradient of the latest batch: the second half of a step. Collective.
   ///
-  /// - Parameter learningRate: The learning rate.
+  /// - Parameters:
+  ///   - learningRate: The learning rate.
+  ///   - finishing: Whether to wait until new weights have arrived, not only until they are needed.
   /// - Returns: False if a gradient was not finite, which is checked only with clipping; then no weight has changed.
   /// - Throws: ``MPIError``.
   @discardableResult
-  package func update(learningRate: Double) throws -> Bool {
-    try update(learningRate: learningRate, finishing: true)
-  }
-
-  func update(learningRate: Double, finishing: Bool) throws -> Bool {
+  package func update(learningRate: Double, finishing: Bool = true) throws -> Bool {
     let isTaken = try apply(
       OptimizerStep(
         number: updates + 1, learningRate: learningRate, gradientScale: totals.gradientScale))
@@ -128,38 +152,8 @@ extension Trainer {
     return isTaken
   }
 
-  private func computeGradient(
-    parts: Int, _ part: (Int) throws -> Part, stepping: (number: Int, learningRate: Double)?
-  ) throws -> BatchScore {
-    precondition(parts >= 1, "a batch must have 1 or more parts, not \(parts)")
-    precondition(
-      tree.map { $0.shards == parts } ?? true,
-      "a batch must have \(tree?.shards ?? 0) parts, one for each virtual shard, not \(parts)")
-    return try timingPasses {
-      var own = BatchScore()
-      for number in 0..<parts {
-        let isLast = number == parts - 1
-        let part = try part(number)
-        try begin(part, accumulates: number > 0 && tree == nil)
-        // The update may run within the backward pass only if the gradient is complete: that of all parts and ranks.
-        let step = parts == 1 ? stepping : nil
-        if let turns {
-          own += try runTurns(part, turns, before: own, endsStep: isLast)
-        } else {
-          own += try runAtOnce(part, before: own, endsStep: isLast, stepping: step)
-        }
-        // Leaves out the totals in front, which are those of all shards.
-        tree?.add(
-          number,
-          UnsafeMutableBufferPointer(rebasing: network.gradients[network.layout.reserved...]))
-      }
-      return own
-    }
-  }
-
   private func runAtOnce(
-    _ part: Part, before: BatchScore, endsStep: Bool,
-    stepping: (number: Int, learningRate: Double)?
+    _ part: Part, before: BatchScore, endsStep: Bool, stepping step: OptimizerStep?
   ) throws -> BatchScore {
     let start = spans.map { _ in SpanRecorder.now() }
     let outputs = try network.forward(part.inputs)
@@ -169,7 +163,7 @@ extension Trainer {
     // For a forward pass that did not wait for the new weights.
     try exchange.finish()
     if row == nil { batch.enter(isOwn: true, network.pass) }
-    if endsStep { beginExchange(before, own, stepping: stepping) }
+    if endsStep { beginExchange(before, own, stepping: step) }
     let from = spans.map { _ in SpanRecorder.now() }
     _ = try network.root.backward(gradient, network.pass, needsInputGradient: false)
     if let from { spans?.endBackward(from: from) }
@@ -178,19 +172,15 @@ extension Trainer {
 
   /// Starts the exchange of gradients: each is exchanged when the next backward pass has completed it.
   private func beginExchange(
-    _ before: BatchScore, _ own: BatchScore, stepping: (number: Int, learningRate: Double)?
+    _ before: BatchScore, _ own: BatchScore, stepping step: OptimizerStep?
   ) {
     var total = before
     total += own
     // If the totals are this rank's alone, the scale of the step is known already.
     let isKnown =
       (lossIsOwn ? grid.world.size : grid.data.size) == 1 && clipping == nil && total.loss.isFinite
-    let step = stepping.flatMap {
-      isKnown
-        ? OptimizerStep(
-          number: $0.number, learningRate: $0.learningRate, gradientScale: total.gradientScale)
-        : nil
-    }
+    var step = isKnown ? step : nil
+    step?.gradientScale = total.gradientScale
     exchange.begin(counted(total), stepping: step, listens: tree == nil)
   }
 

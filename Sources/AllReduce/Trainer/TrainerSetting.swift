@@ -39,9 +39,7 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
         resolved, over: ranks.own, hosts: ranks.mostHosts, algorithm: algorithm,
         virtualShards: virtualShards, usesNorms: usesNorms)
     }
-    let text = Array(self.plan.json.utf8)
-    try ranks.world.requireEqual(
-      checksum: text.withUnsafeBytes { WeightChecksum.of($0) }, "plan")
+    try ranks.world.requireEqual(checksum: Checksum.of(self.plan.json), "plan")
   }
 
   private init(
@@ -65,12 +63,11 @@ struct TrainerSetting<Scalar: NetworkScalar & ReducibleScalar> {
     let compression: any GradientCompression = isLocal ? .none : plan.compression
     let isCompressed = compression.name != WholeGradient(as: .full).name
     let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
-    let chosen: UpdateMode =
-      !isDataParallel || isCompressed || !hasItsOwnWay
-        || (virtualShards != nil && (usesNorms || !isOneHost))
-      ? .replicated
-      : hosts < world.size && (isOneHost || plan.meeting.isEveryStep) ? .shared : .sharded
-    let update = plan.update ?? chosen
+    let needsWholeSums = virtualShards != nil && (usesNorms || !isOneHost)
+    let update =
+      plan.update
+      ?? (hasItsOwnWay && !needsWholeSums
+        ? .usual(for: resolved, hosts: hosts, ranks: world.size) : .replicated)
     guard update != .shared || isOneHost || plan.meeting.isEveryStep else {
       throw PlanError(
         "The update shared keeps one copy of the weights a host, but a replica is on \(hosts) hosts: choose "

@@ -15,17 +15,17 @@ extension Dataset {
       defer { labels.deallocate() }
       labels.initialize(repeating: 0)
       fill(numbers, inputs: inputs, labels: labels)
-      let images = inputs.withValues { WeightChecksum.of(UnsafeRawBufferPointer($0)) }
-      checksum = images &* 31 &+ WeightChecksum.of(UnsafeRawBufferPointer(labels))
+      let images = inputs.withValues { Checksum.of(UnsafeRawBufferPointer($0)) }
+      checksum = images &* 31 &+ Checksum.of(UnsafeRawBufferPointer(labels))
       if let data = self as? any ArrayedDataset, let shape = data.valueShape {
         let values = Tensor<Float>(shape: shape.batch(of: sampled))
         data.fill(numbers, inputs: inputs, labels: labels, values: values)
-        let targets = values.withValues { WeightChecksum.of(UnsafeRawBufferPointer($0)) }
+        let targets = values.withValues { Checksum.of(UnsafeRawBufferPointer($0)) }
         checksum = checksum &* 31 &+ targets
       }
     }
     let targets = targetShape.map { "with targets of \($0)" } ?? "in \(classCount) classes"
     return "\(count) examples of \(exampleShape) \(targets), checksum "
-      + WeightChecksum.text(checksum)
+      + Checksum.text(checksum)
   }
 }

@@ -4,10 +4,13 @@ internal import CKernels
 /// is updated tile by tile, and the gradient is never written to memory.
 package struct WeightStep<Scalar: NetworkScalar> {
   let kernel: ck_step
+}
 
+package enum WeightStepLimit {
   /// The smallest number of bytes of a weight that is updated while its gradient is computed. A smaller gradient stays
-  /// in the caches, where a step over the whole gradient is a few percent faster.
-  package static var leastBytes: Int { 4 << 20 }
+  /// in the caches, where a step over the whole gradient is a few percent faster. Tests set it to 0, to train small
+  /// networks so.
+  @TaskLocal package static var leastBytes = 4 << 20
 }
 
 extension Optimizer {

@@ -11,7 +11,7 @@ public enum DataFile {
       throw DataError(
         file: path, expected: "a file", found: "no such file", advice: "check the path")
     }
-    let checksum = content.withUnsafeBytes { WeightChecksum.of($0) }
-    return "\(content.count.grouped) bytes, checksum \(WeightChecksum.text(checksum))"
+    let checksum = content.withUnsafeBytes { Checksum.of($0) }
+    return "\(content.count.grouped) bytes, checksum \(Checksum.text(checksum))"
   }
 }

@@ -26,8 +26,8 @@ struct RankFacts {
     guard let file = FileManager.default.contents(atPath: "/proc/self/exe") else {
       return "cannot be read"
     }
-    let checksum = file.withUnsafeBytes { WeightChecksum.of($0) }
-    return "\(file.count.grouped) bytes, checksum \(WeightChecksum.text(checksum))"
+    let checksum = file.withUnsafeBytes { Checksum.of($0) }
+    return "\(file.count.grouped) bytes, checksum \(Checksum.text(checksum))"
   }
 
   /// The environment variables that this library, MPI, its transports and the BLAS read.

@@ -91,7 +91,7 @@ struct ClassifierResult {
       ("resumed_at_step", training.firstStep == 0 ? .null : .integer(training.firstStep)),
       ("stopped", .boolean(training.isStopped)),
       ("goodput", training.secondsSpent.json),
-      ("weights_checksum", .text(WeightChecksum.text(training.checksum))),
+      ("weights_checksum", .text(Checksum.text(training.checksum))),
     ]
   }
 
@@ -161,7 +161,7 @@ struct ClassifierResult {
     if let speed = training.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])
     }
-    facts.add(["  weights", WeightChecksum.text(training.checksum) + " on all ranks"])
+    facts.add(["  weights", Checksum.text(training.checksum) + " on all ranks"])
     return facts
   }
 

@@ -201,14 +201,18 @@ struct TrainClassifier: TrainingProgram {
     _ console: RankConsole
   ) throws {
     let root = Sequential(layers)
+    let takesShards = options.loss is SoftmaxCrossEntropy<Float>
     let settled = try plan.settled(
       for: root, input: data.exampleShape, over: world, algorithm: options.algorithm,
-      virtualShards: options.updating.reproducible,
+      virtualShards: options.updating.reproducible, lossTakesShards: takesShards,
       usesNorms: options.learning.rule.usesNorms || options.learning.clip != nil)
     switch options.format {
     case .text:
       let ranks = settled.grid.map { $0.data * $0.model } ?? world.size
-      try console.print(settled.table(for: root, input: data.exampleShape, ranks: ranks))
+      try console.print(
+        settled.resolved(
+          for: root, input: data.exampleShape, ranks: ranks, lossTakesShards: takesShards
+        ).text)
     case .json: try console.print(settled.json)
     }
   }

@@ -115,16 +115,15 @@ struct PlanTraffic {
     let size = group.count
     let columns = BlockPartition(count: shape.count, parts: size)[0].count
     let own = groupRows / size
-    switch conversion {
-    case .gatherExamples: count.other(.allGather, own * shape.count * size, over: group)
-    case .gatherFeatures: count.other(.allGather, groupRows * columns * size, over: group)
-    case .scatterExamples: count.other(.reduceScatter, own * shape.count * size, over: group)
-    case .scatterFeatures:
-      count.other(.reduceScatter, groupRows * columns * size, over: group)
-    case .examplesToFeatures, .featuresToExamples:
-      count.other(.allToAll, own * columns * size * 2, over: group)
-    case .sum: count.allReduce(groupRows * shape.count, over: group)
-    case .takeExamples, .takeFeatures: break
+    // The elements of a block that is cut or joined along one dimension.
+    let block =
+      (conversion.cut ?? conversion.join) == .features ? groupRows * columns : own * shape.count
+    switch conversion.exchange {
+    case .allGather: count.other(.allGather, block * size, over: group)
+    case .reduceScatter: count.other(.reduceScatter, block * size, over: group)
+    case .allToAll: count.other(.allToAll, own * columns * size * 2, over: group)
+    case .allReduce: count.allReduce(groupRows * shape.count, over: group)
+    case nil: break
     }
   }
 

@@ -67,14 +67,7 @@ struct StepCosts {
     var cost = LayerCost.ConversionCost()
     let size = setting.grid.model
     guard let conversion, size > 1 else { return cost }
-    let kind: ExchangeKind? =
-      switch conversion {
-      case .gatherExamples, .gatherFeatures: .allGather
-      case .scatterExamples, .scatterFeatures: .reduceScatter
-      case .examplesToFeatures, .featuresToExamples: .allToAll
-      case .sum: .allReduce
-      case .takeExamples, .takeFeatures: nil
-      }
+    let kind = conversion.exchange
     var whole = 4 * Double(rows(.replicated) / turns * shape.count)
     if kind == .allToAll { whole /= Double(size) }
     cost.memory = whole

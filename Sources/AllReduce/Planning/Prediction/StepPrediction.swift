@@ -67,7 +67,10 @@ package struct StepPrediction: Sendable {
       plan, for: root, input: input, ranks: isLocal ? 1 : profile.ranks,
       lossTakesShards: lossTakesShards)
     let update =
-      plan.update ?? StepPrediction.usualUpdate(resolved, hosts: profile.ranksPerHost.count)
+      plan.update
+      ?? .usual(
+        for: resolved, hosts: profile.ranksPerHost.count,
+        ranks: resolved.grid.data * resolved.grid.model)
     var whole = resolved.plan
     whole.update = update
     var setting = StepCosts.Setting(
@@ -82,12 +85,6 @@ package struct StepPrediction: Sendable {
       meeting = profile.seconds(.allReduce, bytes: bytes, over: all) / Double(max(steps, 1))
     }
     self.init(resolved, whole, &costs, meeting: meeting)
-  }
-
-  /// Returns the update mode that a trainer chooses if the plan names none.
-  static func usualUpdate(_ resolved: ResolvedPlan<Float>, hosts: Int) -> UpdateMode {
-    if !resolved.isDataParallel { return .replicated }
-    return hosts < resolved.grid.data * resolved.grid.model ? .shared : .sharded
   }
 
   private init(
@@ -157,7 +154,8 @@ package struct StepPrediction: Sendable {
     let resolved = try PlanResolver.resolve(
       plan, for: root, input: input, ranks: ranks, lossTakesShards: lossTakesShards)
     var whole = resolved.plan
-    whole.update = plan.update ?? usualUpdate(resolved, hosts: ranksPerHost.count)
+    whole.update =
+      plan.update ?? .usual(for: resolved, hosts: ranksPerHost.count, ranks: ranks)
     return PlanTraffic.bytes(resolved, whole, rows: rows, ranksPerHost: ranksPerHost)
   }
 

@@ -208,8 +208,7 @@ package struct AutomaticPlan {
     let what =
       "\(world.hosts.map(\.count)) \(world.processorName) \(root.summary) \(work.input) "
       + "\(work.globalBatchSize)"
-    let checksum = Array(what.utf8).withUnsafeBytes { WeightChecksum.of($0) }
-    return "\(folder)/allreduce/profile-\(WeightChecksum.text(checksum)).json"
+    return "\(folder)/allreduce/profile-\(Checksum.text(Checksum.of(what))).json"
   }
 
   // MARK: How long the run will take

@@ -22,22 +22,8 @@ package protocol LayoutExchange<Scalar>: AnyObject {
   func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar>
 }
 
-/// Carries out one conversion at one boundary between layers.
-///
-/// All conversions work in the same way: the input is cut into one block per rank, by examples or by features; the
-/// blocks are exchanged in an ``Arena``; and the received blocks are joined, by examples or by features:
-///
-/// | conversion | cut by | collective | joined by |
-/// |---|---|---|---|
-/// | all-gather | - | all-gather | examples |
-/// | all-gather by features | - | all-gather | features |
-/// | reduce-scatter by examples | examples | reduce-scatter | - |
-/// | reduce-scatter by features | features | reduce-scatter | - |
-/// | all-to-all, to features | features | all-to-all | examples |
-/// | all-to-all, to examples | examples | all-to-all | features |
-/// | all-reduce | - | all-reduce | - |
-/// | take own examples | examples | - | - |
-/// | take own features | features | - | - |
+/// Carries out one conversion at one boundary between layers, in an ``Arena``: cuts, exchanges and joins blocks as
+/// ``Conversion`` says.
 ///
 /// All blocks are as long as the largest one, because ranks may have different numbers of examples, or none. Once the
 /// largest batch has been exchanged, nothing more is allocated.
@@ -64,9 +50,9 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     self.conversion = conversion
     self.isBackward = isBackward
     self.batch = batch
-    record =
-      conversion.collective == nil
-      ? nil : LayerExchange(conversion.kind, isBackward: isBackward, batch.clock)
+    record = conversion.exchange.map {
+      LayerExchange($0.description, isBackward: isBackward, batch.clock)
+    }
     buffer = ExchangeBuffer(over: batch.communicator)
     columns = BlockPartition(count: shape.count, parts: batch.communicator.size)
   }
@@ -82,25 +68,25 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
   }
 
   package func memory(_ shape: Shape) throws -> Tensor<Scalar>? {
-    guard conversion == .sum || conversion == .scatterExamples else { return nil }
+    guard conversion.from == .partial, conversion.to != .featureSharded else { return nil }
     try buffer.reserve(capacity(shape))
     return buffer.tensor(shape)
   }
 
   package func start(_ input: Tensor<Scalar>, _ pass: Pass<Scalar>) throws {
     self.input = input
-    guard let collective = conversion.collective, let record else { return }
+    guard let exchange = conversion.exchange, let record else { return }
     let capacity = capacity(input.shape)
     cut(input, try buffer.reserve(capacity))
     // A sum in the forward pass overlaps with no computation, so `finish` runs it as one blocking all-reduce.
-    if conversion == .sum, !isBackward { return }
-    try buffer.start(collective, capacity, record, isTraining: pass.isTraining)
+    if isSum, !isBackward { return }
+    try buffer.start(exchange.collective, capacity, record, isTraining: pass.isTraining)
   }
 
   package func finish(_ pass: Pass<Scalar>) throws -> Tensor<Scalar> {
     guard let input = input.take() else { preconditionFailure("no \(conversion.name) was started") }
     guard let record else { return takeOwn(of: input) }
-    if conversion == .sum, !isBackward {
+    if isSum, !isBackward {
       try buffer.sum(input.count, record, isTraining: pass.isTraining)
     } else {
       try buffer.finish(record, isTraining: pass.isTraining)
@@ -111,11 +97,12 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
   // MARK: Blocks
 
   private var rank: Int { batch.communicator.rank }
-  private var isAllToAll: Bool { conversion.cut != nil && conversion.join != nil }
+  private var isAllToAll: Bool { conversion.exchange == .allToAll }
+  private var isSum: Bool { conversion.exchange == .allReduce }
 
   /// Returns the number of elements of a block.
   private func length(_ shape: Shape) -> Int {
-    if conversion == .sum { return shape.count }
+    if isSum { return shape.count }
     let width = max(columns.total, 1)
     if isAllToAll { return batch.all.most * columns[0].count }
     return conversion.cut == .features || conversion.join == .features
@@ -124,7 +111,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
 
   /// Returns the number of elements of all blocks; for an all-to-all, of the sent and the received blocks.
   private func capacity(_ shape: Shape) -> Int {
-    conversion == .sum
+    isSum
       ? shape.count : length(shape) * batch.communicator.size * (isAllToAll ? 2 : 1)
   }
 
@@ -141,7 +128,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
         take(features, of: input, to: memory + owner * length)
       }
     case nil:
-      let own = memory + (conversion == .sum ? 0 : rank * length)
+      let own = memory + (isSum ? 0 : rank * length)
       if own != input.base { own.update(from: input.base, count: input.count) }
     }
   }
@@ -207,49 +194,6 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     for row in 0..<matrix.rows {
       (matrix.base + row * columns.total + features.lowerBound).update(
         from: block + row * features.count, count: features.count)
-    }
-  }
-}
-
-extension Conversion {
-  /// The dimension along which a batch is cut into blocks, or joined from them.
-  fileprivate enum Way { case examples, features }
-
-  /// How the input is cut into a block for each rank; nil if the whole input is exchanged.
-  fileprivate var cut: Way? {
-    switch self {
-    case .scatterExamples, .featuresToExamples, .takeExamples: .examples
-    case .scatterFeatures, .examplesToFeatures, .takeFeatures: .features
-    case .gatherExamples, .gatherFeatures, .sum: nil
-    }
-  }
-
-  /// How the ranks' blocks are joined; nil if the result is a single block.
-  fileprivate var join: Way? {
-    switch self {
-    case .gatherExamples, .examplesToFeatures: .examples
-    case .gatherFeatures, .featuresToExamples: .features
-    case .scatterExamples, .scatterFeatures, .takeExamples, .takeFeatures, .sum: nil
-    }
-  }
-
-  /// The collective that exchanges the blocks; nil if nothing is sent.
-  fileprivate var collective: Collective? {
-    switch self {
-    case .gatherExamples, .gatherFeatures: .allGather
-    case .scatterExamples, .scatterFeatures: .reduceScatter
-    case .examplesToFeatures, .featuresToExamples: .allToAll
-    case .sum: .allReduce
-    case .takeExamples, .takeFeatures: nil
-    }
-  }
-
-  /// The name of the conversion in reports of exchanges.
-  fileprivate var kind: String {
-    switch self {
-    case .gatherExamples, .gatherFeatures: "all-gather"
-    case .scatterExamples, .scatterFeatures: "reduce-scatter"
-    default: name
     }
   }
 }

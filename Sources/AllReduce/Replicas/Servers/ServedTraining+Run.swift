@@ -258,10 +258,8 @@ extension ServedTraining {
     (examplesPerSecond, computedPerSecond) = (
       sums[0] > 0 ? sums[0] : nil, sums[1] > 0 ? sums[1] : nil
     )
-    checksum = WeightChecksum.of(trainer.network)
-    try world.requireEqual(Int(truncatingIfNeeded: checksum), "weights") {
-      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
-    }
+    checksum = Checksum.of(trainer.network)
+    try world.requireEqual(checksum: checksum, "weights")
   }
 }
 

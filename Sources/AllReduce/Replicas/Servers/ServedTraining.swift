@@ -166,11 +166,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
     }
     self.roles = roles
     self.globalBatchSize = globalBatchSize ?? batchSize * roles.workers.count
-    try world.requireEqual(
-      Int(truncatingIfNeeded: WeightChecksum.of(network)), "first weights"
-    ) {
-      WeightChecksum.text(UInt64(bitPattern: Int64($0)))
-    }
+    try world.requireEqual(checksum: Checksum.of(network), "first weights")
     let strength = settings.elasticity / Double(roles.workers.count)
     guard !roles.servers.isEmpty else {
       elastic = ElasticWorker(

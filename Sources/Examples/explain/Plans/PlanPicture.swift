@@ -38,8 +38,8 @@ struct PlanPicture {
     ranks: Int
   ) throws {
     let root = Sequential(try words.layers(for: input, of: Float.self))
-    (lines, summary, grid) = try plan.lines(for: root, input: input, ranks: ranks)
-    text = try plan.table(for: root, input: input, ranks: ranks)
+    let table = try plan.resolved(for: root, input: input, ranks: ranks)
+    (lines, summary, grid, text) = (table.lines, table.summary, table.grid, table.text)
     (self.plan, self.planName, self.name, self.ranks) = (plan, planName, name, ranks)
   }
 

@@ -1,10 +1,10 @@
 package import AllReduceNN
 
-/// A 64-bit checksum of the bits of a network's weights.
+/// A 64-bit checksum of bytes, such as those of a network's weights.
 ///
 /// Equal bits give equal checksums, and a single changed bit always gives a different one, since every operation on a
-/// word is invertible. It is not meant to detect deliberate forgery. Cost: one pass over the weights.
-package enum WeightChecksum {
+/// word is invertible. It is not meant to detect deliberate forgery. Cost: one pass over the bytes.
+package enum Checksum {
   /// Returns the checksum of the values of a network's parameters, without the padding between them.
   package static func of<Scalar: NetworkScalar>(_ network: Network<Scalar>) -> UInt64 {
     var sum = Running()
@@ -13,6 +13,14 @@ package enum WeightChecksum {
     }
     return sum.value
   }
+
+  /// Returns the checksum of the values of a parameter: of this rank's shard, if it is sharded.
+  static func of<Scalar: NetworkScalar>(_ parameter: Parameter<Scalar>) -> UInt64 {
+    of(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(parameter.values.values)))
+  }
+
+  /// Returns the checksum of a text.
+  static func of(_ text: String) -> UInt64 { Array(text.utf8).withUnsafeBytes { of($0) } }
 
   /// Returns the checksum of bytes.
   package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {

@@ -5,26 +5,6 @@ private struct UnequalRanksError: ExitCoded, CustomStringConvertible {
   /// A message that names the ranks and their values.
   let description: String
   let exitCode: Int32
-
-  /// Creates the error and its message.
-  ///
-  /// - Parameters:
-  ///   - what: The name of the value.
-  ///   - others: The ranks whose value differs from rank 0's.
-  ///   - mine: The value of rank 0.
-  ///   - theirs: The value of the first of `others`.
-  ///   - more: Whether the values of `others` differ from each other too.
-  ///   - exitCode: The exit code of the job.
-  init(
-    _ what: String, others: [Int], mine: String, theirs: String, more: Bool, exitCode: Int32
-  ) {
-    let shown = others.prefix(8).map(String.init).joined(separator: ", ")
-    description =
-      "The \(what) must be equal on all ranks, but rank 0 has \(mine), and "
-      + "\(others.count == 1 ? "rank" : "ranks") \(shown)\(others.count > 8 ? ", ..." : "") "
-      + "\(others.count == 1 ? "has" : "have") \(theirs)" + (more ? " or other values." : ".")
-    self.exitCode = exitCode
-  }
 }
 
 extension Communicator {
@@ -33,24 +13,18 @@ extension Communicator {
   /// - Parameters:
   ///   - value: This rank's number.
   ///   - what: The name of the number in messages: "numbers of the gradient".
-  ///   - text: Formats the number for messages.
   /// - Throws: ``AgreedError`` on every rank, with exit code 1, naming the ranks that differ from rank 0.
-  package func requireEqual(
-    _ value: Int, _ what: String, _ text: (Int) -> String = { "\($0)" }
-  ) throws {
-    let all = try allGatherNatively(value)
-    let others = all.indices.filter { all[$0] != all[0] }
-    guard let other = others.first else { return }
-    let error = UnequalRanksError(
-      what, others: others, mine: text(all[0]), theirs: text(all[other]),
-      more: Set(others.map { all[$0] }).count > 1, exitCode: 1)
-    try agreeing { throw error }
+  package func requireEqual(_ value: Int, _ what: String) throws {
+    try requireEqual(value, what, exitCode: 1) { ("\($0[0])", "\($0[$1])") }
   }
 
-  /// Same as ``requireEqual(_:_:_:)``, for a checksum of the value that is compared. Collective.
+  /// Same as ``requireEqual(_:_:)``, for a checksum of the value that is compared. Collective.
   func requireEqual(checksum: UInt64, _ what: String) throws {
-    try requireEqual(Int(truncatingIfNeeded: checksum), what) {
-      "the checksum " + WeightChecksum.text(UInt64(bitPattern: Int64($0)))
+    func text(_ value: Int) -> String {
+      "the checksum " + Checksum.text(UInt64(bitPattern: Int64(value)))
+    }
+    try requireEqual(Int(truncatingIfNeeded: checksum), what, exitCode: 1) {
+      (text($0[0]), text($0[$1]))
     }
   }
 
@@ -65,15 +39,33 @@ extension Communicator {
   /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0, with rank 0's text and the text
   ///   of the first of these ranks.
   package func requireEqual(_ text: String, _ what: String, exitCode: Int32 = 1) throws {
-    let digest = Array(text.utf8).withUnsafeBytes { WeightChecksum.of($0) }
-    let all = try allGatherNatively(Int(truncatingIfNeeded: digest))
+    try requireEqual(Int(truncatingIfNeeded: Checksum.of(text)), what, exitCode: exitCode) {
+      Communicator.differences(try broadcast(text, from: 0), try broadcast(text, from: $1))
+    }
+  }
+
+  /// Throws unless a number is the same on all ranks. Collective.
+  ///
+  /// - Parameters:
+  ///   - value: This rank's number.
+  ///   - what: The name of the number in messages.
+  ///   - exitCode: The exit code of the error.
+  ///   - texts: Returns what the message shows for rank 0 and for the first rank that differs, given all ranks' numbers
+  ///     and that rank. Called on every rank, and only if the numbers differ.
+  /// - Throws: ``AgreedError`` on every rank, naming the ranks that differ from rank 0.
+  private func requireEqual(
+    _ value: Int, _ what: String, exitCode: Int32, _ texts: ([Int], Int) throws -> (String, String)
+  ) throws {
+    let all = try allGatherNatively(value)
     let others = all.indices.filter { all[$0] != all[0] }
     guard let other = others.first else { return }
-    let (mine, theirs) = (try broadcast(text, from: 0), try broadcast(text, from: other))
-    let (left, right) = Communicator.differences(mine, theirs)
+    let (mine, theirs) = try texts(all, other)
+    let shown = others.prefix(8).map(String.init).joined(separator: ", ")
     let error = UnequalRanksError(
-      what, others: others, mine: left, theirs: right,
-      more: Set(others.map { all[$0] }).count > 1, exitCode: exitCode)
+      description: "The \(what) must be equal on all ranks, but rank 0 has \(mine), and "
+        + "\(others.count == 1 ? "rank" : "ranks") \(shown)\(others.count > 8 ? ", ..." : "") "
+        + "\(others.count == 1 ? "has" : "have") \(theirs)"
+        + (Set(others.map { all[$0] }).count > 1 ? " or other values." : "."), exitCode: exitCode)
     try agreeing { throw error }
   }
 
