@@ -69,7 +69,8 @@ let package = Package(
     .target(
       name: "AllReduceNN", dependencies: ["CBLAS", "CKernels", "CZlib"], swiftSettings: strict),
     .target(
-      name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN"], swiftSettings: strict),
+      name: "AllReduce", dependencies: ["AllReduceMPI", "AllReduceNN", "CKernels"],
+      swiftSettings: strict),
 
     .target(
       name: "ExampleSupport",

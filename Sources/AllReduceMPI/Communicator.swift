@@ -38,7 +38,7 @@ public final class Communicator {
   package private(set) var hostGroup: HostGroup?
   /// The number of communicators that have been made from this one.
   var madeCount: UInt64 = 0
-  private lazy var meeting = Meeting(on: self)
+  private lazy var callBarrier = CallBarrier(on: self)
 
   /// The MPI communicator of the user's messages.
   let handle: MPI_Comm
@@ -144,8 +144,8 @@ public final class Communicator {
       }
     } else {
       agreement.endOldCalls()
-      meeting.start(ticket, "\(call)")
-      try wait(for: meeting)
+      callBarrier.start(ticket, "\(call)")
+      try wait(for: callBarrier)
     }
   }
 

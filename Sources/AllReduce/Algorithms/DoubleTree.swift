@@ -6,20 +6,20 @@
 /// leaf of the other: the links of all ranks are busy, and the number of steps is logarithmic in p. Large vectors are
 /// sent up and down in segments.
 enum DoubleTree {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    let halves = BlockPartition(count: plan.count, parts: 2)
-    let nodes = (0..<2).map { Node(plan, tree: $0) }
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    let halves = BlockPartition(count: schedule.count, parts: 2)
+    let nodes = (0..<2).map { Node(schedule, tree: $0) }
     for (node, half) in zip(nodes, halves) {
-      for child in node.children { plan.receiveAndReduce(half, from: child) }
+      for child in node.children { schedule.receiveAndReduce(half, from: child) }
       if let parent = node.parent {
-        plan.send(half, to: parent)
+        schedule.send(half, to: parent)
       } else {
-        plan.finish(half)
+        schedule.finish(half)
       }
     }
     for (node, half) in zip(nodes, halves) {
-      if let parent = node.parent { plan.receive(half, from: parent) }
-      for child in node.children { plan.send(half, to: child) }
+      if let parent = node.parent { schedule.receive(half, from: parent) }
+      for child in node.children { schedule.send(half, to: child) }
     }
   }
 
@@ -34,16 +34,16 @@ enum DoubleTree {
     private let size: Int
     private let tree: Int
 
-    init(_ plan: ScheduleBuilder, tree: Int) {
-      size = plan.size
+    init(_ schedule: ScheduleBuilder, tree: Int) {
+      size = schedule.size
       self.tree = tree
       label =
         if tree == 0 {
-          plan.rank + 1
+          schedule.rank + 1
         } else if size % 2 == 0 {
-          size - plan.rank
+          size - schedule.rank
         } else {
-          (plan.rank + 1) % size + 1
+          (schedule.rank + 1) % size + 1
         }
     }
 

@@ -4,15 +4,15 @@
 /// It has two phases and 2(p-1) messages in all, the minimum for an all-reduce, but rank 0 sends half of the messages
 /// and receives the other half. For small vectors on few ranks.
 enum FlatTree {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    for part in plan.segments(of: plan.all) {
-      if plan.rank == 0 {
-        for peer in 1..<max(plan.size, 1) { plan.receiveAndReduce(part, from: peer) }
-        plan.finish(part)
-        for peer in 1..<max(plan.size, 1) { plan.send(part, to: peer) }
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    for part in schedule.segments(of: schedule.all) {
+      if schedule.rank == 0 {
+        for peer in 1..<max(schedule.size, 1) { schedule.receiveAndReduce(part, from: peer) }
+        schedule.finish(part)
+        for peer in 1..<max(schedule.size, 1) { schedule.send(part, to: peer) }
       } else {
-        plan.send(part, to: 0)
-        plan.receive(part, from: 0)
+        schedule.send(part, to: 0)
+        schedule.receive(part, from: 0)
       }
     }
   }

@@ -4,15 +4,15 @@
 /// There is one phase, and no rank waits for another's additions: this has the lowest latency where ranks are few, at
 /// the cost of p-1 times the bytes and the additions.
 enum GatherAndReduce {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    for part in plan.segments(of: plan.all) {
-      plan.round(part)
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    for part in schedule.segments(of: schedule.all) {
+      schedule.round(part)
       // Each rank sends to its right neighbour first, so that the ranks do not all send to one rank at once.
-      for distance in 1..<max(plan.size, 1) {
-        plan.send(part, to: wrap(plan.rank + distance, plan.size))
+      for distance in 1..<max(schedule.size, 1) {
+        schedule.send(part, to: wrap(schedule.rank + distance, schedule.size))
       }
-      plan.reduceInRankOrder(part)
+      schedule.reduceInRankOrder(part)
     }
-    plan.finish(plan.all)
+    schedule.finish(schedule.all)
   }
 }

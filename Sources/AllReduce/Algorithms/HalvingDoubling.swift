@@ -6,64 +6,64 @@
 /// every step. Where p is a power of two, a rank sends the same number of bytes as in a ring, in 2 log₂ p steps; where
 /// it is not, passive ranks (see ``FoldedRanks``) also send and receive the whole vector.
 enum HalvingDoubling {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    let ranks = FoldedRanks(rank: schedule.rank, size: schedule.size)
     if ranks.isPassive, let partner = ranks.partner {
-      plan.send(plan.all, to: partner)
-      plan.receive(plan.all, from: partner)
+      schedule.send(schedule.all, to: partner)
+      schedule.receive(schedule.all, from: partner)
       return
     }
-    if let partner = ranks.partner { plan.receiveAndReduce(plan.all, from: partner) }
-    let pieces = Pieces(BlockPartition(count: plan.count, parts: ranks.active))
-    halve(&plan, ranks, pieces)
-    plan.finish(pieces[ranks.position..<ranks.position + 1])
-    double(&plan, ranks, pieces)
-    if let partner = ranks.partner { plan.send(plan.all, to: partner) }
+    if let partner = ranks.partner { schedule.receiveAndReduce(schedule.all, from: partner) }
+    let pieces = Pieces(BlockPartition(count: schedule.count, parts: ranks.active))
+    halve(&schedule, ranks, pieces)
+    schedule.finish(pieces[ranks.position..<ranks.position + 1])
+    double(&schedule, ranks, pieces)
+    if let partner = ranks.partner { schedule.send(schedule.all, to: partner) }
   }
 
-  static func reduceScatter(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
-    let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
+  static func reduceScatter(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition) {
+    let ranks = FoldedRanks(rank: schedule.rank, size: schedule.size)
     if ranks.isPassive, let partner = ranks.partner {
-      plan.send(plan.all, to: partner)
-      plan.receive(blocks[plan.rank], from: partner)
+      schedule.send(schedule.all, to: partner)
+      schedule.receive(blocks[schedule.rank], from: partner)
       return
     }
-    if let partner = ranks.partner { plan.receiveAndReduce(plan.all, from: partner) }
+    if let partner = ranks.partner { schedule.receiveAndReduce(schedule.all, from: partner) }
     let pieces = Pieces(blocks, ranks)
-    halve(&plan, ranks, pieces)
-    plan.finish(pieces[ranks.position..<ranks.position + 1])
-    if let partner = ranks.partner { plan.send(blocks[partner], to: partner) }
+    halve(&schedule, ranks, pieces)
+    schedule.finish(pieces[ranks.position..<ranks.position + 1])
+    if let partner = ranks.partner { schedule.send(blocks[partner], to: partner) }
   }
 
-  static func allGather(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
-    let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
+  static func allGather(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition) {
+    let ranks = FoldedRanks(rank: schedule.rank, size: schedule.size)
     if ranks.isPassive, let partner = ranks.partner {
-      plan.send(blocks[plan.rank], to: partner)
-      plan.receive(plan.all, from: partner)
+      schedule.send(blocks[schedule.rank], to: partner)
+      schedule.receive(schedule.all, from: partner)
       return
     }
-    if let partner = ranks.partner { plan.receive(blocks[partner], from: partner) }
-    double(&plan, ranks, Pieces(blocks, ranks))
+    if let partner = ranks.partner { schedule.receive(blocks[partner], from: partner) }
+    double(&schedule, ranks, Pieces(blocks, ranks))
     // This sends the partner's own block back to it as well: one message instead of two.
-    if let partner = ranks.partner { plan.send(plan.all, to: partner) }
+    if let partner = ranks.partner { schedule.send(schedule.all, to: partner) }
   }
 
   /// Broadcasts by a scatter down a tree, followed by an all-gather (van de Geijn).
-  static func broadcast(_ plan: inout ScheduleBuilder, from root: Int) {
-    let blocks = BlockPartition(count: plan.count, parts: plan.size)
-    Tree.scatter(&plan, blocks, from: root)
-    allGather(&plan, blocks)
+  static func broadcast(_ schedule: inout ScheduleBuilder, from root: Int) {
+    let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
+    Tree.scatter(&schedule, blocks, from: root)
+    allGather(&schedule, blocks)
   }
 
   /// Reduces by a reduce-scatter, followed by a gather up a tree.
-  static func reduce(_ plan: inout ScheduleBuilder, to root: Int) {
-    let blocks = BlockPartition(count: plan.count, parts: plan.size)
-    reduceScatter(&plan, blocks)
-    Tree.gather(&plan, blocks, to: root)
+  static func reduce(_ schedule: inout ScheduleBuilder, to root: Int) {
+    let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
+    reduceScatter(&schedule, blocks)
+    Tree.gather(&schedule, blocks, to: root)
   }
 
   private static func halve(
-    _ plan: inout ScheduleBuilder, _ ranks: FoldedRanks, _ pieces: Pieces
+    _ schedule: inout ScheduleBuilder, _ ranks: FoldedRanks, _ pieces: Pieces
   ) {
     var held = 0..<ranks.active
     while held.count > 1 {
@@ -72,22 +72,22 @@ enum HalvingDoubling {
       let upper = middle..<held.upperBound
       let keepsLower = ranks.position < middle
       let peer = ranks.rank(of: ranks.position ^ lower.count)
-      plan.send(pieces[keepsLower ? upper : lower], to: peer)
+      schedule.send(pieces[keepsLower ? upper : lower], to: peer)
       held = keepsLower ? lower : upper
-      plan.receiveAndReduce(pieces[held], from: peer)
+      schedule.receiveAndReduce(pieces[held], from: peer)
     }
   }
 
   private static func double(
-    _ plan: inout ScheduleBuilder, _ ranks: FoldedRanks, _ pieces: Pieces
+    _ schedule: inout ScheduleBuilder, _ ranks: FoldedRanks, _ pieces: Pieces
   ) {
     var distance = 1
     while distance < ranks.active {
       let mine = ranks.position & ~(distance - 1)
       let theirs = mine ^ distance
       let peer = ranks.rank(of: ranks.position ^ distance)
-      plan.send(pieces[mine..<mine + distance], to: peer)
-      plan.receive(pieces[theirs..<theirs + distance], from: peer)
+      schedule.send(pieces[mine..<mine + distance], to: peer)
+      schedule.receive(pieces[theirs..<theirs + distance], from: peer)
       distance *= 2
     }
   }

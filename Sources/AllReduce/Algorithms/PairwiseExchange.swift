@@ -3,14 +3,14 @@
 /// A rank sends p-1 messages, each directly to the block's destination: first to the next rank, then to the one after
 /// it, and so on, so that the ranks do not all send to one rank at once. `MPI_Alltoall`
 enum PairwiseExchange {
-  static func allToAll(_ plan: inout ScheduleBuilder) {
-    let blocks = ExchangedBlocks(count: plan.count, ranks: plan.size)
-    for distance in 1..<max(plan.size, 1) {
+  static func allToAll(_ schedule: inout ScheduleBuilder) {
+    let blocks = ExchangedBlocks(count: schedule.count, ranks: schedule.size)
+    for distance in 1..<max(schedule.size, 1) {
       let (next, previous) = (
-        wrap(plan.rank + distance, plan.size), wrap(plan.rank - distance, plan.size)
+        wrap(schedule.rank + distance, schedule.size), wrap(schedule.rank - distance, schedule.size)
       )
-      plan.send(blocks.leaving(to: next), to: next)
-      plan.receive(blocks.arriving(from: previous), from: previous)
+      schedule.send(blocks.leaving(to: next), to: next)
+      schedule.receive(blocks.arriving(from: previous), from: previous)
     }
   }
 }

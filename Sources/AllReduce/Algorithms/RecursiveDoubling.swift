@@ -4,21 +4,21 @@
 /// It takes the fewest steps, but sends log₂ p times the bytes of the vector: for small vectors. Where p is not a power
 /// of two, passive ranks (see ``FoldedRanks``) cost one more step before the rounds and one after.
 enum RecursiveDoubling {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    let ranks = FoldedRanks(rank: plan.rank, size: plan.size)
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    let ranks = FoldedRanks(rank: schedule.rank, size: schedule.size)
     if ranks.isPassive, let partner = ranks.partner {
-      plan.send(plan.all, to: partner)
-      plan.receive(plan.all, from: partner)
+      schedule.send(schedule.all, to: partner)
+      schedule.receive(schedule.all, from: partner)
       return
     }
-    if let partner = ranks.partner { plan.receiveAndReduce(plan.all, from: partner) }
+    if let partner = ranks.partner { schedule.receiveAndReduce(schedule.all, from: partner) }
     var distance = 1
     while distance < ranks.active {
       let peer = ranks.rank(of: ranks.position ^ distance)
-      plan.exchangeAndReduce(plan.all, with: peer)
+      schedule.exchangeAndReduce(schedule.all, with: peer)
       distance *= 2
     }
-    plan.finish(plan.all)
-    if let partner = ranks.partner { plan.send(plan.all, to: partner) }
+    schedule.finish(schedule.all)
+    if let partner = ranks.partner { schedule.send(schedule.all, to: partner) }
   }
 }

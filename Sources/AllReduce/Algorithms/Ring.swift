@@ -6,50 +6,50 @@
 /// A rank sends 2(p-1)/p of the vector, the minimum that is possible (Patarasuk and Yuan, "Bandwidth optimal all-reduce
 /// algorithms for clusters of workstations", 2009), in 2(p-1) steps.
 enum Ring {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    let blocks = BlockPartition(count: plan.count, parts: plan.size)
-    reduceScatter(&plan, blocks)
-    allGather(&plan, blocks)
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    let blocks = BlockPartition(count: schedule.count, parts: schedule.size)
+    reduceScatter(&schedule, blocks)
+    allGather(&schedule, blocks)
   }
 
-  static func reduceScatter(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
-    let (left, right) = neighbours(of: plan)
-    for step in 0..<plan.size - 1 {
-      plan.send(blocks[wrap(plan.rank - 1 - step, plan.size)], to: right)
-      plan.receiveAndReduce(blocks[wrap(plan.rank - 2 - step, plan.size)], from: left)
+  static func reduceScatter(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition) {
+    let (left, right) = neighbours(of: schedule)
+    for step in 0..<schedule.size - 1 {
+      schedule.send(blocks[wrap(schedule.rank - 1 - step, schedule.size)], to: right)
+      schedule.receiveAndReduce(blocks[wrap(schedule.rank - 2 - step, schedule.size)], from: left)
     }
-    plan.finish(blocks[plan.rank])
+    schedule.finish(blocks[schedule.rank])
   }
 
-  static func allGather(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
-    let (left, right) = neighbours(of: plan)
-    for step in 0..<plan.size - 1 {
-      plan.send(blocks[wrap(plan.rank - step, plan.size)], to: right)
-      plan.receive(blocks[wrap(plan.rank - 1 - step, plan.size)], from: left)
+  static func allGather(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition) {
+    let (left, right) = neighbours(of: schedule)
+    for step in 0..<schedule.size - 1 {
+      schedule.send(blocks[wrap(schedule.rank - step, schedule.size)], to: right)
+      schedule.receive(blocks[wrap(schedule.rank - 1 - step, schedule.size)], from: left)
     }
   }
 
   /// Passes the vector around the ring once, from the root to the root's left neighbour.
-  static func broadcast(_ plan: inout ScheduleBuilder, from root: Int) {
-    let (left, right) = neighbours(of: plan)
-    if plan.rank != root { plan.receive(plan.all, from: left) }
-    if right != root { plan.send(plan.all, to: right) }
+  static func broadcast(_ schedule: inout ScheduleBuilder, from root: Int) {
+    let (left, right) = neighbours(of: schedule)
+    if schedule.rank != root { schedule.receive(schedule.all, from: left) }
+    if right != root { schedule.send(schedule.all, to: right) }
   }
 
   /// Passes the vector around the ring once, from the root's right neighbour to the root; each rank adds its own
   /// values.
-  static func reduce(_ plan: inout ScheduleBuilder, to root: Int) {
-    let (left, right) = neighbours(of: plan)
-    if left != root { plan.receiveAndReduce(plan.all, from: left) }
-    if plan.rank != root {
-      plan.send(plan.all, to: right)
+  static func reduce(_ schedule: inout ScheduleBuilder, to root: Int) {
+    let (left, right) = neighbours(of: schedule)
+    if left != root { schedule.receiveAndReduce(schedule.all, from: left) }
+    if schedule.rank != root {
+      schedule.send(schedule.all, to: right)
     } else {
-      plan.finish(plan.all)
+      schedule.finish(schedule.all)
     }
   }
 
-  private static func neighbours(of plan: ScheduleBuilder) -> (left: Int, right: Int) {
-    (wrap(plan.rank - 1, plan.size), wrap(plan.rank + 1, plan.size))
+  private static func neighbours(of schedule: ScheduleBuilder) -> (left: Int, right: Int) {
+    (wrap(schedule.rank - 1, schedule.size), wrap(schedule.rank + 1, schedule.size))
   }
 }
 

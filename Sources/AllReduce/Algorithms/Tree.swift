@@ -5,66 +5,68 @@
 /// the root holds the complete sum. A broadcast runs the rounds in reverse. Large vectors are sent up and down in
 /// segments, so that all levels of the tree work at once.
 enum Tree {
-  static func allReduce(_ plan: inout ScheduleBuilder) {
-    reduce(&plan, to: 0)
-    broadcast(&plan, from: 0)
+  static func allReduce(_ schedule: inout ScheduleBuilder) {
+    reduce(&schedule, to: 0)
+    broadcast(&schedule, from: 0)
   }
 
-  static func reduce(_ plan: inout ScheduleBuilder, to root: Int) {
-    let node = Node(plan, root)
-    for child in node.children { plan.receiveAndReduce(plan.all, from: node.rank(of: child)) }
+  static func reduce(_ schedule: inout ScheduleBuilder, to root: Int) {
+    let node = Node(schedule, root)
+    for child in node.children {
+      schedule.receiveAndReduce(schedule.all, from: node.rank(of: child))
+    }
     if let parent = node.parent {
-      plan.send(plan.all, to: node.rank(of: parent))
+      schedule.send(schedule.all, to: node.rank(of: parent))
     } else {
-      plan.finish(plan.all)
+      schedule.finish(schedule.all)
     }
   }
 
-  static func broadcast(_ plan: inout ScheduleBuilder, from root: Int) {
-    let node = Node(plan, root)
-    if let parent = node.parent { plan.receive(plan.all, from: node.rank(of: parent)) }
-    for child in node.children.reversed() { plan.send(plan.all, to: node.rank(of: child)) }
+  static func broadcast(_ schedule: inout ScheduleBuilder, from root: Int) {
+    let node = Node(schedule, root)
+    if let parent = node.parent { schedule.receive(schedule.all, from: node.rank(of: parent)) }
+    for child in node.children.reversed() { schedule.send(schedule.all, to: node.rank(of: child)) }
   }
 
   /// Gathers the block of every rank on the root; a rank also forwards the blocks of all ranks below it in the tree.
-  static func gather(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition, to root: Int) {
-    let node = Node(plan, root)
+  static func gather(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition, to root: Int) {
+    let node = Node(schedule, root)
     for child in node.children {
       for range in node.blocks(below: child, blocks) {
-        plan.receive(range, from: node.rank(of: child))
+        schedule.receive(range, from: node.rank(of: child))
       }
     }
     if let parent = node.parent {
       for range in node.blocks(below: node.position, blocks) {
-        plan.send(range, to: node.rank(of: parent))
+        schedule.send(range, to: node.rank(of: parent))
       }
     }
   }
 
   /// Scatters the root's vector: every rank receives its block, together with the blocks of the ranks below it in the
   /// tree.
-  static func scatter(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition, from root: Int) {
-    let node = Node(plan, root)
+  static func scatter(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition, from root: Int) {
+    let node = Node(schedule, root)
     if let parent = node.parent {
       for range in node.blocks(below: node.position, blocks) {
-        plan.receive(range, from: node.rank(of: parent))
+        schedule.receive(range, from: node.rank(of: parent))
       }
     }
     for child in node.children.reversed() {
       for range in node.blocks(below: child, blocks) {
-        plan.send(range, to: node.rank(of: child))
+        schedule.send(range, to: node.rank(of: child))
       }
     }
   }
 
-  static func reduceScatter(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
-    reduce(&plan, to: 0)
-    scatter(&plan, blocks, from: 0)
+  static func reduceScatter(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition) {
+    reduce(&schedule, to: 0)
+    scatter(&schedule, blocks, from: 0)
   }
 
-  static func allGather(_ plan: inout ScheduleBuilder, _ blocks: BlockPartition) {
-    gather(&plan, blocks, to: 0)
-    broadcast(&plan, from: 0)
+  static func allGather(_ schedule: inout ScheduleBuilder, _ blocks: BlockPartition) {
+    gather(&schedule, blocks, to: 0)
+    broadcast(&schedule, from: 0)
   }
 
   /// A rank's place in the tree. Its position is its rank relative to the root, which has position 0.
@@ -73,9 +75,9 @@ enum Tree {
     let size: Int
     let root: Int
 
-    init(_ plan: ScheduleBuilder, _ root: Int) {
-      position = wrap(plan.rank - root, plan.size)
-      size = plan.size
+    init(_ schedule: ScheduleBuilder, _ root: Int) {
+      position = wrap(schedule.rank - root, schedule.size)
+      size = schedule.size
       self.root = root
     }
 

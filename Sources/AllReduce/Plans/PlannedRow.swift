@@ -132,8 +132,8 @@ final class PlannedRow<Scalar: NetworkScalar & ReducibleScalar>: Layer, LayerHin
 
 extension PlannedRow {
   /// Returns the exchanges of the row and of the rows within it, each with the path and summary of the layer after it.
-  func exchanges(at path: String = "") -> [(layer: String, exchange: LayerExchange)] {
-    var all: [(layer: String, exchange: LayerExchange)] = []
+  func exchanges(at path: String = "") -> [(layer: String, exchange: ExchangeRecord)] {
+    var all: [(layer: String, exchange: ExchangeRecord)] = []
     for item in items {
       let place = isTransparent ? path : path.isEmpty ? item.name : "\(path).\(item.name)"
       let title = place.isEmpty ? item.layer.summary : "\(place) \(item.layer.summary)"
@@ -164,5 +164,5 @@ struct BoundaryExchange<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// The records of the exchanges' bytes and seconds, forward first.
-  var records: [LayerExchange] { [forward?.record, backward?.record].compactMap { $0 } }
+  var records: [ExchangeRecord] { [forward?.record, backward?.record].compactMap { $0 } }
 }

@@ -77,7 +77,7 @@ public final class Trainer<Scalar: NetworkScalar & ReducibleScalar> {
   /// The root layer that the plan runs instead of the user's; nil if the plan runs the user's own.
   let row: PlannedRow<Scalar>?
   /// The exchanges between the layers, each with the name of its layer.
-  let between: [(layer: String, exchange: LayerExchange)]
+  let between: [(layer: String, exchange: ExchangeRecord)]
   let batch: GroupBatch
   let exchange: NetworkExchange<Scalar>
   /// The indices of the gradient exchanges of parameters that all ranks hold, and for which all ranks have different

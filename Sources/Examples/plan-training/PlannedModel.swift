@@ -46,6 +46,6 @@ struct PlannedModel: ExpressibleByArgument {
 
   /// Returns the words of the layers in a file `{"layers": "784,512,relu,10"}`.
   private static func text(of file: String) throws -> String {
-    try PlannedNetworkFile.layers(in: FileBytes.text(of: file), file: file)
+    try NetworkDescription.layers(in: FileBytes.text(of: file), file: file)
   }
 }

@@ -2,7 +2,7 @@
 ///
 /// The input is cut into one block per rank, by examples or by features; the blocks are exchanged; and the received
 /// blocks are joined, by examples or by features. With p ranks, B examples of the group and F features of an example, a
-/// rank sends so many elements:
+/// rank sends this many elements:
 ///
 /// | conversion | from | to | elements |
 /// |---|---|---|---|

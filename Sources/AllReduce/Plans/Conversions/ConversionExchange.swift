@@ -29,7 +29,7 @@ package protocol LayoutExchange<Scalar>: AnyObject {
 /// largest batch has been exchanged, nothing more is allocated.
 package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchange {
   /// The record of the exchange's bytes and seconds; nil for a conversion that sends nothing.
-  let record: LayerExchange?
+  let record: ExchangeRecord?
   private let conversion: Conversion
   private let isBackward: Bool
   private let batch: GroupBatch
@@ -51,7 +51,7 @@ package final class ConversionExchange<Scalar: NetworkScalar & ReducibleScalar>:
     self.isBackward = isBackward
     self.batch = batch
     record = conversion.exchange.map {
-      LayerExchange($0.description, isBackward: isBackward, batch.clock)
+      ExchangeRecord($0.description, isBackward: isBackward, batch.clock)
     }
     buffer = ExchangeBuffer(over: batch.communicator)
     columns = BlockPartition(count: shape.count, parts: batch.communicator.size)

@@ -45,7 +45,7 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
 
   /// Starts a collective on the first `count` elements; does nothing in a group of one rank.
   func start(
-    _ collective: Collective, _ count: Int, _ record: LayerExchange, isTraining: Bool
+    _ collective: Collective, _ count: Int, _ record: ExchangeRecord, isTraining: Bool
   ) throws {
     guard let slice = arena?[0..<count] else { return }
     pending = try record.starting(isTraining: isTraining) {
@@ -54,13 +54,13 @@ final class ExchangeBuffer<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   /// Waits for the collective that ``start(_:_:_:isTraining:)`` started.
-  func finish(_ record: LayerExchange, isTraining: Bool) throws {
+  func finish(_ record: ExchangeRecord, isTraining: Bool) throws {
     guard arena != nil else { return }
     try record.ending(isTraining: isTraining) { try pending.take()?.wait() }
   }
 
   /// Sums the first `count` elements over the ranks, in place, and waits for the result.
-  func sum(_ count: Int, _ record: LayerExchange, isTraining: Bool) throws {
+  func sum(_ count: Int, _ record: ExchangeRecord, isTraining: Bool) throws {
     guard let slice = arena?[0..<count] else { return }
     try record.running(isTraining: isTraining) { try communicator.allReduce(slice, .sum) }
   }

@@ -13,8 +13,8 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
   let run: ConversionRun
   private let batch: GroupBatch
   private let buffers: [ExchangeBuffer<Scalar>]
-  private let gathering: LayerExchange
-  private let scattering: LayerExchange
+  private let gathering: ExchangeRecord
+  private let scattering: ExchangeRecord
   private let width: Int
   private let rank: Int
   private let size: Int
@@ -40,13 +40,13 @@ final class TurnExchange<Scalar: NetworkScalar & ReducibleScalar>: LayoutExchang
     (rank, size) = (group.rank, group.size)
     buffers = (0..<3).map { _ in ExchangeBuffer(over: group) }
     let isBroadcast = run.order == .broadcastInTurn
-    gathering = LayerExchange(isBroadcast ? "broadcast" : "all-gather", batch.clock)
-    scattering = LayerExchange(
+    gathering = ExchangeRecord(isBroadcast ? "broadcast" : "all-gather", batch.clock)
+    scattering = ExchangeRecord(
       isBroadcast ? "reduce" : "reduce-scatter", isBackward: true, batch.clock)
   }
 
   /// The records of the forward and the backward exchange.
-  var records: [LayerExchange] { [gathering, scattering] }
+  var records: [ExchangeRecord] { [gathering, scattering] }
   /// The number of elements of memory for examples and their gradients.
   var capacity: Int { buffers.reduce(0) { $0 + $1.capacity } }
 

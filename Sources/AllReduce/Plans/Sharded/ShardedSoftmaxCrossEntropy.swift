@@ -21,7 +21,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
   /// The ranks over which the classes are sharded.
   package let communicator: Communicator
   /// The record of the all-reduces' bytes and seconds.
-  let exchange: LayerExchange
+  let exchange: ExchangeRecord
   private let memory = Memory()
 
   private final class Memory {
@@ -55,7 +55,7 @@ package struct ShardedSoftmaxCrossEntropy<Scalar: NetworkScalar & ReducibleScala
     self.classes = classes
     self.communicator = communicator
     self.labelSmoothing = labelSmoothing
-    exchange = LayerExchange("all-reduce", clock)
+    exchange = ExchangeRecord("all-reduce", clock)
   }
 
   /// Creates the loss for outputs that a plan shards by features; nil if the outputs are not sharded, or if `loss` is

@@ -1,5 +1,5 @@
 /// A file that describes a network: `{"layers": "784,512,relu,10"}`, in the form of the programs' option `--layers`.
-package enum PlannedNetworkFile {
+package enum NetworkDescription {
   /// Reads the description of the layers from the text of a file.
   ///
   /// - Throws: ``ProfileError`` with the line and what is wrong.

@@ -5,7 +5,7 @@
 /// 32 bytes per rank.
 ///
 /// Hensgen, Finkel and Manber, "Two algorithms for barrier synchronization", 1988.
-final class Meeting: InFlight {
+final class CallBarrier: InFlight {
   private let messages: MessageSet
   private let agreement: Agreement
   private let size: Int
@@ -16,7 +16,7 @@ final class Meeting: InFlight {
   private var isActive = false
   private(set) var failure: (any Error)?
   /// A description of the call that the ranks check, for errors.
-  private(set) var summary = "a meeting"
+  private(set) var summary = "a barrier"
   private var nothing: UInt8 = 0
 
   init(on communicator: Communicator) {

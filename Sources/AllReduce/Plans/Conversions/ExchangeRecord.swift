@@ -4,7 +4,7 @@ internal import AllReduceMPI
 /// for this boundary alone, seconds together with those of all exchanges of the trainer.
 ///
 /// Exchanges in evaluation passes are not counted.
-package final class LayerExchange {
+package final class ExchangeRecord {
   /// The name of the exchange in reports, such as "all-gather backward".
   let name: String
   /// The bytes of these exchanges on this rank so far.
