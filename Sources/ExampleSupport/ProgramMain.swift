@@ -31,11 +31,13 @@ public enum ProgramMain {
     _ command: Command.Type, _ body: (Command, Communicator, RankConsole) throws -> Int32
   ) -> Never {
     let arguments = parse(command)
+    let program = (try? arguments.get()) as? any TrainingProgram
+    if let deadline = program?.job.deadline { setenv("ALLREDUCE_DEADLINE", "\(deadline)", 1) }
     let exitCode: Int32
     do {
       exitCode = try MPI.run { world in
         let console = RankConsole(isRoot: world.isRoot)
-        if case .success(let program as any TrainingProgram) = arguments, program.checking.check {
+        if let program, program.job.check {
           try JobCheck.run(program, in: world, console)
           return EXIT_SUCCESS
         }

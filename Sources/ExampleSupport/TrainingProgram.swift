@@ -3,8 +3,8 @@ public import ArgumentParser
 
 /// A program that trains or, with `--check`, compares its ranks with each other.
 public protocol TrainingProgram: ParsableCommand {
-  /// The option `--check`.
-  var checking: CheckOptions { get }
+  /// The options `--check` and `--deadline`.
+  var job: JobOptions { get }
 
   /// Returns a line that describes the data that this rank would learn from, equal on ranks that have the same data.
   /// Every rank calls it.
@@ -13,9 +13,8 @@ public protocol TrainingProgram: ParsableCommand {
   func describeData(in world: Communicator) throws -> String
 }
 
-/// The option `--check`: instead of training, compares the ranks' versions, options, environment, processors, data and
-/// links.
-public struct CheckOptions: ParsableArguments {
+/// The options of a job of several ranks.
+public struct JobOptions: ParsableArguments {
   /// Whether the program compares the ranks instead of training.
   @Flag(
     help: """
@@ -24,6 +23,20 @@ public struct CheckOptions: ParsableArguments {
       """)
   public var check = false
 
+  /// The seconds that a rank waits for another one before the job ends; 0 for no end; nil for `ALLREDUCE_DEADLINE`.
+  @Option(
+    help: ArgumentHelp(
+      "Ends the job when a rank has waited this long for another one; 0 to wait forever (default: what "
+        + "ALLREDUCE_DEADLINE says, else 300).", valueName: "seconds"))
+  public var deadline: Int?
+
   /// Creates the options with their defaults.
   public init() {}
+
+  /// Refuses a negative deadline.
+  public func validate() throws {
+    if let deadline, deadline < 0 {
+      throw ValidationError("--deadline must be 0 or more seconds, not \(deadline).")
+    }
+  }
 }

@@ -8,9 +8,9 @@ final class EventFileTests: XCTestCase {
     let folder = NSTemporaryDirectory() + "events-\(UUID())"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let file = try EventFile(folder: folder, afterStep: 7)
-    try file.add("loss/training", 0.5, step: 8)
-    try file.add("accuracy/test", 0.875, step: 300)
-    try file.finish()
+    file.add("loss/training", 0.5, step: 8)
+    file.add("accuracy/test", 0.875, step: 300)
+    file.finish()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder)
     XCTAssertEqual(names.count, 1)
     XCTAssertTrue(names[0].hasPrefix("events.out.tfevents."), names[0])

@@ -234,7 +234,7 @@ final class GoingOnTests: KeptRunTestCase {
       ],
       wrapper: [
         "unshare", "--mount", "sh", "-c",
-        "mount -t tmpfs -o size=600k none \(kept) || { echo no mount; exit 77; }; exec \"$@\"",
+        "mount -t tmpfs -o size=600k,mode=700 none \(kept) || { echo no mount; exit 77; }; exec \"$@\"",
         "sh",
       ])
     try XCTSkipIf(outcome.exitCode == 77 || outcome.errors.contains("unshare"), outcome.errors)
@@ -246,5 +246,43 @@ final class GoingOnTests: KeptRunTestCase {
     }
     // The last one has to be there when the program ends.
     XCTAssertEqual(outcome.errorLines(beginningWith: "error: ").count, 1, outcome.errors)
+  }
+
+  func testALogThatCannotBeWrittenIsAWarning() throws {
+    try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: false)
+    let outcome = try ProgramRunner().run(
+      "train-classifier",
+      run + ["--epochs", "60", "--log", kept + "/log", "--tensorboard", kept + "/events"],
+      wrapper: [
+        "unshare", "--mount", "sh", "-c",
+        "mount -t tmpfs -o size=32k none \(kept) || { echo no mount; exit 77; }; exec \"$@\"",
+        "sh",
+      ])
+    try XCTSkipIf(outcome.exitCode == 77 || outcome.errors.contains("unshare"), outcome.errors)
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    let words = outcome.errorLines(beginningWith: "warning: ")
+    XCTAssertTrue((1...2).contains(words.count), outcome.errors)
+    for line in words {
+      XCTAssertTrue(line.contains("THE LOG IS NOT COMPLETE, and the training goes on."), line)
+    }
+  }
+
+  func testTheLogGoesOnAndTheFolderIsTheUsersAlone() throws {
+    let log = folder + "/log"
+    let logged = run + ["--checkpoint", kept, "--log", log]
+    let first = try ProgramRunner().run("train-classifier", logged + ["--epochs", "1"])
+    XCTAssertEqual(first.exitCode, 0, first.errors)
+    let lock = try FileManager.default.attributesOfItem(atPath: kept + "/.lock")
+    XCTAssertEqual(lock[.posixPermissions] as? Int, 0o600)
+    try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: kept)
+    let second = try ProgramRunner().run(
+      "train-classifier", logged + ["--epochs", "2", "--resume", "--replay", "2"])
+    XCTAssertEqual(second.exitCode, 0, second.errors)
+    XCTAssertTrue(second.errors.contains("Every user of this machine may write to"), second.errors)
+    let seconds = text(log).split(separator: "\n").compactMap { line in
+      line.firstMatch(of: /"seconds": ([0-9.e+-]+)/).flatMap { Double($0.1) }
+    }
+    XCTAssertEqual(seconds.count, 2 * (128 / 32 + 1))
+    XCTAssertEqual(seconds, seconds.sorted())
   }
 }

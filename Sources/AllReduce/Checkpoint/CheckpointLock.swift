@@ -18,8 +18,17 @@ final class CheckpointLock {
   ///   cannot be written.
   init(folder: String, host: String) throws(DataError) {
     let path = "\(folder)/.lock"
-    descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
+    // Another user who could open the file could lock it, and so keep the owner from the folder.
+    descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw OutputFile.unwritable(path, errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1
+    else {
+      throw DataError(
+        file: path, expected: "a file of one name, for the lock of the folder",
+        found: "a link or something else", advice: "remove it")
+    }
+    if status.st_mode & 0o077 != 0 { fchmod(descriptor, 0o600) }
     if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
       throw DataError(
         file: folder, expected: "a folder in which no other job keeps its state",
@@ -33,6 +42,12 @@ final class CheckpointLock {
   }
 
   deinit { close(descriptor) }
+
+  /// Whether every user of the machine may create and remove files in a folder.
+  static func isOpenToAll(_ folder: String) -> Bool {
+    var status = stat()
+    return stat(folder, &status) == 0 && status.st_mode & 0o002 != 0
+  }
 
   private static func words(_ descriptor: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: 200)

@@ -152,7 +152,7 @@ extension Trainer {
     return isTaken
   }
 
-  private func runAtOnce(
+  func runAtOnce(
     _ part: Part, before: BatchScore, endsStep: Bool, stepping step: OptimizerStep?
   ) throws -> BatchScore {
     let start = spans.map { _ in SpanRecorder.now() }

@@ -12,66 +12,59 @@ internal import AllReduceNN
 /// The file has the format of TensorFlow's TFRecord files: each record is a length, the length's checksum, an `Event`
 /// message in protocol buffer encoding, and the message's checksum. Checksums are masked CRC-32C.
 package final class EventFile {
-  private let file: OutputFile
-  private var bytes: [UInt8] = []
+  private let file: GrowingFile
 
   /// Creates an event file in a folder, and the folder itself if it does not exist.
   ///
   /// - Parameters:
   ///   - folder: The folder for `tensorboard --logdir`.
   ///   - step: The step after which the run resumes: TensorBoard drops later steps of earlier files. 0 for a new run.
+  ///   - note: Called with warnings for the user.
   /// - Throws: ``TrainingError`` if the file cannot be created; ``OutputError`` if it cannot be written.
-  package init(folder: String, afterStep step: Int) throws {
+  package init(
+    folder: String, afterStep step: Int, note: @escaping (String) -> Void = { _ in }
+  ) throws {
     let now = secondsSince1970()
     let path = "\(folder)/events.out.tfevents.\(Int(now)).\(Int(now * 1e6) % 1_000_000).allreduce"
+    let opened: OutputFile
     do {
       // An error of mkdir is ignored: if the folder does not exist, opening the file fails.
       mkdir(folder, 0o777)
-      file = try OutputFile(path: path)
+      opened = try OutputFile(path: path)
     } catch {
       throw TrainingError.settings(
         "TensorBoard's file \(path) cannot be written: found \(error.found); \(error.advice).")
     }
+    // From here on, readers of the file see new events as they are written.
+    try opened.publish()
+    file = GrowingFile(opened, note: note)
     // The first event must contain file_version.
     add(step: 0, field(3, Array("brain.Event:2".utf8)))
     // A session_log with status START: TensorBoard discards earlier events from this step on.
     if step > 0 { add(step: step + 1, field(7, varint(1 << 3) + varint(1))) }
-    try flush()
-    try file.publish()
+    flush()
   }
 
   /// Adds a scalar to the buffer, and writes the buffer to the file once it exceeds 16 KiB.
-  ///
-  /// - Throws: ``OutputError``.
-  package func add(_ tag: String, _ value: Double, step: Int) throws {
+  package func add(_ tag: String, _ value: Double, step: Int) {
     let number = withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init)
     let scalar = field(1, Array(tag.utf8)) + varint(2 << 3 | 5) + number
     add(step: step, field(5, field(1, scalar)))
-    if bytes.count > 16384 { try flush() }
+    if file.pendingCount > 16384 { flush() }
   }
 
   /// Writes the buffered events to the file.
-  ///
-  /// - Throws: ``OutputError``.
-  func flush() throws {
-    try bytes.withUnsafeBytes { try file.write($0) }
-    bytes.removeAll(keepingCapacity: true)
-  }
+  func flush() { file.flush() }
 
   /// Writes the buffered events, syncs the file to the disk and closes it.
-  ///
-  /// - Throws: ``OutputError``.
-  package func finish() throws {
-    try flush()
-    try file.finish()
-  }
+  package func finish() { file.finish() }
 
   /// Appends an event to the buffer: the time, the step, and the encoded field `content`.
   private func add(step: Int, _ content: [UInt8]) {
     let now = withUnsafeBytes(of: secondsSince1970().bitPattern.littleEndian, Array.init)
     let event = varint(1 << 3 | 1) + now + varint(2 << 3) + varint(UInt64(step)) + content
     let length = withUnsafeBytes(of: UInt64(event.count).littleEndian, Array.init)
-    bytes += length + EventFile.checksum(length) + event + EventFile.checksum(event)
+    file.append(length + EventFile.checksum(length) + event + EventFile.checksum(event))
   }
 
   /// Encodes a field that is a string or a message.

@@ -3,10 +3,13 @@ internal import AllReduceNN
 
 /// Writes a line of JSON for each step and each evaluation to a log, and the same numbers to a TensorBoard file. Only
 /// the root writes.
+///
+/// A file that cannot be written any longer, as on a full disk, is a warning.
 final class MetricsLog {
-  private let file: OutputFile?
+  private let file: GrowingFile?
   private let events: EventFile?
-  private var lines = ""
+  /// The seconds that the lines of earlier attempts count to.
+  private let secondsBefore: Double
 
   /// Opens the log and the TensorBoard file, on the root.
   ///
@@ -16,14 +19,20 @@ final class MetricsLog {
   ///   - isRoot: Whether this rank writes.
   ///   - kept: The step after which the run resumes: the existing log's lines up to this step are kept. 0 for a new
   ///     log.
+  ///   - note: Called with warnings for the user.
   /// - Throws: ``TrainingError`` or ``OutputError`` if a file cannot be written.
-  init(path: String?, tensorBoard: String? = nil, isRoot: Bool, keepingSteps kept: Int = 0) throws {
-    events = isRoot ? try tensorBoard.map { try EventFile(folder: $0, afterStep: kept) } : nil
+  init(
+    path: String?, tensorBoard: String? = nil, isRoot: Bool, keepingSteps kept: Int = 0,
+    note: @escaping (String) -> Void
+  ) throws {
+    events =
+      isRoot ? try tensorBoard.map { try EventFile(folder: $0, afterStep: kept, note: note) } : nil
     guard let path, isRoot else {
-      file = nil
+      (file, secondsBefore) = (nil, 0)
       return
     }
-    let kept = MetricsLog.lines(of: path, upTo: kept)
+    let lines = MetricsLog.lines(of: path, upTo: kept)
+    secondsBefore = lines.last.flatMap(MetricsLog.seconds) ?? 0
     let opened: OutputFile
     do {
       opened = try OutputFile(path: path)
@@ -31,62 +40,54 @@ final class MetricsLog {
       throw TrainingError.settings(
         "The log \(path) cannot be written: found \(error.found); \(error.advice).")
     }
-    try opened.write(kept)
+    try opened.write(lines.map { $0 + "\n" }.joined())
     // From here on, readers of the log see new lines as they are written.
     try opened.publish()
-    file = opened
+    file = GrowingFile(opened, note: note)
   }
 
-  private static func lines(of path: String, upTo step: Int) -> String {
-    guard step > 0, let text = try? FileBytes.text(of: path) else { return "" }
+  private static func lines(of path: String, upTo step: Int) -> [Substring] {
+    guard step > 0, let text = try? FileBytes.text(of: path) else { return [] }
     let begin = "{\"step\": "
     return text.split(separator: "\n").filter { line in
       // A run that was killed may have left an incomplete line.
       line.hasPrefix(begin) && line.hasSuffix("}")
         && Int(line.dropFirst(begin.count).prefix { $0 != "," }).map { $0 <= step } ?? false
-    }.map { $0 + "\n" }.joined()
+    }
+  }
+
+  private static func seconds(of line: Substring) -> Double? {
+    try? StateFields(String(line)).number("seconds")
   }
 
   /// Adds the line of a step, or of an evaluation after the step. Does nothing if no file is open.
-  ///
-  /// - Throws: ``OutputError``.
-  func add(
-    step: Int, epoch: Int, seconds: Double, loss: Double?, test: BatchScore? = nil
-  ) throws {
+  func add(step: Int, epoch: Int, seconds: Double, loss: Double?, test: BatchScore? = nil) {
     if let events {
-      if let loss { try events.add("loss/training", loss, step: step) }
+      if let loss { events.add("loss/training", loss, step: step) }
       if let test {
-        try events.add("accuracy/test", test.accuracy, step: step)
-        try events.add("loss/test", test.meanLoss, step: step)
-        try events.flush()
+        events.add("accuracy/test", test.accuracy, step: step)
+        events.add("loss/test", test.meanLoss, step: step)
+        events.flush()
       }
     }
-    guard file != nil else { return }
-    lines +=
-      JSONValue.object([
-        ("step", .integer(step)), ("epoch", .integer(epoch)), ("seconds", .number(seconds)),
-        ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: test?.accuracy)),
-        ("test_loss", .number(orNull: test?.meanLoss)),
-      ]).encodedOnOneLine() + "\n"
+    guard let file else { return }
+    let line = JSONValue.object([
+      ("step", .integer(step)), ("epoch", .integer(epoch)),
+      ("seconds", .number(secondsBefore + seconds)),
+      ("loss", .number(orNull: loss)), ("test_accuracy", .number(orNull: test?.accuracy)),
+      ("test_loss", .number(orNull: test?.meanLoss)),
+    ]).encodedOnOneLine()
+    file.append((line + "\n").utf8)
     // Lines are buffered, since a system call per step would cost too much; evaluations are written at once.
-    if lines.utf8.count > 4096 || test != nil { try flush() }
+    if file.pendingCount > 4096 || test != nil { file.flush() }
   }
 
   /// Writes the buffered lines to the log.
-  ///
-  /// - Throws: ``OutputError``.
-  func flush() throws {
-    guard let file, !lines.isEmpty else { return }
-    try file.write(lines)
-    lines = ""
-  }
+  func flush() { file?.flush() }
 
   /// Writes everything that is buffered, syncs the files to the disk and closes them.
-  ///
-  /// - Throws: ``OutputError``.
-  func finish() throws {
-    try flush()
-    try file?.finish()
-    try events?.finish()
+  func finish() {
+    file?.finish()
+    events?.finish()
   }
 }

@@ -7,7 +7,7 @@ internal import AllReduceNN
 /// before it lost: the steps after its last checkpoint, and the time from its last write of the file to the first new
 /// step.
 final class RunLedger {
-  private(set) var seconds = WorkProgress.Seconds()
+  private var counted = WorkProgress.Seconds()
   /// The number of attempts so far that failed: they neither ended nor were asked to stop.
   private(set) var failures = 0
   /// The mean time for which writing a checkpoint stops training, in seconds; nil before the first checkpoint.
@@ -21,6 +21,10 @@ final class RunLedger {
   /// How long the last checkpoint was written in the background, in seconds; 0 if training waited for it.
   private var secondsOfWriting = 0.0
   private var isNew = true
+  /// When the step began that is not yet added, and the seconds that this rank had waited before it.
+  private var (begin, waitedBefore) = (ContinuousClock.now, 0.0)
+  /// The sum of all seconds when this attempt began.
+  private var totalBefore = 0.0
   /// The time at which this attempt's time begins, in seconds since 1970: when the failed attempt before it last wrote
   /// the file, or when this object was created.
   private var since: Double
@@ -44,49 +48,63 @@ final class RunLedger {
       return
     }
     func number(_ name: String) -> Double { max(0, (try? fields.number(name)) ?? 0) }
-    seconds.useful = number("useful_seconds")
-    (seconds.repeated, seconds.saving) = (number("repeated_seconds"), number("saving_seconds"))
-    seconds.waiting = number("waiting_seconds")
-    seconds.restarting = number("restarting_seconds")
+    counted.useful = number("useful_seconds")
+    (counted.repeated, counted.saving) = (number("repeated_seconds"), number("saving_seconds"))
+    counted.waiting = number("waiting_seconds")
+    (counted.restarting, counted.other) = (number("restarting_seconds"), number("other_seconds"))
+    totalBefore = counted.total
     failures = (try? fields.count("failures")) ?? 0
     if (try? fields.boolean("has_ended")) == true { return }
     failures += 1
     // Steps after the last checkpoint are repeated.
     let lost = (
-      useful: min(number("unsaved_useful_seconds"), seconds.useful),
-      waiting: min(number("unsaved_waiting_seconds"), seconds.waiting)
+      useful: min(number("unsaved_useful_seconds"), counted.useful),
+      waiting: min(number("unsaved_waiting_seconds"), counted.waiting)
     )
-    seconds.useful -= lost.useful
-    seconds.waiting -= lost.waiting
-    seconds.repeated += lost.useful + lost.waiting
+    counted.useful -= lost.useful
+    counted.waiting -= lost.waiting
+    counted.repeated += lost.useful + lost.waiting
     let latest = number("time")
     if latest > 0, latest < since { since = latest }
   }
 
-  /// Notes that a step begins. Before the first step, counts the time so far as restarting.
-  func beginStep() {
-    guard isNew else { return }
-    isNew = false
-    seconds.restarting += max(0, secondsSince1970() - since)
+  /// The sums, which together are the time from the beginning of the first attempt: what is in no other sum is in
+  /// ``WorkProgress/Seconds/other`` or, before this attempt's first step, in ``WorkProgress/Seconds/restarting``.
+  var seconds: WorkProgress.Seconds {
+    var all = counted
+    let rest = max(0, totalBefore + secondsSince1970() - since - counted.total)
+    if isNew { all.restarting += rest } else { all.other += rest }
+    return all
   }
 
-  /// Adds the time of a step or an evaluation.
+  /// Notes that a step or an evaluation begins.
   ///
-  /// - Parameters:
-  ///   - all: The duration of the step or evaluation, in seconds.
-  ///   - waiting: The part of this duration for which this rank waited for other ranks, in seconds.
-  func add(_ all: Double, waiting: Double = 0) {
-    let waiting = max(0, min(waiting, all))
-    seconds.waiting += waiting
-    seconds.useful += all - waiting
+  /// - Parameter waited: The seconds for which this rank has waited for other ranks so far.
+  func beginStep(waited: Double = 0) {
+    (begin, waitedBefore) = (.now, waited)
+    guard isNew else { return }
+    counted.restarting = seconds.restarting
+    isNew = false
+  }
+
+  /// Adds the time since the step or the evaluation began, or since the latest call.
+  ///
+  /// - Parameter waited: The seconds for which this rank has waited for other ranks so far.
+  func addStep(waited: Double = 0) {
+    let now = ContinuousClock.now
+    let all = (now - begin) / .seconds(1)
+    let waiting = max(0, min(waited - waitedBefore, all))
+    counted.waiting += waiting
+    counted.useful += all - waiting
     unsaved.useful += all - waiting
     unsaved.waiting += waiting
+    (begin, waitedBefore) = (now, waited)
   }
 
   /// Adds the seconds for which training stopped to write a checkpoint, or to copy the state for a write in the
   /// background.
   func addSave(_ all: Double) {
-    seconds.saving += all
+    counted.saving += all
     secondsASave = ((secondsASave ?? 0) * Double(saves) + all) / Double(saves + 1)
     (saves, savedAt) = (saves + 1, .now)
   }
@@ -148,6 +166,7 @@ final class RunLedger {
       ("useful_seconds", .number(seconds.useful)), ("repeated_seconds", .number(seconds.repeated)),
       ("saving_seconds", .number(seconds.saving)), ("waiting_seconds", .number(seconds.waiting)),
       ("restarting_seconds", .number(seconds.restarting)),
+      ("other_seconds", .number(seconds.other)),
     ]
   }
 }

@@ -61,21 +61,25 @@ extension Training {
 
   private func takeStep(_ step: Int, _ epoch: Int, _ run: Run) throws -> BatchScore {
     let begin = clock.now
-    let (ledger, waited) = (run.records.ledger, trainer.exchangeTimes.waitSeconds)
-    ledger?.beginStep()
+    let ledger = run.records.ledger
+    ledger?.beginStep(waited: trainer.exchangeTimes.waitSeconds)
     let rate = schedule.rate(afterSteps: steps)
     let computed = trainer.computeSeconds + trainer.updateSeconds
     let interval = trainer.exchangeEvery
     trainer.ownRequest = run.stepRequests?.now(begin) ?? .none
     let (skipped, batches) = (trainer.skippedSteps, run.course.batches(ofStep: step))
     let parts = batches.count * run.input.count
-    var score = try trainer.step(parts: parts, learningRate: rate) { part in
+    func part(_ number: Int) -> Trainer<Scalar>.Part {
       let batch = run.records.span("input") {
-        run.input[part % run.input.count].batch(
-          epoch: epoch, step: batches.lowerBound + part / run.input.count)
+        run.input[number % run.input.count].batch(
+          epoch: epoch, step: batches.lowerBound + number / run.input.count)
       }
       return (batch.inputs, batch.targets, batch.examples)
     }
+    if let every = replaysEvery, (steps + 1) % every == 0 {
+      try run.records.span("replay") { try trainer.replay(parts: parts, part) }
+    }
+    var score = try trainer.step(parts: parts, learningRate: rate, part)
     if trainer.skippedSteps == skipped {
       skippedInARow = 0
     } else {
@@ -108,12 +112,11 @@ extension Training {
       progress?("Replicas meet every \(every) steps, as measured.")
     }
     let end = clock.now
-    ledger?.add(
-      (end - begin) / .seconds(1), waiting: trainer.exchangeTimes.waitSeconds - waited)
+    ledger?.addStep(waited: trainer.exchangeTimes.waitSeconds)
     compareWithPrediction((end - begin) / .seconds(1))
     times.add(
       seconds: (end - begin) / .seconds(1), examples: run.course.sampler.batchSize(step: step))
-    try run.log.add(
+    run.log.add(
       step: steps, epoch: epoch + 1, seconds: (end - run.start) / .seconds(1),
       loss: score.examples == 0 && skippedInARow > 0 ? nil : score.meanLoss)
     return score
@@ -159,14 +162,15 @@ extension Training {
 
   @discardableResult
   private func evaluate(_ epoch: Int, _ run: Run) throws -> BatchScore {
-    let (share, begin) = (trainer.share.count, clock.now)
-    defer { run.records.ledger?.add((clock.now - begin) / .seconds(1)) }
+    let share = trainer.share.count
+    run.records.ledger?.beginStep()
+    defer { run.records.ledger?.addStep() }
     let score = try run.records.span("evaluation") {
       try trainer.score(
         on: data.test,
         batchSize: trainer.row == nil ? nil : (globalBatchSize + share - 1) / share)
     }
-    try run.log.add(
+    run.log.add(
       step: steps, epoch: epoch + 1, seconds: (clock.now - run.start) / .seconds(1), loss: nil,
       test: score)
     return score
@@ -195,7 +199,7 @@ extension Training {
     (state.steps, state.randomStep) = (steps, trainer.nextStep)
     (state.trainLoss, state.testAccuracy, state.testLoss) = (trainLoss, testAccuracy, testLoss)
     // A resumed run keeps the log's lines of all steps up to the checkpoint.
-    try run.log.flush()
+    run.log.flush()
     try trainer.finish()
     state.replicas = try trainer.keepReplicas(epochScore: state.epochScore)
     state.epochScore = try trainer.total(state.epochScore)

@@ -42,10 +42,13 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   package var straggler: Straggler?
   /// The number of steps between bitwise comparisons of the ranks' copies of the same weights
   /// (``Trainer/checkCopies()``); nil to compare them only at the end of each epoch.
-  package var checksCopiesEvery: Int?
+  public var checksCopiesEvery: Int?
+  /// The number of steps from one step whose gradient is computed twice and compared, bit for bit, to the next; nil for
+  /// none. A rank that gets another gradient has faulty memory or a faulty processor, which is reported with its number.
+  public var replaysEvery: Int?
   /// Whether a step whose loss is NaN or infinite is skipped, without an update, instead of ending the run. A hundred
   /// such steps in a row end the run.
-  package var skipsNonFinite = false
+  public var skipsNonFinite = false
   /// Called before a run resumes, with the stored training state; throws to refuse that state. Stored settings such as
   /// the seed are always compared with those of this run.
   package var checkResumed: ((TrainingState) throws -> Void)?
@@ -168,7 +171,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     // An existing log is changed only now, after all checks of the checkpoint.
     let log = try world.agreeing {
       try MetricsLog(
-        path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep)
+        path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep
+      ) { [self] in progress?($0) }
     }
     var run = Run(
       course: course, records: records, log: log, input: input(course),
@@ -191,7 +195,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     try records.finish(of: Scalar.self, over: world)
     secondsSpent = records.ledger?.seconds ?? secondsSpent
     WorkProgress.hide()
-    try world.agreeing { try log.finish() }
+    log.finish()
     var slowest = [times.total]
     try world.allReduce(&slowest, .maximum)
     times.total = slowest[0]

@@ -49,6 +49,11 @@ final class TrainingRecords {
     }
     ledger =
       world.isRoot ? RunLedger(folder: checkpoints?.folder, resumes: resumes) : nil
+    if world.isRoot, let folder = checkpoint?.directory, CheckpointLock.isOpenToAll(folder) {
+      note(
+        "warning: Every user of this machine may write to \(folder), and so can stop this training or change its state: "
+          + "chmod o-w \(folder) takes that from them.")
+    }
     reader = resumes ? try checkpoint.map { try CheckpointReader($0, over: world) } : nil
     resumed = reader?.state
     trace = try path.map { try TraceFile(path: $0, over: world) }
@@ -242,12 +247,17 @@ final class TrainingRecords {
     ledger?.keep(hasEnded: true)
   }
 
-  /// Writes the timeline, if there is one. Collective.
+  /// Writes the timeline, if there is one. Collective. A timeline that cannot be written is a warning.
   ///
   /// - Returns: The number of spans, over all ranks, that were dropped because their memory was full.
   func finishTrace() throws -> Int {
     guard let trace, let recorder else { return 0 }
-    return try trace.write(recorder)
+    do {
+      return try trace.write(recorder)
+    } catch let error as AgreedError {
+      if ledger != nil { note("warning: \(error). THE TRACE WAS NOT WRITTEN.") }
+      return 0
+    }
   }
 
   /// Runs `body` and, if there is a timeline, records when it began and ended.

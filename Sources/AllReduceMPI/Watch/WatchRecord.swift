@@ -52,9 +52,9 @@ enum WatchField: Int {
   case figure, rate
   /// When the latest step ended, and when the work began.
   case steppedAt, workSince
-  /// The seconds spent in steps that were not lost, in steps that were lost, in writing checkpoints, in waiting, and in
-  /// starting again: bits of a `Double`.
-  case useful, repeated, saving, waiting, restarting
+  /// The seconds spent in steps that were not lost, in steps that were lost, in writing checkpoints, in waiting, in
+  /// starting again, and otherwise: bits of a `Double`.
+  case useful, repeated, saving, waiting, restarting, other
   /// The name of the work's measure of quality, 64 bytes.
   case figureName = 80
 

@@ -12,12 +12,14 @@ package struct WorkProgress: Equatable, Sendable {
     package var waiting = 0.0
     /// The seconds from a failure, or from the beginning, to the next new step.
     package var restarting = 0.0
+    /// The seconds spent on anything else, such as reading data, comparing copies of the weights and writing logs.
+    package var other = 0.0
 
     /// Creates a record of zero seconds.
     package init() {}
 
     /// The sum of all seconds.
-    package var total: Double { useful + repeated + saving + waiting + restarting }
+    package var total: Double { useful + repeated + saving + waiting + restarting + other }
     /// The fraction of the seconds spent in steps that were not lost, waiting included, 0...1; nil if there are no
     /// seconds yet.
     package var goodput: Double? { total > 0 ? (useful + waiting) / total : nil }
@@ -59,7 +61,9 @@ package struct WorkProgress: Equatable, Sendable {
       seconds.useful.bitPattern, seconds.repeated.bitPattern
     )
     (record[.saving], record[.waiting]) = (seconds.saving.bitPattern, seconds.waiting.bitPattern)
-    record[.restarting] = seconds.restarting.bitPattern
+    (record[.restarting], record[.other]) = (
+      seconds.restarting.bitPattern, seconds.other.bitPattern
+    )
   }
 
   /// Removes the progress from this rank's record, because the work has ended.
@@ -75,7 +79,7 @@ extension WatchRecord {
     var seconds = WorkProgress.Seconds()
     (seconds.useful, seconds.repeated) = (number(.useful), number(.repeated))
     (seconds.saving, seconds.waiting) = (number(.saving), number(.waiting))
-    seconds.restarting = number(.restarting)
+    (seconds.restarting, seconds.other) = (number(.restarting), number(.other))
     return WorkProgress(
       done: Int(truncatingIfNeeded: self[.stepsDone]), of: Int(truncatingIfNeeded: self[.steps]),
       text(.figureName), number(.figure), rate: number(.rate), seconds)

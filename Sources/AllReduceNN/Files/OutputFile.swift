@@ -30,6 +30,8 @@ package final class OutputFile {
   /// The path of the file.
   package let path: String
   private var way: Way
+  /// Whether the file replaces an old one, or is new; then only this process writes to it.
+  private let replaces: Bool
   private var descriptor: Int32
 
   /// Opens a file for writing.
@@ -41,6 +43,7 @@ package final class OutputFile {
   package init(path: String, _ name: Name = .named) throws(DataError) {
     self.path = path
     (way, descriptor) = try OutputFile.open(path, name)
+    if case .replacing = way { replaces = true } else { replaces = false }
   }
 
   deinit {
@@ -63,6 +66,17 @@ package final class OutputFile {
       throw error
     } catch {
       preconditionFailure("\(error)")
+    }
+  }
+
+  /// Appends bytes to a file that replaces an old one: all of them or, where that fails, none.
+  package func append(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
+    let end = replaces ? lseek(descriptor, 0, SEEK_CUR) : -1
+    do {
+      try write(bytes)
+    } catch {
+      if end >= 0, ftruncate(descriptor, end) == 0 { lseek(descriptor, end, SEEK_SET) }
+      throw error
     }
   }
 

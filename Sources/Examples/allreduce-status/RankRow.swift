@@ -27,6 +27,7 @@ struct RankRow: Decodable {
     let savingSeconds: Double
     let waitingSeconds: Double
     let restartingSeconds: Double
+    let otherSeconds: Double
   }
 
   init(_ status: RankStatus) {
@@ -41,7 +42,7 @@ struct RankRow: Decodable {
         figure: work.figure.value.isFinite ? work.figure.value : nil, rate: work.rate,
         secondsSinceStep: seconds, usefulSeconds: parts.useful, repeatedSeconds: parts.repeated,
         savingSeconds: parts.saving, waitingSeconds: parts.waiting,
-        restartingSeconds: parts.restarting)
+        restartingSeconds: parts.restarting, otherSeconds: parts.other)
     }
   }
 
@@ -83,7 +84,7 @@ extension RankRow.Progress {
       ("seconds_since_step", .number(secondsSinceStep)), ("useful_seconds", .number(usefulSeconds)),
       ("repeated_seconds", .number(repeatedSeconds)), ("saving_seconds", .number(savingSeconds)),
       ("waiting_seconds", .number(waitingSeconds)),
-      ("restarting_seconds", .number(restartingSeconds)),
+      ("restarting_seconds", .number(restartingSeconds)), ("other_seconds", .number(otherSeconds)),
     ])
   }
 
@@ -92,6 +93,7 @@ extension RankRow.Progress {
     let share = steps > 0 ? 100 * Double(step) / Double(steps) : 0
     let all =
       usefulSeconds + repeatedSeconds + savingSeconds + waitingSeconds + restartingSeconds
+      + otherSeconds
     return
       "step \(step.grouped) of \(steps.grouped) (\(share.formatted(decimals: 1))%), \(figureName) "
       + "\((figure ?? .nan).formatted(digits: 5)), \(Int(rate).grouped) examples/s; the latest step ended "
@@ -99,6 +101,6 @@ extension RankRow.Progress {
       + "goodput \((all > 0 ? (usefulSeconds + waitingSeconds) / all : 0).formatted(decimals: 3)): useful "
       + "\(usefulSeconds.formatted(decimals: 1)) s, repeated \(repeatedSeconds.formatted(decimals: 1)) s, saving "
       + "\(savingSeconds.formatted(decimals: 1)) s, waiting \(waitingSeconds.formatted(decimals: 1)) s, restarting "
-      + "\(restartingSeconds.formatted(decimals: 1)) s"
+      + "\(restartingSeconds.formatted(decimals: 1)) s, other \(otherSeconds.formatted(decimals: 1)) s"
   }
 }

@@ -25,7 +25,7 @@ struct CustomGradient: TrainingProgram {
   @Option(help: "How many steps to take.")
   var steps = 500
 
-  @OptionGroup var checking: CheckOptions
+  @OptionGroup(title: "Job") var job: JobOptions
 
   func describeData(in world: Communicator) throws -> String { try DataFile.describe(data) }
 

@@ -31,7 +31,7 @@ struct SplitWeights: TrainingProgram {
   @Option(help: "Steps of plain gradient descent.")
   var steps = 200
 
-  @OptionGroup var checking: CheckOptions
+  @OptionGroup(title: "Job") var job: JobOptions
 
   private static let classes = 10
 

@@ -145,8 +145,13 @@ struct ClassifierResult {
     if training.firstStep > 0 {
       facts.add(["  resumed", "after step \(training.firstStep.grouped)"])
     }
-    if let goodput = training.secondsSpent.goodput {
-      facts.add(["  goodput", goodput.formatted(decimals: 3)])
+    let spent = training.secondsSpent
+    if let goodput = spent.goodput {
+      let parts = [
+        ("useful", spent.useful), ("waiting", spent.waiting), ("repeated", spent.repeated),
+        ("saving", spent.saving), ("restarting", spent.restarting), ("other", spent.other),
+      ].filter { $0.1 >= 0.05 }.map { "\($0.0) \($0.1.formatted(decimals: 1)) s" }
+      facts.add(["  goodput", ([goodput.formatted(decimals: 3)] + parts).joined(separator: ", ")])
     }
     if training.isStopped { facts.add(["  stopped", "after step \(training.steps.grouped)"]) }
     if predictsNumbers {
@@ -155,8 +160,8 @@ struct ClassifierResult {
         (training.testLoss.last ?? 0).formatted(decimals: 4)
           + ", in units of the targets' variance",
       ])
-    } else {
-      facts.add(["  accuracy", (training.testAccuracy.last ?? 0).formatted(decimals: 4)])
+    } else if let accuracy = training.testAccuracy.last {
+      facts.add(["  accuracy", accuracy.formatted(decimals: 4)])
     }
     if let speed = training.examplesPerSecond {
       facts.add(["  images/s", Int(speed).grouped])

@@ -21,7 +21,14 @@ struct SafetyOptions: ParsableArguments {
     ))
   var onNonfinite: Answer = .stop
 
+  @Option(
+    help: ArgumentHelp(
+      "Computes the gradient of each such step twice, compares both bit for bit, and names the ranks that did not get "
+        + "the same again.", valueName: "steps"))
+  var replay: Int?
+
   func validate() throws {
     try OptionBounds.check("check-replicas", checkReplicas)
+    try OptionBounds.check("replay", replay)
   }
 }

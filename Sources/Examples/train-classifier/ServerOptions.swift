@@ -94,7 +94,7 @@ extension ClassifierOptions {
       ("weights", weights.weights != nil), ("patience", keeping.patience != nil),
       ("algorithm", algorithm != .automatic), ("grid", sharing.grid != nil),
       (meeting.given ?? "", meeting.given != nil),
-      ("check-replicas", safety.checkReplicas != nil),
+      ("check-replicas", safety.checkReplicas != nil), ("replay", safety.replay != nil),
       ("on-nonfinite", safety.onNonfinite == .skip),
       ("fetch-every", settings.method == .easgd && serving.fetchEvery != nil),
     ] where isGiven {

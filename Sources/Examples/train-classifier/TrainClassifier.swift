@@ -31,7 +31,7 @@ struct TrainClassifier: TrainingProgram {
 
   @OptionGroup var options: ClassifierOptions
 
-  @OptionGroup var checking: CheckOptions
+  @OptionGroup(title: "Job") var job: JobOptions
 
   static func main() {
     ProgramMain.run(TrainClassifier.self) { command, world, console in
@@ -182,6 +182,7 @@ struct TrainClassifier: TrainingProgram {
       ?? Training(trainer, data, seed: options.seed)
     training.accumulation = options.accumulate
     training.checksCopiesEvery = options.safety.checkReplicas
+    training.replaysEvery = options.safety.replay
     training.skipsNonFinite = options.safety.onNonfinite == .skip
     training.stepsPerEpoch = options.steps
     training.evaluatesEverySteps = options.evaluateEvery

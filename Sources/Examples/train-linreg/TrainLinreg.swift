@@ -25,7 +25,7 @@ struct TrainLinreg: TrainingProgram {
 
   @OptionGroup var options: LinregOptions
 
-  @OptionGroup var checking: CheckOptions
+  @OptionGroup(title: "Job") var job: JobOptions
 
   static func main() {
     ProgramMain.run(TrainLinreg.self) { command, world, console in

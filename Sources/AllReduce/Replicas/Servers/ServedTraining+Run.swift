@@ -22,7 +22,8 @@ extension ServedTraining {
     state.examples = data.keptFormat ?? state.examples
     let log = try world.agreeing {
       try MetricsLog(
-        path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep)
+        path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep
+      ) { [self] in progress?($0) }
     }
     let start = clock.now
     var lines = Progress(world.isRoot ? writers : nil, since: start)
@@ -37,28 +38,26 @@ extension ServedTraining {
       while state.stepsOfEpoch < course.stepsPerEpoch {
         let segment = nextSegment(from: state.stepsOfEpoch, epoch, course)
         let before = epoch * course.stepsPerEpoch
-        let (begin, waited) = (clock.now, waitSeconds)
-        records.ledger?.beginStep()
+        records.ledger?.beginStep(waited: waitSeconds)
         state.epochScore += try records.span("segment", before + segment.lowerBound) {
           try tally.counting {
             try runSegment(
               segment, epoch: epoch, of: course,
               isSolo: before + segment.lowerBound < settings.warmUpSteps
             ) { batch, score in
-              try note(batch, score, epoch, course, log, &lines, since: start)
+              note(batch, score, epoch, course, log, &lines, since: start)
               show(batch, score, epoch, course, records)
             }
           }
         }
         let (end, stepRequest) = try endOfSegment(segment)
-        records.ledger?.add(
-          (clock.now - begin) / .seconds(1), waiting: waitSeconds - waited)
+        records.ledger?.addStep(waited: waitSeconds)
         state.stepsOfEpoch = end
         steps = before + end
         let endsEpoch = end == course.stepsPerEpoch
         if endsEpoch || evaluatesEverySteps.map({ steps % $0 == 0 }) == true {
           let score = try records.span("evaluation") { try self.score(on: data.test) }
-          try log.add(
+          log.add(
             step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
             test: score)
           if endsEpoch {
@@ -98,7 +97,7 @@ extension ServedTraining {
     secondsSpent = records.ledger?.seconds ?? secondsSpent
     WorkProgress.hide()
     try gatherResults(versionBefore: first)
-    try world.agreeing { try log.finish() }
+    log.finish()
     let leftOut = try records.finishTrace()
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
@@ -146,10 +145,10 @@ extension ServedTraining {
   private func note(
     _ batch: ServedBatch, _ score: BatchScore, _ epoch: Int, _ course: TrainingCourse,
     _ log: MetricsLog, _ lines: inout Progress, since start: ContinuousClock.Instant
-  ) throws {
+  ) {
     guard world.isRoot, score.examples > 0 else { return }
     let done = epoch * course.stepsPerEpoch + batch.step + 1
-    try log.add(
+    log.add(
       step: done, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1),
       loss: score.meanLoss)
     lines.update(clock.now, share: Double(done) / Double(course.steps)) { passed in
@@ -166,6 +165,8 @@ extension ServedTraining {
   ) {
     guard let ledger = records.ledger, score.examples > 0 else { return }
     records.look(of: Scalar.self)
+    ledger.addStep(waited: waitSeconds)
+    ledger.keepNowAndThen(clock.now)
     WorkProgress(
       done: epoch * course.stepsPerEpoch + batch.step + 1, of: course.steps, "loss of worker 0",
       score.meanLoss, rate: times.examplesPerSecond ?? 0, ledger.seconds
@@ -223,7 +224,7 @@ extension ServedTraining {
     (state.steps, state.trainLoss, state.testAccuracy) = (steps, trainLoss, testAccuracy)
     state.testLoss = testLoss
     state.randomStep = UInt64(try versions().max() ?? 0)
-    try log.flush()
+    log.flush()
     try records.write(stateTensors, state, as: use, over: world, isLast: isLast)
   }
 
