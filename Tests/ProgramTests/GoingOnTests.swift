@@ -210,6 +210,62 @@ final class GoingOnTests: KeptRunTestCase {
     }.map(Int.init)
   }
 
+  /// Starts a script that leads a group of processes, as one that a terminal has started does.
+  private func startGroup(_ command: [String], _ output: String) throws -> (Process, pid_t) {
+    let file = output + ".group"
+    let process = try start(
+      ["setsid", "--wait", "sh", "-c", "echo $$ >\"$0\"; exec \"$@\"", file] + command, output)
+    var group: pid_t = 0
+    wait("the group") {
+      group = pid_t(text(file).trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+      return group > 0
+    }
+    return (process, group)
+  }
+
+  /// A terminal sends its signals to the whole group; the first one here comes before the training can hear it.
+  func testASignalToTheGroupOfTheScriptLosesNoStep() throws {
+    let output = folder + "/asked"
+    var steps = 0
+    for isResumed in [false, true] {
+      let (restart, group) = try startGroup(
+        ["scripts/train-restart", "sh", "-c", "touch \"$0\"; sleep 0.5; exec \"$@\"", folder + "/begun"]
+          + ["mpirun", "-np", "2", program("train-classifier")] + run + slowly
+          + ["--checkpoint", kept, "--checkpoint-every", "1000000", "--epochs", "1000000"], output)
+      defer { if restart.isRunning { kill(group, SIGTERM) } }
+      wait(isResumed ? "a step" : "an attempt") {
+        isResumed
+          ? text(kept + "/goodput.json").contains("\"has_ended\": false")
+          : FileManager.default.fileExists(atPath: folder + "/begun")
+      }
+      kill(-group, SIGTERM)
+      restart.waitUntilExit()
+      XCTAssertEqual(restart.terminationStatus, 75, text(output + ".errors"))
+      let stopped = try JSONDecoder.ofPrograms.decode(
+        ClassifierOutput.self, from: Data(text(output).utf8))
+      XCTAssertTrue(stopped.stopped)
+      XCTAssertEqual(stopped.resumedAtStep, isResumed ? steps : nil)
+      XCTAssertGreaterThan(stopped.steps, steps)
+      steps = stopped.steps
+      XCTAssertFalse(FileManager.default.fileExists(atPath: kept + "/stop"))
+    }
+  }
+
+  func testARequestThatNoTrainingHasTakenIsForgotten() throws {
+    try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: false)
+    let output = folder + "/asked"
+    let restart = try start(
+      ["scripts/train-restart", "sh", "-c", "touch \"$0\"; sleep 1; exit 70", folder + "/begun"]
+        + ["--checkpoint", kept], output)
+    wait("an attempt") { FileManager.default.fileExists(atPath: folder + "/begun") }
+    kill(restart.processIdentifier, SIGTERM)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 75, text(output + ".errors"))
+    XCTAssertTrue(
+      text(output + ".errors").contains("failed with 70 before"), text(output + ".errors"))
+    XCTAssertFalse(FileManager.default.fileExists(atPath: kept + "/stop"))
+  }
+
   func testARunThatNeverGetsFurtherIsGivenUp() throws {
     let output = folder + "/given-up"
     let restart = try start(
