@@ -266,6 +266,65 @@ final class GoingOnTests: KeptRunTestCase {
     XCTAssertFalse(FileManager.default.fileExists(atPath: kept + "/stop"))
   }
 
+  /// Writes a script that stands for ssh: a host whose name begins with "lost" does not answer.
+  private func writeAsking(_ first: String = ":") throws -> String {
+    let path = folder + "/ask"
+    try "#!/bin/sh\n\(first)\ncase $1 in lost*) exit 1;; esac\n".write(
+      toFile: path, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    return path
+  }
+
+  /// Ends with 70 each time and writes down what it was started with.
+  private var failing: [String] {
+    ["sh", "-c", "echo \"$@\" >>\"$0\"; exit 70", folder + "/starts"]
+  }
+
+  /// What the second attempt was started with, when the first had `words` and failed.
+  private func secondStart(_ words: [String], line: UInt = #line) throws -> String {
+    try Data().write(to: URL(fileURLWithPath: folder + "/starts"))
+    let restart = try start(
+      ["scripts/train-restart", "--same-step", "2", "--rsh", try writeAsking()] + failing + words
+        + ["--checkpoint", kept], folder + "/left")
+    restart.waitUntilExit()
+    let starts = text(folder + "/starts").split(separator: "\n")
+    XCTAssertEqual(starts.count, 2, text(folder + "/left.errors"), line: line)
+    return starts.last.map(String.init) ?? ""
+  }
+
+  func testHostsThatDoNotAnswerAreLeftOut() throws {
+    // This host is not asked, and there is room for all ranks.
+    for own in ["localhost", "127.0.0.1", ProcessInfo.processInfo.hostName] {
+      XCTAssertEqual(
+        try secondStart(["-np", "2", "--host", "\(own):2,lost:2"]),
+        "-np 2 --host \(own):2 --checkpoint \(kept)")
+    }
+    // Half of the ranks, and the batch of all ranks stays.
+    XCTAssertEqual(
+      try secondStart(["-np", "4", "--host", "here:2,lost:2", "--batch-size", "64"]),
+      "-np 2 --host here:2 --global-batch-size 256 --checkpoint \(kept)")
+  }
+
+  func testHostsOfAFileThatDoNotAnswerAreLeftOut() throws {
+    try "# all\nhere slots=2\nlost slots=2 max_slots=4\nthere slots=1 # last\n".write(
+      toFile: folder + "/hosts", atomically: true, encoding: .utf8)
+    let second = try secondStart(["--hostfile", folder + "/hosts", "-np", "5"])
+    XCTAssertTrue(second.hasSuffix(" -np 3 --checkpoint \(kept)"), second)
+    XCTAssertFalse(second.contains(folder + "/hosts"), second)
+  }
+
+  func testASignalWhileHostsAreAskedIsNotForgotten() throws {
+    let output = folder + "/asked"
+    let restart = try start(
+      ["scripts/train-restart", "--rsh", try writeAsking("touch \(folder)/asks; sleep 1")] + failing
+        + ["-np", "4", "--host", "here:2,lost:2", "--checkpoint", kept], output)
+    wait("the question") { FileManager.default.fileExists(atPath: folder + "/asks") }
+    kill(restart.processIdentifier, SIGTERM)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 75, text(output + ".errors"))
+    XCTAssertEqual(text(folder + "/starts").split(separator: "\n").count, 1)
+  }
+
   func testARunThatNeverGetsFurtherIsGivenUp() throws {
     let output = folder + "/given-up"
     let restart = try start(
