@@ -325,6 +325,51 @@ final class GoingOnTests: KeptRunTestCase {
     XCTAssertEqual(text(folder + "/starts").split(separator: "\n").count, 1)
   }
 
+  func testTheOldestStateIsResumedFromIfTheOthersAreDamaged() throws {
+    let keeping = run + ["--checkpoint", kept, "--checkpoint-keep", "3", "--epochs"]
+    let first = try ClassifierOutput.of(keeping + ["3"], ranks: 2)
+    for name in ["checkpoint", "checkpoint.1"] {
+      try "no state".write(
+        toFile: kept + "/\(name).safetensors", atomically: true, encoding: .utf8)
+    }
+    let output = folder + "/resumed"
+    let restart = try start(
+      ["scripts/train-restart", "mpirun", "-np", "2", program("train-classifier")] + keeping + ["4"],
+      output)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 0, text(output + ".errors"))
+    let resumed = try JSONDecoder.ofPrograms.decode(
+      ClassifierOutput.self, from: Data(text(output).utf8))
+    XCTAssertEqual(resumed.resumedAtStep, first.steps / 3)
+  }
+
+  /// As where all ranks are on other hosts: the script sees none of them.
+  func testATrainingWithoutRanksOnThisHostIsNotEnded() throws {
+    let output = folder + "/elsewhere"
+    let restart = try start(
+      ["scripts/train-restart", "--same-step", "1", "--start-limit", "2"]
+        + ["env", "-u", "ALLREDUCE_RESTART", "mpirun", "-np", "2", program("train-classifier")]
+        + run + ["--straggler", "1:200", "--checkpoint", kept, "--checkpoint-every", "auto"]
+        + ["--epochs", "1000000"], output)
+    defer { restart.terminate() }
+    sleep(4)
+    XCTAssertTrue(restart.isRunning, text(output + ".errors"))
+    kill(restart.processIdentifier, SIGTERM)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 75, text(output + ".errors"))
+  }
+
+  func testALauncherThatStartsNoRankIsEnded() throws {
+    let output = folder + "/nothing"
+    let restart = try start(
+      ["scripts/train-restart", "--same-step", "1", "--start-limit", "1"]
+        + ["env", "-u", "ALLREDUCE_RESTART", "sh", "-c", "sleep 50; :", "--checkpoint", kept], output)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 137, text(output + ".errors"))
+    XCTAssertTrue(
+      text(output + ".errors").contains("no rank has begun in 1 s"), text(output + ".errors"))
+  }
+
   func testARunThatNeverGetsFurtherIsGivenUp() throws {
     let output = folder + "/given-up"
     let restart = try start(
