@@ -228,8 +228,9 @@ final class GoingOnTests: KeptRunTestCase {
     let output = folder + "/asked"
     var steps = 0
     for isResumed in [false, true] {
+      let late = ["sh", "-c", "touch \"$0\"; sleep 0.5; exec \"$@\"", folder + "/begun"]
       let (restart, group) = try startGroup(
-        ["scripts/train-restart", "sh", "-c", "touch \"$0\"; sleep 0.5; exec \"$@\"", folder + "/begun"]
+        ["scripts/train-restart"] + late
           + ["mpirun", "-np", "2", program("train-classifier")] + run + slowly
           + ["--checkpoint", kept, "--checkpoint-every", "1000000", "--epochs", "1000000"], output)
       defer { if restart.isRunning { kill(group, SIGTERM) } }
@@ -262,7 +263,8 @@ final class GoingOnTests: KeptRunTestCase {
     restart.waitUntilExit()
     XCTAssertEqual(restart.terminationStatus, 75, text(output + ".errors"))
     XCTAssertTrue(
-      text(output + ".errors").contains("failed with 70 before"), text(output + ".errors"))
+      text(output + ".errors").contains("asked to stop, the training failed with 70"),
+      text(output + ".errors"))
     XCTAssertFalse(FileManager.default.fileExists(atPath: kept + "/stop"))
   }
 
@@ -334,8 +336,8 @@ final class GoingOnTests: KeptRunTestCase {
     }
     let output = folder + "/resumed"
     let restart = try start(
-      ["scripts/train-restart", "mpirun", "-np", "2", program("train-classifier")] + keeping + ["4"],
-      output)
+      ["scripts/train-restart", "mpirun", "-np", "2", program("train-classifier")]
+        + keeping + ["4"], output)
     restart.waitUntilExit()
     XCTAssertEqual(restart.terminationStatus, 0, text(output + ".errors"))
     let resumed = try JSONDecoder.ofPrograms.decode(
@@ -363,7 +365,8 @@ final class GoingOnTests: KeptRunTestCase {
     let output = folder + "/nothing"
     let restart = try start(
       ["scripts/train-restart", "--same-step", "1", "--start-limit", "1"]
-        + ["env", "-u", "ALLREDUCE_RESTART", "sh", "-c", "sleep 50; :", "--checkpoint", kept], output)
+        + ["env", "-u", "ALLREDUCE_RESTART", "sh", "-c", "sleep 50; :", "--checkpoint", kept],
+      output)
     restart.waitUntilExit()
     XCTAssertEqual(restart.terminationStatus, 137, text(output + ".errors"))
     XCTAssertTrue(
