@@ -159,6 +159,57 @@ final class StopTests: CollectiveTestCase {
     }
   }
 
+  /// Notes the numbers of the examples that a run learns from.
+  private final class SeenExamples: Layer {
+    var numbers: [Int] = []
+    let summary = "SeenExamples"
+
+    func outputShape(for input: Shape) -> Shape { input }
+
+    func forward(_ input: Tensor<Float>, _ pass: Pass<Float>) -> Tensor<Float> {
+      if pass.isTraining { numbers += pass.examples }
+      return input
+    }
+
+    func backward(
+      _ gradient: Tensor<Float>, _ pass: Pass<Float>, needsInputGradient: Bool
+    ) -> Tensor<Float>? { gradient }
+  }
+
+  /// Stops a run at the end of an epoch, a step before and a step behind, and resumes it.
+  func testNoExampleIsLeftOutOrSeenTwice() throws {
+    let world = try world()
+    let data = try TrainingData(csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
+    func run(stopAfter end: Int? = nil, _ checkpoints: Checkpoints? = nil) throws -> [Int] {
+      let seen = SeenExamples()
+      let trainer = try Trainer(
+        Sequential<Float>(seen, Dense(30, 2)), input: [30], over: world, optimizer: SGD(),
+        loss: SoftmaxCrossEntropy())
+      let training = Training(trainer, data, globalBatchSize: 40)
+      training.checkpoints = checkpoints
+      training.afterStep = {
+        // Heard with the loss of the next step.
+        if let end, training.steps == end - 1, world.rank == world.size - 1 { raise(SIGUSR1) }
+      }
+      try training.run(epochs: 3)
+      XCTAssertEqual(training.isStopped, end != nil)
+      return seen.numbers
+    }
+    let whole = try run()
+    var counts = [Int32](repeating: 0, count: data.training.count)
+    for number in whole { counts[number] += 1 }
+    try world.allReduce(&counts, .sum)
+    XCTAssertEqual(counts, Array(repeating: 3, count: counts.count))
+    let epoch = (data.training.count + 39) / 40
+    for end in [epoch - 1, epoch, epoch + 1, 2 * epoch] {
+      try withFolder(world) { folder in
+        let before = try run(stopAfter: end, Checkpoints(folder: folder))
+        let after = try run(Checkpoints(folder: folder, resumes: true))
+        XCTAssertEqual(before + after, whole, "stopped after step \(end)")
+      }
+    }
+  }
+
   func testCopiesThatDifferAreNamed() throws {
     let world = try world()
     try XCTSkipIf(world.size < 2, "copies are on several ranks")

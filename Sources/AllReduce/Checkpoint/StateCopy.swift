@@ -163,9 +163,10 @@ extension Checkpoint {
     guard statvfs(directory, &system) == 0 else { return }
     let free = Int(clamping: UInt64(system.f_bavail) &* UInt64(system.f_frsize))
     // The names of files and the folder itself take some space too.
-    if free >= bytes + (64 << 10) { return }
+    let needed = bytes + (64 << 10)
+    if free >= needed { return }
     throw DataError(
-      file: directory, expected: "\(Checkpoint.text(bytes)) of free space for the next state",
+      file: directory, expected: "\(Checkpoint.text(needed)) of free space for the next state",
       found: Checkpoint.text(free), advice: "make room, or keep fewer states")
   }
 
