@@ -213,6 +213,7 @@ final class GoingOnTests: KeptRunTestCase {
   /// Starts a script that leads a group of processes, as one that a terminal has started does.
   private func startGroup(_ command: [String], _ output: String) throws -> (Process, pid_t) {
     let file = output + ".group"
+    try Data().write(to: URL(fileURLWithPath: file))
     let process = try start(
       ["setsid", "--wait", "sh", "-c", "echo $$ >\"$0\"; exec \"$@\"", file] + command, output)
     var group: pid_t = 0
