@@ -43,8 +43,11 @@ package struct RankStatus {
   /// How far the rank's work has come, and how many seconds ago the latest step ended.
   package let progress: (work: WorkProgress, seconds: Double)?
   /// The rank's last calls, the latest first.
-  let calls: [CallRecord.Entry]
+  private let entries: [CallRecord.Entry]
   private let record: WatchRecord?
+
+  /// The rank's last calls, up to 1,024, the latest first.
+  package var calls: [CallComparison.MadeCall] { entries.map { CallComparison.MadeCall($0) } }
 
   /// Returns where another rank of the job runs; nil before it is known.
   package func place(ofRank rank: Int) -> (process: Int, host: String)? {
@@ -110,7 +113,7 @@ package struct RankStatus {
     let isStopped = [UInt8(ascii: "T"), UInt8(ascii: "t")].contains(UInt8(bitPattern: state))
     (self.job, host, rank, size) = (job, hostName(), launch.rank, launch.size ?? 0)
     (self.process, condition) = (process, isStopped ? .stopped : .starting)
-    (hasCome, record, calls) = (false, nil, [])
+    (hasCome, record, entries) = (false, nil, [])
     (seconds, lastCall, wait, awaited, limit, progress) = (nil, nil, nil, nil, nil, nil)
   }
 
@@ -130,8 +133,8 @@ package struct RankStatus {
     (rank, size) = (
       Int(truncatingIfNeeded: record[.rank]), Int(truncatingIfNeeded: record[.size])
     )
-    calls = record.calls
-    lastCall = calls.first.map {
+    entries = record.calls
+    lastCall = entries.first.map {
       ($0.call.descriptionOfOthers, Int(truncatingIfNeeded: $0.number))
     }
 
@@ -142,7 +145,7 @@ package struct RankStatus {
     var awaited: [Int]?
     if isLooking {
       let (communicator, number) = (record[.waitCommunicator], record[.waitNumber])
-      let entry = calls.first {
+      let entry = entries.first {
         communicator != 0 && $0.communicator == communicator && $0.number == number
       }
       let text = record.text(.wait)

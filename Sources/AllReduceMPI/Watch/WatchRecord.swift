@@ -57,6 +57,8 @@ enum WatchField: Int {
   case useful, repeated, saving, waiting, restarting
   /// The name of the work's measure of quality, 64 bytes.
   case figureName = 80
+  /// When the rank found that its wait has reached the deadline; 0 before.
+  case overdueSince = 88
 
   /// The number of bytes of a text field.
   static let textBytes = 64
@@ -109,6 +111,12 @@ struct OwnRecord: @unchecked Sendable {
       entries.bindMemory(to: CallRecord.Entry.self, capacity: CallRecord.capacity),
       noted.bindMemory(to: Int.self, capacity: 1)
     )
+  }
+
+  /// The call in which the rank waits outside MPI; nil for messages, and if it does not wait.
+  var waitingCall: CallPlace? {
+    if self[.waitSince] == 0 || self[.waitCommunicator] == 0 { return nil }
+    return CallPlace(communicator: self[.waitCommunicator], number: self[.waitNumber])
   }
 
   /// Writes a text, cut to the size of its field.
@@ -204,6 +212,12 @@ package struct WatchRecord: Sendable {
     return (0..<Int(min(count, UInt64(WatchRecord.mostAwaited)))).map {
       Int(truncatingIfNeeded: numbers[start + $0])
     }
+  }
+
+  /// The call in which the rank waits; nil for messages.
+  var waitingCall: CallPlace? {
+    if self[.waitCommunicator] == 0 { return nil }
+    return CallPlace(communicator: self[.waitCommunicator], number: self[.waitNumber])
   }
 
   /// The rank's last calls, the latest first; none unless the record was read whole.

@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Synchronization
 
 /// Watches calls that block inside MPI, where the rank itself cannot read a clock.
@@ -103,11 +104,12 @@ package final class Watchdog: @unchecked Sendable {
           record[.callSince] = since
         }
         lookHalfway(since: since, now: now)
-        longWait.look(operation, operation, awaiting: awaited, since: since, now: now)
+        longWait.look(
+          operation, operation, awaiting: awaited, answered: [], since: since, now: now)
         let waited = Double(now - since) / 1e9
         if waited > deadline {
           JobEnd.endAtDeadline(
-            operation, awaiting: awaited, waited: waited, mayCallMPI: false)
+            operation, awaiting: awaited, answered: [], waited: waited, mayCallMPI: false)
         }
       }
       sleepThread(seconds: period)
@@ -223,7 +225,9 @@ package final class Watchdog: @unchecked Sendable {
   }
 
   /// Gathers what is needed to name the ranks that keep a call waiting, when it has lasted too long.
-  func findCulprits(_ operation: String, awaiting awaited: [Int]?) -> Culprits {
+  func findCulprits(
+    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait]
+  ) -> Culprits {
     let launch = Launch.current
     let (peers, halfway) = known.withLock { ($0.peers, $0.halfway.ranks) }
     return Culprits(
@@ -231,6 +235,35 @@ package final class Watchdog: @unchecked Sendable {
       size: peers?.hosts.count ?? launch?.size, peers: peers, sizeOnHost: launch?.sizeOnHost,
       host: hostName(), here: ranksHere(), wereStopped: halfway.filter(\.isStopped),
       wereWaiting: halfway.filter { $0.record.map { $0[.waitSince] != 0 } ?? false },
-      isShowing: record.isVisible, now: monotonicNanoseconds())
+      ownCall: record.waitingCall, isShowing: record.isVisible, answered: answered,
+      now: monotonicNanoseconds())
+  }
+
+  /// Notes in this rank's record that its wait has reached the deadline.
+  func noteOverdue() { record[.overdueSince] = monotonicNanoseconds() }
+
+  /// Returns a sentence about the first call at which ranks of this host differ; nil if there is none that explains
+  /// this rank's wait, or if another rank of this host reached its deadline earlier and prints it.
+  ///
+  /// Call it after ``noteOverdue()``.
+  func differenceOfCalls(_ culprits: Culprits) -> String? {
+    guard stage == .running || stage == .ending else { return nil }
+    var calls: CallComparison.Calls = [:]
+    let own = (record[.overdueSince], culprits.me)
+    var waiting = culprits.ownCall
+    for (rank, process) in culprits.here.map({ ($0.key, $0.value.process) }) + [
+      (culprits.me, Int(ck_process()))
+    ] {
+      guard let found = WatchRecord.read(process: process, isWhole: true).first else { continue }
+      if found[.overdueSince] != 0, (found[.overdueSince], rank) < own { return nil }
+      calls[rank] = found.calls.map { CallComparison.MadeCall($0) }
+      // Inside MPI a rank waits in its latest call.
+      if rank == culprits.me, edge.load(ordering: .relaxed) % 2 == 1, let last = found.calls.first {
+        waiting = CallPlace(communicator: last.communicator, number: last.number)
+      }
+    }
+    return CallComparison.difference(
+      calls, waiting: waiting.map { ($0.communicator, $0.number) },
+      awaited: culprits.awaited ?? Array(calls.keys))
   }
 }

@@ -32,7 +32,8 @@ struct AllReduceStatus: ParsableCommand {
 
   @Flag(
     help:
-      "Also compares the last 1,024 calls of the ranks of this host, communicator by communicator.")
+      "Also compares the last 1,024 calls of all ranks that are seen, communicator by communicator."
+  )
   var calls = false
 
   @Option(
@@ -70,8 +71,7 @@ struct AllReduceStatus: ParsableCommand {
     if let job, !jobs.contains(job) { throw StatusError.noSuchJob(job, jobs) }
     guard let name = job ?? jobs.first else { throw StatusError.noJob }
     if job == nil, jobs.count > 1 { throw StatusError.several(jobs) }
-    var status = JobStatus(name, all.filter { $0.job == name })
-    if calls { status.calls = CallComparison.sentences(all.filter { $0.job == name }) }
+    var status = JobStatus(name, all.filter { $0.job == name }, hasCalls: calls)
     if !here {
       let more = hosts?.split(separator: ",").map(String.init) ?? []
       status.askOthers(and: more, rsh, patience: patience)

@@ -14,6 +14,16 @@ struct RankRow: Decodable {
   let awaited: [Int]?
   let limitSeconds: Double?
   let progress: Progress?
+  /// The rank's last calls, the latest first; nil if they were not asked for.
+  let calls: [MadeCall]?
+
+  /// A call, with the numbers that may have 64 bits as text.
+  struct MadeCall: Decodable {
+    let communicator: String
+    let number: Int
+    let hash: String
+    let call: String
+  }
 
   struct Progress: Decodable {
     let step: Int
@@ -29,7 +39,8 @@ struct RankRow: Decodable {
     let restartingSeconds: Double
   }
 
-  init(_ status: RankStatus) {
+  init(_ status: RankStatus, hasCalls: Bool) {
+    calls = hasCalls ? status.calls.map { MadeCall($0) } : nil
     (rank, host, process) = (status.rank, status.host, status.process)
     (condition, seconds) = (status.condition.rawValue, status.seconds)
     (lastCall, number) = (status.lastCall?.words, status.lastCall?.number)
@@ -49,7 +60,7 @@ struct RankRow: Decodable {
   init(rank: Int, process: Int, host: String, condition: String) {
     (self.rank, self.host, self.process, self.condition) = (rank, host, process, condition)
     (seconds, lastCall, number, wait, awaited) = (nil, nil, nil, nil, nil)
-    (limitSeconds, progress) = (nil, nil)
+    (limitSeconds, progress, calls) = (nil, nil, nil)
   }
 
   var json: JSONValue {
@@ -62,6 +73,7 @@ struct RankRow: Decodable {
       ("awaited", awaited.map { .integers($0) } ?? .null),
       ("limit_seconds", .number(orNull: limitSeconds)),
       ("progress", progress?.json ?? .null),
+      ("calls", calls.map { .list($0.map(\.json)) } ?? .null),
     ])
   }
 
