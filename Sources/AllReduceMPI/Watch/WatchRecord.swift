@@ -268,6 +268,6 @@ package struct WatchRecord: Sendable {
   }
 
   /// The nanoseconds within which a waiting rank has polled at least once. Its watch thread looks ten or more times per
-  /// deadline.
-  private static let recent = UInt64(max(0.25, min(4, (Deadline.seconds ?? 0) / 4)) * 1e9)
+  /// deadline, and once a second at least.
+  private static let recent = UInt64(max(0.25, min(4, (Deadline.seconds ?? 16) / 4)) * 1e9)
 }

@@ -58,17 +58,18 @@ package final class Watchdog: @unchecked Sendable {
     record.write(peers)
   }
 
-  /// Starts the watch thread, if there are other ranks to wait for and a deadline, and the thread does not run yet.
+  /// Starts the watch thread, if there are other ranks to wait for and the thread does not run yet. Without a deadline
+  /// it only shows this rank's calls to other processes, and warns of long waits.
   ///
   /// - Parameter size: The number of ranks, if it is known.
   func start(size: Int?) {
-    guard let deadline = Deadline.seconds, size != 1 else { return }
+    if size == 1 { return }
     let watch = watches.load(ordering: .acquiring)
     if watch % 2 == 1 { return }
     watches.store(watch + 1, ordering: .releasing)
     startDetachedThread { [self] in
       blockSignalsInThread()
-      self.watch(deadline, watch + 1)
+      self.watch(watch + 1)
     }
   }
 
@@ -78,8 +79,9 @@ package final class Watchdog: @unchecked Sendable {
     if watch % 2 == 1 { watches.store(watch + 1, ordering: .releasing) }
   }
 
-  private func watch(_ deadline: Double, _ own: UInt64) {
-    let period = max(0.01, min(1, deadline / 10))
+  private func watch(_ own: UInt64) {
+    let deadline = Deadline.seconds ?? .infinity
+    let period = max(0.01, min(Watchdog.longestPeriod, deadline / 10))
     var seen: UInt64 = 0
     var since = monotonicNanoseconds()
     var last = since
@@ -112,9 +114,13 @@ package final class Watchdog: @unchecked Sendable {
             operation, awaiting: awaited, answered: [], waited: waited, mayCallMPI: false)
         }
       }
-      sleepThread(seconds: period)
+      // While a job starts or ends, the status can show what a rank waits in only if it is noted soon.
+      sleepThread(seconds: stage == .running ? period : min(period, 0.1))
     }
   }
+
+  /// The longest time between two looks of the watch thread, in seconds.
+  static let longestPeriod = 1.0
 
   private var operation: String {
     let address = UnsafePointer<CChar>(bitPattern: name.load(ordering: .relaxed))
