@@ -59,6 +59,12 @@ enum WatchField: Int {
   case figureName = 80
   /// When the rank found that its wait has reached the deadline; 0 before.
   case overdueSince = 88
+  /// The deadline in nanoseconds; the largest number for no deadline.
+  case deadline
+  /// The nanoseconds after which the guarded call that the rank is in counts as long.
+  case callLimit
+  /// The number of calls that the watch thread saw when it last saw it grow.
+  case callsSeen
 
   /// The number of bytes of a text field.
   static let textBytes = 64
@@ -68,8 +74,8 @@ enum WatchField: Int {
 
 /// This process's own record.
 ///
-/// Every field is written by one thread: `watched`, `callSince`, `calledAt` and `call` by the watch thread, the
-/// others by the thread that calls MPI.
+/// Every field is written by one thread: `watched`, `callSince`, `callLimit`, `calledAt`, `callsSeen` and `call` by the
+/// watch thread, the others by the thread that calls MPI, or by that which ends the job.
 struct OwnRecord: @unchecked Sendable {
   private let numbers: UnsafeMutablePointer<UInt64>
   /// Whether other processes can read the record; where the system does not allow that, the record is ordinary memory.
@@ -89,6 +95,7 @@ struct OwnRecord: @unchecked Sendable {
     if shared == nil { numbers.initialize(repeating: 0, count: bytes / 8) }
     self[.process] = UInt64(ck_process())
     self[.stage] = Stage.starting.rawValue
+    self[.deadline] = Deadline.seconds.map { UInt64(min($0, 1e9) * 1e9) } ?? .max
     write(hostName(), to: .host)
     if let launch = Launch.current {
       self[.rank] = UInt64(launch.rank)

@@ -91,7 +91,10 @@ package final class Watchdog: @unchecked Sendable {
       let edge = edge.load(ordering: .acquiring)
       let now = monotonicNanoseconds()
       record[.watched] = now
-      if record[.calls] != calls { (calls, record[.calledAt]) = (record[.calls], now) }
+      if record[.calls] != calls {
+        calls = record[.calls]
+        (record[.calledAt], record[.callsSeen]) = (now, calls)
+      }
       // While the whole process was stopped, the call did not wait for other ranks.
       if now - last > UInt64((period + 2) * 1e9) { since += now - last }
       last = now
@@ -103,7 +106,7 @@ package final class Watchdog: @unchecked Sendable {
       } else {
         if record[.callSince] != since {
           record.write(operation, to: .call)
-          record[.callSince] = since
+          (record[.callLimit], record[.callSince]) = (longWait.limit(operation), since)
         }
         lookHalfway(since: since, now: now)
         longWait.look(

@@ -87,7 +87,12 @@ struct JobStatus {
     return (0..<size).filter { !known.contains($0) }
   }
 
-  private var waits: [String] { WaitGraph(rows.map(\.node)).sentences }
+  private var waits: [String] {
+    let seen = Set(rows.map(\.rank))
+    return WaitGraph(
+      rows.compactMap(\.node), missing: (0..<size).filter { !seen.contains($0) }
+    ).sentences
+  }
 
   /// Sentences about the calls in which ranks differ; nil if they were not asked for.
   private var calls: [String]? {
@@ -117,14 +122,15 @@ struct JobStatus {
     var table = TextTable(
       titles: [
         "rank", "host", "process", "does", "for", "in, or called last", "number", "waits for",
+        "limits",
       ],
-      alignments: [.right, .left, .right, .left, .right, .left, .right, .left])
+      alignments: [.right, .left, .right, .left, .right, .left, .right, .left, .left])
     for row in rows {
       table.add([
         "\(row.rank)", row.host, "\(row.process)", row.condition,
         row.seconds.map { "\($0.formatted(decimals: 1)) s" } ?? "", row.wait ?? row.lastCall ?? "",
         row.number.map { $0.grouped } ?? "",
-        row.wait == nil ? "" : row.awaited.map { describeRanks($0) } ?? "the others",
+        row.wait == nil ? "" : row.awaited.map { describeRanks($0) } ?? "the others", row.limits,
       ])
     }
     let count = size == 0 ? "\(rows.count) ranks seen" : "\(size) ranks"
