@@ -21,6 +21,9 @@ package func secondsSince1970() -> Double {
 /// Returns the number of processor cores of this machine that are online.
 package func coreCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+/// Returns the number of clock ticks in a second, the unit in which the system gives when a process began.
+func clockTicksPerSecond() -> Int { max(1, sysconf(Int32(_SC_CLK_TCK))) }
+
 /// Writes to standard error in one call, so that ranks' lines do not mix.
 package func writeToStandardError(_ text: String) {
   var text = text

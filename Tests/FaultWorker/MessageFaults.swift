@@ -10,6 +10,7 @@ func runMessageFault(_ fault: String, on world: Communicator) throws -> Bool {
   let isLast = world.rank == world.size - 1
   /// Too large to leave before it is received.
   let large = [Float](repeating: 1, count: 4_000_000)
+  var small = [Int32](repeating: 0, count: 1)
 
   switch fault {
   case "throw-while-sending":
@@ -63,6 +64,18 @@ func runMessageFault(_ fault: String, on world: Communicator) throws -> Bool {
       var values: [Int32] = [0]
       try world.receive(into: &values, from: 0, tag: 4)
     }
+  case "cycle":
+    // Ranks 0 and 1 wait for each other, and all others for rank 0.
+    try world.receive(into: &small, from: world.rank == 0 ? 1 : 0, tag: 5)
+  case "different-calls":
+    // The last rank, which receives before it sends, sends nothing and does not answer.
+    let arena = try Arena<Float>(count: 10_000, over: world)
+    if isLast {
+      let reducing = try world.startReduce(arena.all, .sum, to: world.rank)
+      sleep(60)
+      try reducing.wait()
+    }
+    try world.barrier()
   case "tag-too-large":
     try world.send([Float(1)], to: right, tag: 1 << 40)
   case "tag-negative":

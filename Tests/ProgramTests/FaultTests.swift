@@ -4,11 +4,12 @@ import XCTest
 /// What a job does when a rank fails: it ends soon, says why once, and leaves nothing behind.
 final class FaultTests: XCTestCase {
   private func run(
-    _ fault: String, _ arguments: String..., ranks: Int = 3, deadline: String = "60"
+    _ fault: String, _ arguments: String..., ranks: Int = 3, deadline: String = "60",
+    environment: [String: String] = [:]
   ) throws -> ProgramRunner.Outcome {
     try ProgramRunner(timeLimit: 30).run(
       "FaultWorker", [fault] + arguments, ranks: ranks,
-      environment: ["ALLREDUCE_DEADLINE": deadline])
+      environment: ["ALLREDUCE_DEADLINE": deadline].merging(environment) { $1 })
   }
 
   /// A deadline that a job reaches soon.
@@ -45,6 +46,35 @@ final class FaultTests: XCTestCase {
         "allReduce of 4000 bytes by ring over 3 ranks has waited", "rank 2",
         "deadline of \(short) s",
       ])
+    // Once, although two ranks wait.
+    let calls = outcome.errorLines(beginningWith: "calls of the ranks of ")
+    XCTAssertEqual(calls.count, 1, outcome.errors)
+    XCTAssertNotNil(
+      calls.first?.firstMatch(
+        of: /ranks 0 and 1 made call 2, allReduce \(sum\) of 1000 float by ring; rank 2 did not\.$/),
+      outcome.errors)
+  }
+
+  func testTheFirstDifferentCallIsNamedAtTheDeadline() throws {
+    let outcome = try run("different-calls", deadline: short)
+    check(
+      outcome, exitCode: 70,
+      says: ["ranks differ from call 3 on: ranks 0 and 1 called barrier, rank 2 called reduce "])
+  }
+
+  /// Ranks of one host read each other's records; those of several, as which these count without memory that they
+  /// share, ask each other.
+  func testRanksThatReceiveFromEachOtherAreNamedAsACycle() throws {
+    for memory in ["memfd", "none"] {
+      let outcome = try run(
+        "cycle", deadline: short, environment: ["ALLREDUCE_HOST_MEMORY": memory])
+      check(outcome, exitCode: 70, says: [])
+      let errors = outcome.errorLines(beginningWith: "error: rank ")
+      XCTAssertFalse(errors.isEmpty, outcome.errors)
+      for error in errors {
+        XCTAssertTrue(error.contains("Ranks 0 and 1 wait for each other: rank 0 in "), error)
+      }
+    }
   }
 
   func testWaitingForASlowWorkerIsNoHang() throws {

@@ -50,6 +50,16 @@ final class Detective {
   private var lastCycle: [Link]?
   /// The ranks at the ends of chains of waits, as the last complete round found them.
   private var lastRoots: [Int] = []
+  /// The waits of other ranks, by rank, as the last two rounds found them.
+  private var (lastWaits, earlierWaits): (FoundWaits, FoundWaits) = (FoundWaits(), FoundWaits())
+
+  /// The waits that a round found.
+  private struct FoundWaits {
+    /// When the round began.
+    var round: UInt64 = 0
+    /// Each rank's wait and its number.
+    var waits: [Int: (wait: AnsweredWait, serial: UInt64)] = [:]
+  }
 
   init(_ engine: ProgressEngine) { self.engine = engine }
 
@@ -63,6 +73,7 @@ final class Detective {
     answered.removeAll()
     lastCycle = nil
     lastRoots.removeAll()
+    (lastWaits, earlierWaits) = (FoundWaits(), FoundWaits())
   }
 
   /// Continues to examine a wait that has lasted `waited` nanoseconds.
@@ -89,6 +100,13 @@ final class Detective {
     // A rank that was asked just now has had no time to answer.
     if monotonicNanoseconds() &- roundStart > Detective.period / 2 { endRound() }
     return lastRoots.isEmpty ? nil : lastRoots
+  }
+
+  /// The waits of other ranks in the chains from the present wait, each of which two rounds found unchanged.
+  var waits: [AnsweredWait] {
+    lastWaits.waits.values.filter { found in
+      earlierWaits.waits[found.wait.rank].map { $0 == found } ?? false
+    }.map(\.wait)
   }
 
   // MARK: - Asking
@@ -196,6 +214,27 @@ final class Detective {
       }
     }
     lastRoots = roots.sorted()
+    if lastWaits.round != roundStart {
+      earlierWaits = lastWaits
+      lastWaits.round = roundStart
+    }
+    lastWaits.waits = foundWaits
+  }
+
+  private var foundWaits: [Int: (wait: AnsweredWait, serial: UInt64)] {
+    var found: [Int: (wait: AnsweredWait, serial: UInt64)] = [:]
+    for (node, answer) in answered {
+      if answer.standing == .notCalled, let blocked = answer.blocked {
+        found[node.rank] = (AnsweredWait(node.rank, blocked), blocked.serial)
+      } else if answer.standing == .underWay, let step = steps[node], found[node.rank] == nil {
+        let place = CallPlace(communicator: node.communicator, number: node.number)
+        found[node.rank] = (
+          AnsweredWait(
+            rank: node.rank, words: "\(step.call)", awaited: answer.awaited, call: place), 0
+        )
+      }
+    }
+    return found
   }
 
   // MARK: - Answering
@@ -215,6 +254,16 @@ final class Detective {
       sender: engine.worldRank, communicator: question.communicator, number: question.number,
       standing: standing, awaited: awaited, blocked: engine.blockedCall)
     engine.control?.send(to: question.sender) { answer.write(to: $0) }
+  }
+}
+
+extension AnsweredWait {
+  fileprivate init(_ rank: Int, _ blocked: BlockedCall) {
+    let isCall = blocked.call.isCollective
+    self.init(
+      rank: rank, words: isCall ? "\(blocked.call)" : "a wait for a message",
+      awaited: blocked.awaited,
+      call: isCall ? CallPlace(communicator: blocked.communicator, number: blocked.number) : nil)
   }
 }
 

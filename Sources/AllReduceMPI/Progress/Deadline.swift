@@ -15,14 +15,20 @@ package enum Deadline {
   }()
 
   /// Returns the message with which a rank ends the job: which operation waits, for which ranks, and how long it has
-  /// waited.
+  /// waited; if `cycle` is a sentence about ranks that wait for each other, the message has it too.
   static func message(
-    _ operation: String, awaiting: String, waited: Double, who: String
+    _ operation: String, awaiting: String, waited: Double, who: String, cycle: String? = nil
   ) -> String {
     let limit = seconds ?? 0
-    return
+    let wait =
       "error: \(who): \(operation) has waited \(Int(waited)) s for \(awaiting), longer than the "
-      + "deadline of \(limit.formatted) s. Look at what those ranks do (a different call, a crash, a "
+      + "deadline of \(limit.formatted) s. "
+    if let cycle {
+      return wait + cycle.prefix(1).uppercased() + cycle.dropFirst()
+        + ". Unless a message between them is still on its way, none of them can continue. The job ends here.\n"
+    }
+    return wait
+      + "Look at what those ranks do (a different call, a crash, a "
       + "stopped process); if they are only slow, set ALLREDUCE_DEADLINE to more seconds, or to 0 "
       + "to wait forever. The job ends here.\n"
   }

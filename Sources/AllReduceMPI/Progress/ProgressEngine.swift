@@ -245,7 +245,8 @@ package final class ProgressEngine {
       Watchdog.shared.noteWait(
         blocked, isCall: entry != nil, since: since, limit: longWait.limit(kind))
       longWait.look(
-        kind, summary(), awaiting: detective.roots ?? blocked.awaited, since: since, now: now)
+        kind, summary(), awaiting: detective.roots ?? blocked.awaited, answered: detective.waits,
+        since: since, now: now)
       detective.look(at: blocked, waited: waited, now: now)
     }
     endJobIfOverdue(summary(), awaiting: ranks(), since: since, now: now)
@@ -300,7 +301,8 @@ package final class ProgressEngine {
     if waited <= deadline { return }
     // Names the ranks at the root of a chain of waits, not those in between.
     JobEnd.endAtDeadline(
-      operation(), awaiting: detective.roots ?? ranks(), waited: waited, mayCallMPI: true)
+      operation(), awaiting: detective.roots ?? ranks(), answered: detective.waits, waited: waited,
+      mayCallMPI: true)
   }
 
   /// Ends the job for a reason that no waiting can remove.

@@ -25,8 +25,12 @@ struct Culprits {
   let wereStopped: [HostRank]
   /// The ranks that were waiting for other ranks at half the deadline.
   let wereWaiting: [HostRank]
+  /// The communicator and number of the call in which this rank waits; nil for messages.
+  let ownCall: CallPlace?
   /// Whether this rank has a record that other processes can read; if not, it does not expect other ranks to have one.
   let isShowing: Bool
+  /// What other ranks have answered about their waits; those of other hosts are known only by it.
+  let answered: [AnsweredWait]
   /// The present time, by the monotonic clock.
   let now: UInt64
 
@@ -44,6 +48,8 @@ struct Culprits {
         return here[rank.rank]?.isStopped == true ? "is stopped" : "was stopped until now"
       }
     }
+    // What each of them does is in the sentence about the cycle.
+    if cycle != nil, let awaited { return describePeers(awaited) }
     let late = awaitedHere.filter { lateRemark($0) != nil }
     if !late.isEmpty { return named(late) { lateRemark($0)! } }
     if let unseen = unseenRanks(isAwaited) { return unseen }
@@ -83,6 +89,39 @@ struct Culprits {
     else { return nil }
     return record.awaited
   }
+
+  /// A sentence about the ranks that wait for each other and keep this rank waiting; nil if there are none, or they all
+  /// wait in the same call, which is no fault of theirs.
+  ///
+  /// It is no proof of a deadlock: a message between them may still be on its way.
+  var cycle: String? {
+    guard let awaited else { return nil }
+    var nodes = [me: (AnsweredWait(rank: me, words: operation, awaited: awaited, call: ownCall))]
+    for wait in answered where here[wait.rank] == nil { nodes[wait.rank] = wait }
+    for rank in here.keys where rank != me { nodes[rank] = wait(of: rank) }
+    let graph = WaitGraph(
+      nodes.values.map { WaitGraph.Node(rank: $0.rank, wait: $0.words, awaited: $0.awaited) })
+    let cycle = graph.cycle(awaitedBy: me)
+    let calls = cycle.map { nodes[$0]?.call }
+    guard let first = calls.first, first == nil || !calls.allSatisfy({ $0 == first }) else {
+      return nil
+    }
+    return "\(describeRanks(cycle.sorted())) wait for each other: \(graph.links(cycle))"
+  }
+
+  /// Returns the wait of a rank of this host; nil if it does not wait, or has not waited for long.
+  private func wait(of rank: Int) -> AnsweredWait? {
+    guard let awaited = ranksAwaited(by: rank), let found = here[rank],
+      let record = found.record ?? wereWaiting.first(where: { $0.rank == rank })?.record,
+      now > record[.waitSince] + Culprits.lasting
+    else { return nil }
+    let text = record.text(.wait)
+    return AnsweredWait(
+      rank: rank, words: text.isEmpty ? "a call" : text, awaited: awaited, call: record.waitingCall)
+  }
+
+  /// How long a rank has waited at least, in nanoseconds, to be said to be part of a cycle.
+  private static let lasting = UInt64(min(1, (Deadline.seconds ?? 2) / 2) * 1e9)
 
   /// Whether this rank prints the warning for its host: the lowest rank that waits does so.
   var speaks: Bool {

@@ -40,12 +40,15 @@ enum JobEnd {
   /// - Parameters:
   ///   - operation: The waiting operation.
   ///   - awaited: The world ranks that the operation waits for; nil for all others.
+  ///   - answered: What other ranks have answered about their waits.
   ///   - waited: How long the operation has waited, in seconds.
   ///   - mayCallMPI: Whether this is the thread that calls MPI, outside of an MPI call.
   static func endAtDeadline(
-    _ operation: String, awaiting awaited: [Int]?, waited: Double, mayCallMPI: Bool
+    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait], waited: Double,
+    mayCallMPI: Bool
   ) -> Never {
     let watchdog = Watchdog.shared
+    watchdog.noteOverdue()
     let isSaid = Locked(false)
     // The look at other processes may hang when the system is in trouble.
     limit(4, exitCode: 70) {
@@ -55,17 +58,21 @@ enum JobEnd {
           operation, awaiting: awaited.map(describeRanks) ?? "other ranks", waited: waited,
           who: watchdog.who))
     }
-    var culprits = watchdog.findCulprits(operation, awaiting: awaited)
+    var culprits = watchdog.findCulprits(operation, awaiting: awaited, answered: answered)
     if culprits.isJobEnding {
       // The launcher ends this rank too, in a moment, unless it hangs.
       sleepThread(seconds: 1.5)
-      culprits = watchdog.findCulprits(operation, awaiting: awaited)
+      culprits = watchdog.findCulprits(operation, awaiting: awaited, answered: answered)
     }
     let words = culprits.words
     isSaid.withLock { $0 = true }
     writeToStandardError(
-      Deadline.message(operation, awaiting: words, waited: waited, who: watchdog.who))
+      Deadline.message(
+        operation, awaiting: words, waited: waited, who: watchdog.who, cycle: culprits.cycle))
     watchdog.stage = .ending
+    if let difference = watchdog.differenceOfCalls(culprits) {
+      writeToStandardError("calls of the ranks of \(hostName()): \(difference).\n")
+    }
     // The launcher ends the other ranks when one has failed. It may hang itself, and a rank that is
     // stopped would stay forever.
     endLater(culprits.here.values.filter { $0.rank != culprits.me })

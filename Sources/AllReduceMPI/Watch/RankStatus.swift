@@ -26,25 +26,36 @@ package struct RankStatus {
   /// The id of the rank's process in the process's own PID namespace.
   package let process: Int
   package let condition: Condition
-  /// How many seconds the rank has waited; where it does not wait, how many seconds ago it was last seen to make a
-  /// call. Nil if not known.
+  /// How many seconds the rank has waited. Where it does not wait, how many seconds ago, at least, it made a call or
+  /// ended a step of its work; nil within the second in which that is not known.
   package let seconds: Double?
   /// The rank's last call, and the call's number on its communicator; nil before the first call.
   package let lastCall: (words: String, number: Int)?
   /// Whether the rank has called ``MPI/run(over:threading:_:)``; otherwise it is known only from the launcher's
   /// variables.
   package let hasCome: Bool
+  /// Whether the rank has left MPI.
+  package let isDone: Bool
   /// The call in which the rank waits, or waited when it was stopped; nil if it does not wait.
   package let wait: (words: String, communicator: UInt64, number: UInt64)?
   /// The ranks that the rank waits for, up to 16; nil for all others.
   package let awaited: [Int]?
-  /// The number of seconds after which the rank's wait counts as long.
+  /// The number of seconds after which the rank's wait counts as long; nil if it does not wait.
   package let limit: Double?
+  /// The number of seconds after which a wait ends the job; nil for no deadline, or if it is not known.
+  package let deadline: Double?
+  /// The name of the rank's program; nil if it cannot be seen.
+  package let program: String?
+  /// How many seconds ago the rank's process began.
+  package let age: Double?
   /// How far the rank's work has come, and how many seconds ago the latest step ended.
   package let progress: (work: WorkProgress, seconds: Double)?
   /// The rank's last calls, the latest first.
-  let calls: [CallRecord.Entry]
+  private let entries: [CallRecord.Entry]
   private let record: WatchRecord?
+
+  /// The rank's last calls, up to 1,024, the latest first.
+  package var calls: [CallComparison.MadeCall] { entries.map { CallComparison.MadeCall($0) } }
 
   /// Returns where another rank of the job runs; nil before it is known.
   package func place(ofRank rank: Int) -> (process: Int, host: String)? {
@@ -110,8 +121,9 @@ package struct RankStatus {
     let isStopped = [UInt8(ascii: "T"), UInt8(ascii: "t")].contains(UInt8(bitPattern: state))
     (self.job, host, rank, size) = (job, hostName(), launch.rank, launch.size ?? 0)
     (self.process, condition) = (process, isStopped ? .stopped : .starting)
-    (hasCome, record, calls) = (false, nil, [])
+    (hasCome, isDone, record, entries) = (false, false, nil, [])
     (seconds, lastCall, wait, awaited, limit, progress) = (nil, nil, nil, nil, nil, nil)
+    (deadline, program, age) = (nil, RankStatus.program(of: process), RankStatus.age(start))
   }
 
   private init(_ record: WatchRecord, before: WatchRecord, _ process: Int) {
@@ -130,19 +142,20 @@ package struct RankStatus {
     (rank, size) = (
       Int(truncatingIfNeeded: record[.rank]), Int(truncatingIfNeeded: record[.size])
     )
-    calls = record.calls
-    lastCall = calls.first.map {
+    entries = record.calls
+    lastCall = entries.first.map {
       ($0.call.descriptionOfOthers, Int(truncatingIfNeeded: $0.number))
     }
 
     let isLooking =
       record[.waitSince] != 0 && (isStopped || record[.looked] != before[.looked])
-    let isInside = record[.callSince] != 0
+    // A rank that has made calls since the watch thread looked has left the call that is noted.
+    let isInside = record[.callSince] != 0 && record[.calls] == record[.callsSeen]
     var (wait, seconds, limit): ((String, UInt64, UInt64)?, Double?, Double?)
     var awaited: [Int]?
     if isLooking {
       let (communicator, number) = (record[.waitCommunicator], record[.waitNumber])
-      let entry = calls.first {
+      let entry = entries.first {
         communicator != 0 && $0.communicator == communicator && $0.number == number
       }
       let text = record.text(.wait)
@@ -154,9 +167,17 @@ package struct RankStatus {
       limit = Double(record[.limit]) / 1e9
     } else if isInside {
       (wait, seconds) = ((record.text(.call), 0, 0), ago(record[.callSince]))
+      limit = Double(record[.callLimit]) / 1e9
     }
-    (self.wait, self.awaited, self.limit) = (wait.map { ($0.0, $0.1, $0.2) }, awaited, limit)
+    deadline =
+      [0, .max].contains(record[.deadline]) ? nil : Double(record[.deadline]) / 1e9
+    (program, age) = (RankStatus.program(of: process), RankStatus.age(start))
     let stage = Stage(rawValue: record[.stage]) ?? .starting
+    // The watch thread notes the call a moment after it has begun.
+    if wait == nil, stage == .starting { wait = ("MPI_Init_thread", 0, 0) }
+    if wait == nil, stage == .finishing { wait = ("MPI_Finalize", 0, 0) }
+    isDone = stage == .done
+    (self.wait, self.awaited, self.limit) = (wait.map { ($0.0, $0.1, $0.2) }, awaited, limit)
     condition =
       isStopped
       ? .stopped
@@ -164,7 +185,37 @@ package struct RankStatus {
         ? .starting
         : stage == .finishing || stage == .done
           ? .finishing : stage == .ending ? .ending : wait != nil ? .waiting : .running
-    self.seconds = seconds ?? ago(record[.calledAt])
+    self.seconds =
+      seconds ?? ago(record.lastProgress).flatMap { isStopped || $0 >= RankStatus.least ? $0 : nil }
     progress = record.progress.map { ($0, ago(record[.steppedAt]) ?? 0) }
+  }
+
+  /// The shortest time since a rank's last progress that is shown: calls are counted once in each such period.
+  private static let least = 1.5 * Watchdog.longestPeriod
+
+  /// Returns the name of a process's program; nil if it cannot be seen.
+  private static func program(of process: Int) -> String? {
+    target(ofLink: "/proc/\(process)/exe")?.split(separator: "/").last.map(String.init)
+  }
+
+  /// Returns how many seconds ago a process began that has this start time, in clock ticks since the host booted.
+  private static func age(_ start: UInt64) -> Double? {
+    guard start > 0, let text = bytes(ofFile: "/proc/uptime"),
+      let uptime = String(decoding: text, as: UTF8.self).split(separator: " ").first.flatMap({
+        Double($0)
+      })
+    else { return nil }
+    return max(0, uptime - Double(start) / Double(clockTicksPerSecond()))
+  }
+}
+
+extension WatchRecord {
+  /// When the rank is known to have made a call or ended a step of its work, by the monotonic clock; it may have made
+  /// calls up to a period of the watch thread later. 0 if that is not known.
+  fileprivate var lastProgress: UInt64 {
+    // The rank has made calls since the watch thread last looked.
+    let isNew = self[.calls] != self[.callsSeen]
+    let stepped = self[.workSince] == 0 ? 0 : self[.steppedAt]
+    return max(isNew ? self[.watched] : self[.calledAt], stepped)
   }
 }

@@ -7,25 +7,43 @@ package struct WaitGraph: Sendable {
     package let wait: String?
     /// The ranks that the rank waits for; nil for all others.
     package let awaited: [Int]?
+    /// Whether the rank starts or ends MPI. Ranks do that together, in calls of different names, so that they are no
+    /// deadlock where all of them wait.
+    package let isAtEdge: Bool
     /// A remark about the rank, for messages about ranks that wait for it: "is stopped"; nil for none.
     package let remark: String?
 
-    package init(rank: Int, wait: String?, awaited: [Int]?, remark: String?) {
+    package init(
+      rank: Int, wait: String?, awaited: [Int]?, isAtEdge: Bool = false, remark: String? = nil
+    ) {
       (self.rank, self.wait, self.awaited, self.remark) = (rank, wait, awaited, remark)
+      self.isAtEdge = isAtEdge
     }
   }
 
   private let nodes: [Int: Node]
 
   /// Creates the graph of some ranks. A rank that is missing counts as one that does not wait.
-  package init(_ nodes: [Node]) {
-    self.nodes = Dictionary(nodes.map { ($0.rank, $0) }) { first, _ in first }
+  ///
+  /// - Parameters:
+  ///   - nodes: The ranks that are seen.
+  ///   - missing: Those that are not.
+  package init(_ nodes: [Node], missing: [Int] = []) {
+    let unseen = missing.map {
+      Node(rank: $0, wait: nil, awaited: nil, remark: "is not seen from here")
+    }
+    self.nodes = Dictionary((nodes + unseen).map { ($0.rank, $0) }) { first, _ in first }
   }
 
-  /// Returns the ranks that a rank waits for; none if it does not wait.
+  /// Returns the ranks that a rank waits for; none if it does not wait. One that waits for all others does not wait for
+  /// those that have come to the same call.
   private func next(_ rank: Int) -> [Int] {
-    guard let node = nodes[rank], node.wait != nil else { return [] }
-    return node.awaited ?? nodes.keys.filter { $0 != rank }.sorted()
+    guard let node = nodes[rank], let wait = node.wait else { return [] }
+    if let awaited = node.awaited { return awaited }
+    return nodes.values.filter { other in
+      if other.rank == rank { return false }
+      return other.wait == nil || (other.wait != wait && !node.isAtEdge)
+    }.map(\.rank).sorted()
   }
 
   /// Returns all ranks that can be reached from a rank along waits, without the rank itself unless it is in a cycle.
@@ -61,63 +79,41 @@ package struct WaitGraph: Sendable {
         + ends.joined(separator: ", ")
     }
     if !inCycles.isEmpty {
-      let links = inCycles.sorted().map { rank in
-        "rank \(rank) in \(nodes[rank]?.wait ?? "a call") for \(describeRanks(next(rank)))"
-      }
       all.append(
         "\(describeRanks(inCycles.sorted())) wait for each other, a deadlock if it lasts: "
-          + links.joined(separator: "; "))
+          + links(inCycles))
     }
     return all
   }
+
+  /// Returns the ranks that wait for each other and keep a rank waiting, this rank among them if they wait for it too;
+  /// none if a rank that does not wait keeps it waiting.
+  package func cycle(awaitedBy rank: Int) -> Set<Int> {
+    let reached = reached(from: rank)
+    if reached.contains(where: { !waits($0) }) { return [] }
+    return reached.filter { self.reached(from: $0).contains($0) }
+  }
+
+  /// Returns what each of these ranks waits for: "rank 0 in barrier for rank 1; rank 1 in broadcast for rank 0".
+  package func links(_ ranks: Set<Int>) -> String {
+    ranks.sorted().map { rank in
+      "rank \(rank) in \(nodes[rank]?.wait ?? "a call") for \(describeRanks(next(rank)))"
+    }.joined(separator: "; ")
+  }
 }
 
-/// Compares the calls of ranks on the communicators that they share.
-package enum CallComparison {
-  /// Returns sentences about the communicators on which ranks are at different calls, or have made different calls;
-  /// none if there are no differences. The last 1,024 calls of each rank are known.
-  package static func sentences(_ ranks: [RankStatus]) -> [String] {
-    var latest: [UInt64: [Int: CallRecord.Entry]] = [:]
-    for rank in ranks {
-      for entry in rank.calls where latest[entry.communicator]?[rank.rank] == nil {
-        latest[entry.communicator, default: [:]][rank.rank] = entry
-      }
-    }
-    return latest.keys.sorted().flatMap { id -> [String] in
-      guard let ends = latest[id], ends.count > 1 else { return [] }
-      let numbers = ends.mapValues(\.number)
-      let last = numbers.values.min() ?? 0
-      var sentences: [String] = []
-      if Set(numbers.values).count > 1 {
-        let places = Set(numbers.values).sorted(by: >).map { number -> String in
-          let there = numbers.filter { $0.value == number }.keys.sorted()
-          let call = there.first.flatMap { ends[$0] }?.call.descriptionOfOthers ?? ""
-          return "\(describeRanks(there)) at call \(number), \(call)"
-        }
-        sentences.append("communicator \(id): " + places.joined(separator: "; "))
-      }
-      if let sentence = firstDifference(ranks, id, upTo: last) { sentences.append(sentence) }
-      return sentences
-    }
-  }
+/// A call, by its communicator and its number there.
+struct CallPlace: Equatable, Sendable {
+  let communicator: UInt64
+  let number: UInt64
+}
 
-  /// Returns a sentence about the first call at which ranks differ, as far back as calls are known.
-  private static func firstDifference(
-    _ ranks: [RankStatus], _ id: UInt64, upTo last: UInt64
-  ) -> String? {
-    var byNumber: [UInt64: [(rank: Int, entry: CallRecord.Entry)]] = [:]
-    for rank in ranks {
-      for entry in rank.calls where entry.communicator == id && entry.number <= last {
-        byNumber[entry.number, default: []].append((rank.rank, entry))
-      }
-    }
-    for number in byNumber.keys.sorted() {
-      let made = byNumber[number] ?? []
-      guard Set(made.map(\.entry.running)).count > 1 else { continue }
-      let calls = made.map { "rank \($0.rank) called \($0.entry.call.descriptionOfOthers)" }
-      return "communicator \(id): ranks differ from call \(number) on: "
-        + calls.joined(separator: ", ")
-    }
-    return nil
-  }
+/// The wait of a rank for other ranks.
+struct AnsweredWait: Equatable, Sendable {
+  let rank: Int
+  /// A description of what the rank waits in.
+  let words: String
+  let awaited: [Int]
+  /// The call in which the rank waits; nil for messages.
+  let call: CallPlace?
 }

@@ -70,11 +70,13 @@ struct LongWait {
   ///   - kind: The kind of the waiting operation, without its numbers.
   ///   - operation: The waiting operation.
   ///   - awaited: The world ranks that the operation waits for; nil for all others.
+  ///   - answered: What other ranks have answered about their waits.
   ///   - since: When the wait began, by the monotonic clock.
   ///   - now: The present time, by the monotonic clock.
   mutating func look(
     _ kind: @autoclosure () -> String, _ operation: @autoclosure () -> String,
-    awaiting awaited: @autoclosure () -> [Int]?, since: UInt64, now: UInt64
+    awaiting awaited: @autoclosure () -> [Int]?, answered: @autoclosure () -> [AnsweredWait],
+    since: UInt64, now: UInt64
   ) {
     if since != self.since {
       end()
@@ -86,18 +88,21 @@ struct LongWait {
     guard !isSaid, now &- since > 2_000_000_000, now &- since > limit(self.kind) else { return }
     isSaid = true
     let (operation, awaited, waited) = (operation(), awaited(), Double(now - since) / 1e9)
+    let answered = answered()
     // On a separate thread: where the system is in trouble, a look at another process can hang.
-    startDetachedThread { LongWait.warn(operation, awaited, waited) }
+    startDetachedThread { LongWait.warn(operation, awaited, answered, waited) }
   }
 
-  private static func warn(_ operation: String, _ awaited: [Int]?, _ waited: Double) {
+  private static func warn(
+    _ operation: String, _ awaited: [Int]?, _ answered: [AnsweredWait], _ waited: Double
+  ) {
     let watchdog = Watchdog.shared
-    let culprits = watchdog.findCulprits(operation, awaiting: awaited)
+    let culprits = watchdog.findCulprits(operation, awaiting: awaited, answered: answered)
     guard culprits.speaks, watchdog.stage < .ending else { return }
     let end = Deadline.seconds.map { "at \($0) s the job ends" } ?? "there is no deadline"
     writeToStandardError(
       "warning: \(watchdog.who): \(operation) has waited \(Int(waited)) s for \(culprits.words), longer than "
-        + "such waits take; \(end).\n")
+        + "such waits take; \(culprits.cycle.map { "\($0); " } ?? "")\(end).\n")
   }
 
   /// Ends the wait, and learns its duration up to the latest look.

@@ -57,6 +57,14 @@ enum WatchField: Int {
   case useful, repeated, saving, waiting, restarting, other
   /// The name of the work's measure of quality, 64 bytes.
   case figureName = 80
+  /// When the rank found that its wait has reached the deadline; 0 before.
+  case overdueSince = 88
+  /// The deadline in nanoseconds; the largest number for no deadline.
+  case deadline
+  /// The nanoseconds after which the guarded call that the rank is in counts as long.
+  case callLimit
+  /// The number of calls that the watch thread saw when it last saw it grow.
+  case callsSeen
 
   /// The number of bytes of a text field.
   static let textBytes = 64
@@ -66,8 +74,8 @@ enum WatchField: Int {
 
 /// This process's own record.
 ///
-/// Every field is written by one thread: `watched`, `callSince`, `calledAt` and `call` by the watch thread, the
-/// others by the thread that calls MPI.
+/// Every field is written by one thread: `watched`, `callSince`, `callLimit`, `calledAt`, `callsSeen` and `call` by the
+/// watch thread, the others by the thread that calls MPI, or by that which ends the job.
 struct OwnRecord: @unchecked Sendable {
   private let numbers: UnsafeMutablePointer<UInt64>
   /// Whether other processes can read the record; where the system does not allow that, the record is ordinary memory.
@@ -87,6 +95,7 @@ struct OwnRecord: @unchecked Sendable {
     if shared == nil { numbers.initialize(repeating: 0, count: bytes / 8) }
     self[.process] = UInt64(ck_process())
     self[.stage] = Stage.starting.rawValue
+    self[.deadline] = Deadline.seconds.map { UInt64(min($0, 1e9) * 1e9) } ?? .max
     write(hostName(), to: .host)
     if let launch = Launch.current {
       self[.rank] = UInt64(launch.rank)
@@ -109,6 +118,12 @@ struct OwnRecord: @unchecked Sendable {
       entries.bindMemory(to: CallRecord.Entry.self, capacity: CallRecord.capacity),
       noted.bindMemory(to: Int.self, capacity: 1)
     )
+  }
+
+  /// The call in which the rank waits outside MPI; nil for messages, and if it does not wait.
+  var waitingCall: CallPlace? {
+    if self[.waitSince] == 0 || self[.waitCommunicator] == 0 { return nil }
+    return CallPlace(communicator: self[.waitCommunicator], number: self[.waitNumber])
   }
 
   /// Writes a text, cut to the size of its field.
@@ -206,6 +221,12 @@ package struct WatchRecord: Sendable {
     }
   }
 
+  /// The call in which the rank waits; nil for messages.
+  var waitingCall: CallPlace? {
+    if self[.waitCommunicator] == 0 { return nil }
+    return CallPlace(communicator: self[.waitCommunicator], number: self[.waitNumber])
+  }
+
   /// The rank's last calls, the latest first; none unless the record was read whole.
   var calls: [CallRecord.Entry] {
     guard numbers.count * 8 >= WatchRecord.peersStart else { return [] }
@@ -254,6 +275,6 @@ package struct WatchRecord: Sendable {
   }
 
   /// The nanoseconds within which a waiting rank has polled at least once. Its watch thread looks ten or more times per
-  /// deadline.
-  private static let recent = UInt64(max(0.25, min(4, (Deadline.seconds ?? 0) / 4)) * 1e9)
+  /// deadline, and once a second at least.
+  private static let recent = UInt64(max(0.25, min(4, (Deadline.seconds ?? 16) / 4)) * 1e9)
 }

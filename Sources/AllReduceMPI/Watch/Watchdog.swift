@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Synchronization
 
 /// Watches calls that block inside MPI, where the rank itself cannot read a clock.
@@ -57,17 +58,18 @@ package final class Watchdog: @unchecked Sendable {
     record.write(peers)
   }
 
-  /// Starts the watch thread, if there are other ranks to wait for and a deadline, and the thread does not run yet.
+  /// Starts the watch thread, if there are other ranks to wait for and the thread does not run yet. Without a deadline
+  /// it only shows this rank's calls to other processes, and warns of long waits.
   ///
   /// - Parameter size: The number of ranks, if it is known.
   func start(size: Int?) {
-    guard let deadline = Deadline.seconds, size != 1 else { return }
+    if size == 1 { return }
     let watch = watches.load(ordering: .acquiring)
     if watch % 2 == 1 { return }
     watches.store(watch + 1, ordering: .releasing)
     startDetachedThread { [self] in
       blockSignalsInThread()
-      self.watch(deadline, watch + 1)
+      self.watch(watch + 1)
     }
   }
 
@@ -77,8 +79,9 @@ package final class Watchdog: @unchecked Sendable {
     if watch % 2 == 1 { watches.store(watch + 1, ordering: .releasing) }
   }
 
-  private func watch(_ deadline: Double, _ own: UInt64) {
-    let period = max(0.01, min(1, deadline / 10))
+  private func watch(_ own: UInt64) {
+    let deadline = Deadline.seconds ?? .infinity
+    let period = max(0.01, min(Watchdog.longestPeriod, deadline / 10))
     var seen: UInt64 = 0
     var since = monotonicNanoseconds()
     var last = since
@@ -88,7 +91,10 @@ package final class Watchdog: @unchecked Sendable {
       let edge = edge.load(ordering: .acquiring)
       let now = monotonicNanoseconds()
       record[.watched] = now
-      if record[.calls] != calls { (calls, record[.calledAt]) = (record[.calls], now) }
+      if record[.calls] != calls {
+        calls = record[.calls]
+        (record[.calledAt], record[.callsSeen]) = (now, calls)
+      }
       // While the whole process was stopped, the call did not wait for other ranks.
       if now - last > UInt64((period + 2) * 1e9) { since += now - last }
       last = now
@@ -100,19 +106,24 @@ package final class Watchdog: @unchecked Sendable {
       } else {
         if record[.callSince] != since {
           record.write(operation, to: .call)
-          record[.callSince] = since
+          (record[.callLimit], record[.callSince]) = (longWait.limit(operation), since)
         }
         lookHalfway(since: since, now: now)
-        longWait.look(operation, operation, awaiting: awaited, since: since, now: now)
+        longWait.look(
+          operation, operation, awaiting: awaited, answered: [], since: since, now: now)
         let waited = Double(now - since) / 1e9
         if waited > deadline {
           JobEnd.endAtDeadline(
-            operation, awaiting: awaited, waited: waited, mayCallMPI: false)
+            operation, awaiting: awaited, answered: [], waited: waited, mayCallMPI: false)
         }
       }
-      sleepThread(seconds: period)
+      // While a job starts or ends, the status can show what a rank waits in only if it is noted soon.
+      sleepThread(seconds: stage == .running ? period : min(period, 0.1))
     }
   }
+
+  /// The longest time between two looks of the watch thread, in seconds.
+  static let longestPeriod = 1.0
 
   private var operation: String {
     let address = UnsafePointer<CChar>(bitPattern: name.load(ordering: .relaxed))
@@ -223,7 +234,9 @@ package final class Watchdog: @unchecked Sendable {
   }
 
   /// Gathers what is needed to name the ranks that keep a call waiting, when it has lasted too long.
-  func findCulprits(_ operation: String, awaiting awaited: [Int]?) -> Culprits {
+  func findCulprits(
+    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait]
+  ) -> Culprits {
     let launch = Launch.current
     let (peers, halfway) = known.withLock { ($0.peers, $0.halfway.ranks) }
     return Culprits(
@@ -231,6 +244,35 @@ package final class Watchdog: @unchecked Sendable {
       size: peers?.hosts.count ?? launch?.size, peers: peers, sizeOnHost: launch?.sizeOnHost,
       host: hostName(), here: ranksHere(), wereStopped: halfway.filter(\.isStopped),
       wereWaiting: halfway.filter { $0.record.map { $0[.waitSince] != 0 } ?? false },
-      isShowing: record.isVisible, now: monotonicNanoseconds())
+      ownCall: record.waitingCall, isShowing: record.isVisible, answered: answered,
+      now: monotonicNanoseconds())
+  }
+
+  /// Notes in this rank's record that its wait has reached the deadline.
+  func noteOverdue() { record[.overdueSince] = monotonicNanoseconds() }
+
+  /// Returns a sentence about the first call at which ranks of this host differ; nil if there is none that explains
+  /// this rank's wait, or if another rank of this host reached its deadline earlier and prints it.
+  ///
+  /// Call it after ``noteOverdue()``.
+  func differenceOfCalls(_ culprits: Culprits) -> String? {
+    guard stage == .running || stage == .ending else { return nil }
+    var calls: CallComparison.Calls = [:]
+    let own = (record[.overdueSince], culprits.me)
+    var waiting = culprits.ownCall
+    for (rank, process) in culprits.here.map({ ($0.key, $0.value.process) }) + [
+      (culprits.me, Int(ck_process()))
+    ] {
+      guard let found = WatchRecord.read(process: process, isWhole: true).first else { continue }
+      if found[.overdueSince] != 0, (found[.overdueSince], rank) < own { return nil }
+      calls[rank] = found.calls.map { CallComparison.MadeCall($0) }
+      // Inside MPI a rank waits in its latest call.
+      if rank == culprits.me, edge.load(ordering: .relaxed) % 2 == 1, let last = found.calls.first {
+        waiting = CallPlace(communicator: last.communicator, number: last.number)
+      }
+    }
+    return CallComparison.difference(
+      calls, waiting: waiting.map { ($0.communicator, $0.number) },
+      awaited: culprits.awaited ?? Array(calls.keys))
   }
 }

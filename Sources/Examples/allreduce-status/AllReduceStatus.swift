@@ -1,6 +1,7 @@
 import AllReduce
 import ArgumentParser
 import ExampleSupport
+import Foundation
 
 /// Shows what each rank of a running job is doing.
 @main
@@ -32,7 +33,8 @@ struct AllReduceStatus: ParsableCommand {
 
   @Flag(
     help:
-      "Also compares the last 1,024 calls of the ranks of this host, communicator by communicator.")
+      "Also compares the last 1,024 calls of all ranks that are seen, communicator by communicator."
+  )
   var calls = false
 
   @Option(
@@ -69,9 +71,8 @@ struct AllReduceStatus: ParsableCommand {
     let jobs = Set((come.isEmpty || job != nil ? all : come).map(\.job)).sorted()
     if let job, !jobs.contains(job) { throw StatusError.noSuchJob(job, jobs) }
     guard let name = job ?? jobs.first else { throw StatusError.noJob }
-    if job == nil, jobs.count > 1 { throw StatusError.several(jobs) }
-    var status = JobStatus(name, all.filter { $0.job == name })
-    if calls { status.calls = CallComparison.sentences(all.filter { $0.job == name }) }
+    if job == nil, jobs.count > 1 { throw StatusError.several(table: StatusError.table(come)) }
+    var status = JobStatus(name, all.filter { $0.job == name }, hasCalls: calls)
     if !here {
       let more = hosts?.split(separator: ",").map(String.init) ?? []
       status.askOthers(and: more, rsh, patience: patience)
@@ -84,7 +85,7 @@ struct AllReduceStatus: ParsableCommand {
 enum StatusError: ExitCoded, CustomStringConvertible {
   case noJob
   case noSuchJob(String, [String])
-  case several([String])
+  case several(table: String)
 
   var exitCode: Int32 {
     if case .several = self { 64 } else { 1 }
@@ -96,7 +97,29 @@ enum StatusError: ExitCoded, CustomStringConvertible {
     case .noSuchJob(let name, let jobs):
       "no rank of job \(name) is seen on this host, "
         + (jobs.isEmpty ? "and of no other either" : "but of " + jobs.joined(separator: ", "))
-    case .several(let jobs): "there are several jobs: name one of " + jobs.joined(separator: ", ")
+    case .several(let table): "there are several jobs; name one:\n" + table
     }
+  }
+
+  /// A line for each job: its name, program, number of ranks, and when it began.
+  static func table(_ ranks: [RankStatus]) -> String {
+    var table = TextTable(
+      titles: ["job", "program", "ranks", "since"], alignments: [.right, .left, .right, .left])
+    for (job, ranks) in Dictionary(grouping: ranks, by: \.job).sorted(by: { $0.key < $1.key }) {
+      let began = ranks.compactMap(\.age).max().map { Date(timeIntervalSinceNow: -$0) }
+      table.add([
+        job, Set(ranks.compactMap(\.program)).sorted().joined(separator: ", "),
+        "\(max(ranks.map(\.size).max() ?? 0, ranks.count))", began.map(StatusError.words) ?? "",
+      ])
+    }
+    return table.text
+  }
+
+  /// Returns a time in this host's time zone: "2026-12-01 14:03:10".
+  private static func words(_ date: Date) -> String {
+    let words = DateFormatter()
+    words.locale = Locale(identifier: "en_US_POSIX")
+    words.dateFormat = "yyyy-MM-dd HH:mm:ss"
+    return words.string(from: date)
   }
 }

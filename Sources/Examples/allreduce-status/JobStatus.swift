@@ -6,9 +6,8 @@ import Foundation
 struct JobStatus {
   let job: String
   private(set) var rows: [RankRow]
-  /// Sentences about the calls in which ranks differ; nil if they were not asked for.
-  var calls: [String]?
-
+  /// Whether the last calls of the ranks are compared.
+  private let hasCalls: Bool
   /// The number of ranks of the job; 0 while it is not known.
   private let size: Int
   /// The hosts whose ranks cannot be seen from this host, and the ranks known to run there.
@@ -17,9 +16,9 @@ struct JobStatus {
   private struct Answer: Decodable { let rows: [RankRow] }
 
   /// Creates the status of a job from its ranks that are seen on this host.
-  init(_ job: String, _ seen: [RankStatus]) {
-    self.job = job
-    rows = seen.map { RankRow($0) }
+  init(_ job: String, _ seen: [RankStatus], hasCalls: Bool) {
+    (self.job, self.hasCalls) = (job, hasCalls)
+    rows = seen.map { RankRow($0, hasCalls: hasCalls) }
     size = seen.map(\.size).max() ?? 0
     let known = Set(rows.map(\.rank))
     let hosts = Set(seen.map { $0.place(ofRank: $0.rank)?.host ?? $0.host })
@@ -47,7 +46,7 @@ struct JobStatus {
       process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       process.arguments =
         rsh.split(separator: " ").map(String.init)
-        + [host, program, job, "--here", "--format", "json"]
+        + [host, program, job, "--here", "--format", "json"] + (hasCalls ? ["--calls"] : [])
       (process.standardInput, process.standardError) = (
         FileHandle.nullDevice, FileHandle.nullDevice
       )
@@ -88,7 +87,19 @@ struct JobStatus {
     return (0..<size).filter { !known.contains($0) }
   }
 
-  private var waits: [String] { WaitGraph(rows.map(\.node)).sentences }
+  private var waits: [String] {
+    let seen = Set(rows.map(\.rank))
+    return WaitGraph(
+      rows.compactMap(\.node), missing: (0..<size).filter { !seen.contains($0) }
+    ).sentences
+  }
+
+  /// Sentences about the calls in which ranks differ; nil if they were not asked for.
+  private var calls: [String]? {
+    guard hasCalls else { return nil }
+    let made = rows.compactMap { row in row.calls.map { (row.rank, $0.map(\.made)) } }
+    return CallComparison.sentences(Dictionary(made) { first, _ in first })
+  }
 
   /// The status as a JSON object with the keys of docs/schemas.md.
   var json: JSONValue {
@@ -111,14 +122,15 @@ struct JobStatus {
     var table = TextTable(
       titles: [
         "rank", "host", "process", "does", "for", "in, or called last", "number", "waits for",
+        "limits",
       ],
-      alignments: [.right, .left, .right, .left, .right, .left, .right, .left])
+      alignments: [.right, .left, .right, .left, .right, .left, .right, .left, .left])
     for row in rows {
       table.add([
         "\(row.rank)", row.host, "\(row.process)", row.condition,
         row.seconds.map { "\($0.formatted(decimals: 1)) s" } ?? "", row.wait ?? row.lastCall ?? "",
         row.number.map { $0.grouped } ?? "",
-        row.wait == nil ? "" : row.awaited.map { describeRanks($0) } ?? "the others",
+        row.wait == nil ? "" : row.awaited.map { describeRanks($0) } ?? "the others", row.limits,
       ])
     }
     let count = size == 0 ? "\(rows.count) ranks seen" : "\(size) ranks"

@@ -7,13 +7,27 @@ struct RankRow: Decodable {
   let host: String
   let process: Int
   let condition: String
+  /// Whether the rank has come to `MPI.run`, and whether it has left it.
+  let hasCome: Bool
+  let isDone: Bool
   let seconds: Double?
   let lastCall: String?
   let number: Int?
   let wait: String?
   let awaited: [Int]?
   let limitSeconds: Double?
+  let deadlineSeconds: Double?
   let progress: Progress?
+  /// The rank's last calls, the latest first; nil if they were not asked for.
+  let calls: [MadeCall]?
+
+  /// A call, with the numbers that may have 64 bits as text.
+  struct MadeCall: Decodable {
+    let communicator: String
+    let number: Int
+    let hash: String
+    let call: String
+  }
 
   struct Progress: Decodable {
     let step: Int
@@ -30,11 +44,14 @@ struct RankRow: Decodable {
     let otherSeconds: Double
   }
 
-  init(_ status: RankStatus) {
+  init(_ status: RankStatus, hasCalls: Bool) {
+    calls = hasCalls ? status.calls.map { MadeCall($0) } : nil
     (rank, host, process) = (status.rank, status.host, status.process)
     (condition, seconds) = (status.condition.rawValue, status.seconds)
+    (hasCome, isDone) = (status.hasCome, status.isDone)
     (lastCall, number) = (status.lastCall?.words, status.lastCall?.number)
     (wait, awaited, limitSeconds) = (status.wait?.words, status.awaited, status.limit)
+    deadlineSeconds = status.deadline
     progress = status.progress.map { work, seconds in
       let parts = work.seconds
       return Progress(
@@ -50,29 +67,50 @@ struct RankRow: Decodable {
   init(rank: Int, process: Int, host: String, condition: String) {
     (self.rank, self.host, self.process, self.condition) = (rank, host, process, condition)
     (seconds, lastCall, number, wait, awaited) = (nil, nil, nil, nil, nil)
-    (limitSeconds, progress) = (nil, nil)
+    (limitSeconds, deadlineSeconds, progress, calls) = (nil, nil, nil, nil)
+    (hasCome, isDone) = (true, false)
   }
 
   var json: JSONValue {
     .object([
       ("rank", .integer(rank)), ("host", .text(host)), ("process", .integer(process)),
-      ("condition", .text(condition)), ("seconds", .number(orNull: seconds)),
+      ("condition", .text(condition)), ("has_come", .boolean(hasCome)),
+      ("is_done", .boolean(isDone)), ("seconds", .number(orNull: seconds)),
       ("last_call", lastCall.map { .text($0) } ?? .null),
       ("number", number.map { .integer($0) } ?? .null),
       ("wait", wait.map { .text($0) } ?? .null),
       ("awaited", awaited.map { .integers($0) } ?? .null),
       ("limit_seconds", .number(orNull: limitSeconds)),
+      ("deadline_seconds", .number(orNull: deadlineSeconds)),
       ("progress", progress?.json ?? .null),
+      ("calls", calls.map { .list($0.map(\.json)) } ?? .null),
     ])
   }
 
-  var node: WaitGraph.Node {
-    let isStill = condition == "stopped" || condition == "gone"
-    let remark =
-      isStill ? "is \(condition)" : condition == "running" ? "waits for no other rank" : nil
+  /// When the wait is warned of and when it ends the job, in words; empty for a rank that does not wait.
+  var limits: String {
+    guard wait != nil, condition != "stopped", let limitSeconds else { return "" }
+    let end = deadlineSeconds.map { seconds in
+      let decimals = seconds == seconds.rounded() ? 0 : 1
+      return "ends at \(seconds.formatted(decimals: decimals)) s"
+    }
+    return "warned at \(limitSeconds.formatted(decimals: 1)) s, \(end ?? "no deadline")"
+  }
+
+  /// The rank in the graph of waits; nil for a rank that has left MPI, which keeps no other rank waiting.
+  var node: WaitGraph.Node? {
+    if isDone { return nil }
+    let isAtEdge = condition == "starting" || condition == "finishing"
+    let remark: String? =
+      switch condition {
+      case "stopped", "gone": "is \(condition)"
+      case "running": "waits for no other rank"
+      case "starting": hasCome ? "sets itself up" : "has not come to MPI.run"
+      default: nil
+      }
     return WaitGraph.Node(
-      rank: rank, wait: condition == "waiting" ? wait : nil, awaited: awaited,
-      remark: remark)
+      rank: rank, wait: condition == "waiting" || isAtEdge ? wait : nil, awaited: awaited,
+      isAtEdge: isAtEdge, remark: remark)
   }
 }
 
