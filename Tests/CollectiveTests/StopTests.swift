@@ -176,7 +176,7 @@ final class StopTests: CollectiveTestCase {
     ) -> Tensor<Float>? { gradient }
   }
 
-  /// Stops a run at the end of an epoch, a step before and a step behind, and resumes it.
+  /// Stops a run at the end of an epoch, a step before and a step after, and resumes it.
   func testNoExampleIsLeftOutOrSeenTwice() throws {
     let world = try world()
     let data = try TrainingData(csv: "data/breast_cancer.csv", target: "benign", testShare: 0.2)
