@@ -25,9 +25,14 @@ final class StatusTests: XCTestCase {
       try launcher.run()
     }
 
-    /// Ends the job.
+    /// Ends the job: its ranks first, because a launcher may wait for one that is stopped.
     func end() {
+      for rank in ranks { kill(rank, SIGKILL) }
+      usleep(200_000)
       launcher.terminate()
+      // mpirun of Open MPI 4.1 hangs now and then when its ranks have ended.
+      for _ in 0..<100 where launcher.isRunning { usleep(50_000) }
+      if launcher.isRunning { kill(launcher.processIdentifier, SIGKILL) }
       launcher.waitUntilExit()
       try? FileManager.default.removeItem(at: errorFile)
     }
@@ -39,12 +44,18 @@ final class StatusTests: XCTestCase {
         .joined(separator: "\n")
     }
 
+    /// The processes of the job's ranks.
+    private var ranks: [Int32] {
+      let id = launcher.processIdentifier
+      let path = "/proc/\(id)/task/\(id)/children"
+      let children = try? String(contentsOfFile: path, encoding: .utf8)
+      return children?.split(separator: " ").compactMap { Int32($0) } ?? []
+    }
+
     /// The launcher's name of the job; nil before it has started a rank.
     var name: String? {
-      let id = launcher.processIdentifier
-      let children = try? String(contentsOfFile: "/proc/\(id)/task/\(id)/children", encoding: .utf8)
-      return children?.split(separator: " ").lazy.compactMap { child in
-        let variables = FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data()
+      ranks.lazy.compactMap { rank in
+        let variables = FileManager.default.contents(atPath: "/proc/\(rank)/environ") ?? Data()
         return variables.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
           .first { $0.hasPrefix("PMIX_NAMESPACE=") }.map { String($0.dropFirst(15)) }
       }.first

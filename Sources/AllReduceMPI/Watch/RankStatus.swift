@@ -195,7 +195,11 @@ package struct RankStatus {
 
   /// Returns the name of a process's program; nil if it cannot be seen.
   private static func program(of process: Int) -> String? {
-    target(ofLink: "/proc/\(process)/exe")?.split(separator: "/").last.map(String.init)
+    guard let path = target(ofLink: "/proc/\(process)/exe") else { return nil }
+    // What the system appends where the file has been replaced, as by a new build.
+    let replaced = " (deleted)"
+    let file = path.hasSuffix(replaced) ? path.dropLast(replaced.count) : path[...]
+    return file.split(separator: "/").last.map(String.init)
   }
 
   /// Returns how many seconds ago a process began that has this start time, in clock ticks since the host booted.
