@@ -8,6 +8,8 @@ final class GrowingFile {
   private var bytes: [UInt8] = []
   /// Whether the latest write failed.
   private var isFailing = false
+  /// Whether bytes were dropped, since too many were kept.
+  private var hasGap = false
   /// Called with messages for the user.
   private let note: (String) -> Void
 
@@ -30,19 +32,26 @@ final class GrowingFile {
     do {
       try bytes.withUnsafeBytes { try file.append($0) }
       bytes.removeAll(keepingCapacity: true)
-      if isFailing { note("\(file.path) is written again.") }
+      if isFailing {
+        note("\(file.path) is written again\(hasGap ? ", but a part of it is missing" : "").")
+      }
       isFailing = false
     } catch {
       if !isFailing {
-        note("warning: \(error). THE LOG IS NOT COMPLETE, and the training goes on.")
+        note("warning: \(error). THE LOG IS NOT COMPLETE.")
       }
       isFailing = true
-      if bytes.count > GrowingFile.mostKept { bytes.removeAll() }
+      if bytes.count > GrowingFile.mostKept {
+        bytes.removeAll()
+        hasGap = true
+      }
     }
   }
 
   /// Writes what was appended, flushes the file to the disk and closes it; warns the user if that fails.
   func finish() {
+    // The last chance: said even if it was said before.
+    isFailing = false
     flush()
     do {
       try file.finish()

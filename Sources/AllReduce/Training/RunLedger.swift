@@ -85,6 +85,8 @@ final class RunLedger {
     guard isNew else { return }
     counted.restarting = seconds.restarting
     isNew = false
+    // So that a failure before the next write counts.
+    keep()
   }
 
   /// Adds the time since the step or the evaluation began, or since the latest call.

@@ -40,8 +40,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public var checkpoints: Checkpoints?
   /// A rank that is slowed down on purpose; nil for none.
   package var straggler: Straggler?
-  /// The number of steps between bitwise comparisons of the ranks' copies of the same weights
-  /// (``Trainer/checkCopies()``); nil to compare them only at the end of each epoch.
+  /// The number of steps between bitwise comparisons of the ranks' copies of the same weights; nil to compare them only
+  /// at the end of each epoch.
   public var checksCopiesEvery: Int?
   /// The number of steps from one step whose gradient is computed twice and compared, bit for bit, to the next; nil for
   /// none. A rank that gets another gradient has faulty memory or a faulty processor, which is reported with its number.
@@ -152,7 +152,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   public func run(epochs: Int) throws {
     let world = trainer.world
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
-      progress?($0)
+      TrainingRecords.tell($0, progress)
     }
     let course = try world.agreeing { try self.course(epochs, records.resumed) }
     globalBatchSize = course.globalBatchSize
@@ -172,7 +172,7 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
     let log = try world.agreeing {
       try MetricsLog(
         path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep
-      ) { [self] in progress?($0) }
+      ) { [self] in TrainingRecords.tell($0, progress) }
     }
     var run = Run(
       course: course, records: records, log: log, input: input(course),
@@ -218,6 +218,12 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   }
 
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
+    for (name, steps) in [("replays", replaysEvery), ("comparisons of copies", checksCopiesEvery)] {
+      if let steps, steps < 1 {
+        throw TrainingError.settings(
+          "The number of steps between \(name) must be 1 or more, not \(steps).")
+      }
+    }
     if let straggler, straggler.rank >= trainer.world.size {
       throw TrainingError.settings(
         "The straggler is rank \(straggler.rank), but the last rank is \(trainer.world.size - 1).")
@@ -244,6 +250,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       "examples a step: \(course.globalBatchSize)\nparts: \(course.parts)\nepochs: \(course.epochs)\n"
         + "steps an epoch: \(course.stepsPerEpoch)\nseed: \(seed)\nlearning rate: \(schedule)\n"
         + "evaluates every: \(evaluatesEverySteps ?? 0)\n"
+        + "compares copies every: \(checksCopiesEvery ?? 0)\nreplays every: \(replaysEvery ?? 0)\n"
+        + "skips steps that are not finite: \(skipsNonFinite)\n"
         + "early stopping: \(earlyStopping.map { "\($0)" } ?? "none")\n"
         + "checkpoints: \(checkpoints.map { "\($0)" } ?? "none")\ntrace: \(trace ?? "none")",
       "settings of the training", exitCode: 64)

@@ -60,6 +60,12 @@ final class TrainingRecords {
     recorder = trace.map { _ in SpanRecorder() }
   }
 
+  /// Tells the user something: by the run's progress or, if the run shows none, a warning on standard error.
+  static func tell(_ words: String, _ progress: ((String) -> Void)?) {
+    if let progress { return progress(words) }
+    if words.hasPrefix("warning: ") { writeToStandardError(words + "\n") }
+  }
+
   /// Locks the checkpoint folder for this job; creates the folder for a new run.
   private static func open(
     _ checkpoint: Checkpoint, resumes: Bool, host: String

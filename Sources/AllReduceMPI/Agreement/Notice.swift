@@ -67,7 +67,7 @@ struct Notice {
     messagesSent = message.words[Place.messagesSent]
     host = HostLines.Counters(
       call: message.words[Place.host], exchange: message.words[Place.host + 1],
-      piece: message.words[Place.host + 2], meeting: message.words[Place.host + 3])
+      piece: message.words[Place.host + 2], barrier: message.words[Place.host + 3])
     let reason = message.text(at: Place.reason)
     self.reason = reason.isEmpty ? nil : reason
     let count = Int(min(message.words[Place.recentCount], UInt64(Notice.mostRecent)))
@@ -91,7 +91,7 @@ struct Notice {
     message.words[Place.host] = host.call
     message.words[Place.host + 1] = host.exchange
     message.words[Place.host + 2] = host.piece
-    message.words[Place.host + 3] = host.meeting
+    message.words[Place.host + 3] = host.barrier
     message.put(
       reason ?? "", at: Place.reason, wordCount: Place.recentCount - Place.reason)
     message.words[Place.recentCount] = UInt64(recent.count)

@@ -97,14 +97,14 @@ package struct HostLines {
     @usableFromInline package var call: UInt64 = 0
     @usableFromInline package var exchange: UInt64 = 0
     @usableFromInline package var piece: UInt64 = 0
-    @usableFromInline package var meeting: UInt64 = 0
+    @usableFromInline package var barrier: UInt64 = 0
 
     @usableFromInline
-    package init(call: UInt64 = 0, exchange: UInt64 = 0, piece: UInt64 = 0, meeting: UInt64 = 0) {
+    package init(call: UInt64 = 0, exchange: UInt64 = 0, piece: UInt64 = 0, barrier: UInt64 = 0) {
       self.call = call
       self.exchange = exchange
       self.piece = piece
-      self.meeting = meeting
+      self.barrier = barrier
     }
 
     /// Raises each counter to that of another rank, if it is higher, so that ranks that disagreed can continue with the
@@ -114,7 +114,7 @@ package struct HostLines {
       // Ranks may have stopped before the next exchange.
       exchange = max(exchange, other.exchange)
       piece = max(piece, other.piece)
-      meeting = max(meeting, other.meeting)
+      barrier = max(barrier, other.barrier)
     }
   }
 
@@ -255,8 +255,8 @@ package struct HostLines {
   ///
   /// - Throws: ``CallFailed`` if a rank came with another signature, or the wait must end.
   package func meet(_ signature: UInt64) throws(CallFailed) {
-    counters.pointee.meeting &+= 1
-    let number = counters.pointee.meeting
+    counters.pointee.barrier &+= 1
+    let number = counters.pointee.barrier
     arrivedSignature(rank, number).pointee = signature
     raise(arrived(rank, number), to: number)
     for owner in 0..<size where owner != rank {

@@ -29,8 +29,8 @@ package enum Deadline {
     }
     return wait
       + "Look at what those ranks do (a different call, a crash, a "
-      + "stopped process); if they are only slow, set ALLREDUCE_DEADLINE to more seconds, or to 0 "
-      + "to wait forever. The job ends here.\n"
+      + "stopped process); if they are only slow, give them more seconds (--deadline or "
+      + "ALLREDUCE_DEADLINE), or 0 to wait forever. The job ends here.\n"
   }
 }
 

@@ -12,7 +12,7 @@ package struct WorkProgress: Equatable, Sendable {
     package var waiting = 0.0
     /// The seconds from a failure, or from the beginning, to the next new step.
     package var restarting = 0.0
-    /// The seconds spent on anything else, such as reading data, comparing copies of the weights and writing logs.
+    /// The seconds spent on anything else, such as checksums at the end of an epoch and writing logs.
     package var other = 0.0
 
     /// Creates a record of zero seconds.

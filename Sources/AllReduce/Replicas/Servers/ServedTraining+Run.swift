@@ -8,9 +8,10 @@ extension ServedTraining {
   /// - Throws: ``AgreedError`` of a `TrainingError`, or of files that cannot be read or written; ``MPIError``.
   public func run(epochs: Int) throws {
     let records = try TrainingRecords(checkpoints, trace: trace, over: world) { [self] in
-      progress?($0)
+      warn($0)
     }
     let course = try world.agreeing { try self.course(epochs, records.resumed) }
+    globalBatchSize = course.globalBatchSize
     var state =
       records.resumed
       ?? TrainingState(sampler: course.sampler, optimizer: method, schedule: schedule)
@@ -23,7 +24,7 @@ extension ServedTraining {
     let log = try world.agreeing {
       try MetricsLog(
         path: self.log, tensorBoard: tensorBoard, isRoot: world.isRoot, keepingSteps: firstStep
-      ) { [self] in progress?($0) }
+      ) { [self] in warn($0) }
     }
     let start = clock.now
     var lines = Progress(world.isRoot ? writers : nil, since: start)
@@ -56,7 +57,9 @@ extension ServedTraining {
         steps = before + end
         let endsEpoch = end == course.stepsPerEpoch
         if endsEpoch || evaluatesEverySteps.map({ steps % $0 == 0 }) == true {
+          records.ledger?.beginStep(waited: waitSeconds)
           let score = try records.span("evaluation") { try self.score(on: data.test) }
+          records.ledger?.addStep(waited: waitSeconds)
           log.add(
             step: steps, epoch: epoch + 1, seconds: (clock.now - start) / .seconds(1), loss: nil,
             test: score)
@@ -102,9 +105,12 @@ extension ServedTraining {
     if leftOut > 0 { progress?("The trace is full: \(leftOut) later spans are not in it.") }
   }
 
+  private func warn(_ words: String) { TrainingRecords.tell(words, progress) }
+
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
+    let kept = asksForBatch ? nil : resumed?.sampler.globalBatchSize
     let course = try TrainingCourse(
-      data.training, globalBatchSize: globalBatchSize, "A step of all workers takes", parts: 1,
+      data.training, globalBatchSize: kept ?? globalBatchSize, "A step of all workers takes", parts: 1,
       most: stepsPerEpoch, epochs: epochs, seed: seed)
     if let resumed {
       try course.check(resumed, data.training, method: method)

@@ -80,7 +80,9 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   /// The number of steps taken by earlier runs.
   package internal(set) var firstStep = 0
   /// The number of examples per step, over all workers.
-  package let globalBatchSize: Int
+  package internal(set) var globalBatchSize: Int
+  /// Whether a batch size was given; otherwise a resumed run keeps that of its checkpoint.
+  let asksForBatch: Bool
   /// The checksum of the weights after the run, equal on all ranks.
   package internal(set) var checksum: UInt64 = 0
   /// The staleness of the updates of this run.
@@ -122,7 +124,8 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   ///   - settings: The settings of workers and servers.
   ///   - optimizer: The update rule of the servers; with elastic averaging, of the workers.
   ///   - loss: The loss to minimize.
-  ///   - batchSize: The number of examples per step of one worker.
+  ///   - batchSize: The number of examples per step of one worker; nil for 64 or, if a run is resumed, for the global
+  ///     batch of its checkpoint.
   ///   - globalBatchSize: The number of examples per step over all workers, instead of `batchSize`; nil for `batchSize`
   ///     times the number of workers.
   ///   - seed: The seed of the initial weights, the dropout masks and the order of the examples.
@@ -130,7 +133,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   public convenience init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings = ServerSettings(), optimizer: any UpdateRule,
-    loss: any Loss<Scalar>, batchSize: Int = 64, globalBatchSize: Int? = nil, seed: UInt64 = 1
+    loss: any Loss<Scalar>, batchSize: Int? = nil, globalBatchSize: Int? = nil, seed: UInt64 = 1
   ) throws {
     try self.init(
       root, data, over: world, settings, optimizer: optimizer, loss: loss, batchSize: batchSize,
@@ -141,7 +144,7 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
   package init(
     _ root: any Layer<Scalar>, _ data: TrainingData, over world: Communicator,
     _ settings: ServerSettings, optimizer: any UpdateRule, loss: any Loss<Scalar>,
-    batchSize: Int, globalBatchSize: Int?, seed: UInt64, cuts: [Double]?
+    batchSize: Int?, globalBatchSize: Int?, seed: UInt64, cuts: [Double]?
   ) throws {
     (self.world, self.settings, self.data, self.seed) = (world, settings, data, seed)
     let isElastic = settings.method == .easgd
@@ -165,7 +168,8 @@ public final class ServedTraining<Scalar: NetworkScalar & ReducibleScalar> {
       return try ServerRoles(ranks: world.size, servers: settings.servers, elements: elements)
     }
     self.roles = roles
-    self.globalBatchSize = globalBatchSize ?? batchSize * roles.workers.count
+    self.globalBatchSize = globalBatchSize ?? (batchSize ?? 64) * roles.workers.count
+    asksForBatch = batchSize != nil || globalBatchSize != nil
     try world.requireEqual(checksum: Checksum.of(network), "first weights")
     let strength = settings.elasticity / Double(roles.workers.count)
     guard !roles.servers.isEmpty else {
