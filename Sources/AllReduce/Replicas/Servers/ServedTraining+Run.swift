@@ -110,7 +110,8 @@ extension ServedTraining {
   private func course(_ epochs: Int, _ resumed: TrainingState?) throws -> TrainingCourse {
     let kept = asksForBatch ? nil : resumed?.sampler.globalBatchSize
     let course = try TrainingCourse(
-      data.training, globalBatchSize: kept ?? globalBatchSize, "A step of all workers takes", parts: 1,
+      data.training, globalBatchSize: kept ?? globalBatchSize, "A step of all workers takes",
+      parts: 1,
       most: stepsPerEpoch, epochs: epochs, seed: seed)
     if let resumed {
       try course.check(resumed, data.training, method: method)
