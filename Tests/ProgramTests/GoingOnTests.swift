@@ -442,6 +442,7 @@ final class GoingOnTests: KeptRunTestCase {
   func testTheLogGoesOnAndTheFolderIsTheUsersAlone() throws {
     let log = folder + "/log"
     let logged = run + ["--checkpoint", kept, "--log", log]
+    let begin = ContinuousClock.now
     let first = try ProgramRunner().run("train-classifier", logged + ["--epochs", "1"])
     XCTAssertEqual(first.exitCode, 0, first.errors)
     let lock = try FileManager.default.attributesOfItem(atPath: kept + "/.lock")
@@ -456,5 +457,14 @@ final class GoingOnTests: KeptRunTestCase {
     }
     XCTAssertEqual(seconds.count, 2 * (128 / 32 + 1))
     XCTAssertEqual(seconds, seconds.sorted())
+    // Where the time went is the wall clock of both: more than the steps alone, less than the processes took.
+    let spent = text(kept + "/goodput.json").split(separator: "\n").compactMap { line in
+      line.firstMatch(of: /"(useful|waiting|repeated|saving|restarting|other)_seconds": ([0-9.e+-]+)/)
+        .flatMap { Double($0.2) }
+    }
+    XCTAssertEqual(spent.count, 6)
+    let sum = spent.reduce(0, +)
+    XCTAssertGreaterThanOrEqual(sum, seconds.last ?? 0)
+    XCTAssertLessThanOrEqual(sum, (ContinuousClock.now - begin) / .seconds(1))
   }
 }
