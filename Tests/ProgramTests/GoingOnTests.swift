@@ -458,9 +458,9 @@ final class GoingOnTests: KeptRunTestCase {
     XCTAssertEqual(seconds.count, 2 * (128 / 32 + 1))
     XCTAssertEqual(seconds, seconds.sorted())
     // Where the time went is the wall clock of both: more than the steps alone, less than the processes took.
-    let spent = text(kept + "/goodput.json").split(separator: "\n").compactMap { line in
-      line.firstMatch(of: /"(useful|waiting|repeated|saving|restarting|other)_seconds": ([0-9.e+-]+)/)
-        .flatMap { Double($0.2) }
+    let kinds = /"(useful|waiting|repeated|saving|restarting|other)_seconds": ([0-9.e+-]+)/
+    let spent = text(kept + "/goodput.json").split(separator: "\n").compactMap {
+      $0.firstMatch(of: kinds).flatMap { Double($0.2) }
     }
     XCTAssertEqual(spent.count, 6)
     let sum = spent.reduce(0, +)
