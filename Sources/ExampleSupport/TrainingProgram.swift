@@ -33,10 +33,8 @@ public struct JobOptions: ParsableArguments {
   /// Creates the options with their defaults.
   public init() {}
 
-  /// Refuses a negative deadline.
+  /// Refuses a deadline that is negative or too large.
   public func validate() throws {
-    if let deadline, deadline < 0 {
-      throw ValidationError("--deadline must be 0 or more seconds, not \(deadline).")
-    }
+    try OptionBounds.check("deadline", deadline, in: 0...OptionBounds.most)
   }
 }
