@@ -108,6 +108,14 @@ struct CallPlace: Equatable, Sendable {
   let number: UInt64
 }
 
+extension CallPlace {
+  /// Creates the call that a record says a rank waits in; nil for a message, whose communicator is noted as 0.
+  init?(waitingIn communicator: UInt64, _ number: UInt64) {
+    guard communicator != 0 else { return nil }
+    self.init(communicator: communicator, number: number)
+  }
+}
+
 /// The wait of a rank for other ranks.
 struct AnsweredWait: Equatable, Sendable {
   let rank: Int

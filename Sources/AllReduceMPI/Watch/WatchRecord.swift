@@ -122,8 +122,8 @@ struct OwnRecord: @unchecked Sendable {
 
   /// The call in which the rank waits outside MPI; nil for messages, and if it does not wait.
   var waitingCall: CallPlace? {
-    if self[.waitSince] == 0 || self[.waitCommunicator] == 0 { return nil }
-    return CallPlace(communicator: self[.waitCommunicator], number: self[.waitNumber])
+    self[.waitSince] == 0
+      ? nil : CallPlace(waitingIn: self[.waitCommunicator], self[.waitNumber])
   }
 
   /// Writes a text, cut to the size of its field.
@@ -222,10 +222,7 @@ package struct WatchRecord: Sendable {
   }
 
   /// The call in which the rank waits; nil for messages.
-  var waitingCall: CallPlace? {
-    if self[.waitCommunicator] == 0 { return nil }
-    return CallPlace(communicator: self[.waitCommunicator], number: self[.waitNumber])
-  }
+  var waitingCall: CallPlace? { CallPlace(waitingIn: self[.waitCommunicator], self[.waitNumber]) }
 
   /// The rank's last calls, the latest first; none unless the record was read whole.
   var calls: [CallRecord.Entry] {

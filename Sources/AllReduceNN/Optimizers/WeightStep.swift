@@ -6,6 +6,7 @@ package struct WeightStep<Scalar: NetworkScalar> {
   let kernel: ck_step
 }
 
+/// Which weights are updated while their gradient is computed.
 package enum WeightStepLimit {
   /// The smallest number of bytes of a weight that is updated while its gradient is computed. A smaller gradient stays
   /// in the caches, where a step over the whole gradient is a few percent faster. Tests set it to 0, to train small
