@@ -5,7 +5,7 @@ import XCTest
 /// A small part of the scripts that let things go wrong, with seeds that are written down.
 final class FaultScriptTests: ProgramTestCase {
   private func run(_ command: [String]) throws {
-    let outcome = try ProgramRunner(timeLimit: 120).run(
+    let outcome = try ProgramRunner(timeLimit: 360).run(
       "FaultWorker", ["unused"],
       wrapper: ["env"]
         + ["FAULT_WORKERS", "CHAOS_PROGRAMS"].map { "\($0)=\(ProgramRunner.directory.path)" }
