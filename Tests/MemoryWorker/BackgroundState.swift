@@ -3,8 +3,9 @@ import AllReduceMPI
 import AllReduceNN
 import Foundation
 
-/// Trains a network whose state is large, has it written once in the background, and prints what that cost: how long
-/// the writing took, how much slower steps were meanwhile, how long the step with the copy took, and how much memory.
+/// Trains a network whose state is large, has it written twice in the background, and prints what that cost: how long
+/// the writing took, how much slower steps were meanwhile, how much longer the steps with the copies took, and how much
+/// memory.
 struct BackgroundState {
   /// The bytes of the state: weights and momentum.
   let bytes: Int
@@ -13,25 +14,37 @@ struct BackgroundState {
   /// When steps have ended, and whether a state was being written then.
   private final class Steps {
     var ends: [(time: ContinuousClock.Instant, isWriting: Bool)] = []
-    /// Before the first state.
-    var peak = 0
+
+    /// How often the writing of a state has begun.
+    var begun: Int { zip(ends, ends.dropFirst()).count { !$0.isWriting && $1.isWriting } }
+    /// The seconds since a state was last being written, or since the beginning.
+    var quiet: Double {
+      guard let last = ends.last, let from = ends.last(where: \.isWriting) ?? ends.first else {
+        return 0
+      }
+      return (last.time - from.time) / .seconds(1)
+    }
+    /// The number of states that have been asked for.
+    var asked = 0
   }
 
   /// Notes each step.
   private struct NotedLoss: Loss {
     let steps: Steps
     let aside: String
-    let save: String
+    /// Where rank 0 asks for states; nil if it does not.
+    let folder: String?
 
     func evaluate(
       _ output: Tensor<Float>, _ targets: Targets<Float>, gradient: Tensor<Float>?
     ) throws -> BatchScore {
       if gradient != nil {
         steps.ends.append((.now, FileManager.default.fileExists(atPath: aside)))
-        if steps.ends.count == 5 { steps.peak = try BackgroundState.peakBytes() }
-        // The second state finds memory for its copy that is in use already.
-        if [6, 30].contains(steps.ends.count) {
-          _ = FileManager.default.createFile(atPath: save, contents: nil)
+        // States that are so far from each other are written as slowly as any.
+        if let folder, steps.quiet > 36, steps.asked == steps.begun {
+          steps.asked += 1
+          _ = FileManager.default.createFile(
+            atPath: folder + (steps.begun < 2 ? "/save" : "/stop"), contents: nil)
         }
       }
       return try SoftmaxCrossEntropy().evaluate(output, targets, gradient: gradient)
@@ -42,6 +55,17 @@ struct BackgroundState {
     // Weights of a square layer, twice.
     let width = Int((Double(bytes) / 8).squareRoot())
     let data = TrainingData.synthetic(count: 640, testCount: 32)
+    _ = try train(on: world, width, data, steps: 3)
+    let peak = try BackgroundState.peakBytes()
+    let steps = try train(on: world, width, data, steps: nil)
+    guard world.isRoot else { return }
+    report(steps, peak: try BackgroundState.peakBytes() - peak, width)
+  }
+
+  /// Trains for a few steps without states, or with two states until both are written.
+  private func train(
+    on world: Communicator, _ width: Int, _ data: TrainingData, steps count: Int?
+  ) throws -> Steps {
     let steps = Steps()
     let trainer = try Trainer(
       Sequential(
@@ -49,32 +73,34 @@ struct BackgroundState {
         ReLU(), Dense(width, 10)),
       input: data.training.exampleShape, plan: .dataParallel, over: world, optimizer: Momentum(),
       loss: NotedLoss(
-        steps: steps, aside: folder + "/.checkpoint.safetensors.new", save: folder + "/save"))
+        steps: steps, aside: folder + "/.checkpoint.safetensors.new",
+        folder: count == nil && world.isRoot ? folder : nil))
     let training = Training(trainer, data, globalBatchSize: 2)
-    training.checkpoints = Checkpoints(folder: folder, everySteps: 1_000_000)
-    training.stepsPerEpoch = 54
+    if count == nil {
+      training.checkpoints = Checkpoints(folder: folder, everySteps: 1_000_000)
+    }
+    training.stepsPerEpoch = count ?? 10_000
     try training.run(epochs: 1)
-    guard world.isRoot else { return }
-    report(steps, peak: try BackgroundState.peakBytes() - steps.peak, width)
+    return steps
   }
 
   private func report(_ steps: Steps, peak: Int, _ width: Int) {
     let times = zip(steps.ends, steps.ends.dropFirst()).map { before, after in
       (
-        seconds: (after.time - before.time) / .seconds(1),
-        isWriting: before.isWriting && after.isWriting, place: after.time
+        seconds: (after.time - before.time) / .seconds(1), before: before.isWriting,
+        after: after.isWriting
       )
     }
-    let quiet = times.filter { !$0.isWriting }.map(\.seconds).sorted()
-    let busy = times.filter(\.isWriting).map(\.seconds).sorted()
+    func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    // The first steps touch memory.
+    let quiet = median(times.dropFirst(5).filter { !$0.before && !$0.after }.map(\.seconds))
+    let busy = times.filter { $0.before && $0.after }.map(\.seconds)
     let state = 8 * (width * width + width * 796)
-    print(
-      "state \(state) bytes; steps: \(quiet.count) quiet, median \(quiet[quiet.count / 2]) s; "
-        + "\(busy.count) while it was written, median \(busy.isEmpty ? 0 : busy[busy.count / 2]) s")
-    print("the longest steps: \(times.map(\.seconds).sorted().suffix(3)) s")
-    let writing = steps.ends.filter(\.isWriting).map(\.time)
-    if let first = writing.first, let last = writing.last {
-      print("seen writing from \(first) to \(last): \((last - first) / .seconds(1)) s")
+    print("state of \(state) bytes, \(times.count) steps of \(quiet) s")
+    print("while it is written \(median(busy)) s, \(median(busy) / quiet - 1) more")
+    print("written within \(busy.reduce(0, +) / 2) s")
+    for (place, step) in times.enumerated() where !step.before && step.after {
+      print("training stood still for \(step.seconds - quiet) s in step \(place + 2)")
     }
     print(
       "a memcpy of it into new memory takes \(BackgroundState.copySeconds(state, again: false)) s")

@@ -69,7 +69,7 @@ final class TrainClassifierTests: ProgramTestCase {
   }
 
   func testOneHostSharesItsWeights() throws {
-    // So many weights that the libraries' pages, which count less while other programs run, are few beside them.
+    // Weights much larger than the libraries, whose pages count less while other programs run.
     let run = [
       "--data", "digits", "--layers", "64,4096,relu,4096,relu,10", "--epochs", "1",
       "--steps", "3", "--batch-size", "8",

@@ -54,6 +54,7 @@ struct StateWriting<Scalar: NetworkScalar> {
     }
     sums.all[number].add(UnsafeRawBufferPointer(chunk))
     try file.write(UnsafeRawBufferPointer(chunk))
+    try file.flushBehind()
   }
 
   /// Whether all numbers are finite. Specialized by type: the generic test calls through a table for each number, which

@@ -10,12 +10,13 @@ internal import CKernels
 /// checkpoint folder.
 ///
 /// SIGTERM and SIGUSR1 ask for a checkpoint and the end of the run; a second signal ends the process. A file `stop`
-/// also asks for a checkpoint and the end, a file `save` for a checkpoint only. A file is removed as soon as it is
-/// seen, whatever its content. A process has at most one `RunRequests` at a time.
-final class RunRequests {
+/// also asks for a checkpoint and the end, a file `save` for a checkpoint only, as soon as the one before is written. A
+/// file is removed as soon as it is seen, whatever its content. A process has at most one `RunRequests` at a time.
+package final class RunRequests {
   private let folder: String?
   /// Returns whether this rank wants a checkpoint by itself; true only on rank 0.
   private let isDue: (ContinuousClock.Instant) -> Bool
+  private let isWriting: () -> Bool
   private var files = StepRequest.none
   private var nextLook: ContinuousClock.Instant
 
@@ -27,26 +28,32 @@ final class RunRequests {
   /// - Parameters:
   ///   - folder: The folder in which rank 0 looks for files; nil to look for none.
   ///   - isDue: Returns whether this rank wants a checkpoint without having been asked for one.
-  init(folder: String?, isDue: @escaping (ContinuousClock.Instant) -> Bool = { _ in false }) {
-    (self.folder, self.isDue, nextLook) = (folder, isDue, .now)
+  ///   - isWriting: Returns whether this rank still writes a checkpoint in the background. Another one is not asked for
+  ///     meanwhile, since training would wait for the disk.
+  package init(
+    folder: String?, isDue: @escaping (ContinuousClock.Instant) -> Bool,
+    isWriting: @escaping () -> Bool
+  ) {
+    (self.folder, self.isDue, self.isWriting, nextLook) = (folder, isDue, isWriting, .now)
     ck_catch_signals()
   }
 
   deinit { ck_release_signals() }
 
   /// Returns this rank's request at the end of a step. Costs one load and, every 200 ms, a check for two files.
-  func now(_ now: ContinuousClock.Instant) -> StepRequest {
+  package func now(_ now: ContinuousClock.Instant) -> StepRequest {
     if let folder, now >= nextLook {
       nextLook = now + RunRequests.period
       if RunRequests.take("\(folder)/save"), files == .none { files = .save }
       if RunRequests.take("\(folder)/stop") { files = .stop }
     }
     if ck_signals_caught() > 0 { return .stop }
-    return files == .none && isDue(now) ? .save : files
+    let request = files == .none && isDue(now) ? .save : files
+    return request == .save && isWriting() ? .none : request
   }
 
   /// Notes that a checkpoint was taken: a request by a file `save` has been met.
-  func didSave() {
+  package func didSave() {
     if files == .save { files = .none }
   }
 

@@ -5,16 +5,16 @@ internal import AllReduceNN
 ///
 /// The number is in the same cache line as a step's totals, which ranks exchange anyway, so it needs no message of its
 /// own. Up to 4,095 ranks may have the same request; the sum is exact in a `Float`.
-struct StepRequest: Equatable, Sendable {
+package struct StepRequest: Equatable, Sendable {
   /// The encoded request or, after the exchange, the sum of the ranks' requests.
   var sum: Int
 
   /// No request.
-  static let none = StepRequest(sum: 0)
+  package static let none = StepRequest(sum: 0)
   /// The request to write a checkpoint.
-  static let save = StepRequest(sum: 1)
+  package static let save = StepRequest(sum: 1)
   /// The request to write a checkpoint and end the run.
-  static let stop = StepRequest(sum: 1 << 12)
+  package static let stop = StepRequest(sum: 1 << 12)
 
   /// The factor of the requests where they are summed in one `Double` with a step's number of correct answers. It is
   /// larger than that number, so both sums are exact.
@@ -29,7 +29,9 @@ struct StepRequest: Equatable, Sendable {
   var asOne: StepRequest { stops ? .stop : saves ? .save : .none }
 
   /// Returns the sum of two requests.
-  static func + (a: StepRequest, b: StepRequest) -> StepRequest { StepRequest(sum: a.sum + b.sum) }
+  package static func + (a: StepRequest, b: StepRequest) -> StepRequest {
+    StepRequest(sum: a.sum + b.sum)
+  }
 }
 
 /// The place of a request in the exchange: the element after a step's totals.

@@ -178,7 +178,9 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
       course: course, records: records, log: log, input: input(course),
       progress: Progress(world.isRoot ? writers : nil, since: clock.now), start: clock.now,
       stepRequests: checkpoints.map {
-        RunRequests(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
+        RunRequests(
+          folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving,
+          isWriting: { records.isWriting(of: Scalar.self) })
       })
     (trainer.hasStepRequests, isStopped) = (run.stepRequests != nil, false)
     checksum = try trainer.checksum()

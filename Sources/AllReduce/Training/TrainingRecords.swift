@@ -96,6 +96,12 @@ final class TrainingRecords {
     return (now - ledger.savedAt) / .seconds(1) >= ledger.bestInterval
   }
 
+  /// Returns whether a checkpoint is being written in the background, or memory for its copy prepared. On rank 0; false
+  /// on other ranks.
+  func isWriting<Scalar: NetworkScalar>(of type: Scalar.Type) -> Bool {
+    (copy as? StateCopy<Scalar>)?.isRunning == true
+  }
+
   /// Restores a trainer from the checkpoint, if the run resumes from one. Collective.
   ///
   /// - Parameter trainer: The trainer that resumes.

@@ -144,6 +144,14 @@ int ck_errno(void);
 /// programs that the process starts do not inherit it.
 void *ck_visible_memory(const char *name, size_t bytes);
 
+/// Begins to write a part of a file from the system's cache to the disk. Returns 0, or the error that the disk has
+/// reported. Does nothing where the system has no such call.
+int ck_begin_flush(int file, int64_t start, int64_t bytes);
+
+/// Waits until a part of a file is on the disk, and drops it from the system's cache. Returns the same as
+/// `ck_begin_flush`.
+int ck_end_flush(int file, int64_t start, int64_t bytes);
+
 /// Returns a process's state, as the letter in /proc/PID/stat, and sets `*start` to its start time, in clock ticks
 /// since the system started; returns 0 if there is no such process or no /proc.
 char ck_process_state(int64_t process, uint64_t *start);

@@ -30,7 +30,9 @@ extension ServedTraining {
     var lines = Progress(world.isRoot ? writers : nil, since: start)
     let first = server?.shard.version ?? 0
     let stepRequests = checkpoints.map {
-      RunRequests(folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving)
+      RunRequests(
+        folder: world.isRoot ? $0.folder : nil, isDue: records.isWorthSaving,
+        isWriting: { records.isWriting(of: Scalar.self) })
     }
     listen(to: stepRequests)
     defer { listen(to: nil) }
