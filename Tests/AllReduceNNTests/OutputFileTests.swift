@@ -42,6 +42,24 @@ final class OutputFileTests: XCTestCase {
     XCTAssertFalse(FileManager.default.fileExists(atPath: aside))
   }
 
+  func testWhatIsFlushedBehindIsThere() throws {
+    let file = try OutputFile(path: path)
+    var whole: [UInt8] = []
+    // Below, at, and above what is flushed at once, and not a whole number of pages.
+    for count in [100, 4 << 20, 1, 9 << 20, 5_000_001, 4095, 4_194_305, 77] {
+      let piece = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ whole.count) }
+      try piece.withUnsafeBytes { try file.write($0) }
+      try file.flushBehind()
+      whole += piece
+    }
+    let start: [UInt8] = [9, 8, 7]
+    try start.withUnsafeBytes { try file.replaceStart($0) }
+    whole.replaceSubrange(0..<3, with: start)
+    try file.flushBehind()
+    try file.finish()
+    XCTAssertEqual(try Data(contentsOf: URL(fileURLWithPath: path)), Data(whole))
+  }
+
   func testWhatIsNotFinishedLeavesNothing() throws {
     try folder.write("out", Array("old".utf8))
     var file: OutputFile? = try OutputFile(path: path)

@@ -54,7 +54,7 @@ struct BackgroundState {
   func run(on world: Communicator) throws {
     // Weights of a square layer, twice.
     let width = Int((Double(bytes) / 8).squareRoot())
-    let data = TrainingData.synthetic(count: 640, testCount: 32)
+    let data = TrainingData.synthetic(count: 20_000, testCount: 32)
     _ = try train(on: world, width, data, steps: 3)
     let peak = try BackgroundState.peakBytes()
     let steps = try train(on: world, width, data, steps: nil)
@@ -96,11 +96,18 @@ struct BackgroundState {
     let quiet = median(times.dropFirst(5).filter { !$0.before && !$0.after }.map(\.seconds))
     let busy = times.filter { $0.before && $0.after }.map(\.seconds)
     let state = 8 * (width * width + width * 796)
-    print("state of \(state) bytes, \(times.count) steps of \(quiet) s")
+    print("state of \(state) bytes, \(times.count) steps of \(quiet) s, \(steps.begun) states")
+    precondition(steps.begun == 2 && !busy.isEmpty, "training ended before two states were written")
     print("while it is written \(median(busy)) s, \(median(busy) / quiet - 1) more")
-    print("written within \(busy.reduce(0, +) / 2) s")
-    for (place, step) in times.enumerated() where !step.before && step.after {
-      print("training stood still for \(step.seconds - quiet) s in step \(place + 2)")
+    var began: ContinuousClock.Instant?
+    for (place, step) in times.enumerated() {
+      if !step.before, step.after {
+        began = steps.ends[place].time
+        print("training stood still for \(step.seconds - quiet) s in step \(place + 2)")
+      } else if let from = began, !step.after {
+        print("written within \((steps.ends[place + 1].time - from) / .seconds(1)) s")
+        began = nil
+      }
     }
     print(
       "a memcpy of it into new memory takes \(BackgroundState.copySeconds(state, again: false)) s")

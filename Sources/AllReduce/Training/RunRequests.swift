@@ -10,8 +10,9 @@ internal import CKernels
 /// checkpoint folder.
 ///
 /// SIGTERM and SIGUSR1 ask for a checkpoint and the end of the run; a second signal ends the process. A file `stop`
-/// also asks for a checkpoint and the end, a file `save` for a checkpoint only, as soon as the one before is written. A
-/// file is removed as soon as it is seen, whatever its content. A process has at most one `RunRequests` at a time.
+/// also asks for a checkpoint and the end, a file `save` for a checkpoint only. A file is removed as soon as it is seen,
+/// whatever its content; `save` is looked for only while no checkpoint is being written. A process has at most one
+/// `RunRequests` at a time.
 package final class RunRequests {
   private let folder: String?
   /// Returns whether this rank wants a checkpoint by itself; true only on rank 0.
@@ -44,7 +45,7 @@ package final class RunRequests {
   package func now(_ now: ContinuousClock.Instant) -> StepRequest {
     if let folder, now >= nextLook {
       nextLook = now + RunRequests.period
-      if RunRequests.take("\(folder)/save"), files == .none { files = .save }
+      if files == .none, !isWriting(), RunRequests.take("\(folder)/save") { files = .save }
       if RunRequests.take("\(folder)/stop") { files = .stop }
     }
     if ck_signals_caught() > 0 { return .stop }

@@ -206,6 +206,6 @@ extension Training {
     try run.records.write(
       trainer.state, state, as: use, over: trainer.world,
       isLast: endsRun || trainer.stepRequest.stops)
-    if trainer.stepRequest.saves { run.stepRequests?.didSave() }
+    if use.contains(.newest) { run.stepRequests?.didSave() }
   }
 }

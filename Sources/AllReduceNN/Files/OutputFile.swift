@@ -35,8 +35,9 @@ package final class OutputFile {
   /// Whether the file replaces an old one, or is new; then only this process writes to it.
   private let replaces: Bool
   private var descriptor: Int32
-  /// The part of the file that ``flushBehind()`` has begun to flush, but not yet dropped.
-  private var flushed: Range<off_t> = 0..<0
+  /// The part of the file that ``flushBehind()`` has begun to flush, but not yet dropped; nil where there is no such
+  /// call.
+  private var flushed: Range<off_t>? = 0..<0
   private static var flushedAtOnce: off_t { 4 << 20 }
 
   /// Opens a file for writing.
@@ -92,12 +93,14 @@ package final class OutputFile {
   ///
   /// - Throws: ``OutputError`` if the disk reports an error.
   package func flushBehind() throws(OutputError) {
+    guard replaces, let before = flushed else { return }
     let end = lseek(descriptor, 0, SEEK_CUR)
-    guard replaces, end - flushed.upperBound >= OutputFile.flushedAtOnce else { return }
-    let (before, next) = (flushed, flushed.upperBound..<end)
-    flushed = next
-    try check(ck_begin_flush(descriptor, Int64(next.lowerBound), Int64(next.count)))
-    if before.isEmpty { return }
+    guard end - before.upperBound >= OutputFile.flushedAtOnce else { return }
+    let next = before.upperBound..<end
+    let begun = ck_begin_flush(descriptor, Int64(next.lowerBound), Int64(next.count))
+    flushed = begun < 0 ? nil : next
+    try check(max(begun, 0))
+    if before.isEmpty || begun < 0 { return }
     try check(ck_end_flush(descriptor, Int64(before.lowerBound), Int64(before.count)))
   }
 

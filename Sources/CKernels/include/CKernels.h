@@ -144,12 +144,13 @@ int ck_errno(void);
 /// programs that the process starts do not inherit it.
 void *ck_visible_memory(const char *name, size_t bytes);
 
-/// Begins to write a part of a file from the system's cache to the disk. Returns 0, or the error that the disk has
-/// reported. Does nothing where the system has no such call.
+/// Begins to write a part of a file from the system's cache to the disk. Returns 0, the number of an error, or -1 where
+/// the system or the file has no such call.
 int ck_begin_flush(int file, int64_t start, int64_t bytes);
 
-/// Waits until a part of a file is on the disk, and drops it from the system's cache. Returns the same as
-/// `ck_begin_flush`.
+/// Waits until a part of a file is on the disk, and drops it from the system's cache. Call it only after
+/// `ck_begin_flush` has returned 0. Returns 0, or the number of the error that the disk has reported, which is not
+/// reported again.
 int ck_end_flush(int file, int64_t start, int64_t bytes);
 
 /// Returns a process's state, as the letter in /proc/PID/stat, and sets `*start` to its start time, in clock ticks

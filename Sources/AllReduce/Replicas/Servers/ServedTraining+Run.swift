@@ -87,7 +87,7 @@ extension ServedTraining {
         if !use.isEmpty {
           try keep(state, as: use, records, log, isLast: endsRun || stepRequest.stops)
         }
-        if stepRequest.saves { stepRequests?.didSave() }
+        if use.contains(.newest) { stepRequests?.didSave() }
         isStopped = stepRequest.stops && !endsRun
         if endsEpoch || isStopped { break }
       }
