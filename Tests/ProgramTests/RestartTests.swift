@@ -228,6 +228,38 @@ final class RestartTests: GoingOnTestCase {
       text(output + ".errors").contains("no rank has begun in 1 s"), text(output + ".errors"))
   }
 
+  /// The launcher is killed before anyone has looked at its ranks.
+  func testSegmentsOfRanksThatNobodyHasSeenAreSweptUp() throws {
+    // What Open MPI leaves then: its session folder with the number of its own job, and the ranks' segments.
+    let launcher = folder + "/launcher"
+    try #"""
+    #!/bin/sh
+    host=$(hostname)
+    session="$TMPDIR/ompi.${host%%.*}.$(id -u)/pid.$$"
+    mkdir -p "$session"
+    job=$((4096 + $$ % 4096))
+    echo "$((job * 65536)).0;tcp://127.0.0.1:1" >"$session/contact.txt"
+    segment=/dev/shm/vader_segment.$host.$(id -u).$(printf %x "$job")0001.0
+    touch "$segment"
+    echo "$segment" >>"$0.segments"
+    kill -KILL $$
+    """#.write(toFile: launcher, atomically: true, encoding: .utf8)
+    chmod(launcher, 0o755)
+    let output = folder + "/swept"
+    let restart = try start(
+      [
+        "env", "TMPDIR=\(folder)", "scripts/train-restart", "--same-step", "2", launcher,
+        "--checkpoint", kept,
+      ], output)
+    restart.waitUntilExit()
+    XCTAssertEqual(restart.terminationStatus, 137, text(output + ".errors"))
+    let segments = text(launcher + ".segments").split(separator: "\n")
+    XCTAssertEqual(segments.count, 2)
+    for segment in segments {
+      XCTAssertFalse(FileManager.default.fileExists(atPath: String(segment)), "\(segment)")
+    }
+  }
+
   func testARunThatNeverGetsFurtherIsGivenUp() throws {
     let output = folder + "/given-up"
     let restart = try start(
