@@ -1,3 +1,5 @@
+public import CKernels
+
 /// The last calls of this rank on all its communicators, in memory that is allocated once. The memory follows the
 /// rank's ``WatchRecord``, where other processes of this user can read it.
 ///
@@ -58,6 +60,8 @@ package struct CallRecord {
     if entry.pointee.call.segment != call.segment { entry.pointee.call.segment = call.segment }
     if entry.pointee.call.arena != call.arena { entry.pointee.call.arena = call.arena }
     if entry.pointee.call.name != call.name { entry.pointee.call.name = call.name }
+    // The whole record is larger than a core's first cache: the next entry is fetched while this rank waits.
+    ck_prefetch_to_write(entries + ((place &+ 1) & (CallRecord.capacity &- 1)))
   }
 
   /// Returns the call with a number on a communicator, if it is still kept.

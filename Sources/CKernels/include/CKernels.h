@@ -24,6 +24,9 @@ static inline void ck_pause(void) {
 #endif
 }
 
+/// Fetches a cache line into the first cache without blocking, because it will be written soon.
+static inline void ck_prefetch_to_write(const void *line) { __builtin_prefetch(line, 1); }
+
 /// Prefetches `bytes` bytes from `start` into the caches without blocking, for data that will be read soon.
 static inline void ck_prefetch(const void *start, size_t bytes) {
   for (size_t offset = 0; offset < bytes; offset += 64)
