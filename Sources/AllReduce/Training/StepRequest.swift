@@ -29,9 +29,7 @@ package struct StepRequest: Equatable, Sendable {
   var asOne: StepRequest { stops ? .stop : saves ? .save : .none }
 
   /// Returns the sum of two requests.
-  package static func + (a: StepRequest, b: StepRequest) -> StepRequest {
-    StepRequest(sum: a.sum + b.sum)
-  }
+  static func + (a: StepRequest, b: StepRequest) -> StepRequest { StepRequest(sum: a.sum + b.sum) }
 }
 
 /// The place of a request in the exchange: the element after a step's totals.
