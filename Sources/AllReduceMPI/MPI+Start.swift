@@ -16,6 +16,7 @@ extension MPI {
     ck_on_precondition_failed { words in
       MPI.endForPrecondition(words.map { String(cString: $0) } ?? "")
     }
+    ck_catch_report_signal()
     var initialized: Int32 = 0
     MPI_Initialized(&initialized)
     precondition(

@@ -37,11 +37,19 @@ final class StatusTests: XCTestCase {
       try? FileManager.default.removeItem(at: errorFile)
     }
 
+    /// The lines on the job's standard error.
+    private var lines: [Substring] {
+      ((try? String(contentsOf: errorFile, encoding: .utf8)) ?? "").split(separator: "\n")
+    }
+
     /// The warnings that the job has printed.
     var warnings: String {
-      let text = (try? String(contentsOf: errorFile, encoding: .utf8)) ?? ""
-      return text.split(separator: "\n").filter { $0.hasPrefix("warning: ") }
-        .joined(separator: "\n")
+      lines.filter { $0.hasPrefix("warning: ") }.joined(separator: "\n")
+    }
+
+    /// The reports that the job has printed: the line that begins each, and the lines that belong to it.
+    var reports: [Substring] {
+      lines.filter { $0.hasPrefix("report: ") || $0.hasPrefix("  ") }
     }
 
     /// The processes of the job's ranks.
@@ -161,6 +169,30 @@ final class StatusTests: XCTestCase {
     let text = try text(of: job)
     XCTAssertTrue(text.contains("warned at 2.0 s, ends at 60 s"), text)
     try checkCallsOfOtherHosts(job, number: try XCTUnwrap(status?.rows.last?.number))
+    try checkReport(of: job, status, sentence)
+  }
+
+  /// A signal to the ranks asks for one report of their host, after which the job continues.
+  private func checkReport(of job: Job, _ before: Status?, _ sentence: String) throws {
+    let rows = try XCTUnwrap(before?.rows)
+    for row in rows { kill(row.process, SIGUSR2) }
+    wait("the report") { job.reports.count >= 4 }
+    let reports = job.reports
+    XCTAssertTrue(reports[0].hasPrefix("report: the ranks of "), "\(reports)")
+    XCTAssertNotNil(
+      reports[1].wholeMatch(
+        of:
+          #/  rank 0 \(process \d+\) is waiting for [\d.]+ s in allReduce.*, number \d+, for rank 1/#
+      ),
+      "\(reports)")
+    XCTAssertNotNil(
+      reports[2].wholeMatch(of: #/  rank 1 \(process \d+\) is stopped.*number \d+.*/#),
+      "\(reports)")
+    XCTAssertEqual(reports[3], "  \(sentence)")
+    kill(rows[1].process, SIGCONT)
+    try wait("further calls") {
+      try (self.status(of: job)?.rows.last?.number ?? 0) > (rows[1].number ?? 0) + 100
+    }
   }
 
   /// A shell stands for ssh, and answers for a rank that has made a different call.

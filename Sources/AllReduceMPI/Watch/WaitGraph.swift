@@ -19,6 +19,32 @@ package struct WaitGraph: Sendable {
       (self.rank, self.wait, self.awaited, self.remark) = (rank, wait, awaited, remark)
       self.isAtEdge = isAtEdge
     }
+
+    /// Creates the node of a rank from its status; nil for a rank that has left MPI, which keeps no other rank waiting.
+    ///
+    /// - Parameters:
+    ///   - rank: The rank.
+    ///   - condition: The raw value of its ``RankStatus/Condition``, or "gone" for a rank whose process has ended.
+    ///   - hasCome: Whether it has called ``MPI/run(over:threading:_:)``.
+    ///   - isDone: Whether it has left MPI.
+    ///   - wait: The call in which it waits, or waited when it was stopped; nil if it does not wait.
+    ///   - awaited: The ranks that it waits for; nil for all others.
+    package init?(
+      rank: Int, condition: String, hasCome: Bool, isDone: Bool, wait: String?, awaited: [Int]?
+    ) {
+      if isDone { return nil }
+      let isAtEdge = condition == "starting" || condition == "finishing"
+      let remark: String? =
+        switch condition {
+        case "stopped", "gone": "is \(condition)"
+        case "running": "waits for no other rank"
+        case "starting": hasCome ? "sets itself up" : "has not come to MPI.run"
+        default: nil
+        }
+      self.init(
+        rank: rank, wait: condition == "waiting" || isAtEdge ? wait : nil, awaited: awaited,
+        isAtEdge: isAtEdge, remark: remark)
+    }
   }
 
   private let nodes: [Int: Node]

@@ -65,6 +65,8 @@ enum WatchField: Int {
   case callLimit
   /// The number of calls that the watch thread saw when it last saw it grow.
   case callsSeen
+  /// When the watch thread saw that a signal has asked for a report; 0 before.
+  case reportAsked
 
   /// The number of bytes of a text field.
   static let textBytes = 64
@@ -74,8 +76,8 @@ enum WatchField: Int {
 
 /// This process's own record.
 ///
-/// Every field is written by one thread: `watched`, `callSince`, `callLimit`, `calledAt`, `callsSeen` and `call` by the
-/// watch thread, the others by the thread that calls MPI, or by that which ends the job.
+/// Every field is written by one thread: `watched`, `callSince`, `callLimit`, `calledAt`, `callsSeen`, `call` and
+/// `reportAsked` by the watch thread, the others by the thread that calls MPI, or by that which ends the job.
 struct OwnRecord: @unchecked Sendable {
   private let numbers: UnsafeMutablePointer<UInt64>
   /// Whether other processes can read the record; where the system does not allow that, the record is ordinary memory.

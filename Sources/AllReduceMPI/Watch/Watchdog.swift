@@ -86,6 +86,7 @@ package final class Watchdog: @unchecked Sendable {
     var since = monotonicNanoseconds()
     var last = since
     var calls: UInt64 = 0
+    var reports = ck_reports_asked()
     var longWait = LongWait()
     while watches.load(ordering: .acquiring) == own {
       let edge = edge.load(ordering: .acquiring)
@@ -94,6 +95,11 @@ package final class Watchdog: @unchecked Sendable {
       if record[.calls] != calls {
         calls = record[.calls]
         (record[.calledAt], record[.callsSeen]) = (now, calls)
+      }
+      if ck_reports_asked() != reports {
+        reports = ck_reports_asked()
+        record[.reportAsked] = now
+        startDetachedThread { SignalReport.print(askedAt: now) }
       }
       // While the whole process was stopped, the call did not wait for other ranks.
       if now - last > UInt64((period + 2) * 1e9) { since += now - last }
@@ -226,7 +232,7 @@ package final class Watchdog: @unchecked Sendable {
   }
 
   /// Returns the ranks of this host whose processes can be seen; this rank itself may be left out.
-  private func ranksHere() -> [Int: HostRank] {
+  func ranksHere() -> [Int: HostRank] {
     guard let peers else { return Launch.current.map { HostRank.all(of: $0) } ?? [:] }
     let others = (0..<peers.hosts.count).filter { $0 != peers.me }
     return Dictionary(

@@ -176,6 +176,12 @@ int ck_signals_caught(void);
 /// Restores the handling of SIGTERM and SIGUSR1 from before `ck_catch_signals`, unless a signal has been counted.
 void ck_release_signals(void);
 
+/// From now on, counts SIGUSR2, unless the program handles or ignores it.
+void ck_catch_report_signal(void);
+
+/// Returns how often SIGUSR2 has been counted. Costs one load.
+int ck_reports_asked(void);
+
 /// Sleeps while `*number`, in memory that processes share, equals `value`, until `ck_wake` is called on it, but not
 /// longer than `nanoseconds`. On systems without futexes, sleeps for 20 microseconds.
 void ck_sleep_while(const uint64_t *number, uint64_t value, int64_t nanoseconds);

@@ -8,6 +8,7 @@
 static int caught;
 static struct sigaction before_term, before_user;
 static int is_caught;
+static int reports;
 
 static void note(int number) {
   if (__atomic_fetch_add(&caught, 1, __ATOMIC_RELAXED) == 0) return;
@@ -19,14 +20,19 @@ static void note(int number) {
   raise(number);
 }
 
-static void catch_one(int number, struct sigaction *before) {
+static void note_report(int number) {
+  (void)number;
+  __atomic_fetch_add(&reports, 1, __ATOMIC_RELAXED);
+}
+
+static void catch_one(int number, void (*handler)(int), struct sigaction *before) {
   struct sigaction own, now;
   // It may still be there from the last time.
   sigaction(number, NULL, &now);
-  if (now.sa_handler == note) return;
+  if (now.sa_handler == handler) return;
   *before = now;
   memset(&own, 0, sizeof own);
-  own.sa_handler = note;
+  own.sa_handler = handler;
   // System calls that wait go on.
   own.sa_flags = SA_RESTART;
   sigfillset(&own.sa_mask);
@@ -45,8 +51,8 @@ void ck_catch_signals(void) {
   if (is_caught) return;
   is_caught = 1;
   __atomic_store_n(&caught, 0, __ATOMIC_RELAXED);
-  catch_one(SIGTERM, &before_term);
-  catch_one(SIGUSR1, &before_user);
+  catch_one(SIGTERM, note, &before_term);
+  catch_one(SIGUSR1, note, &before_user);
 }
 
 int ck_signals_caught(void) { return __atomic_load_n(&caught, __ATOMIC_RELAXED); }
@@ -59,3 +65,10 @@ void ck_release_signals(void) {
   give_back(SIGTERM, &before_term);
   give_back(SIGUSR1, &before_user);
 }
+
+void ck_catch_report_signal(void) {
+  struct sigaction before;
+  catch_one(SIGUSR2, note_report, &before);
+}
+
+int ck_reports_asked(void) { return __atomic_load_n(&reports, __ATOMIC_RELAXED); }

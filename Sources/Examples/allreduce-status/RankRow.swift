@@ -99,18 +99,9 @@ struct RankRow: Decodable {
 
   /// The rank in the graph of waits; nil for a rank that has left MPI, which keeps no other rank waiting.
   var node: WaitGraph.Node? {
-    if isDone { return nil }
-    let isAtEdge = condition == "starting" || condition == "finishing"
-    let remark: String? =
-      switch condition {
-      case "stopped", "gone": "is \(condition)"
-      case "running": "waits for no other rank"
-      case "starting": hasCome ? "sets itself up" : "has not come to MPI.run"
-      default: nil
-      }
-    return WaitGraph.Node(
-      rank: rank, wait: condition == "waiting" || isAtEdge ? wait : nil, awaited: awaited,
-      isAtEdge: isAtEdge, remark: remark)
+    WaitGraph.Node(
+      rank: rank, condition: condition, hasCome: hasCome, isDone: isDone, wait: wait,
+      awaited: awaited)
   }
 }
 
