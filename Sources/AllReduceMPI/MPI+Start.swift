@@ -120,6 +120,7 @@ extension MPI {
     watchdog.stage = .done
     watchdog.stop()
     ck_on_precondition_failed(nil)
+    ck_release_report_signal()
     ownThread = 0
     try MPIError.check(code, "MPI_Finalize")
   }

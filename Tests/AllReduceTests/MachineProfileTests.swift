@@ -130,6 +130,7 @@ final class MachineProfileTests: XCTestCase {
       ("\"link_slow_down\": 1.0", "\"link_slow_down\": 0.5", "has 0.5 for link_slow_down"),
       ("\"all_reduce\": [[64.0, ", "\"all_reduce\": [[64.0, 9], [65.0, ", "falls from 9.0 s"),
       ("\"ranks_per_host\": [1, 1]", "\"ranks_per_host\": []", "has no host"),
+      ("\"ranks_per_host\": [1, 1]", "\"ranks_per_host\": [1, 1099511627776]", "1048576 ranks"),
       ("\"version\": 1", "\"version\": 2", "has version 2"),
     ] {
       let text = refusal(old, new)

@@ -152,6 +152,18 @@ final class PlannerTests: XCTestCase {
     }
   }
 
+  func testSumsOfABatchsStatisticsTakeTime() throws {
+    let profile = MachineProfile.byHand(.init(hosts: 2, ranksPerHost: 1, linkLatency: 1e-3))
+    func seconds(_ norm: any Layer<Float>) throws -> Double {
+      try StepPrediction(
+        of: .dataParallel, for: Sequential<Float>(Dense(8, 8), norm, Dense(8, 8)), input: [8],
+        rows: 4, optimizer: SGD(), on: profile
+      ).seconds
+    }
+    // Two all-reduces of two ranks, each a message.
+    XCTAssertEqual(try seconds(BatchNorm(8)) - seconds(LayerNorm(8)), 2e-3, accuracy: 5e-4)
+  }
+
   func testASlowLinkLeavesAHostIdle() throws {
     let profile = MachineProfile.byHand(.init(hosts: 2, linkBytesPerSecond: 1e6))
     let planned = try planned("784,4096,relu,4096,relu,10", profile, batch: 64)

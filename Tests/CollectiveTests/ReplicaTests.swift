@@ -149,6 +149,24 @@ final class ReplicaTests: CollectiveTestCase {
     }
   }
 
+  /// The shards of a replica's ranks differ in size, and fragments end among the weights that all ranks have.
+  func testFragmentsOfUnevenShardsAreTheSameOnAllRanksOfAReplica() throws {
+    let world = try world()
+    try XCTSkipIf(world.size % 2 != 0, "replicas of two ranks need an even number")
+    var meeting = Meeting(every: 8, replica: .ranks(2))
+    meeting.fragments = 4
+    let trainer = try trainer(
+      meeting, over: world,
+      Sequential(
+        Dense(ReplicaTests.inputs, 64), ReLU(), Dense(64, 33), ReLU(), Dense(33, 4)),
+      layers: .listed(["0": .data, "2": .columns, "4": .rows]))
+    for step in 0..<18 {
+      try run(trainer, steps: step..<step + 1)
+      try trainer.checkCopies()
+      _ = try trainer.checksum()
+    }
+  }
+
   func testLookingAtGlobalWeightsChangesNothing() throws {
     let world = try world()
     var meeting = Meeting(every: 6)

@@ -190,6 +190,7 @@ final class StopTests: CollectiveTestCase {
       training.afterStep = {
         // Heard with the loss of the next step.
         if let end, training.steps == end - 1, world.rank == world.size - 1 { raise(SIGUSR1) }
+        return .none
       }
       try training.run(epochs: 3)
       XCTAssertEqual(training.isStopped, end != nil)

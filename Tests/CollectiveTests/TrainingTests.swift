@@ -87,6 +87,23 @@ final class TrainingTests: CollectiveTestCase {
     XCTAssertEqual(training.testAccuracy.count, 4)
   }
 
+  func testARunThatHasStoppedEarlyTrainsNoFurtherWhenItIsResumed() throws {
+    let world = try world()
+    try withFolder(world) { folder in
+      var checksums: [UInt64] = []
+      for resumes in [false, true] {
+        let training = try training(world)
+        training.schedule = .constant(0)
+        training.earlyStopping = EarlyStopping(patience: 1)
+        training.checkpoints = Checkpoints(folder: folder, resumes: resumes)
+        try training.run(epochs: 20)
+        XCTAssertEqual(training.testAccuracy.count, 2)
+        checksums.append(training.checksum)
+      }
+      XCTAssertEqual(checksums[0], checksums[1])
+    }
+  }
+
   func testAccumulationLearnsTheSame() throws {
     let world = try world()
     let (whole, parts) = (try training(world, dropout: 0), try training(world, dropout: 0))

@@ -72,6 +72,12 @@ try MPI.run { world in
     let part = try world.split(color: min(world.rank, 1))
     if world.rank == 0 || world.rank == last { sleep(60) }
     _ = try part.duplicate()
+  case "compute-after-a-wait":
+    for _ in 0..<100 { try world.allReduce(&values, .sum, using: .ring) }
+    if world.rank == last { usleep(300_000) }
+    try world.allReduce(&values, .sum, using: .ring)
+    if world.rank == 0 { usleep(3_000_000) }
+    try world.allReduce(&values, .sum, using: .ring)
   case "reduce-for-ever":
     while true { try world.allReduce(&values, .sum) }
   case "trap":

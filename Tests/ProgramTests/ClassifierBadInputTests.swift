@@ -30,6 +30,8 @@ final class ClassifierBadInputTests: ProgramTestCase {
         ["--variable-batch", "--accumulate 2"]
       ),
       (["--plan", "x.json", "--update", "shared"], ["--plan x.json", "--update"]),
+      (["--plan", "x.json", "--no-overlap"], ["--plan x.json", "--no-overlap"]),
+      (["--strategy", "auto", "--exchange-every", "8"], ["auto", "--exchange-every"]),
       (["--strategy", "hybrid", "--reproducible", "2"], ["--reproducible", "hybrid"]),
       (["--update", "shared", "--compress", "topK:0.1"], ["--update shared", "topK:0.1"]),
       (["--update", "sharded", "--compress", "bfloat16"], ["--update sharded", "bfloat16"]),

@@ -164,6 +164,17 @@ final class FaultTests: XCTestCase {
     }
   }
 
+  /// Although that rank has waited a moment before.
+  func testARankThatComputesForLongIsNamedInAWarning() throws {
+    let outcome = try run("compute-after-a-wait", ranks: 2, deadline: "300")
+    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+    let warnings = outcome.errorLines(beginningWith: "warning: ")
+    XCTAssertEqual(warnings.count, 1, outcome.errors)
+    for part in ["rank 1 on ", " has waited 2 s for rank 0 (process ", "waits for no other rank"] {
+      XCTAssertTrue(warnings.first?.contains(part) == true, "\(part) in \(warnings)")
+    }
+  }
+
   func testAnErrorIsSaidBesideAStoppedRank() throws {
     let outcome = try run("throw-beside-a-stopped-rank")
     check(outcome, exitCode: 65, says: ["error: rank 2 on ", ": the data is bad"])

@@ -89,6 +89,24 @@ final class ReplicaRunTests: KeptRunTestCase {
     XCTAssertEqual(output.weightsChecksum, whole.weightsChecksum)
   }
 
+  func testAResumedRunKeepsWhatNoOptionSays() throws {
+    let kept = folder + "/kept"
+    let keeping = run + ["--checkpoint", kept]
+    let meeting = [
+      "--exchange-every", "6", "--outer-optimizer", "nesterov", "--outer-learning-rate", "0.6",
+    ]
+    let whole = try ClassifierOutput.of(run + ["--epochs", "2"] + meeting, ranks: 2)
+    _ = try ClassifierOutput.of(keeping + ["--epochs", "1"] + meeting, ranks: 2)
+    let again = keeping + ["--epochs", "2", "--resume"]
+    let refused = try ProgramRunner().run(
+      "train-classifier", again + ["--outer-optimizer", "sgd"], ranks: 2)
+    XCTAssertEqual(refused.exitCode, 64, refused.errors)
+    XCTAssertTrue(refused.errors.contains("--outer-optimizer nesterov, not sgd"), refused.errors)
+    // The same number again: what is not given is the state's, and not the default.
+    let output = try ClassifierOutput.of(again + ["--exchange-every", "6"], ranks: 2)
+    XCTAssertEqual(output.weightsChecksum, whole.weightsChecksum)
+  }
+
   func testWrongUsageIsSaidWithItsFigures() throws {
     for (arguments, parts) in [
       (["--exchange-every", "0"], ["--exchange-every", "0"]),

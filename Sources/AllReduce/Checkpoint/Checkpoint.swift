@@ -173,6 +173,9 @@ public struct Checkpoint: Sendable {
     over communicator: Communicator, _ copy: StateCopy<Scalar>?
   ) throws {
     let owners = try StateOwners(tensors, over: communicator)
+    // Slices of buffers are checked in debug builds only.
+    let count = tensors.reduce(0) { $0 + $1.shape.count }
+    precondition(copy.map { $0.count >= count } ?? true, "a copy has no room for the state")
     var place = 0
     for (number, tensor) in tensors.enumerated() {
       let end = place + tensor.shape.count

@@ -1,3 +1,4 @@
+internal import AllReduceMPI
 internal import AllReduceNN
 
 #if canImport(Glibc)
@@ -14,9 +15,14 @@ final class CheckpointLock {
 
   /// Takes the lock. Locks nothing on a file system without locks, such as some network file systems.
   ///
+  /// - Parameters:
+  ///   - folder: The checkpoint's folder.
+  ///   - host: The name of this host, for other processes.
+  ///   - patience: For how long to wait for another process that holds the lock, in seconds: a killed one ends only when
+  ///     the disk has taken what it was writing, or when its host has heard of the end of the job.
   /// - Throws: ``DataError`` that says which process holds the lock, or with the system's reason if the lock's file
   ///   cannot be written.
-  init(folder: String, host: String) throws(DataError) {
+  init(folder: String, host: String, patience: Double) throws(DataError) {
     let path = "\(folder)/.lock"
     // Another user who could open the file could lock it, and so keep the owner from the folder.
     descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o600)
@@ -29,7 +35,12 @@ final class CheckpointLock {
         found: "a link or something else", advice: "remove it")
     }
     if status.st_mode & 0o077 != 0 { fchmod(descriptor, 0o600) }
-    if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+    let start = ContinuousClock.now
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+      if ContinuousClock.now - start < .seconds(patience) {
+        sleepThread(seconds: 0.1)
+        continue
+      }
       throw DataError(
         file: folder, expected: "a folder in which no other job keeps its state",
         found: CheckpointLock.words(descriptor),

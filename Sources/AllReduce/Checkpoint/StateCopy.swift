@@ -57,6 +57,9 @@ final class StateCopy<Scalar: NetworkScalar>: @unchecked Sendable {
     memory = TensorMemory(count: count)
   }
 
+  /// The number of elements that the copy has memory for.
+  var count: Int { memory.values.count }
+
   /// Whether the background thread is still working.
   var isRunning: Bool { progress.withLock { $0.isRunning } }
 

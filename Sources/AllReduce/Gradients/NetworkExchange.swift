@@ -32,7 +32,9 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
   /// Whether exchanges advance during the passes, and gradients are reported in pieces. Only exchanges over a network
   /// gain from this, because in shared memory gradients are exchanged as fast as they are written.
   private let overlaps: Bool
-  let pieceElements: Int?
+  /// The elements of a piece of a gradient, for each of ``exchanges``: those of a bucket, or nil where no gradient
+  /// crosses a network.
+  private let pieceElements: [Int?]
   /// The exchange between replicas, which also advances during the passes; the trainer keeps it alive.
   weak var background: ReplicaExchange<Scalar>?
 
@@ -81,11 +83,11 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
     let count = optimizer.usesNorms ? 2 * layout.parameters.count : 1
     squares = TensorMemory(count: count)
     figures = TensorMemory(count: count)
-    overlaps =
-      transport.start == .duringBackward
-      && exchanges.contains { $0.groups.sum.hosts.count > 1 }
-    pieceElements =
-      overlaps ? exchanges.compactMap { $0.reduction.ranges.first?.count }.min() : nil
+    pieceElements = exchanges.map {
+      transport.start == .duringBackward && $0.groups.sum.hosts.count > 1
+        ? $0.reduction.ranges.first?.count : nil
+    }
+    overlaps = pieceElements.contains { $0 != nil }
     network.pass.sink = self
   }
 
@@ -231,8 +233,15 @@ final class NetworkExchange<Scalar: NetworkScalar & ReducibleScalar>: GradientSi
 
   /// Returns the exchange whose range holds a parameter.
   private func exchange(of parameter: Parameter<Scalar>) -> any GradientExchange<Scalar> {
-    exchanges[
-      ranges.count == 1 ? 0 : ranges.firstIndex { $0.contains(parameter.place) } ?? 0]
+    exchanges[index(of: parameter)]
+  }
+
+  private func index(of parameter: Parameter<Scalar>) -> Int {
+    ranges.count == 1 ? 0 : ranges.firstIndex { $0.contains(parameter.place) } ?? 0
+  }
+
+  func pieceElements(of parameter: Parameter<Scalar>) -> Int? {
+    pieceElements[index(of: parameter)]
   }
 
   func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) throws {

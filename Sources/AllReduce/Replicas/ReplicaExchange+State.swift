@@ -52,6 +52,19 @@ extension ReplicaExchange {
       })
   }
 
+  /// Returns the checksums of the global weights, for each parameter of what this rank exchanges of it.
+  func globalChecksums(_ layout: ParameterLayout<Scalar>) -> [UInt64] {
+    layout.ranges.map { range in
+      let sums = fragments.map { fragment in
+        let own = fragment.own.clamped(to: range)
+        return Checksum.of(
+          UnsafeRawBufferPointer(
+            UnsafeBufferPointer(start: global.weights(from: own.lowerBound), count: own.count)))
+      }
+      return sums.withUnsafeBytes { Checksum.of($0) }
+    }
+  }
+
   /// Returns the progress of the replicas, after the exchange in flight has completed. Collective over all ranks.
   ///
   /// - Parameter score: This replica's score of the present epoch so far.
@@ -106,9 +119,12 @@ extension ReplicaExchange {
 
   /// Resumes from a checkpoint whose vectors have been loaded. Collective over all ranks.
   ///
-  /// - Parameter kept: The progress of the replicas in the checkpoint; nil if its ranks trained synchronously.
+  /// - Parameters:
+  ///   - kept: The progress of the replicas in the checkpoint; nil if its ranks trained synchronously.
+  ///   - wasMeasured: Whether the checkpoint's interval was measured. An interval that is to be measured takes the
+  ///     checkpoint's only then, or in the middle of a round.
   /// - Throws: ``MPIError``.
-  func resume(_ kept: KeptReplicas?) throws {
+  func resume(_ kept: KeptReplicas?, wasMeasured: Bool) throws {
     guard let kept else {
       try sharing.wait()
       for fragment in fragments {
@@ -120,11 +136,11 @@ extension ReplicaExchange {
     (steps, start, outerSteps, cosines) = (kept.steps, kept.start, kept.outerSteps, kept.cosines)
     (examples, underWay) = (0, nil)
     if kept.isBetweenRounds {
-      start = max(start, steps)
+      start = max(meeting.warmUpSteps, steps)
       for fragment in fragments { (fragment.stepsTaken, fragment.examplesTaken) = (steps, 0) }
     }
     guard kept.stepsTaken.count == fragments.count,
-      kept.every == schedule?.steps || schedule == nil
+      kept.every == schedule?.steps || schedule == nil && (wasMeasured || !kept.isBetweenRounds)
     else { return }
     start = kept.start
     if schedule == nil, let every = kept.every {
@@ -136,6 +152,8 @@ extension ReplicaExchange {
       fragment.stepsTaken = kept.stepsTaken[number]
       fragment.examplesTaken = -kept.examples[replica * fragments.count + number]
     }
+    // The warm-up may be shorter than that of the run before.
+    start = min(start, max(steps, meeting.warmUpSteps))
     underWay = kept.underWay
     hasArrived = underWay != nil
     isCosineCounted = hasArrived

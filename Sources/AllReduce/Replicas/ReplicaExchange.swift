@@ -84,10 +84,14 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       transport.algorithm = .ring
     }
     let (first, chosen) = (layout.reserved, transport)
+    // The ranks of a replica may have shards of different sizes behind the weights that all of them have, which must be
+    // cut at the same places.
+    let most = try ranks.own.allGatherNatively(layout.count).max() ?? layout.count
     let cuts = HostSlices(
-      count: layout.count - first, stride: MemoryLayout<Scalar>.stride, ranks: meeting.fragments)
+      count: most - first, stride: MemoryLayout<Scalar>.stride, ranks: meeting.fragments)
     fragments = try (0..<meeting.fragments).map {
-      let elements = cuts[$0].lowerBound + first..<cuts[$0].upperBound + first
+      let elements = (cuts[$0].lowerBound + first..<cuts[$0].upperBound + first).clamped(
+        to: first..<layout.count)
       return try ReplicaFragment(
         elements, part: sharing.part, of: sharing.parts, layout, global.differences, over: peers,
         chosen, clock)
@@ -226,7 +230,8 @@ final class ReplicaExchange<Scalar: NetworkScalar & ReducibleScalar> {
       try sharing.spread(fragment.elements)
       underWay = nil
       outerSteps += 1
-      countCosine(squares)
+      // Not of the single steps of a warm-up, nor of those before the interval is known.
+      if !isAverage, schedule != nil { countCosine(squares) }
     }
   }
 

@@ -26,11 +26,12 @@ package struct CopiesDiffer: ExitCoded, CustomStringConvertible, Equatable {
 }
 
 extension Trainer {
-  /// Throws unless all ranks of a replica that hold the same weights have the same bits. Collective.
+  /// Throws unless all ranks of a replica that hold the same weights have the same bits, and all replicas the same
+  /// global weights. Collective.
   ///
-  /// Cost: a pass over the weights and an all-reduce of 16 bytes; if weights are sharded, another all-reduce of 16
-  /// bytes and an all-gather of a number. If the ranks of a host share one copy of the weights, this compares only the
-  /// copies of different hosts.
+  /// Cost: a pass over the weights and an all-reduce of 16 bytes. If weights are sharded, or replicas do not synchronize
+  /// in every step, another all-reduce of 16 bytes for each, and an all-gather of a number; replicas wait for each
+  /// other. If the ranks of a host share one copy of the weights, this compares only the copies of different hosts.
   ///
   /// - Throws: ``AgreedError`` with a ``CopiesDiffer`` that names the parameter and the ranks; ``MPIError``.
   package func checkCopies() throws {
@@ -40,27 +41,46 @@ extension Trainer {
     if isSharded {
       let ofShards = try self.difference(over: grid.data) { $0.shard != nil }
       difference = difference ?? ofShards
-      // Another group than this rank's may have found a difference.
-      let first = difference == nil ? Int.max : grid.world.rank
-      let finder = try grid.world.allGatherNatively(first).min() ?? .max
-      guard finder < .max else { return }
-      // Only the first rank that found a difference throws here; `agreeing` makes all ranks throw.
-      try grid.world.agreeing {
-        if grid.world.rank == finder, let difference { throw difference }
-      }
     }
-    guard let difference else { return }
-    try grid.world.agreeing { throw difference }
+    if let replicas {
+      let ofReplicas = try self.difference(
+        over: replicas.peers, network.layout.parameters, replicas.globalChecksums(network.layout))
+      difference = difference ?? ofReplicas
+    }
+    guard isSharded || replicas != nil else {
+      if let difference { try world.agreeing { throw difference } }
+      return
+    }
+    // Another group than this rank's may have found a difference.
+    let first = difference == nil ? Int.max : world.rank
+    let finder = try world.allGatherNatively(first).min() ?? .max
+    guard finder < .max else { return }
+    // Only the first rank that found a difference throws here; `agreeing` makes all ranks throw.
+    try world.agreeing { if world.rank == finder, let difference { throw difference } }
   }
 
-  /// Returns the first difference between copies in a group, the same on all its ranks; nil if there is none.
-  /// Collective over the group.
   private func difference(
     over group: Communicator, _ isMeant: (Parameter<Scalar>) -> Bool
   ) throws -> CopiesDiffer? {
     guard group.size > 1 else { return nil }
     let parameters = network.layout.parameters.filter(isMeant)
-    let sums = parameters.map { Int64(bitPattern: Checksum.of($0)) }
+    return try difference(over: group, parameters, parameters.map { Checksum.of($0) })
+  }
+
+  /// Returns the first difference between copies in a group, the same on all its ranks; nil if there is none.
+  /// Collective over the group.
+  ///
+  /// - Parameters:
+  ///   - group: The ranks that hold copies.
+  ///   - parameters: The parameters.
+  ///   - own: The checksums of this rank's copies.
+  /// - Returns: The difference.
+  /// - Throws: ``MPIError``.
+  private func difference(
+    over group: Communicator, _ parameters: [Parameter<Scalar>], _ own: [UInt64]
+  ) throws -> CopiesDiffer? {
+    guard group.size > 1 else { return nil }
+    let sums = own.map { Int64(bitPattern: $0) }
     let all = Int64(bitPattern: sums.withUnsafeBytes { Checksum.of($0) })
     // The maximum gives the largest checksum, and the complement of the smallest.
     var ends = [all, ~all]

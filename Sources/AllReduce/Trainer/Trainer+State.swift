@@ -45,7 +45,8 @@ extension Trainer {
     if let kept = state.replicas { try world.agreeing { try replicas?.check(kept) } }
     try read(
       tensors(ofReplicas: state.replicas?.count, hasDifference: state.replicas?.underWay != nil))
-    try replicas?.resume(state.replicas)
+    let plan = state.plan.flatMap { try? Plan(json: $0, file: "the state") }
+    try replicas?.resume(state.replicas, wasMeasured: plan?.meeting.every == .automatic)
     (nextStep, updates) = (state.randomStep, state.steps)
   }
 

@@ -105,8 +105,13 @@ final class RunLedger {
 
   /// Adds the seconds for which training stopped to write a checkpoint, or to copy the state for a write in the
   /// background.
-  func addSave(_ all: Double) {
+  ///
+  /// - Parameters:
+  ///   - all: The seconds.
+  ///   - isNewest: Whether a failed run would resume from the checkpoint, as it does not from one that is only the best.
+  func addSave(_ all: Double, isNewest: Bool) {
     counted.saving += all
+    guard isNewest else { return }
     secondsASave = ((secondsASave ?? 0) * Double(saves) + all) / Double(saves + 1)
     (saves, savedAt) = (saves + 1, .now)
   }

@@ -67,6 +67,7 @@ extension Training {
     let computed = trainer.computeSeconds + trainer.updateSeconds
     let interval = trainer.exchangeEvery
     trainer.ownRequest = run.stepRequests?.now(begin) ?? .none
+    if requestOfOthers.stops { trainer.ownRequest = .stop }
     let (skipped, batches) = (trainer.skippedSteps, run.course.batches(ofStep: step))
     let parts = batches.count * run.input.count
     func part(_ number: Int) -> Trainer<Scalar>.Part {
@@ -104,7 +105,7 @@ extension Training {
       recorder.count(recorder.name("bytes sent"), Double(trainer.tally.traffic.networkBytesSent))
     }
     if let every = checksCopiesEvery, steps % every == 0 { try trainer.checkCopies() }
-    try afterStep?()
+    if let asked = try afterStep?(), asked != .none { requestOfOthers = asked }
     straggler?.sleep(
       rank: trainer.world.rank,
       afterSeconds: trainer.computeSeconds + trainer.updateSeconds - computed)
@@ -194,7 +195,11 @@ extension Training {
       use.insert(.best)
     }
     if use.isEmpty { return }
-    if !endsEpoch { try requireFinite(state.epoch, state.stepsOfEpoch - 1, over: trainer.world) }
+    if !endsEpoch {
+      try requireFinite(state.epoch, state.stepsOfEpoch - 1, over: trainer.world)
+      // All ranks of a run that resumes from this state would have rank 0's weights, damaged or not.
+      if checksCopiesEvery != nil { try trainer.checkCopies() }
+    }
     var state = state
     (state.steps, state.randomStep) = (steps, trainer.nextStep)
     (state.trainLoss, state.testAccuracy, state.testLoss) = (trainLoss, testAccuracy, testLoss)

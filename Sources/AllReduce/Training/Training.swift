@@ -64,8 +64,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   /// The predicted time of a step, which is compared with the measured time after ``PredictionCheck/steps`` steps; nil
   /// for no comparison.
   package var prediction: StepPrediction?
-  /// Called after each step.
-  package var afterStep: (() throws -> Void)?
+  /// Called after each step; returns what ranks that do not train ask for.
+  package var afterStep: (() throws -> StepRequest)?
   /// Called with a line of progress every few seconds, on rank 0, and with warnings and notes: those about checkpoint
   /// files on rank 0, the others on every rank.
   public var progress: ((String) -> Void)? {
@@ -105,6 +105,8 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
   private static var leastCosine: Double { 0.1 }
 
   var skippedInARow = 0
+  /// What ranks that do not train have asked this rank for.
+  var requestOfOthers = StepRequest.none
   /// Where the comparison with the prediction begins: the number of steps before it, the seconds of steps since then,
   /// and the trainer's seconds of passes and of updates before it.
   var comparesFrom: (steps: Int, seconds: Double, compute: Double, update: Double)?
@@ -183,11 +185,13 @@ public final class Training<Scalar: NetworkScalar & ReducibleScalar> {
           isWriting: { records.isWriting(of: Scalar.self) })
       })
     (trainer.hasStepRequests, isStopped) = (run.stepRequests != nil, false)
+    requestOfOthers = .none
     checksum = try trainer.checksum()
     defer { trainer.ownRequest = .none }
     for epoch in state.epoch..<max(epochs, state.epoch) {
-      try runEpoch(epoch, &state, &run)
+      // Also true at once for a resumed run that had ended early.
       if isStopped || endsEarly { break }
+      try runEpoch(epoch, &state, &run)
     }
     if let cosine = try trainer.differenceCosine(), cosine < Training.leastCosine {
       progress?(

@@ -21,6 +21,8 @@ final class TrainingRecords {
   let ledger: RunLedger?
   /// The ``StateCopy`` from which checkpoints are written in the background; on rank 0, once it has been allocated.
   private var copy: AnyObject?
+  /// Whether the checkpoint being written in the background is the newest, not only the best.
+  private var isNewest = false
   /// Called with messages for the user, on rank 0.
   private let note: (String) -> Void
   private let clock = ContinuousClock()
@@ -73,7 +75,9 @@ final class TrainingRecords {
     // A folder that was named by mistake must not be created.
     if resumes, !checkpoint.exists { throw CheckpointReader.missing(checkpoint) }
     try checkpoint.makeFolder()
-    let lock = try CheckpointLock(folder: checkpoint.directory, host: host)
+    // The job that a resumed run follows may not have ended altogether.
+    let lock = try CheckpointLock(
+      folder: checkpoint.directory, host: host, patience: resumes ? 8 : 0)
     if !resumes, checkpoint.exists {
       throw TrainingError.settings(
         "\(checkpoint.directory) keeps the state of another run: resume it, or name another folder."
@@ -189,14 +193,17 @@ final class TrainingRecords {
     try span("checkpoint") {
       let count = tensors.reduce(0) { $0 + $1.shape.count }
       try wait(of: Scalar.self, over: world)
-      ledger?.didCopy()
+      isNewest = use.contains(.newest)
+      if isNewest { ledger?.didCopy() }
       if isLast {
         try checkpoint.write(tensors, state, as: use, over: world)
-        ledger?.didSave()
+        if isNewest { ledger?.didSave() }
         return
       }
       var way = [0]
       if world.isRoot {
+        // A state with an exchange between replicas under way is larger than one without.
+        if (copy as? StateCopy<Scalar>)?.count ?? 0 < count { copy = nil }
         if copy == nil { copy = StateCopy<Scalar>(count: count) }
         if copy == nil {
           note(
@@ -214,7 +221,8 @@ final class TrainingRecords {
       try world.agreeing { if let failure = failure as? TrainingError { throw failure } }
       if world.isRoot { tell(failure.map { .failed($0) } ?? .written(seconds: 0), Scalar.self) }
     }
-    ledger?.addSave((clock.now - start) / .seconds(1))
+    // A failed run does not resume from the best checkpoint.
+    ledger?.addSave((clock.now - start) / .seconds(1), isNewest: isNewest)
     ledger?.keep()
   }
 
@@ -245,7 +253,7 @@ final class TrainingRecords {
   ) {
     switch outcome {
     case .none, .diverged: break
-    case .written(let seconds): ledger?.didSave(in: seconds)
+    case .written(let seconds): if isNewest { ledger?.didSave(in: seconds) }
     case .failed(let error):
       note(
         "warning: \(error). THE STATE WAS NOT WRITTEN: the one before stands, and the training goes on."

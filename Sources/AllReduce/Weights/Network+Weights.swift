@@ -159,6 +159,6 @@ extension Trainer {
       !$0.name.hasPrefix("optimizer/")
     }
     try world.loadWeights(into: tensors, open)
-    try replicas?.resume(nil)
+    try replicas?.resume(nil, wasMeasured: false)
   }
 }

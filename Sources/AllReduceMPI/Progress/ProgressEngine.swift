@@ -301,8 +301,8 @@ package final class ProgressEngine {
     if waited <= deadline { return }
     // Names the ranks at the root of a chain of waits, not those in between.
     JobEnd.endAtDeadline(
-      operation(), awaiting: detective.roots ?? ranks(), answered: detective.waits, waited: waited,
-      mayCallMPI: true)
+      operation(), awaiting: detective.roots ?? ranks(), answered: detective.waits, since: since,
+      waited: waited, mayCallMPI: true)
   }
 
   /// Ends the job for a reason that no waiting can remove.

@@ -21,6 +21,8 @@ struct Culprits {
   let host: String
   /// The ranks of this host whose processes can be seen, by world rank.
   let here: [Int: HostRank]
+  /// The ranks of this host that have polled, in waits outside MPI, between two looks at them.
+  let polling: Set<Int>
   /// The ranks that were stopped at half the deadline.
   let wereStopped: [HostRank]
   /// The ranks that were waiting for other ranks at half the deadline.
@@ -82,7 +84,7 @@ struct Culprits {
     if hasGivenUp(found), let record = wereWaiting.first(where: { $0.rank == rank })?.record {
       return record.awaited ?? (0..<(size ?? 0)).filter { $0 != rank }
     }
-    guard let record = found.record, record[.waitSince] != 0, record.wait(now: now) != nil,
+    guard let record = found.record, record[.waitSince] != 0, waitOf(found) != nil,
       // A send is the only guarded call within a wait: it may block until its receiver accepts the connection. Before
       // any other guarded call the wait has ended, and its note is old.
       record[.callSince] == 0 || record.text(.call) == "MPI_Isend"
@@ -170,7 +172,9 @@ struct Culprits {
     return stage == .finishing ? "has not come to MPI_Finalize" : "waits for no other rank"
   }
 
-  private func waitOf(_ rank: HostRank) -> String? { rank.record?.wait(now: now) }
+  private func waitOf(_ rank: HostRank) -> String? {
+    rank.record?.wait(isPolling: polling.contains(rank.rank), now: now)
+  }
 
   /// Returns a description of the awaited ranks whose processes cannot be seen, one of which must be the cause; nil if
   /// all can be seen.

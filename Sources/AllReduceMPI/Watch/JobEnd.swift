@@ -41,11 +41,12 @@ enum JobEnd {
   ///   - operation: The waiting operation.
   ///   - awaited: The world ranks that the operation waits for; nil for all others.
   ///   - answered: What other ranks have answered about their waits.
-  ///   - waited: How long the operation has waited, in seconds.
+  ///   - since: When the wait began, by the monotonic clock.
+  ///   - waited: How long the operation has waited, in seconds, without the time for which this process was stopped.
   ///   - mayCallMPI: Whether this is the thread that calls MPI, outside of an MPI call.
   static func endAtDeadline(
-    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait], waited: Double,
-    mayCallMPI: Bool
+    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait], since: UInt64,
+    waited: Double, mayCallMPI: Bool
   ) -> Never {
     let watchdog = Watchdog.shared
     watchdog.noteOverdue()
@@ -58,11 +59,14 @@ enum JobEnd {
           operation, awaiting: awaited.map(describeRanks) ?? "other ranks", waited: waited,
           who: watchdog.who))
     }
-    var culprits = watchdog.findCulprits(operation, awaiting: awaited, answered: answered)
+    func find() -> Culprits {
+      watchdog.findCulprits(operation, awaiting: awaited, answered: answered, since: since)
+    }
+    var culprits = find()
     if culprits.isJobEnding {
       // The launcher ends this rank too, in a moment, unless it hangs.
       sleepThread(seconds: 1.5)
-      culprits = watchdog.findCulprits(operation, awaiting: awaited, answered: answered)
+      culprits = find()
     }
     let words = culprits.words
     isSaid.withLock { $0 = true }

@@ -90,14 +90,16 @@ struct LongWait {
     let (operation, awaited, waited) = (operation(), awaited(), Double(now - since) / 1e9)
     let answered = answered()
     // On a separate thread: where the system is in trouble, a look at another process can hang.
-    startDetachedThread { LongWait.warn(operation, awaited, answered, waited) }
+    startDetachedThread { LongWait.warn(operation, awaited, answered, since, waited) }
   }
 
   private static func warn(
-    _ operation: String, _ awaited: [Int]?, _ answered: [AnsweredWait], _ waited: Double
+    _ operation: String, _ awaited: [Int]?, _ answered: [AnsweredWait], _ since: UInt64,
+    _ waited: Double
   ) {
     let watchdog = Watchdog.shared
-    let culprits = watchdog.findCulprits(operation, awaiting: awaited, answered: answered)
+    let culprits = watchdog.findCulprits(
+      operation, awaiting: awaited, answered: answered, since: since)
     guard culprits.speaks, watchdog.stage < .ending else { return }
     let end = Deadline.seconds.map { "at \($0) s the job ends" } ?? "there is no deadline"
     writeToStandardError(

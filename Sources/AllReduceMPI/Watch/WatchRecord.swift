@@ -253,9 +253,11 @@ package struct WatchRecord: Sendable {
 
   /// Returns why the rank is not at work: it waits too, or has ended.
   ///
-  /// - Parameter now: The present time, by the monotonic clock.
+  /// - Parameters:
+  ///   - isPolling: Whether the rank has polled in a wait outside MPI between two looks at it.
+  ///   - now: The present time, by the monotonic clock.
   /// - Returns: Words that follow "which"; nil if the rank does not wait.
-  func wait(now: UInt64) -> String? {
+  func wait(isPolling: Bool, now: UInt64) -> String? {
     switch Stage(rawValue: self[.stage]) {
     case .starting: return "waits in MPI_Init_thread"
     case .finishing: return "waits in MPI_Finalize"
@@ -266,14 +268,15 @@ package struct WatchRecord: Sendable {
     if self[.callSince] != 0 && now < self[.watched] + WatchRecord.recent {
       return "waits in \(text(.call))"
     }
-    if self[.looked] != 0 && now < self[.looked] + WatchRecord.recent {
+    // At its deadline a rank reports what it waits for, and does not poll.
+    if isPolling || self[.overdueSince] != 0 {
       let operation = text(.wait)
       return "waits in \(operation.isEmpty ? "another call" : operation)"
     }
     return nil
   }
 
-  /// The nanoseconds within which a waiting rank has polled at least once. Its watch thread looks ten or more times per
+  /// The nanoseconds within which the watch thread of a rank has looked at least once. It looks ten or more times per
   /// deadline, and once a second at least.
   private static let recent = UInt64(max(0.25, min(4, (Deadline.seconds ?? 16) / 4)) * 1e9)
 }

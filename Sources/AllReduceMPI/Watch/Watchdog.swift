@@ -120,7 +120,8 @@ package final class Watchdog: @unchecked Sendable {
         let waited = Double(now - since) / 1e9
         if waited > deadline {
           JobEnd.endAtDeadline(
-            operation, awaiting: awaited, answered: [], waited: waited, mayCallMPI: false)
+            operation, awaiting: awaited, answered: [], since: since, waited: waited,
+            mayCallMPI: false)
         }
       }
       // While a job starts or ends, the status can show what a rank waits in only if it is noted soon.
@@ -239,16 +240,46 @@ package final class Watchdog: @unchecked Sendable {
       uniqueKeysWithValues: others.compactMap { rank in peers.look(at: rank).map { (rank, $0) } })
   }
 
-  /// Gathers what is needed to name the ranks that keep a call waiting, when it has lasted too long.
+  /// Returns the ranks of this host, and which of them have polled between two looks. It looks until all that may poll
+  /// have done so, for half a second at most: they poll every millisecond, if they have a core.
+  private func ranksPolling() -> (here: [Int: HostRank], polling: Set<Int>) {
+    let before = ranksHere()
+    var here = before
+    var polling: Set<Int> = []
+    for _ in 0..<10 where polling.count < before.count {
+      sleepThread(seconds: 0.05)
+      here = ranksHere()
+      for (rank, process) in here {
+        guard let looked = process.record?[.looked], let old = before[rank]?.record?[.looked] else {
+          continue
+        }
+        if looked != old { polling.insert(rank) }
+      }
+    }
+    return (here, polling)
+  }
+
+  /// Gathers what is needed to name the ranks that keep a call waiting, when it has lasted too long. Takes up to half a
+  /// second.
+  ///
+  /// - Parameters:
+  ///   - operation: The waiting operation.
+  ///   - awaited: The world ranks that it waits for; nil for all others.
+  ///   - answered: What other ranks have answered about their waits.
+  ///   - since: When the wait began, by the monotonic clock.
+  /// - Returns: The ranks of this host, as they are now and as they were at half the deadline of this wait.
   func findCulprits(
-    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait]
+    _ operation: String, awaiting awaited: [Int]?, answered: [AnsweredWait], since: UInt64
   ) -> Culprits {
     let launch = Launch.current
-    let (peers, halfway) = known.withLock { ($0.peers, $0.halfway.ranks) }
+    let (here, polling) = ranksPolling()
+    let (peers, halfway) = known.withLock {
+      ($0.peers, $0.halfway.since == since ? $0.halfway.ranks : [])
+    }
     return Culprits(
       me: peers?.me ?? launch?.rank ?? 0, stage: stage, operation: operation, awaited: awaited,
       size: peers?.hosts.count ?? launch?.size, peers: peers, sizeOnHost: launch?.sizeOnHost,
-      host: hostName(), here: ranksHere(), wereStopped: halfway.filter(\.isStopped),
+      host: hostName(), here: here, polling: polling, wereStopped: halfway.filter(\.isStopped),
       wereWaiting: halfway.filter { $0.record.map { $0[.waitSince] != 0 } ?? false },
       ownCall: record.waitingCall, isShowing: record.isVisible, answered: answered,
       now: monotonicNanoseconds())

@@ -47,7 +47,8 @@ package struct DenseProducts<Scalar: NetworkScalar> {
   ) throws {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     let sink = pass.sink
-    let most = sink?.pieceElements.map { max($0 / inputs / panelRows, 1) * panelRows } ?? outputs
+    let most =
+      sink?.pieceElements(of: weight).map { max($0 / inputs / panelRows, 1) * panelRows } ?? outputs
     guard let sink, most < outputs else {
       try sink?.willUse(weight, 0..<weight.shape.count)
       if let start { try sink?.willUse(start, 0..<start.shape.count) }
@@ -139,7 +140,7 @@ package struct DenseProducts<Scalar: NetworkScalar> {
       return
     }
     // Compute some rows at a time, so that their exchange can start while the next rows are computed.
-    let most = sink?.pieceElements.map { max($0 / inputs, 1) } ?? outputs
+    let most = sink?.pieceElements(of: weight).map { max($0 / inputs, 1) } ?? outputs
     for start in stride(from: 0, to: outputs, by: most) {
       let rows = start..<min(start + most, outputs)
       let part = rows.count == outputs ? gradient : columns(rows, of: gradient)

@@ -9,9 +9,9 @@
 package protocol GradientSink<Scalar>: AnyObject {
   associatedtype Scalar: NetworkScalar
 
-  /// About how many elements of a large parameter a layer computes, or waits for, at a time, if it can work in pieces;
-  /// nil for all at once, which is a little faster.
-  var pieceElements: Int? { get }
+  /// Returns about how many elements of a parameter a layer computes, or waits for, at a time, if it can work in pieces;
+  /// nil for all at once, which is faster: each piece reads the whole input.
+  func pieceElements(of parameter: Parameter<Scalar>) -> Int?
 
   /// Called by a layer that is about to read these values in a forward pass; returns when the values have arrived.
   ///
@@ -48,7 +48,7 @@ package protocol GradientSink<Scalar>: AnyObject {
 
 extension GradientSink {
   /// Nil: gradients are computed all at once.
-  package var pieceElements: Int? { nil }
+  package func pieceElements(of parameter: Parameter<Scalar>) -> Int? { nil }
   /// Returns at once: the weights are always present.
   package func willUse(_ parameter: Parameter<Scalar>, _ range: Range<Int>) {}
   /// Nil: weights are updated after the backward pass.

@@ -179,6 +179,9 @@ void ck_release_signals(void);
 /// From now on, counts SIGUSR2, unless the program handles or ignores it.
 void ck_catch_report_signal(void);
 
+/// Restores the handling of SIGUSR2 from before `ck_catch_report_signal`.
+void ck_release_report_signal(void);
+
 /// Returns how often SIGUSR2 has been counted. Costs one load.
 int ck_reports_asked(void);
 

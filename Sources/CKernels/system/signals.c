@@ -6,7 +6,7 @@
 
 // Lock-free atomics may be used in handlers, and by other threads meanwhile.
 static int caught;
-static struct sigaction before_term, before_user;
+static struct sigaction before_term, before_user, before_report;
 static int is_caught;
 static int reports;
 
@@ -41,10 +41,10 @@ static void catch_one(int number, void (*handler)(int), struct sigaction *before
   if (before->sa_handler == SIG_DFL) sigaction(number, &own, NULL);
 }
 
-static void give_back(int number, const struct sigaction *before) {
+static void give_back(int number, void (*handler)(int), const struct sigaction *before) {
   struct sigaction now;
   sigaction(number, NULL, &now);
-  if (now.sa_handler == note) sigaction(number, before, NULL);
+  if (now.sa_handler == handler) sigaction(number, before, NULL);
 }
 
 void ck_catch_signals(void) {
@@ -62,13 +62,12 @@ void ck_release_signals(void) {
   is_caught = 0;
   // The launcher ends ranks that it takes for slow in the same way: what is kept is kept, and the end is near.
   if (ck_signals_caught() > 0) return;
-  give_back(SIGTERM, &before_term);
-  give_back(SIGUSR1, &before_user);
+  give_back(SIGTERM, note, &before_term);
+  give_back(SIGUSR1, note, &before_user);
 }
 
-void ck_catch_report_signal(void) {
-  struct sigaction before;
-  catch_one(SIGUSR2, note_report, &before);
-}
+void ck_catch_report_signal(void) { catch_one(SIGUSR2, note_report, &before_report); }
+
+void ck_release_report_signal(void) { give_back(SIGUSR2, note_report, &before_report); }
 
 int ck_reports_asked(void) { return __atomic_load_n(&reports, __ATOMIC_RELAXED); }

@@ -166,10 +166,16 @@ struct ClassifierOptions: ParsableArguments {
         ("strategy \(strategy.rawValue)", strategy != .data),
         ("update", updating.update != nil), ("wire-format", requestedWireFormat != nil),
         ("compress", compress != nil), ("bucket-bytes", bucketBytes != nil),
+        ("no-overlap", !overlap),
         (replicas.given ?? "", replicas.given != nil),
       ] where isGiven {
         throw ValidationError("--plan \(plan) already sets this: leave out --\(name).")
       }
+    }
+    if strategy == .auto, let given = replicas.given {
+      throw ValidationError(
+        "--strategy auto chooses among plans whose ranks train in step: leave out --\(given), or name a strategy."
+      )
     }
     if strategy != .data, updating.reproducible != nil {
       throw ValidationError("--reproducible is for --strategy data, not \(strategy.rawValue).")

@@ -66,14 +66,27 @@ struct ReplicaOptions: ParsableArguments {
   var straggler: Straggler?
 
   /// How replicas synchronize, as the library's setting.
-  var meeting: Meeting {
-    var every = exchangeEvery ?? .everyStep
+  var meeting: Meeting { meeting(insteadOf: Meeting()) }
+
+  /// Returns how replicas synchronize: as these options say, and as `kept` says where none of them was given.
+  func meeting(insteadOf kept: Meeting) -> Meeting {
+    var meeting = kept
+    var every = exchangeEvery
     if case .interval(let interval) = meet { every = interval }
-    var meeting = Meeting(every: every, replica: replica ?? .ranks(1))
-    if let outerOptimizer { meeting.outerRule = outerOptimizer }
-    (meeting.outerLearningRate, meeting.outerMomentum) = (outerLearningRate, outerMomentum)
-    (meeting.fragments, meeting.overlapSteps) = (fragments ?? 1, overlapSteps ?? 0)
-    (meeting.mix, meeting.warmUpSteps) = (mix ?? 0, warmUpSteps ?? 0)
+    // The other settings mean nothing to ranks that train in step.
+    if every == .everyStep { meeting = Meeting() }
+    if let every { meeting.every = every }
+    if let replica { meeting.replica = replica }
+    if let outerOptimizer, outerOptimizer != meeting.outerRule {
+      meeting.outerRule = outerOptimizer
+      (meeting.outerLearningRate, meeting.outerMomentum) = (nil, nil)
+    }
+    if let outerLearningRate { meeting.outerLearningRate = outerLearningRate }
+    if let outerMomentum { meeting.outerMomentum = outerMomentum }
+    if let fragments { meeting.fragments = fragments }
+    if let overlapSteps { meeting.overlapSteps = overlapSteps }
+    if let mix { meeting.mix = mix }
+    if let warmUpSteps { meeting.warmUpSteps = warmUpSteps }
     return meeting
   }
 

@@ -24,7 +24,15 @@ struct ResumedPlan {
     _ kept: Plan, _ named: Plan, _ options: ClassifierOptions, over world: Communicator
   ) throws {
     var (plan, notes) = (named, [String]())
-    if options.replicas.given == nil { plan.meeting = kept.meeting }
+    plan.meeting = options.replicas.meeting(insteadOf: kept.meeting)
+    try plan.meeting.check()
+    if !kept.meeting.isEveryStep, !plan.meeting.isEveryStep,
+      plan.meeting.outerRule != kept.meeting.outerRule
+    {
+      throw TrainingError.settings(
+        "The state is of a run with --outer-optimizer \(kept.meeting.outerRule.rawValue), not "
+          + "\(plan.meeting.outerRule.rawValue): resume with the same.")
+    }
     if options.compress == nil, options.requestedWireFormat == nil {
       plan.compression = kept.compression
     }
@@ -32,6 +40,11 @@ struct ResumedPlan {
       throw TrainingError.settings(
         "The state is of a run with gradients as \(plan.compression.name), which --algorithm native cannot send: add "
           + "--wire-format full, or choose another algorithm.")
+    }
+    if plan.compression is any PartialCompression {
+      notes.append(
+        "The state does not contain what \(plan.compression.name) had left to send: the weights will differ from those "
+          + "of a run that was not stopped.")
     }
     plan.bucketBytes = options.bucketBytes?.bytes ?? kept.bucketBytes
     let ranks = ResumedPlan.ranks(ofReplica: plan.meeting, over: world)

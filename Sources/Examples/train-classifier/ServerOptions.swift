@@ -76,7 +76,8 @@ extension ClassifierOptions {
           + "\(strategy.rawValue).")
     }
     guard let settings = serverSettings else {
-      try replicas.checkMeeting()
+      // A resumed run takes what is not given from its state.
+      if !keeping.resume { try replicas.checkMeeting() }
       if let given = serving.given {
         throw ValidationError(
           "--\(given) needs --strategy downpour or easgd, not \(strategy.rawValue).")
@@ -90,7 +91,7 @@ extension ClassifierOptions {
       ("plan", plan != nil), ("print-plan", printPlan), ("update", updating.update != nil),
       ("reproducible", updating.reproducible != nil), ("compress", compress != nil),
       ("wire-format", requestedWireFormat != nil), ("bucket-bytes", bucketBytes != nil),
-      ("accumulate", accumulate != 1), ("clip", learning.clip != nil),
+      ("no-overlap", !overlap), ("accumulate", accumulate != 1), ("clip", learning.clip != nil),
       ("weights", weights.weights != nil), ("patience", keeping.patience != nil),
       ("algorithm", algorithm != .automatic), ("grid", sharing.grid != nil),
       (meeting.given ?? "", meeting.given != nil),

@@ -71,7 +71,7 @@ struct TrainClassifier: TrainingProgram {
       $0.hosts < world.hosts.count ? try HostsInUse($0.hosts, over: world) : nil
     }
     if let inUse, inUse.ranks == nil {
-      try inUse.waitUntilEnd()
+      try inUse.waitUntilEnd(passingOnRequests: options.keeping.checkpoints != nil)
       return 0
     }
     defer { try? inUse?.end() }
@@ -97,7 +97,7 @@ struct TrainClassifier: TrainingProgram {
     try options.weights.load(into: trainer, of: root, input: data.training.exampleShape)
     let training = makeTraining(trainer, data, ranks: all)
     training.writers = options.verbosity.writers(console)
-    training.afterStep = inUse.map { inUse in { try inUse.sendHeartbeat() } }
+    training.afterStep = inUse.map { inUse in { try inUse.exchangeSigns() } }
     training.prediction = automatic?.prediction
     try training.run(epochs: options.epochs)
     try report(
@@ -123,6 +123,7 @@ struct TrainClassifier: TrainingProgram {
       { Sequential(try makeLayers(for: data.training)) }, input: data.training.exampleShape,
       globalBatchSize: batch, steps: min(options.steps ?? all, all) * options.epochs,
       optimizer: options.learning.rule, profile: options.sharing.profile)
+    work.update = options.neededUpdate
     // With --print-plan nothing is trained, so measuring delays nothing.
     work.measuresAnyway = options.printPlan
     let chosen = try AutomaticPlan(for: work, over: world)
@@ -154,7 +155,7 @@ struct TrainClassifier: TrainingProgram {
     let training = try ServedTraining(
       Sequential(layers), data, over: world, settings, optimizer: options.learning.rule,
       loss: options.loss,
-      batchSize: options.batchSize ?? 64, globalBatchSize: options.globalBatchSize,
+      batchSize: options.batchSize, globalBatchSize: options.globalBatchSize,
       seed: options.seed)
     training.stepsPerEpoch = options.steps
     training.evaluatesEverySteps = options.evaluateEvery

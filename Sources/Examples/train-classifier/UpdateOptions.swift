@@ -50,6 +50,13 @@ struct UpdateOptions: ParsableArguments {
 }
 
 extension ClassifierOptions {
+  /// The update that the options name or need; nil where any will do.
+  var neededUpdate: UpdateMode? {
+    let hasItsOwnWay = [.automatic, .sharedMemory, .hierarchical].contains(algorithm)
+    return updating.update
+      ?? (compression is any PartialCompression || !hasItsOwnWay ? .replicated : nil)
+  }
+
   /// Whether gradients are compressed between hosts.
   fileprivate var isCompressed: Bool { compression.name != WholeGradient(as: .full).name }
 

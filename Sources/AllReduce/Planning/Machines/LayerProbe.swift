@@ -22,6 +22,8 @@ package struct LayerProbe {
 
   private struct Sweep {
     let entries: [Entry]
+    /// How much longer a round takes, at most, than one of the first sweep.
+    let factor: Double
     /// The number of first hosts that compute while the others are idle; nil if all hosts compute.
     var hosts: Int?
   }
@@ -40,7 +42,8 @@ package struct LayerProbe {
   ///   - make: Creates the network's layers, without memory; called for each kind of shard.
   ///   - input: The shape of one example's input.
   ///   - rows: The number of examples per rank.
-  ///   - budget: About how many seconds the measurements may take.
+  ///   - budget: About how many seconds the measurements may take. The whole layers with a rank's examples are measured
+  ///     in any case; what would take longer than the time that is left is not, and is predicted from these.
   /// - Returns: The times on the slowest rank, the same on all ranks.
   /// - Throws: ``ShapeError``; ``MPIError``.
   package func measured(
@@ -49,7 +52,11 @@ package struct LayerProbe {
     let sweeps = try self.sweeps(make, input, rows)
     let start = clock.now
     var all: [ComputeRates.LayerTime] = []
+    var round = 0.0
     for (number, sweep) in sweeps.enumerated() {
+      let spent = try world.allReduce((clock.now - start) / .seconds(1), .maximum)
+      // Two rounds, of which the first touches the memory.
+      if number > 0, spent + 2 * round * sweep.factor > budget { continue }
       let until = budget * Double(number + 1) / Double(sweeps.count)
       let inUse = try HostsInUse(sweep.hosts ?? world.hosts.count, over: world)
       var medians = [Double](repeating: 0, count: 3 * sweep.entries.count)
@@ -60,6 +67,7 @@ package struct LayerProbe {
         try inUse.waitUntilEnd()
       }
       try world.allReduce(&medians, .maximum)
+      if number == 0 { round = medians.reduce(0, +) }
       for (place, entry) in sweep.entries.enumerated() {
         let (forward, learned, input) = (
           medians[3 * place], medians[3 * place + 1], medians[3 * place + 2]
@@ -136,13 +144,19 @@ package struct LayerProbe {
         })
       sweeps.append(try entries(rows * size) { ($0, $1) })
     }
-    var all = sweeps.map { Sweep(entries: $0) }
+    // A sweep of shards takes as long as one of whole layers with a rank's examples.
+    var all = sweeps.map { sweep in
+      Sweep(entries: sweep, factor: Double(sweep.first?.what.rows ?? rows) / Double(rows))
+    }
     var ranks = 0
     for (number, host) in world.hosts.dropLast().prefix(LayerProbe.mostHosts - 1).enumerated() {
       ranks += host.count
       seen.removeAll()
       let share = (rows * world.size + ranks - 1) / ranks
-      all.append(Sweep(entries: try entries(share) { ($0, $1) }, hosts: number + 1))
+      all.append(
+        Sweep(
+          entries: try entries(share) { ($0, $1) }, factor: Double(share) / Double(rows),
+          hosts: number + 1))
     }
     return all.filter { !$0.entries.isEmpty }
   }

@@ -9,6 +9,8 @@ internal import AllReduceNN
 package struct MachineProbe {
   /// The sizes of the buffers that are measured, in elements.
   private static let sizes = [16, 256, 2048, 16 << 10, 128 << 10, 512 << 10, 1 << 20, 4 << 20]
+  /// The largest factor between two measurements of the same network.
+  private static let tolerance = 1.5
   /// The number of seconds of a call after which no larger buffer is measured.
   private static let longest = 0.1
 
@@ -57,9 +59,27 @@ package struct MachineProbe {
         operationsPerSecond: rate.max() ?? 1e9, convolutionOperationsPerSecond: convolution,
         memoryBytesPerSecond: memory, layerSeconds: 2e-6, products: products),
       overlap: overlap)
-    // All ranks take rank 0's text, so that no rank plans with slightly different numbers.
-    let text = try world.broadcast(profile.json, from: 0)
-    return try world.agreeing { try MachineProfile(json: text, file: "the profile of rank 0") }
+    // All ranks take one rank's text, so that no rank plans with slightly different numbers: the first rank of the first
+    // host that has measured exchanges within a host.
+    let first = world.hosts.max { $0.count < $1.count }?.first ?? 0
+    let text = try world.broadcast(profile.json, from: first)
+    return try world.agreeing {
+      try MachineProfile(json: text, file: "the profile of rank \(first)")
+    }
+  }
+
+  /// Returns whether the network between the hosts is clearly faster or slower than a profile of these ranks says.
+  /// Collective; takes the time of some exchanges of 512 KiB.
+  package func contradicts(_ profile: MachineProfile) throws -> Bool {
+    var ratio = 1.0
+    if let firsts, let curve = profile.network?.curves[.allGather] {
+      let arena = try Arena<Float>(count: 128 << 10, over: firsts)
+      let seconds = try seconds(over: firsts, budget: share) {
+        try firsts.start(ExchangeKind.allGather.collective, arena.all, .sum).wait()
+      }
+      ratio = seconds / curve.seconds(bytes: 4 * Double(arena.count))
+    }
+    return try world.allReduce(max(ratio, 1 / ratio), .maximum) > MachineProbe.tolerance
   }
 
   // MARK: Times
@@ -190,13 +210,14 @@ package struct MachineProbe {
 
   /// Measures products during an all-reduce, and both alone, to find how much they slow each other down.
   private func overlap() throws -> MachineProfile.Overlap {
-    let (rows, width) = (64, 512)
+    // As much as a dense layer of a training step computes from one look at the messages to the next.
+    let (rows, inputs, outputs) = (64, 512, 256)
     var products = DenseProducts<Float>()
-    let input = Tensor<Float>(repeating: 0.5, shape: [rows, width])
-    let weight = Tensor<Float>(repeating: 0.25, shape: [width, width])
-    let output = Tensor<Float>(repeating: 0.125, shape: [rows, width])
+    let input = Tensor<Float>(repeating: 0.5, shape: [rows, inputs])
+    let weight = Tensor<Float>(repeating: 0.25, shape: [outputs, inputs])
+    let output = Tensor<Float>(repeating: 0.125, shape: [rows, outputs])
     let piece = try seconds(over: world, budget: share) {
-      for _ in 0..<4 { products.multiply(input, weight, from: nil, to: output) }
+      products.multiply(input, weight, from: nil, to: output)
     }
     let arena = try Arena<Float>(count: 1 << 20, over: world)
     // The number of elements grows until an all-reduce takes more than 0.04 s.
@@ -217,7 +238,7 @@ package struct MachineProbe {
       var pieces = 0
       var isDone = false
       while !isDone {
-        for _ in 0..<4 { products.multiply(input, weight, from: nil, to: output) }
+        products.multiply(input, weight, from: nil, to: output)
         pieces += 1
         isDone = pending.isComplete
       }

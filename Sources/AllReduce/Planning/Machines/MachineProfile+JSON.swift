@@ -23,6 +23,10 @@ extension MachineProfile {
         ranksPerHost.append(try node.count("ranks_per_host"))
       }
       if ranksPerHost.isEmpty { throw list.mistake("has no host in ranks_per_host") }
+      let all = ranksPerHost.reduce(0) { min($0, MachineProfile.mostRanks) + $1 }
+      guard all <= MachineProfile.mostRanks else {
+        throw list.mistake("has more than \(MachineProfile.mostRanks) ranks in ranks_per_host")
+      }
       if ranksPerHost.count > 1, root.optional("network") == nil {
         throw root.mistake("has \(ranksPerHost.count) hosts in ranks_per_host, but no network")
       }

@@ -37,6 +37,9 @@ package struct MachineProfile: Equatable, Sendable {
     }
   }
 
+  /// The most ranks of a profile.
+  static let mostRanks = 1 << 20
+
   /// The number of ranks on each host.
   package var ranksPerHost: [Int]
   /// The number of cores of a host.
@@ -181,6 +184,10 @@ extension MachineProfile {
     let algorithm = AutomaticChoice.algorithm(
       ranks: ranks, hosts: ranks, bytes: Int(min(bytes, 1e15)), over: .messages)
     let depth = Double(Int.bitWidth - (ranks - 1).leadingZeroBitCount)
-    return algorithm.kind == .ring ? 2 * Double(ranks - 1) : 2 * depth
+    switch algorithm.kind {
+    case .ring: return 2 * Double(ranks - 1)
+    case .recursiveDoubling: return depth
+    default: return 2 * depth
+    }
   }
 }

@@ -1,5 +1,5 @@
 /// The cost of a layer with its placement, for one rank and one step.
-package struct LayerCost: Equatable, Sendable {
+package struct LayerCost: Sendable {
   /// The number of learned parameters that a rank holds.
   package var parameters = 0
   /// The seconds of the forward and backward passes.
@@ -18,8 +18,12 @@ package struct LayerCost: Equatable, Sendable {
   package var gatherBytes = 0.0
   /// The seconds of the update.
   package var update = 0.0
+  /// The seconds in the forward and in the backward pass in which ranks sum statistics of the batch.
+  package var statistics = (forward: 0.0, backward: 0.0)
   /// The number of bytes of memory: weights, gradients, the optimizer's state, activations.
   package var memory = 0.0
+  /// The number of bytes of ``memory`` that grow with the batch.
+  package var activationBytes = 0.0
   /// Whether the gradient of the layer's input is sent while the gradients of its parameters are computed.
   package var sendsEarly = false
   /// The exchange before the layer in the forward pass, of activations.
@@ -45,6 +49,7 @@ package struct LayerCost: Equatable, Sendable {
   /// The seconds of all exchanges.
   package var exchanges: Double {
     exchange + gather + forwardConversion.seconds + backwardConversion.seconds
+      + statistics.forward + statistics.backward
   }
   /// The number of bytes that a rank sends to other hosts.
   package var bytes: Double {
@@ -60,7 +65,8 @@ extension StepClock {
   ///   - overlap: How much computation and the link slow each other down.
   mutating func add(_ cost: LayerCost, _ overlap: MachineProfile.Overlap) {
     forward(cost.passes.forward, gather: cost.gather, overlap)
-    wait(cost.forwardConversion.seconds, sharesLink: false)
+    wait(cost.forwardConversion.seconds + cost.statistics.forward, sharesLink: false)
+    wait(cost.statistics.backward, sharesLink: true)
     let back = cost.backwardConversion
     let hides = cost.sendsEarly && back.usesLink
     if hides {

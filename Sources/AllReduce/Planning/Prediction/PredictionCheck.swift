@@ -24,10 +24,15 @@ package struct PredictionCheck: Sendable {
   package let measured: Parts
 
   package init(predicted: StepPrediction, measured: Parts) {
+    let (all, updates) = (predicted.computeSeconds, predicted.updateSeconds)
+    // Where ranks do not sum gradients, large weights are updated within the backward pass.
+    let isFused = predicted.plan.grid.map { $0.data == 1 } ?? false
     self.predicted = Parts(
-      step: predicted.seconds, compute: predicted.computeSeconds - predicted.updateSeconds,
-      update: predicted.updateSeconds)
-    self.measured = measured
+      step: predicted.seconds, compute: isFused ? all : all - updates, update: isFused ? 0 : updates
+    )
+    self.measured = Parts(
+      step: measured.step, compute: measured.compute + (isFused ? measured.update : 0),
+      update: isFused ? 0 : measured.update)
   }
 
   /// The part that differs most from the prediction; nil if the step takes about as long as predicted.

@@ -116,7 +116,9 @@ struct StepCosts {
       ? conversion(planned.boundary.backward, of: planned.input) : LayerCost.ConversionCost()
     // Messages progress if gradients are reported in pieces.
     cost.sendsEarly = placement == .columns && setting.overlaps && data.hosts > 1
-    cost.memory += cost.forwardConversion.memory + cost.backwardConversion.memory
+    let converted = cost.forwardConversion.memory + cost.backwardConversion.memory
+    cost.memory += converted
+    cost.activationBytes += converted
     return cost
   }
 
@@ -133,6 +135,18 @@ struct StepCosts {
       var kept = work.keptElements
       if !needsInputGradient { kept -= min(kept, Double(local.input.count)) }
       cost.memory = 4 * kept * Double(rows)
+      cost.activationBytes = cost.memory
+    }
+    let ranks = takes == .batchSharded ? allRanks : data
+    let channels =
+      Double(layer.normalizedChannels) / (takes == .featureSharded ? Double(setting.grid.model) : 1)
+    if channels > 0 {
+      // Sums and sums of squares, with the number of examples; and, backwards, of the gradients.
+      cost.statistics.forward = profile.seconds(
+        .allReduce, bytes: 4 * (2 * channels + 1), over: ranks)
+      if needsInputGradient {
+        cost.statistics.backward = profile.seconds(.allReduce, bytes: 8 * channels, over: ranks)
+      }
     }
     let groups: [(ParameterGroups.Kind, Int)] =
       switch placement {
@@ -224,11 +238,19 @@ struct StepCosts {
 // MARK: The loss
 
 extension StepCosts {
-  /// Returns the seconds of the loss, of its exchanges if outputs are sharded, and of the all-reduce of the ranks'
-  /// totals.
+  /// Returns the seconds of the all-reduce of the ranks' totals of a step, with the loss computed in this layout; 0 if
+  /// they travel with the first gradients, as with a replicated update, or all ranks have the same.
+  func totalsSeconds(_ layout: Layout) -> Double {
+    guard setting.update != .replicated, setting.grid.data > 1 || layout == .batchSharded else {
+      return 0
+    }
+    return setting.profile.seconds(.allReduce, bytes: 64, over: allRanks)
+  }
+
+  /// Returns the seconds of the loss, and of its exchanges if outputs are sharded.
   func lossSeconds(_ layout: Layout, classes: Int) -> Double {
     let rows = Double(rows(layout))
-    var seconds = setting.profile.seconds(.allReduce, bytes: 64, over: allRanks)
+    var seconds = 0.0
     if layout == .featureSharded {
       seconds += setting.profile.seconds(.allReduce, bytes: 4 * rows, over: model)
       seconds += setting.profile.seconds(.allReduce, bytes: 12 * rows, over: model)
@@ -241,5 +263,13 @@ extension StepCosts {
   /// The seconds that ranks which have their own examples need to send each other the classes of these examples.
   var labelSeconds: Double {
     setting.profile.seconds(.allGather, bytes: 8 * Double(rows(.replicated)), over: model)
+  }
+}
+
+extension Layer {
+  /// The number of channels whose statistics this layer and the layers below it sum over the ranks.
+  fileprivate var normalizedChannels: Int {
+    let own = (self as? BatchNorm<Scalar>)?.weight.shape.count ?? 0
+    return children.reduce(own) { $0 + $1.layer.normalizedChannels }
   }
 }

@@ -66,6 +66,8 @@ extension LayerCost {
     cost.passes.forward *= Double(turns)
     cost.passes.parameterGradients *= Double(turns)
     cost.passes.inputGradient *= Double(turns)
+    cost.statistics.forward *= Double(turns)
+    cost.statistics.backward *= Double(turns)
     cost.forwardConversion = forwardConversion.inAllTurns(turns)
     cost.backwardConversion = backwardConversion.inAllTurns(turns)
     return cost

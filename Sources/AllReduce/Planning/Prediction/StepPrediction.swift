@@ -116,7 +116,14 @@ package struct StepPrediction: Sendable {
     for index in (0..<(cut ?? elements.count)).reversed() {
       clock.add(found[index].cost, costs.overlap)
     }
-    clock.seconds += costs.lossSeconds(resolved.end.taken, classes: resolved.output.count)
+    let (layout, classes) = (resolved.end.taken, resolved.output.count)
+    if cut == nil {
+      clock.seconds += costs.lossSeconds(layout, classes: classes)
+    } else {
+      clock.seconds +=
+        costs.ofTurn().lossSeconds(layout, classes: classes) * Double(costs.setting.grid.model)
+    }
+    clock.seconds += costs.totalsSeconds(layout)
     if resolved.input == .batchSharded, !resolved.isDataParallel {
       clock.seconds += costs.labelSeconds
     }
@@ -168,7 +175,7 @@ package struct StepPrediction: Sendable {
       for index in layers.indices.reversed() {
         var cost = layers[index].cost
         if index == left {
-          (cost.exchange, cost.gather) = (0, 0)
+          (cost.exchange, cost.gather, cost.statistics) = (0, 0, (0, 0))
           cost.forwardConversion.seconds = 0
           cost.backwardConversion.seconds = 0
         }

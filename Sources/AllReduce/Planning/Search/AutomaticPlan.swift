@@ -17,6 +17,8 @@ package struct AutomaticPlan {
     package let optimizer: any UpdateRule
     /// The file that stores the profile; nil for a file in the user's cache folder.
     package var profile: String?
+    /// The update that the run needs; nil if any will do.
+    package var update: UpdateMode?
     /// Whether to measure even if the run is short.
     package var measuresAnyway = false
 
@@ -67,7 +69,14 @@ package struct AutomaticPlan {
     }
     let place = work.profile ?? AutomaticPlan.usualPlace(work, world)
     var notes: [String] = []
-    let kept = try AutomaticPlan.kept(place, isNamed: work.profile != nil, work, over: world)
+    var kept = try AutomaticPlan.kept(place, isNamed: work.profile != nil, work, over: world)
+    if work.profile == nil, let found = kept,
+      try MachineProbe(over: world, budget: AutomaticPlan.seconds.lowerBound).contradicts(found)
+    {
+      kept = nil
+      notes.append(
+        "The network is not as in the profile in \(place ?? ""), which is measured again.")
+    }
     let profile: MachineProfile
     if let kept {
       profile = kept
@@ -102,6 +111,7 @@ package struct AutomaticPlan {
       try work.make(), input: work.input, globalBatchSize: work.globalBatchSize,
       optimizer: work.optimizer, on: profile)
     // Unless ranks fill one host after the other, the ranks of the first hosts are not the first ranks.
+    task.update = work.update
     task.mayLeaveHosts = world.hosts.flatMap { $0 } == Array(0..<world.size)
     let planned = try world.agreeing {
       var planner = try Planner(task)
@@ -122,7 +132,8 @@ package struct AutomaticPlan {
   /// Creates the choice of the plan in the checkpoint that a run resumes from; nil if the plan is for a different
   /// number of ranks.
   package init?(_ kept: Plan, over world: Communicator) {
-    guard let grid = kept.grid else { return nil }
+    // The grid of replicas that meet seldom is that of one replica.
+    guard let grid = kept.grid, kept.meeting.isEveryStep else { return nil }
     var ranks = 0
     for (number, host) in world.hosts.enumerated() {
       ranks += host.count

@@ -254,7 +254,8 @@ struct ChainSearch {
       clock.add(costs.conversionOnly(boundary, chain.output), costs.overlap)
     }
     for cost in trailing { clock.add(cost, costs.overlap) }
-    clock.seconds += costs.lossSeconds(taken, classes: chain.output.count)
+    clock.seconds +=
+      costs.lossSeconds(taken, classes: chain.output.count) + costs.totalsSeconds(taken)
     return clock
   }
 }

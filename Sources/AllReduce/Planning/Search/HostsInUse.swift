@@ -13,6 +13,8 @@ package final class HostsInUse {
   /// The content of a message to idle ranks: training continues, or has ended.
   private enum Word: Int32 {
     case alive = 1, ended
+    /// From an idle rank: it was asked to stop the job.
+    case stop
   }
 
   private static let tag = 77
@@ -32,17 +34,33 @@ package final class HostsInUse {
     ranks = try world.split(optionalColor: used.contains(world.rank) ? 0 : nil)
   }
 
-  /// Tells idle ranks that the training ranks are alive. To be called after each step; only rank 0 sends, at most once
-  /// per second.
-  package func sendHeartbeat() throws {
-    guard world.rank == 0, monotonicNanoseconds() - told > HostsInUse.interval else { return }
+  /// Tells idle ranks that the training ranks are alive, and reads what they ask for. To be called after each step; only
+  /// rank 0 sends and reads, at most once per second.
+  ///
+  /// - Returns: ``StepRequest/stop`` if an idle rank was asked to stop the job.
+  package func exchangeSigns() throws -> StepRequest {
+    guard world.rank == 0, monotonicNanoseconds() - told > HostsInUse.interval else { return .none }
     told = monotonicNanoseconds()
     try tell(.alive)
+    return try read()
   }
 
   /// Tells idle ranks that training has ended. Only rank 0 sends.
   package func end() throws {
-    if world.rank == 0 { try tell(.ended) }
+    guard world.rank == 0 else { return }
+    try tell(.ended)
+    _ = try read()
+  }
+
+  /// Reads the messages of idle ranks, on rank 0.
+  private func read() throws -> StepRequest {
+    var request = StepRequest.none
+    for rank in idle where try world.probeIfAvailable(from: rank, tag: HostsInUse.tag) != nil {
+      var word: [Int32] = [0]
+      try world.receive(into: &word, from: rank, tag: HostsInUse.tag)
+      request = .stop
+    }
+    return request
   }
 
   private func tell(_ word: Word) throws {
@@ -50,10 +68,21 @@ package final class HostsInUse {
   }
 
   /// Waits, on an idle rank, until training has ended.
-  package func waitUntilEnd() throws {
+  ///
+  /// - Parameter passesOn: Whether signals that ask training to stop are passed on to rank 0, which tells the ranks that
+  ///   train; otherwise they end this process.
+  /// - Throws: ``MPIError``.
+  package func waitUntilEnd(passingOnRequests passesOn: Bool = false) throws {
+    let requests =
+      passesOn ? RunRequests(folder: nil, isDue: { _ in false }, isWriting: { false }) : nil
+    var isPassedOn = false
     var wait = PatientWait(on: world)
     var heard = monotonicNanoseconds()
     while true {
+      if !isPassedOn, requests?.now(.now) == .stop {
+        isPassedOn = true
+        try world.send([Word.stop.rawValue], to: 0, tag: HostsInUse.tag)
+      }
       guard try world.probeIfAvailable(from: 0, tag: HostsInUse.tag) != nil else {
         wait.rest(heard: heard, of: [0], "a rank that the plan leaves idle")
         continue

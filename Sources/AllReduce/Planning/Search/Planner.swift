@@ -21,6 +21,8 @@ package struct Planner {
     package let optimizer: any UpdateRule
     /// The profile of the machines.
     package let profile: MachineProfile
+    /// The update that plans must have; nil for any.
+    package var update: UpdateMode?
     /// The largest number of bytes of memory that a rank may use; nil for no limit.
     package var memory: Double?
     /// Whether a plan may leave hosts idle.
@@ -127,7 +129,7 @@ package struct Planner {
 
   private func updates(_ grid: GridShape) -> [UpdateMode] {
     if grid.data * grid.model == 1 { return [.replicated] }
-    return UpdateMode.allCases
+    return task.update.map { [$0] } ?? UpdateMode.allCases
   }
 
   /// Returns the time of the products alone, divided among the ranks without any exchange. No plan takes less.
@@ -187,7 +189,8 @@ package struct Planner {
     ]
     if all.ranksPerHost.count > 1, task.mayLeaveHosts {
       found.append(candidate("data on 1 host", .dataParallel, one))
-      if let local = all.ranksPerHost.first, local > 1, all.ranks % local == 0 {
+      if let local = all.ranksPerHost.first, local > 1, all.ranksPerHost.allSatisfy({ $0 == local })
+      {
         let grid = GridShape(data: all.ranks / local, model: local)
         found.append(candidate("model within hosts", Plan.modelParallel.on(grid), all))
       }
@@ -211,6 +214,8 @@ package struct Planner {
   private func candidate(
     _ name: String, _ plan: Plan, _ profile: MachineProfile
   ) -> PlanCandidate? {
+    var plan = plan
+    plan.update = plan.update ?? task.update
     guard
       let prediction = try? StepPrediction(
         of: plan, for: task.root, input: task.input, rows: task.rows(ranks: profile.ranks),
@@ -247,9 +252,7 @@ package struct Planner {
     guard let least else {
       return ProfileError("No plan can be carried out on \(profile.ranks) ranks.", exitCode: 64)
     }
-    let activations = least.prediction.layers.reduce(0.0) { sum, layer in
-      sum + max(0, layer.cost.memory - 8 * Double(layer.cost.parameters))
-    }
+    let activations = least.prediction.layers.reduce(0) { $0 + $1.cost.activationBytes }
     let missing = least.prediction.peakBytes - limit
     let help =
       activations > missing

@@ -4,7 +4,8 @@ internal import AllReduceNN
 /// Writes a line of JSON for each step and each evaluation to a log, and the same numbers to a TensorBoard file. Only
 /// the root writes.
 ///
-/// A file that cannot be written any longer, as on a full disk, is a warning.
+/// A file that cannot be written any longer, as on a full disk, is a warning; so is one that a resumed run cannot
+/// continue.
 final class MetricsLog {
   private let file: GrowingFile?
   private let events: EventFile?
@@ -20,30 +21,46 @@ final class MetricsLog {
   ///   - kept: The step after which the run resumes: the existing log's lines up to this step are kept. 0 for a new
   ///     log.
   ///   - note: Called with warnings for the user.
-  /// - Throws: ``TrainingError`` or ``OutputError`` if a file cannot be written.
+  /// - Throws: ``TrainingError`` or ``OutputError`` if a new run cannot write a file.
   init(
     path: String?, tensorBoard: String? = nil, isRoot: Bool, keepingSteps kept: Int = 0,
     note: @escaping (String) -> Void
   ) throws {
-    events =
-      isRoot ? try tensorBoard.map { try EventFile(folder: $0, afterStep: kept, note: note) } : nil
+    func opened<File>(_ make: () throws -> File) throws -> File? {
+      do {
+        return try make()
+      } catch  where kept > 0 {
+        let words = "\(error)"
+        note("warning: \(words)\(words.hasSuffix(".") ? "" : ".") The run continues without it.")
+        return nil
+      }
+    }
+    events = try (isRoot ? tensorBoard : nil).flatMap { folder in
+      try opened { try EventFile(folder: folder, afterStep: kept, note: note) }
+    }
     guard let path, isRoot else {
       (file, secondsBefore) = (nil, 0)
       return
     }
     let lines = MetricsLog.lines(of: path, upTo: kept)
     secondsBefore = lines.last.flatMap(MetricsLog.seconds) ?? 0
-    let opened: OutputFile
+    file = try opened { try MetricsLog.rewritten(path, lines, note) }
+  }
+
+  /// Begins a log that replaces the file at `path`, with these lines.
+  private static func rewritten(
+    _ path: String, _ lines: [Substring], _ note: @escaping (String) -> Void
+  ) throws -> GrowingFile {
     do {
-      opened = try OutputFile(path: path)
-    } catch {
+      let file = try OutputFile(path: path)
+      try file.write(lines.map { $0 + "\n" }.joined())
+      // From here on, readers of the log see new lines as they are written.
+      try file.publish()
+      return GrowingFile(file, note: note)
+    } catch let error as DataError {
       throw TrainingError.settings(
         "The log \(path) cannot be written: found \(error.found); \(error.advice).")
     }
-    try opened.write(lines.map { $0 + "\n" }.joined())
-    // From here on, readers of the log see new lines as they are written.
-    try opened.publish()
-    file = GrowingFile(opened, note: note)
   }
 
   private static func lines(of path: String, upTo step: Int) -> [Substring] {
