@@ -76,7 +76,7 @@ try MPI.run { world in
     for _ in 0..<100 { try world.allReduce(&values, .sum, using: .ring) }
     if world.rank == last { usleep(300_000) }
     try world.allReduce(&values, .sum, using: .ring)
-    if world.rank == 0 { usleep(3_000_000) }
+    if world.rank == 0 { usleep(4_000_000) }
     try world.allReduce(&values, .sum, using: .ring)
   case "reduce-for-ever":
     while true { try world.allReduce(&values, .sum) }
