@@ -146,7 +146,7 @@ final class ReplicaStateTests: CollectiveTestCase {
 
   func testATrainingThatIsResumedEndsAsOneThatIsNot() throws {
     let world = try world()
-    // With an overlap, states are kept while an exchange is under way, and are larger than the first one.
+    // With an overlap, states are kept while an exchange is under way; they are larger than that of the first step.
     for overlap in [0, 2] {
       try withCheckpoint(world) { try checkResumedTraining(world, $0, overlap) }
     }
@@ -176,10 +176,18 @@ final class ReplicaStateTests: CollectiveTestCase {
       try training(), try training(resumes: false), try training(resumes: true)
     )
     try whole.run(epochs: 4)
-    // An epoch ends with a round, so the first run's end is no meeting of its own.
     try first.run(epochs: 2)
+    if overlap > 0 {
+      // The run's end was a meeting of its own, which the whole run does not have: continue from the state before.
+      if world.isRoot {
+        let before = checkpoint.directory + "/checkpoint.1.safetensors"
+        XCTAssertEqual(rename(before, checkpoint.path), 0)
+      }
+      try world.barrier()
+    }
     try second.run(epochs: 4)
-    XCTAssertEqual(second.firstStep, 12)
+    // An epoch ends with a round.
+    XCTAssertEqual(second.firstStep, overlap > 0 ? 8 : 12)
     XCTAssertEqual(second.trainLoss, whole.trainLoss)
     XCTAssertEqual(second.testAccuracy, whole.testAccuracy)
     XCTAssertEqual(second.checksum, whole.checksum)
