@@ -6,7 +6,7 @@ import Foundation
 ///
 /// - Returns: False if there is no such fault.
 func runServerFault(_ fault: String, on world: Communicator) throws -> Bool {
-  guard ["slow-worker", "silent-worker"].contains(fault) else { return false }
+  guard ["slow-worker", "silent-worker", "held-push"].contains(fault) else { return false }
   let network = try Network<Float>(Dense(8, 4), input: [8])
   let layout = network.layout
   let roles = try ServerRoles(
@@ -16,7 +16,8 @@ func runServerFault(_ fault: String, on world: Communicator) throws -> Bool {
   if roles.shard(of: world.rank) != nil {
     let shard = ServedShard(
       roles.shards[0], of: network, SGD(), PlainRule(), workers: roles.workers.count)
-    try ShardServer(shard, roles, memory, over: link).serve(0..<1000)
+    try ShardServer(shard, roles, memory, over: link).serve(
+      0..<1000, bound: fault == "held-push" ? 0 : nil)
     return true
   }
   let client = ShardClient(roles, memory, over: link)
@@ -29,6 +30,14 @@ func runServerFault(_ fault: String, on world: Communicator) throws -> Bool {
       usleep(500_000)
       _ = try client.takeBatch()
     }
+    if fault == "held-push" {
+      try client.askForWeights(first: 0, need: 0)
+      _ = try client.takeWeights()
+    }
+  } else if fault == "held-push" {
+    // It must not be in the weights that the other worker reads first.
+    try client.push(0, number: 1, seen: [0], rate: 0.1, scale: 1)
+    try client.waitForBuffer(0)
   } else {
     // Waits for the other worker's clock.
     try client.tick()

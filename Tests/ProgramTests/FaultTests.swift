@@ -79,9 +79,11 @@ final class FaultTests: XCTestCase {
 
   func testWaitingForASlowWorkerIsNoHang() throws {
     // 4 seconds of work in steps of half a second.
-    let outcome = try run("slow-worker", deadline: "2")
-    XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
-    XCTAssertTrue(outcome.output.contains("survived"))
+    for fault in ["slow-worker", "held-push"] {
+      let outcome = try run(fault, deadline: "2")
+      XCTAssertEqual(outcome.exitCode, 0, outcome.errors)
+      XCTAssertTrue(outcome.output.contains("survived"))
+    }
   }
 
   func testAWorkerThatGivesNoSignOfLifeIsNamed() throws {

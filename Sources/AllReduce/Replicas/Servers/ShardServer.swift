@@ -283,10 +283,17 @@ package final class ShardServer<Scalar: NetworkScalar & ReducibleScalar> {
     guard now >= nextSign else { return }
     nextSign = now + UInt64(deadline / 8 * 1e9)
     // If all workers wait, none of them can make progress: the deadline must be allowed to pass.
-    guard peers.contains(where: { !$0.hasEnded && $0.read == nil }) else { return }
-    for worker in roles.workers where peers[worker].hasEnded || peers[worker].read != nil {
+    guard peers.indices.contains(where: { !peers[$0].hasEnded && !isHeld($0) }) else { return }
+    for worker in roles.workers where peers[worker].hasEnded || isHeld(worker) {
       try reply(ServerReply(.alive), to: worker)
     }
+  }
+
+  /// Whether a worker waits until other workers have come further, with a read or a push.
+  private func isHeld(_ worker: Int) -> Bool {
+    if peers[worker].read != nil { return true }
+    guard let first = peers[worker].inbox.first, first.kind == .push else { return false }
+    return isAhead(first, of: worker)
   }
 
   private func reply(_ reply: ServerReply, to worker: Int) throws {
