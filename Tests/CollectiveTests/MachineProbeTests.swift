@@ -37,9 +37,12 @@ final class MachineProbeTests: CollectiveTestCase {
 
   func testLayersAreMeasuredWholeAndAsShards() throws {
     let world = try world()
-    let times = try LayerProbe(over: world).measured(
-      { Sequential<Float>(Dense(48, 30), ReLU(), Dense(30, 8)) }, input: [48], rows: 6, budget: 0.05
-    )
+    func measured(budget: Double) throws -> [ComputeRates.LayerTime] {
+      try LayerProbe(over: world).measured(
+        { Sequential<Float>(Dense(48, 30), ReLU(), Dense(30, 8)) }, input: [48], rows: 6,
+        budget: budget)
+    }
+    let times = try measured(budget: 30)
     try world.requireEqual("\(times)", "times of layers")
     func rows(_ layer: String) -> Set<Int> { Set(times.filter { $0.layer == layer }.map(\.rows)) }
     XCTAssertTrue(rows("Dense 48 -> 30").contains(6), "\(times)")
@@ -48,6 +51,8 @@ final class MachineProbeTests: CollectiveTestCase {
       XCTAssertTrue(rows("Dense 48 -> \(share)").contains(6 * size), "\(times)")
       XCTAssertTrue(rows("Dense \(share) -> 8").contains(6 * size), "\(times)")
     }
+    // Without time for shards they are predicted from whole layers, which are always measured.
+    XCTAssertEqual(Set(try measured(budget: 0).map(\.rows)), [6])
     XCTAssertTrue(times.allSatisfy { $0.forward >= 0 && $0.backward >= $0.backwardWithoutInput })
   }
 }

@@ -1,6 +1,12 @@
 internal import AllReduceMPI
 internal import AllReduceNN
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Counts how the time of a training run was spent, over all attempts at the run, in seconds; on rank 0.
 ///
 /// The sums are kept in a file in the checkpoint folder. From this file a new attempt learns how much time the attempt
@@ -162,9 +168,14 @@ final class RunLedger {
         ("time", .number(secondsSince1970())), ("has_ended", .boolean(hasEnded)),
       ]
     ).encoded()
-    guard let file = try? OutputFile(path: path, .own) else { return }
-    try? file.write(text + "\n")
-    try? file.finish()
+    do {
+      let file = try OutputFile(path: path, .own)
+      try file.write(text + "\n")
+      try file.finish()
+    } catch {
+      // On a full disk the time of the last file shows that the run is alive: `train-restart` looks at it.
+      utimensat(AT_FDCWD, path, nil, 0)
+    }
   }
 
   /// Returns the sums as members of a JSON object.

@@ -75,9 +75,10 @@ final class TrainingRecords {
     // A folder that was named by mistake must not be created.
     if resumes, !checkpoint.exists { throw CheckpointReader.missing(checkpoint) }
     try checkpoint.makeFolder()
-    // The job that a resumed run follows may not have ended altogether.
+    // The job that a resumed run follows may not have ended altogether. The other ranks wait meanwhile.
+    let patience = resumes ? min(8, (Deadline.seconds ?? .infinity) / 2) : 0
     let lock = try CheckpointLock(
-      folder: checkpoint.directory, host: host, patience: resumes ? 8 : 0)
+      folder: checkpoint.directory, host: host, patience: patience)
     if !resumes, checkpoint.exists {
       throw TrainingError.settings(
         "\(checkpoint.directory) keeps the state of another run: resume it, or name another folder."

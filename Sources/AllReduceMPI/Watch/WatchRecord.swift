@@ -264,12 +264,13 @@ package struct WatchRecord: Sendable {
     case .done, .ending: return "has ended"
     default: break
     }
-    // A process that does not run has not polled recently.
-    if self[.callSince] != 0 && now < self[.watched] + WatchRecord.recent {
+    // A process that does not run has not been watched recently. At its deadline a rank reports what it waits for, and
+    // neither watches nor polls.
+    let isOverdue = self[.overdueSince] != 0
+    if self[.callSince] != 0 && (isOverdue || now < self[.watched] + WatchRecord.recent) {
       return "waits in \(text(.call))"
     }
-    // At its deadline a rank reports what it waits for, and does not poll.
-    if isPolling || self[.overdueSince] != 0 {
+    if isPolling || isOverdue {
       let operation = text(.wait)
       return "waits in \(operation.isEmpty ? "another call" : operation)"
     }

@@ -99,7 +99,10 @@ package final class Watchdog: @unchecked Sendable {
       if ck_reports_asked() != reports {
         reports = ck_reports_asked()
         record[.reportAsked] = now
-        startDetachedThread { SignalReport.print(askedAt: now) }
+        // A rank that was stopped sees the signal long after the others, of which one has printed the report.
+        if now - last <= UInt64((period + 2) * 1e9) {
+          startDetachedThread { SignalReport.print(askedAt: now) }
+        }
       }
       // While the whole process was stopped, the call did not wait for other ranks.
       if now - last > UInt64((period + 2) * 1e9) { since += now - last }
@@ -246,7 +249,11 @@ package final class Watchdog: @unchecked Sendable {
     let before = ranksHere()
     var here = before
     var polling: Set<Int> = []
-    for _ in 0..<10 where polling.count < before.count {
+    let mayPoll = before.filter { rank, process in
+      guard let record = process.record, rank != peers?.me, !process.isStopped else { return false }
+      return record[.stage] == Stage.running.rawValue && record[.callSince] == 0
+    }
+    for _ in 0..<10 where !mayPoll.keys.allSatisfy(polling.contains) {
       sleepThread(seconds: 0.05)
       here = ranksHere()
       for (rank, process) in here {

@@ -111,6 +111,11 @@ struct TrainClassifier: TrainingProgram {
     _ kept: Plan?, _ data: TrainingData, _ world: Communicator, _ console: RankConsole
   ) throws -> AutomaticPlan {
     if options.keeping.resume {
+      if let kept, !kept.meeting.isEveryStep {
+        throw TrainingError.settings(
+          "The state is of replicas that meet every few steps, among which --strategy auto does not choose: name a "
+            + "strategy, or leave it out.")
+      }
       if let kept = kept.flatMap({ AutomaticPlan($0, over: world) }) {
         for note in kept.notes { console.note(note) }
         return kept

@@ -120,10 +120,11 @@ package struct LayerProbe {
       }
       return entries
     }
-    var sweeps = [try entries(rows) { ($0, $1) }]
+    // A sweep of shards takes as long as one of whole layers with a rank's examples.
+    var sweeps = [(try entries(rows) { ($0, $1) }, 1.0)]
     for size in 2...max(world.size, 2) where world.size % size == 0 {
       func share(_ count: Int) -> Int { (count + size - 1) / size }
-      sweeps.append(
+      let columns =
         try entries(rows * size) { layer, input in
           guard let dense = layer as? Dense<Float> else {
             return layer.worksOnElements && input.rank == 1
@@ -133,21 +134,19 @@ package struct LayerProbe {
             Dense(
               inputs: dense.inputs, outputs: share(dense.outputs), bias: dense.bias != nil), input
           )
-        })
-      sweeps.append(
+        }
+      let shards =
         try entries(rows * size) { layer, _ in
           guard let dense = layer as? Dense<Float> else { return nil }
           let inputs = share(dense.inputs)
           return (
             Dense(inputs: inputs, outputs: dense.outputs, bias: dense.bias != nil), [inputs]
           )
-        })
-      sweeps.append(try entries(rows * size) { ($0, $1) })
+        }
+      let whole = try entries(rows * size) { ($0, $1) }
+      sweeps += [(columns, 1), (shards, 1), (whole, Double(size))]
     }
-    // A sweep of shards takes as long as one of whole layers with a rank's examples.
-    var all = sweeps.map { sweep in
-      Sweep(entries: sweep, factor: Double(sweep.first?.what.rows ?? rows) / Double(rows))
-    }
+    var all = sweeps.map { Sweep(entries: $0, factor: $1) }
     var ranks = 0
     for (number, host) in world.hosts.dropLast().prefix(LayerProbe.mostHosts - 1).enumerated() {
       ranks += host.count

@@ -69,16 +69,17 @@ package struct AutomaticPlan {
     }
     let place = work.profile ?? AutomaticPlan.usualPlace(work, world)
     var notes: [String] = []
-    var kept = try AutomaticPlan.kept(place, isNamed: work.profile != nil, work, over: world)
-    if work.profile == nil, let found = kept,
-      try MachineProbe(over: world, budget: AutomaticPlan.seconds.lowerBound).contradicts(found)
-    {
-      kept = nil
-      notes.append(
-        "The network is not as in the profile in \(place ?? ""), which is measured again.")
+    let kept = try AutomaticPlan.kept(place, isNamed: work.profile != nil, work, over: world)
+    let isOld =
+      try work.profile == nil
+      && kept.map {
+        try MachineProbe(over: world, budget: AutomaticPlan.seconds.lowerBound).contradicts($0)
+      } == true
+    if isOld {
+      notes.append("The network is not as it was in the profile in \(place ?? "").")
     }
     let profile: MachineProfile
-    if let kept {
+    if let kept, !isOld {
       profile = kept
       notes.append("The profile of these ranks is that in \(place ?? "").")
     } else {
@@ -88,7 +89,7 @@ package struct AutomaticPlan {
       guard budget >= AutomaticPlan.seconds.lowerBound else {
         self.init(
           .dataParallel, hosts: world.hosts.count, nil,
-          [
+          notes + [
             "The run is expected to take \(AutomaticPlan.text(expected)) s: too short to measure for 2% of it. "
               + "The plan is data."
           ])
