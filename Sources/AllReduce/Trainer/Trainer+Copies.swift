@@ -59,6 +59,7 @@ extension Trainer {
     try world.agreeing { if world.rank == finder, let difference { throw difference } }
   }
 
+  /// Same as ``difference(over:_:_:)``, for this rank's weights of the parameters for which `isMeant` returns true.
   private func difference(
     over group: Communicator, _ isMeant: (Parameter<Scalar>) -> Bool
   ) throws -> CopiesDiffer? {

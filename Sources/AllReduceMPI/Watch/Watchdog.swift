@@ -96,16 +96,15 @@ package final class Watchdog: @unchecked Sendable {
         calls = record[.calls]
         (record[.calledAt], record[.callsSeen]) = (now, calls)
       }
-      if ck_reports_asked() != reports {
-        reports = ck_reports_asked()
-        record[.reportAsked] = now
+      let wasStopped = now - last > UInt64((period + 2) * 1e9)
+      let asked = ck_reports_asked()
+      if asked != reports {
+        (reports, record[.reportAsked]) = (asked, now)
         // A rank that was stopped sees the signal long after the others, of which one has printed the report.
-        if now - last <= UInt64((period + 2) * 1e9) {
-          startDetachedThread { SignalReport.print(askedAt: now) }
-        }
+        if !wasStopped { startDetachedThread { SignalReport.print(askedAt: now) } }
       }
       // While the whole process was stopped, the call did not wait for other ranks.
-      if now - last > UInt64((period + 2) * 1e9) { since += now - last }
+      if wasStopped { since += now - last }
       last = now
       if edge != seen || edge % 2 == 0 {
         seen = edge
